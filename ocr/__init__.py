@@ -1,0 +1,38 @@
+"""The vocabulary of Quorum: frozen types, ports, errors and geometry. It imports nothing else of the project."""
+
+from ocr.claims import Alternative, ClaimedCharacter, EngineReport, Hypothesis, Span, Status
+from ocr.geometry import Box, Point, Polygon
+from ocr.image import Classes, Crop, Image, Layout, Pixels, Region, Scope, SegmentedPage
+from ocr.page import Character, Document, Line, Page, Vote, Word
+from ocr.ports import Engine, EngineSpec, LoadOptions, Resources, Segmenter
+
+__all__ = [
+    "Alternative",
+    "Box",
+    "Character",
+    "ClaimedCharacter",
+    "Classes",
+    "Crop",
+    "Document",
+    "Engine",
+    "EngineReport",
+    "EngineSpec",
+    "Hypothesis",
+    "Image",
+    "Layout",
+    "Line",
+    "LoadOptions",
+    "Page",
+    "Pixels",
+    "Point",
+    "Polygon",
+    "Region",
+    "Resources",
+    "Scope",
+    "SegmentedPage",
+    "Segmenter",
+    "Span",
+    "Status",
+    "Vote",
+    "Word",
+]

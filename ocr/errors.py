@@ -1,0 +1,120 @@
+"""Every error that Quorum raises on purpose. The tree:
+
+    QuorumError
+    ├── InputError                what the caller sent is wrong; sending it again will not help
+    │   ├── NotAnImage            the bytes are not an image that can be decoded        (HTTP 400)
+    │   ├── InvalidRequest        broken base64, unknown field, malformed body          (HTTP 400)
+    │   ├── TooLarge              too many bytes or pixels                              (HTTP 413)
+    │   ├── UnsupportedFormat     an image or media type that is not in the list        (HTTP 415)
+    │   └── OutOfRange            understood, but not allowed: unknown engine, weight<0 (HTTP 422)
+    ├── ServiceError              the request was fine; the service could not serve it
+    │   ├── Overloaded            the queues are full; come back later                  (HTTP 503)
+    │   ├── NotReady              too few engines are warm                              (HTTP 503)
+    │   ├── DeadlineExceeded      nobody answered in time                               (HTTP 504)
+    │   └── InternalFailure       a fault of ours; the log has the details              (HTTP 500)
+    └── EngineUnavailable         an engine cannot be loaded here: no package, no binary, no model
+
+Each error carries a message (what happened, where) and a hint (the next step). This file knows the HTTP status
+only as a number that belongs to the kind of error; it does not know any web framework.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class QuorumError(Exception):
+    """Base of all errors raised on purpose. `message` says what and where, `hint` says what to do next."""
+
+    code: ClassVar[str] = "error"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class InputError(QuorumError):
+    """What the caller sent is wrong; sending the same again will not help."""
+
+    code = "invalid_request"
+    http_status = 400
+
+
+class NotAnImage(InputError):
+    """The bytes do not decode to an image."""
+
+    code = "not_an_image"
+
+
+class InvalidRequest(InputError):
+    """The request cannot be understood: broken base64, an unknown field, a malformed body."""
+
+
+class TooLarge(InputError):
+    """More bytes or more pixels than this service accepts."""
+
+    code = "too_large"
+    http_status = 413
+
+
+class UnsupportedFormat(InputError):
+    """An image format or media type that is not in the list."""
+
+    code = "unsupported_format"
+    http_status = 415
+
+
+class OutOfRange(InputError):
+    """Understood but not allowed: an unknown engine, a negative weight, a timeout of zero."""
+
+    code = "out_of_range"
+    http_status = 422
+
+
+class ServiceError(QuorumError):
+    """The request was fine; the service could not serve it. `retry_after_s` tells when to try again."""
+
+    def __init__(self, message: str, hint: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.args = (message, hint, retry_after_s)  # so that the error survives pickling between processes
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(ServiceError):
+    """The queues are full."""
+
+    code = "overloaded"
+    http_status = 503
+
+
+class NotReady(ServiceError):
+    """Too few engines are warm to answer."""
+
+    code = "not_ready"
+    http_status = 503
+
+
+class DeadlineExceeded(ServiceError):
+    """Nobody answered before the request's deadline."""
+
+    code = "deadline_exceeded"
+    http_status = 504
+
+
+class InternalFailure(ServiceError):
+    """A fault of ours. The message is safe to show; the log holds the details under the request's id."""
+
+    code = "internal_failure"
+    http_status = 500
+
+
+class EngineUnavailable(QuorumError):
+    """An engine cannot be loaded here: its package, its program or its model is missing."""
+
+    code = "engine_unavailable"
+    http_status = 503

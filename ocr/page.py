@@ -1,0 +1,123 @@
+"""The answer: what a page says, how sure we are, and who said what.
+
+Document > Page > Line > Word > Character > Vote. Confidences are probabilities in [0, 1]; places are page pixels. Votes are
+kept, so that "why this letter" can be answered from the result alone. Nothing here knows how the votes were counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ocr.claims import EngineReport, Hypothesis
+from ocr.geometry import Polygon
+
+
+def _require_probability(value: float, what: str) -> None:
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{what}: confidence {value} is not a probability")
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What one engine said at one place. `text` is "" when it said that nothing is there. `weight` is what the vote
+    counted (all engines that spoke at the place sum to 1), `probability` how sure the engine was of it."""
+
+    engine: str
+    text: str
+    weight: float
+    probability: float
+
+    def __post_init__(self) -> None:
+        _require_probability(self.probability, f"vote of {self.engine} for {self.text!r}")
+        if self.weight < 0.0:
+            raise ValueError(f"vote of {self.engine} for {self.text!r}: weight {self.weight} is negative")
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """One character of the answer. `polygon` is None where no engine knows the place."""
+
+    text: str
+    confidence: float
+    votes: tuple[Vote, ...] = ()
+    polygon: Polygon | None = None
+
+    def __post_init__(self) -> None:
+        _require_probability(self.confidence, f"character {self.text!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """The characters between two spaces."""
+
+    characters: tuple[Character, ...]
+    confidence: float
+    polygon: Polygon | None = None
+
+    def __post_init__(self) -> None:
+        _require_probability(self.confidence, f"word {self.text!r}")
+        if not self.characters:
+            raise ValueError("a word has at least one character")
+
+    @property
+    def text(self) -> str:
+        return "".join(character.text for character in self.characters)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the answer. `characters` has the spaces too; `readings` is what each engine said of the whole line."""
+
+    characters: tuple[Character, ...]
+    words: tuple[Word, ...]
+    confidence: float
+    polygon: Polygon
+    block: int = 0
+    readings: Mapping[str, Hypothesis] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require_probability(self.confidence, f"line {self.text!r}")
+
+    @property
+    def text(self) -> str:
+        return "".join(character.text for character in self.characters)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the answer, in reading order, with the report of every configured engine."""
+
+    width_px: int
+    height_px: int
+    lines: tuple[Line, ...]
+    reports: tuple[EngineReport, ...]
+    method: str
+    profile: str
+
+    @property
+    def text(self) -> str:
+        """The lines, one per row; an empty row between blocks."""
+        rows: list[str] = []
+        for index, line in enumerate(self.lines):
+            if index and line.block != self.lines[index - 1].block:
+                rows.append("")
+            rows.append(line.text)
+        return "\n".join(rows)
+
+    @property
+    def confidence(self) -> float:
+        """Mean confidence of all characters in [0, 1]; 0 for an empty page."""
+        scores = [character.confidence for line in self.lines for character in line.characters]
+        return sum(scores) / len(scores) if scores else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Pages in order."""
+
+    pages: tuple[Page, ...]
+
+    @property
+    def text(self) -> str:
+        return "\n\n".join(page.text for page in self.pages)

@@ -1,0 +1,99 @@
+"""The two ports of the system, and how an engine introduces itself.
+
+An engine is one file in engines/ that defines `SPEC: EngineSpec`; nothing else has to be edited to add one. What it can do
+is data in its spec, not a method that raises. Ports are synchronous and single-threaded: one engine object lives in one
+process and is called by one thread at a time. Nothing here knows Ray, HTTP or where models are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ocr.claims import Hypothesis
+from ocr.image import Crop, Image, Scope, SegmentedPage
+
+
+class Engine(Protocol):
+    """A loaded recogniser."""
+
+    @property
+    def model(self) -> str:
+        """The model that reads, as "name@version"."""
+
+    def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
+        """One hypothesis per crop, in order. A crop that the engine cannot judge gets an abstention."""
+
+
+class Segmenter(Protocol):
+    """Finds the lines of a page."""
+
+    def segment(self, image: Image) -> SegmentedPage:
+        """The page's lines, upright and in reading order; no regions for a page without text."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """Where and how an engine is loaded.
+
+    `model` is the directory (or file) of its parameters, resolved by the model store; None when the engine brings its own
+    (Tesseract's are the system's). `threads` is what the frameworks may use on a CPU; `gpu_fraction` is the share of one
+    card that it must stay below, 0 for none; `device` is "cpu" or "cuda".
+    """
+
+    model: Path | None = None
+    languages: tuple[str, ...] = ("en",)
+    threads: int = 1
+    device: str = "cpu"
+    gpu_fraction: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise ValueError(f"threads is {self.threads}; an engine needs at least one")
+        if not 0.0 <= self.gpu_fraction <= 1.0:
+            raise ValueError(f"gpu_fraction {self.gpu_fraction} is not within one card (0 to 1)")
+        if self.device not in ("cpu", "cuda"):
+            raise ValueError(f"device is {self.device!r}; want 'cpu' or 'cuda'")
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one replica asks of its node by default. `gpu` is a fraction of one card."""
+
+    cpu: float
+    gpu: float
+    memory_mb: int
+
+    def __post_init__(self) -> None:
+        if self.cpu < 0 or self.memory_mb < 0 or not 0.0 <= self.gpu <= 1.0:
+            raise ValueError(f"resources {self} are not possible")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """How an engine introduces itself.
+
+    `batch_size` is the most crops of one call; `prior_weights` its hand-made voting weight per profile (general,
+    handwritten, printed, noisy), before anything was tuned; `load` makes the engine or raises `EngineUnavailable`
+    with the remedy.
+    """
+
+    name: str
+    scopes: frozenset[Scope]
+    load: Callable[[LoadOptions], Engine]
+    batch_size: int
+    resources: Resources
+    prior_weights: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise ValueError(f"engine name {self.name!r} is not an identifier")
+        if not self.scopes:
+            raise ValueError(f"engine {self.name} reads no scope")
+        if self.batch_size < 1:
+            raise ValueError(f"engine {self.name}: batch_size {self.batch_size} is below 1")
+        negative = {profile: weight for profile, weight in self.prior_weights.items() if weight < 0.0}
+        if negative:
+            raise ValueError(f"engine {self.name}: negative prior weights {negative}")
