@@ -31,8 +31,11 @@ class Alternative(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClaimedCharacter:
-    """One character of a claim. `text` is one user-perceived character (a base letter with its combining marks counts as
-    one). `alternatives` are the engine's other guesses for the place, most probable first."""
+    """One character of a claim.
+
+    `text` is one user-perceived character (a base letter with its combining marks counts as one). `alternatives` are
+    the engine's other guesses for the place, most probable first.
+    """
 
     text: str
     probability: float
@@ -108,7 +111,8 @@ class Status(StrEnum):
 @dataclass(frozen=True, slots=True)
 class EngineReport:
     """How one engine fared on one request. `seconds` is what the request waited for it; `model` is "name@version" of
-    the model that spoke, empty when none did; `detail` says what went wrong and what to do about it."""
+    the model that spoke, empty when none did; `detail` says what went wrong and what to do about it.
+    """
 
     engine: str
     status: Status

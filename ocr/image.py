@@ -130,7 +130,8 @@ class Crop:
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where the text of a page is, in reading order. `rotation_degrees` is how far the page lay from upright,
-    counter-clockwise as it was sent: a multiple of 90 for a turned page plus the skew that was measured."""
+    counter-clockwise as it was sent: a multiple of 90 for a turned page plus the skew that was measured.
+    """
 
     width_px: int
     height_px: int

@@ -1,7 +1,7 @@
 """The answer: what a page says, how sure we are, and who said what.
 
-Document > Page > Line > Word > Character > Vote. Confidences are probabilities in [0, 1]; places are page pixels. Votes are
-kept, so that "why this letter" can be answered from the result alone. Nothing here knows how the votes were counted.
+Document > Page > Line > Word > Character > Vote. Confidences are probabilities in [0, 1]; places are page pixels. Votes
+are kept, so that "why this letter" can be answered from the result alone. Nothing here knows how votes are counted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ def _require_probability(value: float, what: str) -> None:
 @dataclass(frozen=True, slots=True)
 class Vote:
     """What one engine said at one place. `text` is "" when it said that nothing is there. `weight` is what the vote
-    counted (all engines that spoke at the place sum to 1), `probability` how sure the engine was of it."""
+    counted (all engines that spoke at the place sum to 1), `probability` how sure the engine was of it.
+    """
 
     engine: str
     text: str
@@ -67,7 +68,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the answer. `characters` has the spaces too; `readings` is what each engine said of the whole line."""
+    """One line of the answer. `characters` has the spaces too; `readings` is what each engine said of all of it."""
 
     characters: tuple[Character, ...]
     words: tuple[Word, ...]

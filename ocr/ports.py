@@ -1,8 +1,8 @@
 """The two ports of the system, and how an engine introduces itself.
 
-An engine is one file in engines/ that defines `SPEC: EngineSpec`; nothing else has to be edited to add one. What it can do
-is data in its spec, not a method that raises. Ports are synchronous and single-threaded: one engine object lives in one
-process and is called by one thread at a time. Nothing here knows Ray, HTTP or where models are stored.
+An engine is one file in engines/ that defines `SPEC: EngineSpec`; nothing else has to be edited to add one. What it can
+do is data in its spec, not a method that raises. Ports are synchronous and single-threaded: one engine object lives in
+one process and is called by one thread at a time. Nothing here knows Ray, HTTP or where models are stored.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Segmenter(Protocol):
 class LoadOptions:
     """Where and how an engine is loaded.
 
-    `model` is the directory (or file) of its parameters, resolved by the model store; None when the engine brings its own
-    (Tesseract's are the system's). `threads` is what the frameworks may use on a CPU; `gpu_fraction` is the share of one
-    card that it must stay below, 0 for none; `device` is "cpu" or "cuda".
+    `model` is the directory (or file) of its parameters, resolved by the model store; None when the engine brings its
+    own (Tesseract's are the system's). `threads` is what the frameworks may use on a CPU; `gpu_fraction` is the share
+    of one card that it must stay below, 0 for none; `device` is "cpu" or "cuda".
     """
 
     model: Path | None = None
