@@ -1,0 +1,271 @@
+"""The HTTP contract as types: what a request may ask and what an answer holds.
+
+The Gateway parses requests and renders answers with these classes, and the client builds requests and parses answers
+with the same ones, so the two cannot drift. Field names are the wire's. Times are milliseconds, confidences
+probabilities in [0, 1], places page pixels. Whether an engine, a profile or a method of that name exists is not known
+here: that is the configuration of the service that is asked.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ocr.image import Classes
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _listed(value: Any) -> Any:  # noqa: ANN401 - whatever a form field or a query parameter brought
+    """Accept "a,b" where the wire is a form field or a query parameter and lists cannot be written."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _mapped(value: Any) -> Any:  # noqa: ANN401 - whatever a form field or a query parameter brought
+    """Accept a JSON object written as a string, for the same reason."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(f'want a JSON object like {{"tesseract": 0.5}}, got {value!r}') from error
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Weights = Annotated[dict[str, Weight], BeforeValidator(_mapped)]
+Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class EnsembleOptions(_Wire):
+    """What every kind of request may ask of the ensemble. None means: as the service is configured."""
+
+    method: str | None = Field(None, description="How votes are counted.", examples=["confidence_weighted"])
+    profile: str | None = Field(None, description="Whose weights count.", examples=["printed"])
+    weights: Weights | None = Field(
+        None, description="Voting weight per engine, instead of the profile's.", examples=[{"tesseract": 0.7}]
+    )
+    engines: Names | None = Field(None, description="Ask only these engines.", examples=[["tesseract", "paddleocr"]])
+    timeout_s: float | None = Field(None, gt=0.0, le=600.0, description="Answer within this time.")
+
+
+class CharacterOptions(EnsembleOptions):
+    """What a request for one character may ask."""
+
+    classes: Classes = Field(Classes.ALNUM, description="Which characters may be the answer.")
+
+
+class TextOptions(EnsembleOptions):
+    """What a request for a page or a line may ask."""
+
+    lang: str = Field("en", pattern="^[a-z]{2}$", description="Language of the text, ISO 639-1.")
+    preprocess: Names | None = Field(
+        None, description="Preprocessing steps by name, in order, instead of the profile's.", examples=[["denoise"]]
+    )
+    explain: bool = Field(False, description="Add every engine's reading and every vote, character by character.")
+
+
+class CharacterBody(CharacterOptions):
+    """The JSON body of `POST /predict`."""
+
+    image: str = Field(min_length=1, description="The image file, base64.")
+
+
+class TextBody(TextOptions):
+    """The JSON body of `POST /predict_text`."""
+
+    image: str = Field(min_length=1, description="The image file, base64.")
+
+
+class BatchBody(_Wire):
+    """The JSON body of `POST /batch_predict`. `options` are those of the task."""
+
+    images: tuple[str, ...] = Field(min_length=1, description="The image files, each base64.")
+    task: Literal["character", "text"] = "character"
+    method: str | None = None
+    profile: str | None = None
+    weights: Weights | None = None
+    engines: Names | None = None
+    timeout_s: float | None = Field(None, gt=0.0, le=600.0)
+    classes: Classes | None = Field(None, description="Only for the task `character`.")
+    lang: str | None = Field(None, pattern="^[a-z]{2}$", description="Only for the task `text`.")
+    preprocess: Names | None = Field(None, description="Only for the task `text`.")
+    explain: bool | None = Field(None, description="Only for the task `text`.")
+
+
+class EnginePrediction(_Wire):
+    """How one configured engine fared, whatever its status."""
+
+    confidence: Confidence
+    status: Literal["ok", "timeout", "error", "shed", "abstained", "skipped", "unavailable"]
+    latency_ms: float = Field(ge=0.0, description="How long the request waited for this engine.")
+    model: str = Field(description='The model that spoke, "name@version"; empty when none did.')
+    detail: str = Field("", description="What went wrong, and what to do about it.")
+
+
+class CharacterPrediction(EnginePrediction):
+    """What one engine says the character is; null when it has no answer."""
+
+    character: str | None
+    alternatives: dict[str, Confidence] = Field(default_factory=dict, description="Its other guesses.")
+
+
+class TextPrediction(EnginePrediction):
+    """What one engine reads on the whole page."""
+
+    text: str
+
+
+class _Judged(_Wire):
+    """What every answer says of itself."""
+
+    confidence: Confidence
+    method: str
+    profile: str
+    processing_time_ms: float
+    accepted: bool = Field(description="The confidence is not below the configured minimum.")
+    needs_review: bool = Field(description="The confidence is so low that a person should look.")
+    band: Literal["high", "medium", "low"]
+    success: Literal[True] = True
+    degraded: bool = Field(description="An engine that was asked did not answer; the others voted.")
+    timestamp: datetime
+
+
+class CharacterAnswer(_Judged):
+    """The answer of `POST /predict`. `character` is null when no engine claims one."""
+
+    character: str | None
+    engine_predictions: dict[str, CharacterPrediction]
+
+
+class VoteAnswer(_Wire):
+    """What one engine said at one place: "" when it said that nothing is there."""
+
+    text: str
+    weight: float
+    probability: Confidence
+
+
+class CharacterPlace(_Wire):
+    """One character of the text. `bounding_box` is null where no engine knows the place."""
+
+    character: str
+    confidence: Confidence
+    bounding_box: tuple[int, int, int, int] | None = Field(description="x, y, width, height in page pixels.")
+    votes: dict[str, VoteAnswer] | None = Field(None, description="Only with `explain`.")
+
+
+class WordAnswer(_Wire):
+    """One word. `votes` is what each engine read in its place."""
+
+    text: str
+    confidence: Confidence
+    polygon: tuple[tuple[float, float], ...] | None
+    votes: dict[str, str]
+
+
+class LineAnswer(_Wire):
+    """One line. `polygon` starts at the text's top-left corner and goes clockwise as the text reads."""
+
+    text: str
+    confidence: Confidence
+    polygon: tuple[tuple[float, float], ...]
+    block: int
+    words: list[WordAnswer]
+    readings: dict[str, str] | None = Field(None, description="Every engine's reading; only with `explain`.")
+
+
+class TextAnswer(_Judged):
+    """The answer of `POST /predict_text`."""
+
+    text: str
+    width: int
+    height: int
+    lines: list[LineAnswer]
+    characters: list[CharacterPlace]
+    engine_predictions: dict[str, TextPrediction]
+
+
+class Problem(_Wire):
+    """What is wrong, and what to do next."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class ErrorAnswer(_Wire):
+    """Every error of the service has this shape."""
+
+    error: Problem
+
+
+class FailedItem(ErrorAnswer):
+    """One item of a batch that could not be read; the others are not touched by it."""
+
+    success: Literal[False] = False
+
+
+class BatchAnswer(_Wire):
+    """The answer of `POST /batch_predict`: one result per image, in order."""
+
+    results: list[CharacterAnswer | TextAnswer | FailedItem]
+    count: int
+    succeeded: int
+    processing_time_ms: float
+
+
+class EngineStatus(_Wire):
+    """One engine as `/status` shows it."""
+
+    available: bool
+    model: str
+    detail: str
+    scopes: list[str]
+    weight: dict[str, float] = Field(description="Its voting weight in each profile.")
+    replicas: int
+    cpus: float
+    gpu_fraction: float
+    threads: int
+    load_seconds: float
+    memory_mb: float
+
+
+class ComponentStatus(_Wire):
+    """One deployment as `/status` shows it."""
+
+    status: str
+    message: str
+    replicas: int
+
+
+class StatusAnswer(_Wire):
+    """The answer of `GET /status`."""
+
+    status: Literal["ready", "degraded", "not_ready"]
+    version: str
+    uptime_s: float
+    engines: dict[str, EngineStatus]
+    components: dict[str, ComponentStatus]
+    methods: list[str]
+    profiles: list[str]
+
+
+class HealthAnswer(_Wire):
+    """The answer of `GET /health`: the process lives."""
+
+    status: Literal["alive"] = "alive"
+
+
+class ReadyAnswer(_Wire):
+    """The answer of `GET /ready`: enough engines are warm."""
+
+    status: Literal["ready"] = "ready"
+    engines: list[str]
