@@ -154,7 +154,9 @@ class SegmentedPage:
         if len(self.pixels) != len(self.layout.regions):
             raise ValueError(f"{len(self.layout.regions)} regions but pixels of {len(self.pixels)}")
 
-    def crops(self, indices: Sequence[int] | None = None) -> list[Crop]:
-        """The crops at `indices` (all of them by default), in that order."""
+    def crops(
+        self, indices: Sequence[int] | None = None, *, language: str = "en", classes: Classes = Classes.ALNUM
+    ) -> list[Crop]:
+        """The crops at `indices` (all of them by default), in that order, with what their reader is asked."""
         chosen = range(len(self.pixels)) if indices is None else indices
-        return [Crop(self.pixels[index], self.layout.regions[index]) for index in chosen]
+        return [Crop(self.pixels[index], self.layout.regions[index], language, classes) for index in chosen]

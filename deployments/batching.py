@@ -1,0 +1,160 @@
+"""Dynamic batching of crops across requests, in plain asyncio.
+
+One `CropQueue` stands in front of one engine. Requests put crops in; a single loop takes batches out and hands them
+to the engine in a worker thread, one batch at a time, so that the replica's event loop (and with it the health check)
+stays free.
+
+Three rules make it fair, cheap and honest:
+
+- *Fair*: every crop gets a rank when it arrives, the queue's virtual time plus its position in its request. A single
+  line that arrives behind a page of forty is read after the page's current batch, not after its last line
+  (start-time fair queueing, Goyal et al. 1996, doi 10.1145/248157.248171).
+- *Cheap*: a batch is padded to its widest crop, so the crops that join the first one in rank are, among those close in
+  rank, the ones closest to it in width.
+- *Honest*: a crop whose deadline has passed or whose request was cancelled is dropped when a batch is formed; after
+  a burst that timed out, the next request does not queue behind dead work.
+
+An engine that fails on a batch is asked again crop by crop, so that one bad crop spoils no neighbour's request. Ray
+Serve's own `@serve.batch` batches whole requests and can do none of the three; see docs/decisions/.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from ocr import Crop, Hypothesis
+
+ReadBatch = Callable[[Sequence[Crop]], list[Hypothesis]]
+
+# Among how many batches' worth of the first crops in rank the neighbours of a batch are sought. Larger means less
+# padding and more delay for the crop that is passed over; 4 keeps that delay below four batches.
+_WINDOW_BATCHES = 4
+
+
+class EngineFault(Exception):
+    """The engine raised, or returned something that is not one hypothesis per crop."""
+
+
+@dataclass(eq=False, slots=True)
+class _Item:
+    crop: Crop
+    deadline: float
+    rank: int
+    answer: asyncio.Future[Hypothesis] = field(repr=False)
+
+
+class CropQueue:
+    """Crops waiting for one engine. `clock` gives the time in which deadlines are stated."""
+
+    def __init__(self, read_batch: ReadBatch, *, batch_size: int, clock: Callable[[], float]) -> None:
+        self._read_batch = read_batch
+        self._batch_size = batch_size
+        self._clock = clock
+        self._items: list[_Item] = []
+        self._virtual_time = 0
+        self._arrived = asyncio.Event()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._loop_task: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        """How many crops wait."""
+        return len(self._items)
+
+    async def read(self, crops: Sequence[Crop], deadline: float) -> list[Hypothesis | None]:
+        """One hypothesis per crop, in order; None for those that were not read before the deadline.
+
+        Raises EngineFault when the engine cannot read one of the crops. When the caller is cancelled, its crops leave
+        the queue.
+        """
+        if not crops:
+            return []
+        items = self._enqueue(crops, deadline)
+        answers = [item.answer for item in items]
+        try:
+            await asyncio.wait(answers, timeout=max(0.0, deadline - self._clock()))
+            return [answer.result() if answer.done() and not answer.cancelled() else None for answer in answers]
+        finally:
+            for answer in answers:
+                answer.cancel()
+
+    async def close(self) -> None:
+        """Stop the loop; the batch that is being read is finished by its thread and thrown away."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            await asyncio.gather(self._loop_task, return_exceptions=True)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _enqueue(self, crops: Sequence[Crop], deadline: float) -> list[_Item]:
+        loop = asyncio.get_running_loop()
+        items = [
+            _Item(crop, deadline, rank, loop.create_future())
+            for crop, rank in zip(crops, itertools.count(self._virtual_time + 1), strict=False)
+        ]
+        self._items.extend(items)
+        self._arrived.set()
+        if self._loop_task is None:
+            self._loop_task = loop.create_task(self._serve())
+        return items
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._arrived.wait()
+            batch = self._form_batch()
+            if not batch:
+                self._arrived.clear()
+                continue
+            outcomes = await loop.run_in_executor(self._thread, self._outcomes, [item.crop for item in batch])
+            for item, outcome in zip(batch, outcomes, strict=True):
+                if item.answer.done():
+                    continue
+                if isinstance(outcome, EngineFault):
+                    item.answer.set_exception(outcome)
+                else:
+                    item.answer.set_result(outcome)
+
+    def _form_batch(self) -> list[_Item]:
+        """Take the next batch out of the queue; empty when nothing that is still wanted waits."""
+        now = self._clock()
+        self._items = sorted(
+            (item for item in self._items if item.deadline > now and not item.answer.done()),
+            key=lambda item: item.rank,
+        )
+        if not self._items:
+            return []
+        first, *others = self._items[: self._batch_size * _WINDOW_BATCHES]
+        others.sort(key=lambda item: abs(item.crop.region.width_px - first.crop.region.width_px))
+        batch = [first, *others[: self._batch_size - 1]]
+        taken = set(map(id, batch))
+        self._items = [item for item in self._items if id(item) not in taken]
+        self._virtual_time = first.rank
+        return batch
+
+    def _outcomes(self, crops: list[Crop]) -> list[Hypothesis | EngineFault]:
+        """Read a batch in the worker thread; when it fails, read its crops one by one to find the bad one."""
+        try:
+            return list(self._checked(crops))
+        except EngineFault as fault:
+            if len(crops) == 1:
+                return [fault]
+        return [outcome for crop in crops for outcome in self._outcomes([crop])]
+
+    def _checked(self, crops: list[Crop]) -> list[Hypothesis]:
+        try:
+            hypotheses = self._read_batch(crops)
+        except Exception as error:
+            raise EngineFault(f"{type(error).__name__}: {error}") from error
+        if not isinstance(hypotheses, list) or len(hypotheses) != len(crops):
+            raise EngineFault(f"want {len(crops)} hypotheses, got {_summary(hypotheses)}")
+        for hypothesis in hypotheses:
+            if not isinstance(hypothesis, Hypothesis):
+                raise EngineFault(f"want hypotheses, got {type(hypothesis).__name__}")
+        return hypotheses
+
+
+def _summary(answer: object) -> str:
+    return f"{len(answer)} of them" if isinstance(answer, list) else type(answer).__name__

@@ -1,0 +1,125 @@
+"""Asking many engines at once, in plain asyncio over async callables: deadlines, retries, failures as values.
+
+Times are seconds on one clock; a deadline is a moment on it. Nothing here knows Serve: the shell that makes the calls
+translates the transport's exceptions into the four below, and a test passes plain coroutines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from deployments.messages import EngineAnswer
+from ocr import EngineReport, Hypothesis, Status
+
+Call = Callable[[float], Awaitable[EngineAnswer]]
+"""Asks one engine, given the deadline by which it should answer."""
+
+Clock = Callable[[], float]
+
+# A replica that dies takes the requests on it along; the next one that is asked is most likely alive. More than two
+# deaths in a row mean that the request itself kills it.
+ATTEMPTS = 3
+
+
+class ReplicaLost(Exception):
+    """The replica that was asked died before it answered. Asking again reaches another one."""
+
+
+class QueueFull(Exception):
+    """Every replica has as many requests waiting as it may."""
+
+
+class NotDeployed(Exception):
+    """No replica of the deployment can be started."""
+
+
+class PixelsLost(Exception):
+    """The node that held the crops is gone, and the crops with it: the page has to be cut again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How the time of a request is shared out.
+
+    `engines` is the deadline that engines are told; `router` is when the Router stops waiting for them, a little later,
+    because an engine returns at its own deadline what it has read until then. What is left until `request` is for
+    fusion and the way back.
+    """
+
+    engines: float
+    router: float
+    request: float
+
+    @classmethod
+    def until(cls, deadline: float, now: float) -> Budget:
+        """Reserve a tenth of what is left, at most a quarter of a second, for everything after the engines."""
+        reserve_s = min(0.25, max(0.0, deadline - now) * 0.1)
+        return cls(deadline - reserve_s, deadline - reserve_s * 0.4, deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of asking one engine: its report and, unless it failed, one hypothesis per crop."""
+
+    report: EngineReport
+    hypotheses: tuple[Hypothesis, ...] = ()
+
+
+async def ask_all(calls: Mapping[str, Call], budget: Budget, clock: Clock) -> dict[str, Outcome]:
+    """Ask all engines at the same time. Every engine has an outcome, whatever became of it.
+
+    Raises PixelsLost when any engine could not fetch the crops; the others are cancelled then.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = {name: group.create_task(_ask(name, call, budget, clock)) for name, call in calls.items()}
+    except* PixelsLost as lost:
+        raise PixelsLost(str(lost.exceptions[0])) from lost
+    return {name: task.result() for name, task in tasks.items()}
+
+
+async def _ask(name: str, call: Call, budget: Budget, clock: Clock) -> Outcome:
+    started = clock()
+
+    def report(status: Status, detail: str = "", model: str = "") -> EngineReport:
+        return EngineReport(name, status, max(0.0, clock() - started), model, detail)
+
+    try:
+        async with asyncio.timeout(max(0.0, budget.router - clock())):
+            answer = await _with_retries(call, budget)
+    except TimeoutError:
+        return Outcome(report(Status.TIMEOUT, "no answer before the deadline; ask for more with timeout_s"))
+    except QueueFull:
+        return Outcome(report(Status.SHED, "its queue is full; add replicas or send less at once"))
+    except NotDeployed as error:
+        return Outcome(report(Status.UNAVAILABLE, str(error)))
+    except ReplicaLost as error:
+        return Outcome(report(Status.ERROR, f"its replica died {ATTEMPTS} times on this request: {error}"))
+    except PixelsLost:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever an engine does, the others vote; the report says what it was
+        return Outcome(report(Status.ERROR, f"{type(error).__name__}: {error}"))
+    return Outcome(_report_of(answer, report), answer.hypotheses)
+
+
+def _report_of(answer: EngineAnswer, report: Callable[[Status, str, str], EngineReport]) -> EngineReport:
+    if answer.unread:
+        read = len(answer.hypotheses) - answer.unread
+        return report(
+            Status.TIMEOUT, f"read {read} of {len(answer.hypotheses)} crops before its deadline", answer.model
+        )
+    abstentions = [hypothesis.abstention for hypothesis in answer.hypotheses if hypothesis.abstention]
+    if abstentions and len(abstentions) == len(answer.hypotheses):
+        return report(Status.ABSTAINED, abstentions[0], answer.model)
+    return report(Status.OK, "", answer.model)
+
+
+async def _with_retries(call: Call, budget: Budget) -> EngineAnswer:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await call(budget.engines)
+        except ReplicaLost:
+            continue
+    return await call(budget.engines)

@@ -1,0 +1,134 @@
+"""One loaded engine behind a queue: loading, warm-up, reading with a deadline, and what it says of itself.
+
+Everything an engine's replica does apart from being a replica, so that it can be tested without Ray. An engine that
+cannot be loaded because something is missing stays as a host that says so: the ensemble runs without it and its
+reports name the remedy. An engine that fails to load for any other reason is *broken*: the replica is replaced.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+import psutil
+
+from deployments.batching import CropQueue
+from deployments.messages import EngineAnswer, EngineState, Question
+from ocr import Crop, Engine, EngineSpec, Hypothesis, LoadOptions, Scope, SegmentedPage
+from ocr.errors import EngineUnavailable
+
+log = logging.getLogger("quorum.engine")
+
+
+class HostClosed(Exception):
+    """The engine cannot be loaded here; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What Ray assigned to this replica."""
+
+    cpus: float = 0.0
+    gpu_fraction: float = 0.0
+
+
+class EngineHost:
+    """One engine, loaded and warm, or the reason why not. Create it where an event loop runs or will run."""
+
+    def __init__(
+        self,
+        spec: EngineSpec,
+        options: Callable[[], LoadOptions],
+        share: Share,
+        *,
+        batch_size: int | None = None,
+        memory_limit_mb: int | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._memory_limit_mb = memory_limit_mb
+        self._state = EngineState(
+            spec.name, tuple(sorted(spec.scopes)), cpus=share.cpus, gpu_fraction=share.gpu_fraction
+        )
+        self._broken = ""
+        self._queue: CropQueue | None = None
+        started = time.perf_counter()
+        engine = self._load(spec, options)
+        if engine is not None:
+            self._queue = CropQueue(engine.read, batch_size=batch_size or spec.batch_size, clock=clock)
+            self._state = replace(self._state, model=engine.model, load_seconds=time.perf_counter() - started)
+            log.info("%s: %s loaded and warm after %.1f s", spec.name, engine.model, self._state.load_seconds)
+
+    def _load(self, spec: EngineSpec, options: Callable[[], LoadOptions]) -> Engine | None:
+        try:
+            chosen = options()
+            self._state = replace(self._state, threads=chosen.threads)
+            engine = spec.load(chosen)
+            engine.read([crop for crop in warm_up_crops() if crop.region.scope in spec.scopes])
+        except EngineUnavailable as error:
+            log.warning("%s is unavailable: %s", spec.name, error)
+            self._state = replace(self._state, problem=str(error))
+            return None
+        except Exception as error:
+            log.exception("%s: loading failed", spec.name)
+            self._broken = f"loading failed with {type(error).__name__}: {error}"
+            self._state = replace(self._state, problem=self._broken)
+            return None
+        return engine
+
+    async def read(
+        self, page: SegmentedPage, indices: Sequence[int], question: Question, deadline: float
+    ) -> EngineAnswer:
+        """Read the crops at `indices`; those that the deadline cuts off come back as abstentions."""
+        if self._queue is None:
+            raise HostClosed(self._state.problem)
+        crops = page.crops(indices, language=question.language, classes=question.classes)
+        answers = await self._queue.read(crops, deadline)
+        late = Hypothesis.abstain("not read before the deadline")
+        return EngineAnswer(
+            self._state.model,
+            tuple(answer or late for answer in answers),
+            unread=sum(answer is None for answer in answers),
+        )
+
+    def state(self) -> EngineState:
+        return replace(self._state, memory_mb=_memory_mb())
+
+    def check_health(self) -> None:
+        """Raise when the replica ought to be replaced: it is broken, or it has grown over its limit."""
+        if self._broken:
+            raise RuntimeError(self._broken)
+        used_mb = _memory_mb()
+        if self._memory_limit_mb is not None and used_mb > self._memory_limit_mb:
+            raise RuntimeError(
+                f"{self._state.name} uses {used_mb:.0f} MB, over its limit of {self._memory_limit_mb} MB; it is
+                replaced"
+            )
+
+    async def close(self) -> None:
+        if self._queue is not None:
+            await self._queue.close()
+
+
+def _memory_mb() -> float:
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
+def warm_up_crops() -> list[Crop]:
+    """A printed line and a printed character: what makes frameworks compile and allocate before the first request."""
+    line = _drawn("Quorum 0123456789", width_px=480)
+    character = _drawn("Q", width_px=40)
+    return [Crop.whole(line), Crop.whole(character, Scope.CHARACTER)]
+
+
+def _drawn(text: str, width_px: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    picture = PIL.Image.new("RGB", (width_px, 48), "white")
+    font = PIL.ImageFont.load_default(32)
+    PIL.ImageDraw.Draw(picture).text((6, 4), text, fill="black", font=font)
+    return np.array(picture)  # (48, width_px, 3) uint8

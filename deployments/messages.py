@@ -1,0 +1,80 @@
+"""What the deployments say to each other. Plain frozen values; nothing here knows Serve or HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ocr import Classes, Hypothesis, Layout, Scope
+from ocr.errors import QuorumError
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the engines are asked about some crops: the language of the text, and which single characters may answer."""
+
+    language: str = "en"
+    classes: Classes = Classes.ALNUM
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAnswer:
+    """One engine's hypotheses, one per crop it was asked about, in order.
+
+    `unread` counts the crops that it did not come to before the deadline; their hypotheses are abstentions.
+    """
+
+    model: str
+    hypotheses: tuple[Hypothesis, ...]
+    unread: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What an engine's replica says of itself. `problem` is empty when the engine can read."""
+
+    name: str
+    scopes: tuple[Scope, ...]
+    model: str = ""
+    problem: str = ""
+    load_seconds: float = 0.0
+    memory_mb: float = 0.0
+    cpus: float = 0.0
+    gpu_fraction: float = 0.0
+    threads: int = 1
+
+    @property
+    def available(self) -> bool:
+        return not self.problem
+
+
+@dataclass(frozen=True, slots=True)
+class CutPage:
+    """How the segmentation of one page begins: where the text is. The pixels follow, by reference."""
+
+    layout: Layout
+
+
+@dataclass(frozen=True, slots=True)
+class CutCharacters:
+    """How the preparation of single characters begins: per image either the index of its crop or what is wrong."""
+
+    outcomes: tuple[int | QuorumError, ...]
+    layout: Layout
+
+
+@dataclass(frozen=True, slots=True)
+class CutRefused:
+    """The image cannot be read; no pixels follow. An error as a value arrives as itself, not wrapped by the
+    transport.
+    """
+
+    error: QuorumError
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """What the Router knows of the whole service."""
+
+    engines: dict[str, EngineState] = field(default_factory=dict)
+    segmentation_ready: bool = False
+    uptime_s: float = 0.0

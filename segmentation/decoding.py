@@ -1,0 +1,130 @@
+"""The bytes of an image file -> an `Image`: upright by its EXIF note, RGB, on white paper.
+
+What a file claims to be is read from its first bytes, never from its name. Size limits are checked in the header,
+before a single pixel is decoded, so that a small file cannot unfold into a large picture (a decompression bomb).
+Knows nothing of HTTP and nothing of text.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+
+from ocr.errors import NotAnImage, TooLarge, UnsupportedFormat
+from ocr.image import Image
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+
+# Pillow's own check warns at one fixed number of pixels; ours is a limit of the service, checked on every file.
+PIL.Image.MAX_IMAGE_PIXELS = None
+
+# What Pillow raises for files that are broken in one way or another; its decoders promise no single type.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
+_BROKEN_DEEP = (*_BROKEN, struct.error, zlib.error, RuntimeError)
+
+# First bytes of formats that people send and that are not in the list, for an error that names them.
+_KNOWN_ELSEWHERE = {
+    b"%PDF": "PDF",
+    b"GIF8": "GIF",
+    b"%!PS": "PostScript",
+    b"PK\x03\x04": "a ZIP archive or an office document",
+    b"<svg": "SVG",
+    b"<?xm": "XML",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the first bytes of an image file say: its format and its size in pixels as stored."""
+
+    format: str
+    width_px: int
+    height_px: int
+
+
+def inspect(data: bytes, *, max_pixels: int) -> Header:
+    """Read the header only. Raises the error of the contract: not an image, not in the list, too large, many pages."""
+    with _opened(data) as picture:
+        return _checked_header(picture, max_pixels)
+
+
+def decode(data: bytes, *, max_pixels: int) -> Image:
+    """The file's picture as RGB uint8 (H, W, 3): turned upright by its EXIF orientation, transparency over white."""
+    with _opened(data) as picture:
+        header = _checked_header(picture, max_pixels)
+        try:
+            picture.load()
+            return Image(_rgb(PIL.ImageOps.exif_transpose(picture)))
+        except _BROKEN_DEEP as error:
+            raise NotAnImage(
+                f"the {header.format} file is damaged: {error}", "send a file that an image viewer can open"
+            ) from error
+
+
+def _opened(data: bytes) -> PIL.Image.Image:
+    try:
+        return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
+    except PIL.UnidentifiedImageError:
+        pass
+    except _BROKEN_DEEP as error:
+        raise NotAnImage(f"the image file is damaged: {error}", "send a file that an image viewer can open") from error
+    for magic, name in _KNOWN_ELSEWHERE.items():
+        if data[:64].lstrip().startswith(magic):
+            raise UnsupportedFormat(f"this is {name}, not an image in the list", f"send one of {', '.join(FORMATS)}")
+    raise NotAnImage(
+        f"these {len(data)} bytes are not an image", f"send the bytes of a file in one of {', '.join(FORMATS)}"
+    )
+
+
+def _checked_header(picture: PIL.Image.Image, max_pixels: int) -> Header:
+    width, height = picture.size
+    if width < 1 or height < 1:
+        raise NotAnImage(f"the image is {width}x{height} px", "send an image with at least one pixel")
+    if width * height > max_pixels:
+        raise TooLarge(
+            f"the image has {width}x{height} = {width * height} pixels; the limit is {max_pixels}",
+            "scale it down, or cut it into parts",
+        )
+    if _has_second_frame(picture):
+        raise UnsupportedFormat(
+            f"the {picture.format} file holds more than one page or frame", "send its pages one by one"
+        )
+    return Header(str(picture.format), width, height)
+
+
+def _has_second_frame(picture: PIL.Image.Image) -> bool:
+    """Whether there is a second frame. Does not count them: counting walks through all of a file made to be endless."""
+    try:
+        picture.seek(1)
+    except EOFError:
+        picture.seek(0)
+        return False
+    except _BROKEN_DEEP as error:
+        raise NotAnImage(f"the {picture.format} file is damaged: {error}", "send a file in one piece") from error
+    return True
+
+
+def _rgb(picture: PIL.Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return _from_deep_grey(np.asarray(picture))
+    if picture.has_transparency_data:
+        coloured = picture.convert("RGBA")
+        paper = PIL.Image.new("RGBA", coloured.size, "white")
+        picture = PIL.Image.alpha_composite(paper, coloured)
+    return np.array(picture.convert("RGB"))  # (H, W, 3) uint8
+
+
+def _from_deep_grey(
+    grey: np.ndarray[tuple[int, ...], np.dtype[np.generic]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """16-bit, 32-bit and floating point grey (H, W) -> RGB, over the full range of 16 bits, or of what is there."""
+    values = np.nan_to_num(grey.astype(np.float64))
+    top = 65535.0 if values.max(initial=0.0) > 255.0 else (255.0 if values.max(initial=0.0) > 1.0 else 1.0)
+    levels = np.clip(values / max(top, values.max(initial=0.0)) * 255.0, 0, 255).astype(np.uint8)
+    return np.repeat(levels[:, :, np.newaxis], 3, axis=2)
