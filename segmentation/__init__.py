@@ -1,0 +1,38 @@
+"""From the pixels of a page to upright lines in reading order, and the steps that clean an image before.
+
+    segmenter = load(LoadOptions(model=directory_of_the_detector), orientation_model=file_of_the_classifier)
+    page = segmenter.segment(image)
+
+Importing this package loads OpenCV and numpy; ONNX Runtime is imported by `load`. It knows no engine, no Ray and no
+place where models are stored.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ocr.ports import LoadOptions
+from segmentation.detector import load_detector
+from segmentation.orientation import load_classifier
+from segmentation.projection import ProjectionDetector
+from segmentation.segmenter import TextSegmenter
+
+__all__ = ["TextSegmenter", "load"]
+
+
+def load(options: LoadOptions, orientation_model: Path | None = None) -> TextSegmenter:
+    """A segmenter that is ready to work.
+
+    `options.model` is the directory of a PaddleOCR text detector as ONNX (`inference.onnx` in it), or that file; None
+    finds lines with projection profiles. `orientation_model` is the ONNX file of PaddleOCR's text-line orientation
+    classifier; without it a page is never taken to stand on its head.
+
+    Raises:
+        EngineUnavailable: ONNX Runtime is not installed or a model is not where it should be.
+    """
+    classifier = None
+    if orientation_model is not None:
+        classifier = load_classifier(orientation_model, options.threads, options.device)
+    if options.model is None:
+        return TextSegmenter(ProjectionDetector(), classifier)
+    return TextSegmenter(load_detector(options.model, options.threads, options.device), classifier)

@@ -1,0 +1,44 @@
+"""Which pixels are ink: the smaller part of a crop, whether it is darker or lighter than the rest.
+
+Masks are bool (H, W), ink = True. Nothing here knows lines or characters.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr.image import Pixels
+
+Mask = NDArray[np.bool_]
+
+MIN_CONTRAST = 24  # grey levels between paper and ink below which a crop counts as empty
+
+
+def gray(pixels: Pixels) -> NDArray[np.uint8]:
+    """Luma (H, W) uint8 of RGB pixels (ITU-R BT.601)."""
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def flattened(luma: NDArray[np.uint8], around_px: int) -> NDArray[np.uint8]:
+    """Luma (H, W) with shadows taken out: the difference to the median of the surroundings, around mid-grey.
+
+    `around_px` is the side of the surroundings, well above the size of a letter.
+    """
+    factor = max(1, around_px // 16)  # a large median on the full page is slow, and the background has no detail
+    size = max(1, luma.shape[1] // factor), max(1, luma.shape[0] // factor)
+    small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+    kernel = max(3, around_px // factor) | 1
+    background = cv2.resize(cv2.medianBlur(small, kernel), luma.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.clip(luma.astype(np.int16) - background + 128, 0, 255), dtype=np.uint8)
+
+
+def ink_mask(luma: NDArray[np.uint8]) -> Mask:
+    """The ink of `luma` (H, W): the rarer side of Otsu's threshold; none where there is too little contrast."""
+    low, high = np.percentile(luma, (0.5, 99.5)) if luma.size > 2_000 else (luma.min(), luma.max())
+    if high - low < MIN_CONTRAST:
+        return np.zeros(luma.shape, dtype=np.bool_)
+    threshold, _ = cv2.threshold(luma, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    dark = luma <= threshold
+    return np.asarray(dark if dark.mean() <= 0.5 else ~dark)

@@ -1,0 +1,99 @@
+"""How far a page lies from upright, told from the shapes of its text and from a look at a few lines.
+
+The rectangles of the text say how the lines run, up to half a turn: that gives the skew and whether the page lies on
+its side. Which of the two ways is up is asked of a classifier that looks at the longest lines. Angles are degrees,
+counter-clockwise as seen on the page. This file does not find text and does not turn pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr.image import Pixels
+from segmentation.onnx import Session, open_session
+from segmentation.quads import Quads, angles, heights, turned, widths
+
+_MIN_ELONGATION = 2.5  # shorter pieces say nothing about how lines run
+_CLASSIFIER_SIZE_PX = (192, 48)  # width, height
+
+
+class UprightClassifier(Protocol):
+    """Tells a line from the same line upside down."""
+
+    def upside_down(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
+        """The probability, (N,), that each line lies upside down."""
+
+
+def line_angle(quads: Quads) -> float:
+    """The angle of the lines, in (-45, 135]: -45 to 45 on a page that stands (or stands on its head), else on its side.
+
+    The median over the elongated pieces, each weighted by how much longer than high it is; 0 when there are none.
+    """
+    along = reading_along(quads)
+    wide, tall = widths(along), heights(along)
+    long = wide >= _MIN_ELONGATION * tall
+    if not long.any():
+        return 0.0
+    weights, degrees = (wide - tall)[long], angles(along)[long]
+    sideways = weights[_are_sideways(degrees)].sum() > weights.sum() / 2
+    chosen = _are_sideways(degrees) == sideways
+    # Sideways text may have been taken for text that reads down (-90): the same line, half a turn away.
+    upward = np.where(degrees < -45, degrees + 180, degrees)
+    return weighted_median(upward[chosen], weights[chosen])
+
+
+def _are_sideways(degrees: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(degrees) > 45)
+
+
+def reading_along(quads: Quads) -> Quads:
+    """The same rectangles (N, 4, 2) read along their longer side: tall ones are turned to read upwards."""
+    tall = heights(quads) > widths(quads)
+    return np.where(tall[:, None, None], turned(quads, 1), quads)
+
+
+def weighted_median(values: NDArray[np.floating], weights: NDArray[np.floating]) -> float:
+    """The value at which half of the weight is reached."""
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
+
+
+class OnnxUprightClassifier:
+    """PaddleOCR's text-line orientation classifier (0 or 180 degrees) as an ONNX session.
+
+    `session` takes (N, 3, 48, 192) float32 in [-1, 1] and gives the probabilities (N, 2) of upright and upside down.
+    """
+
+    def __init__(self, session: Session, input_name: str) -> None:
+        self._session = session
+        self._input = input_name
+
+    def upside_down(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
+        """The probability, (N,), that each line lies upside down."""
+        if not crops:
+            return np.zeros(0, dtype=np.float32)
+        blob = np.stack([_classifier_input(crop) for crop in crops])  # (N, 3, 48, 192) float32
+        (answer,) = self._session.run(None, {self._input: blob})
+        return np.asarray(answer[:, 1], dtype=np.float32)
+
+
+def _classifier_input(crop: Pixels) -> NDArray[np.float32]:
+    """One line as (3, 48, 192) float32 in [-1, 1], padded with 0 on the right."""
+    full_width, height = _CLASSIFIER_SIZE_PX
+    width = min(full_width, max(1, round(crop.shape[1] * height / crop.shape[0])))
+    reduced = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
+    blob = np.zeros((3, height, full_width), dtype=np.float32)
+    blob[:, :, :width] = (reduced[:, :, ::-1].transpose(2, 0, 1).astype(np.float32) / 255 - 0.5) / 0.5
+    return blob
+
+
+def load_classifier(model: Path, threads: int, device: str = "cpu") -> OnnxUprightClassifier:
+    """The classifier in `model`, a file or a directory with `inference.onnx`; EngineUnavailable when it cannot be had."""
+    return OnnxUprightClassifier(*open_session(model, threads, device))

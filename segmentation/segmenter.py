@@ -1,0 +1,120 @@
+"""A page becomes upright lines in reading order: the parts of this folder put together.
+
+The detector looks at the page as it was sent. If its pieces run sideways or at an angle, the page is turned and looked
+at again. Pieces become lines, lines are ordered, and each is cut upright from the page as it was sent. Lengths are
+pixels; polygons refer to the page as it was sent. Nothing here reads text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ocr.errors import TooLarge
+from ocr.geometry import Polygon
+from ocr.image import Image, Layout, Pixels, Region, Scope, SegmentedPage
+from segmentation.detector import Detector
+from segmentation.lines import joined, standing, without_inner
+from segmentation.order import Reading, reading_order
+from segmentation.orientation import UprightClassifier, line_angle, reading_along
+from segmentation.projection import ProjectionDetector
+from segmentation.quads import Quads, bounds, clockwise_from_top_left, heights, no_quads, turned, widths
+from segmentation.upright import Turn, cut
+
+MAX_SIDE_PX = 32_000  # OpenCV warps images of less than 2**15 pixels a side
+_ASKED_LINES = 9  # how many of the longest lines are asked which way is up; odd, so that there is no tie
+_STRAIGHT_DEGREES = 0.3  # below this a page counts as not skewed
+_SECOND_LOOK_DEGREES = 3.0  # from this the detector looks again at the page turned upright
+
+
+@dataclass(frozen=True, slots=True)
+class TextSegmenter:
+    """Finds the lines of a page with `detector`; without a `classifier` every page is taken to stand."""
+
+    detector: Detector
+    classifier: UprightClassifier | None = None
+    fallback: Detector = field(default_factory=ProjectionDetector)
+
+    def segment(self, image: Image) -> SegmentedPage:
+        """The lines of `image`, upright and in reading order; no regions where there is no text.
+
+        Raises:
+            TooLarge: a side is longer than MAX_SIDE_PX.
+        """
+        if max(image.width_px, image.height_px) > MAX_SIDE_PX:
+            raise TooLarge(
+                f"segmentation: a page of {image.width_px}x{image.height_px} px has a side above {MAX_SIDE_PX} px",
+                "cut the page into parts or reduce it",
+            )
+        pieces = self.detector.find(image.pixels)
+        turn = Turn.back(image.width_px, image.height_px, self._lay(image.pixels, pieces))
+        pieces = self._upright_pieces(image.pixels, pieces, turn)
+        if not len(pieces):
+            turn = Turn.back(image.width_px, image.height_px, 0.0)
+            pieces = self.fallback.find(image.pixels)
+        lines = without_inner(self._lines(image.pixels, pieces, turn))
+        return _page(image.pixels, lines, turn, reading_order(bounds(lines)))
+
+    def _lay(self, page: Pixels, pieces: Quads) -> float:
+        """How far the page lies from upright, in (-180, 180] degrees counter-clockwise."""
+        degrees = line_angle(pieces)
+        if abs(degrees) < _STRAIGHT_DEGREES:
+            degrees = 0.0
+        elif abs(degrees - 90) < _STRAIGHT_DEGREES:
+            degrees = 90.0
+        readable = _reading_at(pieces, degrees)
+        return degrees - (180.0 if degrees > 0 else -180.0) if self._on_its_head(page, readable) else degrees
+
+    def _on_its_head(self, page: Pixels, lines: Quads) -> bool:
+        """Whether most of the longest lines lie upside down when they are read in the direction they have."""
+        if self.classifier is None or not len(lines):
+            return False
+        longest = np.argsort(-widths(lines), kind="stable")[:_ASKED_LINES]
+        votes = self.classifier.upside_down([cut(page, lines[index]) for index in longest])
+        return bool(np.median(votes) > 0.5)
+
+    def _upright_pieces(self, page: Pixels, pieces: Quads, turn: Turn) -> Quads:
+        """The pieces on the upright page, found again if the page lay too far from upright for the first look."""
+        off = abs((turn.degrees + 90) % 180 - 90)
+        if off < _SECOND_LOOK_DEGREES:
+            return clockwise_from_top_left(turn.to_upright(pieces))
+        return self.detector.find(turn.pixels(page))
+
+    def _lines(self, page: Pixels, pieces: Quads, turn: Turn) -> Quads:
+        """Lines on the upright page, from the pieces there; those that run up or down read in that direction."""
+        upright = standing(pieces)
+        lying = joined(pieces[~upright])
+        if not upright.any():
+            return lying
+        # A margin note usually reads upwards (turned counter-clockwise); the classifier may know better.
+        sideways = turned(pieces[upright], 1)
+        if self.classifier is not None:
+            crops = [cut(page, quad) for quad in turn.to_page(sideways)]
+            downwards = self.classifier.upside_down(crops) > 0.5
+            sideways[downwards] = turned(sideways[downwards], 2)
+        return np.concatenate([lying, sideways])
+
+
+def _reading_at(pieces: Quads, degrees: float) -> Quads:
+    """The elongated pieces that run along `degrees`, read in that direction."""
+    along = reading_along(pieces)
+    along = along[widths(along) >= 2.0 * heights(along)]
+    if not len(along):
+        return no_quads()
+    direction = np.array([np.cos(np.radians(degrees)), -np.sin(np.radians(degrees))])
+    agreement = (along[:, 1] - along[:, 0]) @ direction / widths(along)
+    return np.concatenate([along[agreement > 0.7], turned(along[agreement < -0.7], 2)])
+
+
+def _page(page: Pixels, lines: Quads, turn: Turn, reading: Reading) -> SegmentedPage:
+    """The lines cut out, in reading order."""
+    on_page = turn.to_page(lines)
+    crops, regions = [], []
+    for index, block in zip(reading.order, reading.blocks, strict=True):
+        crop = cut(page, on_page[index])
+        height, width = crop.shape[:2]
+        crops.append(crop)
+        regions.append(Region(Polygon.from_array(on_page[index]), width, height, Scope.LINE, block=block))
+    layout = Layout(page.shape[1], page.shape[0], tuple(regions), turn.degrees)
+    return SegmentedPage(layout, tuple(crops))
