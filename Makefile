@@ -1,0 +1,71 @@
+# Everything starts here. `make run` and `make test` set up what they need first; a second make does not install again.
+# PYTHON, TORCH_INDEX and SYSTEM_PACKAGES are explained in cluster/setup.sh. ARGS goes to `quorum up` (make run) and to
+# pytest (make test): make run ARGS="--port 8001".
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+.NOTPARALLEL:
+
+VENV ?= .venv
+ARGS ?=
+python := $(VENV)/bin/python
+ready := $(VENV)/.ready
+pytest := $(python) -m pytest
+export PYTHON TORCH_INDEX SYSTEM_PACKAGES
+
+.PHONY: help setup run demo check test test-all soak lock pages notice
+
+help:
+	@echo 'make run       set up, start on this machine, read a sample page, serve on port 8000 until Ctrl-C'
+	@echo 'make demo      the same, and stop after the sample page'
+	@echo 'make test      set up, check and test (under 12 minutes on two cores)'
+	@echo 'make test-all  make test and the slow tests; make soak: the endurance tests'
+	@echo 'make check     ruff, mypy, import-linter'
+	@echo 'make setup     only set up; make lock: pin the newest versions that fit (UPGRADE=1) or those of now'
+	@echo 'make notice    write NOTICE.md again; make pages: draw the sample pages again'
+
+setup: $(ready)
+
+$(ready): requirements.lock pyproject.toml cluster/setup.sh
+	@cluster/setup.sh $(VENV)
+
+run: $(ready)
+	@$(python) -m quorum up $(ARGS)
+
+demo: $(ready)
+	@$(python) -m quorum up --demo $(ARGS)
+
+check: $(ready)
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy
+	$(VENV)/bin/lint-imports
+
+# Three processes, because a unit test must not find a framework that an engine's test has loaded.
+test: check
+	$(pytest) $(ARGS) -m "not engines and not cluster and not slow and not soak"
+	$(pytest) $(ARGS) -m "engines and not cluster and not slow and not soak"
+	$(pytest) $(ARGS) -m "cluster and not slow and not soak"
+
+results := benchmarks/results
+record = { echo "commit $$(git rev-parse HEAD), $$(date --utc +%FT%TZ), $$(nproc) cores, $$(uname -sm)"; $(1); } 2>&1 | tee
+
+test-all: test
+	@mkdir -p $(results)
+	$(call record,$(pytest) $(ARGS) -m "slow and not soak") $(results)/test-all.txt
+
+soak: $(ready)
+	@mkdir -p $(results)
+	$(call record,$(pytest) $(ARGS) -m soak) $(results)/soak.txt
+
+lock: $(ready)
+	$(python) -m uv pip compile pyproject.toml --all-extras --universal --no-annotate --no-header \
+	    --python-version 3.11 $(if $(UPGRADE),--upgrade) --quiet --output-file requirements.lock
+	@echo 'now: make setup && make notice'
+
+notice: $(ready)
+	$(python) -m cluster.notice > NOTICE.md.new && mv NOTICE.md.new NOTICE.md
+
+pages: $(ready)
+	$(python) examples/make_pages.py

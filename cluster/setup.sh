@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Makes the environment that everything here runs in: `make setup` calls it, from the top of the project.
+#
+#   cluster/setup.sh VENV       makes or completes the virtual environment VENV, and touches VENV/.ready at the end
+#
+# Variables: PYTHON (the interpreter to take), TORCH_INDEX (an index with builds of torch for the CPU alone),
+# SYSTEM_PACKAGES=skip (never call apt-get; engines whose program is missing are then unavailable).
+#
+# Two at once are safe (the second waits, then finds nothing to do), and one that was interrupted starts over. Which
+# index packages come from is pip's and uv's own configuration, not known here.
+set -euo pipefail
+
+venv=${1:?usage: cluster/setup.sh VENV}
+ready=$venv/.ready
+unfinished=$venv/.unfinished
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() {
+    say "$@"
+    exit 1
+}
+
+is_new_enough() { "$@" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3}; do
+        if is_new_enough "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "Quorum needs Python 3.11 or newer, and found none (looked for: ${PYTHON:-python3.11, 3.12, 3.13, python3})." \
+        "Install one (Debian: apt-get install python3 python3-venv), or name it: make setup PYTHON=/path/to/python3.11"
+}
+
+install_system_packages() {
+    local root=()
+    if [[ ${SYSTEM_PACKAGES:-} == skip ]]; then
+        say "without the system packages $*, as asked (SYSTEM_PACKAGES=skip)"
+        return
+    fi
+    local remedy="install the system packages yourself: $*; then run make again (or go on without: SYSTEM_PACKAGES=skip)"
+    command -v apt-get >/dev/null || fail "apt-get is not here; $remedy"
+    if [[ $(id -u) != 0 ]]; then
+        command -v sudo >/dev/null || fail "apt-get needs root, and sudo is not here; $remedy"
+        root=(sudo)
+    fi
+    say "installing the system packages $*"
+    local install=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@")
+    "${install[@]}" || { "${root[@]}" apt-get update && "${install[@]}"; } || fail "apt-get did not succeed; $remedy"
+}
+
+have_english_tesseract() {
+    local program=${TESSERACT_CMD:-tesseract}
+    command -v "$program" >/dev/null && "$program" --list-langs 2>/dev/null | grep -qx eng
+}
+
+make_venv() {
+    local python version
+    if is_new_enough "$venv/bin/python"; then
+        "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
+        return
+    fi
+    python=$(find_python)
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    # Debian keeps what makes environments in a package of its own.
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || install_system_packages "python$version-venv"
+    say "making $venv with $python (Python $version)"
+    # --clear would delete the lock that we hold, so what an unusable environment left is removed by name.
+    rm -rf "$venv"/bin "$venv"/lib "$venv"/lib64 "$venv"/include "$venv"/pyvenv.cfg
+    "$python" -m venv "$venv"
+}
+
+locked() { sed -n "s/^$1==\([^ ;]*\).*/\1/p" requirements.lock; }
+
+make_uv() {
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$(locked uv)"
+    # uv does not read pip's configuration; whoever set an index for pip means it for us too.
+    local index
+    index=$("$venv/bin/python" -m pip config get global.index-url 2>/dev/null) || index=
+    if [[ -n ${PIP_INDEX_URL:-$index} && -z ${UV_DEFAULT_INDEX:-} ]]; then
+        export UV_DEFAULT_INDEX=${PIP_INDEX_URL:-$index}
+    fi
+}
+
+# The lock is complete, so nothing is resolved (--no-deps) and nothing that it does not name comes in.
+install_locked() {
+    "$venv/bin/python" -m uv pip install --python "$venv/bin/python" --no-deps "$@"
+}
+
+install_packages() {
+    local again=()
+    if [[ -e $unfinished ]]; then
+        say "the last setup was interrupted: installing every package again"
+        again=(--reinstall)
+    fi
+    touch "$unfinished"
+    if [[ -n ${TORCH_INDEX:-} ]]; then
+        # A torch for the CPU alone comes from its own index, and needs none of the CUDA libraries.
+        grep -vE '^(torch|torchvision|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+)==' requirements.lock >"$venv/.without-cuda"
+        install_locked "${again[@]}" -r "$venv/.without-cuda"
+        install_locked "${again[@]}" --default-index "$TORCH_INDEX" \
+            "torch==$(locked torch)" "torchvision==$(locked torchvision)"
+    else
+        install_locked "${again[@]}" -r requirements.lock
+    fi
+    # Last, because paddlex brings opencv-contrib-python, whose cv2 is the same folder but needs libGL.
+    install_locked --quiet --reinstall "opencv-python-headless==$(locked opencv-python-headless)"
+    install_locked --quiet --no-build-isolation --editable .
+    rm "$unfinished"
+}
+
+mkdir -p "$venv"
+if command -v flock >/dev/null; then
+    exec 9>"$venv/.lock"
+    flock --nonblock 9 || { say "another setup is at work in $venv; waiting for it"; flock 9; }
+fi
+if [[ $ready -nt requirements.lock && $ready -nt pyproject.toml && $ready -nt $0 && -z ${FORCE:-} ]]; then
+    exit 0
+fi
+have_english_tesseract || install_system_packages tesseract-ocr tesseract-ocr-eng
+make_venv
+make_uv
+install_packages
+touch "$ready"
+say "ready"
