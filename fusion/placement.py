@@ -1,0 +1,92 @@
+"""From a fused line in crop pixels to the line of the answer, with polygons on the page.
+
+A character that nobody could place lies between its placed neighbours. Where no engine knows any place, words take the
+boxes that segmentation found, when it found as many, and characters have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, groupby
+
+from fusion.fusing import FusedLine, FusedWord
+from ocr import Character, Hypothesis, Line, Polygon, Region, Span, Word
+
+
+def place(fused: FusedLine, region: Region, readings: Mapping[str, Hypothesis]) -> Line:
+    """The line of the answer: `fused` laid on the region's polygon, with every vote and what each engine read."""
+    spans = whole_spans([character.span for character in fused.characters], region.width_px)
+    characters = tuple(
+        Character(character.text, character.confidence, fused.votes(character.place), _polygon(region, span))
+        for character, span in zip(fused.characters, spans, strict=True)
+    )
+    words = tuple(
+        Word(characters[word.start : word.end], word.confidence, polygon)
+        for word, polygon in zip(fused.words, _word_polygons(fused.words, spans, region), strict=True)
+    )
+    return Line(characters, words, fused.confidence, region.polygon, region.block, readings)
+
+
+def whole_spans(spans: Sequence[Span | None], width_px: float) -> list[Span | None]:
+    """Spans for all characters of a line, inside of 0..width_px, from left to right: starts and ends never fall back.
+
+    Characters without a span share the room between their neighbours; all None when no span is known.
+    """
+    known = [span for span in spans if span is not None]
+    if not known:
+        return [None] * len(spans)
+    pitch = sum(end - start for start, end in known) / len(known)
+    filled: list[Span] = []
+    for is_known, run in groupby(enumerate(spans), key=lambda item: item[1] is not None):
+        members = list(run)
+        if is_known:
+            filled += [span for _, span in members if span is not None]
+        else:
+            first, last = members[0][0], members[-1][0]
+            before = filled[-1] if filled else None
+            after = spans[last + 1] if last + 1 < len(spans) else None
+            filled += _between(before, after, last + 1 - first, pitch)
+    return list(_rising(filled, width_px))
+
+
+def _between(before: Span | None, after: Span | None, count: int, pitch: float) -> Iterator[Span]:
+    """`count` spans side by side in the gap between two neighbours, or next to the only one."""
+    if before is None and after is not None:
+        start, end = after.start - count * pitch, after.start
+    elif after is None and before is not None:
+        start, end = before.end, before.end + count * pitch
+    elif before is not None and after is not None:
+        start, end = before.end, after.start
+        if end - start < count * pitch / 4:  # no gap is left: take the inner halves of the neighbours
+            start, end = (before.start + before.end) / 2, (after.start + after.end) / 2
+    width = max(end - start, 0.0) / count
+    return (Span(start + index * width, start + (index + 1) * width) for index in range(count))
+
+
+def _rising(spans: Sequence[Span], width_px: float) -> Iterator[Span]:
+    """The spans cut to the crop, each starting and ending no further left than the one before, none empty."""
+    least = min(1e-3, width_px / (len(spans) + 1))  # of a pixel: a span is never empty
+    starts = accumulate((min(max(start, 0.0), width_px) for start, _ in spans), max)
+    ends = accumulate((min(max(end, 0.0), width_px) for _, end in spans), max)
+    for start, end in zip(starts, ends, strict=True):
+        yield Span(min(start, width_px - least), max(end, min(start, width_px - least) + least))
+
+
+def _polygon(region: Region, span: Span | None) -> Polygon | None:
+    if span is None:
+        return None
+    return region.polygon.slice(span.start / region.width_px, min(1.0, span.end / region.width_px))
+
+
+def _word_polygons(
+    words: Sequence[FusedWord], spans: Sequence[Span | None], region: Region
+) -> Iterator[Polygon | None]:
+    boxes = region.word_boxes if len(region.word_boxes) == len(words) else ()
+    for index, word in enumerate(words):
+        known = [span for span in spans[word.start : word.end] if span is not None]
+        if known:
+            yield _polygon(region, Span(known[0].start, known[-1].end))
+        elif boxes:
+            yield _polygon(region, Span(boxes[index].left, boxes[index].right))
+        else:
+            yield None
