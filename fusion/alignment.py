@@ -511,7 +511,9 @@ def _merged(columns: Sequence[Column], steps: Iterable[Step], rows: int) -> list
 
 def _refined(columns: list[Column], rows: Sequence[Row], tolerance_px: float) -> list[Column]:
     """Lays the columns around every gap again; elsewhere each row has one character for every place and none can
-    move.""" result: list[Column] = []
+    move.
+    """
+    result: list[Column] = []
     reached = 0
     for start, end in _around_gaps(columns):
         result += columns[reached:start]

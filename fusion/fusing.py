@@ -18,7 +18,6 @@ from fusion.voices import Voice, voices
 from fusion.voting import Ballot, Method, elect
 from ocr import Hypothesis, Span, Vote
 
-
 _NOTHING = Network((), ())
 
 
