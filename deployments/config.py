@@ -56,9 +56,11 @@ class LimitsConfig(_Settings):
 
 
 class ThresholdsConfig(_Settings):
-    """From which confidence on an answer is accepted, is a matter for a person, is called high."""
+    """Confidences: below `accept` an answer is not accepted, below `review` a person should look, from `high` it is
+    high.
+    """
 
-    minimum: Probability = 0.5
+    accept: Probability = 0.5
     review: Probability = 0.7
     high: Probability = 0.8
 
@@ -89,6 +91,8 @@ class ClusterConfig(_Settings):
         names = [engine.name for engine in self.engines]
         if len(set(names)) != len(names):
             raise ValueError(f"an engine is listed twice: {', '.join(names)}")
+        if self.thresholds.accept > self.thresholds.high:
+            raise ValueError("thresholds.accept is above thresholds.high: an answer would be both refused and sure")
         if self.ready_engines > len(names):
             raise ValueError(f"ready_engines is {self.ready_engines}, but only {len(names)} engines are configured")
         return self

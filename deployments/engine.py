@@ -46,8 +46,8 @@ class EngineReplica:
     async def read(
         self, page: SegmentedPage, indices: Sequence[int], question: Question, deadline: float
     ) -> EngineAnswer:
-        """The engine's hypotheses for the crops at `indices`. `deadline` is wall-clock time, seconds since the
-        epoch.""" return await self._host.read(page, indices, question, deadline)
+        """The engine's hypotheses for the crops at `indices`. `deadline` is wall-clock time in epoch seconds."""
+        return await self._host.read(page, indices, question, deadline)
 
     async def state(self) -> EngineState:
         return self._host.state()

@@ -19,15 +19,12 @@ import PIL.ImageFont
 import psutil
 
 from deployments.batching import CropQueue
+from deployments.fanout import NotDeployed
 from deployments.messages import EngineAnswer, EngineState, Question
 from ocr import Crop, Engine, EngineSpec, Hypothesis, LoadOptions, Scope, SegmentedPage
 from ocr.errors import EngineUnavailable
 
 log = logging.getLogger("quorum.engine")
-
-
-class HostClosed(Exception):
-    """The engine cannot be loaded here; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ class EngineHost:
     ) -> EngineAnswer:
         """Read the crops at `indices`; those that the deadline cuts off come back as abstentions."""
         if self._queue is None:
-            raise HostClosed(self._state.problem)
+            raise NotDeployed(self._state.problem)
         crops = page.crops(indices, language=question.language, classes=question.classes)
         answers = await self._queue.read(crops, deadline)
         late = Hypothesis.abstain("not read before the deadline")
@@ -107,8 +104,7 @@ class EngineHost:
         used_mb = _memory_mb()
         if self._memory_limit_mb is not None and used_mb > self._memory_limit_mb:
             raise RuntimeError(
-                f"{self._state.name} uses {used_mb:.0f} MB, over its limit of {self._memory_limit_mb} MB; it is
-                replaced"
+                f"{self._state.name} uses {used_mb:.0f} MB, over its limit of {self._memory_limit_mb} MB"
             )
 
     async def close(self) -> None:

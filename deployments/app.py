@@ -1,0 +1,54 @@
+"""The Serve application: `import_path: deployments.app:build`.
+
+    serve run deployments.app:build                     one machine, defaults
+    serve run serve_config.cpu.yaml                     the same, written out
+    serve deploy serve_config.yaml                      a cluster with GPUs
+
+The only place where classes become deployments.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+
+from ray import serve
+from ray.serve import Application
+
+import engines
+from deployments.asking import Catalogue
+from deployments.config import ClusterConfig, EngineConfig, with_environment
+from deployments.engine import EngineReplica
+from deployments.gateway import GatewayReplica
+from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, one_machine
+from deployments.router import RouterReplica
+from deployments.segmentation import SegmentationReplica
+
+
+def build(args: ClusterConfig) -> Application:
+    """The whole application. `args` is what the configuration file says under `args:`."""
+    config = with_environment(args, os.environ)
+    specs = {engine.name: engines.spec(engine.name) for engine in config.engines}
+    catalogue = Catalogue.of(config, specs.values())
+    options = one_machine(specs.values())
+    segmentation = serve.deployment(SegmentationReplica).options(name=SEGMENTATION, **options[SEGMENTATION])
+    router = serve.deployment(RouterReplica).options(name=ROUTER, **options[ROUTER])
+    gateway = serve.deployment(GatewayReplica).options(name=GATEWAY, **options[GATEWAY])
+
+    def hosted(engine: EngineConfig) -> Application:
+        name = specs[engine.name].name
+        deployment = serve.deployment(EngineReplica).options(name=name, **options[name])
+        return deployment.bind(engine, config.model_dir, config.cache_dir, config.log_level)
+
+    return gateway.bind(
+        router.bind(
+            segmentation.bind(
+                config.segmentation, config.model_dir, config.cache_dir, config.limits.max_pixels, config.log_level
+            ),
+            {specs[engine.name].name: hosted(engine) for engine in config.engines},
+            catalogue,
+            config.log_level,
+        ),
+        catalogue,
+        importlib.metadata.version("quorum-ocr"),
+    )

@@ -1,0 +1,126 @@
+"""From the options of a request to exactly what the ensemble is asked, with every name checked and every default
+filled in.
+
+The catalogue is what this cluster can do: its engines and what each can read, its profiles, its methods. Nothing here
+knows HTTP or Serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from deployments.config import ClusterConfig
+from deployments.messages import Question
+from fusion import Method, Profile, Thresholds, profiles_from_priors
+from ocr import Classes, EngineSpec, Scope
+from ocr.contract import CharacterOptions, EnsembleOptions, TextOptions
+from ocr.errors import OutOfRange
+from segmentation import preprocessing
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request, resolved. `engines` are the ones to ask, `steps` the preprocessing (None: the profile's own);
+    `deadline` is wall-clock time in epoch seconds.
+    """
+
+    method: Method
+    profile: Profile
+    engines: tuple[str, ...]
+    deadline: float
+    question: Question
+    steps: tuple[str, ...] | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What this cluster can do."""
+
+    scopes: Mapping[str, frozenset[Scope]]
+    profiles: Mapping[str, Profile]
+    config: ClusterConfig
+
+    @classmethod
+    def of(cls, config: ClusterConfig, specs: Iterable[EngineSpec]) -> Catalogue:
+        """From the configuration and the specs of its engines, in the configuration's order.
+
+        Raises OutOfRange when a profile names an engine that is not configured, or the default profile does not exist.
+        """
+        specs = list(specs)
+        scopes = {spec.name: spec.scopes for spec in specs}
+        thresholds = Thresholds(**config.thresholds.model_dump())
+        profiles = profiles_from_priors({spec.name: spec.prior_weights for spec in specs}, thresholds)
+        for name, weights in config.profiles.items():
+            _require_known(weights, scopes, "engine", f"profile '{name}' in the configuration")
+            profiles[name] = Profile(name, weights, thresholds)
+        _require_known([config.profile], profiles, "profile", "the configuration")
+        return cls(scopes, profiles, config)
+
+    def ask_text(self, options: TextOptions, now: float) -> Ask:
+        if options.preprocess is not None:
+            preprocessing.named(options.preprocess)  # refuses an unknown step before anything is sent
+        return self._ask(
+            options, now, Scope.LINE, Question(language=options.lang), options.preprocess, explain=options.explain
+        )
+
+    def ask_character(self, options: CharacterOptions, now: float) -> Ask:
+        return self._ask(options, now, Scope.CHARACTER, Question(classes=Classes(options.classes)))
+
+    def _ask(
+        self,
+        options: EnsembleOptions,
+        now: float,
+        scope: Scope,
+        question: Question,
+        steps: tuple[str, ...] | None = None,
+        *,
+        explain: bool = False,
+    ) -> Ask:
+        return Ask(
+            self._method(options.method),
+            self._profile(options),
+            self._engines(options.engines, scope),
+            now + (options.timeout_s or self.config.limits.timeout_s),
+            question,
+            steps,
+            explain,
+        )
+
+    def _method(self, name: str | None) -> Method:
+        if name is None:
+            return self.config.method
+        _require_known([name], list(Method), "method", "the request")
+        return Method(name)
+
+    def _profile(self, options: EnsembleOptions) -> Profile:
+        name = options.profile or self.config.profile
+        _require_known([name], self.profiles, "profile", "the request")
+        profile = self.profiles[name]
+        if options.weights is None:
+            return profile
+        _require_known(options.weights, self.scopes, "engine", "the weights of the request")
+        if not any(options.weights.values()):
+            raise OutOfRange("all weights of the request are zero", "give at least one engine a weight above zero")
+        return replace(profile, weights=options.weights)
+
+    def _engines(self, names: tuple[str, ...] | None, scope: Scope) -> tuple[str, ...]:
+        if names is not None:
+            _require_known(names, self.scopes, "engine", "the request")
+        chosen = tuple(
+            name for name, scopes in self.scopes.items() if scope in scopes and (names is None or name in names)
+        )
+        if not chosen:
+            raise OutOfRange(
+                f"none of the engines asked for reads a {scope}: {', '.join(names or self.scopes)}",
+                f"these do: {', '.join(name for name, scopes in self.scopes.items() if scope in scopes)}",
+            )
+        return chosen
+
+
+def _require_known(names: Iterable[str], known: Iterable[str], what: str, where: str) -> None:
+    known = [str(name) for name in known]
+    for name in names:
+        if name not in known:
+            raise OutOfRange(f"unknown {what} '{name}' in {where}", f"known are {', '.join(known)}")

@@ -1,0 +1,198 @@
+"""The ensemble: cut a page, ask the engines, fuse what they say. Plain asyncio over two kinds of async callables.
+
+What is here sees layouts, hypotheses and an opaque token for the pixels; the pixels themselves go from the
+segmentation to the engines without passing through. Knows no engine by name, no Serve and no HTTP; a test passes
+plain coroutines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import fusion
+from deployments.asking import Ask
+from deployments.fanout import Budget, Call, Clock, Outcome, PixelsLost, ask_all
+from deployments.messages import CutCharacters, CutPage, CutRefused, EngineAnswer, EngineState, Question
+from ocr import Character, EngineReport, Hypothesis, Layout, Line, Page, Scope, Status
+from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
+
+Result = TypeVar("Result")
+
+PixelsToken = Any
+"""Stands for the crops of one page, wherever they lie; only given on to the readers."""
+
+
+class Reader(Protocol):
+    """Asks one engine's deployment."""
+
+    def __call__(
+        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+    ) -> Awaitable[EngineAnswer]:
+        """The engine's hypotheses. Raises the exceptions of `fanout`."""
+
+
+class Cutter(Protocol):
+    """Asks the segmentation's deployment. Both raise the exceptions of `fanout`."""
+
+    async def page(self, data: bytes, ask: Ask) -> tuple[CutPage | CutRefused, PixelsToken]:
+        """The lines of a page, upright and in reading order."""
+
+    async def characters(self, images: Sequence[bytes], ask: Ask) -> tuple[CutCharacters, PixelsToken]:
+        """One crop per image of one character."""
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterReading:
+    """What the ensemble says of an image of one character; its text is "" when no engine has a vote for one."""
+
+    character: Character
+    claims: Mapping[str, Hypothesis]
+    reports: tuple[EngineReport, ...]
+
+
+class Ensemble:
+    """All engines behind one call. `states` is asked for what is known of the engines right now."""
+
+    def __init__(
+        self,
+        cutter: Cutter,
+        readers: Mapping[str, Reader],
+        scopes: Mapping[str, frozenset[Scope]],
+        states: Callable[[], Mapping[str, EngineState]],
+        clock: Clock,
+    ) -> None:
+        self._cutter = cutter
+        self._readers = readers
+        self._scopes = scopes
+        self._states = states
+        self._clock = clock
+
+    async def read_page(self, data: bytes, ask: Ask) -> Page:
+        """Every line of the page, fused. Raises an error of the tree when nobody can answer."""
+
+        async def once() -> Page:
+            cut, pixels = await self._before(ask.deadline, self._cutter.page(data, ask))
+            if isinstance(cut, CutRefused):
+                raise cut.error
+            outcomes = await self._ask_engines(cut.layout, pixels, ask, Scope.LINE)
+            return self._fused_page(cut.layout, outcomes, ask)
+
+        return await _again_when_pixels_are_lost(once)
+
+    async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
+        """One character per image, in order; an image that cannot be read is an error in its place."""
+
+        async def once() -> list[CharacterReading | QuorumError]:
+            cut, pixels = await self._before(ask.deadline, self._cutter.characters(images, ask))
+            outcomes = await self._ask_engines(cut.layout, pixels, ask, Scope.CHARACTER)
+            return [
+                index if isinstance(index, QuorumError) else _fused_character(index, outcomes, ask)
+                for index in cut.outcomes
+            ]
+
+        return await _again_when_pixels_are_lost(once)
+
+    async def _before(self, deadline: float, cutting: Awaitable[Result]) -> Result:
+        try:
+            async with asyncio.timeout(max(0.0, deadline - self._clock())):
+                return await cutting
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                "finding the lines took until the deadline", "give more time with timeout_s", 1.0
+            ) from error
+
+    async def _ask_engines(self, layout: Layout, pixels: PixelsToken, ask: Ask, scope: Scope) -> dict[str, Outcome]:
+        """The outcome of every configured engine: asked, left out, or known to be unavailable."""
+        calls: dict[str, Call] = {}
+        outcomes = {name: self._not_asked(name, ask, scope) for name in self._readers}
+        indices = range(len(layout.regions))
+        for name, outcome in outcomes.items():
+            if outcome is None and layout.regions:
+                calls[name] = _call(self._readers[name], pixels, indices, ask.question)
+        budget = Budget.until(ask.deadline, self._clock())
+        asked = await ask_all(calls, budget, self._clock)
+        if calls:
+            _require_one_answer(asked, outcomes)
+        idle = {name: Outcome(EngineReport(name, Status.OK)) for name in outcomes}
+        return {name: asked.get(name) or outcome or idle[name] for name, outcome in outcomes.items()}
+
+    def _not_asked(self, name: str, ask: Ask, scope: Scope) -> Outcome | None:
+        """Why the engine is not asked at all; None when it is."""
+        if scope not in self._scopes[name]:
+            return Outcome(EngineReport(name, Status.SKIPPED, detail=f"does not read a single {scope}"))
+        if name not in ask.engines:
+            return Outcome(EngineReport(name, Status.SKIPPED, detail="left out by the request"))
+        state = self._states().get(name)
+        if state is None:
+            return Outcome(EngineReport(name, Status.UNAVAILABLE, detail="still starting; see /status"))
+        if not state.available:
+            return Outcome(EngineReport(name, Status.UNAVAILABLE, detail=state.problem))
+        return None
+
+    def _fused_page(self, layout: Layout, outcomes: Mapping[str, Outcome], ask: Ask) -> Page:
+        lines = [_fused_line(layout, index, outcomes, ask) for index in range(len(layout.regions))]
+        return Page(
+            layout.width_px,
+            layout.height_px,
+            tuple(line for line in lines if line.characters),
+            tuple(outcome.report for outcome in outcomes.values()),
+            str(ask.method),
+            ask.profile.name,
+        )
+
+
+def _call(reader: Reader, pixels: PixelsToken, indices: Sequence[int], question: Question) -> Call:
+    return lambda deadline: reader(pixels, indices, question, deadline)
+
+
+def _claims(index: int, outcomes: Mapping[str, Outcome]) -> dict[str, Hypothesis]:
+    return {name: outcome.hypotheses[index] for name, outcome in outcomes.items() if outcome.hypotheses}
+
+
+def _fused_line(layout: Layout, index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> Line:
+    claims = _claims(index, outcomes)
+    return fusion.place(fusion.fuse(claims, ask.profile, ask.method), layout.regions[index], claims)
+
+
+def _fused_character(index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> CharacterReading:
+    claims = _claims(index, outcomes)
+    return CharacterReading(
+        fusion.fuse_character(claims, ask.profile, ask.method, ask.question.classes),
+        claims,
+        tuple(outcome.report for outcome in outcomes.values()),
+    )
+
+
+def _require_one_answer(asked: Mapping[str, Outcome], all_outcomes: Mapping[str, Outcome | None]) -> None:
+    """Raise unless at least one engine answered, if only to abstain: nobody at all is not an empty page."""
+    reports = [outcome.report for outcome in asked.values()]
+    if any(report.status in (Status.OK, Status.ABSTAINED) or report.model for report in reports):
+        return
+    summary = ", ".join(f"{report.engine}: {report.status}" for report in reports)
+    statuses = {report.status for report in reports}
+    raise _failure_of(statuses, summary)
+
+
+def _failure_of(statuses: set[Status], summary: str) -> ServiceError:
+    if statuses == {Status.TIMEOUT}:
+        return DeadlineExceeded(f"no engine answered in time ({summary})", "give more time with timeout_s", 1.0)
+    if Status.SHED in statuses:
+        return Overloaded(f"the engines are overloaded ({summary})", "send the request again later", 1.0)
+    if statuses <= {Status.UNAVAILABLE, Status.TIMEOUT}:
+        return NotReady(f"no engine is ready ({summary})", "see /status for what each of them needs", 5.0)
+    return InternalFailure(f"every engine failed ({summary})", "try again; the log has the details")
+
+
+async def _again_when_pixels_are_lost(once: Callable[[], Awaitable[Result]]) -> Result:
+    """The node that holds the crops can die between the cut and the reading; then the page is cut once more."""
+    try:
+        return await once()
+    except PixelsLost:
+        pass
+    try:
+        return await once()
+    except PixelsLost as error:
+        raise InternalFailure("the crops of the page were lost twice", "send the request again") from error

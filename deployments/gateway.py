@@ -1,0 +1,128 @@
+"""The Serve shell of the HTTP face, and the methods that programs call through a Serve handle.
+
+    handle = serve.get_app_handle("quorum")
+    answer = handle.predict_text.remote(image_bytes, {"profile": "printed"}).result()
+
+Options and answers are those of the HTTP contract, as plain dicts; errors arrive as the exceptions of ocr.errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from fastapi import FastAPI
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from deployments.asking import Ask, Catalogue
+from deployments.ensemble import CharacterReading
+from deployments.fanout import NotDeployed, QueueFull, ReplicaLost
+from deployments.http import Api, create_app
+from deployments.logs import configure_logging
+from deployments.messages import ServiceState
+from deployments.transport import answer_of
+from deployments.uploads import parse
+from ocr import Page
+from ocr.contract import BatchBody, CharacterOptions, ComponentStatus, TextOptions
+from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError
+
+APP_NAME = "quorum"
+
+# A router that dies takes its requests along; reading is idempotent, so they are sent to another one.
+_ATTEMPTS = 3
+# The Router answers before the deadline by itself; this is for one that does not answer at all.
+_GRACE_S = 0.5
+
+Answer = TypeVar("Answer")
+
+
+@serve.ingress()
+class GatewayReplica:
+    """A replica of the Gateway: authenticates, limits, validates once, renders."""
+
+    def __init__(self, router: DeploymentHandle, catalogue: Catalogue, version: str) -> None:
+        configure_logging(catalogue.config.log_level)
+        self._api = Api(RouterService(router), catalogue.config, catalogue, version)
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return create_app(self._api)
+
+    async def predict(self, image: bytes, options: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Read one character. Options and answer are those of `POST /predict`."""
+        answer = await self._api.predict(image, parse(CharacterOptions, options or {}))
+        return answer.model_dump(mode="json")
+
+    async def predict_text(self, image: bytes, options: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Read a page. Options and answer are those of `POST /predict_text`."""
+        answer = await self._api.predict_text(image, parse(TextOptions, options or {}))
+        return answer.model_dump(mode="json")
+
+    async def batch_predict(self, images: Sequence[bytes], options: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Read many images. Options and answer are those of `POST /batch_predict`."""
+        body = parse(BatchBody, {**(options or {}), "images": ["-"] * len(images)})
+        return (await self._api.batch_predict(images, body)).model_dump(mode="json")
+
+    async def status(self) -> dict[str, Any]:
+        """The answer of `GET /status`."""
+        return (await self._api.status()).model_dump(mode="json")
+
+    async def ready(self) -> dict[str, Any]:
+        """The answer of `GET /ready`; raises NotReady."""
+        return (await self._api.ready()).model_dump(mode="json")
+
+
+class RouterService:
+    """The Router behind a Serve handle, as the HTTP face sees it."""
+
+    def __init__(self, router: DeploymentHandle) -> None:
+        self._router = router
+
+    async def read_page(self, data: bytes, ask: Ask) -> Page:
+        page: Page = await _ask_router(lambda: answer_of(self._router.read_page.remote(data, ask)), ask.deadline)
+        return page
+
+    async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
+        readings: list[CharacterReading | QuorumError] = await _ask_router(
+            lambda: answer_of(self._router.read_characters.remote(list(images), ask)), ask.deadline
+        )
+        return readings
+
+    async def state(self) -> ServiceState:
+        try:
+            state: ServiceState = await _ask_router(lambda: answer_of(self._router.state.remote()), time.time() + 2.0)
+        except (DeadlineExceeded, NotReady, Overloaded, InternalFailure):
+            return ServiceState()
+        return state
+
+    async def components(self) -> dict[str, ComponentStatus]:
+        status = await asyncio.to_thread(serve.status)
+        application = status.applications.get(APP_NAME)
+        return {
+            name: ComponentStatus(
+                status=str(deployment.status.value),
+                message=deployment.message,
+                replicas=deployment.replica_states.get("RUNNING", 0),
+            )
+            for name, deployment in (application.deployments if application else {}).items()
+        }
+
+
+async def _ask_router(call: Callable[[], Awaitable[Answer]], deadline: float) -> Answer:
+    """Ask, and ask again when the replica died; the transport's failures become errors of the contract."""
+    try:
+        async with asyncio.timeout(max(0.0, deadline - time.time()) + _GRACE_S):
+            for _ in range(_ATTEMPTS):
+                try:
+                    return await call()
+                except ReplicaLost:
+                    continue
+    except TimeoutError as error:
+        raise DeadlineExceeded("the ensemble did not answer in time", "give more time with timeout_s", 1.0) from error
+    except QueueFull as error:
+        raise Overloaded("too many requests are waiting", "send the request again later", 1.0) from error
+    except NotDeployed as error:
+        raise NotReady("the router is not running", "see /status", 5.0) from error
+    raise InternalFailure(f"the router died {_ATTEMPTS} times on this request", "try again; the log has the details")

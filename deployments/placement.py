@@ -1,0 +1,161 @@
+"""How many replicas each deployment has and what each asks of its node, for the two ways to run: a cluster, one
+machine.
+
+Both tables come from the same list of deployments, so they cannot drift: `deployments.app:build` takes its defaults
+from `one_machine`, and `python -m deployments.placement` writes serve_config.yaml (`production`) and
+serve_config.cpu.yaml. What an engine needs stands in its own file, in `EngineSpec.resources`; here is only what its
+way of running makes of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import engines
+from deployments.config import ENGINES, ClusterConfig, EngineConfig, SegmentationConfig
+from ocr import EngineSpec
+
+Options = dict[str, Any]
+"""Options of one Serve deployment, as `Deployment.options` and the `deployments:` section of a config file take them.
+"""
+
+GATEWAY, ROUTER, SEGMENTATION = "Gateway", "Router", "Segmentation"
+
+# A replica takes this many requests at once and batches their crops; more wait in the queue of the caller's handle, and
+# beyond that they are refused at once instead of being answered too late.
+_ONGOING = {GATEWAY: 128, ROUTER: 128, SEGMENTATION: 8}
+_QUEUED = {GATEWAY: 256, ROUTER: 256, SEGMENTATION: 128}
+_ENGINE_ONGOING, _ENGINE_QUEUED = 32, 256
+
+# On one machine everything shares the cores, so these are only shares of Ray's bookkeeping: they must add up to less
+# than two, or the last deployment never starts (a replica asks for a whole CPU by default).
+_ONE_MACHINE_CPUS = {GATEWAY: 0.1, ROUTER: 0.1, SEGMENTATION: 0.2}
+_ONE_MACHINE_ENGINE_CPUS = 0.25
+
+# Threads of the two parts that are worth more than one on a small machine: both run on ONNX Runtime.
+_ONE_MACHINE_THREADS = {"paddleocr": 2, SEGMENTATION: 2}
+
+
+def one_machine(specs: Iterable[EngineSpec]) -> dict[str, Options]:
+    """One replica of everything, no GPU: two cores are enough to start."""
+    cpus = {**_ONE_MACHINE_CPUS, **{spec.name: _ONE_MACHINE_ENGINE_CPUS for spec in specs}}
+    return {
+        name: {**_queues(name), "num_replicas": 1, "ray_actor_options": {"num_cpus": share}}
+        for name, share in cpus.items()
+    }
+
+
+def production(specs: Iterable[EngineSpec]) -> dict[str, Options]:
+    """Every deployment scales by itself; every engine holds its own fraction of a GPU."""
+    services = {
+        name: {**_queues(name), "autoscaling_config": _autoscaling(1, 8, 16.0), "ray_actor_options": {"num_cpus": 1.0}}
+        for name in (GATEWAY, ROUTER)
+    }
+    services[SEGMENTATION] = {
+        **_queues(SEGMENTATION),
+        "autoscaling_config": _autoscaling(1, 8, 2.0),
+        "ray_actor_options": {"num_cpus": 2.0},
+    }
+    return services | {spec.name: _engine_in_production(spec) for spec in specs}
+
+
+def _engine_in_production(spec: EngineSpec) -> Options:
+    needs = spec.resources
+    return {
+        **_queues(spec.name),
+        "autoscaling_config": _autoscaling(1, 8, 4.0),
+        "ray_actor_options": {"num_cpus": needs.cpu, "num_gpus": needs.gpu, "memory": needs.memory_mb * 1_000_000},
+    }
+
+
+def _queues(name: str) -> Options:
+    return {
+        "max_ongoing_requests": _ONGOING.get(name, _ENGINE_ONGOING),
+        "max_queued_requests": _QUEUED.get(name, _ENGINE_QUEUED),
+        "health_check_period_s": 5.0,
+        "health_check_timeout_s": 30.0,
+        "graceful_shutdown_wait_loop_s": 1.0,
+        "graceful_shutdown_timeout_s": 20.0,
+    }
+
+
+def _autoscaling(least: int, most: int, target: float) -> Options:
+    return {"min_replicas": least, "max_replicas": most, "target_ongoing_requests": target}
+
+
+def one_machine_config() -> ClusterConfig:
+    """The application's own configuration on one machine: the defaults, and threads where they pay."""
+    return ClusterConfig(
+        engines=tuple(EngineConfig(name=name, threads=_ONE_MACHINE_THREADS.get(name, 1)) for name in ENGINES),
+        segmentation=SegmentationConfig(threads=_ONE_MACHINE_THREADS[SEGMENTATION]),
+    )
+
+
+def production_config() -> ClusterConfig:
+    """The application's own configuration on a cluster: as many threads as a replica has CPUs."""
+    specs = [engines.spec(name) for name in ENGINES]
+    return ClusterConfig(
+        engines=tuple(EngineConfig(name=spec.name, threads=max(1, int(spec.resources.cpu))) for spec in specs),
+        segmentation=SegmentationConfig(threads=2),
+    )
+
+
+def serve_config(config: ClusterConfig, options: dict[str, Options], host: str) -> dict[str, Any]:
+    """A file for `serve deploy` and `serve run`: Serve's own schema."""
+    arguments = config.model_dump(mode="json", exclude_defaults=True)
+    arguments["engines"] = [engine.model_dump(mode="json", exclude_defaults=True) for engine in config.engines]
+    return {
+        "proxy_location": "EveryNode",
+        "http_options": {"host": host, "port": 8000, "request_timeout_s": 630.0},
+        "logging_config": {"encoding": "JSON", "log_level": "INFO"},
+        "applications": [
+            {
+                "name": "quorum",
+                "route_prefix": "/",
+                "import_path": "deployments.app:build",
+                "args": arguments,
+                "deployments": [{"name": name, **chosen} for name, chosen in options.items()],
+            }
+        ],
+    }
+
+
+_HEADER = r"""\ # {title} # Written by `python -m deployments.placement`; a test holds it equal to that. Change the
+tables there, or copy this file # and change the copy: everything here is Serve's own schema, `args` is
+deployments/config.py.
+"""
+
+
+def render() -> dict[str, str]:
+    """The text of each configuration file at the top of the repository."""
+    specs = [engines.spec(name) for name in ENGINES]
+    files = {
+        "serve_config.yaml": (
+            "Production: every engine its own deployment, with its own fraction of a GPU, its own bounds.",
+            serve_config(production_config(), production(specs), "0.0.0.0"),  # noqa: S104 - a pod serves its network
+        ),
+        "serve_config.cpu.yaml": (
+            "One machine without a GPU: the same application, one replica of everything.",
+            serve_config(one_machine_config(), one_machine(specs), "127.0.0.1"),
+        ),
+    }
+    return {
+        name: _HEADER.format(title=title) + yaml.safe_dump(content, sort_keys=False)
+        for name, (title, content) in files.items()
+    }
+
+
+def main() -> None:
+    """Write the configuration files into the folder given, by default this one."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    for name, text in render().items():
+        (folder / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""From the ensemble's result to the answers of the HTTP contract. Pure; knows neither HTTP nor Serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from deployments.asking import Ask, Catalogue
+from deployments.ensemble import CharacterReading
+from deployments.messages import EngineState, ServiceState
+from fusion import judge
+from ocr import Character, EngineReport, Hypothesis, Line, Page, Polygon, Status, Word
+from ocr.contract import (
+    CharacterAnswer,
+    CharacterPlace,
+    CharacterPrediction,
+    ComponentStatus,
+    EngineStatus,
+    LineAnswer,
+    StatusAnswer,
+    TextAnswer,
+    TextPrediction,
+    VoteAnswer,
+    WordAnswer,
+)
+
+# An engine in one of these states was asked and did not do what it was asked for.
+_FAILED = frozenset({Status.TIMEOUT, Status.ERROR, Status.SHED, Status.UNAVAILABLE})
+
+
+def character_answer(reading: CharacterReading, ask: Ask, processing_time_ms: float) -> CharacterAnswer:
+    """The answer of `/predict`."""
+    confidence = reading.character.confidence
+    verdict = judge(confidence, ask.profile.thresholds)
+    return CharacterAnswer(
+        character=reading.character.text or None,
+        confidence=confidence,
+        method=str(ask.method),
+        profile=ask.profile.name,
+        processing_time_ms=processing_time_ms,
+        accepted=verdict.accepted,
+        needs_review=verdict.needs_review,
+        band=verdict.band.value,
+        degraded=_degraded(reading.reports),
+        timestamp=datetime.now(UTC),
+        engine_predictions={
+            report.engine: _character_prediction(report, reading.claims.get(report.engine))
+            for report in reading.reports
+        },
+    )
+
+
+def text_answer(page: Page, ask: Ask, processing_time_ms: float) -> TextAnswer:
+    """The answer of `/predict_text`."""
+    verdict = judge(page.confidence, ask.profile.thresholds)
+    return TextAnswer(
+        text=page.text,
+        confidence=page.confidence,
+        width=page.width_px,
+        height=page.height_px,
+        lines=[_line_answer(line, explain=ask.explain) for line in page.lines],
+        characters=[
+            _place(character, explain=ask.explain)
+            for line in page.lines
+            for character in line.characters
+            if not character.text.isspace()
+        ],
+        engine_predictions={report.engine: _text_prediction(report, page.lines) for report in page.reports},
+        method=page.method,
+        profile=page.profile,
+        processing_time_ms=processing_time_ms,
+        accepted=verdict.accepted,
+        needs_review=verdict.needs_review,
+        band=verdict.band.value,
+        degraded=_degraded(page.reports),
+        timestamp=datetime.now(UTC),
+    )
+
+
+def status_answer(
+    state: ServiceState,
+    components: Mapping[str, ComponentStatus],
+    catalogue: Catalogue,
+    *,
+    ready: bool,
+    version: str,
+) -> StatusAnswer:
+    """The answer of `/status`: every configured engine, also those that nobody has heard of yet."""
+    engines = {name: _engine_status(name, state.engines.get(name), components, catalogue) for name in catalogue.scopes}
+    degraded = not all(engine.available for engine in engines.values())
+    return StatusAnswer(
+        status="not_ready" if not ready else "degraded" if degraded else "ready",
+        version=version,
+        uptime_s=state.uptime_s,
+        engines=engines,
+        components=dict(components),
+        methods=[str(method) for method in type(catalogue.config.method)],
+        profiles=list(catalogue.profiles),
+    )
+
+
+def _engine_status(
+    name: str, state: EngineState | None, components: Mapping[str, ComponentStatus], catalogue: Catalogue
+) -> EngineStatus:
+    known = state or EngineState(name, tuple(catalogue.scopes[name]), problem="starting")
+    component = components.get(name)
+    return EngineStatus(
+        available=known.available,
+        model=known.model,
+        detail=known.problem,
+        scopes=[str(scope) for scope in known.scopes],
+        weight={profile.name: profile.weights.get(name, 0.0) for profile in catalogue.profiles.values()},
+        replicas=component.replicas if component else 0,
+        cpus=known.cpus,
+        gpu_fraction=known.gpu_fraction,
+        threads=known.threads,
+        load_seconds=known.load_seconds,
+        memory_mb=known.memory_mb,
+    )
+
+
+def _degraded(reports: Iterable[EngineReport]) -> bool:
+    return any(report.status in _FAILED for report in reports)
+
+
+def _character_prediction(report: EngineReport, claim: Hypothesis | None) -> CharacterPrediction:
+    first = claim.characters[0] if claim and claim.characters else None
+    return CharacterPrediction(
+        character=claim.text if claim and first else None,
+        confidence=claim.confidence if claim else 0.0,
+        alternatives={} if first is None else {guess.text: guess.probability for guess in first.alternatives},
+        status=_item_status(report, claim).value,
+        latency_ms=report.seconds * 1000.0,
+        model=report.model,
+        detail=(claim.abstention or "") if claim and report.status is Status.OK else report.detail,
+    )
+
+
+def _item_status(report: EngineReport, claim: Hypothesis | None) -> Status:
+    """In a batch an engine may have abstained on this image and answered for others."""
+    if report.status is Status.OK and claim is not None and claim.abstained:
+        return Status.ABSTAINED
+    return report.status
+
+
+def _text_prediction(report: EngineReport, lines: tuple[Line, ...]) -> TextPrediction:
+    readings = [line.readings[report.engine] for line in lines if report.engine in line.readings]
+    scores = [character.probability for reading in readings for character in reading.characters]
+    return TextPrediction(
+        text="\n".join(reading.text for reading in readings),
+        confidence=sum(scores) / len(scores) if scores else 0.0,
+        status=report.status.value,
+        latency_ms=report.seconds * 1000.0,
+        model=report.model,
+        detail=report.detail,
+    )
+
+
+def _line_answer(line: Line, *, explain: bool) -> LineAnswer:
+    return LineAnswer(
+        text=line.text,
+        confidence=line.confidence,
+        polygon=_corners(line.polygon),
+        block=line.block,
+        words=[_word_answer(word) for word in line.words],
+        readings={name: reading.text for name, reading in line.readings.items()} if explain else None,
+    )
+
+
+def _word_answer(word: Word) -> WordAnswer:
+    engines = dict.fromkeys(vote.engine for character in word.characters for vote in character.votes)
+    return WordAnswer(
+        text=word.text,
+        confidence=word.confidence,
+        polygon=_corners(word.polygon) if word.polygon else None,
+        votes={
+            engine: "".join(
+                vote.text for character in word.characters for vote in character.votes if vote.engine == engine
+            )
+            for engine in engines
+        },
+    )
+
+
+def _place(character: Character, *, explain: bool) -> CharacterPlace:
+    return CharacterPlace(
+        character=character.text,
+        confidence=character.confidence,
+        bounding_box=character.polygon.bounding_box().xywh if character.polygon else None,
+        votes={
+            vote.engine: VoteAnswer(text=vote.text, weight=vote.weight, probability=vote.probability)
+            for vote in character.votes
+        }
+        if explain
+        else None,
+    )
+
+
+def _corners(polygon: Polygon) -> tuple[tuple[float, float], ...]:
+    return tuple((round(x, 1), round(y, 1)) for x, y in polygon.corners)

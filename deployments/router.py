@@ -1,0 +1,129 @@
+"""The Serve shell of the ensemble: it turns handle calls into the plain callables that the ensemble works with.
+
+The Router sees layouts, hypotheses and references; pixels never pass through it. It also keeps asking every engine
+for its state, so that a request does not wait for an engine that is known to be missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ray import ObjectRef
+from ray.serve.handle import DeploymentHandle
+
+from deployments.asking import Ask, Catalogue
+from deployments.ensemble import CharacterReading, Ensemble
+from deployments.fanout import NotDeployed, QueueFull, ReplicaLost
+from deployments.logs import configure_logging
+from deployments.messages import (
+    CutCharacters,
+    CutPage,
+    CutRefused,
+    EngineAnswer,
+    EngineState,
+    Question,
+    ServiceState,
+)
+from deployments.transport import answer_of, first_and_reference
+from ocr import Page
+from ocr.errors import QuorumError
+
+log = logging.getLogger("quorum.router")
+
+# How often a replica's state is asked for: often until it is warm, seldom afterwards, because every call costs the
+# engine's process some milliseconds.
+_POLL_STARTING_S = 0.5
+_POLL_WARM_S = 5.0
+_POLL_TIMEOUT_S = 5.0
+
+
+class RouterReplica:
+    """A replica of the ensemble router."""
+
+    def __init__(
+        self,
+        segmentation: DeploymentHandle,
+        engines: dict[str, DeploymentHandle],
+        catalogue: Catalogue,
+        log_level: str,
+    ) -> None:
+        configure_logging(log_level)
+        self._started = time.time()
+        self._states: dict[str, EngineState] = {}
+        self._segmentation_ready = False
+        self._ensemble = Ensemble(
+            HandleCutter(segmentation),
+            {name: HandleReader(handle) for name, handle in engines.items()},
+            catalogue.scopes,
+            lambda: self._states,
+            time.time,
+        )
+        self._watchers = [
+            asyncio.create_task(self._watch_segmentation(segmentation)),
+            *(asyncio.create_task(self._watch_engine(name, handle)) for name, handle in engines.items()),
+        ]
+
+    async def read_page(self, data: bytes, ask: Ask) -> Page:
+        return await self._ensemble.read_page(data, ask)
+
+    async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
+        return await self._ensemble.read_characters(images, ask)
+
+    async def state(self) -> ServiceState:
+        return ServiceState(dict(self._states), self._segmentation_ready, time.time() - self._started)
+
+    async def _watch_engine(self, name: str, handle: DeploymentHandle) -> None:
+        """Keep the engine's state. The last one stays while a replica is being replaced: it says what to expect."""
+        while True:
+            state = await _in_time(handle.state.remote())
+            if isinstance(state, EngineState):
+                if self._states.get(name) is None or self._states[name].available != state.available:
+                    log.info("%s: %s", name, state.problem or f"ready with {state.model}")
+                self._states[name] = state
+            await asyncio.sleep(_POLL_WARM_S if name in self._states else _POLL_STARTING_S)
+
+    async def _watch_segmentation(self, handle: DeploymentHandle) -> None:
+        while True:
+            self._segmentation_ready = await _in_time(handle.ping.remote()) is True
+            await asyncio.sleep(_POLL_WARM_S if self._segmentation_ready else _POLL_STARTING_S)
+
+
+class HandleCutter:
+    """The segmentation, asked through a Serve handle."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle.options(stream=True)
+
+    async def page(self, data: bytes, ask: Ask) -> tuple[CutPage | CutRefused, ObjectRef | None]:
+        return await first_and_reference(self._handle.page.remote(data, ask.steps, ask.profile.name))
+
+    async def characters(self, images: Sequence[bytes], _: Ask) -> tuple[CutCharacters, ObjectRef | None]:
+        return await first_and_reference(self._handle.characters.remote(list(images)))
+
+
+class HandleReader:
+    """An engine, asked through a Serve handle."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+
+    async def __call__(
+        self, pixels: ObjectRef, indices: Sequence[int], question: Question, deadline: float
+    ) -> EngineAnswer:
+        # The reference is a top-level argument, so Ray brings the crops to the engine's node by itself.
+        answer = await answer_of(self._handle.read.remote(pixels, list(indices), question, deadline))
+        assert isinstance(answer, EngineAnswer)
+        return answer
+
+
+async def _in_time(response: Any) -> object:  # noqa: ANN401 - Serve's response types share no public base class
+    """What a deployment answers, or None when it does not answer in time."""
+    try:
+        async with asyncio.timeout(_POLL_TIMEOUT_S):
+            return await answer_of(response)
+    except (TimeoutError, NotDeployed, QueueFull, ReplicaLost):
+        return None

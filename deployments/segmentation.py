@@ -1,0 +1,65 @@
+"""The Serve shell of the segmentation: bytes of an image in, a layout and then the crops out.
+
+Both methods are generators of two values. The caller takes the first, which is small, and passes the *reference* of the
+second on to the engines: the crops go from this node to theirs and never through the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import segmentation
+from cluster import models
+from deployments.config import SegmentationConfig
+from deployments.cutting import Scissors
+from deployments.logs import configure_logging
+from deployments.messages import CutCharacters, CutPage, CutRefused
+from ocr import LoadOptions, SegmentedPage
+
+Result = TypeVar("Result")
+
+DETECTOR = "paddleocr_detector"
+"""Key of the text detector in the model store."""
+
+
+class SegmentationReplica:
+    """A replica of the segmentation. It cuts in one worker thread, so that health checks are answered meanwhile."""
+
+    def __init__(
+        self, config: SegmentationConfig, model_dir: Path, cache_dir: Path, max_pixels: int, log_level: str
+    ) -> None:
+        configure_logging(log_level)
+        model = models.resolve(
+            DETECTOR, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
+        )
+        self._scissors = Scissors(segmentation.load(LoadOptions(model, threads=config.threads)), max_pixels)
+        self._scissors.warm_up()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="segmentation")
+
+    async def page(
+        self, data: bytes, steps: tuple[str, ...] | None, profile: str
+    ) -> AsyncIterator[CutPage | CutRefused | SegmentedPage]:
+        """The lines of a page: first where they are, then their pixels."""
+        cut = await self._in_thread(lambda: self._scissors.page(data, steps, profile))
+        if isinstance(cut, CutRefused):
+            yield cut
+            return
+        yield CutPage(cut.layout)
+        yield cut
+
+    async def characters(self, images: Sequence[bytes]) -> AsyncIterator[CutCharacters | SegmentedPage]:
+        """One crop per image of one character: first which image has which crop, then the crops."""
+        cut, crops = await self._in_thread(lambda: self._scissors.characters(images))
+        yield cut
+        yield crops
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def ping(self) -> bool:
+        """Answers once the replica is warm."""
+        return True

@@ -1,0 +1,80 @@
+"""Serve's handle calls as the rest of the project sees them: cancelled with their caller, failing in four known ways.
+
+The only place that knows Ray's exceptions. What user code raised on the other side arrives as itself; what the
+transport did wrong becomes one of the exceptions of `fanout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ray import ObjectRef
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    TaskCancelledError,
+    WorkerCrashedError,
+)
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
+
+from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
+
+Response = Any
+"""Serve's response types share no public base class."""
+
+
+async def answer_of(response: Response) -> Any:  # noqa: ANN401 - whatever the other side returns
+    """What a handle call returns. Raises what the other side raised, or an exception of `fanout`."""
+    with _translated(), _cancelled_with_caller(response):
+        return await response
+
+
+async def first_and_reference(response: Response) -> tuple[Any, ObjectRef | None]:
+    """The first value of a streaming call, and the reference of the second (None when there is no second).
+
+    The generator's references are taken instead of its values, so that the second value stays where it is.
+    """
+    with _translated(), _cancelled_with_caller(response):
+        references = await response._to_object_ref_gen()
+        first = await (await anext(references))
+        return first, await anext(references, None)
+
+
+@contextmanager
+def _cancelled_with_caller(response: Response) -> Iterator[None]:
+    """Stop the work on the other side when nobody waits for it any more."""
+    finished = False
+    try:
+        yield
+        finished = True
+    finally:
+        if not finished:
+            response.cancel()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    # The order matters: Ray makes a user's exception an instance of both RayTaskError and its own class.
+    try:
+        yield
+    except BackPressureError as error:
+        raise QueueFull(str(error)) from error
+    except DeploymentUnavailableError as error:
+        raise NotDeployed("its replicas cannot be started; see /status and the log of its deployment") from error
+    except ObjectLostError as error:
+        raise PixelsLost(_first_line(error)) from error
+    except (RayActorError, NodeDiedError, WorkerCrashedError, TaskCancelledError) as error:
+        raise ReplicaLost(_first_line(error)) from error
+    except RayTaskError as error:
+        raise error.cause from error
+    except (RayError, RayServeException) as error:
+        raise ReplicaLost(f"{type(error).__name__}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]
