@@ -11,6 +11,7 @@
     │   ├── Overloaded            the queues are full; come back later                  (HTTP 503)
     │   ├── NotReady              too few engines are warm                              (HTTP 503)
     │   ├── DeadlineExceeded      nobody answered in time                               (HTTP 504)
+    │   ├── Unreachable           nobody, or somebody else, answers at the address      (no HTTP answer)
     │   └── InternalFailure       a fault of ours; the log has the details              (HTTP 500)
     └── EngineUnavailable         an engine cannot be loaded here: no package, no binary, no model
 
@@ -104,6 +105,13 @@ class DeadlineExceeded(ServiceError):
 
     code = "deadline_exceeded"
     http_status = 504
+
+
+class Unreachable(ServiceError):
+    """Nothing answers at the address that a client was given, or what answers is not Quorum. Only clients raise it."""
+
+    code = "unreachable"
+    http_status = 503
 
 
 class InternalFailure(ServiceError):
