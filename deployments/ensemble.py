@@ -112,12 +112,12 @@ class Ensemble:
         for name, outcome in outcomes.items():
             if outcome is None and layout.regions:
                 calls[name] = _call(self._readers[name], pixels, indices, ask.question)
-        budget = Budget.until(ask.deadline, self._clock())
-        asked = await ask_all(calls, budget, self._clock)
-        if calls:
-            _require_one_answer(asked, outcomes)
+        asked = await ask_all(calls, Budget.until(ask.deadline, self._clock()), self._clock)
         idle = {name: Outcome(EngineReport(name, Status.OK)) for name in outcomes}
-        return {name: asked.get(name) or outcome or idle[name] for name, outcome in outcomes.items()}
+        complete = {name: asked.get(name) or outcome or idle[name] for name, outcome in outcomes.items()}
+        if layout.regions:
+            _require_one_answer(complete)
+        return complete
 
     def _not_asked(self, name: str, ask: Ask, scope: Scope) -> Outcome | None:
         """Why the engine is not asked at all; None when it is."""
@@ -166,14 +166,13 @@ def _fused_character(index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> C
     )
 
 
-def _require_one_answer(asked: Mapping[str, Outcome], all_outcomes: Mapping[str, Outcome | None]) -> None:
+def _require_one_answer(outcomes: Mapping[str, Outcome]) -> None:
     """Raise unless at least one engine answered, if only to abstain: nobody at all is not an empty page."""
-    reports = [outcome.report for outcome in asked.values()]
-    if any(report.status in (Status.OK, Status.ABSTAINED) or report.model for report in reports):
+    reports = [outcome.report for outcome in outcomes.values() if outcome.report.status is not Status.SKIPPED]
+    if any(outcome.hypotheses for outcome in outcomes.values()):
         return
     summary = ", ".join(f"{report.engine}: {report.status}" for report in reports)
-    statuses = {report.status for report in reports}
-    raise _failure_of(statuses, summary)
+    raise _failure_of({report.status for report in reports}, summary)
 
 
 def _failure_of(statuses: set[Status], summary: str) -> ServiceError:

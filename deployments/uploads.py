@@ -109,11 +109,13 @@ async def _read_form(request: Request, max_bytes: int) -> tuple[bytes, dict[str,
         ).parse()
     except (MultiPartException, KeyError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"the multipart body is malformed: {error}", "send one file field 'image'") from error
-    image = form.get("image")
-    if not isinstance(image, UploadFile):
-        raise InvalidRequest("the form has no file field 'image'", "send the file as form field 'image'")
-    fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
-    return await image.read(), fields
+    try:
+        image = form.get("image")
+        if not isinstance(image, UploadFile):
+            raise InvalidRequest("the form has no file field 'image'", "send the file as form field 'image'")
+        return await image.read(), {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    finally:
+        await form.close()
 
 
 def _content_type(request: Request) -> str:

@@ -1,0 +1,153 @@
+"""The queue in front of an engine: fairness, honest deadlines, similar widths, and one bad crop that harms nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from deployments.batching import CropQueue, EngineFault
+from ocr import Crop, Hypothesis
+
+FAR = 1e9
+
+
+class Gate:
+    """An engine whose batches wait until the test lets them through, and that notes what it was given."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self._open = threading.Event()
+
+    def open(self) -> None:
+        self._open.set()
+
+    def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
+        self.batches.append([crop.region.width_px for crop in crops])
+        assert self._open.wait(timeout=10)
+        return [Hypothesis.of_text(str(crop.region.width_px), 0.9) for crop in crops]
+
+
+def crop(width_px: int) -> Crop:
+    return Crop.whole(np.zeros((4, width_px, 3), np.uint8))
+
+
+def texts(answers: Sequence[Hypothesis | None]) -> list[str | None]:
+    return [None if answer is None else answer.text for answer in answers]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+async def test_answers_come_back_in_the_order_of_the_crops() -> None:
+    gate = Gate()
+    gate.open()
+    queue = CropQueue(gate.read, batch_size=2, clock=lambda: 0.0)
+    assert texts(await queue.read([crop(30), crop(5), crop(31), crop(6)], FAR)) == ["30", "5", "31", "6"]
+    await queue.close()
+
+
+async def test_a_batch_holds_crops_of_similar_width() -> None:
+    gate = Gate()
+    gate.open()
+    queue = CropQueue(gate.read, batch_size=2, clock=lambda: 0.0)
+    await queue.read([crop(300), crop(5), crop(310), crop(6)], FAR)
+    assert gate.batches == [[300, 310], [5, 6]]
+    await queue.close()
+
+
+async def test_a_single_line_is_not_read_after_a_long_page_that_came_first() -> None:
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: 0.0)
+    page = asyncio.create_task(queue.read([crop(100 + i) for i in range(20)], FAR))
+    await until(lambda: len(gate.batches) == 1)
+    line = asyncio.create_task(queue.read([crop(7)], FAR))
+    await until(lambda: len(queue) == 20)
+    gate.open()
+    await asyncio.gather(page, line)
+    order = [widths[0] for widths in gate.batches]
+    assert order.index(7) <= 3
+    await queue.close()
+
+
+async def test_a_crop_past_its_deadline_is_dropped_before_it_is_read() -> None:
+    now = [0.0]
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: now[0])
+    first = asyncio.create_task(queue.read([crop(1)], FAR))
+    await until(lambda: len(gate.batches) == 1)
+    late = asyncio.create_task(queue.read([crop(2)], 0.02))
+    assert texts(await late) == [None]
+    now[0] = 1.0
+    gate.open()
+    assert texts(await first) == ["1"]
+    assert texts(await queue.read([crop(3)], FAR)) == ["3"]
+    assert gate.batches == [[1], [3]]
+    await queue.close()
+
+
+async def test_crops_of_a_cancelled_request_leave_the_queue() -> None:
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: 0.0)
+    first = asyncio.create_task(queue.read([crop(1)], FAR))
+    await until(lambda: len(gate.batches) == 1)
+    cancelled = asyncio.create_task(queue.read([crop(2), crop(3)], FAR))
+    await until(lambda: len(queue) == 2)
+    cancelled.cancel()
+    gate.open()
+    await first
+    assert texts(await queue.read([crop(4)], FAR)) == ["4"]
+    assert gate.batches == [[1], [4]]
+    await queue.close()
+
+
+async def test_what_was_read_before_the_deadline_is_kept() -> None:
+    now = [0.0]
+    release = threading.Event()
+
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        if crops[0].region.width_px == 2:
+            assert release.wait(timeout=10)
+        return [Hypothesis.of_text(str(crop.region.width_px), 0.9) for crop in crops]
+
+    queue = CropQueue(read, batch_size=1, clock=lambda: now[0])
+    assert texts(await queue.read([crop(1), crop(2), crop(3)], 0.05)) == ["1", None, None]
+    release.set()
+    await queue.close()
+
+
+async def test_one_bad_crop_does_not_spoil_its_neighbours_request() -> None:
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        if any(crop.region.width_px == 13 for crop in crops):
+            raise ZeroDivisionError("thirteen")
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    queue = CropQueue(read, batch_size=8, clock=lambda: 0.0)
+    good, bad = await asyncio.gather(
+        queue.read([crop(12), crop(14)], FAR), queue.read([crop(13)], FAR), return_exceptions=True
+    )
+    assert isinstance(good, list)
+    assert texts(good) == ["ok", "ok"]
+    assert isinstance(bad, EngineFault)
+    assert "ZeroDivisionError: thirteen" in str(bad)
+    await queue.close()
+
+
+@pytest.mark.parametrize("garbage", [[], [None], ["text"], None, [Hypothesis(), Hypothesis()]])
+async def test_an_answer_that_is_not_one_hypothesis_per_crop_is_a_fault_of_the_engine(garbage: object) -> None:
+    queue = CropQueue(lambda _: garbage, batch_size=4, clock=lambda: 0.0)  # type: ignore[arg-type, return-value]
+    with pytest.raises(EngineFault, match="want"):
+        await queue.read([crop(3)], FAR)
+    await queue.close()
+
+
+async def test_nothing_to_read_needs_no_engine() -> None:
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=4, clock=lambda: 0.0)
+    assert await queue.read([], FAR) == []
+    assert gate.batches == []

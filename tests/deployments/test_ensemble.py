@@ -1,0 +1,178 @@
+"""The ensemble over plain coroutines: pages, single characters, and what happens when parts are missing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from deployments.asking import Ask
+from deployments.ensemble import Ensemble, PixelsToken
+from deployments.fanout import PixelsLost, QueueFull, ReplicaLost
+from deployments.messages import CutCharacters, CutPage, CutRefused, EngineAnswer, EngineState, Question
+from fusion import Method, Profile
+from ocr import Box, Hypothesis, Layout, Region, Scope, Status
+from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage, NotReady, Overloaded, QuorumError
+
+SCOPES = {
+    "a": frozenset({Scope.LINE, Scope.CHARACTER}),
+    "b": frozenset({Scope.LINE, Scope.CHARACTER}),
+    "lines": frozenset({Scope.LINE}),
+}
+
+
+class PlainCutter:
+    """Cuts every page into the lines given; a 'bad' image of one character cannot be read."""
+
+    def __init__(self, lines: int = 2) -> None:
+        self.lines = lines
+        self.cuts = 0
+
+    async def page(self, data: bytes, ask: Ask) -> tuple[CutPage | CutRefused, PixelsToken]:
+        self.cuts += 1
+        if data == b"bad":
+            return CutRefused(NotAnImage("broken")), None
+        if data == b"slow":
+            await asyncio.sleep(3600)
+        regions = tuple(Region(Box(0, 20 * i, 100, 20 * i + 20).polygon(), 100, 20) for i in range(self.lines))
+        return CutPage(Layout(100, 100, regions)), f"pixels {self.cuts}"
+
+    async def characters(self, images: Sequence[bytes], ask: Ask) -> tuple[CutCharacters, PixelsToken]:
+        good = [image for image in images if image != b"bad"]
+        box = Box(0, 0, 28, 28).polygon()
+        layout = Layout(1, 1, tuple(Region(box, 28, 28, Scope.CHARACTER) for _ in good))
+        indices = iter(range(len(good)))
+        outcomes = tuple(NotAnImage("broken") if image == b"bad" else next(indices) for image in images)
+        return CutCharacters(outcomes, layout), "pixels"
+
+
+class PlainReader:
+    """Says the same of every line, or raises."""
+
+    def __init__(self, text: str, *errors: Exception) -> None:
+        self.text = text
+        self.errors = list(errors)
+        self.asked: list[tuple[PixelsToken, tuple[int, ...]]] = []
+
+    async def __call__(
+        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+    ) -> EngineAnswer:
+        self.asked.append((pixels, tuple(indices)))
+        if self.errors:
+            raise self.errors.pop(0)
+        return EngineAnswer(f"{self.text}@1", tuple(Hypothesis.of_text(self.text, 0.9) for _ in indices))
+
+
+def ask(*engines: str, seconds: float = 5.0) -> Ask:
+    profile = Profile("general", {"a": 0.6, "b": 0.3, "lines": 0.1})
+    return Ask(Method.WEIGHTED_VOTING, profile, engines or tuple(SCOPES), time.time() + seconds, Question())
+
+
+def ensemble(readers: dict[str, PlainReader], cutter: PlainCutter | None = None, **problems: str) -> Ensemble:
+    states = {name: EngineState(name, (), problem=problems.get(name, "")) for name in readers}
+    return Ensemble(cutter or PlainCutter(), readers, SCOPES, lambda: states, time.time)
+
+
+def readers(**changed: PlainReader) -> dict[str, PlainReader]:
+    return {"a": PlainReader("hello"), "b": PlainReader("hello"), "lines": PlainReader("hallo"), **changed}
+
+
+def statuses(page: object) -> dict[str, Status]:
+    return {report.engine: report.status for report in page.reports}  # type: ignore[attr-defined]
+
+
+async def test_all_engines_read_all_lines_and_the_majority_is_the_text() -> None:
+    engines = readers()
+    page = await ensemble(engines).read_page(b"page", ask())
+    assert page.text == "hello\nhello"
+    assert statuses(page) == dict.fromkeys(SCOPES, Status.OK)
+    assert [reader.asked for reader in engines.values()] == [[("pixels 1", (0, 1))]] * 3
+    assert {vote.engine: vote.text for vote in page.lines[0].characters[1].votes} == {"a": "e", "b": "e", "lines": "a"}
+
+
+async def test_an_engine_that_fails_does_not_fail_the_page() -> None:
+    page = await ensemble(readers(a=PlainReader("x", ValueError("no")))).read_page(b"page", ask("a", "b"))
+    assert page.text == "hello\nhello"
+    assert statuses(page) == {"a": Status.ERROR, "b": Status.OK, "lines": Status.SKIPPED}
+
+
+async def test_an_engine_known_to_be_unavailable_is_not_asked_and_says_why() -> None:
+    engines = readers()
+    page = await ensemble(engines, a="no model; pull one").read_page(b"page", ask())
+    assert statuses(page)["a"] is Status.UNAVAILABLE
+    assert page.reports[0].detail == "no model; pull one"
+    assert engines["a"].asked == []
+
+
+async def test_an_engine_nobody_has_heard_of_yet_is_still_starting() -> None:
+    plain = readers()
+    starting = Ensemble(PlainCutter(), plain, SCOPES, lambda: {"b": EngineState("b", ())}, time.time)
+    page = await starting.read_page(b"page", ask())
+    assert statuses(page) == {"a": Status.UNAVAILABLE, "b": Status.OK, "lines": Status.UNAVAILABLE}
+    assert "starting" in page.reports[0].detail
+
+
+async def test_a_page_without_text_is_an_empty_answer_and_asks_no_engine() -> None:
+    engines = readers()
+    page = await ensemble(engines, PlainCutter(lines=0)).read_page(b"page", ask("a"))
+    assert (page.text, page.confidence) == ("", 0.0)
+    assert statuses(page) == {"a": Status.OK, "b": Status.SKIPPED, "lines": Status.SKIPPED}
+    assert engines["a"].asked == []
+
+
+async def test_an_image_that_cannot_be_read_is_the_callers_error() -> None:
+    with pytest.raises(NotAnImage, match="broken"):
+        await ensemble(readers()).read_page(b"bad", ask())
+
+
+async def test_lost_pixels_are_cut_once_more() -> None:
+    engines = readers(a=PlainReader("hello", PixelsLost("node is gone")))
+    page = await ensemble(engines).read_page(b"page", ask("a"))
+    assert page.text == "hello\nhello"
+    assert [pixels for pixels, _ in engines["a"].asked] == ["pixels 1", "pixels 2"]
+
+
+async def test_pixels_lost_twice_are_a_failure_of_ours() -> None:
+    engines = readers(a=PlainReader("hello", PixelsLost("gone"), PixelsLost("gone")))
+    with pytest.raises(InternalFailure, match="twice"):
+        await ensemble(engines).read_page(b"page", ask("a"))
+
+
+async def test_a_segmentation_that_does_not_answer_ends_with_the_deadline() -> None:
+    with pytest.raises(DeadlineExceeded):
+        await ensemble(readers()).read_page(b"slow", ask(seconds=0.05))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (QueueFull("full"), Overloaded),
+        (TimeoutError(), DeadlineExceeded),
+        (ValueError("bug"), InternalFailure),
+        (ReplicaLost("died"), InternalFailure),
+    ],
+)
+async def test_when_no_engine_answers_the_error_says_which_kind_of_failure(
+    error: Exception, kind: type[QuorumError]
+) -> None:
+    engines = {name: PlainReader("x", *[error] * 5) for name in SCOPES}
+    with pytest.raises(kind, match="a: "):
+        await ensemble(engines).read_page(b"page", ask())
+
+
+async def test_when_every_engine_is_unavailable_the_service_is_not_ready() -> None:
+    with pytest.raises(NotReady, match="no engine is ready"):
+        await ensemble(readers(), a="no", b="no", lines="no").read_page(b"page", ask())
+
+
+async def test_single_characters_are_read_together_and_a_bad_image_is_an_error_in_its_place() -> None:
+    engines = {"a": PlainReader("Q"), "b": PlainReader("O"), "lines": PlainReader("x")}
+    first, bad, last = await ensemble(engines).read_characters([b"1", b"bad", b"3"], ask("a", "b"))
+    assert isinstance(bad, NotAnImage)
+    assert not isinstance(first, QuorumError)
+    assert not isinstance(last, QuorumError)
+    assert (first.character.text, last.character.text) == ("Q", "Q")
+    assert engines["a"].asked == [("pixels", (0, 1))]
+    assert statuses(first) == {"a": Status.OK, "b": Status.OK, "lines": Status.SKIPPED}

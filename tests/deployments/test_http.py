@@ -1,0 +1,336 @@
+"""Every route over ASGI with a service that answers by itself: inputs, answers and errors of the contract."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import httpx
+import numpy as np
+import PIL.Image
+import pytest
+
+from deployments.asking import Ask, Catalogue
+from deployments.config import ClusterConfig, EngineConfig, LimitsConfig
+from deployments.ensemble import CharacterReading
+from deployments.http import Api, create_app
+from deployments.messages import EngineState, ServiceState
+from ocr import (
+    Box,
+    Character,
+    EngineReport,
+    EngineSpec,
+    Hypothesis,
+    Line,
+    Page,
+    Resources,
+    Scope,
+    Status,
+    Vote,
+    Word,
+)
+from ocr.contract import BatchAnswer, CharacterAnswer, ComponentStatus, ErrorAnswer, StatusAnswer, TextAnswer
+from ocr.errors import NotAnImage, Overloaded, QuorumError
+
+
+def png(width: int = 28, height: int = 28) -> bytes:
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(np.full((height, width, 3), 200, np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def as_base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+REPORTS = (
+    EngineReport("a", Status.OK, 0.012, "a@1"),
+    EngineReport("b", Status.TIMEOUT, 0.5, "", "no answer before the deadline"),
+    EngineReport("lines", Status.SKIPPED),
+)
+
+
+class PlainService:
+    """Answers at once and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asks: list[Ask] = []
+        self.images: list[bytes] = []
+        self.failure: Exception | None = None
+        self.warm = True
+
+    async def read_page(self, data: bytes, ask: Ask) -> Page:
+        self._note([data], ask)
+        place = Box(10, 20, 50, 40).polygon()
+        characters = tuple(
+            Character(text, 0.9, (Vote("a", text, 1.0, 0.9),), place.slice(i / 2, i / 2 + 0.5))
+            for i, text in enumerate("Hi")
+        )
+        line = Line(characters, (Word(characters, 0.9, place),), 0.9, place, 0, {"a": Hypothesis.of_text("Hi", 0.9)})
+        return Page(60, 60, (line,), REPORTS, str(ask.method), ask.profile.name)
+
+    async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
+        self._note(images, ask)
+        character = Character("Q", 0.65, (Vote("a", "Q", 1.0, 0.65),))
+        return [CharacterReading(character, {"a": Hypothesis.of_text("Q", 0.65)}, REPORTS) for _ in images]
+
+    async def state(self) -> ServiceState:
+        engines = {"a": EngineState("a", (Scope.LINE,), model="a@1"), "b": EngineState("b", (), problem="no model")}
+        return ServiceState(engines if self.warm else {}, self.warm, 3.0)
+
+    async def components(self) -> dict[str, ComponentStatus]:
+        return {"a": ComponentStatus(status="HEALTHY", message="", replicas=2)}
+
+    def _note(self, images: Sequence[bytes], ask: Ask) -> None:
+        if self.failure:
+            raise self.failure
+        self.asks.append(ask)
+        self.images.extend(images)
+
+
+def spec(name: str, *scopes: Scope) -> EngineSpec:
+    def never(_: object) -> Any:
+        raise AssertionError("the HTTP face loads no engine")
+
+    return EngineSpec(name, frozenset(scopes), never, 8, Resources(1, 0, 100), {"general": 0.5, "printed": 0.2})
+
+
+@pytest.fixture
+def service() -> PlainService:
+    return PlainService()
+
+
+@pytest.fixture
+async def client(service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
+    limits = LimitsConfig(max_request_mb=0.02, max_pixels=10_000, max_batch=3)
+    config = ClusterConfig(
+        engines=tuple(EngineConfig(name=name) for name in ("a", "b", "lines")), limits=limits, ready_engines=1
+    )
+    specs = [spec("a", Scope.LINE, Scope.CHARACTER), spec("b", Scope.LINE, Scope.CHARACTER), spec("lines", Scope.LINE)]
+    app = create_app(Api(service, config, Catalogue.of(config, specs), "1.2.3"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://quorum") as client:
+        yield client
+
+
+async def test_a_character_is_answered_in_the_shape_of_the_contract(client: httpx.AsyncClient) -> None:
+    response = await client.post("/predict", json={"image": as_base64(png()), "classes": "upper"})
+    assert response.status_code == 200
+    answer = CharacterAnswer.model_validate(response.json())
+    assert (answer.character, answer.confidence, answer.band) == ("Q", 0.65, "medium")
+    assert (answer.accepted, answer.needs_review, answer.degraded) == (True, True, True)
+    assert {name: p.status for name, p in answer.engine_predictions.items()} == {
+        "a": "ok",
+        "b": "timeout",
+        "lines": "skipped",
+    }
+    assert answer.engine_predictions["a"].latency_ms == pytest.approx(12.0)
+
+
+async def test_a_page_is_answered_with_lines_words_votes_and_places(client: httpx.AsyncClient) -> None:
+    response = await client.post("/predict_text", json={"image": as_base64(png())})
+    answer = TextAnswer.model_validate(response.json())
+    assert answer.text == "Hi"
+    assert answer.lines[0].words[0].votes == {"a": "Hi"}
+    assert [place.bounding_box for place in answer.characters] == [(10, 20, 20, 20), (30, 20, 20, 20)]
+    assert answer.characters[0].votes is None
+    assert answer.lines[0].readings is None
+    assert answer.engine_predictions["a"].text == "Hi"
+
+
+async def test_explain_adds_every_reading_and_every_vote(client: httpx.AsyncClient) -> None:
+    response = await client.post("/predict_text", json={"image": as_base64(png()), "explain": True})
+    answer = TextAnswer.model_validate(response.json())
+    assert answer.lines[0].readings == {"a": "Hi"}
+    assert answer.characters[0].votes is not None
+    assert answer.characters[0].votes["a"].text == "H"
+
+
+async def test_three_ways_to_send_an_image_bring_the_same_bytes_and_options(
+    client: httpx.AsyncClient, service: PlainService
+) -> None:
+    image = png()
+    weights = '{"a": 2, "b": 1}'
+    await client.post(
+        "/predict_text",
+        json={"image": as_base64(image), "engines": ["a", "b"], "weights": {"a": 2, "b": 1}, "timeout_s": 9},
+    )
+    await client.post(
+        "/predict_text",
+        files={"image": ("x.png", image)},
+        data={"engines": "a,b", "weights": weights, "timeout_s": "9"},
+    )
+    await client.post(
+        "/predict_text",
+        content=image,
+        headers={"content-type": "image/png"},
+        params={"engines": "a,b", "weights": weights, "timeout_s": 9},
+    )
+    assert service.images == [image] * 3
+    assert [(ask.engines, dict(ask.profile.weights)) for ask in service.asks] == [(("a", "b"), {"a": 2, "b": 1})] * 3
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"image": "no base64!"}, 400, "base64"),
+        ({"image": as_base64(b"hello, I am text")}, 400, "not an image"),
+        ({"image": as_base64(b"%PDF-1.7 ...")}, 415, "PDF"),
+        ({"image": as_base64(b"GIF89a...")}, 415, "GIF"),
+        ({"image": as_base64(png()[:40])}, 400, "not an image"),
+        ({"image": as_base64(png(200, 100))}, 413, "20000 pixels"),
+        ({"image": "A" * 30_000}, 413, "limit is 20000"),
+        ({"image": ""}, 400, "base64"),
+        ({"picture": "x"}, 400, "no field 'image'"),
+        ({"image": as_base64(png()), "colour": 1}, 400, "unknown option 'colour'"),
+        ({"image": as_base64(png()), "engines": ["a", "oracle"]}, 422, "unknown engine 'oracle'"),
+        ({"image": as_base64(png()), "engines": []}, 422, "none of the engines"),
+        ({"image": as_base64(png()), "weights": {"a": -0.1}}, 422, "greater than or equal to 0"),
+        ({"image": as_base64(png()), "weights": {"oracle": 1}}, 422, "unknown engine 'oracle'"),
+        ({"image": as_base64(png()), "weights": {"a": 0}}, 422, "zero"),
+        ({"image": as_base64(png()), "method": "coin"}, 422, "unknown method 'coin'"),
+        ({"image": as_base64(png()), "profile": "martian"}, 422, "unknown profile 'martian'"),
+        ({"image": as_base64(png()), "timeout_s": 0}, 422, "greater than 0"),
+        ({"image": as_base64(png()), "lang": "english"}, 422, "pattern"),
+        ({"image": as_base64(png()), "preprocess": ["sparkle"]}, 422, "sparkle"),
+    ],
+)
+async def test_bad_input_gets_a_clear_error_and_the_next_request_works(
+    client: httpx.AsyncClient, body: dict[str, Any], status: int, words: str
+) -> None:
+    response = await client.post("/predict_text", json=body)
+    problem = ErrorAnswer.model_validate(response.json()).error
+    assert response.status_code == status
+    assert words in problem.message
+    assert problem.hint
+    assert (await client.post("/predict_text", json={"image": as_base64(png())})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"[1]", "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        (b"[" * 5000, "application/json", 400),
+        (b"text", "text/plain", 415),
+        (b"", "image/png", 400),
+        (b"--x\r\n\r\n", "multipart/form-data; boundary=x", 400),
+        (b"", "multipart/form-data", 400),
+    ],
+)
+async def test_malformed_bodies_are_refused(client: httpx.AsyncClient, content: bytes, kind: str, status: int) -> None:
+    response = await client.post("/predict", content=content, headers={"content-type": kind})
+    assert response.status_code == status
+    ErrorAnswer.model_validate(response.json())
+
+
+async def test_an_option_given_twice_is_refused_not_guessed(client: httpx.AsyncClient) -> None:
+    response = await client.post("/predict?profile=general", json={"image": as_base64(png()), "profile": "printed"})
+    assert response.status_code == 400
+    assert "twice" not in response.text
+    assert "body and in the query" in response.text
+
+
+async def test_a_batch_keeps_order_and_a_bad_item_is_an_error_in_its_place(client: httpx.AsyncClient) -> None:
+    for task in ("character", "text"):
+        images = [as_base64(png()), as_base64(b"junk"), as_base64(png())]
+        response = await client.post("/batch_predict", json={"images": images, "task": task})
+        answer = BatchAnswer.model_validate(response.json())
+        assert response.status_code == 200
+        assert [result.success for result in answer.results] == [True, False, True]
+        assert (answer.count, answer.succeeded) == (3, 2)
+
+
+async def test_a_batch_of_pages_goes_on_when_one_page_fails(
+    client: httpx.AsyncClient, service: PlainService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = service.read_page
+
+    async def sometimes(data: bytes, ask: Ask) -> Page:
+        if data == png(29, 28):
+            raise NotAnImage("broken inside", "send another")
+        return await whole(data, ask)
+
+    monkeypatch.setattr(service, "read_page", sometimes)
+    images = [as_base64(png(28 + i, 28)) for i in range(3)]
+    answer = BatchAnswer.model_validate(
+        (await client.post("/batch_predict", json={"images": images, "task": "text"})).json()
+    )
+    assert [result.success for result in answer.results] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"images": []}, 422),
+        ({"images": ["A"] * 4}, 422),
+        ({"images": ["A"], "task": "poem"}, 422),
+        ({"images": ["A"], "task": "character", "lang": "en"}, 400),
+        ({"images": ["A"], "task": "text", "classes": "digits"}, 400),
+        ({}, 400),
+    ],
+)
+async def test_a_batch_with_a_wrong_envelope_is_refused_whole(
+    client: httpx.AsyncClient, body: dict[str, Any], status: int
+) -> None:
+    response = await client.post("/batch_predict", json=body)
+    assert response.status_code == status
+    ErrorAnswer.model_validate(response.json())
+
+
+async def test_an_overloaded_service_says_when_to_come_back(client: httpx.AsyncClient, service: PlainService) -> None:
+    service.failure = Overloaded("full", "later", 1.2)
+    response = await client.post("/predict", json={"image": as_base64(png())})
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "2"
+
+
+async def test_a_bug_is_a_500_that_tells_nothing_of_the_inside(
+    client: httpx.AsyncClient, service: PlainService
+) -> None:
+    service.failure = ZeroDivisionError("secret detail")
+    response = await client.post("/predict", json={"image": as_base64(png())})
+    assert response.status_code == 500
+    assert ErrorAnswer.model_validate(response.json()).error.code == "internal_failure"
+    assert "secret" not in response.text
+
+
+async def test_health_is_about_the_process_and_ready_about_the_engines(
+    client: httpx.AsyncClient, service: PlainService
+) -> None:
+    assert (await client.get("/health")).json() == {"status": "alive"}
+    assert (await client.get("/ready")).json() == {"status": "ready", "engines": ["a"]}
+    service.warm = False
+    assert (await client.get("/health")).status_code == 200
+    response = await client.get("/ready")
+    assert response.status_code == 503
+    assert "retry-after" in response.headers
+
+
+async def test_status_shows_every_configured_engine(client: httpx.AsyncClient) -> None:
+    status = StatusAnswer.model_validate((await client.get("/status")).json())
+    assert status.status == "degraded"
+    assert status.version == "1.2.3"
+    assert {name: (engine.available, engine.detail) for name, engine in status.engines.items()} == {
+        "a": (True, ""),
+        "b": (False, "no model"),
+        "lines": (False, "starting"),
+    }
+    assert status.engines["a"].weight["general"] == 0.5
+    assert status.engines["a"].replicas == 2
+
+
+async def test_unknown_routes_and_methods_have_the_same_error_shape(client: httpx.AsyncClient) -> None:
+    for response in (await client.get("/nowhere"), await client.get("/predict")):
+        assert response.status_code in (404, 405)
+        ErrorAnswer.model_validate(response.json())
+
+
+async def test_openapi_describes_the_three_ways_to_send_an_image(client: httpx.AsyncClient) -> None:
+    schema = (await client.get("/openapi.json")).json()
+    body = schema["paths"]["/predict_text"]["post"]["requestBody"]["content"]
+    assert set(body) == {"application/json", "multipart/form-data", "image/*"}
+    assert body["application/json"]["schema"]["required"] == ["image"]
+    assert (await client.get("/docs")).status_code == 200
