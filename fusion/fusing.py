@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fusion.alignment import ABSENT, Network, Row, align
+from fusion.alignment import align
+from fusion.network import ABSENT, Network, Row
 from fusion.profiles import Profile
 from fusion.similarity import SILENT
 from fusion.voices import Voice, voices

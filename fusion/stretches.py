@@ -1,0 +1,210 @@
+"""Lays out what several readings say in a stretch on which they differ.
+
+The readings are laid in one after the other, nearest to the middle first, each in the cheapest way there is; then
+around every gap each reading is taken out and laid in again until nothing gets cheaper (progressive alignment with
+iterative refinement). Two readings are laid optimally; for more that is NP-hard, and this comes close (docs/fusion.md
+says how close). In long stretches, long runs that a reading shares with the middle one are kept as they are.
+
+Readings come sorted and different from each other, so that the result does not depend on an order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rapidfuzz.distance import Levenshtein
+
+from fusion.laying import NOWHERE, Column, Laid, Places, cost_as_laid, lay
+from fusion.network import ABSENT, Entries
+from fusion.similarity import SILENT
+
+_LONG_RUN = 4  # characters
+_MARGIN = 2  # columns around a gap that refinement may move
+_ROUNDS = 4  # of refinement at most; most stretches settle in one
+
+
+def from_the_middle(readings: Sequence[Sequence[str]], counts: Sequence[int]) -> list[int]:
+    """Indices of readings: first the one nearest to all others, then the rest by their distance to it."""
+    if len(readings) < 3:
+        return list(range(len(readings)))
+    edits = [[Levenshtein.distance(one, other) for other in readings] for one in readings]
+    total = [sum([edit * count for edit, count in zip(line, counts, strict=True)]) for line in edits]
+    middle = min(range(len(readings)), key=lambda index: (total[index], index))
+    return sorted(range(len(readings)), key=lambda index: (index != middle, edits[middle][index], index))
+
+
+def mean_known(places: Iterable[tuple[float, int]]) -> float:
+    """Mean of (centre, count) over the known centres, NaN when there are none."""
+    known = [(centre * count, count) for centre, count in places if not math.isnan(centre)]
+    return math.fsum([centre for centre, _ in known]) / sum([count for _, count in known]) if known else math.nan
+
+
+@lru_cache(maxsize=16384)
+def lay_out(readings: tuple[tuple[str, ...], ...], counts: tuple[int, ...]) -> tuple[Entries, ...]:
+    """The columns of different readings whose places do not matter. The same confusions come again and again."""
+    return _laid_out(_Readings(readings, counts, (), math.inf))
+
+
+def lay_out_by_place(
+    readings: tuple[tuple[str, ...], ...],
+    counts: tuple[int, ...],
+    centres: tuple[tuple[float, ...], ...],
+    tolerance_px: float,
+) -> tuple[Entries, ...]:
+    """The columns of different readings whose characters have centres, in pixels, NaN where unknown."""
+    return _laid_out(_Readings(readings, counts, centres, tolerance_px))
+
+
+@dataclass(frozen=True, slots=True)
+class _Readings:
+    """What is laid out: the characters of each reading, how many engines read so, and the centres, if they matter."""
+
+    texts: tuple[tuple[str, ...], ...]
+    counts: tuple[int, ...]
+    centres: tuple[tuple[float, ...], ...]
+    tolerance_px: float
+
+    def said(self, column: Entries, rows: Iterable[int]) -> Column:
+        return tuple([SILENT if (entry := column[row]) == ABSENT else self.texts[row][entry] for row in rows])
+
+    def centre(self, column: Entries, rows: Iterable[int]) -> float:
+        return mean_known((self.centres[row][column[row]], self.counts[row]) for row in rows if column[row] != ABSENT)
+
+
+def _laid_out(readings: _Readings) -> tuple[Entries, ...]:
+    first, *others = from_the_middle(readings.texts, readings.counts)
+    absent = [ABSENT] * len(readings.texts)
+    columns: list[Entries] = [
+        (*absent[:first], entry, *absent[first + 1 :]) for entry in range(len(readings.texts[first]))
+    ]
+    placed = [first]
+    for row in others:
+        columns = _with_row(columns, readings, row, placed)
+        placed.append(row)
+    return tuple(_refined(columns, readings) if len(placed) > 2 else columns)
+
+
+def _with_row(columns: list[Entries], readings: _Readings, row: int, placed: Sequence[int]) -> list[Entries]:
+    """The columns with one more row, between the long runs that it shares with the first one placed."""
+    result: list[Entries] = []
+    column = entry = 0
+    ends = (len(columns), len(readings.texts[row]), 0)
+    for start, own_start, length in [*_shared_runs(columns, readings, placed[0], row), ends]:
+        between = range(entry, own_start)
+        gap = columns[column:start]
+        result += _insert(gap, readings, row, between, _laid(gap, readings, row, between, placed))
+        result += [_set(columns[start + offset], row, own_start + offset) for offset in range(length)]
+        column, entry = start + length, own_start + length
+    return result
+
+
+def _shared_runs(
+    columns: Sequence[Entries], readings: _Readings, guide: int, row: int
+) -> Iterator[tuple[int, int, int]]:
+    """Long runs of neighbouring columns in which the guide says what the row says: (column, character, length)."""
+    if min(len(columns), len(readings.texts[row])) < 2 * _LONG_RUN:
+        return
+    places = [place for place, column in enumerate(columns) if column[guide] != ABSENT]
+    for block in Levenshtein.editops(readings.texts[guide], readings.texts[row]).as_matching_blocks():
+        if block.size < _LONG_RUN or places[block.a + block.size - 1] - places[block.a] != block.size - 1:
+            continue
+        if readings.centres and any(
+            abs(readings.centres[guide][block.a + offset] - readings.centres[row][block.b + offset])
+            > readings.tolerance_px
+            for offset in (0, block.size - 1)
+        ):
+            continue
+        yield places[block.a], block.b, block.size
+
+
+def _laid(columns: Sequence[Entries], readings: _Readings, row: int, entries: range, others: Sequence[int]) -> Laid:
+    """The cheapest way to lay some characters of a row into the columns of others."""
+    counts = tuple([readings.counts[other] for other in others])
+    texts = readings.texts[row][entries.start : entries.stop]
+    places = None
+    if readings.centres:
+        centres = [readings.centre(column, others) for column in columns]
+        places = Places(centres, readings.centres[row][entries.start : entries.stop], readings.tolerance_px)
+    return lay([readings.said(column, others) for column in columns], counts, texts, places)
+
+
+def _insert(columns: Sequence[Entries], readings: _Readings, row: int, entries: range, laid: Laid) -> list[Entries]:
+    """The columns with some characters of a row where the steps put them."""
+    new = (ABSENT,) * len(readings.texts)
+    return [
+        _set(
+            new if column == NOWHERE else columns[column],
+            row,
+            ABSENT if character == NOWHERE else entries.start + character,
+        )
+        for column, character in laid.steps
+    ]
+
+
+def _set(column: Entries, row: int, entry: int) -> Entries:
+    return (*column[:row], entry, *column[row + 1 :])
+
+
+# --- refinement ---
+
+
+def _refined(columns: list[Entries], readings: _Readings) -> list[Entries]:
+    """Lays the columns around every gap again; elsewhere each row has one character for each place and none can
+    move.
+    """
+    result: list[Entries] = []
+    reached = 0
+    for start, end in _around_gaps(columns):
+        result += columns[reached:start]
+        result += _settled(columns[start:end], readings)
+        reached = end
+    return result + columns[reached:]
+
+
+def _around_gaps(columns: Sequence[Entries]) -> list[tuple[int, int]]:
+    """Ranges of columns that hold a gap or lie close to one."""
+    ranges: list[tuple[int, int]] = []
+    for place, column in enumerate(columns):
+        if ABSENT in column:
+            start, end = max(0, place - _MARGIN), min(len(columns), place + 1 + _MARGIN)
+            if ranges and start <= ranges[-1][1]:
+                start, _ = ranges.pop()
+            ranges.append((start, end))
+    return ranges
+
+
+def _settled(columns: list[Entries], readings: _Readings) -> list[Entries]:
+    """Takes one row after the other out and lays it in again, until nothing gets cheaper."""
+    for _ in range(_ROUNDS):
+        before = columns
+        for row in range(len(readings.texts)):
+            columns = _relaid(columns, readings, row)
+        if columns == before:
+            break
+    return columns
+
+
+def _relaid(columns: list[Entries], readings: _Readings, row: int) -> list[Entries]:
+    """The columns with one row laid in again, if that is cheaper than how it lies."""
+    others = [other for other in range(len(readings.texts)) if other != row]
+    own = [column[row] for column in columns if column[row] != ABSENT]
+    entries = range(own[0], own[-1] + 1) if own else range(0)
+    nobody = (ABSENT,) * len(readings.texts)
+    rest = [bare for column in columns if (bare := _set(column, row, ABSENT)) != nobody]
+    laid = _laid(rest, readings, row, entries, others)
+    return _insert(rest, readings, row, entries, laid) if laid.cost < _cost(columns, readings, row, others) else columns
+
+
+def _cost(columns: Sequence[Entries], readings: _Readings, row: int, others: Sequence[int]) -> int:
+    """What a row costs as it lies among the others."""
+    counts = tuple([readings.counts[other] for other in others])
+    places = None
+    if readings.centres:
+        centres = [readings.centre(column, others) for column in columns]
+        own = [readings.centre(column, (row,)) for column in columns]
+        places = Places(centres, own, readings.tolerance_px)
+    texts = [text for column in columns for text in readings.said(column, (row,))]
+    return cost_as_laid([readings.said(column, others) for column in columns], counts, texts, places)
