@@ -106,14 +106,16 @@ install_packages() {
         install_locked "${again[@]}" -r requirements.lock
     fi
     # Last, because paddlex brings opencv-contrib-python, whose cv2 is the same folder but needs libGL.
-    install_locked --quiet --reinstall "opencv-python-headless==$(locked opencv-python-headless)"
+    local headless
+    headless=opencv-python-headless==$(locked opencv-python-headless)
+    install_locked --quiet --reinstall --offline "$headless" || install_locked --reinstall "$headless"
     install_locked --quiet --no-build-isolation --editable .
     rm "$unfinished"
 }
 
 mkdir -p "$venv"
 if command -v flock >/dev/null; then
-    exec 9>"$venv/.lock"
+    exec 9>"$venv/.setup-lock" # .lock is uv's own
     flock --nonblock 9 || { say "another setup is at work in $venv; waiting for it"; flock 9; }
 fi
 if [[ $ready -nt requirements.lock && $ready -nt pyproject.toml && $ready -nt $0 && -z ${FORCE:-} ]]; then
