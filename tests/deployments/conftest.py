@@ -1,0 +1,62 @@
+"""A real local Ray for the tests that carry the marker `cluster`: started once, one application at a time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def ray_url() -> Iterator[str]:
+    import ray
+    from ray import serve
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        logging_level="ERROR",
+        log_to_driver=False,
+        object_store_memory=600_000_000,
+        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
+    )
+    port = _free_port()
+    serve.start(http_options={"host": "127.0.0.1", "port": port, "request_timeout_s": 120})
+    yield f"http://127.0.0.1:{port}"
+    serve.shutdown()
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def serving(ray_url: str) -> Iterator[Callable[[dict[str, Any]], str]]:
+    """Deploys the application with the arguments given, waits until it is ready, and takes it down after the module."""
+    from ray import serve
+
+    from deployments.app import build
+    from deployments.config import ClusterConfig
+
+    def deploy(arguments: dict[str, Any]) -> str:
+        serve.run(build(ClusterConfig.model_validate(arguments)), name="quorum", route_prefix="/", blocking=False)
+        deadline = time.monotonic() + 120
+        while (response := httpx.get(f"{ray_url}/ready", timeout=30)).status_code != 200:
+            assert time.monotonic() < deadline, f"not ready: {response.text}"
+            time.sleep(0.5)
+        return ray_url
+
+    yield deploy
+    serve.delete("quorum")

@@ -1,0 +1,46 @@
+"""What the documentation shows is executed."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deployments.asking import Catalogue
+from deployments.config import ClusterConfig
+
+ROOT = Path(__file__).parents[1]
+_BLOCK = re.compile(r"^```(\w+)(?: title=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: str) -> list[tuple[str, str, str]]:
+    """(language, title, text) of each code block."""
+    return _BLOCK.findall((ROOT / "docs" / page).read_text())
+
+
+def test_the_toy_engine_of_the_guide_reads_and_joins_the_ensemble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import engines
+
+    [source] = [text for _, title, text in blocks("adding-an-engine.md") if title == "engines/barcode.py"]
+    (tmp_path / "barcode.py").write_text(source)
+    monkeypatch.setattr(engines, "__path__", [*engines.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "engines.barcode", raising=False)
+    [usage] = [text for language, title, text in blocks("adding-an-engine.md") if language == "python" and not title]
+    exec(compile(usage, "adding-an-engine.md", "exec"), {})
+
+    [configuration] = [text for language, _, text in blocks("adding-an-engine.md") if language == "yaml"]
+    config = ClusterConfig.model_validate(yaml.safe_load(configuration))
+    catalogue = Catalogue.of(config, [engines.spec(engine.name) for engine in config.engines])
+    assert catalogue.profiles["general"].weights["barcode"] == 0.05
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")) + [ROOT / "README.md"], ids=lambda p: p.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text())
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert missing == []
