@@ -19,7 +19,7 @@ from statistics import median
 from rapidfuzz.distance import Levenshtein
 
 from fusion.network import ABSENT, Entries, Network, Row, linked_places
-from fusion.stretches import from_the_middle, lay_out, lay_out_by_place, mean_known
+from fusion.stretches import from_the_middle, lay_out, lay_out_by_place, mean_known, spelling
 
 _TOLERANCE = 0.75  # of the usual distance between neighbours: how far apart the same character may lie
 _EVIDENCE = 8  # a run of k characters that n readings share is kept when k * n is at least this
@@ -63,8 +63,9 @@ def _anchors(rows: Sequence[Row], tolerance_px: float) -> Iterator[tuple[tuple[i
         return
     middle = rows[from_the_middle([row.texts for row in rows], [row.count for row in rows])[0]]
     runs: list[tuple[tuple[int, ...], int, int]] = [((), 0, len(middle.texts))]  # starts, start in the middle, length
+    guide = spelling(middle.texts)
     for row in rows:
-        blocks = Levenshtein.editops(middle.texts, row.texts).as_matching_blocks()
+        blocks = Levenshtein.editops(guide, spelling(row.texts)).as_matching_blocks()
         runs = [
             ((*[start + first - at for start in starts], first + block.b - block.a), first, last - first)
             for starts, at, length in runs

@@ -7,7 +7,7 @@ said: every character of a fused line stands where some engine put it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from fusion.network import ABSENT, Network, Row
 from fusion.profiles import Profile
 from fusion.similarity import SILENT
 from fusion.voices import Voice, voices
-from fusion.voting import Ballot, Method, elect
+from fusion.voting import Ballot, Method, elect, weights_of
 from ocr import Hypothesis, Span, Vote
 
 _NOTHING = Network((), ())
@@ -71,14 +71,7 @@ class FusedLine:
             if index != ABSENT:
                 yield voice.texts[index], voice.probabilities[index]
             else:
-                yield SILENT, voice.silence(_next_index(self.network, place, row))
-
-
-def _next_index(network: Network, place: int, row: int) -> int:
-    """Index of the first character that a row says after a place."""
-    return next(
-        (column[row] for column in network.columns[place:] if column[row] != ABSENT), len(network.rows[row].texts)
-    )
+                yield SILENT, voice.silence(self.network.next_entry(place, row))
 
 
 def fuse(claims: Mapping[str, Hypothesis], profile: Profile, method: Method = Method.WEIGHTED_VOTING) -> FusedLine:
@@ -99,15 +92,13 @@ def fuse(claims: Mapping[str, Hypothesis], profile: Profile, method: Method = Me
 
 
 def _row(texts: tuple[str, ...], same: Sequence[Voice]) -> Row:
-    """The common reading of several engines; where they know places, with the mean of their characters' centres."""
-    placed = [voice.spans for voice in same if any(voice.spans)]
-    if not placed:
-        return Row(texts, len(same))
-    centres = []
-    for spans in zip(*placed, strict=True):
-        known = [(span.start + span.end) / 2 for span in spans if span is not None]
-        centres.append(math.fsum(known) / len(known) if known else math.nan)
-    return Row(texts, len(same), tuple(centres))
+    """The common reading of several engines, with the mean centres of its characters where engines know places."""
+    centres = [
+        [math.nan if span is None else (span.start + span.end) / 2 for span in voice.spans]
+        for voice in same
+        if any(voice.spans)
+    ]
+    return Row(texts, len(same), tuple([sum(column) / len(centres) for column in zip(*centres, strict=True)]))
 
 
 # --- the vote ---
@@ -115,51 +106,76 @@ def _row(texts: tuple[str, ...], same: Sequence[Voice]) -> Row:
 
 def _elected(heard: Sequence[Voice], rows: Sequence[int], network: Network, method: Method) -> Iterator[FusedCharacter]:
     """The winners from left to right, without the places that were decided for nothing."""
-    reached = [0] * len(heard)  # how many characters each voice has said so far
+    agreed = _agreed(heard, rows, network, method)
     for group in network.groups():
-        ballots, sayings = [], []
-        for index, (voice, row) in enumerate(zip(heard, rows, strict=True)):
-            entries = [network.columns[place][row] for place in group]
-            own = [entry for entry in entries if entry != ABSENT]
-            ballots.append(_ballot(voice, own, reached[index]))
-            sayings.append((voice, entries))
-            reached[index] += len(own)
-        winner = elect(ballots, method)
-        if winner.text == SILENT:
-            continue
-        agreeing = [saying for ballot, saying in zip(ballots, sayings, strict=True) if ballot.text == winner.text]
-        yield from _group_characters(group, agreeing, winner.confidence)
+        if group.start in agreed and len(group) == 1:
+            yield agreed[group.start]
+        else:
+            yield from _contested(heard, rows, network, group, method)
 
 
-def _ballot(voice: Voice, own: Sequence[int], reached: int) -> Ballot:
+def _agreed(heard: Sequence[Voice], rows: Sequence[int], network: Network, method: Method) -> dict[int, FusedCharacter]:
+    """The characters that all say, by place: what an election would find, for the whole line at once."""
+    places = network.agreed
+    entries = [[network.columns[place][row] for place in places] for row in rows]  # by voice, then by place
+    said = list(zip(heard, entries, strict=True))
+    weights = weights_of([voice.share for voice in heard], method)
+    weighted = [
+        [weight * voice.probabilities[entry] for entry in own]
+        for weight, (voice, own) in zip(weights, said, strict=True)
+    ]
+    confidences = [min(1.0, sum(column)) for column in zip(*weighted, strict=True)]
+    spans = zip(*[[voice.spans[entry] for entry in own] for voice, own in said], strict=True)
+    texts = [heard[0].texts[entry] for entry in entries[0]]
+    return {
+        place: FusedCharacter(text, confidence, _mean_span(column), place)
+        for place, text, confidence, column in zip(places, texts, confidences, spans, strict=True)
+    }
+
+
+def _contested(
+    heard: Sequence[Voice],
+    rows: Sequence[int],
+    network: Network,
+    group: range,
+    method: Method,
+) -> Iterator[FusedCharacter]:
+    """The characters of a group of places that win its election, each where the heaviest who says so has it."""
+    own = [[network.columns[place][row] for place in group] for row in rows]  # by voice, then by place
+    ballots = [
+        _ballot(voice, said, network, group.start, row) for voice, said, row in zip(heard, own, rows, strict=True)
+    ]
+    winner = elect(ballots, method)
+    if winner.text == SILENT:
+        return
+    agreeing = [
+        (voice, said) for voice, said, ballot in zip(heard, own, ballots, strict=True) if ballot.text == winner.text
+    ]
+    lead, placed = max(agreeing, key=lambda saying: (saying[0].share, [entry != ABSENT for entry in saying[1]]))
+    for offset, entry in enumerate(placed):
+        if entry != ABSENT:
+            others = [(voice, said[offset]) for voice, said in agreeing if said[offset] != ABSENT]
+            span = _mean_span([voice.spans[other] for voice, other in others])
+            yield FusedCharacter(lead.texts[entry], winner.confidence, span, group.start + offset)
+
+
+def _ballot(voice: Voice, said: Sequence[int], network: Network, place: int, row: int) -> Ballot:
     """What a voice says in a group of places: its characters there, as sure as their geometric mean, or nothing."""
+    own = [entry for entry in said if entry != ABSENT]
     if not own:
-        return Ballot(SILENT, voice.share, voice.silence(reached))
+        return Ballot(SILENT, voice.share, voice.silence(network.next_entry(place, row)))
     if len(own) == 1:
         return Ballot(voice.texts[own[0]], voice.share, voice.probabilities[own[0]])
-    text = "".join(voice.texts[entry] for entry in own)
-    probability = math.prod(voice.probabilities[entry] for entry in own) ** (1.0 / len(own))
+    text = "".join([voice.texts[entry] for entry in own])
+    probability = math.prod([voice.probabilities[entry] for entry in own]) ** (1.0 / len(own))
     return Ballot(text, voice.share, probability)
 
 
-def _group_characters(
-    group: range, agreeing: Sequence[tuple[Voice, list[int]]], confidence: float
-) -> Iterator[FusedCharacter]:
-    """The winning characters of a group, each at the place where the heaviest of those who say so has it."""
-    lead, entries = max(agreeing, key=lambda saying: (saying[0].share, [entry != ABSENT for entry in saying[1]]))
-    for offset, entry in enumerate(entries):
-        if entry == ABSENT:
-            continue
-        spans = [
-            span for voice, own in agreeing if own[offset] != ABSENT and (span := voice.spans[own[offset]]) is not None
-        ]
-        yield FusedCharacter(lead.texts[entry], confidence, _mean_span(spans), group.start + offset)
-
-
-def _mean_span(spans: Sequence[Span]) -> Span | None:
-    if len(spans) < 2:
-        return spans[0] if spans else None
-    return Span(math.fsum(start for start, _ in spans) / len(spans), math.fsum(end for _, end in spans) / len(spans))
+def _mean_span(spans: Iterable[Span | None]) -> Span | None:
+    known = [span for span in spans if span is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    return Span(sum([start for start, _ in known]) / len(known), sum([end for _, end in known]) / len(known))
 
 
 def _well_spaced(characters: Iterator[FusedCharacter]) -> Iterator[FusedCharacter]:

@@ -66,6 +66,22 @@ class Network:
                 start = place
 
     @property
+    def agreed(self) -> list[int]:
+        """The places at which all rows say the same."""
+        said = [
+            [SILENT if (entry := column[index]) == ABSENT else row.texts[entry] for column in self.columns]
+            for index, row in enumerate(self.rows)
+        ]
+        return [place for place, texts in enumerate(zip(*said, strict=True)) if texts.count(texts[0]) == len(texts)]
+
+    def next_entry(self, place: int, row: int) -> int:
+        """The index of the first character that a row says at a place or after it."""
+        for column in self.columns[place:]:
+            if column[row] != ABSENT:
+                return column[row]
+        return len(self.rows[row].texts)
+
+    @property
     def cost(self) -> int:
         """Sum over all pairs of engines of what their two readings cost as they lie; centres add nothing here."""
         columns = [self.texts(place) for place in range(len(self.columns))]

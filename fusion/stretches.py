@@ -30,10 +30,17 @@ def from_the_middle(readings: Sequence[Sequence[str]], counts: Sequence[int]) ->
     """Indices of readings: first the one nearest to all others, then the rest by their distance to it."""
     if len(readings) < 3:
         return list(range(len(readings)))
-    edits = [[Levenshtein.distance(one, other) for other in readings] for one in readings]
+    spelled = [spelling(reading) for reading in readings]
+    edits = [[Levenshtein.distance(one, other) for other in spelled] for one in spelled]
     total = [sum([edit * count for edit, count in zip(line, counts, strict=True)]) for line in edits]
     middle = min(range(len(readings)), key=lambda index: (total[index], index))
     return sorted(range(len(readings)), key=lambda index: (index != middle, edits[middle][index], index))
+
+
+def spelling(texts: Sequence[str]) -> Sequence[str]:
+    """The same characters as one string when each is one code point: rapidfuzz is three times faster with those."""
+    joined = "".join(texts)
+    return joined if len(joined) == len(texts) else texts
 
 
 def mean_known(places: Iterable[tuple[float, int]]) -> float:
@@ -108,7 +115,9 @@ def _shared_runs(
     if min(len(columns), len(readings.texts[row])) < 2 * _LONG_RUN:
         return
     places = [place for place, column in enumerate(columns) if column[guide] != ABSENT]
-    for block in Levenshtein.editops(readings.texts[guide], readings.texts[row]).as_matching_blocks():
+    for block in Levenshtein.editops(
+        spelling(readings.texts[guide]), spelling(readings.texts[row])
+    ).as_matching_blocks():
         if block.size < _LONG_RUN or places[block.a + block.size - 1] - places[block.a] != block.size - 1:
             continue
         if readings.centres and any(

@@ -53,10 +53,18 @@ def elect(ballots: Sequence[Ballot], method: Method) -> Winner:
     """
     if not ballots:
         raise ValueError("an election without ballots; leave the place out")
-    form = _most(((folded(ballot.text), ballot) for ballot in ballots), method)
-    supporters = [ballot for ballot in ballots if folded(ballot.text) == form]
-    text = _most(((ballot.text, ballot) for ballot in supporters), method)
-    return Winner(text, _confidence(supporters, len(ballots), method))
+    form = _most([(folded(ballot.text), ballot) for ballot in ballots], method)
+    supporting = [folded(ballot.text) == form for ballot in ballots]
+    text = _most(
+        [(ballot.text, ballot) for ballot, supports in zip(ballots, supporting, strict=True) if supports], method
+    )
+    weights = weights_of([ballot.share for ballot in ballots], method)
+    probabilities = [
+        weight * ballot.probability
+        for weight, ballot, supports in zip(weights, ballots, supporting, strict=True)
+        if supports
+    ]
+    return Winner(text, min(1.0, sum(probabilities)))
 
 
 def _most(ballots: Iterable[tuple[str, Ballot]], method: Method) -> str:
@@ -82,6 +90,6 @@ def _count(ballot: Ballot, method: Method) -> float:
             return ballot.probability if ballot.second_guess else 1.0
 
 
-def _confidence(supporters: Iterable[Ballot], voters: int, method: Method) -> float:
-    equal = method is Method.MAJORITY_VOTING
-    return min(1.0, sum((1.0 / voters if equal else ballot.share) * ballot.probability for ballot in supporters))
+def weights_of(shares: Sequence[float], method: Method) -> list[float]:
+    """What each vote counts in a confidence: the shares, or equal parts in majority voting."""
+    return [1.0 / len(shares)] * len(shares) if method is Method.MAJORITY_VOTING else list(shares)
