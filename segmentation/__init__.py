@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ocr.ports import LoadOptions
 from segmentation.detector import load_detector
-from segmentation.orientation import load_classifier
+from segmentation.orientation import UprightJudge, load_classifier
 from segmentation.projection import ProjectionDetector
 from segmentation.segmenter import TextSegmenter
 
@@ -25,14 +25,14 @@ def load(options: LoadOptions, orientation_model: Path | None = None) -> TextSeg
 
     `options.model` is the directory of a PaddleOCR text detector as ONNX (`inference.onnx` in it), or that file; None
     finds lines with projection profiles. `orientation_model` is the ONNX file of PaddleOCR's text-line orientation
-    classifier; without it a page is never taken to stand on its head.
+    classifier; without it only the shapes of the letters tell whether a page stands on its head.
 
     Raises:
         EngineUnavailable: ONNX Runtime is not installed or a model is not where it should be.
     """
-    classifier = None
+    judge = UprightJudge()
     if orientation_model is not None:
-        classifier = load_classifier(orientation_model, options.threads, options.device)
+        judge = UprightJudge(load_classifier(orientation_model, options.threads, options.device))
     if options.model is None:
-        return TextSegmenter(ProjectionDetector(), classifier)
-    return TextSegmenter(load_detector(options.model, options.threads, options.device), classifier)
+        return TextSegmenter(ProjectionDetector(), judge)
+    return TextSegmenter(load_detector(options.model, options.threads, options.device), judge)

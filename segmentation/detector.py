@@ -12,6 +12,7 @@ a line, which way up the page is, or what is written on it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,8 @@ from ocr.image import Pixels
 from segmentation.onnx import Session, open_session
 from segmentation.quads import Quads, clockwise_from_top_left, no_quads
 
+_MIN_FILL = 0.65  # of its rectangle that a line covers
+_STRICTER_THRESHOLDS = (0.5, 0.7, 0.85)
 _STRIDE_PX = 32  # the network halves the page five times
 # The channel statistics of ImageNet, in PaddleOCR's order: its detectors are trained on BGR pixels.
 _MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32) * 255
@@ -106,18 +109,45 @@ Rectangle = tuple[tuple[float, float], tuple[float, float], float]
 
 def core_rectangles(probability: NDArray[np.float32], settings: DetectorSettings) -> list[Rectangle]:
     """The rectangles around the connected parts of a probability map (H, W), grown to the full line, in map pixels."""
-    mask = (probability > settings.pixel_threshold).astype(np.uint8)
+    return list(_parts(probability, (settings.pixel_threshold, *_STRICTER_THRESHOLDS), settings))
+
+
+def _parts(
+    probability: NDArray[np.float32], thresholds: tuple[float, ...], settings: DetectorSettings
+) -> Iterator[Rectangle]:
+    """The grown rectangles of the parts above the first threshold.
+
+    A line fills its rectangle. What does not is two lines, or a line and a stamp, that touch: it is looked at again
+    with the next threshold.
+    """
+    mask = (probability > thresholds[0]).astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    rectangles = []
     for contour in contours:
         centre, (width, height), degrees = cv2.minAreaRect(contour)
         # A contour runs through the centres of its outermost pixels: one pixel is missing on each axis.
         width, height = width + 1.0, height + 1.0
         if min(width, height) < settings.min_core_px or _mean_inside(probability, contour) < settings.box_threshold:
             continue
+        if len(thresholds) > 1 and cv2.contourArea(contour) < _MIN_FILL * (width - 1) * (height - 1):
+            yield from _inner_parts(probability, contour, thresholds[1:], settings)
+            continue
         grow = settings.unclip_ratio * width * height / (width + height)  # on both sides together
-        rectangles.append((centre, (width + grow, height + grow), degrees))
-    return rectangles
+        yield centre, (width + grow, height + grow), degrees
+
+
+def _inner_parts(
+    probability: NDArray[np.float32],
+    contour: NDArray[np.int32],
+    thresholds: tuple[float, ...],
+    settings: DetectorSettings,
+) -> Iterator[Rectangle]:
+    """The parts within one contour at stricter thresholds."""
+    left, top, width, height = cv2.boundingRect(contour)
+    inside = np.zeros((height, width), np.float32)
+    cv2.drawContours(inside, [contour], -1, 1.0, cv2.FILLED, offset=(-left, -top))
+    window = inside * probability[top : top + height, left : left + width]
+    for (x, y), size, degrees in _parts(window, thresholds, settings):
+        yield (x + left, y + top), size, degrees
 
 
 def _mean_inside(probability: NDArray[np.float32], contour: NDArray[np.int32]) -> float:

@@ -1,13 +1,16 @@
 """How far a page lies from upright, told from the shapes of its text and from a look at a few lines.
 
 The rectangles of the text say how the lines run, up to half a turn: that gives the skew and whether the page lies on
-its side. Which of the two ways is up is asked of a classifier that looks at the longest lines. Angles are degrees,
-counter-clockwise as seen on the page. This file does not find text and does not turn pages.
+its side. Which of the two ways is up is told by two witnesses. A classifier is sure about print and guesses on
+handwriting; the distribution of ink over the height of a line (ascenders, capitals and dots outnumber descenders in
+any Latin hand) is weak on a line of capitals and holds for handwriting. Angles are degrees, counter-clockwise as seen
+on the page. This file does not find text and does not turn pages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -16,18 +19,84 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.image import Pixels
+from segmentation.ink import gray, ink_mask
 from segmentation.onnx import Session, open_session
 from segmentation.quads import Quads, angles, heights, turned, widths
 
 _MIN_ELONGATION = 2.5  # shorter pieces say nothing about how lines run
 _CLASSIFIER_SIZE_PX = (192, 48)  # width, height
+_PROFILE_HEIGHT_PX = 32  # to which a line is reduced to weigh its ink
+
+# Measured with both witnesses on 97 pages that stand (27 typed, 10 printed, 40 receipts, 20 letters): their sum is
+# above 3.5 on all printed pages and above -3 on all others, joined handwriting among them.
+_ASYMMETRY_WEIGHT = 20.0  # log-odds for a skewness of 1
+SURE = 6.0  # log-odds from which a look at a few lines is enough
 
 
 class UprightClassifier(Protocol):
-    """Tells a line from the same line upside down."""
+    """Tells a piece of a line from the same piece upside down."""
 
     def upside_down(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
-        """The probability, (N,), that each line lies upside down."""
+        """The probability, (N,), that each piece lies upside down."""
+
+
+@dataclass(frozen=True, slots=True)
+class UprightJudge:
+    """Weighs whether lines stand or lie upside down, with a `classifier` if there is one."""
+
+    classifier: UprightClassifier | None = None
+    first_look: int = 4
+    second_look: int = 16
+
+    def log_odds(self, lines: Sequence[Pixels]) -> float:
+        """Evidence that lines (the longest first) stand: positive for upright, the negative for the same lines turned.
+
+        A few lines are looked at, and more if they leave a doubt.
+        """
+        first = self._mean(lines[: self.first_look])
+        if abs(first) >= SURE or len(lines) <= self.first_look:
+            return first
+        return self._mean(lines[: self.second_look])
+
+    def _mean(self, lines: Sequence[Pixels]) -> float:
+        if not lines:
+            return 0.0
+        weighed = _ASYMMETRY_WEIGHT * float(np.mean([asymmetry(line) for line in lines]))
+        if self.classifier is None:
+            return weighed
+        pieces = [_piece(line) for line in lines]
+        # Asked both ways round, so that the classifier's leaning to one answer cancels.
+        answers = self.classifier.upside_down([*pieces, *(piece[::-1, ::-1] for piece in pieces)])
+        odds = _logit(answers)
+        return weighed + float(np.mean(odds[len(pieces) :] - odds[: len(pieces)]))
+
+
+def _logit(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    bounded = np.clip(probabilities.astype(np.float64), 1e-4, 1 - 1e-4)
+    return np.asarray(np.log(bounded / (1 - bounded)))
+
+
+def _piece(line: Pixels) -> Pixels:
+    """The middle of a line, as long as the classifier sees without squeezing it."""
+    width, height = _CLASSIFIER_SIZE_PX
+    wanted = max(1, round(line.shape[0] * width / height))
+    start = max(0, (line.shape[1] - wanted) // 2)
+    return line[:, start : start + wanted]
+
+
+def asymmetry(line: Pixels) -> float:
+    """How much more ink reaches up than down in a line: the skewness of its row profile, positive when it stands."""
+    luma = gray(line)
+    if luma.shape[0] > _PROFILE_HEIGHT_PX:
+        size = max(1, luma.shape[1] * _PROFILE_HEIGHT_PX // luma.shape[0]), _PROFILE_HEIGHT_PX
+        luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    profile = ink_mask(luma).sum(axis=1).astype(np.float64)  # (H,)
+    total = profile.sum()
+    if not total:
+        return 0.0
+    rows = np.arange(len(profile)) - (profile * np.arange(len(profile))).sum() / total
+    spread = np.sqrt((profile * rows**2).sum() / total)
+    return float(-(profile * rows**3).sum() / total / spread**3) if spread > 0 else 0.0
 
 
 def line_angle(quads: Quads) -> float:
@@ -95,5 +164,5 @@ def _classifier_input(crop: Pixels) -> NDArray[np.float32]:
 
 
 def load_classifier(model: Path, threads: int, device: str = "cpu") -> OnnxUprightClassifier:
-    """The classifier in `model`, a file or a directory with `inference.onnx`; EngineUnavailable when it cannot be had."""
+    """The classifier in `model`, a file or a directory with `inference.onnx`; or EngineUnavailable."""
     return OnnxUprightClassifier(*open_session(model, threads, device))

@@ -17,23 +17,25 @@ from ocr.image import Image, Layout, Pixels, Region, Scope, SegmentedPage
 from segmentation.detector import Detector
 from segmentation.lines import joined, standing, without_inner
 from segmentation.order import Reading, reading_order
-from segmentation.orientation import UprightClassifier, line_angle, reading_along
+from segmentation.orientation import UprightJudge, line_angle, reading_along
 from segmentation.projection import ProjectionDetector
 from segmentation.quads import Quads, bounds, clockwise_from_top_left, heights, no_quads, turned, widths
 from segmentation.upright import Turn, cut
 
 MAX_SIDE_PX = 32_000  # OpenCV warps images of less than 2**15 pixels a side
-_ASKED_LINES = 9  # how many of the longest lines are asked which way is up; odd, so that there is no tie
+# Pages are sent upright far more often than not: only this much evidence (log-odds) turns one round.
+_ON_ITS_HEAD = -3.0
 _STRAIGHT_DEGREES = 0.3  # below this a page counts as not skewed
+_READS_DOWN = -1.0  # evidence (log-odds) from which a line along the margin reads down the page
 _SECOND_LOOK_DEGREES = 3.0  # from this the detector looks again at the page turned upright
 
 
 @dataclass(frozen=True, slots=True)
 class TextSegmenter:
-    """Finds the lines of a page with `detector`; without a `classifier` every page is taken to stand."""
+    """Finds the lines of a page with `detector`; `judge` says which way up they are."""
 
     detector: Detector
-    classifier: UprightClassifier | None = None
+    judge: UprightJudge = field(default_factory=UprightJudge)
     fallback: Detector = field(default_factory=ProjectionDetector)
 
     def segment(self, image: Image) -> SegmentedPage:
@@ -63,16 +65,14 @@ class TextSegmenter:
             degrees = 0.0
         elif abs(degrees - 90) < _STRAIGHT_DEGREES:
             degrees = 90.0
-        readable = _reading_at(pieces, degrees)
-        return degrees - (180.0 if degrees > 0 else -180.0) if self._on_its_head(page, readable) else degrees
+        odds = self._log_odds(page, _reading_at(pieces, degrees))
+        on_its_head = odds < (_ON_ITS_HEAD if degrees < 45 else 0.0)
+        return degrees - (180.0 if degrees > 0 else -180.0) if on_its_head else degrees
 
-    def _on_its_head(self, page: Pixels, lines: Quads) -> bool:
-        """Whether most of the longest lines lie upside down when they are read in the direction they have."""
-        if self.classifier is None or not len(lines):
-            return False
-        longest = np.argsort(-widths(lines), kind="stable")[:_ASKED_LINES]
-        votes = self.classifier.upside_down([cut(page, lines[index]) for index in longest])
-        return bool(np.median(votes) > 0.5)
+    def _log_odds(self, page: Pixels, lines: Quads) -> float:
+        """Evidence that `lines` stand when they are read in the direction they have."""
+        longest = np.argsort(-widths(lines), kind="stable")[: self.judge.second_look]
+        return self.judge.log_odds([cut(page, lines[index]) for index in longest])
 
     def _upright_pieces(self, page: Pixels, pieces: Quads, turn: Turn) -> Quads:
         """The pieces on the upright page, found again if the page lay too far from upright for the first look."""
@@ -87,12 +87,11 @@ class TextSegmenter:
         lying = joined(pieces[~upright])
         if not upright.any():
             return lying
-        # A margin note usually reads upwards (turned counter-clockwise); the classifier may know better.
+        # Text that runs along a margin mostly reads upwards: turned counter-clockwise.
         sideways = turned(pieces[upright], 1)
-        if self.classifier is not None:
-            crops = [cut(page, quad) for quad in turn.to_page(sideways)]
-            downwards = self.classifier.upside_down(crops) > 0.5
-            sideways[downwards] = turned(sideways[downwards], 2)
+        for index, quad in enumerate(turn.to_page(sideways)):
+            if self.judge.log_odds([cut(page, quad)]) < _READS_DOWN:
+                sideways[index] = turned(sideways[index : index + 1], 2)[0]
         return np.concatenate([lying, sideways])
 
 
