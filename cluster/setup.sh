@@ -58,7 +58,9 @@ have_english_tesseract() {
 
 make_venv() {
     local python version
-    if is_new_enough "$venv/bin/python"; then
+    if [[ -e $unfinished ]]; then
+        say "the last setup was interrupted: starting over"
+    elif is_new_enough "$venv/bin/python"; then
         "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
         return
     fi
@@ -68,7 +70,7 @@ make_venv() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null || install_system_packages "python$version-venv"
     say "making $venv with $python (Python $version)"
     # --clear would delete the lock that we hold, so what an unusable environment left is removed by name.
-    rm -rf "$venv"/bin "$venv"/lib "$venv"/lib64 "$venv"/include "$venv"/pyvenv.cfg
+    rm -rf "$venv"/bin "$venv"/lib "$venv"/lib64 "$venv"/include "$venv"/pyvenv.cfg "$unfinished"
     "$python" -m venv "$venv"
 }
 
@@ -90,20 +92,15 @@ install_locked() {
 }
 
 install_packages() {
-    local again=()
-    if [[ -e $unfinished ]]; then
-        say "the last setup was interrupted: installing every package again"
-        again=(--reinstall)
-    fi
     touch "$unfinished"
     if [[ -n ${TORCH_INDEX:-} ]]; then
         # A torch for the CPU alone comes from its own index, and needs none of the CUDA libraries.
         grep -vE '^(torch|torchvision|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+)==' requirements.lock >"$venv/.without-cuda"
-        install_locked "${again[@]}" -r "$venv/.without-cuda"
-        install_locked "${again[@]}" --default-index "$TORCH_INDEX" \
+        install_locked -r "$venv/.without-cuda"
+        install_locked --default-index "$TORCH_INDEX" \
             "torch==$(locked torch)" "torchvision==$(locked torchvision)"
     else
-        install_locked "${again[@]}" -r requirements.lock
+        install_locked -r requirements.lock
     fi
     # Last, because paddlex brings opencv-contrib-python, whose cv2 is the same folder but needs libGL.
     local headless
