@@ -1,0 +1,281 @@
+"""The one preparation of a character: any picture of one in, 28x28 ink out, for training and for serving alike.
+
+After Cohen et al. 2017 (EMNIST, arXiv:1702.05373): smooth, cut to the tight box of the ink, centre in a square, pad,
+and bring to 28x28. Before that the ink has to be found in what people send: photographs of grey paper, dark or light
+ink, shaded corners, specks. So the work is in two steps. `find_ink` turns grey pixels into a map of ink in [0, 1] (1
+= ink, whatever the polarity was); `place` cuts a glyph from such a map. A line is searched for ink once and its
+characters are placed from that one map; a lone character goes through `prepare`, which does both.
+
+What cannot be a character (no contrast, a speck, a solid block, a long bar) is an `Unreadable` with its value, not an
+exception. This file knows no network, no classes and no segmentation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr import Box
+
+SIDE_PX = 28
+MARGIN_PX = 2  # Cohen et al. leave two pixels free on each side
+LONGEST_SIDE_PX = 96  # more pixels than this carry noise, not shape, and cost time
+MAX_ASPECT = 40  # longest to shortest side of the picture
+
+MIN_CONTRAST = 9.0  # grey levels between paper and ink; faint pencil on grey paper has about 15
+MIN_INK_PX = 4  # longest side of the ink in the picture as it was sent
+MAX_WIDTH_TO_HEIGHT = 3.0  # W and m stay below 2
+SOLID_FILL = 0.93  # mean ink in the tight box: no letter that is wider than a stroke fills its box
+SPECK_SHARE = 0.03  # area of a piece relative to the largest: the dot of an i is above it
+INK_LEVEL = 0.4  # a pixel with more ink than this belongs to the shape
+
+Grey = NDArray[np.uint8]
+Ink = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Glyph:
+    """A prepared character: `pixels` float32 (28, 28) in [0, 1], ink = 1; `box` is where the ink was in the picture."""
+
+    pixels: Ink
+    box: Box
+
+    def __post_init__(self) -> None:
+        if self.pixels.shape != (SIDE_PX, SIDE_PX) or self.pixels.dtype != np.float32:
+            raise ValueError(f"glyph: want float32 of 28x28, got {self.pixels.dtype} of {self.pixels.shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why no character could be cut from the picture."""
+
+    reason: str
+
+
+def prepare(pixels: NDArray[np.uint8]) -> Glyph | Unreadable:
+    """The glyph of a picture of one character: uint8, grey (H, W) or RGB (H, W, 3), any size and polarity.
+
+    Raises ValueError for any other array.
+    """
+    grey = as_grey(pixels)
+    height_px, width_px = grey.shape
+    longest, shortest = max(grey.shape), min(grey.shape)
+    if longest > MAX_ASPECT * shortest:
+        return Unreadable(f"a picture of {width_px}x{height_px} px is a bar, not a character")
+    glyph = _searched(grey)
+    if isinstance(glyph, Unreadable) or max(glyph.box.width, glyph.box.height) > 0.45 * longest:
+        return glyph
+    # A small character on a large picture: look again at its surroundings, with all their pixels.
+    around = _surroundings(glyph.box, width_px, height_px)
+    closer = _searched(grey[around.top : around.bottom, around.left : around.right])
+    if isinstance(closer, Unreadable):
+        return glyph
+    box = closer.box
+    moved = Box(box.left + around.left, box.top + around.top, box.right + around.left, box.bottom + around.top)
+    return Glyph(closer.pixels, moved)
+
+
+def _searched(grey: Grey) -> Glyph | Unreadable:
+    """The glyph of a grey picture, looked for at no more than `LONGEST_SIDE_PX`; its box is in the picture's pixels."""
+    height_px, width_px = grey.shape
+    scale = min(1.0, LONGEST_SIDE_PX / max(grey.shape))
+    small = grey
+    if scale < 1.0:
+        size = max(1, round(width_px * scale)), max(1, round(height_px * scale))
+        small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    ink = find_ink(small)
+    if isinstance(ink, Unreadable):
+        return ink
+    glyph = place(ink)
+    if isinstance(glyph, Unreadable) or scale == 1.0:
+        return glyph
+    return Glyph(glyph.pixels, _scaled(glyph.box, 1.0 / scale, width_px, height_px))
+
+
+def _surroundings(box: Box, width_px: int, height_px: int) -> Box:
+    margin = round(0.35 * max(box.width, box.height)) + 2
+    return Box(
+        max(0, box.left - margin),
+        max(0, box.top - margin),
+        min(width_px, box.right + margin),
+        min(height_px, box.bottom + margin),
+    )
+
+
+def as_grey(pixels: NDArray[np.uint8]) -> Grey:
+    """Grey uint8 (H, W) of a grey or RGB picture.
+
+    Ink whose colour is as bright as the paper (red on cyan) vanishes in the luminance; the channel in which it stands
+    out most is taken then. Raises ValueError for floats, other channel counts and empty arrays.
+    """
+    if (
+        pixels.dtype != np.uint8
+        or pixels.size == 0
+        or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3))
+    ):
+        raise ValueError(
+            f"picture: want uint8 of shape (H, W) or (H, W, 3), got {pixels.dtype} of shape {pixels.shape}; "
+            "convert floats in [0, 1] with (x * 255).astype('uint8') and drop an alpha channel"
+        )
+    if pixels.ndim == 2:
+        return pixels
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    _, deviation = cv2.meanStdDev(pixels)
+    if float(deviation.max()) > 2.0 * float(grey.std()) + 2.0:
+        return np.ascontiguousarray(pixels[:, :, int(deviation.argmax())])
+    return grey
+
+
+def find_ink(grey: Grey) -> Ink | Unreadable:
+    """The map of ink of a grey picture, float32 (H, W) in [0, 1]: paper 0, ink 1, shading of the paper taken out.
+
+    Which of the two is ink is decided by the border and by the area: paper surrounds ink, and there is more of it.
+    """
+    _, dark = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    light_is_ink = _light_is_ink(dark)
+    paper = dark if light_is_ink else 1 - dark
+    if cv2.countNonZero(paper) in (0, paper.size):
+        return Unreadable("the picture has one colour only")
+    # Ink is positive from here on: (H, W) float32, in grey levels above the paper.
+    signed = (grey if light_is_ink else 255 - grey).astype(np.float32)
+    return _normalised(signed - _paper_plane(signed, paper))
+
+
+def _light_is_ink(dark: NDArray[np.uint8]) -> bool:
+    height, width = dark.shape
+    border = cv2.countNonZero(dark[0]) + cv2.countNonZero(dark[-1])
+    border += cv2.countNonZero(dark[:, 0]) + cv2.countNonZero(dark[:, -1])
+    dark_share = 0.65 * border / (2 * (height + width)) + 0.35 * cv2.countNonZero(dark) / (height * width)
+    return bool(dark_share > 0.55)  # in doubt ink is dark
+
+
+def _paper_plane(signed: Ink, paper: NDArray[np.uint8]) -> Ink:
+    """The paper's brightness (H, W): a plane fitted to the pixels that are paper, or their median in tiny pictures."""
+    height, width = signed.shape
+    if min(height, width) < 8 or cv2.countNonZero(paper) < 24:
+        return np.full_like(signed, _median(signed[paper != 0]))
+    basis = _plane_basis(height, width)  # (3, H * W): y, x, 1
+    weighted = basis * paper.reshape(-1)
+    # The small ridge keeps the slopes at 0 where paper is seen on one side only.
+    normal = weighted @ basis.T + 1e-3 * cv2.countNonZero(paper) * np.diag(np.array([1.0, 1.0, 0.0]))
+    slopes = np.linalg.solve(normal, weighted @ signed.reshape(-1)).astype(np.float32)
+    return np.asarray((slopes @ basis).reshape(height, width), dtype=np.float32)
+
+
+@lru_cache(maxsize=256)
+def _plane_basis(height: int, width: int) -> Ink:
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    parts = [rows / height - 0.5, columns / width - 0.5, np.ones_like(rows)]
+    basis: Ink = np.stack(parts).reshape(3, -1).astype(np.float32)
+    basis.setflags(write=False)
+    return basis
+
+
+def _median(values: Ink) -> float:
+    """The upper median; numpy's own checks for NaN cost more than the search on pictures of this size."""
+    middle = values.size // 2
+    return float(np.partition(values, middle, axis=None)[middle])
+
+
+def _normalised(rise: Ink) -> Ink | Unreadable:
+    """Grey levels above the paper -> ink in [0, 1]; the grain of the paper becomes 0."""
+    _, top, _, _ = cv2.minMaxLoc(rise)
+    if top < MIN_CONTRAST:
+        return Unreadable("nothing stands out from the background")
+    stretched = cv2.convertScaleAbs(np.maximum(rise, np.float32(0)), alpha=255.0 / top)
+    _, shape = cv2.threshold(stretched, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    inside = shape != 0
+    paper = rise[~inside]
+    if paper.size in (0, rise.size):
+        return Unreadable("the picture has one colour only")
+    contrast = _median(rise[inside])
+    grain = 1.4826 * _median(np.abs(paper - np.float32(_median(paper))))
+    if contrast < max(MIN_CONTRAST, 3.5 * grain):
+        return Unreadable("nothing stands out from the background")
+    floor = min(2.5 * grain, 0.4 * contrast)
+    ink: Ink = np.clip((rise - np.float32(floor)) * np.float32(1.0 / (contrast - floor)), 0.0, 1.0)
+    return ink
+
+
+def place(ink: Ink, *, offset_px: tuple[int, int] = (0, 0)) -> Glyph | Unreadable:
+    """The glyph in a map of ink that holds one character; its box is moved by `offset_px` (x, y).
+
+    Specks, and pieces that lie along the edge (a neighbour, a ruled line), are left out.
+    """
+    shape = (ink > INK_LEVEL).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(shape, connectivity=8)
+    if count < 2:
+        return Unreadable("there is no ink")
+    rows = stats.tolist()  # per piece: left, top, width, height, area; row 0 is the background
+    kept = _pieces_of_the_character(rows, ink.shape)
+    left, top = min(rows[label][0] for label in kept), min(rows[label][1] for label in kept)
+    right = max(rows[label][0] + rows[label][2] for label in kept)
+    bottom = max(rows[label][1] + rows[label][3] for label in kept)
+    tight = ink[top:bottom, left:right]
+    if len(kept) < count - 1:
+        dropped = ~np.isin(labels[top:bottom, left:right], [0, *kept])
+        tight = np.where(cv2.dilate(dropped.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0, np.float32(0), tight)
+    refusal = _cannot_be_a_character(tight)
+    if refusal:
+        return Unreadable(refusal)
+    x, y = offset_px
+    return Glyph(_centred(tight), Box(left + x, top + y, right + x, bottom + y))
+
+
+def _pieces_of_the_character(rows: list[list[int]], shape: tuple[int, ...]) -> list[int]:
+    """Labels of the pieces to keep: the largest, and what is neither a speck beside it nor lies along the edge."""
+    height, width = shape
+    edge_x, edge_y = max(1, round(0.12 * width)), max(1, round(0.12 * height))
+    largest = max(range(1, len(rows)), key=lambda label: rows[label][4])
+    kept = [largest]
+    for label in range(1, len(rows)):
+        left, top, piece_width, piece_height, area = rows[label]
+        along_edge = (
+            (left == 0 and piece_width <= edge_x)
+            or (top == 0 and piece_height <= edge_y)
+            or (left + piece_width == width and piece_width <= edge_x)
+            or (top + piece_height == height and piece_height <= edge_y)
+        )
+        if label != largest and not along_edge and area >= SPECK_SHARE * rows[largest][4]:
+            kept.append(label)
+    return kept
+
+
+def _cannot_be_a_character(tight: Ink) -> str | None:
+    height, width = tight.shape
+    if max(height, width) < MIN_INK_PX:
+        return f"the ink is {width}x{height} px: too small to read"
+    if width > MAX_WIDTH_TO_HEIGHT * height:
+        return f"the ink is {width}x{height} px: a bar, wider than any letter"
+    if width > 0.6 * height and min(height, width) > 6 and cv2.mean(tight)[0] > SOLID_FILL:
+        return "the ink is a solid block"
+    return None
+
+
+def _centred(tight: Ink) -> Ink:
+    """(28, 28): the ink scaled to 24 px on its longer side, centred, and its darkest part brought to 1."""
+    height, width = tight.shape
+    inner = SIDE_PX - 2 * MARGIN_PX
+    scale = inner / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if scale < 0.7:
+        # Cohen et al. blur by one pixel at 128x128, before shrinking.
+        tight = np.asarray(cv2.GaussianBlur(tight, (0, 0), 0.4 / scale), dtype=np.float32)
+    method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
+    small = np.asarray(cv2.resize(tight, size, interpolation=method), dtype=np.float32)
+    canvas = np.zeros((SIDE_PX, SIDE_PX), np.float32)  # (28, 28) float32 in [0, 1], ink = 1
+    left, top = (SIDE_PX - size[0]) // 2, (SIDE_PX - size[1]) // 2
+    peak = min(1.0, max(cv2.minMaxLoc(small)[1], 1e-6))  # a cubic overshoots: what is above 1 is no darker ink
+    canvas[top : top + size[1], left : left + size[0]] = np.clip(small / peak, 0.0, 1.0)
+    return canvas
+
+
+def _scaled(box: Box, factor: float, width_px: int, height_px: int) -> Box:
+    left, top = int(box.left * factor), int(box.top * factor)
+    right = min(width_px, max(left + 1, round(box.right * factor)))
+    bottom = min(height_px, max(top + 1, round(box.bottom * factor)))
+    return Box(min(left, right - 1), min(top, bottom - 1), right, bottom)
