@@ -32,7 +32,7 @@ def align(rows: Sequence[Row]) -> Network:
         raise ValueError("two rows with the same text; count them in one row")
     tolerance_px = _tolerance_px(ordered)
     columns: list[Entries] = []
-    reached = (0,) * len(ordered)
+    reached: Entries = (0,) * len(ordered)
     for starts, length in _anchors(ordered, tolerance_px):
         columns += _stretch(ordered, reached, starts, tolerance_px)
         columns += [tuple([start + offset for start in starts]) for offset in range(length)]
@@ -42,40 +42,55 @@ def align(rows: Sequence[Row]) -> Network:
 
 
 def _tolerance_px(rows: Sequence[Row]) -> float:
-    steps = []
-    for row in rows:
-        known = [centre for centre in row.centres if not math.isnan(centre)]
-        if len(known) > 1 and known[-1] > known[0]:
-            steps.append((known[-1] - known[0]) / (len(known) - 1))
-    return _TOLERANCE * median(steps) if steps else math.inf
+    pitches = [pitch for row in rows if row.spans and (pitch := row.pitch()) > 0.0]
+    return _TOLERANCE * median(pitches) if pitches else math.inf
 
 
 # --- where all readings agree ---
 
 
-def _anchors(rows: Sequence[Row], tolerance_px: float) -> Iterator[tuple[tuple[int, ...], int]]:
+def _anchors(rows: Sequence[Row], tolerance_px: float) -> Iterator[tuple[Entries, int]]:
     """Runs in which all rows say the same, as (start in each row, length), from left to right.
 
     Runs at the two ends of the line are always right to keep (see laying). One in between is kept when it is long
     enough that no cheaper way around it is to be expected.
     """
-    if not rows:
-        return
-    middle = rows[from_the_middle([row.texts for row in rows], [row.count for row in rows])[0]]
-    runs: list[tuple[tuple[int, ...], int, int]] = [((), 0, len(middle.texts))]  # starts, start in the middle, length
-    guide = spelling(middle.texts)
-    for row in rows:
-        blocks = Levenshtein.editops(guide, spelling(row.texts)).as_matching_blocks()
-        runs = [
-            ((*[start + first - at for start in starts], first + block.b - block.a), first, last - first)
-            for starts, at, length in runs
-            for block in blocks
-            for first, last in [(max(at, block.a), min(at + length, block.a + block.size))]
-            if first < last
-        ]
-    for starts, _, length in runs:
+    for starts, length in _runs(_matches(rows)):
         if _is_anchor(rows, starts, length) and not _lie_apart(rows, starts, length, tolerance_px):
             yield starts, length
+
+
+def _matches(rows: Sequence[Row]) -> list[Entries]:
+    """For every character of the middle row that all rows share: its index in each, ABSENT where a row lacks it, as the
+    fewest edits from the middle row to each row have it.
+    """
+    readings = [spelling(row.texts) for row in rows]
+    middle = readings[from_the_middle(readings, [row.count for row in rows])[0]] if rows else ""
+    matched = []
+    for reading in readings:
+        entries = [ABSENT] * len(middle)
+        for block in Levenshtein.editops(middle, reading).as_matching_blocks():
+            entries[block.a : block.a + block.size] = range(block.b, block.b + block.size)
+        matched.append(entries)
+    return list(zip(*matched, strict=True))
+
+
+def _runs(matches: Sequence[Entries]) -> Iterator[tuple[Entries, int]]:
+    """Neighbouring matches that all rows have side by side, as (first match, length)."""
+    start: Entries = ()
+    length = 0
+    for match in matches:
+        if ABSENT in match:
+            continue
+        # Each row only ever goes forward: all went one step if together they went as many as there are rows.
+        if start and sum(match) - sum(start) == length * len(match):
+            length += 1
+            continue
+        if start:
+            yield start, length
+        start, length = match, 1
+    if start:
+        yield start, length
 
 
 def _is_anchor(rows: Sequence[Row], starts: Sequence[int], length: int) -> bool:
@@ -103,40 +118,45 @@ def _spread(centres: Iterable[float]) -> float:
 # --- where they differ ---
 
 
-def _stretch(rows: Sequence[Row], starts: Sequence[int], ends: Sequence[int], tolerance_px: float) -> list[Entries]:
+def _stretch(rows: Sequence[Row], starts: Entries, ends: Entries, tolerance_px: float) -> list[Entries]:
     """The columns of what every row says between its start and its end."""
-    extents = list(zip(rows, starts, ends, strict=True))
-    if all(end - start == 1 for _, start, end in extents):
-        return [tuple(starts)]
-    said = [row.texts[start:end] for row, start, end in extents]
+    if starts == ends:
+        return []
+    if all(end - start == 1 for start, end in zip(starts, ends, strict=True)):
+        return [starts]
+    said = [row.texts[start:end] for row, start, end in zip(rows, starts, ends, strict=True)]
     different = sorted(set(said))
-    members = [[extent for extent, texts in zip(extents, said, strict=True) if texts == one] for one in different]
-    counts = tuple([sum([row.count for row, _, _ in same]) for same in members])
-    laid = lay_out(tuple(different), counts)
-    if not math.isinf(tolerance_px):
-        centres = tuple([_mean_centres(same) for same in members])
-        if any(_spread(_centres(column, centres)) > tolerance_px for column in laid):
-            laid = lay_out_by_place(tuple(different), counts, centres, tolerance_px)
     which = [different.index(texts) for texts in said]
+    counts = [0] * len(different)
+    for part, row in zip(which, rows, strict=True):
+        counts[part] += row.count
+    laid = lay_out(tuple(different), tuple(counts))
+    if not math.isinf(tolerance_px) and any(ABSENT in column for column in laid):
+        centres = _mean_centres(rows, starts, which, different)
+        if any(_spread(_centres(column, centres)) > tolerance_px for column in laid):
+            laid = lay_out_by_place(tuple(different), tuple(counts), centres, tolerance_px)
+    parts = list(zip(which, starts, strict=True))
     return [
-        tuple(
-            [
-                ABSENT if (own := column[part]) == ABSENT else own + start
-                for part, start in zip(which, starts, strict=True)
-            ]
-        )
-        for column in laid
+        tuple([ABSENT if column[part] == ABSENT else column[part] + start for part, start in parts]) for column in laid
     ]
 
 
-def _mean_centres(same: Sequence[tuple[Row, int, int]]) -> tuple[float, ...]:
-    """The centres of a stretch that several rows read alike; each row counts for its engines."""
-    _, first, last = same[0]
+def _mean_centres(
+    rows: Sequence[Row], starts: Entries, which: Sequence[int], different: Sequence[tuple[str, ...]]
+) -> tuple[tuple[float, ...], ...]:
+    """The centres of the different readings of a stretch; a row counts for its engines."""
+    same = [
+        [(row, start) for row, start, own in zip(rows, starts, which, strict=True) if own == part]
+        for part in range(len(different))
+    ]
     return tuple(
-        [
-            mean_known((row.centre(start + offset), row.count) for row, start, _ in same)
-            for offset in range(last - first)
-        ]
+        tuple(
+            [
+                mean_known([(row.centre(start + offset), row.count) for row, start in group])
+                for offset in range(len(texts))
+            ]
+        )
+        for texts, group in zip(different, same, strict=True)
     )
 
 

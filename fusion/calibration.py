@@ -45,7 +45,7 @@ class Calibration:
 
     def of_all(self, scores: Sequence[float]) -> tuple[float, ...]:
         """`of` for each score; the scores themselves where the map is the identity."""
-        return tuple(scores) if self == IDENTITY else tuple(map(self.of, scores))
+        return tuple(scores) if self is IDENTITY else tuple(map(self.of, scores))
 
 
 IDENTITY = Calibration((0.0, 1.0), (0.0, 1.0))

@@ -7,7 +7,7 @@ said: every character of a fused line stands where some engine put it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -92,13 +92,8 @@ def fuse(claims: Mapping[str, Hypothesis], profile: Profile, method: Method = Me
 
 
 def _row(texts: tuple[str, ...], same: Sequence[Voice]) -> Row:
-    """The common reading of several engines, with the mean centres of its characters where engines know places."""
-    centres = [
-        [math.nan if span is None else (span.start + span.end) / 2 for span in voice.spans]
-        for voice in same
-        if any(voice.spans)
-    ]
-    return Row(texts, len(same), tuple([sum(column) / len(centres) for column in zip(*centres, strict=True)]))
+    """The common reading of several engines."""
+    return Row(texts, len(same), tuple([voice.spans for voice in same if any(voice.spans)]))
 
 
 # --- the vote ---
@@ -125,11 +120,10 @@ def _agreed(heard: Sequence[Voice], rows: Sequence[int], network: Network, metho
         for weight, (voice, own) in zip(weights, said, strict=True)
     ]
     confidences = [min(1.0, sum(column)) for column in zip(*weighted, strict=True)]
-    spans = zip(*[[voice.spans[entry] for entry in own] for voice, own in said], strict=True)
     texts = [heard[0].texts[entry] for entry in entries[0]]
     return {
-        place: FusedCharacter(text, confidence, _mean_span(column), place)
-        for place, text, confidence, column in zip(places, texts, confidences, spans, strict=True)
+        place: FusedCharacter(text, confidence, span, place)
+        for place, text, confidence, span in zip(places, texts, confidences, _spans(said), strict=True)
     }
 
 
@@ -154,9 +148,8 @@ def _contested(
     lead, placed = max(agreeing, key=lambda saying: (saying[0].share, [entry != ABSENT for entry in saying[1]]))
     for offset, entry in enumerate(placed):
         if entry != ABSENT:
-            others = [(voice, said[offset]) for voice, said in agreeing if said[offset] != ABSENT]
-            span = _mean_span([voice.spans[other] for voice, other in others])
-            yield FusedCharacter(lead.texts[entry], winner.confidence, span, group.start + offset)
+            sayings = [(voice, [said[offset]]) for voice, said in agreeing if said[offset] != ABSENT]
+            yield FusedCharacter(lead.texts[entry], winner.confidence, _spans(sayings)[0], group.start + offset)
 
 
 def _ballot(voice: Voice, said: Sequence[int], network: Network, place: int, row: int) -> Ballot:
@@ -171,11 +164,16 @@ def _ballot(voice: Voice, said: Sequence[int], network: Network, place: int, row
     return Ballot(text, voice.share, probability)
 
 
-def _mean_span(spans: Iterable[Span | None]) -> Span | None:
-    known = [span for span in spans if span is not None]
-    if len(known) < 2:
-        return known[0] if known else None
-    return Span(sum([start for start, _ in known]) / len(known), sum([end for _, end in known]) / len(known))
+def _spans(said: Sequence[tuple[Voice, Sequence[int]]]) -> list[Span | None]:
+    """For each of some characters that several voices say, its span by the heaviest voice that knows one: spans of one
+    engine fit together, means over changing engines do not.
+    """
+    spans: list[Span | None] = [None] * len(said[0][1])
+    for voice, entries in sorted(said, key=lambda saying: -saying[0].share):
+        if None not in spans:
+            break
+        spans = [known or voice.spans[entry] for known, entry in zip(spans, entries, strict=True)]
+    return spans
 
 
 def _well_spaced(characters: Iterator[FusedCharacter]) -> Iterator[FusedCharacter]:

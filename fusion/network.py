@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from fusion.similarity import DOUBLES, JOINED, SILENT, distance
+from ocr import Span
 
 ABSENT = -1
 """Stands in a column for a row that has no character at the place."""
@@ -20,27 +21,41 @@ Entries = tuple[int, ...]
 """A column: for every row the index of its character, or ABSENT."""
 
 
+Spans = Sequence[Span | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One reading: its characters, how many engines read so, and where known the centres of its characters in crop
-    pixels, NaN for those that are not; no centres at all when none is known.
+    """One reading: its characters, how many engines read so, and from each of those that know places, the spans of the
+    characters in crop pixels, None for a character that it cannot place.
     """
 
     texts: tuple[str, ...]
     count: int = 1
-    centres: tuple[float, ...] = ()
+    spans: tuple[Spans, ...] = ()
 
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"row {''.join(self.texts)!r} was read by {self.count} engines; want at least one")
-        if self.centres and len(self.centres) != len(self.texts):
-            raise ValueError(f"row {''.join(self.texts)!r}: {len(self.centres)} centres, {len(self.texts)} characters")
+        if any(len(spans) != len(self.texts) for spans in self.spans):
+            raise ValueError(f"row {''.join(self.texts)!r}: want one span, or None, for each character")
 
     def text(self, index: int) -> str:
         return SILENT if index == ABSENT else self.texts[index]
 
     def centre(self, index: int) -> float:
-        return self.centres[index] if self.centres and index != ABSENT else math.nan
+        """The mean centre of a character in pixels, NaN where nobody knows it."""
+        known = [(span.start + span.end) / 2 for spans in self.spans if (span := spans[index]) is not None]
+        return sum(known) / len(known) if known else math.nan
+
+    def pitch(self) -> float:
+        """The usual distance between the centres of neighbours in pixels, NaN where places are not known."""
+        indices = range(len(self.texts))
+        first, last = next(filter(self._known, indices), 0), next(filter(self._known, reversed(indices)), 0)
+        return (self.centre(last) - self.centre(first)) / (last - first) if first < last else math.nan
+
+    def _known(self, index: int) -> bool:
+        return any(spans[index] is not None for spans in self.spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +91,9 @@ class Network:
 
     def next_entry(self, place: int, row: int) -> int:
         """The index of the first character that a row says at a place or after it."""
-        for column in self.columns[place:]:
-            if column[row] != ABSENT:
-                return column[row]
+        for later in range(place, len(self.columns)):
+            if self.columns[later][row] != ABSENT:
+                return self.columns[later][row]
         return len(self.rows[row].texts)
 
     @property

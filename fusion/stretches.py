@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 
 from rapidfuzz.distance import Levenshtein
 
@@ -30,8 +31,9 @@ def from_the_middle(readings: Sequence[Sequence[str]], counts: Sequence[int]) ->
     """Indices of readings: first the one nearest to all others, then the rest by their distance to it."""
     if len(readings) < 3:
         return list(range(len(readings)))
-    spelled = [spelling(reading) for reading in readings]
-    edits = [[Levenshtein.distance(one, other) for other in spelled] for one in spelled]
+    edits = [[0] * len(readings) for _ in readings]
+    for one, other in combinations(range(len(readings)), 2):
+        edits[one][other] = edits[other][one] = Levenshtein.distance(readings[one], readings[other])
     total = [sum([edit * count for edit, count in zip(line, counts, strict=True)]) for line in edits]
     middle = min(range(len(readings)), key=lambda index: (total[index], index))
     return sorted(range(len(readings)), key=lambda index: (index != middle, edits[middle][index], index))
@@ -82,7 +84,7 @@ class _Readings:
 
 
 def _laid_out(readings: _Readings) -> tuple[Entries, ...]:
-    first, *others = from_the_middle(readings.texts, readings.counts)
+    first, *others = from_the_middle([spelling(texts) for texts in readings.texts], readings.counts)
     absent = [ABSENT] * len(readings.texts)
     columns: list[Entries] = [
         (*absent[:first], entry, *absent[first + 1 :]) for entry in range(len(readings.texts[first]))

@@ -64,13 +64,13 @@ def _voice(engine: str, share: float, hypothesis: Hypothesis, profile: Profile) 
 
 def _is_plain(hypothesis: Hypothesis) -> bool:
     """Whether the claim is in order as it is: printable ASCII, one letter each, single spaces between words."""
-    text = hypothesis.text
+    text = "".join([character.text for character in hypothesis.characters])
     return (
         text.isascii()
         and text.isprintable()
         and len(text) == len(hypothesis.characters)
         and "  " not in text
-        and text == text.strip()
+        and text[:1] != " " != text[-1:]
     )
 
 

@@ -9,13 +9,13 @@ engines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
 from fusion.similarity import folded
 
-_TIE_DIGITS = 9  # sums that are equal up to rounding errors are equal: 0.1 + 0.2 against 0.3
+_TIE = 1e-9  # sums this close differ by rounding only: 0.1 + 0.2 against 0.3
 
 
 class Method(StrEnum):
@@ -54,40 +54,40 @@ def elect(ballots: Sequence[Ballot], method: Method) -> Winner:
     if not ballots:
         raise ValueError("an election without ballots; leave the place out")
     form = _most([(folded(ballot.text), ballot) for ballot in ballots], method)
-    supporting = [folded(ballot.text) == form for ballot in ballots]
-    text = _most(
-        [(ballot.text, ballot) for ballot, supports in zip(ballots, supporting, strict=True) if supports], method
-    )
+    supporters = [(ballot.text, index) for index, ballot in enumerate(ballots) if folded(ballot.text) == form]
+    text = _most([(text, ballots[index]) for text, index in supporters], method)
     weights = weights_of([ballot.share for ballot in ballots], method)
-    probabilities = [
-        weight * ballot.probability
-        for weight, ballot, supports in zip(weights, ballots, supporting, strict=True)
-        if supports
-    ]
-    return Winner(text, min(1.0, sum(probabilities)))
+    return Winner(text, min(1.0, sum([weights[index] * ballots[index].probability for _, index in supporters])))
 
 
-def _most(ballots: Iterable[tuple[str, Ballot]], method: Method) -> str:
+def _most(ballots: Sequence[tuple[str, Ballot]], method: Method) -> str:
     """The choice with the most support, ties broken by summed probability, then by weight, then by code point."""
-    support: dict[str, list[float]] = {}
-    for choice, ballot in ballots:
-        sums = support.setdefault(choice, [0.0, 0.0, 0.0])
-        sums[0] += _count(ballot, method)
-        sums[1] += ballot.probability
-        sums[2] += ballot.share
-    if len(support) == 1:
-        return next(iter(support))
-    return min(support, key=lambda choice: (*(-round(value, _TIE_DIGITS) for value in support[choice]), choice))
+    leaders = {choice for choice, _ in ballots}
+    for measure in (_COUNT[method], _probability, _share):
+        if len(leaders) == 1:
+            break
+        sums = dict.fromkeys(leaders, 0.0)
+        for choice, ballot in ballots:
+            if choice in sums:
+                sums[choice] += measure(ballot)
+        enough = max(sums.values()) - _TIE
+        leaders = {choice for choice, total in sums.items() if total >= enough}
+    return min(leaders)
 
 
-def _count(ballot: Ballot, method: Method) -> float:
-    match method:
-        case Method.CONFIDENCE_WEIGHTED:
-            return ballot.share * ballot.probability
-        case Method.WEIGHTED_VOTING:
-            return ballot.share * ballot.probability if ballot.second_guess else ballot.share
-        case Method.MAJORITY_VOTING:
-            return ballot.probability if ballot.second_guess else 1.0
+def _share(ballot: Ballot) -> float:
+    return ballot.share
+
+
+def _probability(ballot: Ballot) -> float:
+    return ballot.probability
+
+
+_COUNT: dict[Method, Callable[[Ballot], float]] = {
+    Method.WEIGHTED_VOTING: lambda ballot: ballot.share * (ballot.probability if ballot.second_guess else 1.0),
+    Method.CONFIDENCE_WEIGHTED: lambda ballot: ballot.share * ballot.probability,
+    Method.MAJORITY_VOTING: lambda ballot: ballot.probability if ballot.second_guess else 1.0,
+}
 
 
 def weights_of(shares: Sequence[float], method: Method) -> list[float]:
