@@ -6,8 +6,8 @@ ink, shaded corners, specks. So the work is in two steps. `find_ink` turns grey 
 = ink, whatever the polarity was); `place` cuts a glyph from such a map. A line is searched for ink once and its
 characters are placed from that one map; a lone character goes through `prepare`, which does both.
 
-What cannot be a character (no contrast, a speck, a solid block, a long bar) is an `Unreadable` with its value, not an
-exception. This file knows no network, no classes and no segmentation.
+What cannot be a character (no contrast, a speck, a solid block, a long bar) is an `Unreadable` with its reason: a
+value, not an exception. This file knows no network, no classes and no segmentation.
 """
 
 from __future__ import annotations
