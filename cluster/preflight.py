@@ -1,0 +1,195 @@
+"""What has to be true of a machine before the cluster starts on it, each with its remedy.
+
+A check looks at one thing and returns a `Finding`; it changes nothing and raises nothing that was to be expected. What
+it looks at comes in as an argument, so that a test can show it another machine. Memory is megabytes of 1,000,000
+bytes. How the findings are shown, and what else the person wanted to do, is not known here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.metadata
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from cluster import models
+from ocr.errors import EngineUnavailable
+
+
+class Verdict(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"  # it starts, but a part of it will be missing or slow
+    FAILED = "failed"  # it cannot start
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. `remedy` is the next step, empty when there is nothing to do."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+    remedy: str = ""
+
+    def __post_init__(self) -> None:
+        if self.verdict is not Verdict.OK and not self.remedy:
+            raise ValueError(f"{self.name}: a finding that is not ok needs a remedy")
+
+
+def program(name: str, package: str, *, which: Callable[[str], str | None] = shutil.which) -> Finding:
+    """Whether the program `name` (or the path of one) can be started; `package` is the system package that brings it.
+
+    A warning only: the engine that needs it is unavailable without it, and the others read.
+    """
+    path = which(name)
+    if path is None:
+        return Finding(
+            name, Verdict.WARNING, f"the program {name} is not installed", f"apt-get install {package}, or make setup"
+        )
+    return Finding(name, Verdict.OK, path)
+
+
+def tesseract_languages(
+    command: str, wanted: Iterable[str] = ("eng",), *, run: Callable[[list[str]], str] | None = None
+) -> Finding:
+    """Whether Tesseract has data for the languages `wanted` (its three-letter names)."""
+    name = "tesseract languages"
+    try:
+        listing = (run or _output_of)([command, "--list-langs"])
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding(name, Verdict.WARNING, f"{command} does not run: {error}", "apt-get install tesseract-ocr")
+    missing = sorted(set(wanted) - set(listing.split()))
+    if missing:
+        packages = " ".join(f"tesseract-ocr-{language}" for language in missing)
+        return Finding(name, Verdict.WARNING, f"no data for {', '.join(missing)}", f"apt-get install {packages}")
+    return Finding(name, Verdict.OK, ", ".join(sorted(wanted)))
+
+
+def _output_of(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+
+
+OPENCV = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+"""Distributions that all install the same package `cv2`; the last one that was installed owns its files."""
+
+
+def cv2_owner(
+    distributions: Callable[[str], importlib.metadata.Distribution] = importlib.metadata.distribution,
+) -> Finding:
+    """Which distribution owns `cv2`. Any but a headless one needs libGL, which a server does not have."""
+    name = "cv2"
+    remedy = "make setup FORCE=1 (it reinstalls opencv-python-headless last)"
+    installed = [found for found in (_distribution(key, distributions) for key in OPENCV) if found is not None]
+    if not installed:
+        return Finding(name, Verdict.WARNING, "OpenCV is not installed", "pip install opencv-python-headless")
+    owner = next((found for found in installed if _owns_cv2(found)), None)
+    if owner is None:
+        names = ", ".join(found.metadata["Name"] for found in installed)
+        return Finding(name, Verdict.FAILED, f"cv2 is a mixture of {names}", remedy)
+    title = f"{owner.metadata['Name']} {owner.version}"
+    if "headless" not in owner.metadata["Name"]:
+        return Finding(name, Verdict.WARNING, f"cv2 is that of {title}, which needs libGL", remedy)
+    return Finding(name, Verdict.OK, title)
+
+
+def _distribution(
+    key: str, distributions: Callable[[str], importlib.metadata.Distribution]
+) -> importlib.metadata.Distribution | None:
+    try:
+        return distributions(key)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _owns_cv2(distribution: importlib.metadata.Distribution) -> bool:
+    """Whether the files of cv2 are those that the distribution's RECORD lists: the version by its hash, the library by
+    its size (hashing 70 MB would take a second).
+    """
+    listed = {str(path): path for path in distribution.files or ()}
+    version = listed.get("cv2/version.py")
+    libraries = [path for key, path in listed.items() if key.startswith("cv2/cv2") and path.suffix in (".so", ".pyd")]
+    if version is None or version.hash is None or not libraries:
+        return False
+    found = Path(str(version.locate()))
+    if not found.is_file() or _record_hash(found) != version.hash.value:
+        return False
+    return all(_size(Path(str(library.locate()))) == library.size for library in libraries)
+
+
+def _record_hash(path: Path) -> str:
+    """sha256 as RECORD writes it (https://packaging.python.org/specifications/recording-installed-packages/)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
+
+
+def free_port(host: str, port: int) -> Finding:
+    """Whether a server may listen on `host`:`port`."""
+    name = f"port {port}"
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was closed a moment ago is free
+        try:
+            probe.bind((host, port))
+            probe.listen(1)  # SO_REUSEADDR lets two bind, but only one listen
+        except OSError as error:
+            return Finding(
+                name,
+                Verdict.FAILED,
+                f"cannot listen on {host}:{port}: {error.strerror or error}",
+                f"stop what uses it, or take another: --port {port + 1 if port < 65535 else 8000}",
+            )
+    return Finding(name, Verdict.OK, f"{host}:{port} is free")
+
+
+def memory(available_mb: float, needed_mb: float) -> Finding:
+    """Whether `needed_mb` of memory are free."""
+    detail = f"{available_mb:,.0f} MB free, about {needed_mb:,.0f} MB needed"
+    if available_mb >= needed_mb:
+        return Finding("memory", Verdict.OK, detail)
+    return Finding("memory", Verdict.WARNING, detail, "stop other programs, or take engines out of the configuration")
+
+
+def model(key: str, choice: str, *, model_dir: Path, cache_dir: Path) -> Finding:
+    """Whether the model that `choice` names for the engine `key` is here."""
+    name = f"model of {key}"
+    try:
+        path = models.resolve(key, choice, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser())
+    except EngineUnavailable as error:
+        return Finding(name, Verdict.WARNING, error.message, error.hint)
+    return Finding(name, Verdict.OK, "the engine's own" if path is None else str(path))
+
+
+def checks(
+    *,
+    host: str,
+    port: int,
+    engines: Mapping[str, str],
+    model_dir: Path,
+    cache_dir: Path,
+    available_mb: float,
+    needed_mb: float,
+    tesseract: str = "tesseract",
+) -> list[Finding]:
+    """Everything that matters before the cluster starts here. `engines` is the choice of model per engine key."""
+    found = [free_port(host, port), memory(available_mb, needed_mb), cv2_owner()]
+    if "tesseract" in engines:
+        found.append(program(tesseract, "tesseract-ocr"))
+        if found[-1].verdict is Verdict.OK:
+            found.append(tesseract_languages(tesseract))
+    found += [model(key, choice, model_dir=model_dir, cache_dir=cache_dir) for key, choice in engines.items()]
+    return found
