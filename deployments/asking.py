@@ -16,7 +16,7 @@ from fusion import Method, Profile, Thresholds, profiles_from_priors
 from ocr import Classes, EngineSpec, Scope
 from ocr.contract import CharacterOptions, EnsembleOptions, TextOptions
 from ocr.errors import OutOfRange
-from segmentation import preprocessing
+from segmentation.preprocessing import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Catalogue:
 
     def ask_text(self, options: TextOptions, now: float) -> Ask:
         if options.preprocess is not None:
-            preprocessing.named(options.preprocess)  # refuses an unknown step before anything is sent
+            Pipeline.named(options.preprocess)  # refuses an unknown step before anything is sent
         return self._ask(
             options, now, Scope.LINE, Question(language=options.lang), options.preprocess, explain=options.explain
         )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from deployments.messages import CutCharacters, CutRefused
-from ocr import Image, Layout, Pixels, Region, SegmentedPage
+from ocr import Image, Layout, Pixels, Polygon, Region, SegmentedPage
 from ocr.errors import QuorumError
-from segmentation import preprocessing
 from segmentation.decoding import decode
+from segmentation.preprocessing import PROFILES, pipeline_for
 
 
 class PageSegmenter(Protocol):
@@ -39,8 +40,9 @@ class Scissors:
         """The lines of a page, or why it cannot be read."""
         try:
             image = decode(data, max_pixels=self._max_pixels)
-            pipeline = preprocessing.for_profile(profile) if steps is None else preprocessing.named(steps)
-            return self._segmenter.segment(Image(pipeline(image.pixels)))
+            known = profile if profile in PROFILES else "general"  # a profile may be of weights only
+            cleaned = Image(pipeline_for(image.pixels, known, steps)(image.pixels))
+            return _as_sent(self._segmenter.segment(cleaned), image)
         except QuorumError as error:
             return CutRefused(error)
 
@@ -60,3 +62,16 @@ class Scissors:
             pixels.extend(cut.pixels)
         layout = Layout(1, 1, tuple(regions))
         return CutCharacters(tuple(outcomes), layout), SegmentedPage(layout, tuple(pixels))
+
+
+def _as_sent(cut: SegmentedPage, sent: Image) -> SegmentedPage:
+    """The same crops, placed on the page as it was sent, which a cleaning step may have scaled."""
+    layout = cut.layout
+    if (layout.width_px, layout.height_px) == (sent.width_px, sent.height_px):
+        return cut
+    x_scale, y_scale = sent.width_px / layout.width_px, sent.height_px / layout.height_px
+    regions = tuple(
+        replace(region, polygon=Polygon.from_array(region.polygon.array() * (x_scale, y_scale)))
+        for region in layout.regions
+    )
+    return SegmentedPage(Layout(sent.width_px, sent.height_px, regions, layout.rotation_degrees), cut.pixels)
