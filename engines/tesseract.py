@@ -1,0 +1,293 @@
+"""Tesseract: one process reads all lines of a batch, one more all single characters of each class.
+
+The program is called through pytesseract with a file that lists the images, and answers in hOCR with a box and a
+confidence for every character. Lines are scaled to LINE_HEIGHT_PX and get a border, which Tesseract needs to see where
+a line ends; light text is turned dark. Spans are in crop pixels. This file knows no model file: the language data are
+the system's, or a tessdata directory.
+
+Environment: TESSERACT_CMD (the program), TESSERACT_CONFIG (further arguments; a --psm there replaces that of lines).
+Source: https://tesseract-ocr.github.io/tessdoc/Command-Line-Usage.html
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import os
+import re
+import shlex
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.alphabet import admit
+from engines.frameworks import light_import
+from ocr.claims import ClaimedCharacter, Hypothesis, Span
+from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
+from ocr.image import Classes, Crop, Pixels, Scope
+from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
+
+LINE_HEIGHT_PX = 40
+BORDER_PX = 10
+MAX_WIDTH_PX = 30_000
+"""Tesseract refuses images from 32,768 px on."""
+MIN_CONTRAST = 16
+"""A crop whose grey values differ by less holds no text."""
+
+_PSM_LINE, _PSM_CHARACTER = 7, 10
+
+_LANGUAGES = {
+    "en": "eng", "de": "deu", "fr": "fra", "es": "spa", "it": "ita", "pt": "por", "nl": "nld", "sv": "swe", "da": "dan",
+    "no": "nor", "fi": "fin", "pl": "pol", "cs": "ces", "ru": "rus", "uk": "ukr", "el": "ell", "tr": "tur", "ar": "ara",
+    "zh": "chi_sim", "ja": "jpn", "ko": "kor",
+}  # fmt: skip
+"""Two-letter codes (ISO 639-1) to the names of Tesseract's data files."""
+
+
+class Group(NamedTuple):
+    """Crops that one process can read: the same kind of answer is asked of all."""
+
+    scope: Scope
+    language: str
+    classes: Classes | None
+
+
+class Prepared(NamedTuple):
+    """Grey pixels for Tesseract, dark on light, and how to get back: crop x = (x - BORDER_PX) / scale."""
+
+    pixels: NDArray[np.uint8]  # (H, W)
+    scale: float
+    width_px: int  # of the crop
+
+
+@dataclass(frozen=True, slots=True)
+class Tesseract:
+    """The program with the languages that it has data for. `timeout_s` is for one process: (fixed, per crop)."""
+
+    program: ModuleType
+    version: str
+    installed: frozenset[str]
+    languages: tuple[str, ...]
+    tessdata: Path | None = None
+    config: str = ""
+    timeout_s: tuple[float, float] = (20.0, 2.0)
+
+    @property
+    def model(self) -> str:
+        return f"tesseract-{'+'.join(_data_name(language) for language in self.languages)}@{self.version}"
+
+    def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
+        """One hypothesis per crop, in order. Abstains on a language without data.
+
+        Raises:
+            InternalFailure: the program died.
+            DeadlineExceeded: it did not end in time.
+        """
+        answers = [Hypothesis()] * len(crops)
+        groups: dict[Group, dict[int, Prepared]] = defaultdict(dict)
+        for index, crop in enumerate(crops):
+            if _data_name(crop.language) not in self.installed:
+                answers[index] = Hypothesis.abstain(
+                    f"no Tesseract data for {crop.language!r}: {_remedy(crop.language)}"
+                )
+            elif (prepared := _prepare(crop.pixels)) is not None:
+                single = crop.region.scope is Scope.CHARACTER
+                groups[Group(crop.region.scope, crop.language, crop.classes if single else None)][index] = prepared
+        for group, prepared_crops in groups.items():
+            for index, characters in self._read_group(group, prepared_crops).items():
+                answers[index] = _claim(crops[index], characters)
+        return answers
+
+    def _read_group(self, group: Group, crops: dict[int, Prepared]) -> dict[int, list[ClaimedCharacter]]:
+        """Run one process over the crops; the characters of each, by the crop's index, spans in crop pixels."""
+        with tempfile.TemporaryDirectory(prefix="quorum-tesseract-") as folder:
+            base = Path(folder)
+            paths = [base / f"{index}.pgm" for index in crops]
+            for path, crop in zip(paths, crops.values(), strict=True):
+                path.write_bytes(_pgm(crop.pixels))
+            (base / "crops.txt").write_text("".join(f"{path}\n" for path in paths))
+            self._run(base / "crops.txt", base / "answer", group, self.timeout_s[0] + self.timeout_s[1] * len(crops))
+            hocr = (base / "answer.hocr").read_text(encoding="utf-8")
+        return {
+            index: [_to_crop(character, crops[index]) for character in characters] for index, characters in _pages(hocr)
+        }
+
+    def _run(self, listing: Path, answer: Path, group: Group, timeout_s: float) -> None:
+        try:
+            self.program.run_tesseract(
+                str(listing), str(answer), "hocr", _data_name(group.language), self._arguments(group), 0, timeout_s
+            )
+        except self.program.TesseractError as error:
+            raise InternalFailure(
+                f"tesseract: the program ended with status {error.status}: {error.message[-400:]}",
+                "look at the arguments in TESSERACT_CONFIG, and for an out-of-memory kill",
+            ) from error
+        except RuntimeError as error:
+            raise DeadlineExceeded(
+                f"tesseract: the program did not end within {timeout_s:.0f} s and was killed",
+                "send fewer lines at once",
+            ) from error
+
+    def _arguments(self, group: Group) -> str:
+        line = group.classes is None
+        options = [f"--psm {_PSM_LINE if line else _PSM_CHARACTER}", "-c hocr_char_boxes=1"]
+        if self.tessdata is not None:
+            options.append(f"--tessdata-dir {shlex.quote(str(self.tessdata))}")
+        if group.classes is not None:
+            options.append(f"-c tessedit_char_whitelist={group.classes.alphabet}")
+        # Of an option that is given twice the program takes the last.
+        return " ".join([*options, self.config] if line else [self.config, *options])
+
+
+def _claim(crop: Crop, characters: list[ClaimedCharacter]) -> Hypothesis:
+    """What was read, in the language's alphabet; of a single character only the most probable reading."""
+    allowed = admit(characters, crop.language)
+    if crop.region.scope is Scope.CHARACTER and allowed:
+        allowed = [max(allowed, key=lambda character: character.probability)]
+    return Hypothesis.of(allowed)
+
+
+def _prepare(pixels: Pixels) -> Prepared | None:
+    """RGB (H, W, 3) to grey, dark on light, scaled to LINE_HEIGHT_PX, with a border. None for a crop of one colour."""
+    from PIL import Image
+
+    picture = Image.fromarray(pixels).convert("L")
+    full = np.asarray(picture)  # (H, W) uint8
+    if int(np.ptp(full)) < MIN_CONTRAST:
+        return None
+    scale = min(LINE_HEIGHT_PX / picture.height, MAX_WIDTH_PX / picture.width)
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    grey = np.asarray(picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))  # (H, W) uint8
+    background = float(np.median(grey))
+    if background < (float(full.min()) + float(full.max())) / 2:
+        grey, background = 255 - grey, 255 - background
+    return Prepared(np.pad(grey, BORDER_PX, constant_values=int(background)), scale, pixels.shape[1])
+
+
+def _pgm(grey: NDArray[np.uint8]) -> bytes:
+    height, width = grey.shape
+    return f"P5 {width} {height} 255\n".encode() + grey.tobytes()
+
+
+_TOKEN = re.compile(
+    r"""class='ocr_page'[^>]*?image\ "[^"]*?(?P<page>\d+)\.pgm"
+      | class='(?P<word>ocrx_word)'
+      | class='ocrx_cinfo'\ title='x_bboxes\ (?P<left>-?\d+)\ -?\d+\ (?P<right>-?\d+)\ -?\d+;
+        \ x_conf\ (?P<conf>-?[\d.]+)'>(?P<text>[^<]+)<""",
+    re.VERBOSE,
+)
+
+
+def _pages(hocr: str) -> Iterator[tuple[int, list[ClaimedCharacter]]]:
+    """(index of the crop, its characters) of every page in Tesseract's hOCR; spans in pixels of the prepared image."""
+    index: int | None = None
+    characters: list[ClaimedCharacter] = []
+    new_word = False
+    for token in _TOKEN.finditer(hocr):
+        if token["page"] is not None:
+            if index is not None:
+                yield index, characters
+            index, characters, new_word = int(token["page"]), [], False
+        elif token["word"] is not None:
+            new_word = bool(characters)
+        else:
+            character = _character(token)
+            if new_word:
+                characters.append(_space(characters[-1], character))
+            characters.append(character)
+            new_word = False
+    if index is not None:
+        yield index, characters
+
+
+def _character(token: re.Match[str]) -> ClaimedCharacter:
+    left, right = float(token["left"]), float(token["right"])
+    span = Span(left, right) if left < right else None
+    return ClaimedCharacter(html.unescape(token["text"]), _probability(float(token["conf"])), span)
+
+
+def _probability(confidence: float) -> float:
+    """Tesseract's 0 to 100 back to a probability: it is 100 + 5 (log p - 0.085), the offset being `kCertOffset` of
+    src/lstm/lstmrecognizer.cpp (Tesseract 5). Outside of dictionary words Tesseract multiplies by 2.25 before.
+    """
+    return min(1.0, math.exp((confidence - 100.0) / 5.0 + 0.085))
+
+
+def _space(before: ClaimedCharacter, after: ClaimedCharacter) -> ClaimedCharacter:
+    """The gap between two words, for which Tesseract gives no confidence: as sure as the less sure neighbour."""
+    span = None
+    if before.span is not None and after.span is not None and before.span.end < after.span.start:
+        span = Span(before.span.end, after.span.start)
+    return ClaimedCharacter(" ", min(before.probability, after.probability), span)
+
+
+def _to_crop(character: ClaimedCharacter, prepared: Prepared) -> ClaimedCharacter:
+    """The same character with its span in pixels of the crop; no span where it lies in the border."""
+    if character.span is None:
+        return character
+    start, end = (min(max((x - BORDER_PX) / prepared.scale, 0.0), prepared.width_px) for x in character.span)
+    return ClaimedCharacter(character.text, character.probability, Span(start, end) if start < end else None)
+
+
+def _data_name(language: str) -> str:
+    return _LANGUAGES.get(language, language)
+
+
+def _remedy(language: str) -> str:
+    return f"apt-get install tesseract-ocr-{_data_name(language).replace('_', '-')}"
+
+
+def load(options: LoadOptions) -> Engine:
+    """Tesseract with data for `options.languages`; `options.model` is a tessdata directory, None the system's.
+
+    Raises EngineUnavailable when pytesseract, the program or the data of a language are missing.
+    """
+    try:
+        with light_import("pandas"):  # pytesseract imports it for an output format that is not used here
+            from pytesseract import pytesseract
+    except ImportError as error:
+        raise EngineUnavailable(
+            "tesseract: pytesseract is not installed", "pip install 'quorum-ocr[tesseract]'"
+        ) from error
+    # One thread a process: on lines Tesseract's threads mostly wait for each other. Its children inherit this.
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    pytesseract.tesseract_cmd = os.environ.get("TESSERACT_CMD") or "tesseract"
+    version, installed = _probe(pytesseract, options.model)
+    missing = [language for language in options.languages if _data_name(language) not in installed]
+    if missing:
+        raise EngineUnavailable(
+            f"tesseract: no data for {', '.join(missing)} (there is {', '.join(sorted(installed))})",
+            _remedy(missing[0]),
+        )
+    config = os.environ.get("TESSERACT_CONFIG", "")
+    return Tesseract(pytesseract, version, installed, options.languages, options.model, config)
+
+
+def _probe(program: ModuleType, tessdata: Path | None) -> tuple[str, frozenset[str]]:
+    """The version of the program and the names of the data it has."""
+    config = f"--tessdata-dir {shlex.quote(str(tessdata))}" if tessdata is not None else ""
+    try:
+        version = str(program.get_tesseract_version())
+        return version, frozenset(program.get_languages(config))
+    except (OSError, SystemExit, program.TesseractError) as error:
+        raise EngineUnavailable(
+            f"tesseract: {program.tesseract_cmd!r} does not run: {error}",
+            "apt-get install tesseract-ocr tesseract-ocr-eng, or set TESSERACT_CMD to the program",
+        ) from error
+
+
+SPEC = EngineSpec(
+    name="tesseract",
+    scopes=frozenset({Scope.LINE, Scope.CHARACTER}),
+    load=load,
+    batch_size=32,
+    resources=Resources(cpu=1.0, gpu=0.0, memory_mb=300),
+    prior_weights={"general": 0.20, "handwritten": 0.05, "printed": 0.40, "noisy": 0.05},
+)
