@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from engines.alphabet import admit
 from engines.frameworks import light_import
+from engines.ink import is_blank
 from ocr.claims import ClaimedCharacter, Hypothesis, Span
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
 from ocr.image import Classes, Crop, Pixels, Scope
@@ -38,8 +39,6 @@ LINE_HEIGHT_PX = 40
 BORDER_PX = 10
 MAX_WIDTH_PX = 30_000
 """Tesseract refuses images from 32,768 px on."""
-MIN_CONTRAST = 16
-"""A crop whose grey values differ by less holds no text."""
 
 _PSM_LINE, _PSM_CHARACTER = 7, 10
 
@@ -156,12 +155,12 @@ def _claim(crop: Crop, characters: list[ClaimedCharacter]) -> Hypothesis:
 
 def _prepare(pixels: Pixels) -> Prepared | None:
     """RGB (H, W, 3) to grey, dark on light, scaled to LINE_HEIGHT_PX, with a border. None for a crop of one colour."""
+    if is_blank(pixels):
+        return None
     from PIL import Image
 
     picture = Image.fromarray(pixels).convert("L")
     full = np.asarray(picture)  # (H, W) uint8
-    if int(np.ptp(full)) < MIN_CONTRAST:
-        return None
     scale = min(LINE_HEIGHT_PX / picture.height, MAX_WIDTH_PX / picture.width)
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     grey = np.asarray(picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))  # (H, W) uint8

@@ -1,0 +1,196 @@
+"""TrOCR: a VisionEncoderDecoder checkpoint that writes a line token by token (Li et al. 2021, arXiv:2109.10282).
+
+The model directory is what `save_pretrained` writes: config, safetensors, and the processor with its tokenizer; it may
+be one of microsoft/trocr-* or a smaller one of the same kind. Decoding is greedy and batched, with cached keys and
+values. A character's probability comes from the token that wrote it; where it stands is not known. A model of this kind
+always writes something, so it abstains on what it was not made for: single characters and other languages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from engines.alphabet import admit
+from engines.frameworks import light_import
+from engines.ink import is_blank
+from engines.model_card import read_card
+from engines.torch_device import prepare
+from ocr.claims import ClaimedCharacter, Hypothesis
+from ocr.errors import EngineUnavailable
+from ocr.image import Crop, Pixels, Scope
+from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
+
+MAX_TOKENS = 128
+"""A line longer than this is cut; the longest printed lines have half of it."""
+
+
+class Token(NamedTuple):
+    """One step of the decoder: the token that it wrote and how probable that was."""
+
+    id: int
+    probability: float
+
+
+Decode = Callable[[Sequence[int]], str]
+"""Token ids to text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A network with its processor: crops to tokens, tokens to text."""
+
+    torch: ModuleType
+    network: Any
+    processor: Any
+    device: str
+
+    def write(self, crops: Sequence[Pixels]) -> list[list[Token]]:
+        """The tokens of each crop, without the one that ends the line: greedy, all crops at once.
+
+        The probability of a token is the network's own, before any rule of generation.
+        """
+        images = self.processor.image_processor(
+            images=list(crops), return_tensors="pt", input_data_format="channels_last"
+        )
+        with self.torch.inference_mode():
+            output = self.network.generate(
+                images.pixel_values.to(self.device),  # (N, 3, H, W) float32
+                num_beams=1,
+                do_sample=False,
+                use_cache=True,
+                max_new_tokens=self._longest(),
+                return_dict_in_generate=True,
+                output_logits=True,
+            )
+        ids = output.sequences[:, -len(output.logits) :]  # (N, T)
+        chosen = [
+            logits.float().softmax(dim=-1).gather(1, ids[:, step : step + 1])
+            for step, logits in enumerate(output.logits)
+        ]
+        probabilities = self.torch.cat(chosen, dim=1)  # (N, T) float32
+        ends = self._ends()
+        return [_until(ends, *row) for row in zip(ids.tolist(), probabilities.tolist(), strict=True)]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """What the tokens say, without the special ones."""
+        decode = self.processor.tokenizer.decode
+        return str(decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def _longest(self) -> int:
+        positions = getattr(self.network.config.decoder, "max_position_embeddings", None)
+        return MAX_TOKENS if positions is None else min(MAX_TOKENS, positions - 2)
+
+    def _ends(self) -> frozenset[int]:
+        """The tokens that end a line or fill it up."""
+        found: set[int] = set()
+        for config in (self.network.generation_config, self.network.config.decoder):
+            for value in (config.eos_token_id, config.pad_token_id):
+                found.update(value if isinstance(value, list) else [] if value is None else [value])
+        return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class TrOCR:
+    """A loaded checkpoint."""
+
+    writer: Writer
+    model: str
+    languages: tuple[str, ...]
+
+    def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
+        """One hypothesis per crop, in order."""
+        answers = [self._refusal(crop) or Hypothesis() for crop in crops]
+        readable = [
+            index for index, crop in enumerate(crops) if not answers[index].abstained and not is_blank(crop.pixels)
+        ]
+        lines = self.writer.write([crops[index].pixels for index in readable]) if readable else []
+        for index, tokens in zip(readable, lines, strict=True):
+            answers[index] = Hypothesis.of(admit(characters(tokens, self.writer.text), crops[index].language))
+        return answers
+
+    def _refusal(self, crop: Crop) -> Hypothesis | None:
+        if crop.region.scope is not Scope.LINE:
+            return Hypothesis.abstain("TrOCR reads lines, not single characters")
+        if crop.language not in self.languages:
+            return Hypothesis.abstain(f"TrOCR was loaded for {', '.join(self.languages)}, not for {crop.language}")
+        return None
+
+
+def characters(tokens: Sequence[Token], decode: Decode) -> list[ClaimedCharacter]:
+    """The characters that the tokens wrote; n characters of a token of probability p get p ** (1 / n) each, so that
+    their product is p again. Tokens that only together make a character (bytes of UTF-8) are taken together.
+    """
+    written: list[ClaimedCharacter] = []
+    before, probability = "", 1.0
+    for end in range(1, len(tokens) + 1):
+        probability *= tokens[end - 1].probability
+        text = decode([token.id for token in tokens[:end]])
+        fresh = text[len(before) :]
+        if not fresh or fresh.endswith("\N{REPLACEMENT CHARACTER}"):
+            continue
+        written += [ClaimedCharacter(letter, probability ** (1 / len(fresh))) for letter in fresh]
+        before, probability = text, 1.0
+    return _trimmed(written)
+
+
+def _trimmed(written: list[ClaimedCharacter]) -> list[ClaimedCharacter]:
+    """Without white space at the ends, and with one space for each other white space."""
+    kept = [
+        ClaimedCharacter(" ", character.probability) if character.text.isspace() else character for character in written
+    ]
+    while kept and kept[0].text == " ":
+        del kept[0]
+    while kept and kept[-1].text == " ":
+        del kept[-1]
+    return kept
+
+
+def load(options: LoadOptions) -> Engine:
+    """The checkpoint in the directory `options.model`.
+
+    Raises EngineUnavailable when a package, the checkpoint or, on "cuda", the card is missing.
+    """
+    if options.model is None:
+        raise EngineUnavailable("trocr: no model was given", "set its model to the path of a model directory")
+    device = prepare("trocr", options)
+    try:
+        with light_import():
+            import torch
+            from transformers import TrOCRProcessor, VisionEncoderDecoderModel
+    except ImportError as error:
+        raise EngineUnavailable(f"trocr: {error}", "pip install 'quorum-ocr[trocr]'") from error
+    try:
+        with light_import():
+            processor = TrOCRProcessor.from_pretrained(options.model, local_files_only=True)
+            network = VisionEncoderDecoderModel.from_pretrained(
+                options.model, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise EngineUnavailable(
+            f"trocr: {options.model} does not load: {error}",
+            "want a VisionEncoderDecoder checkpoint: config.json, model.safetensors, processor and tokenizer files",
+        ) from error
+    writer = Writer(torch, network.to(device).eval(), processor, device)
+    return TrOCR(writer, read_card(options.model).label, options.languages)
+
+
+def _until(ends: frozenset[int], ids: Sequence[int], probabilities: Sequence[float]) -> list[Token]:
+    """The tokens before the first that ends the line."""
+    tokens: list[Token] = []
+    for token, probability in zip(ids, probabilities, strict=True):
+        if token in ends:
+            break
+        tokens.append(Token(token, min(1.0, probability)))
+    return tokens
+
+
+SPEC = EngineSpec(
+    name="trocr",
+    scopes=frozenset({Scope.LINE}),
+    load=load,
+    batch_size=8,
+    resources=Resources(cpu=1.0, gpu=0.3, memory_mb=2000),
+    prior_weights={"general": 0.15, "handwritten": 0.25, "printed": 0.05, "noisy": 0.10},
+)
