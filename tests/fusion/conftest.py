@@ -1,13 +1,8 @@
-"""Profiles of hypothesis for the property tests: few examples by default, many in those marked slow."""
+"""Property tests here are the same on every run and do not watch the clock; those marked slow try many more examples."""
 
 from __future__ import annotations
 
-import pytest
+from hypothesis import settings
 
-from fusion import Profile
-
-
-@pytest.fixture
-def even() -> Profile:
-    """Five voters of the same weight."""
-    return Profile("even", dict.fromkeys("abcde", 1.0))
+settings.register_profile("quorum", max_examples=40, deadline=None, derandomize=True)
+settings.load_profile("quorum")

@@ -22,7 +22,9 @@ def hypotheses(draw: st.DrawFn) -> Hypothesis:
     placed = draw(st.lists(st.booleans(), min_size=len(text), max_size=len(text)))
     shift = draw(st.floats(0.0, 30.0))
     return Hypothesis.of(
-        ClaimedCharacter(letter, draw(probabilities), Span(10.0 * index + shift, 10.0 * index + shift + 8) if at else None)
+        ClaimedCharacter(
+            letter, draw(probabilities), Span(10.0 * index + shift, 10.0 * index + shift + 8) if at else None
+        )
         for index, (letter, at) in enumerate(zip(text, placed, strict=True))
     )
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from functools import lru_cache
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +12,7 @@ from fusion.alignment import align
 from fusion.network import ABSENT, Network, Row
 from fusion.similarity import SILENT, distance
 from ocr import Span
+from tests.fusion.test_laying import optimum
 
 lines = st.text("abrnm0o l1", max_size=14)
 sets_of_lines = st.lists(lines, min_size=1, max_size=6, unique=True)
@@ -56,15 +57,13 @@ def test_two_short_lines_are_aligned_at_the_lowest_cost_there_is(one: str, other
 
 
 def laid_cost(one: str, other: str) -> int:
-    from tests.fusion.test_laying import optimum
-
     return optimum([(character,) for character in one], (1,), other)
 
 
 def optimum_of_three(one: str, two: str, three: str) -> int:
     """The smallest sum of pairwise costs of three lines, over all ways to align them."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def best(*reached: int) -> int:
         if not any(reached):
             return 0
@@ -73,7 +72,8 @@ def optimum_of_three(one: str, two: str, three: str) -> int:
             if not any(moves) or any(move > at for move, at in zip(moves, reached, strict=True)):
                 continue
             said = [
-                text[at - 1] if move else SILENT for text, at, move in zip((one, two, three), reached, moves, strict=True)
+                text[at - 1] if move else SILENT
+                for text, at, move in zip((one, two, three), reached, moves, strict=True)
             ]
             cost = sum(distance(left, right) for left, right in itertools.combinations(said, 2))
             ways.append(cost + best(*[at - move for at, move in zip(reached, moves, strict=True)]))
@@ -92,7 +92,6 @@ def shortfalls(count: int, rng: random.Random) -> list[float]:
     """By how much the networks of three misread lines are dearer than the optimum."""
     found = []
     while len(found) < count:
-        texts = {misread("".join(rng.choices("abc d", k=9)), rng) for _ in range(1)}
         truth = "".join(rng.choices("abcd ", k=9))
         texts = {misread(truth, rng) for _ in range(3)}
         if len(texts) == 3:
@@ -102,7 +101,7 @@ def shortfalls(count: int, rng: random.Random) -> list[float]:
 
 
 def test_three_misread_lines_are_aligned_at_or_close_to_the_lowest_cost() -> None:
-    found = shortfalls(60, random.Random(7))
+    found = shortfalls(25, random.Random(7))
     assert min(found) >= 0.0
     assert sum(shortfall == 0.0 for shortfall in found) >= 0.95 * len(found)
     assert sum(found) / len(found) < 0.01

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ def optimum(columns: list[Column], counts: tuple[int, ...], row: str) -> int:
     def said(column: Column, cost: list[int]) -> int:
         return sum(count * one for count, one in zip(counts, cost, strict=True))
 
-    @lru_cache(maxsize=None)
+    @cache
     def best(column: int, index: int) -> int:
         ways = [0] if column == index == 0 else []
         if column:
@@ -29,7 +29,11 @@ def optimum(columns: list[Column], counts: tuple[int, ...], row: str) -> int:
         if column and index:
             own = columns[column - 1]
             ways.append(best(column - 1, index - 1) + said(own, [distance(text, row[index - 1]) for text in own]))
-        if column and index > 1 and any(t and t in DOUBLES.get(row[index - 2 : index], "") for t in columns[column - 1]):
+        if (
+            column
+            and index > 1
+            and any(t and t in DOUBLES.get(row[index - 2 : index], "") for t in columns[column - 1])
+        ):
             own = columns[column - 1]
             costs = [joined_distance(row[index - 2], row[index - 1], text) for text in own]
             ways.append(best(column - 1, index - 2) + said(own, costs))

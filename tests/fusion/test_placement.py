@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusion import Profile, fuse, place
+from fusion.placement import whole_spans
+from ocr import Box, ClaimedCharacter, Hypothesis, Polygon, Region, Span
+from tests.fusion.strategies import claims, profiles
+
+REGION = Region(Box(100, 50, 300, 70).polygon(), 200, 20, block=3)
+EVEN = Profile("even", {"ada": 1.0, "bob": 1.0})
+
+
+def placed(text: str, width: float = 10.0, start: float = 0.0) -> Hypothesis:
+    return Hypothesis.of(
+        ClaimedCharacter(letter, 0.9, Span(start + width * index, start + width * (index + 1)))
+        for index, letter in enumerate(text)
+    )
+
+
+def left_right(polygon: Polygon | None) -> tuple[float, float]:
+    assert polygon is not None
+    (left, _), (right, _), *_ = polygon.corners
+    return left, right
+
+
+def test_a_line_has_its_text_words_votes_readings_and_place() -> None:
+    readings = {"ada": placed("ab cd"), "bob": Hypothesis.of_text("ab cd", 0.9), "cyd": Hypothesis.abstain("?")}
+    line = place(fuse(readings, EVEN), REGION, readings)
+    assert (line.text, line.block, line.polygon) == ("ab cd", 3, REGION.polygon)
+    assert [word.text for word in line.words] == ["ab", "cd"]
+    assert line.readings == readings
+    assert [vote.engine for vote in line.characters[0].votes] == ["ada", "bob"]
+    assert left_right(line.characters[0].polygon) == pytest.approx((100, 110))
+    assert [left_right(word.polygon) for word in line.words] == [pytest.approx((100, 120)), pytest.approx((130, 150))]
+
+
+def test_places_lie_along_the_direction_of_reading() -> None:
+    upwards = Polygon(((50, 300), (50, 100), (70, 100), (70, 300)))  # the text reads from bottom to top
+    readings = {"ada": placed("ab", width=100)}
+    line = place(fuse(readings, EVEN), Region(upwards, 200, 20), readings)
+    assert line.characters[1].polygon == Polygon(((50, 200), (50, 100), (70, 100), (70, 200)))
+
+
+def test_words_take_the_boxes_of_segmentation_when_no_engine_knows_places() -> None:
+    readings = {"ada": Hypothesis.of_text("ab cd", 0.9)}
+    region = Region(REGION.polygon, 200, 20, word_boxes=(Box(0, 0, 80, 20), Box(90, 0, 180, 20)))
+    line = place(fuse(readings, EVEN), region, readings)
+    assert [left_right(word.polygon) for word in line.words] == [pytest.approx((100, 180)), pytest.approx((190, 280))]
+    assert [character.polygon for character in line.characters] == [None] * 5
+
+
+def test_boxes_of_segmentation_that_do_not_fit_the_words_are_left_alone() -> None:
+    readings = {"ada": Hypothesis.of_text("ab cd ef", 0.9)}
+    region = Region(REGION.polygon, 200, 20, word_boxes=(Box(0, 0, 80, 20), Box(90, 0, 180, 20)))
+    assert [word.polygon for word in place(fuse(readings, EVEN), region, readings).words] == [None] * 3
+
+
+def test_an_empty_line_keeps_its_place() -> None:
+    line = place(fuse({}, EVEN), REGION, {})
+    assert (line.text, line.confidence, line.words, line.polygon) == ("", 0.0, (), REGION.polygon)
+
+
+def test_a_character_nobody_could_place_lies_between_its_neighbours() -> None:
+    assert whole_spans([Span(0, 10), None, None, Span(30, 40)], 100) == [
+        Span(0, 10), Span(10, 20), Span(20, 30), Span(30, 40),
+    ]  # fmt: skip
+
+
+def test_characters_at_the_ends_take_the_usual_width() -> None:
+    assert whole_spans([None, Span(20, 30), None], 100) == [Span(10, 20), Span(20, 30), Span(30, 40)]
+
+
+def test_where_neighbours_leave_no_room_they_are_overlapped() -> None:
+    assert whole_spans([Span(0, 10), None, Span(10, 20)], 100) == [Span(0, 10), Span(5, 15), Span(10, 20)]
+
+
+def test_no_known_place_gives_no_place() -> None:
+    assert whole_spans([None, None], 100) == [None, None]
+
+
+spans = st.tuples(st.floats(-20.0, 120.0), st.floats(0.01, 30.0)).map(lambda drawn: Span(drawn[0], sum(drawn)))
+
+
+@given(st.lists(st.none() | spans, max_size=12), st.integers(1, 110))
+def test_spans_rise_lie_in_the_crop_and_are_never_empty(drawn: list[Span | None], width_px: int) -> None:
+    whole = whole_spans(drawn, width_px)
+    assert len(whole) == len(drawn)
+    known = [span for span in whole if span is not None]
+    assert len(known) == (0 if all(span is None for span in drawn) else len(drawn))
+    assert all(0.0 <= span.start < span.end <= width_px for span in known)
+    assert [span.start for span in known] == sorted(span.start for span in known)
+    assert [span.end for span in known] == sorted(span.end for span in known)
+
+
+@given(claims, profiles)
+def test_any_fused_line_can_be_placed(spoken: dict[str, Hypothesis], profile: Profile) -> None:
+    fused = fuse(spoken, profile)
+    line = place(fused, REGION, spoken)
+    assert line.text == fused.text
+    assert [word.text for word in line.words] == fused.text.split()
