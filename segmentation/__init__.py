@@ -14,10 +14,11 @@ from pathlib import Path
 from ocr.ports import LoadOptions
 from segmentation.detector import load_detector
 from segmentation.orientation import UprightJudge, load_classifier
+from segmentation.preprocessing import PROFILES, STEPS, Pipeline, pipeline_for
 from segmentation.projection import ProjectionDetector
 from segmentation.segmenter import TextSegmenter
 
-__all__ = ["TextSegmenter", "load"]
+__all__ = ["PROFILES", "STEPS", "Pipeline", "TextSegmenter", "load", "pipeline_for"]
 
 
 def load(options: LoadOptions, orientation_model: Path | None = None) -> TextSegmenter:

@@ -11,17 +11,20 @@ from numpy.typing import NDArray
 
 from ocr.image import Pixels
 
+Luma = NDArray[np.uint8]
+"""Brightness, (H, W)."""
+
 Mask = NDArray[np.bool_]
 
 MIN_CONTRAST = 24  # grey levels between paper and ink below which a crop counts as empty
 
 
-def gray(pixels: Pixels) -> NDArray[np.uint8]:
+def gray(pixels: Pixels) -> Luma:
     """Luma (H, W) uint8 of RGB pixels (ITU-R BT.601)."""
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
-def flattened(luma: NDArray[np.uint8], around_px: int) -> NDArray[np.uint8]:
+def flattened(luma: Luma, around_px: int) -> Luma:
     """Luma (H, W) with shadows taken out: the difference to the median of the surroundings, around mid-grey.
 
     `around_px` is the side of the surroundings, well above the size of a letter.
@@ -34,11 +37,17 @@ def flattened(luma: NDArray[np.uint8], around_px: int) -> NDArray[np.uint8]:
     return np.asarray(np.clip(luma.astype(np.int16) - background + 128, 0, 255), dtype=np.uint8)
 
 
-def ink_mask(luma: NDArray[np.uint8]) -> Mask:
+def ink_mask(luma: Luma) -> Mask:
     """The ink of `luma` (H, W): the rarer side of Otsu's threshold; none where there is too little contrast."""
-    low, high = np.percentile(luma, (0.5, 99.5)) if luma.size > 2_000 else (luma.min(), luma.max())
+    low, high = percentiles(luma, 0.5, 99.5)
     if high - low < MIN_CONTRAST:
         return np.zeros(luma.shape, dtype=np.bool_)
     threshold, _ = cv2.threshold(luma, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     dark = luma <= threshold
     return np.asarray(dark if dark.mean() <= 0.5 else ~dark)
+
+
+def percentiles(luma: Luma, low: float, high: float) -> tuple[int, int]:
+    """The levels below which `low` and `high` percent of the pixels lie."""
+    reached = np.cumsum(np.bincount(luma.ravel(), minlength=256)) * (100 / luma.size)
+    return int(np.searchsorted(reached, low, side="right")), int(np.searchsorted(reached, high))

@@ -93,3 +93,15 @@ def without_inner(lines: Quads, covered: float = 0.8) -> Quads:
     shared = np.clip(high - low, 0, None).prod(axis=2)  # (N, N)
     inside = (shared >= covered * area[:, None]) & (area[:, None] < area[None, :])
     return np.ascontiguousarray(lines[~inside.any(axis=1)])
+
+
+def without_specks(pieces: Quads, small: float = 0.4) -> Quads:
+    """Drop pieces of which both sides are shorter than `small` of the usual line height: dirt, not text.
+
+    Small print is low but long, and stays. A page of fewer than five pieces has no usual height.
+    """
+    if len(pieces) < 5:
+        return pieces
+    tall, wide = heights(pieces), widths(pieces)
+    limit = small * float(np.median(np.minimum(tall, wide)))
+    return np.ascontiguousarray(pieces[np.maximum(tall, wide) >= limit])

@@ -135,9 +135,13 @@ def _gutter(boxes: Boxes, height: float) -> float | None:
 
 
 def _is_prose(boxes: Boxes, height: float) -> bool:
-    """Whether these lines look like a column of running text."""
+    """Whether these lines look like one column of running text, or several side by side."""
     if len(boxes) < _MIN_COLUMN_LINES:
         return False
+    gaps = _white(boxes, height)
+    if len(gaps):
+        left = boxes[:, 2] <= gaps[0, 0]
+        return _is_prose(boxes[left], height) and _is_prose(boxes[~left], height)
     lengths = boxes[:, 2] - boxes[:, 0]
     typical = float(np.median(lengths))
     column = float(boxes[:, 2].max() - boxes[:, 0].min())

@@ -1,23 +1,28 @@
 """A page becomes upright lines in reading order: the parts of this folder put together.
 
-The detector looks at the page as it was sent. If its pieces run sideways or at an angle, the page is turned and looked
-at again. Pieces become lines, lines are ordered, and each is cut upright from the page as it was sent. Lengths are
-pixels; polygons refer to the page as it was sent. Nothing here reads text.
+The detector looks at the page after its preprocessing. If its pieces run sideways or at an angle, the page is turned
+and looked at again. Pieces become lines, lines are ordered, and each is cut upright from the page as it lies, with one
+interpolation. Lengths are pixels; polygons refer to the page as it was sent, even if a step resized it. Nothing here
+reads text.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ocr.errors import TooLarge
-from ocr.geometry import Polygon
+from ocr.geometry import Box, Polygon
 from ocr.image import Image, Layout, Pixels, Region, Scope, SegmentedPage
+from segmentation.characters import separate
 from segmentation.detector import Detector
-from segmentation.lines import joined, standing, without_inner
-from segmentation.order import Reading, reading_order
+from segmentation.ink import gray, ink_mask
+from segmentation.lines import joined, standing, without_inner, without_specks
+from segmentation.order import reading_order
 from segmentation.orientation import UprightJudge, line_angle, reading_along
+from segmentation.preprocessing import Pipeline
 from segmentation.projection import ProjectionDetector
 from segmentation.quads import Quads, bounds, clockwise_from_top_left, heights, no_quads, turned, widths
 from segmentation.upright import Turn, cut
@@ -26,6 +31,8 @@ MAX_SIDE_PX = 32_000  # OpenCV warps images of less than 2**15 pixels a side
 # Pages are sent upright far more often than not: only this much evidence (log-odds) turns one round.
 _ON_ITS_HEAD = -3.0
 _STRAIGHT_DEGREES = 0.3  # below this a page counts as not skewed
+_CHARACTER_MARGIN = 0.2  # of the longer side of the ink
+_AS_IT_IS = Pipeline()
 _READS_DOWN = -1.0  # evidence (log-odds) from which a line along the margin reads down the page
 _SECOND_LOOK_DEGREES = 3.0  # from this the detector looks again at the page turned upright
 
@@ -38,25 +45,34 @@ class TextSegmenter:
     judge: UprightJudge = field(default_factory=UprightJudge)
     fallback: Detector = field(default_factory=ProjectionDetector)
 
-    def segment(self, image: Image) -> SegmentedPage:
-        """The lines of `image`, upright and in reading order; no regions where there is no text.
+    def segment(self, image: Image, pipeline: Pipeline = _AS_IT_IS) -> SegmentedPage:
+        """The lines of `image` after `pipeline`, upright and in reading order; no regions where there is no text.
 
         Raises:
             TooLarge: a side is longer than MAX_SIDE_PX.
         """
-        if max(image.width_px, image.height_px) > MAX_SIDE_PX:
-            raise TooLarge(
-                f"segmentation: a page of {image.width_px}x{image.height_px} px has a side above {MAX_SIDE_PX} px",
-                "cut the page into parts or reduce it",
-            )
-        pieces = self.detector.find(image.pixels)
-        turn = Turn.back(image.width_px, image.height_px, self._lay(image.pixels, pieces))
-        pieces = self._upright_pieces(image.pixels, pieces, turn)
+        _require_size(image)
+        pixels = pipeline(image.pixels)
+        pieces = self.detector.find(pixels)
+        turn = Turn.back(pixels.shape[1], pixels.shape[0], self._lay(pixels, pieces))
+        pieces = self._upright_pieces(pixels, pieces, turn)
         if not len(pieces):
-            turn = Turn.back(image.width_px, image.height_px, 0.0)
-            pieces = self.fallback.find(image.pixels)
-        lines = without_inner(self._lines(image.pixels, pieces, turn))
-        return _page(image.pixels, lines, turn, reading_order(bounds(lines)))
+            turn = Turn.back(pixels.shape[1], pixels.shape[0], 0.0)
+            pieces = self.fallback.find(pixels)
+        lines = without_inner(self._lines(pixels, without_specks(pieces), turn))
+        reading = reading_order(bounds(lines))
+        order = list(reading.order)
+        cuts = [
+            _cut_line(pixels, quad, block)
+            for quad, block in zip(turn.to_page(lines)[order], reading.blocks, strict=True)
+        ]
+        return _page(image, pixels, cuts, turn.degrees)
+
+    def character(self, image: Image, pipeline: Pipeline = _AS_IT_IS) -> SegmentedPage:
+        """The one character of `image` after `pipeline`: its ink with a margin, without looking for lines."""
+        _require_size(image)
+        pixels = pipeline(image.pixels)
+        return _page(image, pixels, [_cut_character(pixels)], 0.0)
 
     def _lay(self, page: Pixels, pieces: Quads) -> float:
         """How far the page lies from upright, in (-180, 180] degrees counter-clockwise."""
@@ -106,14 +122,45 @@ def _reading_at(pieces: Quads, degrees: float) -> Quads:
     return np.concatenate([along[agreement > 0.7], turned(along[agreement < -0.7], 2)])
 
 
-def _page(page: Pixels, lines: Quads, turn: Turn, reading: Reading) -> SegmentedPage:
-    """The lines cut out, in reading order."""
-    on_page = turn.to_page(lines)
-    crops, regions = [], []
-    for index, block in zip(reading.order, reading.blocks, strict=True):
-        crop = cut(page, on_page[index])
-        height, width = crop.shape[:2]
-        crops.append(crop)
-        regions.append(Region(Polygon.from_array(on_page[index]), width, height, Scope.LINE, block=block))
-    layout = Layout(page.shape[1], page.shape[0], tuple(regions), turn.degrees)
-    return SegmentedPage(layout, tuple(crops))
+def _require_size(image: Image) -> None:
+    if max(image.width_px, image.height_px) > MAX_SIDE_PX:
+        raise TooLarge(
+            f"segmentation: a page of {image.width_px}x{image.height_px} px has a side above {MAX_SIDE_PX} px",
+            "cut the page into parts or reduce it",
+        )
+
+
+def _cut_line(page: Pixels, quad: NDArray[np.float32], block: int) -> tuple[Region, Pixels]:
+    """One line of the page with its words and characters."""
+    crop = cut(page, quad)
+    height, width = crop.shape[:2]
+    parts = separate(crop)
+    region = Region(Polygon.from_array(quad), width, height, Scope.LINE, parts.characters, parts.words, block)
+    return region, crop
+
+
+def _cut_character(page: Pixels) -> tuple[Region, Pixels]:
+    """The ink of the page with a margin, within the page; the whole page where no ink stands out."""
+    height, width = page.shape[:2]
+    ink = ink_mask(gray(page))
+    columns, rows = np.flatnonzero(ink.any(axis=0)), np.flatnonzero(ink.any(axis=1))
+    if not len(columns):
+        box = Box(0, 0, width, height)
+    else:
+        margin = round(_CHARACTER_MARGIN * max(columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1))
+        box = Box(
+            max(0, int(columns[0]) - margin),
+            max(0, int(rows[0]) - margin),
+            min(width, int(columns[-1]) + 1 + margin),
+            min(height, int(rows[-1]) + 1 + margin),
+        )
+    crop = page[box.top : box.bottom, box.left : box.right].copy()
+    return Region(box.polygon(), box.width, box.height, Scope.CHARACTER), crop
+
+
+def _page(sent: Image, pixels: Pixels, cuts: list[tuple[Region, Pixels]], degrees: float) -> SegmentedPage:
+    """The cuts as one page; their polygons are scaled to the page as it was sent if a step has resized it."""
+    scale = np.array([sent.width_px / pixels.shape[1], sent.height_px / pixels.shape[0]], dtype=np.float32)
+    regions = [replace(region, polygon=Polygon.from_array(region.polygon.array() * scale)) for region, _ in cuts]
+    layout = Layout(sent.width_px, sent.height_px, tuple(regions), degrees)
+    return SegmentedPage(layout, tuple(crop for _, crop in cuts))
