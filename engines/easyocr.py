@@ -12,14 +12,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engines.ctc import Decoder, Steps
+from engines.frameworks import light_import
 from engines.ink import is_blank
+from engines.model_card import read_card, verified
+from engines.torch_device import prepare
 from ocr.claims import Hypothesis
+from ocr.errors import EngineUnavailable
 from ocr.image import Crop, Scope
-from ocr.ports import EngineSpec, Resources
+from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
 
 MAX_RATIO = 60
 """A crop that is wider than this many times its height is squeezed to it: nothing else bounds the memory it takes."""
@@ -58,11 +66,114 @@ class EasyOCR:
             scaled_width = min(math.ceil(self.height_px * min(width / height, MAX_RATIO)), padded_width)
             yield steps, padded_width / steps.shape[0] * width / scaled_width
 
-    SPEC = EngineSpec(
-        name="easyocr",
-        scopes=frozenset({Scope.LINE, Scope.CHARACTER}),
-        load=load,
-        batch_size=16,
-        resources=Resources(cpu=1.0, gpu=0.2, memory_mb=1500),
-        prior_weights={"general": 0.20, "handwritten": 0.20, "printed": 0.25, "noisy": 0.35},
-    )
+    def _scale(self, grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+        """The crop at the network's height, and the width that EasyOCR would pad it to."""
+        from easyocr.utils import get_image_list
+
+        height, width = grey.shape
+        [(_, scaled)], padded_width = get_image_list([[0, width, 0, height]], [], grey, model_height=self.height_px)
+        return scaled, int(padded_width)
+
+    def _infer(self, crops: Sequence[NDArray[np.uint8]], width_px: int) -> Steps:
+        """Probabilities (N, T, C) of scaled crops that are padded to `width_px`."""
+        from easyocr.recognition import AlignCollate
+        from PIL import Image
+
+        collate = AlignCollate(imgH=self.height_px, imgW=width_px, keep_ratio_with_pad=True)
+        images = collate([Image.fromarray(crop) for crop in crops])  # (N, 1, H, W) float32 in [-1, 1]
+        text = self.torch.zeros(len(crops), 1, dtype=self.torch.long)  # only attention networks look at it
+        device = self.reader.device
+        with self.torch.inference_mode():
+            output = self.reader.recognizer(images.to(device), text.to(device))  # (N, T, C)
+            steps: Steps = output.softmax(dim=2).float().cpu().numpy()
+        return steps
+
+
+def _grey(crop: Crop) -> NDArray[np.uint8]:
+    """Grey pixels (H, W), squeezed to MAX_RATIO if need be."""
+    from PIL import Image
+
+    picture = Image.fromarray(crop.pixels).convert("L")
+    widest = MAX_RATIO * picture.height
+    if picture.width > widest:
+        picture = picture.resize((widest, picture.height), Image.Resampling.BILINEAR)
+    return np.asarray(picture)
+
+
+def load(options: LoadOptions) -> Engine:
+    """The recogniser in the directory `options.model`.
+
+    Raises EngineUnavailable when a package, the model, a language of it or, on "cuda", the card is missing, and when a
+    file is not the recorded one.
+    """
+    if options.model is None:
+        raise EngineUnavailable("easyocr: no model was given", "set its model to the path of a model directory")
+    device = prepare("easyocr", options)
+    network = _network_name(options.model)
+    card = read_card(options.model)
+    for suffix in (".py", ".pth"):
+        if (options.model / f"{network}{suffix}").exists():
+            verified(options.model, card, f"{network}{suffix}")
+    torch, reader = _reader(options, options.model, network, device)
+    height = _input_height(options.model, network)
+    together = 1 if device == "cpu" else GPU_BATCH
+    return EasyOCR(torch, reader, Decoder(reader.converter.character), height, card.label, together)
+
+
+def _network_name(model: Path) -> str:
+    """NAME of the only NAME.pth in the directory."""
+    names = sorted(path.stem for path in model.glob("*.pth"))
+    if len(names) != 1:
+        raise EngineUnavailable(
+            f"easyocr: want one .pth in {model}, found {len(names)}", "give each model a directory of its own"
+        )
+    return names[0]
+
+
+def _reader(options: LoadOptions, model: Path, network: str, device: str) -> tuple[ModuleType, Any]:
+    """Torch, and EasyOCR's reader with the network in `model`."""
+    try:
+        with light_import():
+            import easyocr
+            import torch
+    except ImportError as error:
+        raise EngineUnavailable(f"easyocr: {error}", "pip install 'quorum-ocr[easyocr]'") from error
+    try:
+        with light_import():  # torch deprecates the quantisation that EasyOCR uses
+            reader = easyocr.Reader(
+                list(options.languages),
+                gpu=False if device == "cpu" else device,
+                model_storage_directory=str(model),
+                user_network_directory=str(model),
+                recog_network=network,
+                detector=False,
+                download_enabled=False,
+                verbose=False,
+            )
+    except (OSError, ValueError, RuntimeError, KeyError, AttributeError, ImportError, TypeError) as error:
+        raise EngineUnavailable(
+            f"easyocr: {model} does not load for {', '.join(options.languages)}: {error!r}",
+            f"want {network}.pth with {network}.py and {network}.yaml, or one of EasyOCR's own files",
+        ) from error
+    reader.recognizer.eval()
+    return torch, reader
+
+
+def _input_height(model: Path, network: str) -> int:
+    """The height that the network reads at: 64 px, EasyOCR's own, unless a custom network says otherwise."""
+    import yaml
+
+    config = model / f"{network}.yaml"
+    if not config.is_file():
+        return 64
+    return int(yaml.safe_load(config.read_text(encoding="utf-8")).get("imgH") or 64)
+
+
+SPEC = EngineSpec(
+    name="easyocr",
+    scopes=frozenset({Scope.LINE, Scope.CHARACTER}),
+    load=load,
+    batch_size=16,
+    resources=Resources(cpu=1.0, gpu=0.2, memory_mb=1500),
+    prior_weights={"general": 0.20, "handwritten": 0.20, "printed": 0.25, "noisy": 0.35},
+)
