@@ -201,17 +201,18 @@ def _normalised(rise: Ink) -> Ink | Unreadable:
     return ink
 
 
-def place(ink: Ink, *, offset_px: tuple[int, int] = (0, 0)) -> Glyph | Unreadable:
-    """The glyph in a map of ink that holds one character; its box is moved by `offset_px` (x, y).
+def place(ink: Ink, *, along_edge: bool = True) -> Glyph | Unreadable:
+    """The glyph in a map of ink that holds one character.
 
-    Specks, and pieces that lie along the edge (a neighbour, a ruled line), are left out.
+    Specks are left out, and so are pieces that lie along the edge (a neighbour, a ruled line), unless `along_edge` is
+    False: a box that was cut tight has its own pieces at the edge, such as the dot of an i.
     """
     shape = (ink > INK_LEVEL).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(shape, connectivity=8)
     if count < 2:
         return Unreadable("there is no ink")
     rows = stats.tolist()  # per piece: left, top, width, height, area; row 0 is the background
-    kept = _pieces_of_the_character(rows, ink.shape)
+    kept = _pieces_of_the_character(rows, ink.shape if along_edge else None)
     left, top = min(rows[label][0] for label in kept), min(rows[label][1] for label in kept)
     right = max(rows[label][0] + rows[label][2] for label in kept)
     bottom = max(rows[label][1] + rows[label][3] for label in kept)
@@ -222,27 +223,28 @@ def place(ink: Ink, *, offset_px: tuple[int, int] = (0, 0)) -> Glyph | Unreadabl
     refusal = _cannot_be_a_character(tight)
     if refusal:
         return Unreadable(refusal)
-    x, y = offset_px
-    return Glyph(_centred(tight), Box(left + x, top + y, right + x, bottom + y))
+    return Glyph(_centred(tight), Box(left, top, right, bottom))
 
 
-def _pieces_of_the_character(rows: list[list[int]], shape: tuple[int, ...]) -> list[int]:
-    """Labels of the pieces to keep: the largest, and what is neither a speck beside it nor lies along the edge."""
-    height, width = shape
-    edge_x, edge_y = max(1, round(0.12 * width)), max(1, round(0.12 * height))
+def _pieces_of_the_character(rows: list[list[int]], shape: tuple[int, ...] | None) -> list[int]:
+    """Labels of the pieces to keep: the largest, and what is no speck; with a `shape`, nothing along its edge."""
     largest = max(range(1, len(rows)), key=lambda label: rows[label][4])
-    kept = [largest]
-    for label in range(1, len(rows)):
-        left, top, piece_width, piece_height, area = rows[label]
-        along_edge = (
-            (left == 0 and piece_width <= edge_x)
-            or (top == 0 and piece_height <= edge_y)
-            or (left + piece_width == width and piece_width <= edge_x)
-            or (top + piece_height == height and piece_height <= edge_y)
-        )
-        if label != largest and not along_edge and area >= SPECK_SHARE * rows[largest][4]:
-            kept.append(label)
-    return kept
+    return [
+        label
+        for label in range(1, len(rows))
+        if label == largest
+        or (rows[label][4] >= SPECK_SHARE * rows[largest][4] and not (shape and _along_edge(rows[label], shape)))
+    ]
+
+
+def _along_edge(piece: list[int], shape: tuple[int, ...]) -> bool:
+    """Whether a piece (left, top, width, height, area) touches an edge and stays close to it."""
+    height, width = shape
+    left, top, piece_width, piece_height, _ = piece
+    narrow, flat = piece_width <= max(1, round(0.12 * width)), piece_height <= max(1, round(0.12 * height))
+    return (narrow and (left == 0 or left + piece_width == width)) or (
+        flat and (top == 0 or top + piece_height == height)
+    )
 
 
 def _cannot_be_a_character(tight: Ink) -> str | None:

@@ -1,7 +1,7 @@
 """How well the character network reads: accuracy in several senses, top-3, by kind and class, calibration.
 
 Four senses of "right", because a lone character holds no context: *plain* is all 62 classes; *case-merged* lets o stand
-for O; *look-alike-merged* lets also 0/O/o, 1/l/I/i, 5/S/s, 2/Z/z and 9/g/q stand for each other; *digits* is the answer
+for O; *look-alike-merged* merges no cases but the groups 0/O/o, 1/l/I/i, 5/S/s, 2/Z/z and 9/g/q; *digits* is the answer
 when only digits may be answered. Calibration is the expected calibration error with 15 equal bins (Guo et al. 2017,
 arXiv:1706.04599), after one temperature that was fitted on validation characters.
 
@@ -25,16 +25,16 @@ Logits = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 
-def _merged_classes(groups: tuple[str, ...]) -> Labels:
-    """For each of the 62 classes the number of its group (62,): cases merged, and each of `groups` as one."""
-    first = {character: group[0].lower() for group in groups for character in group}
-    names = [first.get(character, first.get(character.lower(), character.lower())) for character in ALPHABET]
+def _group_numbers(names: list[str]) -> Labels:
     numbers = {name: index for index, name in enumerate(dict.fromkeys(names))}
     return np.array([numbers[name] for name in names], dtype=np.int64)
 
 
-CASE_MERGED = _merged_classes(())
-LOOK_ALIKE_MERGED = _merged_classes(LOOK_ALIKE)
+# For each of the 62 classes the number of the group it is counted in: (62,).
+CASE_MERGED = _group_numbers([character.lower() for character in ALPHABET])
+LOOK_ALIKE_MERGED = _group_numbers(
+    [next((group for group in LOOK_ALIKE if character in group), character) for character in ALPHABET]
+)
 
 
 @dataclass(frozen=True, slots=True)

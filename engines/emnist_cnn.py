@@ -1,0 +1,283 @@
+"""The character engine: a Keras CNN over 0-9, A-Z, a-z for lone characters and for the separated characters of a line.
+
+It sees one glyph at a time (engines/glyph.py), so it knows shapes and nothing of words. In a line it adds what the
+places of the glyphs say: spaces from the gaps, and the case of look-alikes (o/O, s/S) from heights among neighbours. It
+abstains rather than guesses: on joined writing, where no boxes were found, on a line of which it believes too little,
+and on a picture that holds no character. Probabilities are calibrated with the temperature in the model's metadata.
+
+All places are crop pixels. How the characters of a line are separated is segmentation's, not this file's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.glyph import Glyph, Ink, Unreadable, as_grey, find_ink, place, prepare
+from engines.line_shapes import Candidate, LineGlyph, by_height, is_word_gap, mark_of
+from engines.model_card import CARD_FILE, ModelCard, read_card, verified
+from ocr import (
+    Alternative,
+    Box,
+    ClaimedCharacter,
+    Classes,
+    Crop,
+    Engine,
+    EngineSpec,
+    Hypothesis,
+    LoadOptions,
+    Resources,
+    Scope,
+    Span,
+)
+from ocr.errors import EngineUnavailable
+
+WEIGHTS_FILE = "model.keras"
+ALPHABET = Classes.ALNUM.alphabet
+ALTERNATIVES = 3
+BATCH_SIZES = (1, 8, 32, 128)  # one traced graph each: a batch is padded to the next of them
+GLYPH_HEIGHT_PX = 40  # characters of a line are read at no more than this height; more costs time and adds no shape
+
+Logits = NDArray[np.float32]
+Network = Callable[[NDArray[np.float32]], Logits]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """When the engine keeps silent. Measured on validation characters and junk (benchmarks/results/emnist_cnn.md).
+
+    `temperature` makes logits probabilities. A lone picture whose best probability over all 62 classes is below
+    `least_character` is no character; a line whose mean is below `least_line` is joined writing or not Latin.
+    """
+
+    temperature: float = 1.0
+    least_character: float = 0.2
+    least_line: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0.0:
+            raise ValueError(f"temperature {self.temperature} is not positive")
+
+
+def load(options: LoadOptions) -> Engine:
+    """The engine with the model in the directory `options.model`: `model.keras` and `metadata.json`."""
+    if options.model is None or not (options.model / WEIGHTS_FILE).is_file():
+        raise EngineUnavailable(
+            f"emnist_cnn: there is no {WEIGHTS_FILE} in {options.model}",
+            "set its model to 'bundled', or train one with 'quorum train cnn'",
+        )
+    card = read_card(options.model)
+    if WEIGHTS_FILE in card.files:
+        verified(options.model, card, WEIGHTS_FILE)
+    network = _load_network(options.model / WEIGHTS_FILE, options)
+    return EmnistCnn(card, _read_doubt(options.model), network)
+
+
+def _read_doubt(folder: Path) -> Doubt:
+    path = folder / CARD_FILE
+    if not path.is_file():
+        return Doubt()
+    content = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return Doubt(**content.get("doubt", {}))
+    except (TypeError, ValueError) as error:
+        raise EngineUnavailable(f"{path}: {error}", "want 'doubt' with temperature and thresholds") from error
+
+
+def _load_network(path: Path, options: LoadOptions) -> Network:
+    """A function float32 (N, 28, 28, 1) -> logits (N, 62), traced once for each of `BATCH_SIZES`."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import keras
+        import tensorflow as tf
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"emnist_cnn: TensorFlow is not installed ({error})", "pip install 'quorum-ocr[emnist-cnn]'"
+        ) from error
+    _claim_hardware(options)
+    model = keras.models.load_model(path, compile=False)
+    graph = tf.function(lambda ink: model(ink, training=False), reduce_retracing=False)
+    for size in BATCH_SIZES:
+        graph(tf.zeros((size, 28, 28, 1)))
+
+    def network(ink: NDArray[np.float32]) -> Logits:
+        return np.concatenate([_padded(graph, ink[start : start + 128]) for start in range(0, len(ink), 128)])
+
+    return network
+
+
+def _padded(graph: Callable[..., object], ink: NDArray[np.float32]) -> Logits:
+    size = next(size for size in BATCH_SIZES if size >= len(ink))
+    batch = np.zeros((size, 28, 28, 1), np.float32)
+    batch[: len(ink)] = ink
+    return np.asarray(graph(batch), dtype=np.float32)[: len(ink)]
+
+
+def _claim_hardware(options: LoadOptions) -> None:
+    """Threads on a CPU; on a card no more memory than the fraction. TensorFlow takes neither once it has started."""
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        cards = tf.config.list_physical_devices("GPU")
+        if options.device == "cpu" or not cards:
+            tf.config.set_visible_devices([], "GPU")
+        elif options.gpu_fraction > 0.0:
+            limit_mb = int(_card_memory_mb() * options.gpu_fraction)
+            tf.config.set_logical_device_configuration(
+                cards[0], [tf.config.LogicalDeviceConfiguration(memory_limit=limit_mb)]
+            )
+    except RuntimeError as error:
+        if "initialized" not in str(error):
+            raise
+
+
+@cache
+def _card_memory_mb() -> int:
+    """The memory of the first card. TensorFlow does not tell it before it has taken all of it."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        listing = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        return int(listing.splitlines()[0])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+        raise EngineUnavailable(
+            f"emnist_cnn: the card's memory is unknown ({error}), so its share cannot be enforced",
+            "install nvidia-smi on the node, or give the engine a gpu of 0",
+        ) from error
+
+
+class EmnistCnn:
+    """Reads lone characters and separated lines. `network` maps float32 (N, 28, 28, 1) to logits (N, 62)."""
+
+    def __init__(self, card: ModelCard, doubt: Doubt, network: Network) -> None:
+        self._card = card
+        self._doubt = doubt
+        self._network = network
+
+    @property
+    def model(self) -> str:
+        return self._card.label
+
+    def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
+        """One hypothesis per crop: all glyphs of all crops go through the network in one batch."""
+        found = [_glyphs_of(crop) for crop in crops]
+        glyphs = [glyph for glyphs in found if isinstance(glyphs, list) for glyph in glyphs if isinstance(glyph, Glyph)]
+        logits = iter(self._logits(glyphs))
+        answers = []
+        for crop, glyphs_or_reason in zip(crops, found, strict=True):
+            if isinstance(glyphs_or_reason, Unreadable):
+                answers.append(Hypothesis.abstain(glyphs_or_reason.reason))
+                continue
+            rows = [next(logits) if isinstance(glyph, Glyph) else None for glyph in glyphs_or_reason]
+            answers.append(self._answer(crop, glyphs_or_reason, rows))
+        return answers
+
+    def _logits(self, glyphs: Sequence[Glyph]) -> Logits:
+        if not glyphs:
+            return np.zeros((0, len(ALPHABET)), np.float32)
+        return self._network(np.stack([glyph.pixels for glyph in glyphs])[..., None])  # (N, 62)
+
+    def _answer(self, crop: Crop, glyphs: Sequence[Glyph | Unreadable], rows: Sequence[Logits | None]) -> Hypothesis:
+        if crop.region.scope is Scope.LINE:
+            return self._line(crop, glyphs, rows)
+        glyph, row = glyphs[0], rows[0]
+        if not isinstance(glyph, Glyph) or row is None:
+            return Hypothesis.abstain(glyph.reason if isinstance(glyph, Unreadable) else "nothing was read")
+        if self._chances(row).max() < self._doubt.least_character:
+            return Hypothesis.abstain("the shape is none of the 62 characters")
+        span = Span(glyph.box.left, glyph.box.right)
+        return Hypothesis.of([claimed(ranked(self._chances(row, crop.classes), crop.classes.alphabet), span)])
+
+    def _chances(self, row: Logits, classes: Classes = Classes.ALNUM) -> NDArray[np.float64]:
+        """Calibrated probabilities of the allowed classes, in their alphabet's order, summing to 1."""
+        allowed = [ALPHABET.index(character) for character in classes.alphabet]
+        scaled = row[allowed].astype(np.float64) / self._doubt.temperature
+        raised = np.exp(scaled - scaled.max())
+        return np.asarray(raised / raised.sum())
+
+    def _line(self, crop: Crop, glyphs: Sequence[Glyph | Unreadable], rows: Sequence[Logits | None]) -> Hypothesis:
+        line = [
+            LineGlyph(box, ranked(self._chances(row), ALPHABET, most=8) if row is not None else ())
+            for box, row in zip(crop.region.character_boxes, rows, strict=True)
+        ]
+        best = [glyph.candidates[0].probability for glyph in line if glyph.candidates]
+        if not best:
+            return Hypothesis.abstain("none of the separated pieces is a character")
+        if sum(best) / len(best) < self._doubt.least_line:
+            return Hypothesis.abstain("too few of the separated pieces look like characters: joined or cursive writing")
+        return Hypothesis.of(_with_spaces(crop, line))
+
+
+def _with_spaces(crop: Crop, line: Sequence[LineGlyph]) -> list[ClaimedCharacter]:
+    """The characters of a line with their cases settled, marks told by their place, and spaces in the gaps."""
+    characters: list[ClaimedCharacter] = []
+    settled = by_height(line)
+    for at, glyph in enumerate(settled):
+        if at and (sureness := is_word_gap(crop.region, at)) > 0.5:
+            before = settled[at - 1].box.right
+            if glyph.box.left > before:
+                characters.append(ClaimedCharacter(" ", sureness, Span(before, glyph.box.left)))
+        candidates = mark_of(settled, at) or glyph.candidates
+        if candidates:
+            characters.append(claimed(candidates, Span(glyph.box.left, glyph.box.right)))
+    return characters
+
+
+def ranked(chances: NDArray[np.float64], alphabet: str, most: int = ALTERNATIVES + 1) -> tuple[Candidate, ...]:
+    """The most probable characters, best first."""
+    order = np.argsort(-chances, kind="stable")[:most]
+    return tuple(Candidate(alphabet[index], float(chances[index])) for index in order)
+
+
+def claimed(candidates: Sequence[Candidate], span: Span) -> ClaimedCharacter:
+    """The best candidate as a claim, with the next ones as its alternatives: the top three in all."""
+    best, *others = candidates
+    alternatives = tuple(Alternative(other.text, other.probability) for other in others[: ALTERNATIVES - 1])
+    return ClaimedCharacter(best.text, min(1.0, best.probability), span, alternatives)
+
+
+def _glyphs_of(crop: Crop) -> list[Glyph | Unreadable] | Unreadable:
+    """The glyphs to read: one for a character crop, one for each box of a line; or why there are none."""
+    if crop.region.scope is Scope.CHARACTER:
+        glyph = prepare(crop.pixels)
+        return glyph if isinstance(glyph, Unreadable) else [glyph]
+    boxes = crop.region.character_boxes
+    if not boxes:
+        return Unreadable("the characters of this line are joined: there is nothing to read one by one")
+    heights = sorted(box.height for box in boxes)
+    scale = min(1.0, GLYPH_HEIGHT_PX / heights[len(heights) // 2])
+    grey = as_grey(crop.pixels)
+    if scale < 1.0:
+        size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
+        grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    ink = find_ink(grey)
+    if isinstance(ink, Unreadable):
+        return ink
+    return [_placed(ink, box, scale) for box in boxes]
+
+
+def _placed(ink: Ink, box: Box, scale: float) -> Glyph | Unreadable:
+    """The glyph in a box of a line; the box is in crop pixels, the ink `scale` times as large."""
+    left, top = int(box.left * scale), int(box.top * scale)
+    right, bottom = max(left + 1, round(box.right * scale)), max(top + 1, round(box.bottom * scale))
+    return place(ink[top:bottom, left:right], along_edge=False)
+
+
+SPEC = EngineSpec(
+    name="emnist_cnn",
+    scopes=frozenset({Scope.CHARACTER, Scope.LINE}),
+    load=load,
+    batch_size=64,
+    resources=Resources(cpu=0.25, gpu=0.1, memory_mb=900),
+    prior_weights={"general": 0.35, "handwritten": 0.45, "printed": 0.10, "noisy": 0.25},
+)

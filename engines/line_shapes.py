@@ -1,0 +1,196 @@
+"""What the places of glyphs in a line say that a glyph alone cannot: its case, its mark, and where words end.
+
+A glyph that was brought to 28x28 has lost its size: o and O, s and S, p and P look alike. In a line their heights
+among the neighbours part them. The line's x-height, cap height and baseline are estimated from letters that are sure, and every
+candidate is weighed by how well its usual top and bottom fit (a Gaussian, so that a clear shape still outvotes an odd
+height). Digits and letters that look alike (0/O, 1/l, 5/S) lean towards what the rest of their word is.
+
+Places are crop pixels, y down. Knows no pixels and no network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from ocr import Box, Region
+
+SMALL = frozenset("acemnorsuvwxz")
+DESCENDING = frozenset("gpqy")
+LOOK_ALIKE_DIGITS = frozenset("0156289")
+HEIGHT_SPREAD = 0.13  # of the cap height: how far tops and bottoms lie from where a type designer puts them
+WORD_KIND_WEIGHT = 1.2  # in nats: how much a word of digits speaks for a digit, at most
+X_HEIGHT = 0.70  # of the cap height, where a line does not tell
+DESCENT = 0.28
+SURE = 0.7
+
+
+class Candidate(NamedTuple):
+    """A character that a glyph may be, and its probability."""
+
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class LineGlyph:
+    """A glyph of a line: its place, and what it may be, best first; no candidates for what is no character."""
+
+    box: Box
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rulers:
+    """The heights of a line: `baseline_px` from the top at x = 0 with its `slope`, and the cap and x-height."""
+
+    baseline_px: float
+    slope: float
+    cap_px: float
+    x_px: float
+
+    def top(self, box: Box) -> float:
+        """The glyph's top above the baseline, in cap heights."""
+        return (self._baseline(box) - box.top) / self.cap_px
+
+    def bottom(self, box: Box) -> float:
+        """The glyph's bottom above the baseline, in cap heights: negative for a descender."""
+        return (self._baseline(box) - box.bottom) / self.cap_px
+
+    def _baseline(self, box: Box) -> float:
+        return self.baseline_px + self.slope * (box.left + box.right) / 2
+
+
+def by_height(line: Sequence[LineGlyph]) -> list[LineGlyph]:
+    """The glyphs with their candidates weighed by place and by the kind of their word, best first."""
+    rulers = _rulers(line)
+    if rulers is None:
+        return list(line)
+    return [
+        LineGlyph(glyph.box, _weighed(glyph, rulers, _digit_share(line, at))) if glyph.candidates else glyph
+        for at, glyph in enumerate(line)
+    ]
+
+
+def _weighed(glyph: LineGlyph, rulers: Rulers, digit_share: float) -> tuple[Candidate, ...]:
+    kind = WORD_KIND_WEIGHT * (2.0 * digit_share - 1.0)
+    scores = [
+        math.log(max(probability, 1e-9))
+        + _fit(text, glyph.box, rulers)
+        + (kind if text.isdigit() else -kind) * (0.5 if text in LOOK_ALIKE_DIGITS or text.isalpha() else 0.0)
+        for text, probability in glyph.candidates
+    ]
+    best = max(scores)
+    raised = [math.exp(score - best) for score in scores]
+    weighed = [Candidate(c.text, value / sum(raised)) for c, value in zip(glyph.candidates, raised, strict=True)]
+    return tuple(sorted(weighed, key=lambda candidate: -candidate.probability))
+
+
+def _fit(text: str, box: Box, rulers: Rulers) -> float:
+    """How well the place fits the character: the logarithm of a Gaussian, 0 at best and never below -6."""
+    top, bottom = _usual_place(text, rulers.x_px / rulers.cap_px)
+    off = (rulers.top(box) - top) ** 2 + (rulers.bottom(box) - bottom) ** 2
+    return max(-6.0, -0.5 * off / HEIGHT_SPREAD**2)
+
+
+def _usual_place(text: str, x_height: float) -> tuple[float, float]:
+    """Top and bottom of a character above the baseline, in cap heights."""
+    if text in SMALL:
+        return x_height, 0.0
+    if text in DESCENDING:
+        return x_height, -DESCENT
+    if text == "j":
+        return 1.0, -DESCENT
+    return (0.88, 0.0) if text == "t" else (1.0, 0.0)
+
+
+def _rulers(line: Sequence[LineGlyph]) -> Rulers | None:
+    """The heights of the line, or None when too few glyphs are sure of what they are."""
+    sure = [(glyph.box, glyph.candidates[0].text) for glyph in line if glyph.candidates]
+    standing = [(box, text) for box, text in sure if text not in DESCENDING and text not in "jQJ"]
+    if len(standing) < 3:
+        return None
+    baseline_px, slope = _baseline([box for box, _ in standing])
+    rise = [(baseline_px + slope * (box.left + box.right) / 2 - box.top, text) for box, text in standing]
+    # Letters whose capital looks different tell their own height; the others are what is asked.
+    small = _middle([height for height, text in rise if text in "aemnru"])
+    tall = _middle([height for height, text in rise if text in "ABDEFGHLNRTbdfhkl0123456789"])
+    if tall is None and small is None:
+        return None
+    cap_px = tall if tall is not None else (small or 1.0) / X_HEIGHT
+    x_px = small if small is not None else X_HEIGHT * cap_px
+    if cap_px < 1.0 or not 0.45 < x_px / cap_px < 0.92:
+        return None  # capitals only, small capitals, or glyphs that were misread: heights say nothing here
+    return Rulers(baseline_px, slope, cap_px, x_px)
+
+
+def _baseline(boxes: Sequence[Box]) -> tuple[float, float]:
+    """Where most bottoms lie: (y at x = 0, slope), by the median of slopes between far apart glyphs (Theil and Sen)."""
+    centres = [((box.left + box.right) / 2, float(box.bottom)) for box in boxes]
+    half = len(centres) // 2
+    pairs = zip(centres[:half], centres[-half:], strict=True)
+    slopes = [(y1 - y0) / (x1 - x0) for (x0, y0), (x1, y1) in pairs if x1 > x0]
+    slope = _middle(slopes) or 0.0
+    return _middle([y - slope * x for x, y in centres]) or 0.0, slope
+
+
+def _middle(values: Sequence[float]) -> float | None:
+    return sorted(values)[len(values) // 2] if values else None
+
+
+def _digit_share(line: Sequence[LineGlyph], at: int) -> float:
+    """How much the sure neighbours (two on each side) look like digits: 0.5 when none is sure."""
+    votes = [
+        line[near].candidates[0].text.isdigit()
+        for near in range(max(0, at - 2), min(len(line), at + 3))
+        if near != at and line[near].candidates and line[near].candidates[0].probability > SURE
+    ]
+    return (sum(votes) + 1.0) / (len(votes) + 2.0)
+
+
+def mark_of(line: Sequence[LineGlyph], at: int) -> tuple[Candidate, ...]:
+    """The mark that a small glyph is by its place: . , - '; nothing when it is as large as a letter."""
+    heights = sorted(glyph.box.height for glyph in line)
+    usual = heights[len(heights) * 2 // 3]
+    box = line[at].box
+    if box.height > 0.42 * usual or box.width > 0.9 * usual or len(line) < 3:
+        return ()
+    near = [line[index].box for index in range(max(0, at - 4), min(len(line), at + 5)) if index != at]
+    tall = [other for other in near if other.height > 0.5 * usual]
+    if not tall:
+        return ()
+    bottom = sorted(other.bottom for other in tall)[len(tall) // 2]
+    middle = ((box.top + box.bottom) / 2 - (bottom - usual)) / usual  # 0 at the top of the letters, 1 at the baseline
+    if middle > 0.75:
+        mark = "," if box.bottom > bottom + 0.12 * usual or box.height > 1.6 * box.width else "."
+        return (Candidate(mark, 0.8), Candidate("," if mark == "." else ".", 0.2))
+    if box.width > 1.5 * box.height and middle > 0.3:
+        return (Candidate("-", 0.8),)
+    return (Candidate("'", 0.7),) if middle < 0.4 else ()
+
+
+def is_word_gap(region: Region, at: int) -> float:
+    """How sure it is that a word ends before character `at` (from 1), in [0, 1].
+
+    Where segmentation found words, they decide; else a gap that is wide beside the others of the line.
+    """
+    boxes = region.character_boxes
+    if region.word_boxes:
+        before, after = _word_of(region, boxes[at - 1]), _word_of(region, boxes[at])
+        return 0.9 if before != after else 0.05
+    gaps = [right.left - left.right for left, right in pairwise(boxes)]
+    usual_gap = sorted(gaps)[len(gaps) // 2]
+    height = sorted(box.height for box in boxes)[len(boxes) // 2]
+    return 1.0 / (1.0 + math.exp(-(gaps[at - 1] - usual_gap - 0.38 * height) / (0.1 * height)))
+
+
+def _word_of(region: Region, box: Box) -> int:
+    """The index of the word box whose middle is nearest."""
+    middle = (box.left + box.right) / 2
+    return min(
+        range(len(region.word_boxes)),
+        key=lambda index: max(region.word_boxes[index].left - middle, middle - region.word_boxes[index].right, 0.0),
+    )
