@@ -29,15 +29,21 @@ OFFICIAL_NAMES = {
 }
 
 
+# An engine that is not named here is somebody else's: "auto" leaves it to bring its own parameters.
+WITH_MODELS = frozenset({*OFFICIAL_NAMES, *rapidocr_models.MODELS, "emnist_cnn"})
+
+
 def resolve(key: str, model: str = "auto", *, model_dir: Path, cache_dir: Path) -> Path | None:
     """The directory (or file) of the parameters that `model` names for the engine `key`.
 
-    None means that the engine brings its own: Tesseract's are the system's. `cache_dir` takes what has to be laid out
-    before it can be loaded. Raises EngineUnavailable, with the remedy, when there is no such model here.
+    None means that the engine brings its own: Tesseract's are the system's, a toy has none. `cache_dir` takes what has
+    to be laid out before it can be loaded. Raises EngineUnavailable, with the remedy, when there is no such model here.
     """
     if model == "auto":
         official = official_path(key, model_dir)
-        return official if official is not None and _holds_files(official) else _bundled(key, cache_dir)
+        if official is not None and _holds_files(official):
+            return official
+        return _bundled(key, cache_dir) if key in WITH_MODELS else None
     if model == "bundled":
         return _bundled(key, cache_dir)
     if model == "official":

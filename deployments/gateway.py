@@ -29,8 +29,6 @@ from ocr import Page
 from ocr.contract import BatchBody, CharacterOptions, ComponentStatus, TextOptions
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError
 
-APP_NAME = "quorum"
-
 # A router that dies takes its requests along; reading is idempotent, so they are sent to another one.
 _ATTEMPTS = 3
 # The Router answers before the deadline by itself; this is for one that does not answer at all.
@@ -99,7 +97,7 @@ class RouterService:
 
     async def components(self) -> dict[str, ComponentStatus]:
         status = await asyncio.to_thread(serve.status)
-        application = status.applications.get(APP_NAME)
+        application = status.applications.get(serve.get_replica_context().app_name)
         return {
             name: ComponentStatus(
                 status=str(deployment.status.value),

@@ -27,6 +27,7 @@ def ray_url() -> Iterator[str]:
     from ray import serve
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_agent_register_timeout_ms"] = "100000"  # a busy machine starts Ray's agent slowly
     ray.init(
         num_cpus=2,
         include_dashboard=False,
