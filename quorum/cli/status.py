@@ -1,0 +1,66 @@
+"""`quorum status`: what a running service consists of, and whether it can answer.
+
+Exit codes: 0 it is ready, perhaps with fewer engines than configured; 1 it is not ready, or nobody answers; 2 the
+command was not understood.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from ocr.contract import EngineStatus, StatusAnswer
+from quorum.cli.read import ApiKey, Url
+from quorum.client import DEFAULT_URL, Client
+from quorum.terminal import FAILED, errors_speak, out, table
+
+_TIMEOUT_S = 10.0
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(status)
+
+
+def status(
+    url: Url = DEFAULT_URL,
+    format: Annotated[Literal["text", "json"], typer.Option(help="Tables, or the whole answer.")] = "text",
+    api_key: ApiKey = None,
+) -> None:
+    """Show what a running service consists of, and whether it can answer."""
+    with errors_speak(), Client(url, api_key, _TIMEOUT_S) as client:
+        answer = client.status()
+    if format == "json":
+        typer.echo(answer.model_dump_json())
+    else:
+        show(answer)
+    if answer.status == "not_ready":
+        raise typer.Exit(FAILED)
+
+
+def show(answer: StatusAnswer) -> None:
+    """Print the service's state as two tables."""
+    console = out()
+    console.print(f"Quorum {answer.version}: {answer.status}, up for {answer.uptime_s:.0f} s\n")
+    engines = [_engine_row(name, engine) for name, engine in answer.engines.items()]
+    console.print(
+        table("engine", "state", "load s", "MB", "model or reason", rows=engines, right=("load s", "MB")),
+        "",
+        table(
+            "part",
+            "state",
+            "replicas",
+            "message",
+            rows=[
+                (name, part.status.lower(), str(part.replicas), part.message)
+                for name, part in answer.components.items()
+            ],
+            right=("replicas",),
+        ),
+        sep="\n",
+    )
+
+
+def _engine_row(name: str, engine: EngineStatus) -> tuple[str, str, str, str, str]:
+    state = "available" if engine.available else "unavailable"
+    return name, state, f"{engine.load_seconds:.1f}", f"{engine.memory_mb:.0f}", engine.model or engine.detail

@@ -1,0 +1,195 @@
+"""`quorum up`: the whole cluster on this machine, from nothing to a page that was read.
+
+    quorum up                       start, read the sample page, serve until Ctrl-C
+    quorum up --demo                start, read the sample page, stop
+
+Checks the machine, starts Ray and Serve, shows how each part warms up, reads a sample page over HTTP, prints what
+each engine and the fusion made of it, and serves. Nothing of it stays behind.
+
+Exit codes: 0 it served until it was stopped, or the demonstration succeeded; 1 the cluster did not start, or in a
+demonstration not one engine read the page; 2 the command was not understood; 130 stopped before it served.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import typer
+import yaml
+from pydantic import ValidationError
+from rich.console import Console
+
+from cluster import preflight
+from cluster.local import LocalCluster, local_cluster, warm_up
+from cluster.preflight import Finding, Verdict
+from deployments.config import ClusterConfig, with_environment
+from ocr.contract import StatusAnswer, TextAnswer, TextPrediction
+from ocr.errors import InvalidRequest, ServiceError
+from quorum.client import Client
+from quorum.terminal import FAILED, INTERRUPTED, complain, errors_speak, out, table
+from quorum.warming import board
+
+_TOP = Path(__file__).resolve().parents[2]
+_CONFIG = _TOP / "serve_config.cpu.yaml"
+_SAMPLE = _TOP / "examples" / "page.png"
+
+_WARM_UP_S = 600.0  # a cold disk and a busy machine; usually a tenth of it
+_PROBE_S = 5.0
+_SAMPLE_S = 120.0
+_MB = 1e6
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(up)
+
+
+def up(
+    config: Annotated[Path, typer.Option(help="Configuration, Serve's own schema.")] = _CONFIG,
+    demo: Annotated[bool, typer.Option("--demo", help="Stop after the sample page.")] = False,
+    host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to serve on.", min=1, max=65535)] = 8000,
+    sample: Annotated[Path, typer.Option(help="The page to read first.")] = _SAMPLE,
+) -> None:
+    """Start the whole cluster on this machine, read a sample page, and serve until Ctrl-C."""
+    console = out()
+    with errors_speak():
+        content, settings = read_config(config)
+        _examine(host, port, settings)
+        try:
+            served = _run(console, content, host, port, sample, demo=demo)
+        except KeyboardInterrupt:
+            complain("stopped before it served")
+            raise typer.Exit(INTERRUPTED) from None
+    if not served:
+        raise typer.Exit(FAILED)
+
+
+def read_config(path: Path) -> tuple[dict[str, Any], ClusterConfig]:
+    """The content of a Serve configuration file, and what it says to the application, with the environment over it."""
+    try:
+        content = yaml.safe_load(path.read_text())
+        [application] = content["applications"]
+        settings = ClusterConfig.model_validate(application.get("args") or {})
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        reason = error.errors()[0] if isinstance(error, ValidationError) else error
+        raise InvalidRequest(
+            f"{path} is not a configuration of Quorum: {reason}", "serve_config.cpu.yaml is one to start from"
+        ) from error
+    return content, with_environment(settings, os.environ)
+
+
+def _examine(host: str, port: int, settings: ClusterConfig) -> None:
+    """Say what is not right on this machine; stop where it cannot work."""
+    findings = preflight.checks(
+        host=host,
+        port=port,
+        engines={engine.name: engine.model for engine in settings.engines},
+        model_dir=settings.model_dir,
+        cache_dir=settings.cache_dir,
+        available_mb=psutil.virtual_memory().available / _MB,
+        needed_mb=_needed_mb(settings),
+        tesseract=os.environ.get("TESSERACT_CMD", "tesseract"),
+    )
+    wrong = [finding for finding in findings if finding.verdict is not Verdict.OK]
+    for finding in wrong:
+        complain(_sentence(finding), finding.remedy)
+    if any(finding.verdict is Verdict.FAILED for finding in wrong):
+        raise typer.Exit(FAILED)
+
+
+def _needed_mb(settings: ClusterConfig) -> float:
+    """About what Ray itself, Gateway, Router and Segmentation take, and each engine with its framework."""
+    return 1500.0 + 500.0 * len(settings.engines)
+
+
+def _sentence(finding: Finding) -> str:
+    # The store's messages begin with the engine, the others do not say what they are about.
+    return finding.detail if finding.name.startswith("model") else f"{finding.name}: {finding.detail}"
+
+
+def _run(console: Console, content: Mapping[str, Any], host: str, port: int, sample: Path, *, demo: bool) -> bool:
+    """Start, read the sample, serve until interrupted unless it is a demonstration. False when a demonstration fails.
+
+    KeyboardInterrupt comes out of here only when it came before the cluster served.
+    """
+    url = _url(host, port)
+    console.print("starting Ray and Serve on this machine")
+    with Client(url, timeout_s=_PROBE_S) as client:
+
+        def status() -> StatusAnswer | None:
+            try:
+                return client.status()
+            except ServiceError:
+                return None
+
+        with local_cluster(content, host=host, port=port, status=status) as cluster:
+            _warm_up(console, cluster)
+            read = _read_sample(console, client, sample)
+            if not demo:
+                _serve(console, url)
+            console.print("stopping")
+    return read or not demo
+
+
+def _warm_up(console: Console, cluster: LocalCluster) -> None:
+    with board(console) as show:
+        warm_up(cluster.look, show, timeout_s=_WARM_UP_S)
+
+
+def _serve(console: Console, url: str) -> None:
+    console.print(f"\nserving on {url} (try {url}/docs), Ctrl-C stops")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        console.print()
+
+
+def _read_sample(console: Console, client: Client, sample: Path) -> bool:
+    """Read the sample page and show what came out. False when nobody could read it."""
+    try:
+        answer = client.read(sample, timeout_s=_SAMPLE_S)
+    except (ServiceError, OSError) as error:
+        complain(f"the sample page was not read: {error}")
+        return False
+    show_answer(console, sample.name, answer)
+    return any(engine.status == "ok" for engine in answer.engine_predictions.values())
+
+
+def show_answer(console: Console, name: str, answer: TextAnswer) -> None:
+    """Print the fused text, and how each engine fared."""
+    spoke = sum(engine.status == "ok" for engine in answer.engine_predictions.values())
+    console.print(
+        f"\n{name}: {len(answer.lines)} lines in {answer.processing_time_ms / 1000:.1f} s, "
+        f"confidence {answer.confidence:.2f}, {spoke} of {len(answer.engine_predictions)} engines read it\n",
+        answer.text,
+        "",
+        table(
+            "engine",
+            "status",
+            "ms",
+            "confidence",
+            "model",
+            "text, or why not",
+            rows=[_engine_row(engine, said) for engine, said in answer.engine_predictions.items()],
+            right=("ms", "confidence"),
+        ),
+        sep="\n",
+    )
+
+
+def _engine_row(engine: str, said: TextPrediction) -> tuple[str, ...]:
+    if said.status != "ok":
+        return engine, said.status, "", "", said.model, said.detail
+    beginning = " / ".join(said.text.splitlines()[:2])
+    return engine, said.status, f"{said.latency_ms:.0f}", f"{said.confidence:.2f}", said.model, beginning
+
+
+def _url(host: str, port: int) -> str:
+    """Where a client on this machine finds what listens on `host`:`port`."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
