@@ -66,12 +66,13 @@ class FusedLine:
         )
 
     def _said(self, place: int) -> Iterator[tuple[str, float]]:
+        of_space = set(self.network.texts(place)) <= {" ", SILENT}
         for voice, row in zip(self.voices, self.rows, strict=True):
             index = self.network.columns[place][row]
             if index != ABSENT:
                 yield voice.texts[index], voice.probabilities[index]
             else:
-                yield SILENT, voice.silence(self.network.next_entry(place, row))
+                yield SILENT, voice.silence(self.network.next_entry(place, row), of_space=of_space)
 
 
 def fuse(claims: Mapping[str, Hypothesis], profile: Profile, method: Method = Method.WEIGHTED_VOTING) -> FusedLine:
@@ -136,8 +137,10 @@ def _contested(
 ) -> Iterator[FusedCharacter]:
     """The characters of a group of places that win its election, each where the heaviest who says so has it."""
     own = [[network.columns[place][row] for place in group] for row in rows]  # by voice, then by place
+    of_space = len(group) == 1 and set(network.texts(group.start)) <= {" ", SILENT}
     ballots = [
-        _ballot(voice, said, network, group.start, row) for voice, said, row in zip(heard, own, rows, strict=True)
+        _ballot(voice, said, network.next_entry(group.start, row), of_space)
+        for voice, said, row in zip(heard, own, rows, strict=True)
     ]
     winner = elect(ballots, method)
     if winner.text == SILENT:
@@ -152,11 +155,13 @@ def _contested(
             yield FusedCharacter(lead.texts[entry], winner.confidence, _spans(sayings)[0], group.start + offset)
 
 
-def _ballot(voice: Voice, said: Sequence[int], network: Network, place: int, row: int) -> Ballot:
-    """What a voice says in a group of places: its characters there, as sure as their geometric mean, or nothing."""
+def _ballot(voice: Voice, said: Sequence[int], following: int, of_space: bool) -> Ballot:
+    """What a voice says in a group of places: its characters there, as sure as their geometric mean, or nothing.
+    `following` is the first character that it says there or after.
+    """
     own = [entry for entry in said if entry != ABSENT]
     if not own:
-        return Ballot(SILENT, voice.share, voice.silence(network.next_entry(place, row)))
+        return Ballot(SILENT, voice.share, voice.silence(following, of_space=of_space))
     if len(own) == 1:
         return Ballot(voice.texts[own[0]], voice.share, voice.probabilities[own[0]])
     text = "".join([voice.texts[entry] for entry in own])

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from fusion.profiles import Profile
-from fusion.voices import NOTHING_SAID_PROBABILITY, spoken
+from fusion.voices import NO_SCORE, spoken
 from fusion.voting import Ballot, Method, elect
 from ocr import Character, ClaimedCharacter, Classes, Hypothesis, Vote
 
@@ -72,7 +72,7 @@ def _votes(
     """What an engine said, then the second guesses that counted."""
     text = "".join(character.text for character in characters)
     scores = profile.calibration(engine).of_all([character.probability for character in characters])
-    probability = sum(scores) / len(scores) if scores else NOTHING_SAID_PROBABILITY
+    probability = sum(scores) / len(scores) if scores else NO_SCORE
     first = next((ballot for ballot in ballots if not ballot.second_guess), None)
     yield Vote(engine, text, first.share if first else 0.0, probability)
     for ballot in ballots:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from fusion.profiles import Profile
 from ocr import ClaimedCharacter, Hypothesis, Span
 
-NOTHING_SAID_PROBABILITY = 0.5
-"""How sure an engine is taken to be that a line is empty: it gives no score for that."""
+NO_SCORE = 0.5
+"""How sure an engine is taken to be of what it gives no score for: that a line is empty, that no space stands here."""
 
 _ZERO_WIDTH_JOINER = "\u200d"
 
@@ -32,10 +32,14 @@ class Voice:
     probabilities: tuple[float, ...]
     spans: tuple[Span | None, ...]
 
-    def silence(self, before: int) -> float:
-        """How sure it is that nothing stands before its character `before`: as sure as of the characters around."""
+    def silence(self, before: int, *, of_space: bool = False) -> float:
+        """How sure it is that nothing stands before its character `before`: as sure as of the characters around. Where
+        the others see no more than a space, that says nothing: how well a letter was read does not measure a gap.
+        """
         around = self.probabilities[max(0, before - 1) : before + 1]
-        return sum(around) / len(around) if around else NOTHING_SAID_PROBABILITY
+        if of_space or not around:
+            return NO_SCORE
+        return sum(around) / len(around)
 
 
 def voices(claims: Mapping[str, Hypothesis], profile: Profile) -> tuple[Voice, ...]:

@@ -1,4 +1,4 @@
-"""Property tests here are the same on every run and do not watch the clock; those marked slow try many more examples."""
+"""Property tests here are the same on every run and do not watch the clock; those marked slow try many more."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion import Calibration, Profile
-from fusion.voices import NOTHING_SAID_PROBABILITY, Voice, spoken, voices
+from fusion.voices import NO_SCORE, Voice, spoken, voices
 from ocr import Alternative, ClaimedCharacter, Hypothesis, Span
 
 
@@ -80,4 +80,4 @@ def test_scores_are_calibrated() -> None:
 def test_silence_is_as_sure_as_the_characters_around_it() -> None:
     voice = Voice("ada", 1.0, ("a", "b"), (0.4, 0.8), (None, None))
     assert [voice.silence(before) for before in range(3)] == pytest.approx([0.4, 0.6, 0.8])
-    assert Voice("ada", 1.0, (), (), ()).silence(0) == NOTHING_SAID_PROBABILITY
+    assert Voice("ada", 1.0, (), (), ()).silence(0) == NO_SCORE
