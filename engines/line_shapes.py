@@ -1,7 +1,8 @@
 """What the places of glyphs in a line say that a glyph alone cannot: its case, its mark, and where words end.
 
 A glyph that was brought to 28x28 has lost its size: o and O, s and S, p and P look alike. In a line their heights
-among the neighbours part them. The line's x-height, cap height and baseline are estimated from letters that are sure, and every
+among the neighbours part them. The line's x-height, cap height and baseline are estimated from letters that are
+sure, and every
 candidate is weighed by how well its usual top and bottom fit (a Gaussian, so that a clear shape still outvotes an odd
 height). Digits and letters that look alike (0/O, 1/l, 5/S) lean towards what the rest of their word is.
 

@@ -87,8 +87,10 @@ def split(
     pictures: Iterable[Pictures],
     labels: Labels,
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    drop_copies: bool = True,
 ) -> Collection:
-    """Prepare every picture, drop the unreadable and the near-duplicates, and split the rest by hash."""
+    """Prepare every picture, drop the unreadable and (if so) the near-duplicates, and split the rest by hash."""
     glyphs: list[Pictures] = []
     places: list[float] = []
     kept: list[int] = []
@@ -100,7 +102,7 @@ def split(
             places.append(place_in_split(picture))
             kept.append(at)
     everything = Characters(np.stack(glyphs), labels[kept])
-    unique = ~near_duplicates(everything)
+    unique = ~near_duplicates(everything) if drop_copies else np.ones(len(everything), np.bool_)
     parts = {
         part: everything.at(unique & np.array([part_of(place) is part for place in places], dtype=np.bool_))
         for part in Part

@@ -1,0 +1,143 @@
+"""`quorum train MODEL`: train one of the bundled models again, or your own.
+
+    quorum train cnn --collections-dir ../shared/data/characters
+    quorum train cnn --idx-dir emnist/ --variant byclass
+    quorum train cnn --fine-tune-from cluster/bundled/emnist_cnn --characters-dir my_letters/
+
+A run that was stopped goes on when the same command is given again. The model directory it writes is what
+`engines.emnist_cnn.model` in serve_config.yaml may point to. Training code is imported only when a command runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from quorum.terminal import errors_speak
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from training.collections import Collection
+    from training.train_cnn import Recipe
+
+Variant = Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"]
+
+group = typer.Typer(no_args_is_help=True, help="Train a model: the bundled ones again, or your own.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="train")
+
+
+@group.command()
+def cnn(
+    out: Annotated[Path, typer.Option(help="Where the model directory is written.")] = Path("models/emnist_cnn"),
+    run_dir: Annotated[Path, typer.Option(help="Checkpoints and history of the run.")] = Path("runs/emnist_cnn"),
+    cache_dir: Annotated[Path, typer.Option(help="Prepared and rendered characters.")] = Path("runs/cache"),
+    collections_dir: Annotated[Path | None, typer.Option(help="Folder of .npz collections.")] = None,
+    idx_dir: Annotated[Path | None, typer.Option(help="Folder of the original EMNIST or MNIST idx files.")] = None,
+    tfds: Annotated[bool, typer.Option("--tfds", help="EMNIST through tensorflow-datasets.")] = False,
+    variant: Annotated[Variant, typer.Option(help="Which EMNIST.")] = "byclass",
+    characters_dir: Annotated[Path | None, typer.Option(help="Your own: LABEL/*.png, LABEL as A or upper_A.")] = None,
+    fine_tune_from: Annotated[Path | None, typer.Option(help="Model directory to start from.")] = None,
+    synthetic: Annotated[int | None, typer.Option(help="Rendered characters; a multiple of 10000.")] = None,
+    stroke_fonts: Annotated[Path | None, typer.Option(help="Folder of single-stroke SVG fonts.")] = None,
+    architecture: Annotated[Literal["baseline", "residual"], typer.Option(help="The network.")] = "residual",
+    epochs: Annotated[int | None, typer.Option(help="Epochs of --steps-per-epoch batches.")] = None,
+    steps_per_epoch: Annotated[int, typer.Option(help="Batches of an epoch.")] = 400,
+    batch_size: Annotated[int, typer.Option(help="Characters of a batch.")] = 128,
+    peak_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides weights, batches and variations.")] = 62,
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    model_version: Annotated[str, typer.Option(help="The version written into its metadata.")] = "local",
+) -> None:
+    """Train the character network on collections, EMNIST files, rendered fonts or your own folder."""
+    from training.train_cnn import Recipe
+
+    with errors_speak():
+        recipe = Recipe(
+            architecture=architecture,
+            seed=seed,
+            epochs=epochs or (6 if fine_tune_from else 18),
+            steps_per_epoch=steps_per_epoch,
+            batch_size=batch_size,
+            peak_rate=peak_rate or (3e-4 if fine_tune_from else 2e-3),
+            threads=threads,
+        )
+        rendered = synthetic if synthetic is not None else (0 if idx_dir or tfds else 120_000)
+        origins = _Origins(collections_dir, idx_dir, tfds, variant, characters_dir, rendered, stroke_fonts, cache_dir)
+        _train(_collections(origins), recipe, run_dir, out, model_version, fine_tune_from)
+
+
+@dataclass(frozen=True, slots=True)
+class _Origins:
+    """Where the characters come from, as it was typed."""
+
+    collections_dir: Path | None
+    idx_dir: Path | None
+    tfds: bool
+    variant: str
+    characters_dir: Path | None
+    rendered: int
+    stroke_fonts: Path | None
+    cache_dir: Path
+
+    def __post_init__(self) -> None:
+        if not (self.collections_dir or self.idx_dir or self.tfds or self.characters_dir):
+            raise typer.BadParameter("nothing to learn from: --collections-dir, --idx-dir, --tfds or --characters-dir")
+
+
+def _collections(origins: _Origins) -> list[Collection]:
+    """Every origin that was named, prepared and split."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    from training import cnn_data
+    from training.fonts import STROKE_FONT_DIR
+
+    found: list[Collection] = []
+    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}")) as bars:
+        report = _reporter(bars)
+        if origins.collections_dir:
+            found += cnn_data.from_collections(origins.collections_dir, origins.cache_dir, report)
+        if origins.idx_dir:
+            found.append(cnn_data.from_idx(origins.idx_dir, origins.variant, origins.cache_dir, report))
+        if origins.tfds:
+            found.append(cnn_data.from_tfds(origins.variant, origins.cache_dir, report))
+        if origins.characters_dir:
+            found.append(cnn_data.from_folder(origins.characters_dir))
+        if origins.rendered:
+            options = cnn_data.Synthetic(origins.rendered, stroke_fonts=origins.stroke_fonts or STROKE_FONT_DIR)
+            found.append(cnn_data.synthetic(options, origins.cache_dir, report))
+    return found
+
+
+class _reporter:  # noqa: N801 - used as a function
+    """Shows how far each preparation is, one bar for each."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, what: str, done: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what, total=None)
+        self._bars.update(self._tasks[what], completed=done)
+
+
+def _train(
+    collections: list[Collection], recipe: Recipe, run_dir: Path, out: Path, version: str, start_from: Path | None
+) -> None:
+    from training.cnn_run import run
+
+    start = start_from / "model.keras" if start_from else None
+    measured = run(collections, recipe, run_dir, out, version=version, start_from=start)
+    for name, found in measured.figures.items():
+        typer.echo(
+            f"{name}: {found.plain:.2%} of 62 classes, {found.case_merged:.2%} case-merged, "
+            f"calibration error {found.calibration_error:.3f}, n = {found.n}"
+        )
+    typer.echo(f"model written to {out}")

@@ -1,0 +1,165 @@
+"""One training run from data to a model directory that the engine can load, with its metadata and its plots.
+
+A run folder holds what a run needs to go on (`resume/`, `history.csv`, `best.keras`); the model folder holds
+`model.keras` and `metadata.json`: what it was trained on with hashes, the recipe, the temperature, the thresholds at
+which the engine abstains, and the figures on test characters that training never saw.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.collections import Characters, Collection, Part, sha256_of
+from training.evaluate_cnn import Figures, figures, fitted_temperature, probabilities
+from training.synthetic_characters import JUNK_LABEL
+from training.train_cnn import Recipe, Source, as_input, share_of, train
+
+if TYPE_CHECKING:
+    import keras
+
+MODEL_NAME = "emnist_cnn"
+SYNTHETIC_SHARE = 0.36  # of all training samples; the real collections share the rest
+SYNTHETIC_VARIATION = 0.4  # rendering has varied them already
+LOST_CHARACTERS = 0.005  # of the validation characters may fall below the threshold for junk
+
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A model's temperature, thresholds and figures by test set."""
+
+    temperature: float
+    least_character: float
+    junk_found: float | None
+    figures: Mapping[str, Figures]
+
+
+def sources_of(collections: Sequence[Collection]) -> dict[str, Source]:
+    """The training parts with their shares: the synthetic set a fixed one, the real ones by size and classes."""
+    real = {c.name: c.parts[Part.TRAIN] for c in collections if c.name != "synthetic" and len(c.parts[Part.TRAIN])}
+    sources = {name: Source(characters, share_of(characters)) for name, characters in real.items()}
+    total = sum(source.share for source in sources.values()) or 1.0
+    for collection in collections:
+        if collection.name == "synthetic":
+            share = total * SYNTHETIC_SHARE / (1.0 - SYNTHETIC_SHARE)
+            sources["synthetic"] = Source(collection.parts[Part.TRAIN], share, SYNTHETIC_VARIATION)
+    return sources
+
+
+def run(
+    collections: Sequence[Collection],
+    recipe: Recipe,
+    run_folder: Path,
+    model_folder: Path,
+    *,
+    version: str,
+    start_from: Path | None = None,
+) -> Measured:
+    """Train on the collections, measure, and write the model directory."""
+    validation = {c.name: c.parts[Part.VALIDATION] for c in collections if len(c.parts[Part.VALIDATION])}
+    model = train(sources_of(collections), validation, recipe, run_folder, start_from=start_from)
+    measured = measure(model, collections)
+    write_model(model, model_folder, version, metadata(collections, recipe, measured, run_folder))
+    return measured
+
+
+def measure(model: keras.Model, collections: Sequence[Collection]) -> Measured:
+    """Fit temperature and threshold on the validation parts, then measure every test part."""
+    logits, labels, weights = _validation_logits(model, collections)
+    real = labels != JUNK_LABEL
+    temperature = fitted_temperature(logits[real], labels[real], weights[real])
+    sureness = probabilities(logits, temperature).max(axis=1)
+    least = float(np.quantile(sureness[real], LOST_CHARACTERS))
+    tests = {c.name: c.parts[Part.TEST] for c in collections if len(c.parts[Part.TEST])}
+    return Measured(
+        temperature,
+        least,
+        float((sureness[~real] < least).mean()) if (~real).any() else None,
+        {name: figures(logits_of(model, test), test.labels, temperature) for name, test in sorted(tests.items())},
+    )
+
+
+def logits_of(model: keras.Model, characters: Characters) -> Logits:
+    """The model's logits for prepared characters: (N, 62)."""
+    return np.asarray(model.predict(as_input(characters.images), batch_size=256, verbose=0), dtype=np.float32)
+
+
+def _validation_logits(
+    model: keras.Model, collections: Sequence[Collection]
+) -> tuple[Logits, NDArray[np.int64], NDArray[np.float64]]:
+    """Logits, labels and weights of all validation characters; every collection weighs the same."""
+    parts = [c.parts[Part.VALIDATION] for c in collections if len(c.parts[Part.VALIDATION])]
+    logits = np.concatenate([logits_of(model, part) for part in parts])
+    labels = np.concatenate([part.labels for part in parts])
+    return logits, labels, np.concatenate([np.full(len(part), 1.0 / len(part)) for part in parts])
+
+
+def metadata(
+    collections: Sequence[Collection], recipe: Recipe, measured: Measured, run_folder: Path
+) -> dict[str, object]:
+    """Everything about the model but its name, version and file: a JSON object."""
+    return {
+        "doubt": {
+            "temperature": round(measured.temperature, 4),
+            "least_character": round(measured.least_character, 4),
+        },
+        "junk_found": measured.junk_found,
+        "trained_on": [_described(collection) for collection in collections],
+        "recipe": asdict(recipe),
+        "epochs_done": len((run_folder / "history.csv").read_text().splitlines()) - 1,
+        "versions": versions(),
+        "figures": {name: found.as_json() for name, found in measured.figures.items()},
+    }
+
+
+def _described(collection: Collection) -> dict[str, object]:
+    return {
+        "name": collection.name,
+        "sha256": collection.sha256,
+        **{part.value: len(collection.parts[part]) for part in Part},
+        "unreadable": collection.unreadable,
+        "near_duplicates": collection.duplicates,
+    }
+
+
+def versions() -> dict[str, str]:
+    """What trains and measures, by version."""
+    import cv2
+    import keras
+    import tensorflow as tf
+
+    return {
+        "python": platform.python_version(),
+        "tensorflow": str(tf.__version__),
+        "keras": str(keras.__version__),
+        "opencv": str(cv2.__version__),
+        "numpy": np.__version__,
+    }
+
+
+def write_model(model: keras.Model, folder: Path, version: str, about: Mapping[str, object]) -> None:
+    """`model.keras` without optimiser state, and `metadata.json` with its sha256."""
+    import keras
+
+    folder.mkdir(parents=True, exist_ok=True)
+    bare = keras.models.clone_model(model)
+    bare.set_weights(model.get_weights())
+    bare.save(folder / "model.keras")
+    card = {
+        "name": MODEL_NAME,
+        "version": version,
+        "files": {"model.keras": sha256_of(folder / "model.keras")},
+        "architecture": model.name,
+        "parameters": int(model.count_params()),
+        **about,
+    }
+    (folder / "metadata.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
