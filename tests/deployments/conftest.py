@@ -27,7 +27,7 @@ def ray_url() -> Iterator[str]:
     from ray import serve
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_agent_register_timeout_ms"] = "100000"  # a busy machine starts Ray's agent slowly
+    os.environ["RAY_agent_register_timeout_ms"] = "100000"  # noqa: SIM112 - Ray's spelling; a busy machine is slow
     ray.init(
         num_cpus=2,
         include_dashboard=False,
@@ -36,11 +36,14 @@ def ray_url() -> Iterator[str]:
         object_store_memory=600_000_000,
         runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
     )
+    # For programs that tests start: `address="auto"` is this cluster, whatever else runs on the machine.
+    os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
     port = _free_port()
     serve.start(http_options={"host": "127.0.0.1", "port": port, "request_timeout_s": 120})
     yield f"http://127.0.0.1:{port}"
     serve.shutdown()
     ray.shutdown()
+    del os.environ["RAY_ADDRESS"]
 
 
 @pytest.fixture(scope="module")
