@@ -28,6 +28,7 @@ _SPECK = 0.12  # components smaller than this on both sides are dirt
 # of typed and printed lines of 8 characters and more (n = 568), and above it for 90 % of cursive ones (n = 127).
 _JOINED_LENGTH = 1.75
 _TOUCHING = 1.9  # components longer than this are cut: an m or a W is not
+_THIN_GAP = 0.15  # between two glyphs of a word
 _RULE = 6.0  # flat components longer than this are underlines
 _PART_OVERLAP = 0.45  # of the narrower part's width that two parts of one glyph share
 _MIN_CORE = 0.25  # part of the crop's height that the typical component has at least
@@ -61,7 +62,8 @@ def separate(line: Pixels) -> Separation:
     glyphs = _glyphs(parts, height)
     joined = _is_joined(glyphs, height)
     if not joined:
-        glyphs = [piece for glyph in glyphs for piece in _cut(ink, glyph, height)]
+        usual = _usual_width(glyphs, height)
+        glyphs = [piece for glyph in glyphs for piece in _cut(ink, glyph, height, usual)]
     words = _words(glyphs, height)
     to_crop = _Scaling(line.shape[1] / ink.shape[1], line.shape[0] / ink.shape[0], line.shape[1], line.shape[0])
     return Separation(to_crop.boxes(words), () if joined else to_crop.boxes(glyphs))
@@ -158,13 +160,19 @@ def _is_joined(glyphs: Sequence[Span], height: float) -> bool:
     return bool((lengths**2).sum() > _JOINED_LENGTH * height * lengths.sum())
 
 
-def _cut(ink: Mask, glyph: Span, height: float) -> list[Span]:
+def _usual_width(glyphs: Sequence[Span], height: float) -> float:
+    """The median width of the glyphs that are neither points nor too long for one, with a thin gap."""
+    lengths = [right - left for left, _, right, _ in glyphs if 0.4 * height <= right - left <= _TOUCHING * height]
+    return float(np.median(lengths)) + _THIN_GAP * height if lengths else 0.9 * height
+
+
+def _cut(ink: Mask, glyph: Span, height: float, usual_width: float) -> list[Span]:
     """Cut a component that is too long for one glyph where its columns have the least ink."""
     left, top, right, bottom = glyph
     if right - left <= _TOUCHING * height:
         return [glyph]
     columns = np.count_nonzero(ink[top:bottom, left:right], axis=0)  # (W,)
-    pieces = max(2, round((right - left) / (0.9 * height)))
+    pieces = max(2, round((right - left) / usual_width))
     cuts = _valleys(columns, pieces, max(2, int(0.35 * height)))
     edges = [0, *cuts, right - left]
     return [_tight(ink, (left + start, top, left + stop, bottom)) for start, stop in pairwise(edges)]

@@ -118,7 +118,7 @@ def _reading_at(pieces: Quads, degrees: float) -> Quads:
     if not len(along):
         return no_quads()
     direction = np.array([np.cos(np.radians(degrees)), -np.sin(np.radians(degrees))])
-    agreement = (along[:, 1] - along[:, 0]) @ direction / widths(along)
+    agreement = (along[:, 1] - along[:, 0]) @ direction / np.maximum(widths(along), 1.0)
     return np.concatenate([along[agreement > 0.7], turned(along[agreement < -0.7], 2)])
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
@@ -17,11 +18,16 @@ from ocr.geometry import Box
 from ocr.image import Pixels
 from segmentation.quads import Quads, clockwise_from_top_left, no_quads
 
+settings.register_profile("quorum", max_examples=40, deadline=None, derandomize=True)
+settings.load_profile("quorum")
+
 WHITE = 255
 
 
 class CombDetector:
-    """Finds every connected figure that is darker than paper, as its smallest rectangle."""
+    """Finds every connected figure that is darker than paper, as a rectangle with 4 px of white on each side."""
+
+    MARGIN_PX = 4
 
     def __init__(self) -> None:
         self.looks = 0
@@ -33,9 +39,10 @@ class CombDetector:
         large = [contour for contour in contours if cv2.contourArea(contour) > 100]
         if not large:
             return no_quads()
-        # A contour runs through the centres of its pixels, a corner is where a pixel begins.
-        quads = np.stack([cv2.boxPoints(cv2.minAreaRect(contour)) for contour in large]) + 0.5
-        return clockwise_from_top_left(quads)
+        grow = 1 + 2 * self.MARGIN_PX  # a contour runs through the centres of its pixels
+        rectangles = [cv2.minAreaRect(contour) for contour in large]
+        grown = [(centre, (width + grow, height + grow), degrees) for centre, (width, height), degrees in rectangles]
+        return clockwise_from_top_left(np.stack([cv2.boxPoints(rectangle) for rectangle in grown]) + 0.5)
 
 
 class ScriptedDetector:
@@ -48,12 +55,12 @@ class ScriptedDetector:
         return self.quads
 
 
-@pytest.fixture
-def comb_detector() -> CombDetector:
-    return CombDetector()
+@pytest.fixture(scope="session")
+def comb_detector() -> Callable[[], CombDetector]:
+    return CombDetector
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripted() -> Callable[[Quads], ScriptedDetector]:
     return ScriptedDetector
 
@@ -65,7 +72,7 @@ def combs() -> Callable[[int, int, Sequence[Box]], Pixels]:
     def draw(width_px: int, height_px: int, boxes: Sequence[Box]) -> Pixels:
         page = np.full((height_px, width_px, 3), WHITE, np.uint8)
         for box in boxes:
-            page[box.bottom - box.height // 2 : box.bottom, box.left : box.right] = 0
+            page[box.bottom - box.height // 3 : box.bottom, box.left : box.right] = 0
             for left in range(box.left, box.right, 12):
                 page[box.top : box.bottom, left : min(box.right, left + 4)] = 0
         return page

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocr.geometry import Box
+from segmentation.orientation import (
+    OnnxUprightClassifier,
+    UprightJudge,
+    asymmetry,
+    line_angle,
+    reading_along,
+    weighted_median,
+)
+from segmentation.quads import clockwise_from_top_left, from_boxes, heights, no_quads, widths
+from segmentation.upright import Turn
+
+
+class ScriptedClassifier:
+    """Says of pieces whose left half is darker that they stand, with a given probability that they do not."""
+
+    def __init__(self, probability: float) -> None:
+        self.probability = probability
+        self.asked = 0
+
+    def upside_down(self, crops):
+        self.asked += len(crops)
+        stands = [crop[:, : crop.shape[1] // 2].mean() < crop[:, crop.shape[1] // 2 :].mean() for crop in crops]
+        return np.array([self.probability if stand else 1 - self.probability for stand in stands], np.float32)
+
+
+def half_dark() -> np.ndarray:
+    crop = np.full((48, 192, 3), 255, np.uint8)
+    crop[:, :96] = 0
+    return crop
+
+
+def lying(degrees: float) -> np.ndarray:
+    """The rectangles of a page of lines that lies `degrees` counter-clockwise."""
+    lines = from_boxes(np.array([[100, y, 100 + 400 + y, y + 20] for y in range(0, 400, 40)]))
+    return clockwise_from_top_left(Turn.back(600, 600, degrees).to_page(lines))
+
+
+@given(st.floats(-44, 134))
+def test_the_angle_of_the_lines_is_that_of_the_page(degrees):
+    assert line_angle(lying(degrees)) == pytest.approx(degrees, abs=0.2)
+
+
+@given(st.floats(-44, 134))
+def test_a_page_on_its_head_has_the_same_angle(degrees):
+    assert line_angle(lying(degrees + 180)) == pytest.approx(degrees, abs=0.2)
+
+
+def test_one_line_across_the_others_does_not_turn_the_page():
+    across = from_boxes(np.array([[700, 0, 720, 300]]))
+    assert line_angle(np.concatenate([lying(3), across])) == pytest.approx(3, abs=0.2)
+
+
+def test_without_elongated_pieces_a_page_counts_as_straight():
+    assert line_angle(no_quads()) == 0.0
+    assert line_angle(from_boxes(np.array([[0, 0, 20, 20]]))) == 0.0
+
+
+def test_reading_along_turns_tall_pieces_only():
+    pieces = reading_along(from_boxes(np.array([[0, 0, 100, 20], [200, 0, 220, 100]])))
+    assert (widths(pieces) == 100).all()
+    assert (heights(pieces) == 20).all()
+
+
+@given(st.lists(st.tuples(st.floats(-10, 10), st.floats(0.1, 5)), min_size=1, max_size=9))
+def test_the_weighted_median_has_half_of_the_weight_on_each_side(pairs):
+    values, weights = np.array(pairs).T
+    middle = weighted_median(values, weights)
+    assert weights[values < middle].sum() <= weights.sum() / 2 + 1e-9
+    assert weights[values > middle].sum() <= weights.sum() / 2 + 1e-9
+
+
+def test_written_lines_reach_up_more_than_down(written):
+    line = written(700, 60, {(10, 8): "Both ladies had killed the third bottle"})
+    assert asymmetry(line) > 0.1
+    assert asymmetry(line[::-1, ::-1]) == pytest.approx(-asymmetry(line), abs=0.02)
+
+
+def test_an_empty_line_leans_to_neither_side():
+    assert asymmetry(np.full((20, 50, 3), 255, np.uint8)) == 0.0
+    assert UprightJudge().log_odds([]) == 0.0
+
+
+@given(st.floats(0.01, 0.99))
+def test_lines_turned_round_give_the_opposite_evidence(probability):
+    judge = UprightJudge(ScriptedClassifier(probability))
+    crop = half_dark()
+    assert judge.log_odds([crop]) == pytest.approx(-judge.log_odds([crop[::-1, ::-1]]), abs=1e-6)
+
+
+def test_a_sure_first_look_is_enough_and_a_doubt_asks_for_more():
+    sure, doubting = ScriptedClassifier(0.001), ScriptedClassifier(0.4)
+    lines = [half_dark()] * 16
+    UprightJudge(sure).log_odds(lines)
+    UprightJudge(doubting).log_odds(lines)
+    assert sure.asked == 8
+    assert doubting.asked == 8 + 32
+
+
+def test_letters_alone_tell_combs_from_combs_on_their_head(combs):
+    comb = combs(400, 40, [Box(5, 5, 395, 35)])
+    assert UprightJudge().log_odds([comb]) > 3
+    assert UprightJudge().log_odds([comb[::-1, ::-1]]) < -3
+
+
+def test_the_classifier_gets_pieces_of_its_size_between_minus_one_and_one():
+    class Session:
+        def run(self, outputs, inputs):
+            blob = inputs["x"]
+            assert blob.shape == (2, 3, 48, 192)
+            assert blob.min() >= -1
+            assert blob.max() <= 1
+            return [np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)]
+
+    crops = [np.zeros((30, 500, 3), np.uint8), np.full((100, 10, 3), 255, np.uint8)]
+    assert OnnxUprightClassifier(Session(), "x").upside_down(crops).tolist() == pytest.approx([0.1, 0.8])
+    assert OnnxUprightClassifier(Session(), "x").upside_down([]).shape == (0,)

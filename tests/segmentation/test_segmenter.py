@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ocr.errors import TooLarge
+from ocr.geometry import Box
+from ocr.image import Image, Scope
+from segmentation import Pipeline, TextSegmenter
+from segmentation.preprocessing import Resize
+from segmentation.projection import ProjectionDetector
+from segmentation.quads import from_boxes, no_quads
+from segmentation.segmenter import MAX_SIDE_PX
+from segmentation.upright import Turn
+
+# Lines of a page 900 x 700, told apart by their lengths, in reading order.
+LINES = [Box(100, 100 + 60 * row, 800 - 40 * row, 130 + 60 * row) for row in range(8)]
+
+
+@pytest.fixture
+def page(combs):
+    return combs(900, 700, LINES)
+
+
+def lengths(segmented) -> list[int]:
+    return [region.width_px for region in segmented.layout.regions]
+
+
+def nearest(places: np.ndarray, wanted: np.ndarray) -> float:
+    """The largest distance of a corner to where it should be."""
+    return float(np.linalg.norm(places - wanted, axis=-1).max())
+
+
+@settings(max_examples=12)
+@given(degrees=st.one_of(st.floats(-15, 15), st.sampled_from([90.0, 180.0, -90.0]), st.floats(80, 100)))
+def test_a_turned_page_has_the_same_lines_in_the_same_order(combs, comb_detector, degrees):
+    upright = combs(900, 700, LINES)
+    sent = Turn.back(900, 700, -degrees).pixels(upright)  # turned counter-clockwise by `degrees`
+    segmented = TextSegmenter(comb_detector()).segment(Image(sent))
+    assert lengths(segmented) == pytest.approx([line.width + 8 for line in LINES], abs=6)
+    assert (segmented.layout.rotation_degrees - degrees + 180) % 360 - 180 == pytest.approx(0, abs=0.6)
+    back = Turn.back(sent.shape[1], sent.shape[0], degrees)
+    shift = np.array([back.upright_width_px - 900, back.upright_height_px - 700]) / 2
+    for region, line in zip(segmented.layout.regions, LINES, strict=True):
+        upright_corners = back.to_upright(region.polygon.array()[None])[0] - shift
+        assert nearest(upright_corners, line.polygon().array()) < 12
+
+
+def test_the_crops_of_a_page_on_its_side_are_those_of_the_upright_page(page, comb_detector):
+    segmenter = TextSegmenter(comb_detector())
+    upright = segmenter.segment(Image(page))
+    lying = segmenter.segment(Image(np.ascontiguousarray(np.rot90(page))))
+    for first, second in zip(upright.pixels, lying.pixels, strict=True):
+        assert abs(first.shape[0] - second.shape[0]) <= 2
+        height, width = min(first.shape[0], second.shape[0]), min(first.shape[1], second.shape[1])
+        assert np.abs(first[:height, :width].astype(int) - second[:height, :width]).mean() < 25
+
+
+def test_a_straight_page_is_looked_at_once_and_a_turned_one_twice(page, comb_detector):
+    detector = comb_detector()
+    segmenter = TextSegmenter(detector)
+    segmenter.segment(Image(page))
+    assert detector.looks == 1
+    segmenter.segment(Image(np.ascontiguousarray(np.rot90(page))))
+    assert detector.looks == 3
+
+
+def test_a_margin_line_is_cut_lying_and_its_polygon_begins_where_it_begins_to_read(combs, comb_detector):
+    upwards = np.rot90(combs(400, 30, [Box(5, 2, 395, 28)]))
+    page = combs(900, 700, LINES)
+    page[150:550, 20:50] = upwards
+    segmented = TextSegmenter(comb_detector()).segment(Image(page))
+    (margin,) = [region for region in segmented.layout.regions if region.polygon.corners[0][0] < 60]
+    assert margin.width_px > 10 * margin.height_px
+    first, second = margin.polygon.corners[:2]
+    assert first[1] > second[1]
+
+
+def test_a_margin_line_that_reads_down_is_not_put_on_its_head(combs, comb_detector):
+    downwards = np.rot90(combs(400, 30, [Box(5, 2, 395, 28)]), -1)
+    page = combs(900, 700, LINES)
+    page[150:550, 20:50] = downwards
+    segmented = TextSegmenter(comb_detector()).segment(Image(page))
+    (margin,) = [region for region in segmented.layout.regions if region.polygon.corners[0][0] < 60]
+    first, second = margin.polygon.corners[:2]
+    assert first[1] < second[1]
+
+
+def test_two_columns_are_numbered_as_blocks(combs, comb_detector):
+    columns = [Box(left, top, left + 380, top + 20) for left in (20, 480) for top in range(20, 380, 40)]
+    segmented = TextSegmenter(comb_detector()).segment(Image(combs(900, 400, columns)))
+    lefts = [region.polygon.bounding_box().left for region in segmented.layout.regions]
+    assert [block for block, _ in itertools.groupby(region.block for region in segmented.layout.regions)] == [0, 1]
+    assert all(left < 450 for left in lefts[:9])
+    assert all(left > 450 for left in lefts[9:])
+
+
+def test_where_the_detector_finds_nothing_the_rows_of_ink_are_lines(written, scripted):
+    page = written(500, 200, {(30, 20): "the first line", (30, 100): "and the second"})
+    segmented = TextSegmenter(scripted(no_quads())).segment(Image(page))
+    assert len(segmented.pixels) == 2
+    assert segmented.layout.rotation_degrees == 0.0
+
+
+def test_lines_come_with_their_words_and_characters(written):
+    page = written(600, 80, {(20, 20): "four words in print"})
+    (region,) = TextSegmenter(ProjectionDetector()).segment(Image(page)).layout.regions
+    assert region.scope is Scope.LINE
+    assert len(region.word_boxes) == 4
+    assert len(region.character_boxes) == len("fourwordsinprint")
+
+
+def test_polygons_refer_to_the_page_as_sent_even_if_a_step_resized_it(page, comb_detector):
+    half = Pipeline((Resize(max_side_px=450),))
+    segmented = TextSegmenter(comb_detector()).segment(Image(page), half)
+    assert (segmented.layout.width_px, segmented.layout.height_px) == (900, 700)
+    assert lengths(segmented) == pytest.approx([line.width / 2 + 8 for line in LINES], abs=3)
+    for region, line in zip(segmented.layout.regions, LINES, strict=True):
+        assert nearest(region.polygon.array(), line.polygon().array()) < 14
+
+
+def test_the_page_that_was_sent_stays_as_it_is(page, comb_detector):
+    before = page.copy()
+    TextSegmenter(comb_detector()).segment(Image(page), Pipeline.named(["normalise", "sharpen"]))
+    assert np.array_equal(page, before)
+
+
+@pytest.mark.parametrize("light_on_dark", [False, True])
+def test_a_character_is_its_ink_with_a_margin(written, light_on_dark):
+    image = written(300, 200, {(120, 60): "R"}, size_px=60)
+    ink = np.argwhere(image.min(axis=2) < 128)
+    segmented = TextSegmenter(ProjectionDetector()).character(Image(255 - image if light_on_dark else image))
+    (region,), (crop,) = segmented.layout.regions, segmented.pixels
+    assert region.scope is Scope.CHARACTER
+    assert crop.shape[:2] == (region.height_px, region.width_px)
+    box = region.polygon.bounding_box()
+    (top, left), (bottom, right) = ink.min(axis=0), ink.max(axis=0)
+    assert 5 <= left - box.left <= 20
+    assert 5 <= box.right - right <= 20
+    assert 5 <= top - box.top <= 20
+    assert 5 <= box.bottom - bottom <= 20
+
+
+def test_a_character_that_does_not_stand_out_is_the_whole_image():
+    segmented = TextSegmenter(ProjectionDetector()).character(Image(np.full((28, 30, 3), 99, np.uint8)))
+    assert segmented.pixels[0].shape == (28, 30, 3)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (10, 20_000), (20_000, 10), (3, 3), (900, 1200)])
+@pytest.mark.parametrize("noise", [False, True])
+def test_pages_of_any_shape_are_segmented(shape, noise, scripted):
+    pixels = np.full((*shape, 3), 180, np.uint8)
+    if noise:
+        pixels = np.random.default_rng(1).integers(0, 256, pixels.shape, dtype=np.uint8)
+    everything = scripted(from_boxes(np.array([[0, 0, shape[1], shape[0]]])))
+    segmented = TextSegmenter(everything).segment(Image(pixels))
+    assert len(segmented.pixels) == 1
+    assert len(TextSegmenter(scripted(no_quads())).character(Image(pixels)).pixels) == 1
+
+
+def test_a_page_with_a_side_that_cannot_be_warped_is_refused(scripted):
+    page = Image(np.zeros((1, MAX_SIDE_PX + 1, 3), np.uint8))
+    with pytest.raises(TooLarge, match="32001x1 px"):
+        TextSegmenter(scripted(no_quads())).segment(page)
+    with pytest.raises(TooLarge, match="32001x1 px"):
+        TextSegmenter(scripted(no_quads())).character(page)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(*[st.floats(-100, 400)] * 8), max_size=8))
+def test_whatever_the_detector_says_every_line_is_cut_once_and_nothing_breaks(scripted, corners):
+    quads = np.array(corners, dtype=np.float32).reshape(-1, 4, 2)
+    page = np.random.default_rng(2).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    segmented = TextSegmenter(scripted(quads)).segment(Image(page))
+    assert len(segmented.layout.regions) == len(segmented.pixels)
