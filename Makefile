@@ -27,6 +27,8 @@ help:
 
 setup: $(ready)
 
+# FORCE=1 installs again, whatever the dates of the files say.
+$(if $(FORCE),.PHONY: $(ready))
 $(ready): requirements.lock pyproject.toml cluster/setup.sh
 	@cluster/setup.sh $(VENV)
 
