@@ -66,34 +66,28 @@ def prepare(pixels: NDArray[np.uint8]) -> Glyph | Unreadable:
     longest, shortest = max(grey.shape), min(grey.shape)
     if longest > MAX_ASPECT * shortest:
         return Unreadable(f"a picture of {width_px}x{height_px} px is a bar, not a character")
-    glyph = _searched(grey)
-    if isinstance(glyph, Unreadable) or max(glyph.box.width, glyph.box.height) > 0.45 * longest:
-        return glyph
-    # A small character on a large picture: look again at its surroundings, with all their pixels.
-    around = _surroundings(glyph.box, width_px, height_px)
-    closer = _searched(grey[around.top : around.bottom, around.left : around.right])
-    if isinstance(closer, Unreadable):
-        return glyph
-    box = closer.box
-    moved = Box(box.left + around.left, box.top + around.top, box.right + around.left, box.bottom + around.top)
-    return Glyph(closer.pixels, moved)
+    found = _searched(grey, Box(0, 0, width_px, height_px))
+    if not isinstance(found, Unreadable) and max(found[0].width, found[0].height) <= 0.45 * longest:
+        # A small character on a large picture: look again at its surroundings, with all their pixels.
+        found = _searched(grey, _surroundings(found[0], width_px, height_px))
+    return found if isinstance(found, Unreadable) else _glyph(*found)
 
 
-def _searched(grey: Grey) -> Glyph | Unreadable:
-    """The glyph of a grey picture, looked for at no more than `LONGEST_SIDE_PX`; its box is in the picture's pixels."""
-    height_px, width_px = grey.shape
-    scale = min(1.0, LONGEST_SIDE_PX / max(grey.shape))
-    small = grey
-    if scale < 1.0:
-        size = max(1, round(width_px * scale)), max(1, round(height_px * scale))
-        small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+def _searched(grey: Grey, within: Box) -> tuple[Box, Ink] | Unreadable:
+    """The character in a part of a grey picture: its box in the picture, and its ink at the scale of the search."""
+    small, scale = _shrunk(grey[within.top : within.bottom, within.left : within.right])
     ink = find_ink(small)
-    if isinstance(ink, Unreadable):
-        return ink
-    glyph = place(ink)
-    if isinstance(glyph, Unreadable) or scale == 1.0:
-        return glyph
-    return Glyph(glyph.pixels, _scaled(glyph.box, 1.0 / scale, width_px, height_px))
+    found = ink if isinstance(ink, Unreadable) else _character_in(ink, along_edge=True)
+    return found if isinstance(found, Unreadable) else (_scaled(found[0], 1.0 / scale, within), found[1])
+
+
+def _shrunk(grey: Grey) -> tuple[Grey, float]:
+    """The picture with at most `LONGEST_SIDE_PX` on its longer side, and its scale."""
+    scale = min(1.0, LONGEST_SIDE_PX / max(grey.shape))
+    if scale == 1.0:
+        return grey, scale
+    size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8), scale
 
 
 def _surroundings(box: Box, width_px: int, height_px: int) -> Box:
@@ -207,6 +201,17 @@ def place(ink: Ink, *, along_edge: bool = True) -> Glyph | Unreadable:
     Specks are left out, and so are pieces that lie along the edge (a neighbour, a ruled line), unless `along_edge` is
     False: a box that was cut tight has its own pieces at the edge, such as the dot of an i.
     """
+    found = _character_in(ink, along_edge=along_edge)
+    return found if isinstance(found, Unreadable) else _glyph(*found)
+
+
+def _glyph(box: Box, tight: Ink) -> Glyph | Unreadable:
+    refusal = _cannot_be_a_character(tight)
+    return Unreadable(refusal) if refusal else Glyph(_centred(tight), box)
+
+
+def _character_in(ink: Ink, *, along_edge: bool) -> tuple[Box, Ink] | Unreadable:
+    """The box of the character's pieces, and the ink in it without what is left out."""
     shape = (ink > INK_LEVEL).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(shape, connectivity=8)
     if count < 2:
@@ -220,10 +225,7 @@ def place(ink: Ink, *, along_edge: bool = True) -> Glyph | Unreadable:
     if len(kept) < count - 1:
         dropped = ~np.isin(labels[top:bottom, left:right], [0, *kept])
         tight = np.where(cv2.dilate(dropped.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0, np.float32(0), tight)
-    refusal = _cannot_be_a_character(tight)
-    if refusal:
-        return Unreadable(refusal)
-    return Glyph(_centred(tight), Box(left, top, right, bottom))
+    return Box(left, top, right, bottom), tight
 
 
 def _pieces_of_the_character(rows: list[list[int]], shape: tuple[int, ...] | None) -> list[int]:
@@ -276,8 +278,9 @@ def _centred(tight: Ink) -> Ink:
     return canvas
 
 
-def _scaled(box: Box, factor: float, width_px: int, height_px: int) -> Box:
-    left, top = int(box.left * factor), int(box.top * factor)
-    right = min(width_px, max(left + 1, round(box.right * factor)))
-    bottom = min(height_px, max(top + 1, round(box.bottom * factor)))
+def _scaled(box: Box, factor: float, within: Box) -> Box:
+    """The box at another scale, moved to where `within` begins, and kept inside of it."""
+    left, top = within.left + int(box.left * factor), within.top + int(box.top * factor)
+    right = min(within.right, max(left + 1, within.left + round(box.right * factor)))
+    bottom = min(within.bottom, max(top + 1, within.top + round(box.bottom * factor)))
     return Box(min(left, right - 1), min(top, bottom - 1), right, bottom)
