@@ -1,7 +1,7 @@
 """A Serve application with the outside of the real one and nothing inside: `import_path: tests.fakes.app:build`.
 
-One engine is ready after a moment, one says that it is unavailable; `args: {"breaks": true}` makes one that cannot be
-constructed. `GET /status` answers by the contract.
+One engine is ready after a moment, one says that it is unavailable. `build_broken` makes the same with an engine that
+cannot be constructed. `GET /status` answers by the contract.
 """
 
 from __future__ import annotations
@@ -45,13 +45,21 @@ class FakeGateway:
         return _json(text_answer(engines=("tesseract",)).model_dump_json())
 
 
-def build(args: dict[str, Any]) -> Application:
-    def engine(name: str) -> Application:
+def build(_args: dict[str, Any]) -> Application:
+    return _application(breaks=False)
+
+
+def build_broken(_args: dict[str, Any]) -> Application:
+    return _application(breaks=True)
+
+
+def _application(*, breaks: bool) -> Application:
+    def engine(name: str, *, breaks: bool = False) -> Application:
         options = {"name": name, "ray_actor_options": {"num_cpus": 0.2}}
-        return serve.deployment(FakeEngine).options(**options).bind(0.5, bool(args.get("breaks")))
+        return serve.deployment(FakeEngine).options(**options).bind(0.5, breaks)
 
     gateway = serve.deployment(FakeGateway).options(name="Gateway", ray_actor_options={"num_cpus": 0.2})
-    return gateway.bind(engine("tesseract"), engine("trocr"))
+    return gateway.bind(engine("tesseract"), engine("trocr", breaks=breaks))
 
 
 def _json(body: str) -> Response:

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from cluster.local import Deployed, Look
+from ocr.contract import StatusAnswer, TextAnswer
+from ocr.errors import InternalFailure, NotAnImage, OutOfRange
+from quorum.cli import read, status, up
+from tests.fakes.service import FakeService, listening, status_answer, text_answer
+
+APP = typer.Typer()
+for command in (read, status, up):
+    command.register(APP)
+
+NOBODY = "http://127.0.0.1:9"  # the discard port, where nothing listens
+
+
+def quorum(*arguments: str | Path, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(APP, [str(argument) for argument in arguments], input=stdin, catch_exceptions=False)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    path = tmp_path / "page.png"
+    path.write_bytes(b"an image")
+    return path
+
+
+def test_read_prints_the_text_and_nothing_else(page: Path) -> None:
+    with listening(FakeService()) as url:
+        result = quorum("read", page, "--url", url)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "Hello,\nworld\n", "")
+
+
+def test_read_tells_several_files_apart(page: Path) -> None:
+    with listening(FakeService()) as url:
+        result = quorum("read", page, page, "--url", url)
+    assert result.stdout == f"==> {page} <==\nHello,\nworld\n" * 2
+
+
+def test_read_as_json_prints_one_whole_answer_a_line(page: Path) -> None:
+    with listening(FakeService()) as url:
+        result = quorum("read", page, page, "--format", "json", "--url", url)
+    answers = [TextAnswer.model_validate_json(line) for line in result.stdout.splitlines()]
+    assert answers == [text_answer(), text_answer()]
+
+
+def test_read_takes_an_image_from_stdin() -> None:
+    service = FakeService()
+    with listening(service) as url:
+        quorum("read", "-", "--url", url, stdin=b"piped")
+    assert service.last.content == b"piped"
+
+
+def test_read_passes_its_options_on(page: Path) -> None:
+    service = FakeService()
+    with listening(service) as url:
+        quorum("read", page, "--url", url, "--profile", "printed", "--engines", "tesseract, trocr", "--timeout-s", "5")
+    assert dict(service.last.url.params) == {"profile": "printed", "engines": "tesseract,trocr", "timeout_s": "5.0"}
+
+
+def test_read_names_the_file_that_is_missing_and_reads_the_others(page: Path, tmp_path: Path) -> None:
+    with listening(FakeService()) as url:
+        result = quorum("read", tmp_path / "nowhere.png", page, "--url", url)
+    assert result.exit_code == 1
+    assert "nowhere.png: No such file" in result.stderr.replace("\n", "")
+    assert "Hello," in result.stdout
+
+
+def test_read_says_what_the_service_says_and_what_to_do(page: Path) -> None:
+    with listening(FakeService({"/predict_text": NotAnImage("this is a [b]text[/b]", "send a PNG")})) as url:
+        result = quorum("read", page, "--url", url)
+    assert result.exit_code == 1
+    assert "page.png: this is a [b]text[/b]\n  send a PNG\n" in result.stderr
+
+
+def test_read_without_a_service_names_the_address_and_the_remedy(page: Path) -> None:
+    result = quorum("read", page, "--url", NOBODY)
+    assert result.exit_code == 1
+    assert NOBODY in result.stderr
+    assert "quorum up" in result.stderr
+
+
+def test_status_shows_engines_and_parts() -> None:
+    with listening(FakeService()) as url:
+        result = quorum("status", "--url", url)
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["tesseract", "available", "1.5", "120", "tesseract@1"] in lines
+    assert ["trocr", "unavailable", "1.5", "120", "no", "model", "is", "bundled"] in lines
+    assert ["Gateway", "healthy", "1"] in lines
+
+
+def test_status_as_json_is_the_whole_answer() -> None:
+    with listening(FakeService()) as url:
+        result = quorum("status", "--format", "json", "--url", url)
+    assert StatusAnswer.model_validate_json(result.stdout) == status_answer()
+
+
+def test_status_of_a_service_that_is_not_ready_fails_but_shows_it() -> None:
+    with listening(FakeService({"/status": status_answer("not_ready")})) as url:
+        result = quorum("status", "--url", url)
+    assert result.exit_code == 1
+    assert "not_ready" in result.stdout
+
+
+def config_file(folder: Path, **changes: Any) -> Path:
+    application = {"name": "quorum", "import_path": "deployments.app:build", "args": {}, **changes}
+    path = folder / "config.yaml"
+    path.write_text(json.dumps({"applications": [application]}))  # JSON is YAML
+    return path
+
+
+class FakeCluster:
+    """A cluster on which everything is as it will be."""
+
+    def __init__(self, status: Any) -> None:
+        self._status = status
+
+    def look(self) -> Look:
+        healthy = {name: Deployed("HEALTHY") for name in ("Gateway", "tesseract", "trocr")}
+        return Look("RUNNING", "", healthy, self._status())
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Replaces the cluster and the checks of this machine; says what was started and stopped, and where."""
+    events: list[str] = []
+
+    @contextmanager
+    def local_cluster(_config: object, *, host: str, port: int, status: Any) -> Iterator[FakeCluster]:
+        events.append(f"start on {host}")
+        try:
+            yield FakeCluster(status)
+        finally:
+            events.append("stop")
+
+    monkeypatch.setattr(up, "local_cluster", local_cluster)
+    monkeypatch.setattr(up.preflight, "checks", lambda **_what: [])
+    return events
+
+
+def demonstrate(service: FakeService, folder: Path, page: Path) -> Result:
+    with listening(service) as url:
+        port = url.rpartition(":")[2]
+        return quorum("up", "--demo", "--port", port, "--config", config_file(folder), "--sample", page)
+
+
+def test_a_demonstration_shows_the_warm_up_the_text_and_every_engine(
+    machine: list[str], tmp_path: Path, page: Path
+) -> None:
+    result = demonstrate(FakeService({"/predict_text": text_answer(engines=("tesseract",))}), tmp_path, page)
+    assert result.exit_code == 0
+    assert "tesseract is ready: tesseract@1" in result.stdout
+    assert "trocr is unavailable: no model is bundled" in result.stdout
+    assert "\nHello,\nworld\n" in result.stdout
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["tesseract", "ok", "12", "0.90", "tesseract@1", "Hello,", "/", "world"] in lines
+    assert ["trocr", "unavailable", "no", "model", "is", "bundled"] in lines
+    assert machine == ["start on 127.0.0.1", "stop"]
+
+
+def test_a_demonstration_in_which_no_engine_read_fails(machine: list[str], tmp_path: Path, page: Path) -> None:
+    result = demonstrate(FakeService({"/predict_text": text_answer("", engines=())}), tmp_path, page)
+    assert result.exit_code == 1
+    assert machine[-1] == "stop"
+
+
+def test_a_demonstration_in_which_the_page_is_not_read_fails_with_the_reason(
+    machine: list[str], tmp_path: Path, page: Path
+) -> None:
+    result = demonstrate(FakeService({"/predict_text": InternalFailure("it broke", "see the log")}), tmp_path, page)
+    assert result.exit_code == 1
+    assert "it broke" in result.stderr
+    assert machine[-1] == "stop"
+
+
+def test_up_serves_until_it_is_interrupted(
+    machine: list[str], tmp_path: Path, page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_event: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("threading.Event.wait", interrupt)
+    monkeypatch.setattr(up, "warm_up", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(up, "_read_sample", lambda *_arguments: True)
+    result = quorum("up", "--port", "8123", "--config", config_file(tmp_path), "--sample", page)
+    assert result.exit_code == 0
+    assert "serving on http://127.0.0.1:8123" in result.stdout
+    assert machine[-1] == "stop"
+
+
+def test_up_interrupted_before_it_serves_says_so(
+    machine: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(up, "warm_up", interrupt)
+    result = quorum("up", "--config", config_file(tmp_path))
+    assert result.exit_code == 130
+    assert machine[-1] == "stop"
+
+
+def test_up_on_a_port_that_is_taken_starts_nothing_and_names_another(tmp_path: Path) -> None:
+    with listening(FakeService()) as url:
+        port = int(url.rpartition(":")[2])
+        result = quorum("up", "--port", str(port), "--config", config_file(tmp_path))
+    assert result.exit_code == 1
+    assert f"--port {port + 1}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "applications: []",
+        "- a list",
+        "applications: [{args: {unknown: 1}}]",
+        "{",
+        "applications: [{args: {engines: 7}}]",
+    ],
+)
+def test_a_configuration_that_is_none_is_refused_by_its_name(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(content)
+    result = quorum("up", "--config", path)
+    assert result.exit_code == 1
+    assert "is not a configuration of Quorum" in result.stderr
+
+
+def test_a_configuration_that_is_missing_is_named(tmp_path: Path) -> None:
+    result = quorum("up", "--config", tmp_path / "nowhere.yaml")
+    assert result.exit_code == 1
+    assert "nowhere.yaml" in result.stderr
+
+
+def test_the_environment_is_laid_over_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_DIR", "/models")
+    _, settings = up.read_config(config_file(tmp_path, args={"engines": [{"name": "tesseract"}], "ready_engines": 1}))
+    assert settings.model_dir == Path("/models")
+    assert [engine.name for engine in settings.engines] == ["tesseract"]
+
+
+def test_a_wrong_variable_of_the_environment_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TIMEOUT", "soon")
+    with pytest.raises(OutOfRange, match="API_TIMEOUT"):
+        up.read_config(config_file(tmp_path))
