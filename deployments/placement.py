@@ -127,9 +127,10 @@ def serve_config(config: ClusterConfig, options: dict[str, Options], host: str) 
     }
 
 
-_HEADER = r"""\ # {title} # Written by `python -m deployments.placement`; a test holds it equal to that. Change the
-tables there, or copy this file # and change the copy: everything here is Serve's own schema, `args` is
-deployments/config.py.
+_HEADER = """\
+# {title}
+# Written by `python -m deployments.placement`; a test holds it equal to that. Change the tables there, or copy this file
+# and change the copy. Everything here is Serve's own schema; what `args` may say is in deployments/config.py.
 """
 
 
