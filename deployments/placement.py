@@ -129,8 +129,8 @@ def serve_config(config: ClusterConfig, options: dict[str, Options], host: str) 
 
 _HEADER = """\
 # {title}
-# Written by `python -m deployments.placement`; a test holds it equal to that. Change the tables there, or copy this file
-# and change the copy. Everything here is Serve's own schema; what `args` may say is in deployments/config.py.
+# Written by `python -m deployments.placement`; a test holds it equal to that. Change the tables there, or copy this
+# file and change the copy. Everything here is Serve's own schema; what `args` may say is in deployments/config.py.
 """
 
 

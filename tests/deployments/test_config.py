@@ -54,11 +54,11 @@ def test_a_configuration_that_makes_no_sense_is_refused(wrong: dict[str, object]
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "name"),
     [
-        {"profile": "martian"},
-        {"profiles": {"mine": {"oracle": 1.0}}},
-        {"engines": [{"name": "oracle"}], "ready_engines": 1},
+        ({"profile": "martian"}, "martian"),
+        ({"profiles": {"mine": {"oracle": 1.0}}}, "oracle"),
+        ({"engines": [{"name": "oracle"}], "ready_engines": 1}, "oracle"),
     ],
 )
 def test_a_name_that_does_not_exist_is_refused_before_anything_starts(wrong: dict[str, object], name: str) -> None:

@@ -109,10 +109,10 @@ def test_a_slice_lies_within_its_polygon(start: float, length: float) -> None:
         assert part.overlap(Box(3, 4, 103, 24)) == part.area
 
 
-@given(
-    st.tuples(*[st.integers(-50, 50)] * 2, *[st.integers(1, 40)] * 2),
-    st.tuples(*[st.integers(-50, 50)] * 2, *[st.integers(1, 40)] * 2),
-)
+PLACES = st.tuples(st.integers(-50, 50), st.integers(-50, 50), st.integers(1, 40), st.integers(1, 40))
+
+
+@given(PLACES, PLACES)
 def test_overlap_is_the_number_of_shared_pixels(one: tuple[int, ...], other: tuple[int, ...]) -> None:
     boxes = [Box(x, y, x + w, y + h) for x, y, w, h in (one, other)]
     masks = np.zeros((2, 150, 150), bool)
