@@ -108,12 +108,12 @@ def load(options: LoadOptions) -> Engine:
     """
     if options.model is None:
         raise EngineUnavailable("easyocr: no model was given", "set its model to the path of a model directory")
-    device = prepare("easyocr", options)
     network = _network_name(options.model)
     card = read_card(options.model)
     for suffix in (".py", ".pth"):
         if (options.model / f"{network}{suffix}").exists():
             verified(options.model, card, f"{network}{suffix}")
+    device = prepare("easyocr", options)
     torch, reader = _reader(options, options.model, network, device)
     height = _input_height(options.model, network)
     together = 1 if device == "cpu" else GPU_BATCH

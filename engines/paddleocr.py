@@ -72,6 +72,7 @@ def load(options: LoadOptions) -> Engine:
     """
     if options.model is None:
         raise EngineUnavailable("paddleocr: no model was given", "set its model to 'bundled' or to a model directory")
+    architecture, card = _architecture(options.model), read_card(options.model)
     os.environ.setdefault(
         "PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True"
     )  # it would ask the hubs whether they are there
@@ -80,10 +81,9 @@ def load(options: LoadOptions) -> Engine:
             from paddleocr import TextRecognition
     except ImportError as error:
         raise EngineUnavailable(f"paddleocr: {error}", "pip install 'quorum-ocr[paddleocr]'") from error
-    card = read_card(options.model)
     try:
         recogniser = TextRecognition(
-            model_name=_architecture(options.model),
+            model_name=architecture,
             model_dir=str(options.model),
             engine="onnxruntime",
             device="cpu" if options.device == "cpu" else "gpu:0",

@@ -37,8 +37,8 @@ from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
 
 LINE_HEIGHT_PX = 40
 BORDER_PX = 10
-MAX_WIDTH_PX = 30_000
-"""Tesseract refuses images from 32,768 px on."""
+MAX_WIDTH_PX = 10_000
+"""Wider than any line at that height; Tesseract itself refuses images from 32,768 px on."""
 
 _PSM_LINE, _PSM_CHARACTER = 7, 10
 

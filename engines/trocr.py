@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from engines.alphabet import admit
 from engines.frameworks import light_import
 from engines.ink import is_blank
@@ -25,6 +27,8 @@ from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
 
 MAX_TOKENS = 128
 """A line longer than this is cut; the longest printed lines have half of it."""
+
+_WANTED = "want a VisionEncoderDecoder checkpoint: config.json, model.safetensors, processor and tokenizer files"
 
 
 class Token(NamedTuple):
@@ -53,7 +57,9 @@ class Writer:
         The probability of a token is the network's own, before any rule of generation.
         """
         images = self.processor.image_processor(
-            images=list(crops), return_tensors="pt", input_data_format="channels_last"
+            images=[np.array(crop) for crop in crops],  # torch warns of arrays that it cannot write, as from a store
+            return_tensors="pt",
+            input_data_format="channels_last",
         )
         with self.torch.inference_mode():
             output = self.network.generate(
@@ -155,6 +161,8 @@ def load(options: LoadOptions) -> Engine:
     """
     if options.model is None:
         raise EngineUnavailable("trocr: no model was given", "set its model to the path of a model directory")
+    if not (options.model / "config.json").is_file():
+        raise EngineUnavailable(f"trocr: no config.json in {options.model}", _WANTED)
     device = prepare("trocr", options)
     try:
         with light_import():
@@ -169,10 +177,7 @@ def load(options: LoadOptions) -> Engine:
                 options.model, local_files_only=True, use_safetensors=True, dtype=torch.float32
             )
     except (OSError, ValueError, KeyError) as error:
-        raise EngineUnavailable(
-            f"trocr: {options.model} does not load: {error}",
-            "want a VisionEncoderDecoder checkpoint: config.json, model.safetensors, processor and tokenizer files",
-        ) from error
+        raise EngineUnavailable(f"trocr: {options.model} does not load: {error}", _WANTED) from error
     writer = Writer(torch, network.to(device).eval(), processor, device)
     return TrOCR(writer, read_card(options.model).label, options.languages)
 

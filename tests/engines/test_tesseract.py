@@ -1,0 +1,173 @@
+"""Tesseract: what it reads, what it costs when it is missing, dies or hangs, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines import tesseract
+from ocr import Classes, Crop, Engine, LoadOptions, Scope
+from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
+from tests.engines.drawing import character, line
+
+HOCR = """
+  <div class='ocr_page' id='page_1' title='image "/some/folder/4.pgm"; bbox 0 0 120 60; ppageno 0; scan_res 70 70'>
+      <span class='ocrx_word' id='word_1_1' title='bbox 20 20 60 40; x_wconf 96'>
+       <span class='ocrx_cinfo' title='x_bboxes 20 20 40 40; x_conf 99.574'>R</span>
+       <span class='ocrx_cinfo' title='x_bboxes 40 20 60 40; x_conf 98'>&amp;</span>
+      </span>
+      <span class='ocrx_word' id='word_1_2' title='bbox 80 20 90 40; x_wconf 96'>
+       <span class='ocrx_cinfo' title='x_bboxes 80 20 90 40; x_conf 90.5'>D</span>
+      </span>
+  </div>
+  <div class='ocr_page' id='page_2' title='image "/some/folder/7.pgm"; bbox 0 0 20 60; ppageno 1; scan_res 70 70'>
+  </div>
+"""
+
+
+def program(folder: Path, script: str) -> str:
+    """A program that stands in for tesseract."""
+    path = folder / "tesseract"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+ANSWERS_AT_LOAD = """
+case "$*" in
+  *--version*) echo "tesseract 5.3.0"; exit 0;;
+  *--list-langs*) echo "List of available languages (1):"; echo eng; exit 0;;
+esac
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for temporary files, to see what is left in it."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return tesseract.load(LoadOptions())
+
+
+def test_hocr_becomes_characters_with_places_and_spaces():
+    pages = dict(tesseract._pages(HOCR))
+    assert {index: "".join(found.text for found in characters) for index, characters in pages.items()} == {
+        4: "R& D",
+        7: "",
+    }
+    assert [found.span for found in pages[4]] == [(20, 40), (40, 60), (60, 80), (80, 90)]
+
+
+def test_certainty_without_doubt_is_probability_one():
+    characters = dict(tesseract._pages(HOCR))[4]
+    assert characters[0].probability == pytest.approx(1.0, abs=1e-3)
+    assert characters[-1].probability == pytest.approx(0.163, abs=1e-3)
+
+
+def test_a_space_is_as_sure_as_its_less_sure_neighbour():
+    characters = dict(tesseract._pages(HOCR))[4]
+    assert characters[2].probability == characters[3].probability
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("colours", [{"ink": 0, "paper": 255}, {"ink": 255, "paper": 0}, {"ink": 90, "paper": 190}])
+def test_a_clean_line_is_read_in_any_polarity(engine, colours):
+    [hypothesis] = engine.read([line("Invoice 1942 is paid", **colours)])
+    assert hypothesis.text == "Invoice 1942 is paid"
+
+
+@pytest.mark.engines
+def test_lines_of_many_sizes_are_read_in_order(engine):
+    texts = ["first line", "second line", "third line"]
+    crops = [line(text, size=size) for text, size in zip(texts, (16, 40, 90), strict=True)]
+    assert [hypothesis.text for hypothesis in engine.read(crops)] == texts
+
+
+@pytest.mark.engines
+def test_single_characters_of_different_classes_share_a_batch(engine):
+    crops = [character("5", Classes.DIGITS), line("a whole line"), character("W", Classes.UPPER)]
+    assert [hypothesis.text for hypothesis in engine.read(crops)] == ["5", "a whole line", "W"]
+
+
+@pytest.mark.engines
+def test_a_language_without_data_is_an_abstention_that_names_the_package(engine):
+    whole = line("text")
+    [hypothesis] = engine.read([Crop(whole.pixels, whole.region, language="pl")])
+    assert hypothesis.abstention is not None
+    assert "tesseract-ocr-pol" in hypothesis.abstention
+
+
+@pytest.mark.engines
+def test_nothing_is_left_behind(engine, temporary):
+    engine.read([line("one"), character("x")])
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_missing_program_names_the_remedy(monkeypatch):
+    monkeypatch.setenv("TESSERACT_CMD", "/no/such/tesseract")
+    with pytest.raises(EngineUnavailable, match="/no/such/tesseract") as caught:
+        tesseract.load(LoadOptions())
+    assert "TESSERACT_CMD" in caught.value.hint
+
+
+def test_a_missing_language_names_the_package(tmp_path, monkeypatch):
+    monkeypatch.setenv("TESSERACT_CMD", program(tmp_path, ANSWERS_AT_LOAD))
+    with pytest.raises(EngineUnavailable, match="no data for de") as caught:
+        tesseract.load(LoadOptions(languages=("en", "de")))
+    assert caught.value.hint == "apt-get install tesseract-ocr-deu"
+
+
+@pytest.mark.parametrize("death", ["exit 3", "kill -SEGV $$"])
+def test_a_program_that_dies_is_an_error_and_leaves_nothing(death, tmp_path, monkeypatch, temporary):
+    monkeypatch.setenv("TESSERACT_CMD", program(tmp_path, f"{ANSWERS_AT_LOAD} echo 'bad weather' >&2; {death}"))
+    engine = tesseract.load(LoadOptions())
+    with pytest.raises(InternalFailure, match="bad weather"):
+        engine.read([line("text")])
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_program_that_hangs_is_killed(tmp_path, monkeypatch, temporary):
+    monkeypatch.setenv(
+        "TESSERACT_CMD", program(tmp_path, f"{ANSWERS_AT_LOAD} echo $$ > {tmp_path}/pid; exec sleep 600")
+    )
+    loaded = tesseract.load(LoadOptions())
+    assert isinstance(loaded, tesseract.Tesseract)
+    hanging = tesseract.Tesseract(
+        loaded.program, loaded.version, loaded.installed, loaded.languages, timeout_s=(0.3, 0.0)
+    )
+    with pytest.raises(DeadlineExceeded, match="killed"):
+        hanging.read([line("text")])
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    assert list(temporary.iterdir()) == []
+
+
+def test_one_process_reads_all_lines_with_the_arguments_of_the_user(tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    monkeypatch.setenv(
+        "TESSERACT_CMD",
+        program(tmp_path, f'{ANSWERS_AT_LOAD} echo "$* limit=$OMP_THREAD_LIMIT" >> {log}; touch "$2.hocr"'),
+    )
+    monkeypatch.setenv("TESSERACT_CONFIG", "--oem 1 --psm 13")
+    engine = tesseract.load(LoadOptions())
+    engine.read([line("one"), line("two"), character("3")])
+    lines, characters = log.read_text().splitlines()
+    assert lines.endswith("--psm 13 hocr limit=1")  # of an option that is given twice the program takes the last
+    assert characters.index("--psm 13") < characters.index("--psm 10")
+    assert f"tessedit_char_whitelist={Classes.ALNUM.alphabet}" in characters
+
+
+def test_a_crop_of_one_colour_starts_no_process(tmp_path, monkeypatch):
+    monkeypatch.setenv("TESSERACT_CMD", program(tmp_path, f"{ANSWERS_AT_LOAD} exit 3"))
+    engine = tesseract.load(LoadOptions())
+    assert engine.read([Crop.whole(np.full((30, 90, 3), 200, np.uint8), Scope.LINE)])[0].text == ""
