@@ -13,7 +13,7 @@ import importlib.metadata
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -174,22 +174,13 @@ def model(key: str, choice: str, *, model_dir: Path, cache_dir: Path) -> Finding
     return Finding(name, Verdict.OK, "the engine's own" if path is None else str(path))
 
 
-def checks(
-    *,
-    host: str,
-    port: int,
-    engines: Mapping[str, str],
-    model_dir: Path,
-    cache_dir: Path,
-    available_mb: float,
-    needed_mb: float,
-    tesseract: str = "tesseract",
+def machine(
+    *, host: str, port: int, engines: Collection[str], available_mb: float, needed_mb: float, tesseract: str
 ) -> list[Finding]:
-    """Everything that matters before the cluster starts here. `engines` is the choice of model per engine key."""
+    """What the machine itself must offer to run the `engines` (their keys) and to serve on `host`:`port`."""
     found = [free_port(host, port), memory(available_mb, needed_mb), cv2_owner()]
     if "tesseract" in engines:
         found.append(program(tesseract, "tesseract-ocr"))
         if found[-1].verdict is Verdict.OK:
             found.append(tesseract_languages(tesseract))
-    found += [model(key, choice, model_dir=model_dir, cache_dir=cache_dir) for key, choice in engines.items()]
     return found

@@ -26,7 +26,7 @@ from rich.console import Console
 
 from cluster import preflight
 from cluster.local import LocalCluster, local_cluster, warm_up
-from cluster.preflight import Finding, Verdict
+from cluster.preflight import Verdict
 from deployments.config import ClusterConfig, with_environment
 from ocr.contract import StatusAnswer, TextAnswer, TextPrediction
 from ocr.errors import InvalidRequest, ServiceError
@@ -85,19 +85,17 @@ def read_config(path: Path) -> tuple[dict[str, Any], ClusterConfig]:
 
 def _examine(host: str, port: int, settings: ClusterConfig) -> None:
     """Say what is not right on this machine; stop where it cannot work."""
-    findings = preflight.checks(
+    findings = preflight.machine(
         host=host,
         port=port,
-        engines={engine.name: engine.model for engine in settings.engines},
-        model_dir=settings.model_dir,
-        cache_dir=settings.cache_dir,
+        engines=[engine.name for engine in settings.engines],
         available_mb=psutil.virtual_memory().available / _MB,
         needed_mb=_needed_mb(settings),
         tesseract=os.environ.get("TESSERACT_CMD", "tesseract"),
     )
     wrong = [finding for finding in findings if finding.verdict is not Verdict.OK]
     for finding in wrong:
-        complain(_sentence(finding), finding.remedy)
+        complain(f"{finding.name}: {finding.detail}", finding.remedy)
     if any(finding.verdict is Verdict.FAILED for finding in wrong):
         raise typer.Exit(FAILED)
 
@@ -105,11 +103,6 @@ def _examine(host: str, port: int, settings: ClusterConfig) -> None:
 def _needed_mb(settings: ClusterConfig) -> float:
     """About what Ray itself, Gateway, Router and Segmentation take, and each engine with its framework."""
     return 1500.0 + 500.0 * len(settings.engines)
-
-
-def _sentence(finding: Finding) -> str:
-    # The store's messages begin with the engine, the others do not say what they are about.
-    return finding.detail if finding.name.startswith("model") else f"{finding.name}: {finding.detail}"
 
 
 def _run(console: Console, content: Mapping[str, Any], host: str, port: int, sample: Path, *, demo: bool) -> bool:

@@ -131,14 +131,20 @@ def test_a_model_that_the_engine_brings_itself_is_ok(tmp_path: Path) -> None:
     assert preflight.model("tesseract", "auto", model_dir=tmp_path, cache_dir=tmp_path).verdict is Verdict.OK
 
 
-def test_the_checks_cover_the_port_the_memory_cv2_and_each_engine_that_is_configured(tmp_path: Path) -> None:
-    found = preflight.checks(
+def test_a_machine_without_tesseract_is_not_asked_for_its_languages() -> None:
+    found = preflight.machine(
         host="127.0.0.1",
         port=0,
-        engines={"trocr": "official"},
-        model_dir=tmp_path,
-        cache_dir=tmp_path,
+        engines=["tesseract"],
         available_mb=1.0,
         needed_mb=1.0,
+        tesseract="no-such-program",
     )
-    assert [finding.name for finding in found] == ["port 0", "memory", "cv2", "model of trocr"]
+    assert [finding.name for finding in found] == ["port 0", "memory", "cv2", "no-such-program"]
+
+
+def test_a_machine_is_not_asked_for_programs_of_engines_that_are_not_configured() -> None:
+    found = preflight.machine(
+        host="127.0.0.1", port=0, engines=["trocr"], available_mb=1.0, needed_mb=1.0, tesseract="tesseract"
+    )
+    assert [finding.name for finding in found] == ["port 0", "memory", "cv2"]

@@ -144,7 +144,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             events.append("stop")
 
     monkeypatch.setattr(up, "local_cluster", local_cluster)
-    monkeypatch.setattr(up.preflight, "checks", lambda **_what: [])
+    monkeypatch.setattr(up.preflight, "machine", lambda **_what: [])
     return events
 
 
