@@ -138,8 +138,13 @@ def _claim_hardware(options: LoadOptions) -> None:
                 cards[0], [tf.config.LogicalDeviceConfiguration(memory_limit=limit_mb)]
             )
     except RuntimeError as error:
-        if "initialized" not in str(error):
-            raise
+        # Started by somebody else in this process: its threads stay as they are, but a card must not be taken whole.
+        if options.device != "cpu" or not _has_started(error):
+            raise EngineUnavailable(f"emnist_cnn: {error}", "load this engine in a process of its own") from error
+
+
+def _has_started(error: RuntimeError) -> bool:
+    return "after initialization" in str(error) or "have been initialized" in str(error)
 
 
 @cache
@@ -162,7 +167,7 @@ class EmnistCnn:
     def __init__(self, card: ModelCard, doubt: Doubt, network: Network) -> None:
         self._card = card
         self._doubt = doubt
-        self._network = network
+        self.network = network
 
     @property
     def model(self) -> str:
@@ -185,7 +190,7 @@ class EmnistCnn:
     def _logits(self, glyphs: Sequence[Glyph]) -> Logits:
         if not glyphs:
             return np.zeros((0, len(ALPHABET)), np.float32)
-        return self._network(np.stack([glyph.pixels for glyph in glyphs])[..., None])  # (N, 62)
+        return self.network(np.stack([glyph.pixels for glyph in glyphs])[..., None])  # (N, 62)
 
     def _answer(self, crop: Crop, glyphs: Sequence[Glyph | Unreadable], rows: Sequence[Logits | None]) -> Hypothesis:
         if crop.region.scope is Scope.LINE:

@@ -9,6 +9,8 @@ Collections are cleaned and split as training does it (by hash), so the test par
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -44,10 +46,11 @@ def cnn(
     cache_dir: Annotated[Path, typer.Option(help="Prepared and rendered characters.")] = Path("runs/cache"),
     plots: Annotated[Path | None, typer.Option(help="Folder for confusion, reliability and errors.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
+    report_file: Annotated[Path | None, typer.Option("--report", help="Markdown file for the report.")] = None,
 ) -> None:
     """Accuracy, top-3, by kind and class, merged senses and calibration error of the character network."""
     from training import cnn_data
-    from training.cnn_report import read_model, tested, write_plots
+    from training.cnn_report import read_model, report, tested, write_plots
 
     with errors_speak():
         collections = []
@@ -58,7 +61,7 @@ def cnn(
         tests = cnn_data.test_sets(collections, cache_dir, held_out_fonts=held_out_fonts)
         if not tests:
             raise typer.BadParameter("nothing to measure on: --collections-dir, --idx-dir or --held-out-fonts")
-        network, temperature = read_model(model)
+        network, temperature, about = read_model(model)
         measured = tested(network, temperature, tests)
         rows = [
             [
@@ -78,5 +81,10 @@ def cnn(
         if json_file:
             content = {name: found.figures.as_json() for name, found in measured.items()}
             json_file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        if report_file:
+            from benchmarks.setting import as_table, setting
+
+            command = shlex.join(["quorum", *sys.argv[1:]])
+            report_file.write_text(report(measured, about, as_table(setting()), command), encoding="utf-8")
         if plots:
             write_plots(measured, plots)

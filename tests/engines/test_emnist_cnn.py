@@ -146,7 +146,7 @@ def test_all_glyphs_of_all_crops_are_one_batch_and_answers_keep_their_order() ->
     blank = Crop.whole(np.full((30, 30, 3), 255, np.uint8), Scope.CHARACTER)
     answers = reader.read([character(), blank, line(*row(5, 25, 45)), character()])
     assert [answer.text for answer in answers] == ["A", "", "XYZ", "B"]
-    assert reader._network.batches == [(5, 28, 28, 1)]
+    assert reader.network.batches == [(5, 28, 28, 1)]
 
 
 def test_no_crops_no_answers() -> None:

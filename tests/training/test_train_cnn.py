@@ -107,6 +107,7 @@ def test_an_unknown_architecture_names_the_known_ones() -> None:
 
 
 @pytest.mark.engines
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras 3 with numpy 2
 @pytest.mark.timeout(400)
 def test_the_byclass_recipe_runs_end_to_end_resumes_is_measured_served_and_fine_tuned(tmp_path: Path) -> None:
     import typer
