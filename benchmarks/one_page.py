@@ -15,6 +15,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,15 +45,17 @@ def served() -> Iterator[float]:
     command = [str(Path(sys.executable).with_name("serve")), "run", "serve_config.cpu.yaml"]
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT)}
     started = time.monotonic()
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    log = Path(tempfile.gettempdir()) / "quorum-one-page.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, process_group=0
+        )
     try:
         while not _settled():
             if process.poll() is not None:
-                raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}; run it by hand to see why")
+                raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}; see {log}")
             if time.monotonic() - started > 300:
-                raise RuntimeError(f"not ready after 300 s; {URL}/status shows what is missing")
+                raise RuntimeError(f"not ready after 300 s; see {log} and {URL}/status")
             time.sleep(0.25)
         yield time.monotonic() - started
     finally:

@@ -4,10 +4,9 @@
     serve run serve_config.cpu.yaml                     the same, written out
     serve deploy serve_config.yaml                      a cluster with GPUs
 
-The only place where classes become deployments.
+The only place where classes become deployments. Serve reads the type of `args` from the annotation itself, so this
+file does without `from __future__ import annotations`, which would leave it a string.
 """
-
-from __future__ import annotations
 
 import importlib.metadata
 import os

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,10 @@ def test_serve_accepts_the_file_and_the_builder_accepts_its_arguments(name: str)
     assert schema.applications[0].import_path == "deployments.app:build"
     built = build(ClusterConfig.model_validate(schema.applications[0].args))
     assert built._bound_deployment.name == GATEWAY
+
+
+def test_serve_can_tell_the_type_of_the_builders_arguments() -> None:
+    assert inspect.signature(build).parameters["args"].annotation is ClusterConfig
 
 
 def test_both_files_have_the_same_deployments_and_ask_the_same_engines() -> None:
