@@ -44,8 +44,8 @@ class Detector(Protocol):
 class DetectorSettings:
     """How the detector looks at a page.
 
-    A page is reduced to at most `max_pixels` and `max_side_px`, and never enlarged. On 29 pages of typescript, print and
-    receipts 0.8 megapixels lose nothing against 1.6 but four short lines of 1,417, at half the cost.
+    A page is reduced to at most `max_pixels` and `max_side_px`, and never enlarged. On 29 pages of typescript, print
+    and receipts 0.8 megapixels lose nothing against 1.6 but four short lines of 1,417, at half the cost.
     A pixel is text above `pixel_threshold`; a rectangle counts if its mean probability is above `box_threshold`, and
     grows by `unclip_ratio` * area / perimeter on each side, because the network marks only the core of a line.
     """
@@ -125,8 +125,8 @@ def _parts(
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     for contour in contours:
         centre, (width, height), degrees = cv2.minAreaRect(contour)
-        # A contour runs through the centres of its outermost pixels: one pixel is missing on each axis.
-        width, height = width + 1.0, height + 1.0
+        # A contour runs through the centres of its outermost pixels: half a pixel is missing on each side.
+        centre, width, height = (centre[0] + 0.5, centre[1] + 0.5), width + 1.0, height + 1.0
         if min(width, height) < settings.min_core_px or _mean_inside(probability, contour) < settings.box_threshold:
             continue
         if len(thresholds) > 1 and cv2.contourArea(contour) < _MIN_FILL * (width - 1) * (height - 1):

@@ -51,3 +51,16 @@ def percentiles(luma: Luma, low: float, high: float) -> tuple[int, int]:
     """The levels below which `low` and `high` percent of the pixels lie."""
     reached = np.cumsum(np.bincount(luma.ravel(), minlength=256)) * (100 / luma.size)
     return int(np.searchsorted(reached, low, side="right")), int(np.searchsorted(reached, high))
+
+
+def without_neighbours(ink: Mask) -> Mask:
+    """The ink (H, W) of a line without what reaches in from the lines above and below.
+
+    That is: components at the upper or lower edge that do not reach the middle.
+    """
+    height = ink.shape[0]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    top, bottom = stats[:, 1], stats[:, 1] + stats[:, 3]
+    foreign = ((top == 0) & (bottom <= 0.4 * height)) | ((bottom == height) & (top >= 0.6 * height))
+    foreign[0] = False  # the paper
+    return np.asarray(ink & ~foreign[labels])

@@ -45,6 +45,8 @@ def open_session(model: Path, threads: int, device: str = "cpu") -> tuple[Sessio
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # Threads that wait by spinning would take the cores from the engines on the same machine.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider", "CPUExecutionProvider"]
     try:
         session = onnxruntime.InferenceSession(path, options, providers=providers)

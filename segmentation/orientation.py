@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.image import Pixels
-from segmentation.ink import gray, ink_mask
+from segmentation.ink import gray, ink_mask, without_neighbours
 from segmentation.onnx import Session, open_session
 from segmentation.quads import Quads, angles, heights, turned, widths
 
@@ -90,7 +90,7 @@ def asymmetry(line: Pixels) -> float:
     if luma.shape[0] > _PROFILE_HEIGHT_PX:
         size = max(1, luma.shape[1] * _PROFILE_HEIGHT_PX // luma.shape[0]), _PROFILE_HEIGHT_PX
         luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    profile = ink_mask(luma).sum(axis=1).astype(np.float64)  # (H,)
+    profile = without_neighbours(ink_mask(luma)).sum(axis=1).astype(np.float64)  # (H,)
     total = profile.sum()
     if not total:
         return 0.0
