@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.glyph import Glyph, Ink, Unreadable, as_grey, find_ink, place, prepare
-from engines.line_shapes import Candidate, LineGlyph, by_height, is_word_gap, mark_of
+from engines.line_shapes import Candidate, LineGlyph, is_word_gap, mark_of, settled
 from engines.model_card import CARD_FILE, ModelCard, read_card, verified
 from ocr import (
     Alternative,
@@ -226,13 +226,12 @@ class EmnistCnn:
 def _with_spaces(crop: Crop, line: Sequence[LineGlyph]) -> list[ClaimedCharacter]:
     """The characters of a line with their cases settled, marks told by their place, and spaces in the gaps."""
     characters: list[ClaimedCharacter] = []
-    settled = by_height(line)
-    for at, glyph in enumerate(settled):
-        if at and (sureness := is_word_gap(crop.region, at)) > 0.5:
-            before = settled[at - 1].box.right
-            if glyph.box.left > before:
-                characters.append(ClaimedCharacter(" ", sureness, Span(before, glyph.box.left)))
-        candidates = mark_of(settled, at) or glyph.candidates
+    gaps = {at: sureness for at in range(1, len(line)) if (sureness := is_word_gap(crop.region, at)) > 0.5}
+    for at, glyph in enumerate(settled(line, frozenset(gaps))):
+        before = line[at - 1].box.right
+        if at in gaps and glyph.box.left > before:
+            characters.append(ClaimedCharacter(" ", gaps[at], Span(before, glyph.box.left)))
+        candidates = mark_of(line, at) or glyph.candidates
         if candidates:
             characters.append(claimed(candidates, Span(glyph.box.left, glyph.box.right)))
     return characters

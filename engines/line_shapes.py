@@ -4,7 +4,7 @@ A glyph that was brought to 28x28 has lost its size: o and O, s and S, p and P l
 among the neighbours part them. The line's x-height, cap height and baseline are estimated from letters that are
 sure, and every
 candidate is weighed by how well its usual top and bottom fit (a Gaussian, so that a clear shape still outvotes an odd
-height). Digits and letters that look alike (0/O, 1/l, 5/S) lean towards what the rest of their word is.
+height). Look-alikes (0/O, 1/l/I, 5/S) lean towards what their neighbours in the word are.
 
 Places are crop pixels, y down. Knows no pixels and no network.
 """
@@ -21,9 +21,11 @@ from ocr import Box, Region
 
 SMALL = frozenset("acemnorsuvwxz")
 DESCENDING = frozenset("gpqy")
-LOOK_ALIKE_DIGITS = frozenset("0156289")
 HEIGHT_SPREAD = 0.13  # of the cap height: how far tops and bottoms lie from where a type designer puts them
-WORD_KIND_WEIGHT = 1.2  # in nats: how much a word of digits speaks for a digit, at most
+DIGIT_AMONG_LETTERS = 1.5  # nats against a digit beside a letter, for each such neighbour
+CAPITAL_INSIDE = 2.5  # nats against a capital after a small letter
+SMALL_AMONG_CAPITALS = 1.0
+MARK_SURENESS = 0.8
 X_HEIGHT = 0.70  # of the cap height, where a line does not tell
 DESCENT = 0.28
 SURE = 0.7
@@ -65,29 +67,47 @@ class Rulers:
         return self.baseline_px + self.slope * (box.left + box.right) / 2
 
 
-def by_height(line: Sequence[LineGlyph]) -> list[LineGlyph]:
-    """The glyphs with their candidates weighed by place and by the kind of their word, best first."""
+def settled(line: Sequence[LineGlyph], word_starts: frozenset[int]) -> list[LineGlyph]:
+    """The glyphs with their candidates weighed by place and by their neighbours in the word, best first.
+
+    From left to right, so that each glyph leans on one that is settled: the second l of "all" on the first.
+    """
     rulers = _rulers(line)
-    if rulers is None:
-        return list(line)
-    return [
-        LineGlyph(glyph.box, _weighed(glyph, rulers, _digit_share(line, at))) if glyph.candidates else glyph
-        for at, glyph in enumerate(line)
-    ]
+    done: list[LineGlyph] = []
+    for at, glyph in enumerate(line):
+        before = _sure_text(done[-1]) if done and at not in word_starts else None
+        after = _sure_text(line[at + 1]) if at + 1 < len(line) and at + 1 not in word_starts else None
+        done.append(LineGlyph(glyph.box, _weighed(glyph, rulers, before, after)))
+    return done
 
 
-def _weighed(glyph: LineGlyph, rulers: Rulers, digit_share: float) -> tuple[Candidate, ...]:
-    kind = WORD_KIND_WEIGHT * (2.0 * digit_share - 1.0)
+def _sure_text(glyph: LineGlyph) -> str | None:
+    best = glyph.candidates[0] if glyph.candidates else None
+    return best.text if best and best.probability > SURE else None
+
+
+def _weighed(glyph: LineGlyph, rulers: Rulers | None, before: str | None, after: str | None) -> tuple[Candidate, ...]:
+    if not glyph.candidates:
+        return ()
     scores = [
         math.log(max(probability, 1e-9))
-        + _fit(text, glyph.box, rulers)
-        + (kind if text.isdigit() else -kind) * (0.5 if text in LOOK_ALIKE_DIGITS or text.isalpha() else 0.0)
+        + (_fit(text, glyph.box, rulers) if rulers else 0.0)
+        - _oddness(text, before, after)
         for text, probability in glyph.candidates
     ]
-    best = max(scores)
-    raised = [math.exp(score - best) for score in scores]
+    raised = [math.exp(score - max(scores)) for score in scores]
     weighed = [Candidate(c.text, value / sum(raised)) for c, value in zip(glyph.candidates, raised, strict=True)]
     return tuple(sorted(weighed, key=lambda candidate: -candidate.probability))
+
+
+def _oddness(text: str, before: str | None, after: str | None) -> float:
+    """How unusual a character is between its neighbours in the word, in nats: digits among letters, capitals inside."""
+    odd = sum(DIGIT_AMONG_LETTERS for other in (before, after) if other and other.isdigit() != text.isdigit())
+    if before and before.islower() and text.isupper():
+        odd += CAPITAL_INSIDE
+    if before and before.isupper() and (after is None or after.isupper()) and text.islower():
+        odd += SMALL_AMONG_CAPITALS
+    return odd
 
 
 def _fit(text: str, box: Box, rulers: Rulers) -> float:
@@ -142,35 +162,25 @@ def _middle(values: Sequence[float]) -> float | None:
     return sorted(values)[len(values) // 2] if values else None
 
 
-def _digit_share(line: Sequence[LineGlyph], at: int) -> float:
-    """How much the sure neighbours (two on each side) look like digits: 0.5 when none is sure."""
-    votes = [
-        line[near].candidates[0].text.isdigit()
-        for near in range(max(0, at - 2), min(len(line), at + 3))
-        if near != at and line[near].candidates and line[near].candidates[0].probability > SURE
-    ]
-    return (sum(votes) + 1.0) / (len(votes) + 2.0)
-
-
 def mark_of(line: Sequence[LineGlyph], at: int) -> tuple[Candidate, ...]:
-    """The mark that a small glyph is by its place: . , - '; nothing when it is as large as a letter."""
+    """The mark that a glyph is by its place and size: . , - '; nothing when it can be a letter."""
     heights = sorted(glyph.box.height for glyph in line)
-    usual = heights[len(heights) * 2 // 3]
+    usual = heights[len(heights) // 2]
     box = line[at].box
-    if box.height > 0.42 * usual or box.width > 0.9 * usual or len(line) < 3:
+    if len(line) < 3 or box.height > 0.75 * usual or box.width > 0.9 * usual:
         return ()
     near = [line[index].box for index in range(max(0, at - 4), min(len(line), at + 5)) if index != at]
-    tall = [other for other in near if other.height > 0.5 * usual]
-    if not tall:
+    bottoms = sorted(other.bottom for other in near if other.height > 0.75 * usual)
+    if not bottoms:
         return ()
-    bottom = sorted(other.bottom for other in tall)[len(tall) // 2]
-    middle = ((box.top + box.bottom) / 2 - (bottom - usual)) / usual  # 0 at the top of the letters, 1 at the baseline
-    if middle > 0.75:
-        mark = "," if box.bottom > bottom + 0.12 * usual or box.height > 1.6 * box.width else "."
-        return (Candidate(mark, 0.8), Candidate("," if mark == "." else ".", 0.2))
-    if box.width > 1.5 * box.height and middle > 0.3:
-        return (Candidate("-", 0.8),)
-    return (Candidate("'", 0.7),) if middle < 0.4 else ()
+    baseline = bottoms[len(bottoms) // 2]
+    top, bottom = (baseline - box.top) / usual, (baseline - box.bottom) / usual  # above the baseline, in letter heights
+    if top < 0.5 and bottom < 0.2 and box.width < 0.55 * usual:
+        mark, other = (",", ".") if bottom < -0.12 else (".", ",")
+        return (Candidate(mark, MARK_SURENESS), Candidate(other, 1.0 - MARK_SURENESS))
+    if box.width > 1.4 * box.height and top < 0.9 and bottom > 0.1:
+        return (Candidate("-", MARK_SURENESS),)
+    return (Candidate("'", MARK_SURENESS),) if bottom > 0.55 and box.width < 0.5 * usual else ()
 
 
 def is_word_gap(region: Region, at: int) -> float:

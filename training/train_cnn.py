@@ -80,6 +80,7 @@ def share_of(characters: Characters) -> float:
 def batch(sources: Mapping[str, Source], recipe: Recipe, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Batch `step`: ink float32 (B, 28, 28, 1) in [0, 1], and targets float32 (B, 62), rows summing to 1."""
     rng = np.random.default_rng((recipe.seed, step))
+    liveliness = liveliness_at(step, recipe)
     names = sorted(sources)
     shares = np.array([sources[name].share for name in names])
     chosen = rng.choice(len(names), size=recipe.batch_size, p=shares / shares.sum())
@@ -88,7 +89,7 @@ def batch(sources: Mapping[str, Source], recipe: Recipe, step: int) -> tuple[NDA
     for at, source in enumerate(sources[names[index]] for index in chosen):
         pick = int(rng.integers(len(source.characters)))
         image = source.characters.images[pick]
-        images[at] = varied(image, rng, strength=source.variation) if source.variation else image
+        images[at] = varied(image, rng, strength=liveliness * source.variation) if source.variation else image
         labels[at] = source.characters.labels[pick]
     return as_input(images), targets(labels, recipe.smoothing)
 
@@ -112,6 +113,15 @@ def rate_at(step: float, recipe: Recipe) -> float:
         return recipe.peak_rate * (step + 1) / recipe.warmup_steps
     progress = min(1.0, (step - recipe.warmup_steps) / max(1, recipe.total_steps - recipe.warmup_steps))
     return recipe.peak_rate * (0.001 + 0.999 * 0.5 * (1.0 + math.cos(math.pi * progress)))
+
+
+def liveliness_at(step: int, recipe: Recipe) -> float:
+    """How strong variation is: full for the first 40 % of the run, then falling to a half.
+
+    The last epochs see characters as they are written, not as they might be.
+    """
+    progress = step / recipe.total_steps
+    return 1.0 - 0.5 * min(1.0, max(0.0, (progress - 0.4) / 0.6))
 
 
 def train(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engines.emnist_cnn import ALPHABET, SPEC, Doubt, EmnistCnn, load
-from engines.line_shapes import Candidate, LineGlyph, by_height, is_word_gap, mark_of
+from engines.line_shapes import Candidate, LineGlyph, is_word_gap, mark_of, settled
 from engines.model_card import ModelCard
 from ocr import Box, Classes, Crop, LoadOptions, Region, Scope
 from ocr.errors import EngineUnavailable
@@ -163,34 +163,45 @@ def glyphs(*what: tuple[str, int, int, str, float]) -> list[LineGlyph]:
 
 def test_a_small_o_among_tall_letters_is_a_small_letter() -> None:
     line = glyphs(("H", 10, 40, "n", 0.99), ("O", 19, 40, "o", 0.6), ("a", 19, 40, "d", 0.99), ("n", 19, 40, "h", 0.99))
-    assert by_height(line)[1].candidates[0].text == "o"
+    assert settled(line, frozenset())[1].candidates[0].text == "o"
 
 
 def test_a_tall_s_among_small_letters_is_a_capital() -> None:
     line = glyphs(("s", 10, 40, "S", 0.6), ("a", 19, 40, "d", 0.99), ("n", 19, 40, "h", 0.99), ("d", 10, 40, "a", 0.99))
-    assert by_height(line)[0].candidates[0].text == "S"
+    assert settled(line, frozenset())[0].candidates[0].text == "S"
 
 
 def test_p_with_a_tail_below_the_line_is_a_small_letter() -> None:
     line = glyphs(("P", 19, 49, "p", 0.6), ("a", 19, 40, "d", 0.99), ("d", 10, 40, "a", 0.99), ("n", 19, 40, "h", 0.99))
-    assert by_height(line)[0].candidates[0].text == "p"
+    assert settled(line, frozenset())[0].candidates[0].text == "p"
 
 
 def test_a_clear_shape_outvotes_an_odd_height() -> None:
     line = glyphs(
         ("H", 10, 40, "n", 0.99), ("A", 19, 40, "a", 0.9999), ("a", 19, 40, "d", 0.99), ("n", 19, 40, "h", 0.99)
     )
-    assert by_height(line)[1].candidates[0].text == "A"
+    assert settled(line, frozenset())[1].candidates[0].text == "A"
 
 
 def test_a_ring_among_digits_is_a_zero() -> None:
     line = glyphs(("1", 10, 40, "l", 0.9), ("O", 10, 40, "0", 0.55), ("4", 10, 40, "A", 0.99), ("7", 10, 40, "T", 0.99))
-    assert by_height(line)[1].candidates[0].text == "0"
+    assert settled(line, frozenset())[1].candidates[0].text == "0"
+
+
+def test_an_upright_bar_inside_a_small_word_is_an_l_and_so_is_the_next() -> None:
+    bars = [("I", 10, 40, "l", 0.7), ("1", 10, 40, "l", 0.7)]
+    line = glyphs(("a", 19, 40, "d", 0.99), *bars, ("a", 19, 40, "d", 0.99))
+    assert "".join(glyph.candidates[0].text for glyph in settled(line, frozenset())) == "alla"
+
+
+def test_a_capital_may_begin_a_word_after_a_small_letter() -> None:
+    line = glyphs(("a", 19, 40, "d", 0.99), ("I", 10, 40, "l", 0.7), ("n", 19, 40, "h", 0.99))
+    assert settled(line, frozenset({1}))[1].candidates[0].text == "I"
 
 
 def test_too_few_sure_letters_leave_the_line_as_it_was() -> None:
     line = glyphs(("O", 10, 40, "o", 0.6), ("S", 10, 40, "s", 0.6))
-    assert by_height(line) == line
+    assert settled(line, frozenset()) == line
 
 
 @pytest.mark.parametrize(
