@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from training.collections import Characters
 from training.synthetic_characters import JUNK_LABEL
-from training.train_cnn import Recipe, Source, batch, rate_at, share_of, targets
+from training.train_cnn import Recipe, Source, batch, liveliness_at, rate_at, share_of, targets
 
 
 def characters(count: int, classes: int = 62, seed: int = 0) -> Characters:
@@ -61,8 +61,16 @@ def test_the_rate_rises_then_falls_to_almost_nothing() -> None:
     rates = [rate_at(step, recipe) for step in range(recipe.total_steps + 1)]
     assert max(rates) == pytest.approx(1e-3, rel=0.03)
     assert rates.index(max(rates)) in (49, 50)
-    assert all(later <= earlier for earlier, later in itertools.pairwise(rates))
+    assert all(later <= earlier for earlier, later in itertools.pairwise(rates[50:]))
     assert rates[-1] < 1e-5
+
+
+def test_variation_is_full_at_first_and_half_at_the_end() -> None:
+    recipe = Recipe(epochs=10, steps_per_epoch=100)
+    strengths = [liveliness_at(step, recipe) for step in range(recipe.total_steps + 1)]
+    assert strengths[:400] == [1.0] * 400
+    assert strengths[-1] == pytest.approx(0.5)
+    assert all(later <= earlier for earlier, later in itertools.pairwise(strengths))
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 0}, {"smoothing": 0.7}])
