@@ -441,7 +441,8 @@ def _handle(application: str, address: str) -> Any:  # noqa: ANN401 - Ray is not
             ray.init(address=address, namespace="serve", log_to_driver=False, logging_level="ERROR")
         except ConnectionError as error:
             raise Unreachable(
-                f"no Ray cluster is at {address!r}", "run this on a node of the cluster, or use Client over HTTP"
+                f"no Ray cluster lets this process in at {address!r}",
+                "run this on a node of the cluster (with RAY_AUTH_MODE=token if it has a token), or use Client over HTTP",
             ) from error
     try:
         return serve.get_app_handle(application)

@@ -43,6 +43,7 @@ def cnn(
     held_out_fonts: Annotated[
         bool, typer.Option("--held-out-fonts", help="Also printed characters of fonts that training did not use.")
     ] = False,
+    disturbed: Annotated[bool, typer.Option("--disturbed", help="Also the collections as unusual pictures.")] = False,
     cache_dir: Annotated[Path, typer.Option(help="Prepared and rendered characters.")] = Path("runs/cache"),
     plots: Annotated[Path | None, typer.Option(help="Folder for confusion, reliability and errors.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
@@ -51,6 +52,7 @@ def cnn(
     """Accuracy, top-3, by kind and class, merged senses and calibration error of the character network."""
     from training import cnn_data
     from training.cnn_report import read_model, report, tested, write_plots
+    from training.disturbed import disturbed_sets
 
     with errors_speak():
         collections = []
@@ -59,6 +61,9 @@ def cnn(
         if idx_dir:
             collections.append(cnn_data.from_idx(idx_dir, variant, cache_dir))
         tests = cnn_data.test_sets(collections, cache_dir, held_out_fonts=held_out_fonts)
+        if disturbed and collections_dir:
+            for path in sorted(collections_dir.glob("*.npz")):
+                tests |= disturbed_sets(path)
         if not tests:
             raise typer.BadParameter("nothing to measure on: --collections-dir, --idx-dir or --held-out-fonts")
         network, temperature, about = read_model(model)

@@ -102,7 +102,7 @@ def _examine(host: str, port: int, settings: ClusterConfig) -> None:
 
 def _needed_mb(settings: ClusterConfig) -> float:
     """About what Ray itself, Gateway, Router and Segmentation take, and each engine with its framework."""
-    return 1500.0 + 500.0 * len(settings.engines)
+    return 2000.0 + 500.0 * len(settings.engines)
 
 
 def _run(console: Console, content: Mapping[str, Any], host: str, port: int, sample: Path, *, demo: bool) -> bool:
