@@ -134,14 +134,16 @@ def train(
 ) -> keras.Model:
     """Train, or go on with, the run in `folder`; returns the model with the best validation loss.
 
-    Writes `best.keras`, `history.csv` and, while the run is not over, `resume/`. `start_from` is a .keras file whose
-    weights are the start of a fine-tuning.
+    Writes `best.keras`, `history.csv` and `resume/`. A run that has all its epochs is not trained again; with more
+    epochs in the recipe it goes on. `start_from` is a .keras file whose weights are the start of a fine-tuning.
     """
     import keras
     import tensorflow as tf
 
     folder.mkdir(parents=True, exist_ok=True)
     _limit_threads(recipe.threads)
+    if len(read_history(folder)) >= recipe.epochs:
+        return keras.models.load_model(folder / "best.keras", compile=False)
     if tf.config.list_physical_devices("GPU"):
         keras.mixed_precision.set_global_policy("mixed_float16")
     keras.utils.set_random_seed(recipe.seed)
@@ -197,7 +199,7 @@ def _callbacks(folder: Path, recipe: Recipe) -> list[keras.callbacks.Callback]:
         ),
         keras.callbacks.EarlyStopping(monitor="val_loss", patience=recipe.patience_epochs),
         keras.callbacks.CSVLogger(folder / "history.csv", append=bool(best_so_far)),
-        keras.callbacks.BackupAndRestore(folder / "resume"),
+        keras.callbacks.BackupAndRestore(folder / "resume", delete_checkpoint=False),
     ]
 
 
