@@ -13,9 +13,9 @@ from ocr.claims import EngineReport, Hypothesis
 from ocr.geometry import Polygon
 
 
-def _require_probability(value: float, what: str) -> None:
+def _require_probability(value: float, owner: object) -> None:
     if not 0.0 <= value <= 1.0:
-        raise ValueError(f"{what}: confidence {value} is not a probability")
+        raise ValueError(f"{owner!r}: {value} is not a probability")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Vote:
     probability: float
 
     def __post_init__(self) -> None:
-        _require_probability(self.probability, f"vote of {self.engine} for {self.text!r}")
+        _require_probability(self.probability, self)
         if self.weight < 0.0:
             raise ValueError(f"vote of {self.engine} for {self.text!r}: weight {self.weight} is negative")
 
@@ -45,7 +45,7 @@ class Character:
     polygon: Polygon | None = None
 
     def __post_init__(self) -> None:
-        _require_probability(self.confidence, f"character {self.text!r}")
+        _require_probability(self.confidence, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Word:
     polygon: Polygon | None = None
 
     def __post_init__(self) -> None:
-        _require_probability(self.confidence, f"word {self.text!r}")
+        _require_probability(self.confidence, self)
         if not self.characters:
             raise ValueError("a word has at least one character")
 
@@ -78,7 +78,7 @@ class Line:
     readings: Mapping[str, Hypothesis] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _require_probability(self.confidence, f"line {self.text!r}")
+        _require_probability(self.confidence, self)
 
     @property
     def text(self) -> str:
