@@ -1,4 +1,4 @@
-"""Fences for every test: unit tests can neither start Ray nor reach the network.
+"""Fences for every test: unit tests can neither start Ray nor reach the network, and property tests do not vary.
 
 A test that needs a cluster carries the marker `cluster`; only then is `ray.init` the real one. Connections to loopback
 are always allowed (a test may run its own server), connections to anywhere else never.
@@ -11,6 +11,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every run, and no watching of the clock; tests marked slow try many more.
+settings.register_profile("quorum", max_examples=40, deadline=None, derandomize=True)
+settings.load_profile("quorum")
 
 _LOOPBACK = ("127.", "::1", "localhost")
 
