@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -437,12 +438,13 @@ def _handle(application: str, address: str) -> Any:  # noqa: ANN401 - Ray is not
             "a handle needs Ray, which is not installed", "pip install 'quorum-ocr[serve]', or use Client over HTTP"
         ) from error
     if not ray.is_initialized():
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)  # it tells of every handle that is made
         try:
             ray.init(address=address, namespace="serve", log_to_driver=False, logging_level="ERROR")
         except ConnectionError as error:
             raise Unreachable(
                 f"no Ray cluster lets this process in at {address!r}",
-                "run this on a node of the cluster (with RAY_AUTH_MODE=token if it has a token), or use Client over HTTP",
+                "run this on a node of it (with RAY_AUTH_MODE=token if it has a token), or use Client over HTTP",
             ) from error
     try:
         return serve.get_app_handle(application)
