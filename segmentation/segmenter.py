@@ -24,7 +24,7 @@ from segmentation.order import reading_order
 from segmentation.orientation import UprightJudge, line_angle, reading_along
 from segmentation.preprocessing import Pipeline
 from segmentation.projection import ProjectionDetector
-from segmentation.quads import Quads, bounds, clockwise_from_top_left, heights, no_quads, turned, widths
+from segmentation.quads import Quads, bounds, clockwise_from_top_left, heights, mapped, no_quads, turned, widths
 from segmentation.upright import Turn, cut
 
 MAX_SIDE_PX = 32_000  # OpenCV warps images of less than 2**15 pixels a side
@@ -33,6 +33,8 @@ _ON_ITS_HEAD = -3.0
 _STRAIGHT_DEGREES = 0.3  # below this a page counts as not skewed
 _CHARACTER_MARGIN = 0.2  # of the longer side of the ink
 _AS_IT_IS = Pipeline()
+_CLOCKWISE = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]])  # what reads upwards reads to the right
+_COUNTER_CLOCKWISE = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 _READS_DOWN = -1.0  # evidence (log-odds) from which a line along the margin reads down the page
 _SECOND_LOOK_DEGREES = 3.0  # from this the detector looks again at the page turned upright
 
@@ -59,13 +61,8 @@ class TextSegmenter:
         if not len(pieces):
             turn = Turn.back(pixels.shape[1], pixels.shape[0], 0.0)
             pieces = self.fallback.find(pixels)
-        lines = without_inner(self._lines(pixels, without_specks(pieces), turn))
-        reading = reading_order(bounds(lines))
-        order = list(reading.order)
-        cuts = [
-            _cut_line(pixels, quad, block)
-            for quad, block in zip(turn.to_page(lines)[order], reading.blocks, strict=True)
-        ]
+        lines, blocks = self._lines(pixels, without_specks(pieces), turn)
+        cuts = [_cut_line(pixels, quad, block) for quad, block in zip(turn.to_page(lines), blocks, strict=True)]
         return _page(image, pixels, cuts, turn.degrees)
 
     def character(self, image: Image, pipeline: Pipeline = _AS_IT_IS) -> SegmentedPage:
@@ -97,18 +94,29 @@ class TextSegmenter:
             return clockwise_from_top_left(turn.to_upright(pieces))
         return self.detector.find(turn.pixels(page))
 
-    def _lines(self, page: Pixels, pieces: Quads, turn: Turn) -> Quads:
-        """Lines on the upright page, from the pieces there; those that run up or down read in that direction."""
+    def _lines(self, page: Pixels, pieces: Quads, turn: Turn) -> tuple[Quads, list[int]]:
+        """The lines on the upright page in reading order, and the block of each.
+
+        Text that runs up or down the page stands beside the rest, mostly in a margin: each such line is a block of its
+        own after the others.
+        """
         upright = standing(pieces)
-        lying = joined(pieces[~upright])
-        if not upright.any():
-            return lying
-        # Text that runs along a margin mostly reads upwards: turned counter-clockwise.
-        sideways = turned(pieces[upright], 1)
-        for index, quad in enumerate(turn.to_page(sideways)):
+        lying = without_inner(joined(pieces[~upright]))
+        reading = reading_order(bounds(lying))
+        margin = self._margin_lines(page, pieces[upright], turn)
+        first = max(reading.blocks, default=-1) + 1
+        lines = np.concatenate([lying[list(reading.order)], margin])
+        return lines, [*reading.blocks, *range(first, first + len(margin))]
+
+    def _margin_lines(self, page: Pixels, pieces: Quads, turn: Turn) -> Quads:
+        """Lines that run up or down, from left to right on the upright page, each read in its own direction."""
+        lines = mapped(joined(mapped(turned(pieces, 1), _CLOCKWISE)), _COUNTER_CLOCKWISE)
+        lines = lines[np.argsort(lines[:, :, 0].mean(axis=1), kind="stable")]
+        for index, quad in enumerate(turn.to_page(lines)):
+            # Upwards unless there is evidence for the other: spines and margin notes mostly are turned that way.
             if self.judge.log_odds([cut(page, quad)]) < _READS_DOWN:
-                sideways[index] = turned(sideways[index : index + 1], 2)[0]
-        return np.concatenate([lying, sideways])
+                lines[index] = turned(lines[index : index + 1], 2)[0]
+        return lines
 
 
 def _reading_at(pieces: Quads, degrees: float) -> Quads:
