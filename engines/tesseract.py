@@ -1,9 +1,10 @@
 """Tesseract: one process reads all lines of a batch, one more all single characters of each class.
 
 The program is called through pytesseract with a file that lists the images, and answers in hOCR with a box and a
-confidence for every character. Lines are scaled to LINE_HEIGHT_PX and get a border, which Tesseract needs to see where
-a line ends; light text is turned dark. Spans are in crop pixels. This file knows no model file: the language data are
-the system's, or a tessdata directory.
+confidence for every character. Crops are brought between two heights and get a border, which Tesseract needs to see
+where a line ends: of the colour of the paper, because a white one on grey paper doubles its errors. Light text is
+turned dark. Spans are in crop pixels. This file knows no model file: the language data are the system's, or a tessdata
+directory.
 
 Environment: TESSERACT_CMD (the program), TESSERACT_CONFIG (further arguments; a --psm there replaces that of lines).
 Source: https://tesseract-ocr.github.io/tessdoc/Command-Line-Usage.html
@@ -35,7 +36,8 @@ from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
 from ocr.image import Classes, Crop, Pixels, Scope
 from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
 
-LINE_HEIGHT_PX = 40
+LINE_HEIGHT_PX = (36, 64)
+"""Lower crops are enlarged and higher ones reduced to these; between, Tesseract reads best what is not resampled."""
 BORDER_PX = 10
 MAX_WIDTH_PX = 10_000
 """Wider than any line at that height; Tesseract itself refuses images from 32,768 px on."""
@@ -76,7 +78,7 @@ class Tesseract:
     languages: tuple[str, ...]
     tessdata: Path | None = None
     config: str = ""
-    timeout_s: tuple[float, float] = (20.0, 2.0)
+    timeout_s: tuple[float, float] = (60.0, 2.0)
 
     @property
     def model(self) -> str:
@@ -154,14 +156,15 @@ def _claim(crop: Crop, characters: list[ClaimedCharacter]) -> Hypothesis:
 
 
 def _prepare(pixels: Pixels) -> Prepared | None:
-    """RGB (H, W, 3) to grey, dark on light, scaled to LINE_HEIGHT_PX, with a border. None for a crop of one colour."""
+    """RGB (H, W, 3) to grey, dark on light, as high as LINE_HEIGHT_PX, with a border; None for a crop of one colour."""
     if is_blank(pixels):
         return None
     from PIL import Image
 
     picture = Image.fromarray(pixels).convert("L")
     full = np.asarray(picture)  # (H, W) uint8
-    scale = min(LINE_HEIGHT_PX / picture.height, MAX_WIDTH_PX / picture.width)
+    height = min(max(picture.height, LINE_HEIGHT_PX[0]), LINE_HEIGHT_PX[1])
+    scale = min(height / picture.height, MAX_WIDTH_PX / picture.width)
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     grey = np.asarray(picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))  # (H, W) uint8
     background = float(np.median(grey))

@@ -1,0 +1,90 @@
+"""EasyOCR: loaded by its own Reader from a directory, and only when its files are the recorded ones."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from engines import easyocr
+from ocr import LoadOptions
+from ocr.errors import EngineUnavailable
+from tests.engines.drawing import line
+from tests.engines.tiny_models import CHARACTERS, easyocr_network
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return easyocr_network(tmp_path / "model", "tiny_crnn_to_spoil")
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reader appends to sys.path and imports the network by its name; each test has its own."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "tiny_crnn_to_spoil", raising=False)
+
+
+def test_a_custom_network_reads_with_probabilities_and_places(model):
+    engine = easyocr.load(LoadOptions(model))
+    [hypothesis] = engine.read([line("anything at all")])
+    assert engine.model == "tiny-crnn@1"
+    assert hypothesis.characters
+    assert {character.text for character in hypothesis.characters} <= set(CHARACTERS)
+    assert all(character.span is not None for character in hypothesis.characters)
+
+
+def test_the_height_of_the_network_is_read_from_its_description(model):
+    engine = easyocr.load(LoadOptions(model))
+    assert isinstance(engine, easyocr.EasyOCR)
+    assert engine.height_px == 32
+
+
+@pytest.mark.parametrize("file", ["tiny_crnn_to_spoil.pth", "tiny_crnn_to_spoil.py"])
+def test_a_changed_file_is_not_opened(model, file):
+    with (model / file).open("ab") as content:
+        content.write(b"\n# changed")
+    with pytest.raises(EngineUnavailable, match=rf"{file}: sha256 is") as caught:
+        easyocr.load(LoadOptions(model))
+    assert "do not open it" in caught.value.hint
+    assert "tiny_crnn_to_spoil" not in sys.modules
+
+
+def test_a_file_without_a_recorded_hash_is_not_opened(model):
+    (model / "metadata.json").unlink()
+    with pytest.raises(EngineUnavailable, match="no sha256 is recorded") as caught:
+        easyocr.load(LoadOptions(model))
+    assert "metadata.json" in caught.value.hint
+
+
+def test_a_card_that_is_no_card_says_what_it_wants(model):
+    (model / "metadata.json").write_text(json.dumps(["no card"]))
+    with pytest.raises(EngineUnavailable, match="not a model card"):
+        easyocr.load(LoadOptions(model))
+
+
+def test_a_language_that_the_network_does_not_know_is_refused(model):
+    with pytest.raises(EngineUnavailable, match="does not load for de"):
+        easyocr.load(LoadOptions(model, languages=("de",)))
+
+
+def test_a_network_without_its_description_is_refused(model):
+    (model / "tiny_crnn_to_spoil.yaml").unlink()
+    with pytest.raises(EngineUnavailable, match="does not load"):
+        easyocr.load(LoadOptions(model))
+
+
+def test_two_networks_in_one_directory_are_refused(model):
+    (model / "second.pth").write_bytes(b"")
+    with pytest.raises(EngineUnavailable, match="want one"):
+        easyocr.load(LoadOptions(model))
+
+
+def test_a_missing_card_is_a_missing_gpu_remedy(model):
+    with pytest.raises(EngineUnavailable, match="sees no CUDA card") as caught:
+        easyocr.load(LoadOptions(model, device="cuda", gpu_fraction=0.2))
+    assert "num_gpus" in caught.value.hint

@@ -1,0 +1,100 @@
+"""PaddleOCR with its bundled model: what it reads, where, and how it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cluster import models
+from engines import paddleocr
+from ocr import Classes, Crop, Engine, LoadOptions, Scope
+from ocr.errors import EngineUnavailable
+from tests.engines.drawing import character, draw, line
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("paddle")
+    path = models.resolve("paddleocr", model_dir=folder / "models", cache_dir=folder / "cache")
+    assert path is not None
+    return path
+
+
+@pytest.fixture(scope="module")
+def engine(model: Path) -> Engine:
+    return paddleocr.load(LoadOptions(model))
+
+
+def test_the_model_is_named_after_who_ships_it(engine):
+    assert engine.model.startswith("PP-OCRv6_small_rec@rapidocr-")
+
+
+@pytest.mark.parametrize("colours", [{"ink": 0, "paper": 255}, {"ink": 255, "paper": 0}, {"ink": 90, "paper": 190}])
+def test_a_clean_line_is_read_in_any_polarity(engine, colours):
+    [hypothesis] = engine.read([line("Invoice 1942 is paid", **colours)])
+    assert hypothesis.text == "Invoice 1942 is paid"
+
+
+def test_characters_stand_where_they_were_drawn(engine):
+    # "H" is drawn alone in a wide crop: left, in the middle, and right.
+    glyph = draw("H", size=40, margin=4)
+    height, width = glyph.shape[:2]
+    for left in (0, 150, 300 - width):
+        canvas = np.full((height, 300, 3), 255, np.uint8)
+        canvas[:, left : left + width] = glyph
+        [hypothesis] = engine.read([Crop.whole(canvas)])
+        [claimed] = hypothesis.characters
+        assert claimed.span is not None
+        middle = (claimed.span.start + claimed.span.end) / 2
+        assert claimed.text == "H"
+        assert abs(middle - (left + width / 2)) < width
+
+
+def test_a_digit_is_a_digit_when_digits_are_asked_for(engine):
+    crops = [character("O", classes) for classes in (Classes.DIGITS, Classes.UPPER)]
+    assert [hypothesis.text for hypothesis in engine.read(crops)] == ["0", "O"]
+
+
+def test_a_letter_with_a_foreign_mark_does_not_leave_english(engine):
+    drawn = draw("Škoda Ångström")
+    whole = Crop.whole(drawn)
+    english, any_language = engine.read([whole, Crop(drawn, whole.region, language="xx")])
+    assert english.text.isascii()
+    assert not any_language.text.isascii()
+
+
+def test_a_directory_without_onnx_is_refused(model, tmp_path):
+    (tmp_path / "inference.yml").write_bytes((model / "inference.yml").read_bytes())
+    with pytest.raises(EngineUnavailable, match="does not load") as caught:
+        paddleocr.load(LoadOptions(tmp_path))
+    assert "inference.onnx" in caught.value.hint
+
+
+def test_the_threads_are_those_that_were_given(model):
+    loaded = paddleocr.load(LoadOptions(model, threads=2))
+    assert isinstance(loaded, paddleocr.PaddleOCR)
+    assert loaded.network.runner.session.get_session_options().intra_op_num_threads == 2
+
+
+def test_a_mixed_batch_on_a_gpu_would_give_the_same(engine):
+    """Padding crops of one batch to the widest, as on a GPU, moves neither text nor places."""
+    crops = [line("short"), line("a line that is a good deal longer"), character("k")]
+    assert isinstance(engine, paddleocr.PaddleOCR)
+    batched = paddleocr.PaddleOCR(engine.network, engine.decoder, engine.model, together=3)
+    alone, together = engine.read(crops), batched.read(crops)
+    assert [hypothesis.text for hypothesis in together] == [hypothesis.text for hypothesis in alone]
+    for one, other in zip(alone, together, strict=True):
+        for first, second in zip(one.characters, other.characters, strict=True):
+            assert (first.span is None) == (second.span is None)
+            if first.span is not None and second.span is not None:
+                assert first.span.start == pytest.approx(second.span.start, abs=12)
+
+
+def test_the_scope_of_a_crop_is_respected(engine):
+    drawn = draw("ab")
+    [hypothesis] = engine.read([Crop.whole(drawn, Scope.CHARACTER)])
+    assert len(hypothesis.characters) == 1
