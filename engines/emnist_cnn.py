@@ -11,6 +11,7 @@ All places are crop pixels. How the characters of a line are separated is segmen
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 from collections.abc import Callable, Sequence
@@ -55,13 +56,14 @@ Network = Callable[[NDArray[np.float32]], Logits]
 class Doubt:
     """When the engine keeps silent. Measured on validation characters and junk (benchmarks/results/emnist_cnn.md).
 
-    `temperature` makes logits probabilities. A lone picture whose best probability over all 62 classes is below
-    `least_character` is no character; a line whose mean is below `least_line` is joined writing or not Latin.
+    `temperature` T makes logits probabilities. A lone picture whose energy T log sum exp(logit / T) (Liu et al. 2020,
+    arXiv:2010.03759) is below `least_energy` is no character: it tells junk better than the best probability does. A
+    line whose mean probability is below `least_line` is joined writing or not Latin.
     """
 
     temperature: float = 1.0
-    least_character: float = 0.2
-    least_line: float = 0.5
+    least_energy: float = -math.inf
+    least_line: float = 0.6
 
     def __post_init__(self) -> None:
         if self.temperature <= 0.0:
@@ -198,10 +200,14 @@ class EmnistCnn:
         glyph, row = glyphs[0], rows[0]
         if not isinstance(glyph, Glyph) or row is None:
             return Hypothesis.abstain(glyph.reason if isinstance(glyph, Unreadable) else "nothing was read")
-        if self._chances(row).max() < self._doubt.least_character:
+        if self._energy(row) < self._doubt.least_energy:
             return Hypothesis.abstain("the shape is none of the 62 characters")
         span = Span(glyph.box.left, glyph.box.right)
         return Hypothesis.of([claimed(ranked(self._chances(row, crop.classes), crop.classes.alphabet), span)])
+
+    def _energy(self, row: Logits) -> float:
+        scaled = row.astype(np.float64) / self._doubt.temperature
+        return float(self._doubt.temperature * np.logaddexp.reduce(scaled))
 
     def _chances(self, row: Logits, classes: Classes = Classes.ALNUM) -> NDArray[np.float64]:
         """Calibrated probabilities of the allowed classes, in their alphabet's order, summing to 1."""

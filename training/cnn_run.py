@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.collections import Characters, Collection, Part, sha256_of
-from training.evaluate_cnn import Figures, figures, fitted_temperature, probabilities
+from training.evaluate_cnn import Figures, energy, figures, fitted_temperature
 from training.synthetic_characters import JUNK_LABEL
 from training.train_cnn import Recipe, Source, as_input, share_of, train
 
@@ -38,7 +38,7 @@ class Measured:
     """A model's temperature, thresholds and figures by test set."""
 
     temperature: float
-    least_character: float
+    least_energy: float
     junk_found: float | None
     figures: Mapping[str, Figures]
 
@@ -74,16 +74,17 @@ def run(
 
 def measure(model: keras.Model, collections: Sequence[Collection]) -> Measured:
     """Fit temperature and threshold on the validation parts, then measure every test part."""
-    logits, labels, weights = _validation_logits(model, collections)
+    logits, labels, weights, synthetic = _validation_logits(model, collections)
     real = labels != JUNK_LABEL
     temperature = fitted_temperature(logits[real], labels[real], weights[real])
-    sureness = probabilities(logits, temperature).max(axis=1)
-    least = float(np.quantile(sureness[real], LOST_CHARACTERS))
+    energies = energy(logits, temperature)
+    written = real & ~synthetic  # rendered characters are made worse on purpose than those that people send
+    least = float(np.quantile(energies[written if written.any() else real], LOST_CHARACTERS))
     tests = {c.name: c.parts[Part.TEST] for c in collections if len(c.parts[Part.TEST])}
     return Measured(
         temperature,
         least,
-        float((sureness[~real] < least).mean()) if (~real).any() else None,
+        float((energies[~real] < least).mean()) if (~real).any() else None,
         {name: figures(logits_of(model, test), test.labels, temperature) for name, test in sorted(tests.items())},
     )
 
@@ -95,12 +96,17 @@ def logits_of(model: keras.Model, characters: Characters) -> Logits:
 
 def _validation_logits(
     model: keras.Model, collections: Sequence[Collection]
-) -> tuple[Logits, NDArray[np.int64], NDArray[np.float64]]:
-    """Logits, labels and weights of all validation characters; every collection weighs the same."""
-    parts = [c.parts[Part.VALIDATION] for c in collections if len(c.parts[Part.VALIDATION])]
+) -> tuple[Logits, NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Logits, labels, weights (each collection weighs the same) and whether synthetic, of all validation characters."""
+    chosen = [c for c in collections if len(c.parts[Part.VALIDATION])]
+    parts = [c.parts[Part.VALIDATION] for c in chosen]
     logits = np.concatenate([logits_of(model, part) for part in parts])
     labels = np.concatenate([part.labels for part in parts])
-    return logits, labels, np.concatenate([np.full(len(part), 1.0 / len(part)) for part in parts])
+    weights = np.concatenate([np.full(len(part), 1.0 / len(part)) for part in parts])
+    synthetic = np.concatenate(
+        [np.full(len(part), c.name == "synthetic") for c, part in zip(chosen, parts, strict=True)]
+    )
+    return logits, labels, weights, synthetic
 
 
 def metadata(
@@ -110,7 +116,7 @@ def metadata(
     return {
         "doubt": {
             "temperature": round(measured.temperature, 4),
-            "least_character": round(measured.least_character, 4),
+            "least_energy": round(measured.least_energy, 4),
         },
         "junk_found": measured.junk_found,
         "trained_on": [_described(collection) for collection in collections],

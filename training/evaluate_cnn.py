@@ -70,6 +70,11 @@ def probabilities(logits: Logits, temperature: float) -> NDArray[np.float64]:
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
+def energy(logits: Logits, temperature: float) -> NDArray[np.float64]:
+    """T log sum exp(logit / T): (N,). Low where the network was taught to be unsure (Liu et al. 2020)."""
+    return np.asarray(temperature * np.logaddexp.reduce(logits.astype(np.float64) / temperature, axis=1))
+
+
 def figures(logits: Logits, labels: Labels, temperature: float) -> Figures:
     """Measure one set. Raises ValueError when it is empty or has labels outside the 62 classes."""
     if not len(labels) or labels.min() < 0 or labels.max() >= len(ALPHABET):

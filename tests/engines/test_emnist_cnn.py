@@ -78,21 +78,21 @@ def test_classes_restrict_the_answer_and_its_alternatives(classes: str, text: st
 
 
 def test_the_probabilities_of_the_allowed_classes_sum_to_one() -> None:
-    (answer,) = engine({"3": 2.0}, least_character=0.0).read([character(Classes.DIGITS)])
+    (answer,) = engine({"3": 2.0}).read([character(Classes.DIGITS)])
     expected = np.exp(2.0) / (np.exp(2.0) + 9.0)
     assert answer.characters[0].probability == pytest.approx(expected)
 
 
 def test_a_higher_temperature_makes_it_less_sure() -> None:
     cold, warm = (
-        engine({"A": 5.0}, temperature=temperature, least_character=0.0).read([character()])[0].confidence
+        engine({"A": 5.0}, temperature=temperature).read([character()])[0].confidence
         for temperature in (1.0, 2.0)
     )
     assert warm < cold
 
 
 def test_a_shape_that_is_no_character_is_an_abstention() -> None:
-    (answer,) = engine({"A": 0.5}, least_character=0.2).read([character()])
+    (answer,) = engine({"A": 0.5}, least_energy=5.0).read([character()])
     assert answer.abstained
     assert "none of the 62" in answer.abstention
 
