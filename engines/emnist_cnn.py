@@ -45,7 +45,7 @@ from ocr.errors import EngineUnavailable
 WEIGHTS_FILE = "model.keras"
 ALPHABET = Classes.ALNUM.alphabet
 ALTERNATIVES = 3
-BATCH_SIZES = (1, 8, 32, 128)  # one traced graph each: a batch is padded to the next of them
+BATCH_SIZES = (1, 8, 32, 64, 128)  # one traced graph each: a batch is padded to the next of them
 GLYPH_HEIGHT_PX = 40  # characters of a line are read at no more than this height; more costs time and adds no shape
 
 Logits = NDArray[np.float32]

@@ -31,6 +31,7 @@ MIN_INK_PX = 4  # longest side of the ink in the picture as it was sent
 MAX_WIDTH_TO_HEIGHT = 3.0  # W and m stay below 2
 SOLID_FILL = 0.93  # mean ink in the tight box: no letter that is wider than a stroke fills its box
 SPECK_SHARE = 0.03  # area of a piece relative to the largest: the dot of an i is above it
+_RIDGE = np.diag([1.0, 1.0, 0.0]).astype(np.float32)
 INK_LEVEL = 0.4  # a pixel with more ink than this belongs to the shape
 
 Grey = NDArray[np.uint8]
@@ -67,7 +68,8 @@ def prepare(pixels: NDArray[np.uint8]) -> Glyph | Unreadable:
     if longest > MAX_ASPECT * shortest:
         return Unreadable(f"a picture of {width_px}x{height_px} px is a bar, not a character")
     found = _searched(grey, Box(0, 0, width_px, height_px))
-    if not isinstance(found, Unreadable) and max(found[0].width, found[0].height) <= 0.45 * longest:
+    shrunk = longest > LONGEST_SIDE_PX
+    if shrunk and not isinstance(found, Unreadable) and max(found[0].width, found[0].height) <= 0.45 * longest:
         # A small character on a large picture: look again at its surroundings, with all their pixels.
         found = _searched(grey, _surroundings(found[0], width_px, height_px))
     return found if isinstance(found, Unreadable) else _glyph(*found)
@@ -119,7 +121,8 @@ def as_grey(pixels: NDArray[np.uint8]) -> Grey:
         return pixels
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     _, deviation = cv2.meanStdDev(pixels)
-    if float(deviation.max()) > 2.0 * float(grey.std()) + 2.0:
+    _, spread = cv2.meanStdDev(grey)
+    if deviation.max() > 2.0 * spread.max() + 2.0:
         return np.ascontiguousarray(pixels[:, :, int(deviation.argmax())])
     return grey
 
@@ -155,9 +158,9 @@ def _paper_plane(signed: Ink, paper: NDArray[np.uint8]) -> Ink:
     basis = _plane_basis(height, width)  # (3, H * W): y, x, 1
     weighted = basis * paper.reshape(-1)
     # The small ridge keeps the slopes at 0 where paper is seen on one side only.
-    normal = weighted @ basis.T + 1e-3 * cv2.countNonZero(paper) * np.diag(np.array([1.0, 1.0, 0.0]))
-    slopes = np.linalg.solve(normal, weighted @ signed.reshape(-1)).astype(np.float32)
-    return np.asarray((slopes @ basis).reshape(height, width), dtype=np.float32)
+    normal = weighted @ basis.T + np.float32(1e-3 * cv2.countNonZero(paper)) * _RIDGE
+    _, slopes = cv2.solve(normal, weighted @ signed.reshape(-1, 1), flags=cv2.DECOMP_CHOLESKY)  # (3, 1)
+    return np.asarray((slopes.reshape(-1) @ basis).reshape(height, width), dtype=np.float32)
 
 
 @lru_cache(maxsize=256)

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines import glyph
 from engines.glyph import Glyph, prepare
 from training import idx
 from training.collections import Characters, Collection, Part, read_collection, sha256_of, split
@@ -31,6 +32,9 @@ SYNTHETIC_SEED = 5
 HELD_OUT_SEED = 77
 SYNTHETIC_VALIDATION = 2_500
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+
+# What is in the cache was prepared by one version of the code; another version prepares anew.
+PREPARATION = sha256_of(Path(glyph.__file__))[:8]
 
 Progress = Callable[[str, int], None]
 
@@ -62,7 +66,7 @@ def from_collections(folder: Path, cache: Path, progress: Progress = no_progress
 
 def _from_file(path: Path, cache: Path, progress: Progress) -> Collection:
     return _cached(
-        cache / f"{path.stem}-{sha256_of(path)[:16]}.npz",
+        cache / f"{path.stem}-{sha256_of(path)[:16]}-{PREPARATION}.npz",
         lambda: read_collection(path, lambda done: progress(f"preparing {path.stem}", done)),
     )
 
@@ -76,7 +80,9 @@ def from_idx(folder: Path, variant: str, cache: Path, progress: Progress = no_pr
     name, sha256 = f"emnist_{variant}", digest.hexdigest()
     train, test = (idx.read_split(folder, variant, part) for part in ("train", "test"))
     sets = (train.images, train.characters), (test.images, test.characters)
-    return _cached(cache / f"{name}-{sha256[:16]}.npz", lambda: _with_own_test(name, sha256, *sets, progress))
+    return _cached(
+        cache / f"{name}-{sha256[:16]}-{PREPARATION}.npz", lambda: _with_own_test(name, sha256, *sets, progress)
+    )
 
 
 def from_tfds(variant: str, cache: Path, progress: Progress = no_progress) -> Collection:
@@ -90,7 +96,9 @@ def from_tfds(variant: str, cache: Path, progress: Progress = no_progress) -> Co
     train, test = (_from_builder(tfds, variant, part) for part in ("train", "test"))
     sha256 = hashlib.sha256(train[0].tobytes() + test[0].tobytes()).hexdigest()
     name = f"emnist_{variant}"
-    return _cached(cache / f"{name}-{sha256[:16]}.npz", lambda: _with_own_test(name, sha256, train, test, progress))
+    return _cached(
+        cache / f"{name}-{sha256[:16]}-{PREPARATION}.npz", lambda: _with_own_test(name, sha256, train, test, progress)
+    )
 
 
 def _from_builder(loader: ModuleType, variant: str, part: str) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
@@ -156,7 +164,7 @@ def synthetic(options: Synthetic, cache: Path, progress: Progress = no_progress)
 
     The test set holds characters of printed fonts that training does not use.
     """
-    folder = cache / f"synthetic-{SYNTHETIC_SEED}"
+    folder = cache / f"synthetic-{SYNTHETIC_SEED}-{PREPARATION}"
     folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, options.count, SHARD)
     paths = [folder / f"train_{start // SHARD:02d}.npz" for start in starts]
@@ -182,7 +190,7 @@ def _make_shard(path: Path, first: int, stroke_fonts: Path) -> None:
 
 def held_out_print(cache: Path) -> Characters:
     """Printed characters, badly photographed, in fonts that training does not use."""
-    path = cache / f"held-out-print-{HELD_OUT_SEED}.npz"
+    path = cache / f"held-out-print-{HELD_OUT_SEED}-{PREPARATION}.npz"
     if not path.is_file():
         mix = Mix(printed=1.0, stroke=0.0, junk=0.0)
         made = make_set(Fonts.of(held_out_faces()), mix, seed=HELD_OUT_SEED, first=0, count=6_000)
