@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from training import plots_cnn
 from training.collections import Characters, Collection, Part, sha256_of
 from training.evaluate_cnn import Figures, energy, figures, fitted_temperature
 from training.synthetic_characters import JUNK_LABEL
-from training.train_cnn import Recipe, Source, as_input, share_of, train
+from training.train_cnn import Recipe, Source, as_input, read_history, share_of, train
 
 if TYPE_CHECKING:
     import keras
@@ -64,9 +65,10 @@ def run(
     version: str,
     start_from: Path | None = None,
 ) -> Measured:
-    """Train on the collections, measure, and write the model directory."""
+    """Train on the collections, draw the history, measure, and write the model directory."""
     validation = {c.name: c.parts[Part.VALIDATION] for c in collections if len(c.parts[Part.VALIDATION])}
     model = train(sources_of(collections), validation, recipe, run_folder, start_from=start_from)
+    plots_cnn.history(read_history(run_folder), run_folder / "history.png")
     measured = measure(model, collections)
     write_model(model, model_folder, version, metadata(collections, recipe, measured, run_folder))
     return measured

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -231,6 +233,21 @@ def test_a_missing_model_names_the_remedy(tmp_path: Path) -> None:
         load(LoadOptions(model=tmp_path))
     with pytest.raises(EngineUnavailable, match="quorum train cnn"):
         load(LoadOptions())
+
+
+def test_missing_tensorflow_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model.keras").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with pytest.raises(EngineUnavailable, match="pip install"):
+        load(LoadOptions(model=tmp_path))
+
+
+def test_a_model_that_is_not_the_recorded_one_is_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "model.keras").write_bytes(b"other")
+    card = {"name": "emnist_cnn", "version": "1", "files": {"model.keras": "0" * 64}}
+    (tmp_path / "metadata.json").write_text(json.dumps(card))
+    with pytest.raises(EngineUnavailable, match="sha256"):
+        load(LoadOptions(model=tmp_path))
 
 
 def test_the_spec_reads_characters_and_lines_and_weighs_most_for_handwriting() -> None:
