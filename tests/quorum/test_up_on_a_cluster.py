@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -87,8 +87,12 @@ def terminate(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGTERM)
 
 
-@pytest.mark.parametrize("stop", [interrupt_group, terminate], ids=["Ctrl-C", "SIGTERM"])
-def test_it_serves_until_it_is_stopped_and_leaves_no_process_behind(runs: list[Run], tmp_path: Path, stop) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(
+    "stop", [pytest.param(interrupt_group, id="Ctrl-C"), pytest.param(terminate, id="SIGTERM", marks=pytest.mark.slow)]
+)
+def test_it_serves_until_it_is_stopped_and_leaves_no_process_behind(
+    runs: list[Run], tmp_path: Path, stop: Callable[[subprocess.Popen[str]], None]
+) -> None:
     run = Run(tmp_path, "tests.fakes.app:build")
     runs.append(run)
     printed = run.until("serving on")
