@@ -173,3 +173,25 @@ def test_the_byclass_recipe_runs_end_to_end_resumes_is_measured_served_and_fine_
     folders = ["--out", str(tmp_path / "tuned"), "--run-dir", str(tmp_path / "run2"), "--steps-per-epoch", "5"]
     invoke("train", "cnn", *tuned, *folders, "--cache-dir", str(tmp_path / "cache"))
     assert json.loads((tmp_path / "tuned" / "metadata.json").read_text())["trained_on"][0]["name"] == "own"
+
+
+@pytest.mark.engines
+def test_leaning_to_letters_lowers_digits_only_as_far_as_letters_gain() -> None:
+    import keras
+
+    from training.cnn_run import lean_to_letters, logits_of
+    from training.collections import Collection, Part
+
+    inputs = keras.Input((28, 28, 1))
+    logits = keras.layers.Dense(62, kernel_initializer="zeros", name="logits")(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, logits)
+    bias = np.full(62, -9.0, np.float32)
+    bias[[1, 18]] = [0.6, 0.0]  # a bar is read as 1, and next as I
+    kernel, _ = model.get_layer("logits").get_weights()
+    model.get_layer("logits").set_weights([kernel, bias])
+    bars = Characters(characters(40).images, np.full(40, 18))
+    letters = Collection("letters", "", {part: bars for part in Part}, 0, 0)
+    assert lean_to_letters(model, [letters]) == 0.75
+    assert logits_of(model, bars)[0].argmax() == 18
+    digits = Characters(characters(40).images, np.full(40, 1))
+    assert lean_to_letters(model, [Collection("digits", "", {part: digits for part in Part}, 0, 0)]) == 0.0
