@@ -81,8 +81,8 @@ def lean_to_letters(model: keras.Model, collections: Sequence[Collection]) -> fl
     """Lower the network's digits so that real letters are read best; returns by how much (a logit).
 
     A lone bar is 1, l and I, a ring is 0, o and O. A run sees far more digits than any letter, so it answers the digit.
-    The least shift that reads the letters of the validation parts best (case-merged, within half a percent) is taken off the
-    bias of the ten digits; where only digits may be answered, it changes nothing.
+    The least shift that reads the letters of the validation parts best (case-merged, within half a percent) is taken
+    off the bias of the ten digits; where only digits may be answered, it changes nothing.
     """
     parts = [c.parts[Part.VALIDATION] for c in collections if c.name != "synthetic"]
     mixed = [part for part in parts if (part.labels >= DIGITS).any()]

@@ -190,8 +190,8 @@ def test_leaning_to_letters_lowers_digits_only_as_far_as_letters_gain() -> None:
     kernel, _ = model.get_layer("logits").get_weights()
     model.get_layer("logits").set_weights([kernel, bias])
     bars = Characters(characters(40).images, np.full(40, 18))
-    letters = Collection("letters", "", {part: bars for part in Part}, 0, 0)
+    letters = Collection("letters", "", dict.fromkeys(Part, bars), 0, 0)
     assert lean_to_letters(model, [letters]) == 0.75
     assert logits_of(model, bars)[0].argmax() == 18
     digits = Characters(characters(40).images, np.full(40, 1))
-    assert lean_to_letters(model, [Collection("digits", "", {part: digits for part in Part}, 0, 0)]) == 0.0
+    assert lean_to_letters(model, [Collection("digits", "", dict.fromkeys(Part, digits), 0, 0)]) == 0.0
