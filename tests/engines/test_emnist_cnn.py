@@ -255,13 +255,14 @@ def test_the_spec_reads_characters_and_lines_and_weighs_most_for_handwriting() -
     assert max(SPEC.prior_weights, key=SPEC.prior_weights.__getitem__) == "handwritten"
 
 
+@pytest.fixture(scope="module")
+def reader() -> EmnistCnn:
+    return load(LoadOptions(model=BUNDLED))
+
+
 @pytest.mark.engines
 class TestBundled:
     """The model that the repository carries."""
-
-    @pytest.fixture(scope="class")
-    def reader(self) -> EmnistCnn:
-        return load(LoadOptions(model=BUNDLED))
 
     def drawn(self, text: str, *, dark: int = 0, light: int = 255) -> np.ndarray:
         picture = np.full((64, 64, 3), light, np.uint8)
