@@ -149,7 +149,8 @@ def _call(reader: Reader, pixels: PixelsToken, indices: Sequence[int], question:
 
 
 def _claims(index: int, outcomes: Mapping[str, Outcome]) -> dict[str, Hypothesis]:
-    return {name: outcome.hypotheses[index] for name, outcome in outcomes.items() if outcome.hypotheses}
+    claims = {name: outcome.claim(index) for name, outcome in outcomes.items()}
+    return {name: claim for name, claim in claims.items() if claim is not None}
 
 
 def _fused_line(layout: Layout, index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> Line:
@@ -157,8 +158,12 @@ def _fused_line(layout: Layout, index: int, outcomes: Mapping[str, Outcome], ask
     return fusion.place(fusion.fuse(claims, ask.profile, ask.method), layout.regions[index], claims)
 
 
-def _fused_character(index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> CharacterReading:
+def _fused_character(index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> CharacterReading | QuorumError:
     claims = _claims(index, outcomes)
+    if not claims:
+        return DeadlineExceeded(
+            "no engine came to this image in time", "send fewer images at once, or give more time with timeout_s", 1.0
+        )
     return CharacterReading(
         fusion.fuse_character(claims, ask.profile, ask.method, ask.question.classes),
         claims,
@@ -168,19 +173,19 @@ def _fused_character(index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> C
 
 def _require_one_answer(outcomes: Mapping[str, Outcome]) -> None:
     """Raise unless at least one engine answered, if only to abstain: nobody at all is not an empty page."""
-    reports = [outcome.report for outcome in outcomes.values() if outcome.report.status is not Status.SKIPPED]
-    if any(outcome.hypotheses for outcome in outcomes.values()):
+    if any(outcome.answered for outcome in outcomes.values()):
         return
+    reports = [outcome.report for outcome in outcomes.values() if outcome.report.status is not Status.SKIPPED]
     summary = ", ".join(f"{report.engine}: {report.status}" for report in reports)
     raise _failure_of({report.status for report in reports}, summary)
 
 
 def _failure_of(statuses: set[Status], summary: str) -> ServiceError:
-    if statuses == {Status.TIMEOUT}:
+    if Status.TIMEOUT in statuses and statuses <= {Status.TIMEOUT, Status.UNAVAILABLE}:
         return DeadlineExceeded(f"no engine answered in time ({summary})", "give more time with timeout_s", 1.0)
     if Status.SHED in statuses:
         return Overloaded(f"the engines are overloaded ({summary})", "send the request again later", 1.0)
-    if statuses <= {Status.UNAVAILABLE, Status.TIMEOUT}:
+    if statuses == {Status.UNAVAILABLE}:
         return NotReady(f"no engine is ready ({summary})", "see /status for what each of them needs", 5.0)
     return InternalFailure(f"every engine failed ({summary})", "try again; the log has the details")
 

@@ -61,10 +61,19 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of asking one engine: its report and, unless it failed, one hypothesis per crop."""
+    """What came of asking one engine: its report and, unless it failed, one hypothesis per crop (None: not read)."""
 
     report: EngineReport
-    hypotheses: tuple[Hypothesis, ...] = ()
+    hypotheses: tuple[Hypothesis | None, ...] = ()
+
+    @property
+    def answered(self) -> bool:
+        """Whether the engine read anything at all, if only to abstain."""
+        return any(hypothesis is not None for hypothesis in self.hypotheses)
+
+    def claim(self, index: int) -> Hypothesis | None:
+        """What the engine says of one crop; None when it has not read it."""
+        return self.hypotheses[index] if self.hypotheses else None
 
 
 async def ask_all(calls: Mapping[str, Call], budget: Budget, clock: Clock) -> dict[str, Outcome]:
@@ -105,13 +114,12 @@ async def _ask(name: str, call: Call, budget: Budget, clock: Clock) -> Outcome:
 
 
 def _report_of(answer: EngineAnswer, report: Callable[[Status, str, str], EngineReport]) -> EngineReport:
-    if answer.unread:
-        read = len(answer.hypotheses) - answer.unread
-        return report(
-            Status.TIMEOUT, f"read {read} of {len(answer.hypotheses)} crops before its deadline", answer.model
-        )
-    abstentions = [hypothesis.abstention for hypothesis in answer.hypotheses if hypothesis.abstention]
-    if abstentions and len(abstentions) == len(answer.hypotheses):
+    read = [hypothesis for hypothesis in answer.hypotheses if hypothesis is not None]
+    if len(read) < len(answer.hypotheses):
+        detail = f"read {len(read)} of {len(answer.hypotheses)} crops before its deadline"
+        return report(Status.TIMEOUT, detail, answer.model)
+    abstentions = [hypothesis.abstention for hypothesis in read if hypothesis.abstention]
+    if abstentions and len(abstentions) == len(read):
         return report(Status.ABSTAINED, abstentions[0], answer.model)
     return report(Status.OK, "", answer.model)
 

@@ -21,7 +21,7 @@ import psutil
 from deployments.batching import CropQueue
 from deployments.fanout import NotDeployed
 from deployments.messages import EngineAnswer, EngineState, Question
-from ocr import Crop, Engine, EngineSpec, Hypothesis, LoadOptions, Scope, SegmentedPage
+from ocr import Crop, Engine, EngineSpec, LoadOptions, Scope, SegmentedPage
 from ocr.errors import EngineUnavailable
 
 log = logging.getLogger("quorum.engine")
@@ -82,17 +82,11 @@ class EngineHost:
     async def read(
         self, page: SegmentedPage, indices: Sequence[int], question: Question, deadline: float
     ) -> EngineAnswer:
-        """Read the crops at `indices`; those that the deadline cuts off come back as abstentions."""
+        """Read the crops at `indices`; those that the deadline cuts off come back as None."""
         if self._queue is None:
             raise NotDeployed(self._state.problem)
         crops = page.crops(indices, language=question.language, classes=question.classes)
-        answers = await self._queue.read(crops, deadline)
-        late = Hypothesis.abstain("not read before the deadline")
-        return EngineAnswer(
-            self._state.model,
-            tuple(answer or late for answer in answers),
-            unread=sum(answer is None for answer in answers),
-        )
+        return EngineAnswer(self._state.model, tuple(await self._queue.read(crops, deadline)))
 
     def state(self) -> EngineState:
         return replace(self._state, memory_mb=_memory_mb())

@@ -18,14 +18,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class EngineAnswer:
-    """One engine's hypotheses, one per crop it was asked about, in order.
-
-    `unread` counts the crops that it did not come to before the deadline; their hypotheses are abstentions.
+    """One engine's hypotheses, one per crop it was asked about, in order; None for a crop that it did not come to
+    before the deadline.
     """
 
     model: str
-    hypotheses: tuple[Hypothesis, ...]
-    unread: int = 0
+    hypotheses: tuple[Hypothesis | None, ...]
 
 
 @dataclass(frozen=True, slots=True)

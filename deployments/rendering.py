@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from deployments.asking import Ask, Catalogue
@@ -32,6 +32,9 @@ def character_answer(reading: CharacterReading, ask: Ask, processing_time_ms: fl
     """The answer of `/predict`."""
     confidence = reading.character.confidence
     verdict = judge(confidence, ask.profile.thresholds)
+    predictions = {
+        report.engine: _character_prediction(report, reading.claims.get(report.engine)) for report in reading.reports
+    }
     return CharacterAnswer(
         character=reading.character.text or None,
         confidence=confidence,
@@ -41,12 +44,9 @@ def character_answer(reading: CharacterReading, ask: Ask, processing_time_ms: fl
         accepted=verdict.accepted,
         needs_review=verdict.needs_review,
         band=verdict.band.value,
-        degraded=_degraded(reading.reports),
+        degraded=any(prediction.status in _FAILED for prediction in predictions.values()),
         timestamp=datetime.now(UTC),
-        engine_predictions={
-            report.engine: _character_prediction(report, reading.claims.get(report.engine))
-            for report in reading.reports
-        },
+        engine_predictions=predictions,
     )
 
 
@@ -72,7 +72,7 @@ def text_answer(page: Page, ask: Ask, processing_time_ms: float) -> TextAnswer:
         accepted=verdict.accepted,
         needs_review=verdict.needs_review,
         band=verdict.band.value,
-        degraded=_degraded(page.reports),
+        degraded=any(report.status in _FAILED for report in page.reports),
         timestamp=datetime.now(UTC),
     )
 
@@ -119,10 +119,6 @@ def _engine_status(
     )
 
 
-def _degraded(reports: Iterable[EngineReport]) -> bool:
-    return any(report.status in _FAILED for report in reports)
-
-
 def _character_prediction(report: EngineReport, claim: Hypothesis | None) -> CharacterPrediction:
     first = claim.characters[0] if claim and claim.characters else None
     return CharacterPrediction(
@@ -132,15 +128,15 @@ def _character_prediction(report: EngineReport, claim: Hypothesis | None) -> Cha
         status=_item_status(report, claim).value,
         latency_ms=report.seconds * 1000.0,
         model=report.model,
-        detail=(claim.abstention or "") if claim and report.status is Status.OK else report.detail,
+        detail=report.detail if claim is None else claim.abstention or "",
     )
 
 
 def _item_status(report: EngineReport, claim: Hypothesis | None) -> Status:
-    """In a batch an engine may have abstained on this image and answered for others."""
-    if report.status is Status.OK and claim is not None and claim.abstained:
-        return Status.ABSTAINED
-    return report.status
+    """In a batch an engine may have read this image and not come to others, or have abstained on this one alone."""
+    if claim is None:
+        return report.status
+    return Status.ABSTAINED if claim.abstained else Status.OK
 
 
 def _text_prediction(report: EngineReport, lines: tuple[Line, ...]) -> TextPrediction:

@@ -65,6 +65,20 @@ class PlainReader:
         return EngineAnswer(f"{self.text}@1", tuple(Hypothesis.of_text(self.text, 0.9) for _ in indices))
 
 
+class LateReader(PlainReader):
+    """Comes to the first crops only before its deadline."""
+
+    def __init__(self, text: str, read: int) -> None:
+        super().__init__(text)
+        self.read = read
+
+    async def __call__(
+        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+    ) -> EngineAnswer:
+        whole = await super().__call__(pixels, indices, question, deadline)
+        return EngineAnswer(whole.model, (*whole.hypotheses[: self.read], *[None] * (len(indices) - self.read)))
+
+
 def ask(*engines: str, seconds: float = 5.0) -> Ask:
     profile = Profile("general", {"a": 0.6, "b": 0.3, "lines": 0.1})
     return Ask(Method.WEIGHTED_VOTING, profile, engines or tuple(SCOPES), time.time() + seconds, Question())
@@ -160,6 +174,32 @@ async def test_when_no_engine_answers_the_error_says_which_kind_of_failure(
     engines = {name: PlainReader("x", *[error] * 5) for name in SCOPES}
     with pytest.raises(kind, match="a: "):
         await ensemble(engines).read_page(b"page", ask())
+
+
+async def test_a_page_of_which_nobody_read_anything_is_a_timeout_and_no_empty_page() -> None:
+    engines = readers(a=LateReader("x", 0), b=LateReader("x", 0))
+    with pytest.raises(DeadlineExceeded, match="no engine answered in time"):
+        await ensemble(engines).read_page(b"page", ask("a", "b"))
+
+
+async def test_engines_that_are_missing_do_not_hide_that_the_others_were_too_slow() -> None:
+    with pytest.raises(DeadlineExceeded):
+        await ensemble(readers(a=LateReader("x", 0)), b="no model").read_page(b"page", ask("a", "b"))
+
+
+async def test_lines_that_an_engine_read_in_time_count_and_those_it_did_not_are_no_vote() -> None:
+    page = await ensemble(readers(a=LateReader("hello", 1), b=PlainReader("hullo"))).read_page(b"page", ask("a", "b"))
+    assert statuses(page)["a"] is Status.TIMEOUT
+    assert page.text == "hello\nhullo"
+    assert [set(line.readings) for line in page.lines] == [{"a", "b"}, {"b"}]
+
+
+async def test_an_image_of_a_batch_that_no_engine_came_to_is_an_error_in_its_place() -> None:
+    engines = {"a": LateReader("Q", 1), "b": LateReader("Q", 1), "lines": PlainReader("x")}
+    first, late = await ensemble(engines).read_characters([b"1", b"2"], ask("a", "b"))
+    assert not isinstance(first, QuorumError)
+    assert first.character.text == "Q"
+    assert isinstance(late, DeadlineExceeded)
 
 
 async def test_when_every_engine_is_unavailable_the_service_is_not_ready() -> None:

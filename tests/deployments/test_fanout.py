@@ -120,7 +120,8 @@ async def test_lost_pixels_are_for_the_caller_and_stop_the_others() -> None:
     [
         (EngineAnswer("m@1", (Hypothesis(), Hypothesis.abstain("joined"))), Status.OK, ""),
         (EngineAnswer("m@1", (Hypothesis.abstain("joined"),) * 2), Status.ABSTAINED, "joined"),
-        (EngineAnswer("m@1", (Hypothesis.of_text("a", 1.0), Hypothesis.abstain("late")), 1), Status.TIMEOUT, "1 of 2"),
+        (EngineAnswer("m@1", (Hypothesis.abstain("joined"), None)), Status.TIMEOUT, "1 of 2"),
+        (EngineAnswer("m@1", (None, None)), Status.TIMEOUT, "0 of 2"),
     ],
 )
 async def test_the_report_tells_apart_answers_abstentions_and_half_read_pages(

@@ -243,6 +243,22 @@ async def test_a_batch_keeps_order_and_a_bad_item_is_an_error_in_its_place(clien
         assert (answer.count, answer.succeeded) == (3, 2)
 
 
+async def test_an_image_that_was_read_is_not_degraded_by_those_that_an_engine_did_not_come_to(
+    client: httpx.AsyncClient, service: PlainService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = (EngineReport("a", Status.TIMEOUT, 0.5, "a@1", "read 1 of 2 crops before its deadline"),)
+
+    async def half(images: Sequence[bytes], _: Ask) -> list[CharacterReading | QuorumError]:
+        claims: list[dict[str, Hypothesis]] = [{"a": Hypothesis.of_text("Q", 0.9)}, {}]
+        return [CharacterReading(Character("Q", 0.9), claim, late) for claim in claims]
+
+    monkeypatch.setattr(service, "read_characters", half)
+    response = await client.post("/batch_predict", json={"images": [as_base64(png())] * 2})
+    results = BatchAnswer.model_validate(response.json()).results
+    seen = [(r.degraded, r.engine_predictions["a"].status) for r in results if isinstance(r, CharacterAnswer)]
+    assert seen == [(False, "ok"), (True, "timeout")]
+
+
 async def test_a_batch_of_pages_goes_on_when_one_page_fails(
     client: httpx.AsyncClient, service: PlainService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
