@@ -21,7 +21,6 @@ Serve's own `@serve.batch` batches whole requests and can do none of the three; 
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -44,7 +43,8 @@ class _Item:
     crop: Crop
     deadline: float
     rank: int
-    answer: asyncio.Future[Hypothesis] = field(repr=False)
+    # A fault is a result, not an exception: asyncio logs every exception that nobody retrieves.
+    answer: asyncio.Future[Hypothesis | EngineFault] = field(repr=False)
 
 
 class CropQueue:
@@ -72,14 +72,17 @@ class CropQueue:
         """
         if not crops:
             return []
-        items = self._enqueue(crops, deadline)
-        answers = [item.answer for item in items]
+        answers = [item.answer for item in self._enqueue(crops, deadline)]
         try:
             await asyncio.wait(answers, timeout=max(0.0, deadline - self._clock()))
-            return [answer.result() if answer.done() and not answer.cancelled() else None for answer in answers]
         finally:
             for answer in answers:
                 answer.cancel()
+        outcomes = [None if answer.cancelled() else answer.result() for answer in answers]
+        for outcome in outcomes:
+            if isinstance(outcome, EngineFault):
+                raise outcome
+        return [outcome for outcome in outcomes if not isinstance(outcome, EngineFault)]
 
     async def close(self) -> None:
         """Stop the loop; the batch that is being read is finished by its thread and thrown away."""
@@ -91,8 +94,7 @@ class CropQueue:
     def _enqueue(self, crops: Sequence[Crop], deadline: float) -> list[_Item]:
         loop = asyncio.get_running_loop()
         items = [
-            _Item(crop, deadline, rank, loop.create_future())
-            for crop, rank in zip(crops, itertools.count(self._virtual_time + 1), strict=False)
+            _Item(crop, deadline, rank, loop.create_future()) for rank, crop in enumerate(crops, self._virtual_time + 1)
         ]
         self._items.extend(items)
         self._arrived.set()
@@ -110,11 +112,7 @@ class CropQueue:
                 continue
             outcomes = await loop.run_in_executor(self._thread, self._outcomes, [item.crop for item in batch])
             for item, outcome in zip(batch, outcomes, strict=True):
-                if item.answer.done():
-                    continue
-                if isinstance(outcome, EngineFault):
-                    item.answer.set_exception(outcome)
-                else:
+                if not item.answer.done():
                     item.answer.set_result(outcome)
 
     def _form_batch(self) -> list[_Item]:
@@ -146,7 +144,7 @@ class CropQueue:
     def _checked(self, crops: list[Crop]) -> list[Hypothesis]:
         try:
             hypotheses = self._read_batch(crops)
-        except Exception as error:
+        except BaseException as error:  # a panic in Rust code and sys.exit are no Exception; they would end the loop
             raise EngineFault(f"{type(error).__name__}: {error}") from error
         if not isinstance(hypotheses, list) or len(hypotheses) != len(crops):
             raise EngineFault(f"want {len(crops)} hypotheses, got {_summary(hypotheses)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Sequence
 
@@ -136,6 +137,37 @@ async def test_one_bad_crop_does_not_spoil_its_neighbours_request() -> None:
     assert isinstance(bad, EngineFault)
     assert "ZeroDivisionError: thirteen" in str(bad)
     await queue.close()
+
+
+class Panic(BaseException):
+    """As Rust extensions raise it: no Exception."""
+
+
+async def test_a_panic_of_the_engine_is_a_fault_and_the_next_request_is_read() -> None:
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        if crops[0].region.width_px == 13:
+            raise Panic("unwrap on None")
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    queue = CropQueue(read, batch_size=8, clock=lambda: 0.0)
+    with pytest.raises(EngineFault, match="Panic: unwrap"):
+        await queue.read([crop(13)], FAR)
+    assert texts(await queue.read([crop(12)], FAR)) == ["ok"]
+    await queue.close()
+
+
+async def test_an_engine_that_fails_on_every_line_leaves_no_error_that_nobody_looks_at() -> None:
+    def read(_: Sequence[Crop]) -> list[Hypothesis]:
+        raise ZeroDivisionError
+
+    forgotten: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: forgotten.append(context))
+    queue = CropQueue(read, batch_size=2, clock=lambda: 0.0)
+    with pytest.raises(EngineFault):
+        await queue.read([crop(width) for width in range(1, 6)], FAR)
+    await queue.close()
+    gc.collect()
+    assert forgotten == []
 
 
 @pytest.mark.parametrize("garbage", [[], [None], ["text"], None, [Hypothesis(), Hypothesis()]])
