@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from ray import ObjectRef
 from ray.serve.handle import DeploymentHandle
@@ -28,7 +27,7 @@ from deployments.messages import (
     Question,
     ServiceState,
 )
-from deployments.transport import answer_of, first_and_reference
+from deployments.transport import Response, answer_of, first_and_reference
 from ocr import Page
 from ocr.errors import QuorumError
 
@@ -79,7 +78,7 @@ class RouterReplica:
     async def _watch_engine(self, name: str, handle: DeploymentHandle) -> None:
         """Keep the engine's state. The last one stays while a replica is being replaced: it says what to expect."""
         while True:
-            state = await _in_time(handle.state.remote())
+            state = await _in_time(handle.state.remote)
             if isinstance(state, EngineState):
                 if self._states.get(name) is None or self._states[name].available != state.available:
                     log.info("%s: %s", name, state.problem or f"ready with {state.model}")
@@ -88,7 +87,7 @@ class RouterReplica:
 
     async def _watch_segmentation(self, handle: DeploymentHandle) -> None:
         while True:
-            self._segmentation_ready = await _in_time(handle.ping.remote()) is True
+            self._segmentation_ready = await _in_time(handle.ping.remote) is True
             await asyncio.sleep(_POLL_WARM_S if self._segmentation_ready else _POLL_STARTING_S)
 
 
@@ -120,10 +119,13 @@ class HandleReader:
         return answer
 
 
-async def _in_time(response: Any) -> object:  # noqa: ANN401 - Serve's response types share no public base class
+async def _in_time(ask: Callable[[], Response]) -> object:
     """What a deployment answers, or None when it does not answer in time."""
     try:
         async with asyncio.timeout(_POLL_TIMEOUT_S):
-            return await answer_of(response)
+            return await answer_of(ask())
     except (TimeoutError, NotDeployed, QueueFull, ReplicaLost):
+        return None
+    except Exception:  # whatever it is, the watcher goes on: without it the engine's state would stand still for ever
+        log.exception("asking a deployment for its state failed")
         return None
