@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -10,9 +11,11 @@ import numpy as np
 
 from deployments.messages import CutCharacters, CutRefused
 from ocr import Image, Layout, Pixels, Polygon, Region, SegmentedPage
-from ocr.errors import QuorumError
+from ocr.errors import InternalFailure, QuorumError
 from segmentation.decoding import decode
 from segmentation.preprocessing import PROFILES, pipeline_for
+
+log = logging.getLogger("quorum.segmentation")
 
 
 class PageSegmenter(Protocol):
@@ -56,6 +59,10 @@ class Scissors:
                 cut = self._segmenter.character(decode(data, max_pixels=self._max_pixels))
             except QuorumError as error:
                 outcomes.append(error)
+                continue
+            except Exception:  # a fault of ours on one image costs the others nothing
+                log.exception("preparing an image of one character failed")
+                outcomes.append(InternalFailure("the image could not be prepared", "the log has the details"))
                 continue
             outcomes.append(len(regions))
             regions.extend(cut.layout.regions)

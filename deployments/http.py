@@ -75,7 +75,7 @@ class Api:
         self._service = service
         self._config = config
         self._catalogue = catalogue
-        self._version = version
+        self.version = version
 
     @property
     def max_bytes(self) -> int:
@@ -115,7 +115,7 @@ class Api:
     async def status(self) -> StatusAnswer:
         state, components = await asyncio.gather(self._service.state(), self._service.components())
         return rendering.status_answer(
-            state, components, self._catalogue, ready=not self._missing(state), version=self._version
+            state, components, self._catalogue, ready=not self._missing(state), version=self.version
         )
 
     async def ready(self) -> ReadyAnswer:
@@ -162,6 +162,9 @@ class Api:
                     page = await self._service.read_page(image, ask)
                 except QuorumError as error:
                     return _failed(error)
+                except Exception:  # a fault of ours on one page costs the others nothing
+                    log.exception("a page of a batch failed")
+                    return _failed(_fault())
             return rendering.text_answer(page, ask, _since_ms(started))
 
         return list(await asyncio.gather(*map(read, images)))
@@ -181,7 +184,7 @@ class Api:
 
 def create_app(api: Api) -> FastAPI:
     """The ASGI application with every route of the contract that is served today."""
-    app = FastAPI(title="Quorum", version=api._version, description="A distributed OCR cluster.", redoc_url=None)
+    app = FastAPI(title="Quorum", version=api.version, description="A distributed OCR cluster.", redoc_url=None)
     _add_error_handlers(app)
     _add_reading_routes(app, api)
     _add_state_routes(app, api)
@@ -226,8 +229,11 @@ def _add_state_routes(app: FastAPI, api: Api) -> None:
 
 
 def error_answer(error: QuorumError) -> ErrorAnswer:
-    """An error in the shape of the contract."""
-    return ErrorAnswer(error=Problem(code=error.code, message=error.message, hint=error.hint))
+    """An error in the shape of the contract. Its message may quote what the caller sent, and JSON can hold half
+    characters (lone surrogates) that cannot be sent back.
+    """
+    message = error.message.encode("utf-8", "backslashreplace").decode()
+    return ErrorAnswer(error=Problem(code=error.code, message=message, hint=error.hint))
 
 
 def _add_error_handlers(app: FastAPI) -> None:
@@ -250,7 +256,7 @@ def _add_error_handlers(app: FastAPI) -> None:
             return await call_next(request)
         except Exception:
             log.exception("%s %s failed", request.method, request.url.path)
-            failure = InternalFailure("the service failed on this request", "try again; the log has the details")
+            failure = _fault()
             return JSONResponse(error_answer(failure).model_dump(mode="json"), failure.http_status)
 
 
@@ -264,6 +270,11 @@ def _decoded(image: str, field: str) -> bytes | QuorumError:
 def _options_of(body: BatchBody, options: type[Options]) -> Options:
     given = body.model_dump(exclude={"images", "task"}, exclude_none=True)
     return parse(options, given)
+
+
+def _fault() -> InternalFailure:
+    """A fault that nobody foresaw, told without anything of the inside."""
+    return InternalFailure("the service failed on this request", "try again; the log has the details")
 
 
 def _failed(error: QuorumError) -> FailedItem:

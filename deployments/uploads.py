@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -33,13 +33,13 @@ class _InMemoryParser(MultiPartParser):
 
 async def read_upload(request: Request, options: type[Options], max_bytes: int) -> tuple[bytes, Options]:
     """The image's bytes and the options of a request for one image. `options` is without the image itself."""
-    query = _single_values(request)
     kind = _content_type(request)
     if kind == "application/json":
-        fields = dict(await read_json(request, max_bytes))
+        fields = await read_json(request, max_bytes)
         if "image" not in fields:
             raise InvalidRequest("the JSON body has no field 'image'", 'send {"image": "<base64 of the file>"}')
-        return decode_base64(fields.pop("image"), "image"), parse(options, _merged(fields, query))
+        return decode_base64(fields.pop("image"), "image"), parse(options, fields)
+    query = _single_values(request.query_params.multi_items())
     if kind == "multipart/form-data":
         image, fields = await _read_form(request, max_bytes)
         return image, parse(options, _merged(fields, query))
@@ -50,22 +50,22 @@ async def read_upload(request: Request, options: type[Options], max_bytes: int) 
     )
 
 
-async def read_json(request: Request, max_bytes: int) -> Mapping[str, Any]:
-    """The JSON object in the body."""
+async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
+    """The JSON object in the body, together with the options in the query."""
     body = await read_body(request, max_bytes)
     try:
         value = json.loads(body)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, an endless number, too deep
         raise InvalidRequest(f"the body is not JSON: {error}", "check the JSON, or send the file as it is") from error
     if not isinstance(value, dict):
         raise InvalidRequest(f"the JSON body is a {type(value).__name__}", "send a JSON object")
-    return value
+    return _merged(value, _single_values(request.query_params.multi_items()))
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
     """The whole body, refused as soon as its header or its length says that it is too large."""
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > max_bytes:
+    if announced.isdecimal() and int(announced) > max_bytes:
         raise _too_many_bytes(int(announced), max_bytes)
     chunks = bytearray()
     try:
@@ -113,7 +113,8 @@ async def _read_form(request: Request, max_bytes: int) -> tuple[bytes, dict[str,
         image = form.get("image")
         if not isinstance(image, UploadFile):
             raise InvalidRequest("the form has no file field 'image'", "send the file as form field 'image'")
-        return await image.read(), {name: value for name, value in form.multi_items() if isinstance(value, str)}
+        fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+        return await image.read(), _single_values(fields)
     finally:
         await form.close()
 
@@ -122,8 +123,7 @@ def _content_type(request: Request) -> str:
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-def _single_values(request: Request) -> dict[str, str]:
-    items = request.query_params.multi_items()
+def _single_values(items: Sequence[tuple[str, str]]) -> dict[str, str]:
     names = [name for name, _ in items]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:

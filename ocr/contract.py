@@ -33,8 +33,8 @@ def _mapped(value: Any) -> Any:  # noqa: ANN401 - whatever a form field or a que
     if isinstance(value, str):
         try:
             return json.loads(value)
-        except json.JSONDecodeError as error:
-            raise ValueError(f'want a JSON object like {{"tesseract": 0.5}}, got {value!r}') from error
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f'want a JSON object like {{"tesseract": 0.5}}, got {value[:40]!r}') from error
     return value
 
 
@@ -85,7 +85,7 @@ class TextBody(TextOptions):
 
 
 class BatchBody(_Wire):
-    """The JSON body of `POST /batch_predict`. `options` are those of the task."""
+    """The JSON body of `POST /batch_predict`. Its options are those of the task; None means: not asked."""
 
     images: tuple[str, ...] = Field(min_length=1, description="The image files, each base64.")
     task: Literal["character", "text"] = "character"

@@ -194,6 +194,7 @@ async def test_three_ways_to_send_an_image_bring_the_same_bytes_and_options(
         ({"image": as_base64(png()), "timeout_s": 0}, 422, "greater than 0"),
         ({"image": as_base64(png()), "lang": "english"}, 422, "pattern"),
         ({"image": as_base64(png()), "preprocess": ["sparkle"]}, 422, "sparkle"),
+        ({"image": as_base64(png()), "weights": "[" * 5000}, 422, "JSON object"),
     ],
 )
 async def test_bad_input_gets_a_clear_error_and_the_next_request_works(
@@ -214,6 +215,7 @@ async def test_bad_input_gets_a_clear_error_and_the_next_request_works(
         (b"[1]", "application/json", 400),
         (b"\xff\xfe", "application/json", 400),
         (b"[" * 5000, "application/json", 400),
+        (b'{"image": "x", "timeout_s": ' + b"1" * 5000 + b"}", "application/json", 400),
         (b"text", "text/plain", 415),
         (b"", "image/png", 400),
         (b"--x\r\n\r\n", "multipart/form-data; boundary=x", 400),
@@ -231,6 +233,25 @@ async def test_an_option_given_twice_is_refused_not_guessed(client: httpx.AsyncC
     assert response.status_code == 400
     assert "twice" not in response.text
     assert "body and in the query" in response.text
+
+
+async def test_half_a_character_in_the_json_is_quoted_in_a_way_that_can_be_sent_back(client: httpx.AsyncClient) -> None:
+    body = b'{"image": "' + as_base64(png()).encode() + b'", "profile": "\\ud800"}'
+    response = await client.post("/predict", content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 422
+    assert ErrorAnswer.model_validate(response.json()).error.message.startswith("unknown profile '\\ud800'")
+
+
+async def test_options_in_the_query_of_a_batch_count_and_a_form_field_given_twice_is_refused(
+    client: httpx.AsyncClient, service: PlainService
+) -> None:
+    batch = {"images": [as_base64(png())]}
+    assert (await client.post("/batch_predict?profile=printed", json=batch)).status_code == 200
+    assert service.asks[0].profile.name == "printed"
+    assert (await client.post("/batch_predict?colour=red", json=batch)).status_code == 400
+    twice = await client.post("/predict", files={"image": png()}, data={"profile": ["general", "printed"]})
+    assert twice.status_code == 400
+    assert "given twice" in twice.text
 
 
 async def test_a_batch_keeps_order_and_a_bad_item_is_an_error_in_its_place(client: httpx.AsyncClient) -> None:
@@ -259,14 +280,15 @@ async def test_an_image_that_was_read_is_not_degraded_by_those_that_an_engine_di
     assert seen == [(False, "ok"), (True, "timeout")]
 
 
+@pytest.mark.parametrize("failure", [NotAnImage("broken inside", "send another"), ZeroDivisionError("a bug")])
 async def test_a_batch_of_pages_goes_on_when_one_page_fails(
-    client: httpx.AsyncClient, service: PlainService, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, service: PlainService, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     whole = service.read_page
 
     async def sometimes(data: bytes, ask: Ask) -> Page:
         if data == png(29, 28):
-            raise NotAnImage("broken inside", "send another")
+            raise failure
         return await whole(data, ask)
 
     monkeypatch.setattr(service, "read_page", sometimes)

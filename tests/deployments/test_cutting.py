@@ -1,0 +1,59 @@
+"""Cutting apart from any replica: one image that goes wrong costs the others nothing, and places are those as sent."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import PIL.Image
+
+from deployments.cutting import Scissors
+from deployments.messages import CutRefused
+from ocr import Box, Crop, Image, Layout, Scope, SegmentedPage
+from ocr.errors import InternalFailure, NotAnImage
+
+
+class WholeImage:
+    """One region that is the whole image; stumbles over images of 13 px."""
+
+    def segment(self, image: Image) -> SegmentedPage:
+        return self._whole(image, Scope.LINE)
+
+    def character(self, image: Image) -> SegmentedPage:
+        if image.width_px == 13:
+            raise ZeroDivisionError("a bug")
+        return self._whole(image, Scope.CHARACTER)
+
+    def _whole(self, image: Image, scope: Scope) -> SegmentedPage:
+        region = Crop.whole(image.pixels, scope).region
+        return SegmentedPage(Layout(image.width_px, image.height_px, (region,)), (image.pixels,))
+
+
+def png(width: int, height: int = 20) -> bytes:
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(np.full((height, width, 3), 200, np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_an_image_that_goes_wrong_is_an_error_in_its_place_and_the_others_are_cut() -> None:
+    cut, crops = Scissors(WholeImage(), 10_000).characters([png(20), b"junk", png(13), png(30)])
+    first, junk, bug, last = cut.outcomes
+    assert (first, last) == (0, 1)
+    assert isinstance(junk, NotAnImage)
+    assert isinstance(bug, InternalFailure)
+    assert "a bug" not in str(bug)
+    assert [pixels.shape[1] for pixels in crops.pixels] == [20, 30]
+
+
+def test_a_page_that_cleaning_scaled_has_its_places_on_the_page_as_it_was_sent() -> None:
+    cut = Scissors(WholeImage(), 1_000_000).page(png(7000), ("resize",), "general")
+    assert not isinstance(cut, CutRefused)
+    assert (cut.layout.width_px, cut.layout.height_px) == (7000, 20)
+    assert cut.layout.regions[0].polygon.bounding_box() == Box(0, 0, 7000, 20)
+    assert cut.pixels[0].shape == (10, 3500, 3)
+
+
+def test_a_page_that_cannot_be_decoded_is_refused_as_a_value() -> None:
+    refused = Scissors(WholeImage(), 10_000).page(b"junk", None, "general")
+    assert isinstance(refused, CutRefused)
+    assert isinstance(refused.error, NotAnImage)
