@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import fusion
 from deployments.asking import Ask
-from deployments.fanout import Budget, Call, Clock, Outcome, PixelsLost, ask_all
+from deployments.fanout import Budget, Call, Clock, NotDeployed, Outcome, PixelsLost, QueueFull, ask_all
 from deployments.messages import CutCharacters, CutPage, CutRefused, EngineAnswer, EngineState, Question
 from ocr import Character, EngineReport, Hypothesis, Layout, Line, Page, Scope, Status
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
@@ -71,7 +71,9 @@ class Ensemble:
         self._clock = clock
 
     async def read_page(self, data: bytes, ask: Ask) -> Page:
-        """Every line of the page, fused. Raises an error of the tree when nobody can answer."""
+        """Every line of the page, fused. Raises an error of the tree when nobody can answer, ReplicaLost when the
+        segmentation died: then the page may be sent again.
+        """
 
         async def once() -> Page:
             cut, pixels = await self._before(ask.deadline, self._cutter.page(data, ask))
@@ -96,6 +98,7 @@ class Ensemble:
         return await _again_when_pixels_are_lost(once)
 
     async def _before(self, deadline: float, cutting: Awaitable[Result]) -> Result:
+        """What the segmentation answers. One that died is for the caller of the ensemble: it sends the page again."""
         try:
             async with asyncio.timeout(max(0.0, deadline - self._clock())):
                 return await cutting
@@ -103,6 +106,12 @@ class Ensemble:
             raise DeadlineExceeded(
                 "finding the lines took until the deadline", "give more time with timeout_s", 1.0
             ) from error
+        except QueueFull as error:
+            raise Overloaded(
+                "too many pages wait for their lines to be found", "send the page again later", 1.0
+            ) from error
+        except NotDeployed as error:
+            raise NotReady("no segmentation is running", "see /status", 5.0) from error
 
     async def _ask_engines(self, layout: Layout, pixels: PixelsToken, ask: Ask, scope: Scope) -> dict[str, Outcome]:
         """The outcome of every configured engine: asked, left out, or known to be unavailable."""

@@ -19,20 +19,23 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.asking import Ask, Catalogue
 from deployments.ensemble import CharacterReading
-from deployments.fanout import NotDeployed, QueueFull, ReplicaLost
+from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 from deployments.http import Api, create_app
 from deployments.logs import configure_logging
 from deployments.messages import ServiceState
-from deployments.transport import answer_of
+from deployments.transport import answer_of, blocking_answer_of
 from deployments.uploads import parse
 from ocr import Page
 from ocr.contract import BatchBody, CharacterOptions, ComponentStatus, TextOptions
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError
 
-# A router that dies takes its requests along; reading is idempotent, so they are sent to another one.
+# A router that dies takes its requests along, and passes on that the segmentation died; reading is idempotent, so
+# they are sent again.
 _ATTEMPTS = 3
 # The Router answers before the deadline by itself; this is for one that does not answer at all.
 _GRACE_S = 0.5
+# How long /status and /ready wait for each part that they ask.
+_STATUS_S = 2.0
 
 Answer = TypeVar("Answer")
 
@@ -90,13 +93,19 @@ class RouterService:
 
     async def state(self) -> ServiceState:
         try:
-            state: ServiceState = await _ask_router(lambda: answer_of(self._router.state.remote()), time.time() + 2.0)
+            state: ServiceState = await _ask_router(
+                lambda: answer_of(self._router.state.remote()), time.time() + _STATUS_S
+            )
         except (DeadlineExceeded, NotReady, Overloaded, InternalFailure):
             return ServiceState()
         return state
 
     async def components(self) -> dict[str, ComponentStatus]:
-        status = await asyncio.to_thread(serve.status)
+        try:
+            async with asyncio.timeout(_STATUS_S):
+                status = await blocking_answer_of(serve.status)
+        except (TimeoutError, ReplicaLost):
+            return {}  # Serve's controller is being restarted; requests do not need it
         application = status.applications.get(serve.get_replica_context().app_name)
         return {
             name: ComponentStatus(
@@ -115,7 +124,7 @@ async def _ask_router(call: Callable[[], Awaitable[Answer]], deadline: float) ->
             for _ in range(_ATTEMPTS):
                 try:
                     return await call()
-                except ReplicaLost:
+                except (ReplicaLost, PixelsLost):  # here the answer is what is lost, with the node that holds it
                     continue
     except TimeoutError as error:
         raise DeadlineExceeded("the ensemble did not answer in time", "give more time with timeout_s", 1.0) from error
@@ -123,4 +132,6 @@ async def _ask_router(call: Callable[[], Awaitable[Answer]], deadline: float) ->
         raise Overloaded("too many requests are waiting", "send the request again later", 1.0) from error
     except NotDeployed as error:
         raise NotReady("the router is not running", "see /status", 5.0) from error
-    raise InternalFailure(f"the router died {_ATTEMPTS} times on this request", "try again; the log has the details")
+    raise InternalFailure(
+        f"the router or the segmentation died {_ATTEMPTS} times on this request", "try again; the log has the details"
+    )

@@ -6,9 +6,10 @@ transport did wrong becomes one of the exceptions of `fanout`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from ray import ObjectRef
 from ray.exceptions import (
@@ -24,6 +25,8 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, 
 
 from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 
+Result = TypeVar("Result")
+
 Response = Any
 """Serve's response types share no public base class."""
 
@@ -32,6 +35,12 @@ async def answer_of(response: Response) -> Any:  # noqa: ANN401 - whatever the o
     """What a handle call returns. Raises what the other side raised, or an exception of `fanout`."""
     with _translated(), _cancelled_with_caller(response):
         return await response
+
+
+async def blocking_answer_of(call: Callable[[], Result]) -> Result:
+    """What a function of Serve's own returns that blocks; fails in the same ways."""
+    with _translated():
+        return await asyncio.to_thread(call)
 
 
 async def first_and_reference(response: Response) -> tuple[Any, ObjectRef | None]:

@@ -10,7 +10,7 @@ import pytest
 
 from deployments.asking import Ask
 from deployments.ensemble import Ensemble, PixelsToken
-from deployments.fanout import PixelsLost, QueueFull, ReplicaLost
+from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 from deployments.messages import CutCharacters, CutPage, CutRefused, EngineAnswer, EngineState, Question
 from fusion import Method, Profile
 from ocr import Box, Hypothesis, Layout, Region, Scope, Status
@@ -157,6 +157,27 @@ async def test_pixels_lost_twice_are_a_failure_of_ours() -> None:
 async def test_a_segmentation_that_does_not_answer_ends_with_the_deadline() -> None:
     with pytest.raises(DeadlineExceeded):
         await ensemble(readers()).read_page(b"slow", ask(seconds=0.05))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (QueueFull("full"), Overloaded, "wait for their lines"),
+        (NotDeployed("gone"), NotReady, "no segmentation"),
+        (ReplicaLost("died"), ReplicaLost, "died"),
+    ],
+)
+async def test_a_segmentation_that_cannot_be_asked_is_named(
+    error: Exception, kind: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cutter = PlainCutter()
+
+    async def page(_data: bytes, _ask: Ask) -> tuple[CutPage | CutRefused, PixelsToken]:
+        raise error
+
+    monkeypatch.setattr(cutter, "page", page)
+    with pytest.raises(kind, match=words):
+        await ensemble(readers(), cutter).read_page(b"page", ask())
 
 
 @pytest.mark.parametrize(
