@@ -107,7 +107,9 @@ class EngineHost:
 
 
 def _memory_mb() -> float:
-    return float(psutil.Process().memory_info().rss) / 1e6
+    """This process's own memory: what it maps of the object store, the crops it read, is not its own."""
+    used = psutil.Process().memory_info()
+    return float(used.rss - getattr(used, "shared", 0)) / 1e6  # only Linux tells them apart
 
 
 def warm_up_crops() -> list[Crop]:

@@ -1,0 +1,111 @@
+"""One engine behind its queue: what it says of itself, what keeps a replica alive, and what has it replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from deployments.fanout import NotDeployed
+from deployments.hosting import EngineHost, Share
+from deployments.messages import Question
+from ocr import (
+    Box,
+    Classes,
+    Crop,
+    Engine,
+    EngineSpec,
+    Hypothesis,
+    Layout,
+    LoadOptions,
+    Region,
+    Resources,
+    Scope,
+    SegmentedPage,
+)
+from ocr.errors import EngineUnavailable
+
+
+class NotedEngine:
+    """Reads the width of every crop, and notes what it was asked."""
+
+    model = "noted@1"
+
+    def __init__(self) -> None:
+        self.seen: list[Crop] = []
+
+    def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
+        self.seen += crops
+        return [Hypothesis.of_text(str(crop.region.width_px), 0.9) for crop in crops]
+
+
+def hosted(load: Callable[[LoadOptions], Engine], *scopes: Scope, memory_limit_mb: int | None = None) -> EngineHost:
+    spec = EngineSpec("noted", frozenset(scopes or {Scope.LINE}), load, 8, Resources(1, 0, 100), {})
+    return EngineHost(
+        spec,
+        lambda: LoadOptions(threads=3),
+        Share(cpus=0.5, gpu_fraction=0.25),
+        memory_limit_mb=memory_limit_mb,
+        clock=lambda: 0.0,
+    )
+
+
+def page(*widths_px: int) -> SegmentedPage:
+    regions = tuple(Region(Box(0, 0, width, 4).polygon(), width, 4) for width in widths_px)
+    return SegmentedPage(Layout(99, 99, regions), tuple(np.zeros((4, width, 3), np.uint8) for width in widths_px))
+
+
+def failing(error: Exception) -> Callable[[LoadOptions], Engine]:
+    def load(_: LoadOptions) -> Engine:
+        raise error
+
+    return load
+
+
+async def test_the_lines_asked_for_are_read_in_the_order_asked_for_with_the_question() -> None:
+    engine = NotedEngine()
+    host = hosted(lambda _: engine)
+    engine.seen.clear()
+    answer = await host.read(page(5, 6, 7), [2, 0], Question("de", Classes.DIGITS), 1.0)
+    await host.close()
+    assert answer.model == "noted@1"
+    assert [claim.text for claim in answer.hypotheses if claim] == ["7", "5"]
+    assert {(crop.language, crop.classes) for crop in engine.seen} == {("de", Classes.DIGITS)}
+
+
+async def test_what_the_deadline_cuts_off_is_none_and_no_abstention() -> None:
+    host = hosted(lambda _: NotedEngine())
+    assert (await host.read(page(5, 6), [0, 1], Question(), -1.0)).hypotheses == (None, None)
+    await host.close()
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_an_engine_is_warmed_up_with_what_it_can_read_and_nothing_else(scope: Scope) -> None:
+    engine = NotedEngine()
+    state = hosted(lambda _: engine, scope).state()
+    assert [crop.region.scope for crop in engine.seen] == [scope]
+    assert (state.available, state.model, state.scopes) == (True, "noted@1", (scope,))
+    assert (state.cpus, state.gpu_fraction, state.threads) == (0.5, 0.25, 3)
+    assert state.memory_mb > 0.0
+
+
+async def test_an_engine_that_lacks_something_stays_healthy_and_names_the_remedy() -> None:
+    host = hosted(failing(EngineUnavailable("no model", "pull one")))
+    host.check_health()
+    assert not host.state().available
+    with pytest.raises(NotDeployed, match="pull one"):
+        await host.read(page(5), [0], Question(), 1.0)
+
+
+async def test_an_engine_that_fails_to_load_for_another_reason_has_its_replica_replaced() -> None:
+    host = hosted(failing(MemoryError("the card is full")))
+    with pytest.raises(RuntimeError, match="MemoryError: the card is full"):
+        host.check_health()
+    assert "the card is full" in host.state().problem
+
+
+def test_a_replica_that_grew_over_its_limit_is_replaced() -> None:
+    hosted(lambda _: NotedEngine(), memory_limit_mb=10**6).check_health()
+    with pytest.raises(RuntimeError, match="over its limit of 1 MB"):
+        hosted(lambda _: NotedEngine(), memory_limit_mb=1).check_health()
