@@ -108,8 +108,16 @@ def _report(figures: Mapping[str, dict[str, Count]], pages: Mapping[str, int], b
 
 def _rows(figures: Mapping[str, dict[str, Count]], pages: Mapping[str, int], names: Sequence[str]) -> Iterator[str]:
     for set_name, counts in figures.items():
-        rates = " | ".join(f"{counts[name].rate:.2%}" if name in counts else "" for name in names)
-        yield f"| {set_name} | {pages[set_name]} | {counts[FUSED].characters} | {rates} |"
+        whole = counts[FUSED].characters
+        rates = " | ".join(_cell(counts.get(name, Count()), whole) for name in names)
+        yield f"| {set_name} | {pages[set_name]} | {whole} | {rates} |"
+
+
+def _cell(count: Count, whole: int) -> str:
+    """The rate; with the characters that it is over where the engine did not speak on every page of the set."""
+    if not count.characters:
+        return ""
+    return f"{count.rate:.2%}" if count.characters == whole else f"{count.rate:.2%} of {count.characters} characters"
 
 
 def main() -> None:
