@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from deployments.config import ClusterConfig
 from deployments.messages import Question
 from fusion import Method, Profile, Thresholds, profiles_from_priors
-from ocr import Classes, EngineSpec, Scope
+from ocr import EngineSpec, Scope
 from ocr.contract import CharacterOptions, EnsembleOptions, TextOptions
 from ocr.errors import OutOfRange
 from segmentation.preprocessing import Pipeline
@@ -66,7 +66,7 @@ class Catalogue:
         )
 
     def ask_character(self, options: CharacterOptions, now: float) -> Ask:
-        return self._ask(options, now, Scope.CHARACTER, Question(classes=Classes(options.classes)))
+        return self._ask(options, now, Scope.CHARACTER, Question(classes=options.classes))
 
     def _ask(
         self,

@@ -87,7 +87,7 @@ class ClusterConfig(_Settings):
     cache_dir: Path = Path("~/.cache/quorum")
 
     @model_validator(mode="after")
-    def _engines_are_distinct(self) -> Self:
+    def _makes_sense(self) -> Self:
         names = [engine.name for engine in self.engines]
         if len(set(names)) != len(names):
             raise ValueError(f"an engine is listed twice: {', '.join(names)}")
