@@ -91,6 +91,15 @@ install_locked() {
     "$venv/bin/python" -m uv pip install --python "$venv/bin/python" --no-deps "$@"
 }
 
+# Ray starts half a dozen processes at once and gives them 15 s to come up; compiling what they import takes that long
+# on two slow cores.
+compile_ray() {
+    local site
+    site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    "$venv/bin/python" -m compileall -q -j 0 "$site"/ray/{_common,_private,autoscaler,core,dashboard,serve,util} \
+        "$site"/{aiohttp,fastapi,google,grpc,opentelemetry,pydantic,starlette} >/dev/null || true # a file that does not compile is not needed here
+}
+
 install_packages() {
     touch "$unfinished"
     if [[ -n ${TORCH_INDEX:-} ]]; then
@@ -107,6 +116,7 @@ install_packages() {
     headless=opencv-python-headless==$(locked opencv-python-headless)
     install_locked --quiet --reinstall --offline "$headless" || install_locked --reinstall "$headless"
     install_locked --quiet --no-build-isolation --editable .
+    compile_ray
     rm "$unfinished"
 }
 
