@@ -48,25 +48,39 @@ Span = tuple[int, int, int, int]
 
 def separate(line: Pixels) -> Separation:
     """The words and the characters of an upright line, RGB uint8 (H, W, 3), as boxes in its pixels."""
-    luma = gray(line)
-    scale = min(1.0, _WORKING_HEIGHT_PX / luma.shape[0])
-    if scale < 1.0:
-        size = max(1, round(luma.shape[1] * scale)), _WORKING_HEIGHT_PX
-        luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    ink = ink_mask(luma)
-    parts = _components(ink)
-    height = _typical_height(parts, ink.shape[0])
-    parts = [part for part in parts if _is_writing(part, height, ink.shape[0])]
-    if not parts:
+    ink = _working_ink(line)
+    glyphs, height = _writing(ink)
+    if not glyphs:
         return Separation()
-    glyphs = _glyphs(parts, height)
-    joined = _is_joined(glyphs, height)
+    joined = _hangs_together(glyphs, height)
     if not joined:
         usual = _usual_width(glyphs, height)
         glyphs = [piece for glyph in glyphs for piece in _cut(ink, glyph, height, usual)]
     words = _words(glyphs, height)
     to_crop = _Scaling(line.shape[1] / ink.shape[1], line.shape[0] / ink.shape[0], line.shape[1], line.shape[0])
     return Separation(to_crop.boxes(words), () if joined else to_crop.boxes(glyphs))
+
+
+def is_joined(line: Pixels) -> bool:
+    """Whether a line, RGB uint8 (H, W, 3), is joined handwriting."""
+    glyphs, height = _writing(_working_ink(line))
+    return bool(glyphs) and _hangs_together(glyphs, height)
+
+
+def _working_ink(line: Pixels) -> Mask:
+    """The ink of a line, reduced to the working height if it is taller."""
+    luma = gray(line)
+    if luma.shape[0] > _WORKING_HEIGHT_PX:
+        size = max(1, round(luma.shape[1] * _WORKING_HEIGHT_PX / luma.shape[0])), _WORKING_HEIGHT_PX
+        luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return ink_mask(luma)
+
+
+def _writing(ink: Mask) -> tuple[list[Span], float]:
+    """The glyphs of a line from left to right, before any is cut, and the typical height."""
+    parts = _components(ink)
+    height = _typical_height(parts, ink.shape[0])
+    return _glyphs([part for part in parts if _is_writing(part, height, ink.shape[0])], height), height
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +168,7 @@ def _union(first: Span, second: Span) -> Span:
     )
 
 
-def _is_joined(glyphs: Sequence[Span], height: float) -> bool:
+def _hangs_together(glyphs: Sequence[Span], height: float) -> bool:
     """Whether the writing hangs together in strokes much longer than high."""
     lengths = np.array([right - left for left, _, right, _ in glyphs])
     return bool((lengths**2).sum() > _JOINED_LENGTH * height * lengths.sum())

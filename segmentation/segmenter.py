@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ocr.errors import TooLarge
 from ocr.geometry import Box, Polygon
 from ocr.image import Image, Layout, Pixels, Region, Scope, SegmentedPage
-from segmentation.characters import separate
+from segmentation.characters import is_joined, separate
 from segmentation.detector import Detector
 from segmentation.ink import gray, ink_mask
 from segmentation.lines import joined, standing, without_inner, without_specks
@@ -28,8 +28,10 @@ from segmentation.quads import Quads, bounds, clockwise_from_top_left, heights, 
 from segmentation.upright import Turn, cut
 
 MAX_SIDE_PX = 32_000  # OpenCV warps images of less than 2**15 pixels a side
-# Pages are sent upright far more often than not: only this much evidence (log-odds) turns one round.
-_ON_ITS_HEAD = -3.0
+# Pages are sent upright far more often than not: only this much evidence (log-odds, see orientation.py) turns one
+# round, and the witnesses may be wrong about joined handwriting.
+_ON_ITS_HEAD = -1.5
+_JOINED_ON_ITS_HEAD = -7.0
 _STRAIGHT_DEGREES = 0.3  # below this a page counts as not skewed
 _CHARACTER_MARGIN = 0.2  # of the longer side of the ink
 _AS_IT_IS = Pipeline()
@@ -78,14 +80,18 @@ class TextSegmenter:
             degrees = 0.0
         elif abs(degrees - 90) < _STRAIGHT_DEGREES:
             degrees = 90.0
-        odds = self._log_odds(page, _reading_at(pieces, degrees))
-        on_its_head = odds < (_ON_ITS_HEAD if degrees < 45 else 0.0)
+        on_its_head = self._on_its_head(page, _reading_at(pieces, degrees), on_its_side=degrees > 45)
         return degrees - (180.0 if degrees > 0 else -180.0) if on_its_head else degrees
 
-    def _log_odds(self, page: Pixels, lines: Quads) -> float:
-        """Evidence that `lines` stand when they are read in the direction they have."""
+    def _on_its_head(self, page: Pixels, lines: Quads, *, on_its_side: bool) -> bool:
+        """Whether `lines` lie upside down when they are read in the direction they have."""
         longest = np.argsort(-widths(lines), kind="stable")[: self.judge.second_look]
-        return self.judge.log_odds([cut(page, lines[index]) for index in longest])
+        crops = [cut(page, lines[index]) for index in longest]
+        odds = self.judge.log_odds(crops)
+        if on_its_side or odds >= 0.0:  # neither way of lying on the side is more usual
+            return odds < 0.0
+        joined_writing = np.mean([is_joined(crop) for crop in crops]) > 0.5
+        return odds < (_JOINED_ON_ITS_HEAD if joined_writing else _ON_ITS_HEAD)
 
     def _upright_pieces(self, page: Pixels, pieces: Quads, turn: Turn) -> Quads:
         """The pieces on the upright page, found again if the page lay too far from upright for the first look."""
