@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from engines import easyocr
 from ocr import LoadOptions
 from ocr.errors import EngineUnavailable
 from tests.engines.drawing import line
-from tests.engines.tiny_models import CHARACTERS, easyocr_network
+from tests.engines.tiny_models import CHARACTERS, easyocr_network, easyocr_official
 
 pytestmark = pytest.mark.engines
 
@@ -36,6 +37,24 @@ def test_a_custom_network_reads_with_probabilities_and_places(model):
     assert hypothesis.characters
     assert {character.text for character in hypothesis.characters} <= set(CHARACTERS)
     assert all(character.span is not None for character in hypothesis.characters)
+
+
+def test_a_file_of_the_makers_is_read_by_their_own_network(tmp_path, monkeypatch):
+    from easyocr.config import recognition_models
+
+    directory = easyocr_official(tmp_path / "official")
+    md5 = hashlib.md5((directory / "english_g2.pth").read_bytes()).hexdigest()
+    monkeypatch.setitem(recognition_models["gen2"]["english_g2"], "md5sum", md5)
+    engine = easyocr.load(LoadOptions(directory))
+    assert isinstance(engine, easyocr.EasyOCR)
+    assert (engine.model, engine.height_px) == ("english_g2@1", 64)
+    assert len(engine.read([line("one"), line("another one")])) == 2
+
+
+def test_a_file_that_only_looks_like_that_of_the_makers_is_refused(tmp_path):
+    directory = easyocr_official(tmp_path / "official")
+    with pytest.raises(EngineUnavailable, match="MD5 mismatch"):
+        easyocr.load(LoadOptions(directory))
 
 
 def test_the_height_of_the_network_is_read_from_its_description(model):
@@ -84,7 +103,7 @@ def test_two_networks_in_one_directory_are_refused(model):
         easyocr.load(LoadOptions(model))
 
 
-def test_a_missing_card_is_a_missing_gpu_remedy(model):
+def test_without_a_gpu_the_remedy_is_named(model):
     with pytest.raises(EngineUnavailable, match="sees no CUDA card") as caught:
         easyocr.load(LoadOptions(model, device="cuda", gpu_fraction=0.2))
     assert "num_gpus" in caught.value.hint

@@ -51,6 +51,21 @@ def easyocr_network(directory: Path, name: str = "tiny_crnn") -> Path:
     return directory
 
 
+def easyocr_official(directory: Path) -> Path:
+    """What EasyOCR's own english_g2 looks like on disk: its real architecture, random parameters."""
+    import torch
+    from easyocr.config import recognition_models
+    from easyocr.model.vgg_model import Model
+
+    directory.mkdir(parents=True, exist_ok=True)
+    classes = len(recognition_models["gen2"]["english_g2"]["characters"]) + 1
+    network = Model(input_channel=1, output_channel=256, hidden_size=256, num_class=classes)
+    parameters = {f"module.{key}": value for key, value in network.state_dict().items()}
+    torch.save(parameters, directory / "english_g2.pth")
+    write_card(directory, "english_g2", ["english_g2.pth"])
+    return directory
+
+
 def trocr_checkpoint(directory: Path) -> Path:
     """A VisionEncoderDecoder with a byte-level tokenizer, as `save_pretrained` writes it."""
     import torch
