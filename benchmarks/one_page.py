@@ -43,7 +43,8 @@ _CHOICES: dict[str, tuple[str, ...] | None] = {
 def served() -> Iterator[float]:
     """The application in a process of its own; yields the seconds from its start until every engine has settled."""
     command = [str(Path(sys.executable).with_name("serve")), "run", "serve_config.cpu.yaml"]
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT)}
+    # RAY_ADDRESS: a cluster of its own, whatever else runs on this machine.
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ADDRESS": "local", "PYTHONPATH": str(ROOT)}
     started = time.monotonic()
     log = Path(tempfile.gettempdir()) / "quorum-one-page.log"
     with log.open("wb") as output:

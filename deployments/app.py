@@ -10,6 +10,7 @@ file does without `from __future__ import annotations`, which would leave it a s
 
 import importlib.metadata
 import os
+from collections.abc import Iterable
 
 from ray import serve
 from ray.serve import Application
@@ -22,12 +23,15 @@ from deployments.gateway import GatewayReplica
 from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, one_machine
 from deployments.router import RouterReplica
 from deployments.segmentation import SegmentationReplica
+from ocr import EngineSpec
+from ocr.errors import OutOfRange
 
 
 def build(args: ClusterConfig) -> Application:
     """The whole application. `args` is what the configuration file says under `args:`."""
     config = with_environment(args, os.environ)
     specs = {engine.name: engines.spec(engine.name) for engine in config.engines}
+    _require_distinct(specs.values())
     catalogue = Catalogue.of(config, specs.values())
     options = one_machine(specs.values())
     segmentation = serve.deployment(SegmentationReplica).options(name=SEGMENTATION, **options[SEGMENTATION])
@@ -51,3 +55,10 @@ def build(args: ClusterConfig) -> Application:
         catalogue,
         importlib.metadata.version("quorum-ocr"),
     )
+
+
+def _require_distinct(specs: Iterable[EngineSpec]) -> None:
+    """The same engine under two names would be one deployment and count twice."""
+    names = [spec.name for spec in specs]
+    if len(set(names)) != len(names):
+        raise OutOfRange(f"an engine is configured twice: {', '.join(names)}", "list each engine once")

@@ -76,7 +76,7 @@ class Ensemble:
         """
 
         async def once() -> Page:
-            cut, pixels = await self._before(ask.deadline, self._cutter.page(data, ask))
+            cut, pixels = await self._before(ask.deadline, lambda: self._cutter.page(data, ask))
             if isinstance(cut, CutRefused):
                 raise cut.error
             outcomes = await self._ask_engines(cut.layout, pixels, ask, Scope.LINE)
@@ -88,7 +88,7 @@ class Ensemble:
         """One character per image, in order; an image that cannot be read is an error in its place."""
 
         async def once() -> list[CharacterReading | QuorumError]:
-            cut, pixels = await self._before(ask.deadline, self._cutter.characters(images, ask))
+            cut, pixels = await self._before(ask.deadline, lambda: self._cutter.characters(images, ask))
             outcomes = await self._ask_engines(cut.layout, pixels, ask, Scope.CHARACTER)
             return [
                 index if isinstance(index, QuorumError) else _fused_character(index, outcomes, ask)
@@ -97,11 +97,14 @@ class Ensemble:
 
         return await _again_when_pixels_are_lost(once)
 
-    async def _before(self, deadline: float, cutting: Awaitable[Result]) -> Result:
+    async def _before(self, deadline: float, cut: Callable[[], Awaitable[Result]]) -> Result:
         """What the segmentation answers. One that died is for the caller of the ensemble: it sends the page again."""
+        left_s = deadline - self._clock()
         try:
-            async with asyncio.timeout(max(0.0, deadline - self._clock())):
-                return await cutting
+            if left_s <= 0.0:
+                raise TimeoutError
+            async with asyncio.timeout(left_s):
+                return await cut()
         except TimeoutError as error:
             raise DeadlineExceeded(
                 "finding the lines took until the deadline", "give more time with timeout_s", 1.0
@@ -146,7 +149,7 @@ class Ensemble:
         return Page(
             layout.width_px,
             layout.height_px,
-            tuple(line for line in lines if line.characters),
+            tuple(line for line in lines if line.characters or any(claim.text for claim in line.readings.values())),
             tuple(outcome.report for outcome in outcomes.values()),
             str(ask.method),
             ask.profile.name,

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
@@ -250,14 +250,11 @@ def _add_error_handlers(app: FastAPI) -> None:
             ErrorAnswer(error=problem).model_dump(mode="json"), error.status_code, dict(error.headers or {})
         )
 
-    @app.middleware("http")
-    async def unknown(request: Request, call_next: Callable[[Request], Awaitable[Any]]) -> Any:  # noqa: ANN401
-        try:
-            return await call_next(request)
-        except Exception:
-            log.exception("%s %s failed", request.method, request.url.path)
-            failure = _fault()
-            return JSONResponse(error_answer(failure).model_dump(mode="json"), failure.http_status)
+    @app.exception_handler(Exception)
+    async def unknown(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        failure = InternalFailure("the service failed on this request", "try again; the log has the details")
+        return JSONResponse(error_answer(failure).model_dump(mode="json"), failure.http_status)
 
 
 def _decoded(image: str, field: str) -> bytes | QuorumError:

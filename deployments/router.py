@@ -10,12 +10,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ray import ObjectRef
 from ray.serve.handle import DeploymentHandle
 
 from deployments.asking import Ask, Catalogue
-from deployments.ensemble import CharacterReading, Ensemble
+from deployments.ensemble import CharacterReading, Ensemble, Reader
 from deployments.fanout import NotDeployed, QueueFull, ReplicaLost
 from deployments.logs import configure_logging
 from deployments.messages import (
@@ -38,6 +39,9 @@ log = logging.getLogger("quorum.router")
 _POLL_STARTING_S = 0.5
 _POLL_WARM_S = 5.0
 _POLL_TIMEOUT_S = 5.0
+# An engine that neither said how it is nor read anything for so long counts as missing, until it is heard of again:
+# longer than it takes to replace a replica, so that one death does not take it out of the vote.
+_SILENT_S = 30.0
 
 
 class RouterReplica:
@@ -53,10 +57,11 @@ class RouterReplica:
         configure_logging(log_level)
         self._started = time.time()
         self._states: dict[str, EngineState] = {}
+        self._heard: dict[str, float] = {}
         self._segmentation_ready = False
         self._ensemble = Ensemble(
             HandleCutter(segmentation),
-            {name: HandleReader(handle) for name, handle in engines.items()},
+            {name: self._listening(name, HandleReader(handle)) for name, handle in engines.items()},
             catalogue.scopes,
             lambda: self._states,
             time.time,
@@ -75,15 +80,33 @@ class RouterReplica:
     async def state(self) -> ServiceState:
         return ServiceState(dict(self._states), self._segmentation_ready, time.time() - self._started)
 
+    def _listening(self, name: str, reader: Reader) -> Reader:
+        """`reader`, noting each answer: a busy engine answers requests sooner than questions about itself."""
+
+        async def read(pixels: ObjectRef, indices: Sequence[int], question: Question, deadline: float) -> EngineAnswer:
+            answer = await reader(pixels, indices, question, deadline)
+            self._heard[name] = time.time()
+            return answer
+
+        return read
+
     async def _watch_engine(self, name: str, handle: DeploymentHandle) -> None:
         """Keep the engine's state. The last one stays while a replica is being replaced: it says what to expect."""
         while True:
             state = await _in_time(handle.state.remote)
             if isinstance(state, EngineState):
-                if self._states.get(name) is None or self._states[name].available != state.available:
-                    log.info("%s: %s", name, state.problem or f"ready with {state.model}")
-                self._states[name] = state
+                self._heard[name] = time.time()
+                self._note(state)
+            elif name in self._states and time.time() - self._heard[name] > _SILENT_S:
+                problem = f"has not answered for {_SILENT_S:.0f} s; see its deployment in /status and its log"
+                self._note(replace(self._states[name], problem=problem))
             await asyncio.sleep(_POLL_WARM_S if name in self._states else _POLL_STARTING_S)
+
+    def _note(self, state: EngineState) -> None:
+        known = self._states.get(state.name)
+        if known is None or known.available != state.available:
+            log.info("%s: %s", state.name, state.problem or f"ready with {state.model}")
+        self._states[state.name] = state
 
     async def _watch_segmentation(self, handle: DeploymentHandle) -> None:
         while True:

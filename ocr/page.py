@@ -98,10 +98,11 @@ class Page:
 
     @property
     def text(self) -> str:
-        """The lines, one per row; an empty row between blocks."""
+        """The lines, one per row; an empty row between blocks. Lines that were voted empty are left out."""
         rows: list[str] = []
-        for index, line in enumerate(self.lines):
-            if index and line.block != self.lines[index - 1].block:
+        said = [line for line in self.lines if line.characters]
+        for index, line in enumerate(said):
+            if index and line.block != said[index - 1].block:
                 rows.append("")
             rows.append(line.text)
         return "\n".join(rows)

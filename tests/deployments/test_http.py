@@ -110,7 +110,9 @@ async def client(service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
     )
     specs = [spec("a", Scope.LINE, Scope.CHARACTER), spec("b", Scope.LINE, Scope.CHARACTER), spec("lines", Scope.LINE)]
     app = create_app(Api(service, config, Catalogue.of(config, specs), "1.2.3"))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://quorum") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://quorum"
+    ) as client:
         yield client
 
 
