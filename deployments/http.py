@@ -253,7 +253,7 @@ def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unknown(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        failure = InternalFailure("the service failed on this request", "try again; the log has the details")
+        failure = _fault()
         return JSONResponse(error_answer(failure).model_dump(mode="json"), failure.http_status)
 
 

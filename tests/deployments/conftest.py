@@ -29,6 +29,7 @@ def ray_url() -> Iterator[str]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["RAY_agent_register_timeout_ms"] = "100000"  # noqa: SIM112 - Ray's spelling; a busy machine is slow
     ray.init(
+        address="local",  # never a cluster that somebody else runs on this machine
         num_cpus=2,
         include_dashboard=False,
         logging_level="ERROR",
