@@ -243,9 +243,11 @@ def _pieces_of_the_character(rows: list[list[int]], shape: tuple[int, ...] | Non
 
 
 def _along_edge(piece: list[int], shape: tuple[int, ...]) -> bool:
-    """Whether a piece (left, top, width, height, area) touches an edge and stays close to it."""
+    """Whether a piece (left, top, width, height, area) touches an edge and stays close to it, or is a ruled line."""
     height, width = shape
     left, top, piece_width, piece_height, _ = piece
+    if piece_width == width and piece_height <= max(1, round(0.08 * height)):
+        return True  # a ruled line, wherever it runs
     narrow, flat = piece_width <= max(1, round(0.12 * width)), piece_height <= max(1, round(0.12 * height))
     return (narrow and (left == 0 or left + piece_width == width)) or (
         flat and (top == 0 or top + piece_height == height)

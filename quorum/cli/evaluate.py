@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -89,7 +88,11 @@ def cnn(
         if report_file:
             from benchmarks.setting import as_table, setting
 
-            command = shlex.join(["quorum", *sys.argv[1:]])
-            report_file.write_text(report(measured, about, as_table(setting()), command), encoding="utf-8")
+            words = ["quorum", "evaluate", "cnn", "--model", str(model)]
+            words += ["--collections-dir", str(collections_dir)] if collections_dir else []
+            words += ["--idx-dir", str(idx_dir), "--variant", variant] if idx_dir else []
+            words += ["--held-out-fonts"] * held_out_fonts + ["--disturbed"] * disturbed
+            text = report(measured, about, as_table(setting()), shlex.join(words))
+            report_file.write_text(text, encoding="utf-8")
         if plots:
             write_plots(measured, plots)
