@@ -72,7 +72,7 @@ def test_an_underline_and_the_feet_of_the_line_above_are_no_characters(written):
     assert len(separate(line).characters) == 6
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 70), st.integers(1, 90), st.just(3))))
 def test_any_pixels_give_boxes_within_the_crop(pixels):
     parts = separate(pixels)

@@ -39,7 +39,7 @@ def text_like(ink: int, paper: int, share: float = 0.1) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", sorted(STEPS))
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(pixels=images)
 def test_every_step_makes_a_new_rgb_image_of_the_same_shape_and_leaves_its_input_alone(name, pixels):
     before = pixels.copy()

@@ -150,7 +150,7 @@ def test_a_character_that_does_not_stand_out_is_the_whole_image():
     assert segmented.pixels[0].shape == (28, 30, 3)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (10, 20_000), (20_000, 10), (3, 3), (900, 1200)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (10, 20_000), (20_000, 10), (3, 3)])
 @pytest.mark.parametrize("noise", [False, True])
 def test_pages_of_any_shape_are_segmented(shape, noise, scripted):
     pixels = np.full((*shape, 3), 180, np.uint8)
@@ -170,7 +170,7 @@ def test_a_page_with_a_side_that_cannot_be_warped_is_refused(scripted):
         TextSegmenter(scripted(no_quads())).character(page)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(*[st.floats(-100, 400)] * 8), max_size=8))
 def test_whatever_the_detector_says_every_line_is_cut_once_and_nothing_breaks(scripted, corners):
     quads = np.array(corners, dtype=np.float32).reshape(-1, 4, 2)
