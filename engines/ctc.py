@@ -7,6 +7,7 @@ be chosen. Spans are in crop pixels. Nothing here knows an engine.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,6 +22,8 @@ from ocr.image import Classes, Crop, Scope
 
 ALTERNATIVES = 3
 MIN_ALTERNATIVE = 0.01
+STEPS_BEYOND = 2
+"""A network may recognise the last character when it has seen all of it, a little behind the end of the crop."""
 
 Steps = NDArray[np.float32]
 """Probabilities (T, C) of T steps from left to right over C columns; column 0 is the blank. Rows sum to 1."""
@@ -52,10 +55,11 @@ class Decoder:
     def read(self, crop: Crop, steps: Steps, step_px: float) -> list[ClaimedCharacter]:
         """What `steps` say of `crop`, in the alphabet of its language or, for a single character, of its classes.
 
-        `step_px` is the width of one step in crop pixels; steps beyond the crop (padding) are ignored.
+        `step_px` is the width of one step in crop pixels. Steps farther behind the end of the crop than STEPS_BEYOND
+        are padding, and ignored.
         """
         width, height = crop.region.width_px, crop.region.height_px
-        inside = steps[: max(1, int(np.ceil(width / step_px)))]  # (T, C)
+        inside = steps[: math.ceil(width / step_px) + STEPS_BEYOND]  # (T, C)
         if crop.region.scope is Scope.CHARACTER:
             columns = self._allowed(crop.language, crop.classes)
             return _single(inside[:, columns.indices], columns.characters)
@@ -129,7 +133,9 @@ def _spans(runs: Sequence[Run], step_px: float, width_px: int, height_px: int) -
     CTC tells where a character was recognised, not where it begins: neighbours meet half way between the middles of
     their runs, and no character reaches farther from its middle than half the height of the line.
     """
-    middles = [min((run.start + run.end) / 2 * step_px, width_px - step_px / 4) for run in runs]
+    if runs:  # what was recognised behind the end of the crop is drawn into it
+        step_px = min(step_px, width_px / runs[-1].end)
+    middles = [(run.start + run.end) / 2 * step_px for run in runs]
     borders = [0.0, *((left + right) / 2 for left, right in pairwise(middles)), float(width_px)]
     reach = max(height_px / 2, step_px)
     return [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.ctc import Decoder, Steps
+from engines.ctc import STEPS_BEYOND, Decoder, Steps
 from ocr import Classes, Crop, Scope
 
 CHARACTERS = ["blank", "a", "b", "0", "O", "ā", "，", " "]
@@ -81,8 +81,17 @@ def test_of_a_single_character_the_other_classes_take_no_probability():
     assert probability == 1.0
 
 
-def test_steps_beyond_the_crop_are_padding():
-    assert read(steps({"a": 0.9}, {}, {"b": 0.9}, {"b": 0.9}), crop(20)) == [("a", 0.9)]
+def test_steps_far_behind_the_crop_are_padding():
+    assert read(steps({"a": 0.9}, {}, {}, {}, {"b": 0.9}), crop(20)) == [("a", 0.9)]
+
+
+def test_a_character_recognised_just_behind_the_crop_stands_at_its_end():
+    [first, second] = Decoder(CHARACTERS).read(crop(20), steps({"a": 0.9}, {}, {"b": 0.9}), STEP_PX)
+    assert second.text == "b"
+    assert first.span is not None
+    assert second.span is not None
+    assert first.span.end <= second.span.start
+    assert second.span.end == 20.0
 
 
 def test_neighbours_meet_half_way():
@@ -93,10 +102,12 @@ def test_neighbours_meet_half_way():
     assert second.span == (25.0, 40.0)
 
 
-@given(st.lists(st.sampled_from(CHARACTERS), min_size=1, max_size=30), st.integers(1, 400))
-def test_spans_lie_inside_the_crop_and_in_order(best, width):
+@given(
+    st.lists(st.sampled_from(CHARACTERS), min_size=1, max_size=30), st.integers(1, 400), st.integers(0, STEPS_BEYOND)
+)
+def test_spans_lie_inside_the_crop_and_in_order(best, width, beyond):
     table = steps(*({} if text == "blank" else {text: 0.9} for text in best))
-    characters = Decoder(CHARACTERS).read(crop(width), table, width / len(best))
+    characters = Decoder(CHARACTERS).read(crop(width), table, width / max(1, len(best) - beyond))
     spans = [character.span for character in characters]
     assert all(span is not None and 0.0 <= span.start < span.end <= width for span in spans)
     assert [span.start for span in spans if span] == sorted(span.start for span in spans if span)
