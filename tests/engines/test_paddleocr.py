@@ -77,7 +77,8 @@ def test_a_directory_without_onnx_is_refused(model, tmp_path):
 def test_the_threads_are_those_that_were_given(model):
     loaded = paddleocr.load(LoadOptions(model, threads=2))
     assert isinstance(loaded, paddleocr.PaddleOCR)
-    assert loaded.network.runner.session.get_session_options().intra_op_num_threads == 2
+    assert loaded.network.runner.session.get_session_options().intra_op_num_threads == 1
+    assert loaded.runs._max_workers == 2  # runs go side by side, each on one thread
 
 
 def test_a_mixed_batch_on_a_gpu_would_give_the_same(engine):
