@@ -87,8 +87,7 @@ def test_the_probabilities_of_the_allowed_classes_sum_to_one() -> None:
 
 def test_a_higher_temperature_makes_it_less_sure() -> None:
     cold, warm = (
-        engine({"A": 5.0}, temperature=temperature).read([character()])[0].confidence
-        for temperature in (1.0, 2.0)
+        engine({"A": 5.0}, temperature=temperature).read([character()])[0].confidence for temperature in (1.0, 2.0)
     )
     assert warm < cold
 
