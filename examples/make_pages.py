@@ -31,12 +31,12 @@ Telephone 0117 496 0253, orders@harbourvale.example
 
 12 March 2026
 Our reference: HV-2026/0347
-Dr Miriam Okafor
+The Survey Office
 Coastal Survey Institute
 7 Lighthouse Lane
 Falmouth TR11 4JQ
 
-Dear Dr Okafor,
+Dear colleagues,
 Re: repair of tide gauge no. 58821 (delivered 19 January 2026)
 
 Thank you for returning the gauge to our workshop. We opened it on
@@ -68,8 +68,8 @@ The certificate (no. 2026-118) will follow by post. If anything is
 unclear, call me on extension 42, Monday to Thursday, 9:30 to 16:00.
 
 Yours sincerely,
-Jonathan Whitlock
-Head of Workshop
+For the workshop
+Instrument repairs
 
 Registered in England since 1987; open to visitors by appointment.
 Please quote our reference in every letter, and on the parcel.
@@ -78,19 +78,19 @@ Enclosed: 1 memory card, 2 photographs, invoice draft no. 7719
 
 NOTE = """\
 Minutes of the reading group, 4 June 2026
-Present: Ada, Tomas, Yuki, Priya (chair) and 9 guests.
+Present: four readers, the chair and 9 guests.
 
 1. The minutes of 7 May were accepted without change.
 2. The new scanner costs $2,385.50; delivery takes 3 weeks.
 3. Box 17 holds 412 letters, of which 268 are dated.
-4. Who keeps the key? Tomas does, until 30 September.
+4. Who keeps the key? The chair does, until 30 September.
 5. The cellar stays at 16.5 degrees, 48% humidity.
 
 Please bring pencils, not pens: ink stains are forever!
 Next meeting: Thursday, 2 July, 18:45, room B-204.
 Until then: sort boxes 18-20, and write labels.
 Coffee is at the door; cups cost 20 cents (or 0.20 EUR).
-Signed: P. Raman
+Signed: the chair
 """
 
 
