@@ -7,7 +7,6 @@ be chosen. Spans are in crop pixels. Nothing here knows an engine.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,8 +21,6 @@ from ocr.image import Classes, Crop, Scope
 
 ALTERNATIVES = 3
 MIN_ALTERNATIVE = 0.01
-STEPS_BEYOND = 2
-"""A network may recognise the last character when it has seen all of it, a little behind the end of the crop."""
 
 Steps = NDArray[np.float32]
 """Probabilities (T, C) of T steps from left to right over C columns; column 0 is the blank. Rows sum to 1."""
@@ -55,16 +52,15 @@ class Decoder:
     def read(self, crop: Crop, steps: Steps, step_px: float) -> list[ClaimedCharacter]:
         """What `steps` say of `crop`, in the alphabet of its language or, for a single character, of its classes.
 
-        `step_px` is the width of one step in crop pixels. Steps farther behind the end of the crop than STEPS_BEYOND
-        are padding, and ignored.
+        `step_px` is the width of one step in crop pixels. Steps behind the end of the crop count as well: where
+        letters are narrower than two steps, a network that sees the whole line writes on into the padding.
         """
         width, height = crop.region.width_px, crop.region.height_px
-        inside = steps[: math.ceil(width / step_px) + STEPS_BEYOND]  # (T, C)
         if crop.region.scope is Scope.CHARACTER:
             columns = self._allowed(crop.language, crop.classes)
-            return _single(inside[:, columns.indices], columns.characters)
+            return _single(steps[:, columns.indices], columns.characters)
         columns = self._allowed(crop.language, None)
-        return _line(inside[:, columns.indices], columns.characters, step_px, width, height)
+        return _line(steps[:, columns.indices], columns.characters, step_px, width, height)
 
     def _allowed(self, language: str, classes: Classes | None) -> Columns:
         key = (language, classes)
@@ -133,7 +129,7 @@ def _spans(runs: Sequence[Run], step_px: float, width_px: int, height_px: int) -
     CTC tells where a character was recognised, not where it begins: neighbours meet half way between the middles of
     their runs, and no character reaches farther from its middle than half the height of the line.
     """
-    if runs:  # what was recognised behind the end of the crop is drawn into it
+    if runs:  # what was written behind the end of the crop is drawn into it, all places alike
         step_px = min(step_px, width_px / runs[-1].end)
     middles = [(run.start + run.end) / 2 * step_px for run in runs]
     borders = [0.0, *((left + right) / 2 for left, right in pairwise(middles)), float(width_px)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_a_mixed_batch_on_a_gpu_would_give_the_same(engine):
     """Padding crops of one batch to the widest, as on a GPU, moves neither text nor places."""
     crops = [line("short"), line("a line that is a good deal longer"), character("k")]
     assert isinstance(engine, paddleocr.PaddleOCR)
-    batched = paddleocr.PaddleOCR(engine.network, engine.decoder, engine.model, together=3)
+    batched = replace(engine, together=3)
     alone, together = engine.read(crops), batched.read(crops)
     assert [hypothesis.text for hypothesis in together] == [hypothesis.text for hypothesis in alone]
     for one, other in zip(alone, together, strict=True):
