@@ -83,7 +83,9 @@ def disturbed_sets(path: Path, most: int = 1000) -> dict[str, Characters]:
     """For each disturbance the test part of the collection at `path`, `most` characters at most, prepared."""
     with np.load(path, allow_pickle=False) as arrays:
         pictures, names = arrays["images"], arrays["labels"]
-    chosen = [at for at in range(len(pictures)) if part_of(place_in_split(pictures[at])) is Part.TEST][:most]
+    places = [place_in_split(picture) for picture in pictures]
+    tests = [at for at, place in enumerate(places) if part_of(place) is Part.TEST]
+    chosen = sorted(tests, key=places.__getitem__)[:most]  # files are often sorted by class
     labels = np.array([ALPHABET.index(names[at]) for at in chosen], dtype=np.int64)
     return {
         f"{path.stem}, {how}": Characters(
