@@ -1,7 +1,7 @@
 """Real pages with what they say, cut into true lines, and split by page into training, tuning and test.
 
 A folder holds images and `truth.jsonl`, one page a row: `{"image", "lines": [{"polygon": [[x, y], ...], "text"}]}`,
-lengths in pixels of the page. Recognisers learn from the pages of `Split.TRAIN`; calibration, weights and thresholds are
+lengths in pixels of the page. Recognisers learn from `Split.TRAIN`; calibration, weights and thresholds are
 fitted on those of `Split.TUNE`, which recognisers have not learnt by heart; every reported figure is from `Split.TEST`.
 The split depends on the file names alone, so that everybody who splits a folder splits it alike. Pages of one
 document may be on different sides: figures are for new pages of known kinds of material, not for new kinds.
@@ -26,7 +26,7 @@ from ocr.image import Pixels
 from segmentation.quads import clockwise_from_top_left, turned
 from segmentation.upright import cut
 
-# Of the pages of a folder, in the order of their names' hashes: the first part tests, the second tunes, the rest trains.
+# Of the pages, in the order of their names' hashes: the first part tests, the second tunes, the rest trains.
 TEST_SHARE = 0.2
 TUNE_SHARE = 0.2
 
