@@ -64,7 +64,7 @@ class TextSegmenter:
             turn = Turn.back(pixels.shape[1], pixels.shape[0], 0.0)
             pieces = self.fallback.find(pixels)
         lines, blocks = self._lines(pixels, without_specks(pieces), turn)
-        cuts = [_cut_line(pixels, quad, block) for quad, block in zip(turn.to_page(lines), blocks, strict=True)]
+        cuts = [cut_line(pixels, quad, block) for quad, block in zip(turn.to_page(lines), blocks, strict=True)]
         return _page(image, pixels, cuts, turn.degrees)
 
     def character(self, image: Image, pipeline: Pipeline = _AS_IT_IS) -> SegmentedPage:
@@ -144,7 +144,7 @@ def _require_size(image: Image) -> None:
         )
 
 
-def _cut_line(page: Pixels, quad: NDArray[np.float32], block: int) -> tuple[Region, Pixels]:
+def cut_line(page: Pixels, quad: NDArray[np.float32], block: int) -> tuple[Region, Pixels]:
     """One line of the page with its words and characters."""
     crop = cut(page, quad)
     height, width = crop.shape[:2]
