@@ -42,6 +42,8 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Weights = Annotated[dict[str, Weight], BeforeValidator(_mapped)]
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
+PageChoice = Annotated[str, Field(pattern=r"^[0-9]{1,6}(-[0-9]{0,6})?(,[0-9]{1,6}(-[0-9]{0,6})?)*$")]
+Dpi = Annotated[int, Field(ge=36, le=1200)]
 
 
 class EnsembleOptions(_Wire):
@@ -70,6 +72,26 @@ class TextOptions(EnsembleOptions):
         None, description="Preprocessing steps by name, in order, instead of the profile's.", examples=[["denoise"]]
     )
     explain: bool = Field(False, description="Add every engine's reading and every vote, character by character.")
+    pictures: bool = Field(
+        False, description="Add pictures of what was done to the page: after each step, and each line as it was cut."
+    )
+
+
+class DocumentOptions(TextOptions):
+    """What a request for a whole file may ask: a PDF and a TIFF can hold many pages."""
+
+    pages: PageChoice | None = Field(
+        None, description="Read these pages, counted from 1; all of them by default.", examples=["1-3,7", "2-"]
+    )
+    dpi: Dpi | None = Field(None, description="Draw the pages of a PDF with so many pixels an inch, instead of 200.")
+
+
+class ReadingOptions(DocumentOptions):
+    """What a request to `POST /predict_text` may ask: how to read, and how to write the answer down."""
+
+    format: str | None = Field(
+        None, description="How the answer is written, instead of what Accept says.", examples=["json", "alto", "pdf"]
+    )
 
 
 class CharacterBody(CharacterOptions):
@@ -78,16 +100,15 @@ class CharacterBody(CharacterOptions):
     image: str = Field(min_length=1, description="The image file, base64.")
 
 
-class TextBody(TextOptions):
+class TextBody(ReadingOptions):
     """The JSON body of `POST /predict_text`."""
 
-    image: str = Field(min_length=1, description="The image file, base64.")
+    image: str = Field(min_length=1, description="The image or the document, base64.")
 
 
-class BatchBody(_Wire):
-    """The JSON body of `POST /batch_predict`. Its options are those of the task; None means: not asked."""
+class TaskOptions(_Wire):
+    """What a request for many images may ask: the options of its task. None means: not asked."""
 
-    images: tuple[str, ...] = Field(min_length=1, description="The image files, each base64.")
     task: Literal["character", "text"] = "character"
     method: str | None = None
     profile: str | None = None
@@ -98,6 +119,22 @@ class BatchBody(_Wire):
     lang: str | None = Field(None, pattern="^[a-z]{2}$", description="Only for the task `text`.")
     preprocess: Names | None = Field(None, description="Only for the task `text`.")
     explain: bool | None = Field(None, description="Only for the task `text`.")
+    pictures: bool | None = Field(None, description="Only for the task `text`.")
+    pages: PageChoice | None = Field(None, description="Only for the task `text`: of each document in the batch.")
+    dpi: Dpi | None = Field(None, description="Only for the task `text`.")
+
+
+class BatchBody(TaskOptions):
+    """The JSON body of `POST /batch_predict`."""
+
+    images: tuple[str, ...] = Field(min_length=1, description="The image files, each base64.")
+
+
+class FrameBody(_Wire):
+    """One frame of `WS /stream`. Without an image it announces the next binary message, which is the image file."""
+
+    image_id: str = Field(min_length=1, max_length=200, description="Comes back with the result.")
+    image: str | None = Field(None, min_length=1, description="The image file, base64.")
 
 
 class EnginePrediction(_Wire):
@@ -182,8 +219,15 @@ class LineAnswer(_Wire):
     readings: dict[str, str] | None = Field(None, description="Every engine's reading; only with `explain`.")
 
 
+class Picture(_Wire):
+    """What one step made of the page, or one line as the engines saw it."""
+
+    name: str = Field(description="`sent`, the number and name of a step, `lines`, `line 1` and so on.")
+    image: str = Field(description="A PNG file, base64.")
+
+
 class TextAnswer(_Judged):
-    """The answer of `POST /predict_text`."""
+    """The answer of `POST /predict_text` for an image."""
 
     text: str
     width: int
@@ -191,6 +235,13 @@ class TextAnswer(_Judged):
     lines: list[LineAnswer]
     characters: list[CharacterPlace]
     engine_predictions: dict[str, TextPrediction]
+    pictures: list[Picture] | None = Field(None, description="Only with `pictures`.")
+
+
+class PageAnswer(TextAnswer):
+    """One page of a document; places are pixels of the page as it was drawn."""
+
+    page: int = Field(ge=1, description="Its number in the document.")
 
 
 class Problem(_Wire):
@@ -213,13 +264,53 @@ class FailedItem(ErrorAnswer):
     success: Literal[False] = False
 
 
+class FailedPage(FailedItem):
+    """One page of a document that could not be read; it stands in its place among the others."""
+
+    page: int = Field(ge=1)
+
+
+class DocumentAnswer(_Judged):
+    """The answer of `POST /predict_text` for a PDF, a TIFF of several pages, or when `pages` was asked.
+
+    Every page that was asked for is there, in order, read or failed; `text` is what could be read.
+    """
+
+    text: str
+    page_count: int = Field(ge=1, description="How many pages the document has, asked for or not.")
+    pages: list[PageAnswer | FailedPage]
+    succeeded: int
+    engine_predictions: dict[str, TextPrediction]
+
+
 class BatchAnswer(_Wire):
     """The answer of `POST /batch_predict`: one result per image, in order."""
 
-    results: list[CharacterAnswer | TextAnswer | FailedItem]
+    results: list[CharacterAnswer | TextAnswer | DocumentAnswer | FailedItem]
     count: int
     succeeded: int
     processing_time_ms: float
+
+
+class StreamEnd(_Wire):
+    """The last line of an NDJSON answer. An answer without it broke off."""
+
+    end: Literal[True] = True
+    count: int
+    succeeded: int
+    processing_time_ms: float
+
+
+class FrameAnswer(_Wire):
+    """What became of one frame of `WS /stream`.
+
+    `unchanged` repeats the answer to the frame before; `dropped` was overtaken by newer frames and is not read.
+    """
+
+    image_id: str
+    status: Literal["read", "unchanged", "dropped", "failed"]
+    answer: CharacterAnswer | TextAnswer | None = None
+    error: Problem | None = None
 
 
 class EngineStatus(_Wire):

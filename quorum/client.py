@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from ocr.contract import BatchAnswer, CharacterAnswer, ErrorAnswer, StatusAnswer, TextAnswer
+from ocr.contract import BatchAnswer, CharacterAnswer, DocumentAnswer, ErrorAnswer, StatusAnswer, TextAnswer
 from ocr.errors import (
     DeadlineExceeded,
     InputError,
@@ -80,9 +80,17 @@ class TextKeywords(EnsembleKeywords, total=False):
     lang: str
     preprocess: Sequence[str]
     explain: bool
+    pictures: bool
 
 
-class BatchKeywords(CharacterKeywords, TextKeywords, total=False):
+class DocumentKeywords(TextKeywords, total=False):
+    """Options of a question for a whole file; see ocr.contract.DocumentOptions."""
+
+    pages: str
+    dpi: int
+
+
+class BatchKeywords(CharacterKeywords, DocumentKeywords, total=False):
     """Options of a batch: those of its task."""
 
 
@@ -130,7 +138,20 @@ def character_call(image: Readable, options: CharacterKeywords) -> Call[Characte
 
 
 def text_call(image: Readable, options: TextKeywords) -> Call[TextAnswer]:
-    return Call("predict_text", TextAnswer, (encoded(image),), _plain(options))
+    file = encoded(image)
+    if is_document(file):
+        raise InvalidRequest("a PDF has pages, and each its answer", "read it with read_document")
+    return Call("predict_text", TextAnswer, (file,), _plain(options))
+
+
+def is_document(file: bytes) -> bool:
+    """Whether the file is of a kind that has pages: it is read with `read_document`."""
+    return file.startswith(b"%PDF")
+
+
+def document_call(document: Readable, options: DocumentKeywords) -> Call[DocumentAnswer]:
+    # `pages` is always asked: it makes the answer to any file that of a document.
+    return Call("predict_text", DocumentAnswer, (encoded(document),), {"pages": "1-", **_plain(options)})
 
 
 def batch_call(images: Sequence[Readable], task: Task, options: BatchKeywords) -> Call[BatchAnswer]:
@@ -188,6 +209,12 @@ class _Questions:
     def read(self, image: Readable, **options: Unpack[TextKeywords]) -> TextAnswer:
         """Read a page or a line. Raises an error of ocr.errors, or OSError for a path that cannot be read."""
         return self._ask(text_call(image, options))
+
+    def read_document(self, document: Readable, **options: Unpack[DocumentKeywords]) -> DocumentAnswer:
+        """Read a PDF, a TIFF of several pages or an image, page by page. A page that cannot be read is a FailedPage
+        in its place. Raises as `read` does.
+        """
+        return self._ask(document_call(document, options))
 
     def read_character(self, image: Readable, **options: Unpack[CharacterKeywords]) -> CharacterAnswer:
         """Read one character. Raises as `read` does."""
@@ -254,6 +281,10 @@ class AsyncClient:
     async def read(self, image: Readable, **options: Unpack[TextKeywords]) -> TextAnswer:
         """Read a page or a line; see Client.read."""
         return await self._ask(text_call(image, options))
+
+    async def read_document(self, document: Readable, **options: Unpack[DocumentKeywords]) -> DocumentAnswer:
+        """Read a file page by page; see Client.read_document."""
+        return await self._ask(document_call(document, options))
 
     async def read_character(self, image: Readable, **options: Unpack[CharacterKeywords]) -> CharacterAnswer:
         """Read one character; see Client.read_character."""

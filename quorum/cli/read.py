@@ -1,4 +1,4 @@
-"""`quorum read FILE...`: read image files with a running service.
+"""`quorum read FILE...`: read image files and PDFs with a running service.
 
     quorum read page.png
     quorum read --format json *.png > answers.ndjson
@@ -17,8 +17,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from ocr.contract import TextAnswer
-from quorum.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client, Readable, TextKeywords
+from ocr.contract import DocumentAnswer, TextAnswer
+from quorum.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client, TextKeywords, is_document
 from quorum.terminal import FAILED, errors_speak
 
 Url = Annotated[str, typer.Option(help="Where the service is.", envvar="QUORUM_URL")]
@@ -48,8 +48,9 @@ def read(
         for file in files:
             try:
                 with errors_speak(file):
-                    answer = client.read(_content(file), **options)
-                    _show(file, answer, format, several=len(files) > 1)
+                    content = _content(file)
+                    ask = client.read_document if is_document(content) else client.read
+                    _show(file, ask(content, **options), format, several=len(files) > 1)
             except typer.Exit:
                 failures += 1
     if failures:
@@ -69,11 +70,11 @@ def _options(profile: str | None, method: str | None, engines: str | None, timeo
     return options
 
 
-def _content(file: str) -> Readable:
-    return sys.stdin.buffer.read() if file == "-" else Path(file)
+def _content(file: str) -> bytes:
+    return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
 
 
-def _show(file: str, answer: TextAnswer, form: str, *, several: bool) -> None:
+def _show(file: str, answer: TextAnswer | DocumentAnswer, form: str, *, several: bool) -> None:
     if form == "json":
         typer.echo(answer.model_dump_json())
         return

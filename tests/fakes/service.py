@@ -22,10 +22,13 @@ from ocr.contract import (
     CharacterAnswer,
     CharacterPrediction,
     ComponentStatus,
+    DocumentAnswer,
     EngineStatus,
     ErrorAnswer,
     FailedItem,
+    FailedPage,
     LineAnswer,
+    PageAnswer,
     Problem,
     StatusAnswer,
     TextAnswer,
@@ -64,6 +67,17 @@ def text_answer(text: str = "Hello,\nworld", *, engines: tuple[str, ...] = ("tes
         band="high",
         degraded=True,
         timestamp=NOW,
+    )
+
+
+def document_answer(*texts: str) -> DocumentAnswer:
+    """A document with one page per text; its last page failed."""
+    pages = [PageAnswer(page=number, **dict(text_answer(text))) for number, text in enumerate(texts, 1)]
+    failed = FailedPage(page=len(texts) + 1, error=Problem(code="not_an_image", message="no", hint="send it again"))
+    told = {name: value for name, value in pages[0] if name in DocumentAnswer.model_fields}
+    return DocumentAnswer(
+        **{**told, "text": "\n\n".join(texts), "pages": [*pages, failed], "page_count": len(texts) + 1},
+        succeeded=len(texts),
     )
 
 

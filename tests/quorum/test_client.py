@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ocr.contract import BatchBody, CharacterOptions, EnsembleOptions, FailedItem, TextAnswer, TextOptions
+from ocr.contract import (
+    BatchBody,
+    CharacterOptions,
+    DocumentOptions,
+    EnsembleOptions,
+    FailedItem,
+    PageAnswer,
+    TextAnswer,
+    TextOptions,
+)
 from ocr.errors import (
     DeadlineExceeded,
     InputError,
@@ -30,7 +39,7 @@ from ocr.errors import (
 )
 from quorum import client as client_module
 from quorum.client import AsyncClient, Client, encoded
-from tests.fakes.service import FakeService, listening, status_answer, text_answer
+from tests.fakes.service import FakeService, document_answer, listening, status_answer, text_answer
 
 
 def client_of(service: FakeService, **options: Any) -> Client:
@@ -73,6 +82,15 @@ def test_a_character_is_asked_for_with_its_classes() -> None:
     assert client_of(service).read_character(b"image", classes="digits").character == "A"
     assert service.last.url.path == "/predict"
     assert dict(service.last.url.params) == {"classes": "digits"}
+
+
+def test_a_document_is_asked_for_page_by_page_and_a_pdf_is_not_taken_for_an_image() -> None:
+    service = FakeService({"/predict_text": document_answer("one", "two")})
+    answer = client_of(service).read_document(b"%PDF-1.7", dpi=300)
+    assert [page.text for page in answer.pages if isinstance(page, PageAnswer)] == ["one", "two"]
+    assert dict(service.last.url.params) == {"pages": "1-", "dpi": "300"}
+    with pytest.raises(InvalidRequest, match="read_document"):
+        client_of(service).read(b"%PDF-1.7")
 
 
 def test_a_batch_keeps_order_and_holds_an_error_per_item() -> None:
@@ -257,6 +275,7 @@ def test_something_else_is_refused_by_its_type() -> None:
         (client_module.EnsembleKeywords, EnsembleOptions),
         (client_module.CharacterKeywords, CharacterOptions),
         (client_module.TextKeywords, TextOptions),
+        (client_module.DocumentKeywords, DocumentOptions),
     ],
 )
 def test_the_client_offers_exactly_the_options_of_the_contract(keywords: type, options: type) -> None:
