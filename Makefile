@@ -27,6 +27,13 @@ help:
 
 setup: $(ready)
 
+# Programs that only tests start; a package of each name has it.
+test_programs := chromium
+for_tests := $(VENV)/.ready-for-tests
+$(for_tests): $(ready) Makefile
+	@cluster/setup.sh $(VENV) $(test_programs)
+	@touch $@
+
 # FORCE=1 installs again, whatever the dates of the files say.
 $(if $(FORCE),.PHONY: $(ready))
 $(ready): requirements.lock pyproject.toml cluster/setup.sh
@@ -44,11 +51,12 @@ check: $(ready)
 	$(python) -m mypy
 	$(VENV)/bin/lint-imports
 
-# Three processes, because a unit test must not find a framework that an engine's test has loaded.
-test: check
-	$(pytest) $(ARGS) -m "not engines and not cluster and not slow and not soak"
+# Several processes, because a unit test must not find a framework that an engine's test has loaded.
+test: check $(for_tests)
+	$(pytest) $(ARGS) -m "not engines and not browser and not cluster and not slow and not soak"
+	$(pytest) $(ARGS) -m "browser and not slow and not soak"
 	$(pytest) $(ARGS) -m "engines and not cluster and not slow and not soak"
-	$(pytest) $(ARGS) -m "cluster and not slow and not soak"
+	$(pytest) $(ARGS) -m "cluster and not browser and not slow and not soak"
 
 results := benchmarks/results
 record = { echo "commit $$(git rev-parse HEAD), $$(date --utc +%FT%TZ), $$(nproc) cores, $$(uname -sm)"; $(1); } 2>&1 | tee

@@ -48,6 +48,8 @@ REVIEWED: Mapping[str, str] = {
     "matplotlib": "LicenseRef-matplotlib",
     # Two, and those of what is linked in, all of them permissive (BUILD_LICENSES in its dist-info).
     "pypdfium2": "BSD-3-Clause AND Apache-2.0",
+    # Its own licence file, and that of axe.min.js, which it carries.
+    "axe-playwright-python": "MIT AND MPL-2.0",
     # Two classifiers; its repository offers either.
     "uvloop": "MIT OR Apache-2.0",
     # Not installed on the machine that writes the notice, because their markers exclude it.

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Makes the environment that everything here runs in: `make setup` calls it, from the top of the project.
 #
-#   cluster/setup.sh VENV       makes or completes the virtual environment VENV, and touches VENV/.ready at the end
+#   cluster/setup.sh VENV           makes or completes the virtual environment VENV, and touches VENV/.ready at the end
+#   cluster/setup.sh VENV PROGRAM.. then installs the system packages of these names whose program is missing: what
+#                                   only tests need
 #
 # Variables: PYTHON (the interpreter to take), TORCH_INDEX (an index with builds of torch for the CPU alone),
 # SYSTEM_PACKAGES=skip (never call apt-get; engines whose program is missing are then unavailable).
@@ -10,7 +12,8 @@
 # index packages come from is pip's and uv's own configuration, not known here.
 set -euo pipefail
 
-venv=${1:?usage: cluster/setup.sh VENV}
+venv=${1:?usage: cluster/setup.sh VENV [PROGRAM...]}
+programs=("${@:2}")
 ready=$venv/.ready
 unfinished=$venv/.unfinished
 
@@ -120,17 +123,27 @@ install_packages() {
     rm "$unfinished"
 }
 
+install_programs() {
+    local program missing=()
+    for program in "$@"; do
+        command -v "$program" >/dev/null || missing+=("$program")
+    done
+    ((${#missing[@]} == 0)) || install_system_packages "${missing[@]}"
+}
+
 mkdir -p "$venv"
 if command -v flock >/dev/null; then
     exec 9>"$venv/.setup-lock" # .lock is uv's own
     flock --nonblock 9 || { say "another setup is at work in $venv; waiting for it"; flock 9; }
 fi
 if [[ $ready -nt requirements.lock && $ready -nt pyproject.toml && $ready -nt $0 && -z ${FORCE:-} ]]; then
+    install_programs "${programs[@]}"
     exit 0
 fi
 have_english_tesseract || install_system_packages tesseract-ocr tesseract-ocr-eng
 make_venv
 make_uv
 install_packages
+install_programs "${programs[@]}"
 touch "$ready"
 say "ready"

@@ -23,6 +23,7 @@ from deployments.asking import Ask, Catalogue
 from deployments.config import ClusterConfig
 from deployments.ensemble import CharacterReading
 from deployments.messages import ServiceState
+from deployments.page import add_page
 from deployments.uploads import Options, decode_base64, parse, read_json, read_upload
 from ocr import Page
 from ocr.contract import (
@@ -188,6 +189,7 @@ def create_app(api: Api) -> FastAPI:
     _add_error_handlers(app)
     _add_reading_routes(app, api)
     _add_state_routes(app, api)
+    add_page(app)
     return app
 
 

@@ -1,0 +1,433 @@
+// The page at /: send a file to the service that served this page, and show what it answered and why.
+//
+// Nothing is stored and nothing is loaded from elsewhere. What engines, profiles and methods there are comes from
+// /status. Places are pixels of the page as it was sent. A word's confidence decides its colour by the same bands as
+// the service: from 0.8 sure, below 0.5 doubtful.
+
+const SURE = 0.8;
+const DOUBTFUL = 0.5;
+const STATUS_EVERY_MS = 5000;
+const FORMATS = [
+  ["json", "JSON", "json"],
+  ["text", "Text", "txt"],
+  ["hocr", "hOCR", "hocr.html"],
+  ["alto", "ALTO", "alto.xml"],
+  ["page", "PAGE", "page.xml"],
+  ["pdf", "PDF", "pdf"],
+];
+
+const at = (id) => document.getElementById(id);
+const percent = (confidence) => `${Math.round(confidence * 100)} %`;
+const band = (confidence) => (confidence >= SURE ? "high" : confidence >= DOUBTFUL ? "medium" : "low");
+
+/** What is on the screen: the chosen file, its answer, the page of it, the words of that page with their elements. */
+const shown = { file: null, answer: null, page: 0, words: [] };
+
+function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+function makeSvg(tag, attributes) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+function say(text, kind = "") {
+  at("message").textContent = text;
+  at("message").className = `message ${kind}`;
+}
+
+// Asking ------------------------------------------------------------------------------------------------------------
+
+function headers() {
+  const key = at("key").value.trim();
+  return key ? { "X-API-Key": key } : {};
+}
+
+/** POST the chosen file; `options` are those of /predict_text. Throws an Error whose message says what to do next. */
+async function ask(options) {
+  const form = new FormData();
+  form.append("image", shown.file);
+  for (const [name, value] of Object.entries(options)) if (value) form.append(name, value);
+  const { format = "json", ...rest } = options;
+  form.delete("format");
+  let response;
+  try {
+    response = await fetch(`predict_text?format=${format}`, { method: "POST", body: form, headers: headers() });
+  } catch {
+    throw new Error("The service does not answer. Is it still running?");
+  }
+  if (response.ok) return response;
+  throw new Error(await problemOf(response));
+}
+
+async function problemOf(response) {
+  try {
+    const { error } = await response.json();
+    return error.hint ? `${error.message}. ${error.hint}.` : `${error.message}.`;
+  } catch {
+    return `The service answered ${response.status}.`;
+  }
+}
+
+/** Whether the browser can draw the file itself; of others the service sends pictures. */
+const isPicture = (file) => /^image\/(png|jpeg|bmp|webp)$/.test(file.type);
+
+const chosenOptions = () => ({ profile: at("profile").value, method: at("method").value });
+
+/** Run `work` with a note that it runs, the buttons locked meanwhile, and its failure shown. */
+async function during(note, work) {
+  const buttons = [at("read"), at("compare"), ...at("downloads").children];
+  for (const button of buttons) button.disabled = true;
+  say(note, "busy");
+  try {
+    say((await work()) ?? "");
+  } catch (error) {
+    say(error.message, "wrong");
+  }
+  for (const button of buttons) button.disabled = shown.file === null;
+}
+
+function choose(file) {
+  if (!file) return;
+  shown.file = file;
+  at("chosen").textContent = `${file.name || "pasted picture"}, ${(file.size / 1e6).toFixed(2)} MB`;
+  readIt();
+}
+
+function readIt() {
+  return during("Reading …", async () => {
+    const response = await ask({ ...chosenOptions(), explain: "true", pictures: isPicture(shown.file) ? "" : "true" });
+    show(await response.json());
+    return "";
+  });
+}
+
+// Showing -----------------------------------------------------------------------------------------------------------
+
+const pagesOf = (answer) => (answer.pages?.length ? answer.pages : [answer]);
+
+function show(answer) {
+  shown.answer = answer;
+  at("comparison").hidden = true;
+  at("result").hidden = false;
+  const pages = pagesOf(answer);
+  showPageLinks(pages);
+  showPage(Math.max(0, pages.findIndex((page) => page.success)));
+  at("result").focus({ preventScroll: true });
+}
+
+function showPageLinks(pages) {
+  at("pages").hidden = pages.length < 2;
+  at("pages").replaceChildren(
+    ...pages.map((page, index) =>
+      make("button", { type: "button", textContent: String(page.page), ariaLabel: `Page ${page.page}`, onclick: () => showPage(index) }),
+    ),
+  );
+}
+
+function showPage(index) {
+  const page = pagesOf(shown.answer)[index];
+  if (!page.success) {
+    say(`Page ${page.page} was not read: ${page.error.message}. ${page.error.hint}`, "wrong");
+    return;
+  }
+  shown.page = index;
+  [...at("pages").children].forEach((link, other) => (other === index ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
+  shown.words = wordsOf(page);
+  at("summary").textContent = summaryOf(page);
+  showText(page);
+  showPicture(page);
+  showReports(page);
+  at("votes").replaceChildren(make("p", { className: "quiet", textContent: "Point at a word, or move to it with Tab and the arrow keys, to see how each engine read it." }));
+}
+
+function summaryOf(page) {
+  const seconds = (page.processing_time_ms / 1000).toFixed(1);
+  const verdict = page.needs_review ? "a person should look" : "good enough to go on";
+  return `${page.lines.length} lines, ${shown.words.length} words, confidence ${percent(page.confidence)} (${verdict}), ${seconds} s, profile ${page.profile}, ${page.method}`;
+}
+
+/** Every word of the page in reading order, with its own characters: the page lists them without spaces. */
+function wordsOf(page) {
+  let next = 0;
+  return page.lines.flatMap((line, lineIndex) =>
+    line.words.map((word) => {
+      const characters = [];
+      for (let text = ""; text.length < word.text.length && next < page.characters.length; next += 1) {
+        text += page.characters[next].character;
+        characters.push(page.characters[next]);
+      }
+      return { ...word, characters, line: lineIndex };
+    }),
+  );
+}
+
+function showText(page) {
+  const lines = page.lines.map(() => make("p"));
+  shown.words.forEach((word, index) => {
+    word.button = make("button", {
+      type: "button",
+      className: `word ${band(word.confidence)}`,
+      textContent: word.text,
+      title: percent(word.confidence),
+      tabIndex: index === 0 ? 0 : -1,
+      onfocus: () => explain(index),
+      onmouseenter: () => explain(index),
+      onclick: () => explain(index),
+    });
+    lines[word.line].append(word.button, " ");
+  });
+  at("text").replaceChildren(...(lines.length ? lines : [make("p", { className: "quiet", textContent: "Nothing was read on this page." })]));
+}
+
+/** One tab stop for the whole text; arrow keys go from word to word. */
+function walk(event) {
+  const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 };
+  const step = steps[event.key];
+  const now = shown.words.findIndex((word) => word.button === document.activeElement);
+  if (!step || now < 0) return;
+  event.preventDefault();
+  const byLine = event.key === "ArrowDown" || event.key === "ArrowUp";
+  const wanted = byLine
+    ? shown.words.findIndex((word) => word.line === shown.words[now].line + step)
+    : now + step;
+  shown.words[wanted]?.button.focus();
+}
+
+function showPicture(page) {
+  const [image, boxes] = [at("image"), at("boxes")];
+  boxes.setAttribute("viewBox", `0 0 ${page.width} ${page.height}`);
+  boxes.replaceChildren(...shown.words.flatMap((word, index) => boxOf(word, index) ?? []));
+  image.alt = `Page ${page.page ?? 1} of ${shown.file.name || "the pasted picture"}`;
+  if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
+  const sent = page.pictures?.find((picture) => picture.name === "sent");
+  image.src = sent ? `data:image/png;base64,${sent.image}` : URL.createObjectURL(shown.file);
+}
+
+function boxOf(word, index) {
+  if (!word.polygon) return null;
+  const points = word.polygon.map((corner) => corner.join(",")).join(" ");
+  word.box = makeSvg("polygon", { points, class: band(word.confidence) });
+  word.box.addEventListener("mouseenter", () => explain(index));
+  word.box.addEventListener("click", () => word.button.focus());
+  return word.box;
+}
+
+// Why a word ---------------------------------------------------------------------------------------------------------
+
+function explain(index) {
+  shown.words.forEach((word, other) => {
+    const now = other === index;
+    word.button.classList.toggle("now", now);
+    word.button.tabIndex = now ? 0 : -1;
+    word.box?.classList.toggle("now", now);
+  });
+  const word = shown.words[index];
+  const voters = Object.keys(word.votes);
+  at("votes").replaceChildren(
+    make("p", { className: "said", textContent: word.text }),
+    make("p", { textContent: `Confidence ${percent(word.confidence)}. ${agreement(word)}` }),
+    voters.length ? make("div", { className: "scroll", tabIndex: 0, role: "group", ariaLabel: "Votes for each character" }, ballot(word, voters)) : "",
+  );
+}
+
+function agreement(word) {
+  const votes = Object.values(word.votes);
+  const same = votes.filter((text) => text === word.text).length;
+  return `${same} of ${votes.length} engines read exactly this.`;
+}
+
+/** A row for each engine, a column for each character; what won is marked. */
+function ballot(word, voters) {
+  const head = make("tr", {}, make("th", { scope: "col", textContent: "engine" }), make("th", { scope: "col", textContent: "read" }));
+  for (const character of word.characters) head.append(make("th", { scope: "col", textContent: character.character }));
+  const rows = voters.map((engine) => {
+    const row = make("tr", {}, make("th", { scope: "row", textContent: engine }), make("td", { textContent: word.votes[engine] || "nothing" }));
+    for (const character of word.characters) row.append(voteCell(character, engine));
+    return row;
+  });
+  return make("table", { className: "ballot" }, make("thead", {}, head), make("tbody", {}, ...rows));
+}
+
+function voteCell(character, engine) {
+  const vote = character.votes?.[engine];
+  if (!vote) return make("td", { textContent: "–", title: "no vote" });
+  return make(
+    "td",
+    { className: vote.text === character.character ? "won" : "lost", title: `weight ${vote.weight.toFixed(2)}, sure ${percent(vote.probability)}` },
+    vote.text || "∅",
+    make("small", { textContent: Math.round(vote.probability * 100) }),
+  );
+}
+
+// Engines, copies, comparisons ------------------------------------------------------------------------------------------
+
+function showReports(page) {
+  const rows = Object.entries(page.engine_predictions).map(([engine, said]) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row", textContent: engine }),
+      make("td", { textContent: said.status }),
+      make("td", { className: "number", textContent: said.status === "ok" ? said.latency_ms.toFixed(0) : "" }),
+      make("td", { className: "number", textContent: said.status === "ok" ? percent(said.confidence) : "" }),
+      make("td", { textContent: said.model }),
+      make("td", { textContent: said.detail || said.text.split("\n").slice(0, 2).join(" / ") }),
+    ),
+  );
+  at("reports").replaceChildren(...rows);
+}
+
+async function showEngines() {
+  let status;
+  try {
+    status = await (await fetch("status")).json();
+  } catch {
+    at("engines").replaceChildren(make("span", { className: "engine off", textContent: "the service does not answer" }));
+    return;
+  }
+  if (!status.engines) return;
+  const chips = Object.entries(status.engines).map(([name, engine]) =>
+    make("span", { className: engine.available ? "engine" : "engine off", textContent: engine.available ? name : `${name} (off)`, title: engine.model || engine.detail }),
+  );
+  at("engines").replaceChildren(...chips);
+  offer(at("profile"), status.profiles);
+  offer(at("method"), status.methods);
+}
+
+/** The names of a choice, the service's own default first; what was chosen stays chosen. */
+function offer(select, names) {
+  const before = select.value;
+  if (select.options.length === names.length + 1) return;
+  select.replaceChildren(make("option", { value: "", textContent: "as configured" }), ...names.map((name) => make("option", { value: name, textContent: name.replaceAll("_", " ") })));
+  select.value = before;
+}
+
+function save(blob, name) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+function offerDownloads() {
+  const buttons = FORMATS.map(([format, label, ending]) =>
+    make("button", {
+      type: "button",
+      textContent: label,
+      ariaLabel: `Download ${label}`,
+      onclick: () =>
+        during(`Writing ${label} …`, async () => {
+          const stem = (shown.file.name || "page").replace(/\.[^.]*$/, "");
+          save(await (await ask({ ...chosenOptions(), format })).blob(), `${stem}.${ending}`);
+          return `${stem}.${ending} is in your downloads.`;
+        }),
+    }),
+  );
+  at("downloads").replaceChildren(...buttons);
+}
+
+async function copyText() {
+  try {
+    await navigator.clipboard.writeText(shown.answer.text);
+    say("The text is on the clipboard.");
+  } catch {
+    say("The browser does not let a page at this address write to the clipboard; download the text instead.", "wrong");
+  }
+}
+
+/** Read the file by every method with the chosen profile, then by every profile with the chosen method. */
+function compare() {
+  return during("Comparing …", async () => {
+    const [profile, method] = [at("profile"), at("method")];
+    const names = (select) => [...select.options].map((option) => option.value).filter(Boolean);
+    const variants = [
+      ...names(method).map((name) => ({ profile: profile.value, method: name })),
+      ...names(profile).map((name) => ({ profile: name, method: method.value })),
+    ];
+    const cards = [];
+    for (const [index, variant] of variants.entries()) {
+      say(`Comparing, ${index + 1} of ${variants.length} …`, "busy");
+      cards.push(variantCard(await (await ask(variant)).json()));
+    }
+    at("compared").replaceChildren(...cards);
+    at("comparison").hidden = false;
+    at("comparison").scrollIntoView({ block: "nearest" });
+    return "";
+  });
+}
+
+function variantCard(answer) {
+  const text = make("pre", { tabIndex: 0 });
+  const page = pagesOf(answer)[shown.page] ?? pagesOf(answer)[0];
+  const before = shown.words.map((word) => word.text);
+  const now = page.lines.flatMap((line, index) => [...(index ? ["\n"] : []), ...line.words.map((word) => word.text)]);
+  const kept = common(before, now.filter((word) => word !== "\n"));
+  let place = 0;
+  for (const word of now) {
+    if (word === "\n") text.append("\n");
+    else {
+      text.append(kept.has(place) ? word : make("mark", { textContent: word }), " ");
+      place += 1;
+    }
+  }
+  const differing = place - kept.size;
+  return make(
+    "div",
+    { className: "variant" },
+    make("h4", { textContent: `${page.profile}, ${page.method.replaceAll("_", " ")}`, style: "margin: 0" }),
+    make("p", { className: "quiet", textContent: `confidence ${percent(page.confidence)}, ${differing === 0 ? "the same words" : `${differing} words differ`}` }),
+    text,
+  );
+}
+
+/** Places in `b` of a longest common subsequence of two lists of words. */
+function common(a, b) {
+  const longest = Array.from({ length: a.length + 1 }, () => new Uint32Array(b.length + 1));
+  for (let i = a.length - 1; i >= 0; i -= 1)
+    for (let j = b.length - 1; j >= 0; j -= 1)
+      longest[i][j] = a[i] === b[j] ? longest[i + 1][j + 1] + 1 : Math.max(longest[i + 1][j], longest[i][j + 1]);
+  const kept = new Set();
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    if (a[i] === b[j]) {
+      kept.add(j);
+      i += 1;
+      j += 1;
+    } else if (longest[i + 1][j] >= longest[i][j + 1]) i += 1;
+    else j += 1;
+  }
+  return kept;
+}
+
+// Wiring --------------------------------------------------------------------------------------------------------------
+
+function wire() {
+  const drop = at("drop");
+  at("file").addEventListener("change", (event) => choose(event.target.files[0]));
+  for (const kind of ["dragenter", "dragover"])
+    document.addEventListener(kind, (event) => {
+      event.preventDefault();
+      drop.classList.add("over");
+    });
+  for (const kind of ["dragleave", "drop"]) document.addEventListener(kind, () => drop.classList.remove("over"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    choose(event.dataTransfer.files[0]);
+  });
+  document.addEventListener("paste", (event) => choose(event.clipboardData.files[0]));
+  at("options").addEventListener("submit", (event) => {
+    event.preventDefault();
+    readIt();
+  });
+  at("compare").addEventListener("click", compare);
+  at("copy").addEventListener("click", copyText);
+  at("text").addEventListener("keydown", walk);
+  offerDownloads();
+  showEngines();
+  setInterval(() => document.hidden || showEngines(), STATUS_EVERY_MS);
+}
+
+wire();
