@@ -14,8 +14,10 @@ Three rules make it fair, cheap and honest:
 - *Honest*: a crop whose deadline has passed or whose request was cancelled is dropped when a batch is formed; after
   a burst that timed out, the next request does not queue behind dead work.
 
-An engine that fails on a batch is asked again crop by crop, so that one bad crop spoils no neighbour's request. Ray
-Serve's own `@serve.batch` batches whole requests and can do none of the three; see docs/decisions/.
+An engine that fails on a batch is asked again crop by crop, so that one bad crop spoils no neighbour's request. One
+that hangs in native code cannot be stopped from within: the queue tells for how long it has been at it, and its host
+has the replica replaced. Ray Serve's own `@serve.batch` batches whole requests and can do none of the three; see
+docs/decisions/.
 """
 
 from __future__ import annotations
@@ -46,6 +48,10 @@ class _Item:
     # A fault is a result, not an exception: asyncio logs every exception that nobody retrieves.
     answer: asyncio.Future[Hypothesis | EngineFault] = field(repr=False)
 
+    def is_wanted(self, now: float) -> bool:
+        """Whether somebody still waits for it, and there is time left."""
+        return self.deadline > now and not self.answer.done()
+
 
 class CropQueue:
     """Crops waiting for one engine. `clock` gives the time in which deadlines are stated."""
@@ -56,6 +62,7 @@ class CropQueue:
         self._clock = clock
         self._items: list[_Item] = []
         self._virtual_time = 0
+        self._reading_since: float | None = None
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._loop_task: asyncio.Task[None] | None = None
@@ -63,6 +70,11 @@ class CropQueue:
     def __len__(self) -> int:
         """How many crops wait."""
         return len(self._items)
+
+    def busy_s(self) -> float:
+        """For how long the engine has been reading what it was last given; 0 when it reads nothing."""
+        since = self._reading_since  # the worker thread sets it
+        return 0.0 if since is None else self._clock() - since
 
     async def read(self, crops: Sequence[Crop], deadline: float) -> list[Hypothesis | None]:
         """One hypothesis per crop, in order; None for those that were not read before the deadline.
@@ -110,18 +122,15 @@ class CropQueue:
             if not batch:
                 self._arrived.clear()
                 continue
-            outcomes = await loop.run_in_executor(self._thread, self._outcomes, [item.crop for item in batch])
+            outcomes = await loop.run_in_executor(self._thread, self._outcomes, batch)
             for item, outcome in zip(batch, outcomes, strict=True):
-                if not item.answer.done():
+                if outcome is not None and not item.answer.done():
                     item.answer.set_result(outcome)
 
     def _form_batch(self) -> list[_Item]:
         """Take the next batch out of the queue; empty when nothing that is still wanted waits."""
         now = self._clock()
-        self._items = sorted(
-            (item for item in self._items if item.deadline > now and not item.answer.done()),
-            key=lambda item: item.rank,
-        )
+        self._items = sorted((item for item in self._items if item.is_wanted(now)), key=lambda item: item.rank)
         if not self._items:
             return []
         first, *others = self._items[: self._batch_size * _WINDOW_BATCHES]
@@ -132,20 +141,25 @@ class CropQueue:
         self._virtual_time = first.rank
         return batch
 
-    def _outcomes(self, crops: list[Crop]) -> list[Hypothesis | EngineFault]:
-        """Read a batch in the worker thread; when it fails, read its crops one by one to find the bad one."""
+    def _outcomes(self, batch: list[_Item]) -> list[Hypothesis | EngineFault | None]:
+        """Read a batch in the worker thread; when it fails, read its crops one by one to find the bad one. None for
+        those that nobody wanted any more when their turn came.
+        """
         try:
-            return list(self._checked(crops))
+            return list(self._checked([item.crop for item in batch]))
         except EngineFault as fault:
-            if len(crops) == 1:
+            if len(batch) == 1:
                 return [fault]
-        return [outcome for crop in crops for outcome in self._outcomes([crop])]
+        return [self._outcomes([item])[0] if item.is_wanted(self._clock()) else None for item in batch]
 
     def _checked(self, crops: list[Crop]) -> list[Hypothesis]:
+        self._reading_since = self._clock()
         try:
             hypotheses = self._read_batch(crops)
         except BaseException as error:  # a panic in Rust code and sys.exit are no Exception; they would end the loop
             raise EngineFault(f"{type(error).__name__}: {error}") from error
+        finally:
+            self._reading_since = None
         if not isinstance(hypotheses, list) or len(hypotheses) != len(crops):
             raise EngineFault(f"want {len(crops)} hypotheses, got {_summary(hypotheses)}")
         for hypothesis in hypotheses:

@@ -37,6 +37,9 @@ class EngineConfig(_Settings):
     memory_limit_mb: int | None = Field(
         None, ge=64, description="A replica above this is replaced at its next health check; it leaks."
     )
+    hung_after_s: float = Field(
+        180.0, gt=0.0, description="A replica that reads one batch for longer is replaced: its engine hangs."
+    )
 
 
 class SegmentationConfig(_Settings):
@@ -52,7 +55,14 @@ class LimitsConfig(_Settings):
     max_request_mb: float = Field(10.0, gt=0.0, description="Largest request body, in units of 1,000,000 bytes.")
     max_pixels: int = Field(100_000_000, ge=1, description="Most pixels of one image, checked in the file's header.")
     max_batch: int = Field(256, ge=1, description="Most images of one batch request.")
+    max_requests: int = Field(128, ge=1, description="Most requests that one gateway reads at once; more are refused.")
     timeout_s: float = Field(30.0, gt=0.0, le=600.0, description="Answer within this time unless the request says.")
+    batch_timeout_s: float = Field(
+        600.0,
+        gt=0.0,
+        le=600.0,
+        description="Answer a whole batch within this time; `timeout_s` is for each of its pages.",
+    )
 
 
 class ThresholdsConfig(_Settings):

@@ -40,7 +40,12 @@ class EngineReplica:
             )
 
         self._host = EngineHost(
-            spec, options, share, batch_size=config.batch_size, memory_limit_mb=config.memory_limit_mb
+            spec,
+            options,
+            share,
+            batch_size=config.batch_size,
+            memory_limit_mb=config.memory_limit_mb,
+            hung_after_s=config.hung_after_s,
         )
 
     async def read(

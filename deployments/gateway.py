@@ -53,18 +53,22 @@ class GatewayReplica:
 
     async def predict(self, image: bytes, options: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read one character. Options and answer are those of `POST /predict`."""
-        answer = await self._api.predict(image, parse(CharacterOptions, options or {}))
+        with self._api.places.one():
+            answer = await self._api.predict(image, parse(CharacterOptions, options or {}))
         return answer.model_dump(mode="json")
 
     async def predict_text(self, image: bytes, options: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read a page. Options and answer are those of `POST /predict_text`."""
-        answer = await self._api.predict_text(image, parse(TextOptions, options or {}))
+        with self._api.places.one():
+            answer = await self._api.predict_text(image, parse(TextOptions, options or {}))
         return answer.model_dump(mode="json")
 
     async def batch_predict(self, images: Sequence[bytes], options: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read many images. Options and answer are those of `POST /batch_predict`."""
         body = parse(BatchBody, {**(options or {}), "images": ["-"] * len(images)})
-        return (await self._api.batch_predict(images, body)).model_dump(mode="json")
+        with self._api.places.one():
+            answer = await self._api.batch_predict(images, body)
+        return answer.model_dump(mode="json")
 
     async def status(self) -> dict[str, Any]:
         """The answer of `GET /status`."""

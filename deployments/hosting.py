@@ -46,10 +46,12 @@ class EngineHost:
         *,
         batch_size: int | None = None,
         memory_limit_mb: int | None = None,
+        hung_after_s: float = 180.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
         self._memory_limit_mb = memory_limit_mb
+        self._hung_after_s = hung_after_s
         self._state = EngineState(
             spec.name, tuple(sorted(spec.scopes)), cpus=share.cpus, gpu_fraction=share.gpu_fraction
         )
@@ -92,9 +94,16 @@ class EngineHost:
         return replace(self._state, memory_mb=_memory_mb())
 
     def check_health(self) -> None:
-        """Raise when the replica ought to be replaced: it is broken, or it has grown over its limit."""
+        """Raise when the replica ought to be replaced: it is broken, its engine hangs, or it has grown over its limit.
+
+        An engine that hangs and keeps Python's global lock cannot even be asked: that Serve finds out by itself, from
+        the checks that are not answered (`health_check_timeout_s`).
+        """
         if self._broken:
             raise RuntimeError(self._broken)
+        busy_s = 0.0 if self._queue is None else self._queue.busy_s()
+        if busy_s > self._hung_after_s:
+            raise RuntimeError(f"{self._state.name} hangs: it has been reading one batch for {busy_s:.0f} s")
         used_mb = _memory_mb()
         if self._memory_limit_mb is not None and used_mb > self._memory_limit_mb:
             raise RuntimeError(

@@ -10,21 +10,23 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from deployments import rendering
+from deployments.admission import Places
 from deployments.asking import Ask, Catalogue
 from deployments.config import ClusterConfig
 from deployments.ensemble import CharacterReading
 from deployments.messages import ServiceState
 from deployments.page import add_page
-from deployments.uploads import Options, decode_base64, parse, read_json, read_upload
+from deployments.uploads import Options, decode_base64, parse, read_json, read_upload, require_json
 from ocr import Page
 from ocr.contract import (
     BatchAnswer,
@@ -76,6 +78,7 @@ class Api:
         self._service = service
         self._config = config
         self._catalogue = catalogue
+        self.places = Places(config.limits.max_requests)
         self.version = version
 
     @property
@@ -152,13 +155,18 @@ class Api:
     async def _batch_of_pages(
         self, images: Sequence[bytes | QuorumError], body: BatchBody, started: float
     ) -> list[CharacterAnswer | TextAnswer | FailedItem]:
-        ask = self._catalogue.ask_text(_options_of(body, TextOptions), time.time())
-        places = asyncio.Semaphore(_PAGES_AT_ONCE)
+        now = time.time()
+        first = self._catalogue.ask_text(_options_of(body, TextOptions), now)
+        time_a_page_s = first.deadline - now
+        end = now + self._config.limits.batch_timeout_s
+        at_once = asyncio.Semaphore(_PAGES_AT_ONCE)
 
         async def read(image: bytes | QuorumError) -> TextAnswer | FailedItem:
             if isinstance(image, QuorumError):
                 return _failed(image)
-            async with places:
+            async with at_once:
+                # The time of a page begins when it is its turn, so that the last pages of a batch have as much.
+                ask = replace(first, deadline=min(time.time() + time_a_page_s, end))
                 try:
                     page = await self._service.read_page(image, ask)
                 except QuorumError as error:
@@ -194,23 +202,32 @@ def create_app(api: Api) -> FastAPI:
 
 
 def _add_reading_routes(app: FastAPI, api: Api) -> None:
-    @app.post("/predict", openapi_extra=_image_body(CharacterBody, CharacterOptions), responses=_ERRORS)
+    async def place() -> AsyncIterator[None]:
+        with api.places.one():
+            yield
+
+    reading = APIRouter(dependencies=[Depends(place)])
+
+    @reading.post("/predict", openapi_extra=_image_body(CharacterBody, CharacterOptions), responses=_ERRORS)
     async def predict(request: Request) -> CharacterAnswer:
         """Read one character."""
         image, options = await read_upload(request, CharacterOptions, api.max_bytes)
         return await api.predict(image, options)
 
-    @app.post("/predict_text", openapi_extra=_image_body(TextBody, TextOptions), responses=_ERRORS)
+    @reading.post("/predict_text", openapi_extra=_image_body(TextBody, TextOptions), responses=_ERRORS)
     async def predict_text(request: Request) -> TextAnswer:
         """Read a page or a line."""
         image, options = await read_upload(request, TextOptions, api.max_bytes)
         return await api.predict_text(image, options)
 
-    @app.post("/batch_predict", openapi_extra=_json_body(BatchBody), responses=_ERRORS)
+    @reading.post("/batch_predict", openapi_extra=_json_body(BatchBody), responses=_ERRORS)
     async def batch_predict(request: Request) -> BatchAnswer:
         """Read many images; answers in order, an error per item."""
+        require_json(request)
         body = parse(BatchBody, await read_json(request, api.max_bytes))
         return await api.batch_predict([_decoded(image, f"images.{i}") for i, image in enumerate(body.images)], body)
+
+    app.include_router(reading)
 
 
 def _add_state_routes(app: FastAPI, api: Api) -> None:

@@ -27,9 +27,10 @@ Options = dict[str, Any]
 GATEWAY, ROUTER, SEGMENTATION = "Gateway", "Router", "Segmentation"
 
 # A replica takes this many requests at once and batches their crops; more wait in the queue of the caller's handle, and
-# beyond that they are refused at once instead of being answered too late.
-_ONGOING = {GATEWAY: 128, ROUTER: 128, SEGMENTATION: 8}
-_QUEUED = {GATEWAY: 256, ROUTER: 256, SEGMENTATION: 128}
+# beyond that they are refused at once instead of being answered too late. The Gateway takes everything that comes and
+# refuses by itself (admission.py): what Serve's proxy says of a full deployment is not in the form of the contract.
+_ONGOING = {GATEWAY: 10_000, ROUTER: 128, SEGMENTATION: 8}
+_QUEUED = {GATEWAY: -1, ROUTER: 256, SEGMENTATION: 128}
 _ENGINE_ONGOING, _ENGINE_QUEUED = 32, 256
 
 # On one machine everything shares the cores, so these are only shares of Ray's bookkeeping: they must add up to less

@@ -50,6 +50,13 @@ async def read_upload(request: Request, options: type[Options], max_bytes: int) 
     )
 
 
+def require_json(request: Request) -> None:
+    """Refuse a body that does not call itself JSON. Raises UnsupportedFormat."""
+    kind = _content_type(request)
+    if kind != "application/json":
+        raise UnsupportedFormat(f"cannot read a body of type {kind or '(none)'}", "send application/json")
+
+
 async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
     """The JSON object in the body, together with the options in the query."""
     body = await read_body(request, max_bytes)

@@ -139,6 +139,42 @@ async def test_one_bad_crop_does_not_spoil_its_neighbours_request() -> None:
     await queue.close()
 
 
+async def test_looking_for_the_bad_crop_of_a_batch_ends_at_the_deadline() -> None:
+    now = [0.0]
+    calls: list[int] = []
+
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        calls.append(len(crops))
+        now[0] += 1.0
+        if len(crops) > 1:
+            raise ZeroDivisionError
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    queue = CropQueue(read, batch_size=8, clock=lambda: now[0])
+    patient, late = await asyncio.gather(
+        queue.read([crop(1), crop(2)], FAR), queue.read([crop(width) for width in range(3, 9)], 3.5)
+    )
+    assert texts(patient) == ["ok", "ok"]
+    assert texts(late) == ["ok", *[None] * 5]
+    assert calls == [8, 1, 1, 1]
+    await queue.close()
+
+
+async def test_the_queue_tells_for_how_long_its_engine_has_been_at_it() -> None:
+    now = [0.0]
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: now[0])
+    assert queue.busy_s() == 0.0
+    reading = asyncio.create_task(queue.read([crop(1)], FAR))
+    await until(lambda: len(gate.batches) == 1)
+    now[0] = 7.0
+    assert queue.busy_s() == 7.0
+    gate.open()
+    await reading
+    assert queue.busy_s() == 0.0
+    await queue.close()
+
+
 class Panic(BaseException):
     """As Rust extensions raise it: no Exception."""
 

@@ -43,13 +43,15 @@ def page(*lines: str, width: int = 400, height: int = 300, noise: bool = False) 
 
 NARROW = page("some words")
 WIDE = page("a line that runs across the whole of this wide page", width=1100)
+WIDEST = page("a line that runs across the whole of this page, which is wider than any other page is", width=1400)
+MOST_REQUESTS = 20
 
 
 @pytest.fixture(scope="module")
 def url(serving: Callable[[dict[str, Any]], str]) -> str:
     config = {
-        "engines": [{"name": f"tests.fakes.{name}"} for name in STUBS],
-        "limits": {"timeout_s": 20.0, "max_request_mb": 80.0},
+        "engines": [{"name": f"tests.fakes.{name}", "hung_after_s": 4.0} for name in STUBS],
+        "limits": {"timeout_s": 20.0, "max_request_mb": 80.0, "max_requests": MOST_REQUESTS},
         "ready_engines": 5,
     }
     return serving(config)
@@ -96,6 +98,29 @@ def test_a_slow_engine_is_left_behind_at_the_deadline_and_its_replica_still_answ
     deadline = time.monotonic() + 20
     while statuses(read(url, NARROW, engines="slow,steady"))["slow"] != "ok":
         assert time.monotonic() < deadline
+
+
+def test_an_engine_that_hangs_has_its_replica_replaced(url: str) -> None:
+    assert statuses(read(url, WIDEST, engines="steady,slow", timeout_s=1.5))["slow"] == "timeout"
+    deadline = time.monotonic() + 90
+    while statuses(read(url, NARROW, engines="steady,slow", timeout_s=2))["slow"] != "ok":
+        assert time.monotonic() < deadline, "the hanging engine did not come back"
+
+
+def test_an_overloaded_gateway_refuses_in_the_form_of_the_contract_and_answers_again_afterwards(url: str) -> None:
+    with ThreadPoolExecutor(max_workers=2 * MOST_REQUESTS) as pool:
+        sent = [pool.submit(read, url, WIDE, engines="steady,slow", timeout_s=4) for _ in range(2 * MOST_REQUESTS)]
+        answers = [future.result() for future in sent]
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert refused
+    assert all(answer.json()["error"]["code"] == "overloaded" for answer in refused)
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+    assert {answer.status_code for answer in answers} <= {
+        200,
+        503,
+        504,
+    }  # 504: on a busy machine four seconds are short
+    assert read(url, NARROW, engines="steady").status_code == 200
 
 
 def test_a_request_that_kills_an_engine_is_answered_by_the_others_and_the_engine_comes_back(url: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -40,14 +42,20 @@ class NotedEngine:
         return [Hypothesis.of_text(str(crop.region.width_px), 0.9) for crop in crops]
 
 
-def hosted(load: Callable[[LoadOptions], Engine], *scopes: Scope, memory_limit_mb: int | None = None) -> EngineHost:
+def hosted(
+    load: Callable[[LoadOptions], Engine],
+    *scopes: Scope,
+    memory_limit_mb: int | None = None,
+    clock: Callable[[], float] = lambda: 0.0,
+) -> EngineHost:
     spec = EngineSpec("noted", frozenset(scopes or {Scope.LINE}), load, 8, Resources(1, 0, 100), {})
     return EngineHost(
         spec,
         lambda: LoadOptions(threads=3),
         Share(cpus=0.5, gpu_fraction=0.25),
         memory_limit_mb=memory_limit_mb,
-        clock=lambda: 0.0,
+        hung_after_s=60.0,
+        clock=clock,
     )
 
 
@@ -109,3 +117,28 @@ def test_a_replica_that_grew_over_its_limit_is_replaced() -> None:
     hosted(lambda _: NotedEngine(), memory_limit_mb=10**6).check_health()
     with pytest.raises(RuntimeError, match="over its limit of 1 MB"):
         hosted(lambda _: NotedEngine(), memory_limit_mb=1).check_health()
+
+
+async def test_a_replica_whose_engine_hangs_is_replaced_and_one_that_is_only_busy_is_not() -> None:
+    now = [0.0]
+    entered, release = threading.Event(), threading.Event()
+
+    class Hanging(NotedEngine):
+        def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
+            if crops[0].region.width_px == 5:
+                entered.set()
+                assert release.wait(timeout=10)
+            return super().read(crops)
+
+    host = hosted(lambda _: Hanging(), clock=lambda: now[0])
+    reading = asyncio.create_task(host.read(page(5), [0], Question(), 1e9))
+    assert await asyncio.to_thread(entered.wait, 10)
+    now[0] = 59.0
+    host.check_health()
+    now[0] = 61.0
+    with pytest.raises(RuntimeError, match="hangs"):
+        host.check_health()
+    release.set()
+    await reading
+    host.check_health()
+    await host.close()

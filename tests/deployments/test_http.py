@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 from collections.abc import AsyncIterator, Sequence
@@ -104,7 +105,7 @@ def service() -> PlainService:
 
 @pytest.fixture
 async def client(service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
-    limits = LimitsConfig(max_request_mb=0.02, max_pixels=10_000, max_batch=3)
+    limits = LimitsConfig(max_request_mb=0.02, max_pixels=10_000, max_batch=3, max_requests=2, batch_timeout_s=100.0)
     config = ClusterConfig(
         engines=tuple(EngineConfig(name=name) for name in ("a", "b", "lines")), limits=limits, ready_engines=1
     )
@@ -301,6 +302,36 @@ async def test_a_batch_of_pages_goes_on_when_one_page_fails(
     assert [result.success for result in answer.results] == [True, False, True]
 
 
+async def test_each_page_of_a_batch_has_its_own_time_and_all_of_them_the_time_of_the_batch(
+    client: httpx.AsyncClient, service: PlainService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three pages that take 45 s each, one after the other, of 60 s a page and 100 s together."""
+    now = [1000.0]
+    monkeypatch.setattr("deployments.http.time.time", lambda: now[0])
+    monkeypatch.setattr("deployments.http._PAGES_AT_ONCE", 1)
+    whole = service.read_page
+
+    async def lasting(data: bytes, ask: Ask) -> Page:
+        answer = await whole(data, ask)
+        now[0] += 45.0
+        return answer
+
+    monkeypatch.setattr(service, "read_page", lasting)
+    body = {"images": [as_base64(png())] * 3, "task": "text", "timeout_s": 60}
+    assert (await client.post("/batch_predict", json=body)).status_code == 200
+    assert [ask.deadline for ask in service.asks] == [1060.0, 1100.0, 1100.0]
+
+
+async def test_a_batch_that_does_not_call_itself_json_is_refused(client: httpx.AsyncClient) -> None:
+    body = b'{"images": ["' + as_base64(png()).encode() + b'"]}'
+    for headers in ({"content-type": "text/plain"}, {"content-type": "application/x-www-form-urlencoded"}, {}):
+        response = await client.post("/batch_predict", content=body, headers=headers)
+        assert response.status_code == 415
+        assert "application/json" in ErrorAnswer.model_validate(response.json()).error.hint
+    utf8 = {"content-type": "application/json; charset=utf-8"}
+    assert (await client.post("/batch_predict", content=body, headers=utf8)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -325,6 +356,32 @@ async def test_an_overloaded_service_says_when_to_come_back(client: httpx.AsyncC
     response = await client.post("/predict", json={"image": as_base64(png())})
     assert response.status_code == 503
     assert response.headers["retry-after"] == "2"
+
+
+async def test_requests_beyond_what_the_gateway_takes_are_refused_at_once_and_the_next_is_answered(
+    client: httpx.AsyncClient, service: PlainService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = asyncio.Event()
+    whole = service.read_page
+
+    async def waiting(data: bytes, ask: Ask) -> Page:
+        await released.wait()
+        return await whole(data, ask)
+
+    monkeypatch.setattr(service, "read_page", waiting)
+    body = {"image": as_base64(png())}
+    held = [asyncio.create_task(client.post("/predict_text", json=body)) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    for path, content in (("/predict_text", body), ("/predict", body), ("/batch_predict", {"images": []})):
+        response = await client.post(path, json=content)
+        assert response.status_code == 503
+        assert response.headers["retry-after"] == "1"
+        assert ErrorAnswer.model_validate(response.json()).error.code == "overloaded"
+    assert (await client.get("/health")).status_code == 200
+    released.set()
+    assert [(await task).status_code for task in held] == [200, 200]
+    assert (await client.post("/predict", json={"image": "bad"})).status_code == 400
+    assert (await client.post("/predict_text", json=body)).status_code == 200
 
 
 async def test_a_bug_is_a_500_that_tells_nothing_of_the_inside(
