@@ -1,0 +1,101 @@
+"""What a format is given and what it gives back. Places are pixels of the page, confidences probabilities."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeAlias
+
+from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+
+Points: TypeAlias = "Sequence[tuple[float, float]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The page as it looks: the bytes of a `kind` file ("jpeg" or "png", not interlaced) in mode 1, L or RGB."""
+
+    content: bytes
+    kind: str
+    mode: str
+    width_px: int
+    height_px: int
+    dpi: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One page that was read. `picture` is there for a format that asks for it."""
+
+    number: int
+    answer: TextAnswer
+    picture: Picture | None = None
+
+    def blocks(self) -> Iterator[tuple[int, list[LineAnswer]]]:
+        """The lines that have text, by block, in reading order; a block is numbered from 1."""
+        spoken = [line for line in self.answer.lines if line.words]
+        for index, (_, lines) in enumerate(groupby(spoken, key=lambda line: line.block), 1):
+            yield index, list(lines)
+
+    def lies(self, polygon: Points) -> tuple[int, int, int, int]:
+        """The upright box (left, top, right, bottom) of a polygon in whole pixels, within the page and not empty."""
+        xs, ys = [x for x, _ in polygon], [y for _, y in polygon]
+        left, right = _within(min(xs), max(xs), self.answer.width)
+        top, bottom = _within(min(ys), max(ys), self.answer.height)
+        return left, top, right, bottom
+
+    def points(self, polygon: Points) -> str:
+        """The corners "x,y x,y ..." in whole pixels within the page."""
+        width, height = self.answer.width, self.answer.height
+        corners = [(min(max(round(x), 0), width), min(max(round(y), 0), height)) for x, y in polygon]
+        return " ".join(f"{x},{y}" for x, y in corners)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The body of a response."""
+
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A way to write a reading down: `write` makes it from the whole answer and from its pages.
+
+    `accepts` are further media types under which it can be asked for with Accept.
+    """
+
+    name: str
+    media_type: str
+    write: Callable[[TextAnswer | DocumentAnswer, Sequence[Sheet]], Written]
+    accepts: tuple[str, ...] = ()
+    needs_picture: bool = False
+
+
+def around(boxes: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
+    """The smallest box around boxes (left, top, right, bottom)."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def xml_file(root: ET.Element) -> bytes:
+    content: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return content
+
+
+def printable(text: str) -> str:
+    """`text` with what XML cannot hold replaced: control characters, half characters."""
+    return "".join(character if _in_xml(ord(character)) else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _in_xml(code: int) -> bool:
+    # https://www.w3.org/TR/xml/#charsets
+    return code in (0x9, 0xA, 0xD) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
+
+
+def _within(low: float, high: float, size: int) -> tuple[int, int]:
+    start = min(max(int(low), 0), size - 1)
+    return start, min(max(int(-(-high // 1)), start + 1), size)
