@@ -7,7 +7,7 @@ between threads: everything that counts runs in one event loop.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ocr.errors import Overloaded
@@ -16,18 +16,19 @@ _RETRY_AFTER_S = 1.0
 
 
 class Places:
-    """`most` requests may hold a place at the same time."""
+    """So many requests as `most` says at the moment may hold a place at the same time."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: Callable[[], int]) -> None:
         self._most = most
         self._taken = 0
 
     @contextmanager
     def one(self) -> Iterator[None]:
         """Hold a place. Raises Overloaded when none is free."""
-        if self._taken >= self._most:
+        most = self._most()
+        if self._taken >= most:
             raise Overloaded(
-                f"{self._most} requests are being read, as many as this gateway takes at once",
+                f"{most} requests are being read, as many as this gateway takes at once",
                 "send the request again later",
                 _RETRY_AFTER_S,
             )

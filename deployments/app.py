@@ -17,19 +17,20 @@ from ray.serve import Application
 
 import engines
 from deployments.asking import Catalogue
-from deployments.config import ClusterConfig, EngineConfig, with_environment
+from deployments.config import ClusterConfig, EngineConfig
 from deployments.engine import EngineReplica
 from deployments.gateway import GatewayReplica
 from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, one_machine
 from deployments.router import RouterReplica
 from deployments.segmentation import SegmentationReplica
+from deployments.settings import layered, read_dotenv
 from ocr import EngineSpec
 from ocr.errors import OutOfRange
 
 
 def build(args: ClusterConfig) -> Application:
     """The whole application. `args` is what the configuration file says under `args:`."""
-    config = with_environment(args, os.environ)
+    config = layered(args, os.environ, read_dotenv(os.environ)).config
     specs = {engine.name: engines.spec(engine.name) for engine in config.engines}
     _require_distinct(specs.values())
     catalogue = Catalogue.of(config, specs.values())
@@ -45,9 +46,7 @@ def build(args: ClusterConfig) -> Application:
 
     return gateway.bind(
         router.bind(
-            segmentation.bind(
-                config.segmentation, config.model_dir, config.cache_dir, config.limits.max_pixels, config.log_level
-            ),
+            segmentation.bind(config.segmentation, config.model_dir, config.cache_dir, config.log_level),
             {specs[engine.name].name: hosted(engine) for engine in config.engines},
             catalogue,
             config.log_level,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from deployments.config import ClusterConfig
+from deployments.config import ClusterConfig, LimitsConfig
 from deployments.messages import Question
 from fusion import Method, Profile, Thresholds, profiles_from_priors
 from ocr import EngineSpec, Scope
@@ -22,7 +22,8 @@ from segmentation.preprocessing import Pipeline
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One request, resolved. `engines` are the ones to ask, `steps` the preprocessing (None: the profile's own);
-    `deadline` is wall-clock time in epoch seconds.
+    `deadline` is wall-clock time in epoch seconds. `config_version` is the live configuration that it began under, and
+    holds until it is answered.
     """
 
     method: Method
@@ -32,15 +33,20 @@ class Ask:
     question: Question
     steps: tuple[str, ...] | None = None
     explain: bool = False
+    max_pixels: int = LimitsConfig().max_pixels
+    retries: int = LimitsConfig().retries
+    config_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What this cluster can do."""
+    """What this cluster can do, under one version of its configuration."""
 
     scopes: Mapping[str, frozenset[Scope]]
+    priors: Mapping[str, Mapping[str, float]]
     profiles: Mapping[str, Profile]
     config: ClusterConfig
+    version: int = 0
 
     @classmethod
     def of(cls, config: ClusterConfig, specs: Iterable[EngineSpec]) -> Catalogue:
@@ -49,14 +55,20 @@ class Catalogue:
         Raises OutOfRange when a profile names an engine that is not configured, or the default profile does not exist.
         """
         specs = list(specs)
-        scopes = {spec.name: spec.scopes for spec in specs}
+        priors = {spec.name: spec.prior_weights for spec in specs}
+        return cls({spec.name: spec.scopes for spec in specs}, priors, {}, config).under(config, 0)
+
+    def under(self, config: ClusterConfig, version: int) -> Catalogue:
+        """The same cluster under another version of its configuration. Raises as `of` does."""
         thresholds = Thresholds(**config.thresholds.model_dump())
-        profiles = profiles_from_priors({spec.name: spec.prior_weights for spec in specs}, thresholds)
+        profiles = profiles_from_priors(self.priors, thresholds)
         for name, weights in config.profiles.items():
-            _require_known(weights, scopes, "engine", f"profile '{name}' in the configuration")
+            _require_known(weights, self.scopes, "engine", f"profile '{name}' in the configuration")
+            if not any(weights.values()):
+                raise OutOfRange(f"all weights of profile '{name}' are zero", "give one engine a weight above zero")
             profiles[name] = Profile(name, weights, thresholds)
         _require_known([config.profile], profiles, "profile", "the configuration")
-        return cls(scopes, profiles, config)
+        return Catalogue(self.scopes, self.priors, profiles, config, version)
 
     def ask_text(self, options: TextOptions, now: float) -> Ask:
         if options.preprocess is not None:
@@ -86,6 +98,9 @@ class Catalogue:
             question,
             steps,
             explain,
+            self.config.limits.max_pixels,
+            self.config.limits.retries,
+            self.version,
         )
 
     def _method(self, name: str | None) -> Method:

@@ -1,25 +1,26 @@
-"""The configuration of the cluster as types: what `args:` in serve_config.yaml may say.
+"""The configuration of the cluster as types: what `args:` in serve_config.yaml may say, and what may change live.
 
-Layers, lowest first: the defaults here, `args:` of the file, environment variables (secrets, paths and limits that
-differ between places), the typed fields of a request. How many replicas a deployment has and what each asks of its
-node is not here: that is Serve's own `deployments:` section, in the same file.
+Where each value comes from (defaults, preset, file, .env, environment, live) is `deployments.settings`. How many
+replicas a deployment has and what each asks of its node is not here: that is Serve's own `deployments:` section, in
+the same file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fusion import Method
-from ocr.errors import OutOfRange
 
 ENGINES = ("emnist_cnn", "tesseract", "easyocr", "trocr", "paddleocr")
 """The five engine keys, in the order in which everything lists them."""
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+KeyHash = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
+"""An API key as it is kept: only its hash. `deployments.keys` makes it."""
 
 
 class _Settings(BaseModel):
@@ -50,9 +51,11 @@ class SegmentationConfig(_Settings):
 
 
 class LimitsConfig(_Settings):
-    """What a request may cost."""
+    """What a request may cost, and what the service spends on it."""
 
-    max_request_mb: float = Field(10.0, gt=0.0, description="Largest request body, in units of 1,000,000 bytes.")
+    max_request_mb: float = Field(
+        10.0, gt=0.0, le=1000.0, description="Largest request body, in units of 1,000,000 bytes."
+    )
     max_pixels: int = Field(100_000_000, ge=1, description="Most pixels of one image, checked in the file's header.")
     max_batch: int = Field(256, ge=1, description="Most images of one batch request.")
     max_requests: int = Field(128, ge=1, description="Most requests that one gateway reads at once; more are refused.")
@@ -62,6 +65,11 @@ class LimitsConfig(_Settings):
         gt=0.0,
         le=600.0,
         description="Answer a whole batch within this time; `timeout_s` is for each of its pages.",
+    )
+    retries: int = Field(2, ge=0, le=10, description="How often a call is made again when its replica died.")
+    batch_workers: int = Field(4, ge=1, le=64, description="How many pages of one batch are read at once.")
+    requests_per_minute: int = Field(
+        0, ge=0, description="Most requests a minute of one key or, without keys, of one address; 0: no limit."
     )
 
 
@@ -75,27 +83,73 @@ class ThresholdsConfig(_Settings):
     high: Probability = 0.8
 
 
-def _default_engines() -> tuple[EngineConfig, ...]:
-    return tuple(EngineConfig(name=name) for name in ENGINES)
+class CacheConfig(_Settings):
+    """Results of identical requests, kept by each Gateway replica. Off while `entries` is 0."""
+
+    entries: int = Field(0, ge=0, le=1_000_000, description="Most results kept; 0: none.")
+    max_mb: float = Field(64.0, gt=0.0, description="Most memory that they may take.")
 
 
-class ClusterConfig(_Settings):
-    """Everything `deployments.app:build` can be told."""
+class MonitorConfig(_Settings):
+    """What the cluster does by the clock. One Gateway replica does it for all."""
 
-    engines: tuple[EngineConfig, ...] = Field(default_factory=_default_engines, min_length=1)
-    segmentation: SegmentationConfig = SegmentationConfig()
+    enabled: bool = False
+    health_s: float = Field(300.0, ge=1.0, description="Seconds between two looks at every component.")
+    self_test_s: float = Field(3600.0, ge=1.0, description="Seconds between two self-tests.")
+    self_test_samples: int = Field(50, ge=1, le=500)
+    export_s: float = Field(86_400.0, ge=1.0, description="Seconds between two exports of all metrics.")
+    retention_days: float = Field(30.0, gt=0.0, description="Exports and reports older than this are deleted.")
+
+
+class SecurityConfig(_Settings):
+    """Who may ask. Keys come from the environment or from a file, and are held as hashes only."""
+
+    api_key_required: bool = Field(False, description="Whether reading needs a key. Administration always does.")
+    api_keys: tuple[KeyHash, ...] = ()
+    admin_api_keys: tuple[KeyHash, ...] = ()
+    cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call the service from a browser.")
+
+
+class LiveConfig(_Settings):
+    """What may be changed while the cluster runs, with `PUT /config`."""
+
     limits: LimitsConfig = LimitsConfig()
     thresholds: ThresholdsConfig = ThresholdsConfig()
     method: Method = Field(Method.CONFIDENCE_WEIGHTED, description="How votes are counted unless the request says.")
     # Not `general`: its hand-made weight for the character network, .35, makes printed pages worse (docs/log.md).
     profile: str = Field("printed", description="Whose weights count unless the request says.")
-    profiles: dict[str, dict[str, Annotated[float, Field(ge=0.0, allow_inf_nan=False)]]] = Field(
+    profiles: dict[str, dict[str, Weight]] = Field(
         default_factory=dict, description="Weights per engine under a profile's name; add to or replace the built-in."
     )
     ready_engines: int = Field(2, ge=1, description="How many engines must be warm for /ready to say 200.")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_text: bool = Field(False, description="Whether recognised text may stand in the logs.")
+    cache: CacheConfig = CacheConfig()
+    monitor: MonitorConfig = MonitorConfig()
+
+
+def _default_engines() -> tuple[EngineConfig, ...]:
+    return tuple(EngineConfig(name=name) for name in ENGINES)
+
+
+class ClusterConfig(LiveConfig):
+    """Everything `deployments.app:build` can be told."""
+
+    preset: Literal["production", "development", "testing"] | None = Field(
+        None, description="A set of values below the file's; see deployments/settings.py."
+    )
+    engines: tuple[EngineConfig, ...] = Field(default_factory=_default_engines, min_length=1)
+    segmentation: SegmentationConfig = SegmentationConfig()
+    batch_size: int | None = Field(None, ge=1, description="For every engine that does not say; None: its own.")
+    queue: int | None = Field(None, ge=1, description="Most requests that wait for one deployment; None: its own.")
+    gpu_memory_mb: int | None = Field(None, ge=64, description="Most GPU memory of one engine, under its fraction.")
+    security: SecurityConfig = SecurityConfig()
+    redis_url: str | None = Field(None, description="Where live configuration and rate limits are kept, if anywhere.")
     model_dir: Path = Path("~/.cache/quorum/models")
     cache_dir: Path = Path("~/.cache/quorum")
+    state_dir: Path = Path("~/.local/state/quorum")
+    tesseract_cmd: str | None = Field(None, description="The program; None: `tesseract` on the PATH.")
+    tesseract_config: str | None = Field(None, description="Options added to each of its calls.")
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -108,40 +162,8 @@ class ClusterConfig(_Settings):
             raise ValueError(f"ready_engines is {self.ready_engines}, but only {len(names)} engines are configured")
         return self
 
-
-# Environment variable -> where it lands. `TESSERACT_CMD`, `TESSERACT_CONFIG` and `REDIS_URL` are read where they are
-# used.
-_ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
-    "MAX_REQUEST_SIZE_MB": ("limits", "max_request_mb"),
-    "API_TIMEOUT": ("limits", "timeout_s"),
-    "MODEL_DIR": ("model_dir",),
-    "CACHE_DIR": ("cache_dir",),
-    "LOG_LEVEL": ("log_level",),
-}
-
-
-def with_environment(config: ClusterConfig, environment: Mapping[str, str]) -> ClusterConfig:
-    """`config` with what the environment says over it. Raises OutOfRange naming the variable that is wrong."""
-    values = config.model_dump()
-    for variable, path in _ENVIRONMENT.items():
-        if variable not in environment:
-            continue
-        changed = _changed(values, path, environment[variable])
-        try:
-            ClusterConfig.model_validate(changed)
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            raise OutOfRange(
-                f"environment variable {variable} is {environment[variable]!r}: {reason}", f"change or unset {variable}"
-            ) from error
-        values = changed
-    return ClusterConfig.model_validate(values)
-
-
-def _changed(values: dict[str, object], path: tuple[str, ...], value: str) -> dict[str, object]:
-    name, *rest = path
-    if not rest:
-        return {**values, name: value}
-    inner = values[name]
-    assert isinstance(inner, dict)
-    return {**values, name: _changed(inner, tuple(rest), value)}
+    @property
+    def programs(self) -> dict[str, str]:
+        """Environment variables of the programs that engines start."""
+        chosen = {"TESSERACT_CMD": self.tesseract_cmd, "TESSERACT_CONFIG": self.tesseract_config}
+        return {name: value for name, value in chosen.items() if value is not None}

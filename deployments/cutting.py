@@ -31,32 +31,33 @@ class PageSegmenter(Protocol):
 class Scissors:
     """Cuts pages into lines and prepares single characters."""
 
-    def __init__(self, segmenter: PageSegmenter, max_pixels: int) -> None:
+    def __init__(self, segmenter: PageSegmenter) -> None:
         self._segmenter = segmenter
-        self._max_pixels = max_pixels
 
     def warm_up(self) -> None:
         """Let the detector allocate and compile what it needs before the first request."""
         self._segmenter.segment(Image(np.full((480, 640, 3), 255, np.uint8)))
 
-    def page(self, data: bytes, steps: tuple[str, ...] | None, profile: str) -> SegmentedPage | CutRefused:
+    def page(
+        self, data: bytes, steps: tuple[str, ...] | None, profile: str, max_pixels: int
+    ) -> SegmentedPage | CutRefused:
         """The lines of a page, or why it cannot be read."""
         try:
-            image = decode(data, max_pixels=self._max_pixels)
+            image = decode(data, max_pixels=max_pixels)
             known = profile if profile in PROFILES else "general"  # a profile may be of weights only
             cleaned = Image(pipeline_for(image.pixels, known, steps)(image.pixels))
             return _as_sent(self._segmenter.segment(cleaned), image)
         except QuorumError as error:
             return CutRefused(error)
 
-    def characters(self, images: Sequence[bytes]) -> tuple[CutCharacters, SegmentedPage]:
+    def characters(self, images: Sequence[bytes], max_pixels: int) -> tuple[CutCharacters, SegmentedPage]:
         """One crop per image that can be read, and for every image the index of its crop or what is wrong with it."""
         outcomes: list[int | QuorumError] = []
         regions: list[Region] = []
         pixels: list[Pixels] = []
         for data in images:
             try:
-                cut = self._segmenter.character(decode(data, max_pixels=self._max_pixels))
+                cut = self._segmenter.character(decode(data, max_pixels=max_pixels))
             except QuorumError as error:
                 outcomes.append(error)
                 continue

@@ -124,7 +124,7 @@ class Ensemble:
         for name, outcome in outcomes.items():
             if outcome is None and layout.regions:
                 calls[name] = _call(self._readers[name], pixels, indices, ask.question)
-        asked = await ask_all(calls, Budget.until(ask.deadline, self._clock()), self._clock)
+        asked = await ask_all(calls, Budget.until(ask.deadline, self._clock()), self._clock, ask.retries)
         idle = {name: Outcome(EngineReport(name, Status.OK)) for name in outcomes}
         complete = {name: asked.get(name) or outcome or idle[name] for name, outcome in outcomes.items()}
         if layout.regions:

@@ -18,10 +18,6 @@ Call = Callable[[float], Awaitable[EngineAnswer]]
 
 Clock = Callable[[], float]
 
-# A replica that dies takes the requests on it along; the next one that is asked is most likely alive. More than two
-# deaths in a row mean that the request itself kills it.
-ATTEMPTS = 3
-
 
 class ReplicaLost(Exception):
     """The replica that was asked died before it answered. Asking again reaches another one."""
@@ -76,20 +72,22 @@ class Outcome:
         return self.hypotheses[index] if self.hypotheses else None
 
 
-async def ask_all(calls: Mapping[str, Call], budget: Budget, clock: Clock) -> dict[str, Outcome]:
+async def ask_all(calls: Mapping[str, Call], budget: Budget, clock: Clock, retries: int = 2) -> dict[str, Outcome]:
     """Ask all engines at the same time. Every engine has an outcome, whatever became of it.
 
-    Raises PixelsLost when any engine could not fetch the crops; the others are cancelled then.
+    A replica that dies takes the requests on it along; the next one that is asked is most likely alive, so it is asked
+    again, at most `retries` times: several deaths in a row mean that the request itself kills it. Raises PixelsLost
+    when any engine could not fetch the crops; the others are cancelled then.
     """
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = {name: group.create_task(_ask(name, call, budget, clock)) for name, call in calls.items()}
+            tasks = {name: group.create_task(_ask(name, call, budget, clock, retries)) for name, call in calls.items()}
     except* PixelsLost as lost:
         raise PixelsLost(str(lost.exceptions[0])) from lost
     return {name: task.result() for name, task in tasks.items()}
 
 
-async def _ask(name: str, call: Call, budget: Budget, clock: Clock) -> Outcome:
+async def _ask(name: str, call: Call, budget: Budget, clock: Clock, retries: int) -> Outcome:
     started = clock()
 
     def report(status: Status, detail: str = "", model: str = "") -> EngineReport:
@@ -97,7 +95,7 @@ async def _ask(name: str, call: Call, budget: Budget, clock: Clock) -> Outcome:
 
     try:
         async with asyncio.timeout(max(0.0, budget.router - clock())):
-            answer = await _with_retries(call, budget)
+            answer = await _with_retries(call, budget, retries)
     except TimeoutError:
         return Outcome(report(Status.TIMEOUT, "no answer before the deadline; ask for more with timeout_s"))
     except QueueFull:
@@ -105,7 +103,7 @@ async def _ask(name: str, call: Call, budget: Budget, clock: Clock) -> Outcome:
     except NotDeployed as error:
         return Outcome(report(Status.UNAVAILABLE, str(error)))
     except ReplicaLost as error:
-        return Outcome(report(Status.ERROR, f"its replica died {ATTEMPTS} times on this request: {error}"))
+        return Outcome(report(Status.ERROR, f"its replica died {retries + 1} times on this request: {error}"))
     except PixelsLost:
         raise
     except Exception as error:  # noqa: BLE001 - whatever an engine does, the others vote; the report says what it was
@@ -124,8 +122,8 @@ def _report_of(answer: EngineAnswer, report: Callable[[Status, str, str], Engine
     return report(Status.OK, "", answer.model)
 
 
-async def _with_retries(call: Call, budget: Budget) -> EngineAnswer:
-    for _ in range(ATTEMPTS - 1):
+async def _with_retries(call: Call, budget: Budget, retries: int) -> EngineAnswer:
+    for _ in range(retries):
         try:
             return await call(budget.engines)
         except ReplicaLost:

@@ -29,9 +29,6 @@ from ocr import Page
 from ocr.contract import BatchBody, CharacterOptions, ComponentStatus, TextOptions
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError
 
-# A router that dies takes its requests along, and passes on that the segmentation died; reading is idempotent, so
-# they are sent again.
-_ATTEMPTS = 3
 # The Router answers before the deadline by itself; this is for one that does not answer at all.
 _GRACE_S = 0.5
 # How long /status and /ready wait for each part that they ask.
@@ -46,7 +43,7 @@ class GatewayReplica:
 
     def __init__(self, router: DeploymentHandle, catalogue: Catalogue, version: str) -> None:
         configure_logging(catalogue.config.log_level)
-        self._api = Api(RouterService(router), catalogue.config, catalogue, version)
+        self._api = Api(RouterService(router), lambda: catalogue, version)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return create_app(self._api)
@@ -86,12 +83,14 @@ class RouterService:
         self._router = router
 
     async def read_page(self, data: bytes, ask: Ask) -> Page:
-        page: Page = await _ask_router(lambda: answer_of(self._router.read_page.remote(data, ask)), ask.deadline)
+        page: Page = await _ask_router(
+            lambda: answer_of(self._router.read_page.remote(data, ask)), ask.deadline, ask.retries
+        )
         return page
 
     async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
         readings: list[CharacterReading | QuorumError] = await _ask_router(
-            lambda: answer_of(self._router.read_characters.remote(list(images), ask)), ask.deadline
+            lambda: answer_of(self._router.read_characters.remote(list(images), ask)), ask.deadline, ask.retries
         )
         return readings
 
@@ -121,11 +120,14 @@ class RouterService:
         }
 
 
-async def _ask_router(call: Callable[[], Awaitable[Answer]], deadline: float) -> Answer:
-    """Ask, and ask again when the replica died; the transport's failures become errors of the contract."""
+async def _ask_router(call: Callable[[], Awaitable[Answer]], deadline: float, retries: int = 2) -> Answer:
+    """Ask, and ask again when the replica died; the transport's failures become errors of the contract.
+
+    A router that dies takes its requests along, and passes on that the segmentation died; reading is idempotent.
+    """
     try:
         async with asyncio.timeout(max(0.0, deadline - time.time()) + _GRACE_S):
-            for _ in range(_ATTEMPTS):
+            for _ in range(retries + 1):
                 try:
                     return await call()
                 except (ReplicaLost, PixelsLost):  # here the answer is what is lost, with the node that holds it
@@ -137,5 +139,5 @@ async def _ask_router(call: Callable[[], Awaitable[Answer]], deadline: float) ->
     except NotDeployed as error:
         raise NotReady("the router is not running", "see /status", 5.0) from error
     raise InternalFailure(
-        f"the router or the segmentation died {_ATTEMPTS} times on this request", "try again; the log has the details"
+        f"the router or the segmentation died {retries + 1} times on this request", "try again; the log has the details"
     )

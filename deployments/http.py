@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -50,10 +50,6 @@ from segmentation.decoding import inspect
 
 log = logging.getLogger("quorum.gateway")
 
-# How many pages of one batch are in the ensemble at once. The engines' queues are fair between requests; this keeps one
-# large batch from filling them.
-_PAGES_AT_ONCE = 4
-
 
 class Service(Protocol):
     """The ensemble as the HTTP face sees it."""
@@ -74,12 +70,20 @@ class Service(Protocol):
 class Api:
     """What the routes do, on bytes and options: used by HTTP and by Serve handles alike."""
 
-    def __init__(self, service: Service, config: ClusterConfig, catalogue: Catalogue, version: str) -> None:
+    def __init__(self, service: Service, catalogue: Callable[[], Catalogue], version: str) -> None:
         self._service = service
-        self._config = config
-        self._catalogue = catalogue
-        self.places = Places(config.limits.max_requests)
+        self._current = catalogue
+        self.places = Places(lambda: self._config.limits.max_requests)
         self.version = version
+
+    @property
+    def _catalogue(self) -> Catalogue:
+        """What the cluster can do under the configuration of this moment."""
+        return self._current()
+
+    @property
+    def _config(self) -> ClusterConfig:
+        return self._current().config
 
     @property
     def max_bytes(self) -> int:
@@ -159,7 +163,8 @@ class Api:
         first = self._catalogue.ask_text(_options_of(body, TextOptions), now)
         time_a_page_s = first.deadline - now
         end = now + self._config.limits.batch_timeout_s
-        at_once = asyncio.Semaphore(_PAGES_AT_ONCE)
+        # The engines' queues are fair between requests; this keeps one large batch from filling them.
+        at_once = asyncio.Semaphore(self._config.limits.batch_workers)
 
         async def read(image: bytes | QuorumError) -> TextAnswer | FailedItem:
             if isinstance(image, QuorumError):

@@ -45,6 +45,7 @@ def character_answer(reading: CharacterReading, ask: Ask, processing_time_ms: fl
         needs_review=verdict.needs_review,
         band=verdict.band.value,
         degraded=any(prediction.status in _FAILED for prediction in predictions.values()),
+        config_version=ask.config_version,
         timestamp=datetime.now(UTC),
         engine_predictions=predictions,
     )
@@ -73,6 +74,7 @@ def text_answer(page: Page, ask: Ask, processing_time_ms: float) -> TextAnswer:
         needs_review=verdict.needs_review,
         band=verdict.band.value,
         degraded=any(report.status in _FAILED for report in page.reports),
+        config_version=ask.config_version,
         timestamp=datetime.now(UTC),
     )
 

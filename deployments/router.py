@@ -121,10 +121,10 @@ class HandleCutter:
         self._handle = handle.options(stream=True)
 
     async def page(self, data: bytes, ask: Ask) -> tuple[CutPage | CutRefused, ObjectRef | None]:
-        return await first_and_reference(self._handle.page.remote(data, ask.steps, ask.profile.name))
+        return await first_and_reference(self._handle.page.remote(data, ask.steps, ask.profile.name, ask.max_pixels))
 
-    async def characters(self, images: Sequence[bytes], _: Ask) -> tuple[CutCharacters, ObjectRef | None]:
-        return await first_and_reference(self._handle.characters.remote(list(images)))
+    async def characters(self, images: Sequence[bytes], ask: Ask) -> tuple[CutCharacters, ObjectRef | None]:
+        return await first_and_reference(self._handle.characters.remote(list(images), ask.max_pixels))
 
 
 class HandleReader:

@@ -29,31 +29,31 @@ DETECTOR = "paddleocr_detector"
 class SegmentationReplica:
     """A replica of the segmentation. It cuts in one worker thread, so that health checks are answered meanwhile."""
 
-    def __init__(
-        self, config: SegmentationConfig, model_dir: Path, cache_dir: Path, max_pixels: int, log_level: str
-    ) -> None:
+    def __init__(self, config: SegmentationConfig, model_dir: Path, cache_dir: Path, log_level: str) -> None:
         configure_logging(log_level)
         model = models.resolve(
             DETECTOR, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
         )
-        self._scissors = Scissors(segmentation.load(LoadOptions(model, threads=config.threads)), max_pixels)
+        self._scissors = Scissors(segmentation.load(LoadOptions(model, threads=config.threads)))
         self._scissors.warm_up()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="segmentation")
 
     async def page(
-        self, data: bytes, steps: tuple[str, ...] | None, profile: str
+        self, data: bytes, steps: tuple[str, ...] | None, profile: str, max_pixels: int
     ) -> AsyncIterator[CutPage | CutRefused | SegmentedPage]:
         """The lines of a page: first where they are, then their pixels."""
-        cut = await self._in_thread(lambda: self._scissors.page(data, steps, profile))
+        cut = await self._in_thread(lambda: self._scissors.page(data, steps, profile, max_pixels))
         if isinstance(cut, CutRefused):
             yield cut
             return
         yield CutPage(cut.layout)
         yield cut
 
-    async def characters(self, images: Sequence[bytes]) -> AsyncIterator[CutCharacters | SegmentedPage]:
+    async def characters(
+        self, images: Sequence[bytes], max_pixels: int
+    ) -> AsyncIterator[CutCharacters | SegmentedPage]:
         """One crop per image of one character: first which image has which crop, then the crops."""
-        cut, crops = await self._in_thread(lambda: self._scissors.characters(images))
+        cut, crops = await self._in_thread(lambda: self._scissors.characters(images, max_pixels))
         yield cut
         yield crops
 

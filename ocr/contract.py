@@ -172,6 +172,7 @@ class _Judged(_Wire):
     band: Literal["high", "medium", "low"]
     success: Literal[True] = True
     degraded: bool = Field(description="An engine that was asked did not answer; the others voted.")
+    config_version: int = Field(0, description="The version of the live configuration that the request began under.")
     timestamp: datetime
 
 

@@ -113,7 +113,7 @@ class Cuts:
         encoded = page.image.read_bytes()
         if view.turned_degrees:
             encoded = cv2.imencode(".png", turned(page.pixels(), view.turned_degrees)[:, :, ::-1])[1].tobytes()
-        cut = _scissors().page(encoded, None, "printed")
+        cut = _scissors().page(encoded, None, "printed", _MAX_PIXELS)
         if not isinstance(cut, SegmentedPage):
             raise cut.error
         return cut
@@ -180,7 +180,7 @@ def _core_seconds() -> float:
 @cache
 def _scissors() -> Scissors:
     detector = models.resolve(DETECTOR, model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
-    return Scissors(segmentation.load(LoadOptions(detector)), _MAX_PIXELS)
+    return Scissors(segmentation.load(LoadOptions(detector)))
 
 
 def _stem(page: TruePage) -> str:

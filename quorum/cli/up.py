@@ -27,7 +27,8 @@ from rich.console import Console
 from cluster import preflight
 from cluster.local import LocalCluster, local_cluster, warm_up
 from cluster.preflight import Verdict
-from deployments.config import ClusterConfig, with_environment
+from deployments.config import ClusterConfig
+from deployments.settings import layered, read_dotenv
 from ocr.contract import StatusAnswer, TextAnswer, TextPrediction
 from ocr.errors import InvalidRequest, ServiceError
 from quorum.client import Client
@@ -80,7 +81,7 @@ def read_config(path: Path) -> tuple[dict[str, Any], ClusterConfig]:
         raise InvalidRequest(
             f"{path} is not a configuration of Quorum: {reason}", "serve_config.cpu.yaml is one to start from"
         ) from error
-    return content, with_environment(settings, os.environ)
+    return content, layered(settings, os.environ, read_dotenv(os.environ)).config
 
 
 def _examine(host: str, port: int, settings: ClusterConfig) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from pydantic import ValidationError
 
 import engines
 from deployments.asking import Catalogue
-from deployments.config import ENGINES, ClusterConfig, with_environment
+from deployments.config import ENGINES, ClusterConfig
 from fusion import Method
 from ocr.contract import CharacterOptions, TextOptions
 from ocr.errors import OutOfRange
@@ -18,22 +16,6 @@ from ocr.errors import OutOfRange
 def catalogue(**settings: object) -> Catalogue:
     config = ClusterConfig.model_validate(settings)
     return Catalogue.of(config, [engines.spec(engine.name) for engine in config.engines])
-
-
-def test_the_environment_goes_over_the_file() -> None:
-    config = ClusterConfig.model_validate({"limits": {"timeout_s": 10, "max_batch": 7}})
-    changed = with_environment(config, {"API_TIMEOUT": "5", "MODEL_DIR": "/models", "HOME": "/root"})
-    assert changed.limits.timeout_s == 5.0
-    assert changed.limits.max_batch == 7
-    assert changed.model_dir == Path("/models")
-
-
-@pytest.mark.parametrize(
-    ("variable", "value"), [("API_TIMEOUT", "soon"), ("MAX_REQUEST_SIZE_MB", "-1"), ("LOG_LEVEL", "loud")]
-)
-def test_a_wrong_variable_is_named(variable: str, value: str) -> None:
-    with pytest.raises(OutOfRange, match=variable):
-        with_environment(ClusterConfig(), {variable: value})
 
 
 @pytest.mark.parametrize(

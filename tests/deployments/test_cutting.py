@@ -36,7 +36,7 @@ def png(width: int, height: int = 20) -> bytes:
 
 
 def test_an_image_that_goes_wrong_is_an_error_in_its_place_and_the_others_are_cut() -> None:
-    cut, crops = Scissors(WholeImage(), 10_000).characters([png(20), b"junk", png(13), png(30)])
+    cut, crops = Scissors(WholeImage()).characters([png(20), b"junk", png(13), png(30)], 10_000)
     first, junk, bug, last = cut.outcomes
     assert (first, last) == (0, 1)
     assert isinstance(junk, NotAnImage)
@@ -46,7 +46,7 @@ def test_an_image_that_goes_wrong_is_an_error_in_its_place_and_the_others_are_cu
 
 
 def test_a_page_that_cleaning_scaled_has_its_places_on_the_page_as_it_was_sent() -> None:
-    cut = Scissors(WholeImage(), 1_000_000).page(png(7000), ("resize",), "general")
+    cut = Scissors(WholeImage()).page(png(7000), ("resize",), "general", 1_000_000)
     assert not isinstance(cut, CutRefused)
     assert (cut.layout.width_px, cut.layout.height_px) == (7000, 20)
     assert cut.layout.regions[0].polygon.bounding_box() == Box(0, 0, 7000, 20)
@@ -54,6 +54,6 @@ def test_a_page_that_cleaning_scaled_has_its_places_on_the_page_as_it_was_sent()
 
 
 def test_a_page_that_cannot_be_decoded_is_refused_as_a_value() -> None:
-    refused = Scissors(WholeImage(), 10_000).page(b"junk", None, "general")
+    refused = Scissors(WholeImage()).page(b"junk", None, "general", 10_000)
     assert isinstance(refused, CutRefused)
     assert isinstance(refused.error, NotAnImage)

@@ -8,7 +8,6 @@ import time
 import pytest
 
 from deployments.fanout import (
-    ATTEMPTS,
     Budget,
     Call,
     NotDeployed,
@@ -20,6 +19,7 @@ from deployments.fanout import (
 from deployments.messages import EngineAnswer
 from ocr import Hypothesis, Status
 
+RETRIES = 3
 GOOD = EngineAnswer("good@1", (Hypothesis.of_text("a", 0.9),))
 
 
@@ -61,7 +61,7 @@ def budget(seconds: float = 30.0) -> Budget:
 
 
 async def ask(calls: dict[str, Call], seconds: float = 30.0) -> dict[str, Status]:
-    outcomes = await ask_all(calls, budget(seconds), time.monotonic)
+    outcomes = await ask_all(calls, budget(seconds), time.monotonic, RETRIES)
     return {name: outcome.report.status for name, outcome in outcomes.items()}
 
 
@@ -90,15 +90,15 @@ async def test_every_engine_has_an_outcome_whatever_became_of_it() -> None:
 
 
 async def test_a_dead_replica_is_replaced_by_asking_again() -> None:
-    call, calls = failing(ReplicaLost("died"), times=ATTEMPTS - 1)
+    call, calls = failing(ReplicaLost("died"), times=RETRIES)
     assert await ask({"reborn": call}) == {"reborn": Status.OK}
-    assert len(calls) == ATTEMPTS
+    assert len(calls) == RETRIES + 1
 
 
 async def test_a_request_that_kills_every_replica_is_given_up() -> None:
     call, calls = failing(ReplicaLost("died"))
     assert await ask({"poisoned": call}) == {"poisoned": Status.ERROR}
-    assert len(calls) == ATTEMPTS
+    assert len(calls) == RETRIES + 1
 
 
 async def test_an_ordinary_error_is_not_asked_again() -> None:

@@ -105,12 +105,15 @@ def service() -> PlainService:
 
 @pytest.fixture
 async def client(service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
-    limits = LimitsConfig(max_request_mb=0.02, max_pixels=10_000, max_batch=3, max_requests=2, batch_timeout_s=100.0)
+    limits = LimitsConfig(
+        max_request_mb=0.02, max_pixels=10_000, max_batch=3, batch_workers=1, max_requests=2, batch_timeout_s=100.0
+    )
     config = ClusterConfig(
         engines=tuple(EngineConfig(name=name) for name in ("a", "b", "lines")), limits=limits, ready_engines=1
     )
     specs = [spec("a", Scope.LINE, Scope.CHARACTER), spec("b", Scope.LINE, Scope.CHARACTER), spec("lines", Scope.LINE)]
-    app = create_app(Api(service, config, Catalogue.of(config, specs), "1.2.3"))
+    catalogue = Catalogue.of(config, specs)
+    app = create_app(Api(service, lambda: catalogue, "1.2.3"))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://quorum"
     ) as client:
@@ -308,7 +311,6 @@ async def test_each_page_of_a_batch_has_its_own_time_and_all_of_them_the_time_of
     """Three pages that take 45 s each, one after the other, of 60 s a page and 100 s together."""
     now = [1000.0]
     monkeypatch.setattr("deployments.http.time.time", lambda: now[0])
-    monkeypatch.setattr("deployments.http._PAGES_AT_ONCE", 1)
     whole = service.read_page
 
     async def lasting(data: bytes, ask: Ask) -> Page:
