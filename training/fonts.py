@@ -20,6 +20,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_LETTERS_AND_DIGITS = "30-39 41-5a 61-7a"
+PRINTABLE_CHARSET = "20-7e"
+"""All of ASCII that is printed: what lines are made of."""
+TYPOGRAPHIC_CHARSET = "20-7e 2013 2014 2018 2019 201c 201d"
+"""The same with dashes and curved quotes."""
 
 HANDWRITING_PACKAGES = (
     "fonts-alee fonts-aoyagi-soseki fonts-beteckna fonts-breip fonts-cherrybomb fonts-comic-neue "
@@ -65,6 +70,17 @@ _HELD_OUT_PRINT = (
     "Courier Prime|Cantarell|Karla|Vollkorn|Old Standard|Junicode|Gentium|Charis|Quattrocento|Play|Cabin$|B612|"
     "Fira Code|Inter|Manrope|Caladea|Prociono|Gillius|GFS Didot|Cardo|Jura|Comfortaa"
 )
+_TYPEWRITER = (
+    "FreeMono|Nimbus Mono|TeX Gyre Cursor|Tlwg (Mono|Typewriter|Typist|Typo)|CMU Typewriter Text$|Compagnon|Cousine|"
+    "Liberation Mono|Latin Modern Mono( Light)?$|Mono Uralic|IndUni-C|Anonymous Pro|OCR|IBM 3270|GWMonospace|Go Mono|"
+    "GNUTypewriter|Fantasque|JetBrains|mononoki|monofur|Agave"
+)
+_BOOK = (
+    "FreeSerif|Nimbus Roman|TeX Gyre (Termes|Pagella|Schola|Bonum)$|Tinos|Liberation Serif|CMU Serif$|CMU Concrete|"
+    "Latin Modern Roman$|STIX|Roman Uralic|IndUni-(T|P)|C059|P052|Palladio|Schoolbook|Bookman|URW Bookman|Caslon|"
+    "Fanwood|Goudy|Linden Hill|Accanthis|Baskervald|Romande ADF|Arapey|Berenika|ElstobD|Essays|Norasi|Kinnari|Rasa|"
+    "Yrsa|UnBatang|NanumMyeongjo"
+)
 _OF_NO_USE = (
     ".*BRK|Standard Symbols|D050000L|Atari|C-64|BM EULJIRO|BM Euljiro ora|Blankenburg|Cabin ?Sketch|Isabella|"
     "Linux Biolinum Keyboard|Px |Solide Mirage|Ubuntu-Title|Wargames|femkeklaver|unifur|Apropal|Go Smallcaps|"
@@ -82,6 +98,16 @@ class Face:
     index: int
     handwritten: bool
 
+    @property
+    def typewritten(self) -> bool:
+        """Whether every letter is as wide as any other, as typewriters and tills print them."""
+        return bool(re.match(_TYPEWRITER, self.family))
+
+    @property
+    def bookish(self) -> bool:
+        """Whether books are set in it: the letters have serifs."""
+        return bool(re.match(_BOOK, self.family))
+
 
 @dataclass(frozen=True, slots=True)
 class StrokeFace:
@@ -92,13 +118,15 @@ class StrokeFace:
     paths: dict[str, str]
 
 
-def installed_faces(max_per_family: int = 6) -> list[Face]:
-    """Every useful installed face that has all 62 characters, at most `max_per_family` of a family, sorted.
+def installed_faces(max_per_family: int = 6, charset: str = _LETTERS_AND_DIGITS) -> list[Face]:
+    """Every useful installed face that has all characters of `charset`, at most `max_per_family` of a family, sorted.
+
+    A charset is written as fontconfig does it: hexadecimal code points and ranges of them.
 
     Raises RuntimeError when fontconfig is missing.
     """
     families: dict[str, list[tuple[Path, int]]] = defaultdict(list)
-    for line in _fontconfig_lines():
+    for line in _fontconfig_lines(charset):
         file, index, family = line.split("\t")
         if int(index) < 0x10000 and "aenigma" not in file and not re.match(_OF_NO_USE, family):
             families[family].append((Path(file), int(index)))
@@ -109,9 +137,9 @@ def installed_faces(max_per_family: int = 6) -> list[Face]:
     ]
 
 
-def training_faces() -> list[Face]:
+def training_faces(charset: str = _LETTERS_AND_DIGITS) -> list[Face]:
     """The faces that training may use."""
-    return [face for face in installed_faces() if face.handwritten or not _is_held_out(face)]
+    return [face for face in installed_faces(charset=charset) if face.handwritten or not _is_held_out(face)]
 
 
 def held_out_faces() -> list[Face]:
@@ -123,9 +151,8 @@ def _is_held_out(face: Face) -> bool:
     return bool(re.match(_HELD_OUT_PRINT, face.family))
 
 
-def _fontconfig_lines() -> list[str]:
-    # Only faces with every digit and every basic Latin letter.
-    command = ["fc-list", "--format", "%{file}\t%{index}\t%{family[0]}\n", ":charset=30-39 41-5a 61-7a"]
+def _fontconfig_lines(charset: str) -> list[str]:
+    command = ["fc-list", "--format", "%{file}\t%{index}\t%{family[0]}\n", f":charset={charset}"]
     try:
         listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except FileNotFoundError as error:

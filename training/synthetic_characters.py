@@ -12,7 +12,7 @@ Knows fonts, not networks. Angles are degrees; coordinates of strokes are units 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
@@ -54,14 +54,15 @@ class Fonts:
 
     @classmethod
     def of(cls, faces: Sequence[Face], strokes: Sequence[StrokeFace] = ()) -> Fonts:
-        return cls(_by_design(faces, handwritten=False), _by_design(faces, handwritten=True), tuple(strokes))
+        printed, handwritten = ([f for f in faces if f.handwritten is kind] for kind in (False, True))
+        return cls(by_design(printed), by_design(handwritten), tuple(strokes))
 
 
-def _by_design(faces: Sequence[Face], *, handwritten: bool) -> tuple[tuple[Face, ...], ...]:
+def by_design(faces: Iterable[Face]) -> tuple[tuple[Face, ...], ...]:
+    """The faces of each design together."""
     groups: dict[str, list[Face]] = {}
     for face in faces:
-        if face.handwritten == handwritten:
-            groups.setdefault(face.family[:3] if face.family.startswith("YOz") else face.family, []).append(face)
+        groups.setdefault(face.family[:3] if face.family.startswith("YOz") else face.family, []).append(face)
     return tuple(tuple(group) for group in groups.values())
 
 
@@ -105,12 +106,12 @@ def _face_with_case(groups: tuple[tuple[Face, ...], ...], label: int, rng: np.ra
     """A face at random; for a small letter one that has small letters of their own."""
     while True:
         face = _pick(_pick(groups, rng), rng)
-        if label < 36 or not _is_unicase(face):
+        if label < 36 or not is_unicase(face):
             return face
 
 
 @lru_cache(maxsize=2048)
-def _is_unicase(face: Face) -> bool:
+def is_unicase(face: Face) -> bool:
     """Whether the small letters are drawn as capitals, large or small."""
     same = 0
     for small in "abegr":
