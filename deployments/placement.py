@@ -38,8 +38,9 @@ _ENGINE_ONGOING, _ENGINE_QUEUED = 32, 256
 _ONE_MACHINE_CPUS = {GATEWAY: 0.1, ROUTER: 0.1, SEGMENTATION: 0.2}
 _ONE_MACHINE_ENGINE_CPUS = 0.25
 
-# Threads of the two parts that are worth more than one on a small machine: both run on ONNX Runtime.
-_ONE_MACHINE_THREADS = {"paddleocr": 2, SEGMENTATION: 2}
+# Threads of the parts that are worth more than one on a small machine: whoever is still reading when the others are
+# done has both cores.
+_ONE_MACHINE_THREADS = {"tesseract": 2, "paddleocr": 2, SEGMENTATION: 2}
 
 
 def one_machine(specs: Iterable[EngineSpec]) -> dict[str, Options]:

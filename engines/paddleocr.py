@@ -52,7 +52,8 @@ class PaddleOCR:
         """One hypothesis per crop, in order."""
         answers = [Hypothesis()] * len(crops)
         readable = [index for index, crop in enumerate(crops) if not is_blank(crop.pixels)]
-        readable.sort(key=lambda index: crops[index].region.width_px / crops[index].region.height_px)
+        # Of like width, so that little is padded; from the widest down, so that no run is left alone with a long one.
+        readable.sort(key=lambda index: crops[index].region.width_px / crops[index].region.height_px, reverse=True)
         batches = [readable[first : first + self.together] for first in range(0, len(readable), self.together)]
         for batch, read in zip(
             batches, self.runs.map(lambda batch: self._read([crops[i] for i in batch]), batches), strict=True

@@ -1,4 +1,5 @@
-"""Tesseract: one process reads all lines of a batch, one more all single characters of each class.
+"""Tesseract: one process reads all lines of a batch, one more all single characters of each class; as many processes
+side by side share them as the engine may use threads.
 
 The program is called through pytesseract with a file that lists the images, and answers in hOCR with a box and a
 confidence for every character. Crops are brought between two heights and get a border, which Tesseract needs to see
@@ -19,7 +20,8 @@ import re
 import shlex
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -70,12 +72,15 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tesseract:
-    """The program with the languages that it has data for. `timeout_s` is for one process: (fixed, per crop)."""
+    """The program with the languages that it has data for. `processes` read side by side, each on one thread;
+    `timeout_s` is for one process: (fixed, per crop).
+    """
 
     program: ModuleType
     version: str
     installed: frozenset[str]
     languages: tuple[str, ...]
+    processes: int = 1
     tessdata: Path | None = None
     config: str = ""
     timeout_s: tuple[float, float] = (60.0, 2.0)
@@ -101,9 +106,11 @@ class Tesseract:
             elif (prepared := _prepare(crop.pixels)) is not None:
                 single = crop.region.scope is Scope.CHARACTER
                 groups[Group(crop.region.scope, crop.language, crop.classes if single else None)][index] = prepared
-        for group, prepared_crops in groups.items():
-            for index, characters in self._read_group(group, prepared_crops).items():
-                answers[index] = _claim(crops[index], characters)
+        runs = [(group, share) for group, prepared in groups.items() for share in _shares(prepared, self.processes)]
+        with ThreadPoolExecutor(self.processes) as threads:
+            for characters_of in threads.map(lambda run: self._read_group(*run), runs):
+                for index, characters in characters_of.items():
+                    answers[index] = _claim(crops[index], characters)
         return answers
 
     def _read_group(self, group: Group, crops: dict[int, Prepared]) -> dict[int, list[ClaimedCharacter]]:
@@ -145,6 +152,12 @@ class Tesseract:
             options.append(f"-c tessedit_char_whitelist={group.classes.alphabet}")
         # Of an option that is given twice the program takes the last.
         return " ".join([*options, self.config] if line else [self.config, *options])
+
+
+def _shares(crops: Mapping[int, Prepared], most: int) -> list[dict[int, Prepared]]:
+    """At most `most` parts of `crops` that take about as long to read: dealt out from the widest down."""
+    widest_first = sorted(crops, key=lambda index: crops[index].pixels.shape[1], reverse=True)
+    return [{index: crops[index] for index in widest_first[first::most]} for first in range(min(most, len(crops)))]
 
 
 def _claim(crop: Crop, characters: list[ClaimedCharacter]) -> Hypothesis:
@@ -269,7 +282,7 @@ def load(options: LoadOptions) -> Engine:
             _remedy(missing[0]),
         )
     config = os.environ.get("TESSERACT_CONFIG", "")
-    return Tesseract(pytesseract, version, installed, options.languages, options.model, config)
+    return Tesseract(pytesseract, version, installed, options.languages, options.threads, options.model, config)
 
 
 def _probe(program: ModuleType, tessdata: Path | None) -> tuple[str, frozenset[str]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -142,9 +144,7 @@ def test_a_program_that_hangs_is_killed(tmp_path, monkeypatch, temporary):
     )
     loaded = tesseract.load(LoadOptions())
     assert isinstance(loaded, tesseract.Tesseract)
-    hanging = tesseract.Tesseract(
-        loaded.program, loaded.version, loaded.installed, loaded.languages, timeout_s=(0.3, 0.0)
-    )
+    hanging = replace(loaded, timeout_s=(0.3, 0.0))
     with pytest.raises(DeadlineExceeded, match="killed"):
         hanging.read([line("text")])
     with pytest.raises(ProcessLookupError):
@@ -165,6 +165,20 @@ def test_one_process_reads_all_lines_with_the_arguments_of_the_user(tmp_path, mo
     assert lines.endswith("--psm 13 hocr limit=1")  # of an option that is given twice the program takes the last
     assert characters.index("--psm 13") < characters.index("--psm 10")
     assert f"tessedit_char_whitelist={Classes.ALNUM.alphabet}" in characters
+
+
+def test_several_processes_share_the_lines_of_a_batch_evenly_and_the_answers_are_those_of_one(engine):
+    lines = [line("a line " + "and more " * count + str(count)) for count in (3, 0, 2, 1, 4)]
+    shared = tesseract.load(LoadOptions(threads=2))
+    assert isinstance(shared, tesseract.Tesseract)
+    seen = []
+    counting = replace(shared, program=SimpleNamespace(**vars(shared.program)))
+    counting.program.run_tesseract = lambda listing, *rest: (
+        seen.append(Path(listing).read_text().splitlines()),
+        shared.program.run_tesseract(listing, *rest),
+    )
+    assert counting.read(lines) == engine.read(lines)
+    assert sorted(len(paths) for paths in seen) == [2, 3]
 
 
 def test_a_crop_of_one_colour_starts_no_process(tmp_path, monkeypatch):
