@@ -128,6 +128,9 @@ def make_store(order: Order, build: Callable[[], Workshop], folder: Path, worker
     if card.is_file() and card.read_text() != said:
         raise ValueError(f"{folder} holds {card.read_text()}, not {said}: give another folder, or empty it")
     card.write_text(said)
+    store = LineStore(folder)
+    if len(store) >= order.lines:
+        return store
     missing = [number for number in range(order.shards) if not _shard_path(folder, number).is_file()]
     with ProcessPoolExecutor(workers, get_context("spawn"), _prepare, (build,)) as pool:
         jobs = [pool.submit(_make_shard, order, number, folder) for number in missing]

@@ -128,6 +128,47 @@ class _reporter:  # noqa: N801 - used as a function
         self._bars.update(self._tasks[what], completed=done)
 
 
+@group.command()
+def easyocr(
+    pages: Annotated[list[Path], typer.Option(help="Folder of pages with truth.jsonl; may be given several times.")],
+    out: Annotated[Path, typer.Option(help="Model directory to write.")] = Path("models/easyocr"),
+    run_dir: Annotated[Path, typer.Option(help="Checkpoint, history, readings; a stopped run goes on.")] = Path(
+        "runs/easyocr"
+    ),
+    cache_dir: Annotated[Path, typer.Option(help="Where synthetic lines are kept.")] = Path("runs/cache"),
+    synthetic: Annotated[int, typer.Option(help="Synthetic lines to set.")] = 70_000,
+    synthetic_seed: Annotated[int, typer.Option(help="Decides the synthetic lines.")] = 7,
+    real_share: Annotated[float, typer.Option(help="Share of true lines among those learnt from.")] = 0.3,
+    start_from: Annotated[Path | None, typer.Option(help="Model directory whose weights to start from.")] = None,
+    neck: Annotated[Literal["recurrent", "convolutional"], typer.Option(help="The network's neck.")] = "convolutional",
+    lines: Annotated[int, typer.Option(help="Lines to learn from, repetitions counted.")] = 400_000,
+    peak_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
+    seed: Annotated[int, typer.Option(help="Decides weights, batches and variations.")] = 32,
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    model_version: Annotated[str, typer.Option(help="The version written into its metadata.")] = "local",
+) -> None:
+    """Train the line network that EasyOCR loads, on true pages and synthetic lines."""
+    from training.lines_run import Origins, run
+    from training.train_lines import Recipe
+
+    with errors_speak():
+        recipe = Recipe(neck=neck, lines=lines, peak_rate=peak_rate, seed=seed, threads=threads)
+        origins = Origins(tuple(pages), synthetic, synthetic_seed, cache_dir, real_share)
+        figures = run(
+            origins,
+            recipe,
+            run_dir,
+            out,
+            version=model_version,
+            say=typer.echo,
+            report=lambda done: typer.echo(f"{done} synthetic lines set"),
+            start_from=start_from,
+        )
+        for origin, rate in figures.items():
+            typer.echo(f"{origin}: {rate:.2%} character errors on test lines")
+        typer.echo(f"model written to {out}")
+
+
 def _train(
     collections: list[Collection], recipe: Recipe, run_dir: Path, out: Path, version: str, start_from: Path | None
 ) -> None:

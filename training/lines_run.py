@@ -1,0 +1,110 @@
+"""One training run of the line network: from folders of pages and system fonts to a model directory with its report.
+
+The pages are split by page (training/pages.py): the run learns from those to train on, watches some lines of those to
+tune on, and reports on those to test. Synthetic lines are set once into a store under the cache folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from training.line_batches import Sources
+from training.line_model import Shape, read_weights, write_model
+from training.pages import Split
+from training.real_lines import RealLine, real_lines
+from training.synthetic_lines import LineStore, Order, Report, Workshop, make_store
+from training.train_lines import Pace, Recipe, Say, Trainer, at_input_height, error_rates, train
+
+WATCHED = 60
+"""Lines of each folder that are read now and then during a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where lines come from: folders of pages, and so many synthetic lines, set from a seed into a cache."""
+
+    pages: tuple[Path, ...]
+    synthetic: int
+    seed: int
+    cache: Path
+    real_share: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.real_share < 1.0:
+            raise ValueError(f"real_share is {self.real_share}; want 0 <= real_share < 1")
+
+    def real(self, split: Split) -> list[RealLine]:
+        """The useful lines of all folders in `split`."""
+        return [line for folder in self.pages for line in real_lines(folder, split)]
+
+    def store(self, known: Sequence[RealLine], workers: int, report: Report) -> LineStore:
+        """The synthetic lines, made when they are not there yet; `known` lends them its texts."""
+        order = Order(self.seed, self.synthetic, len(known))
+        build = partial(Workshop.installed, tuple(line.text for line in known))
+        return make_store(order, build, self.cache / f"lines-{self.seed}-{self.synthetic}", workers, report)
+
+
+def run(
+    origins: Origins,
+    recipe: Recipe,
+    run_folder: Path,
+    model_folder: Path,
+    *,
+    version: str,
+    say: Say,
+    report: Report,
+    start_from: Path | None = None,
+    pace: Pace | None = None,
+) -> dict[str, float]:
+    """Train, write the model directory, and give back the character error rate of each folder's test lines."""
+    known = origins.real(Split.TRAIN)
+    sources = Sources.of(origins.store(known, recipe.threads, report), known, origins.real_share)
+    start = read_weights(start_from) if start_from else None
+    trainer = train(recipe, sources, watched_of(origins.real(Split.TUNE)), run_folder, pace or Pace(), say, start)
+    figures = measured(trainer, origins)
+    about = {"trained_on": learnt_from(origins, known), "run": run_card(trainer), "test_error_rates": figures}
+    shape = Shape(recipe.neck, recipe.channels, recipe.hidden)
+    write_model(model_folder, version, shape, trainer.average.module.state_dict(), about)
+    return figures
+
+
+def watched_of(lines: Sequence[RealLine]) -> list[RealLine]:
+    """Some lines of each origin, evenly spread."""
+    chosen = []
+    for origin in dict.fromkeys(line.source for line in lines):
+        group = [line for line in lines if line.source == origin]
+        chosen += group[:: max(1, len(group) // WATCHED)][:WATCHED]
+    return chosen
+
+
+def measured(trainer: Trainer, origins: Origins) -> dict[str, float]:
+    """Character error rates on the test lines, as the averaged network reads them."""
+    tests = origins.real(Split.TEST)
+    readings = trainer.read([at_input_height(line) for line in tests])
+    return {origin: round(rate, 5) for origin, rate in error_rates(readings, tests).items()}
+
+
+def learnt_from(origins: Origins, known: Sequence[RealLine]) -> Mapping[str, object]:
+    """What the run learnt from, for the card."""
+    folders = {
+        folder.name: {
+            "lines": sum(line.source == folder.name for line in known),
+            "truth_sha256": hashlib.sha256((folder / "truth.jsonl").read_bytes()).hexdigest(),
+        }
+        for folder in origins.pages
+    }
+    return {
+        "pages": folders,
+        "split": str(Split.TRAIN),
+        "real_share": origins.real_share,
+        "synthetic": {"lines": origins.synthetic, "seed": origins.seed},
+    }
+
+
+def run_card(trainer: Trainer) -> Mapping[str, object]:
+    """How and for how long it learnt."""
+    return {"recipe": asdict(trainer.recipe), "progress": asdict(trainer.progress)}
