@@ -40,7 +40,7 @@ def read(
     api_key: ApiKey = None,
 ) -> None:
     """Read image files with a running service."""
-    options = _options(profile, method, engines, timeout_s)
+    options = options_of(profile, method, engines, timeout_s)
     failures = 0
     with errors_speak():
         client = Client(url, api_key, DEFAULT_TIMEOUT_S)
@@ -57,7 +57,7 @@ def read(
         raise typer.Exit(FAILED)
 
 
-def _options(profile: str | None, method: str | None, engines: str | None, timeout_s: float | None) -> TextKeywords:
+def options_of(profile: str | None, method: str | None, engines: str | None, timeout_s: float | None) -> TextKeywords:
     options = TextKeywords()
     if profile is not None:
         options["profile"] = profile

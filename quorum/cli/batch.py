@@ -1,0 +1,109 @@
+"""`quorum batch DIR|GLOB|FILE... --out results.parquet`: read many files into one table.
+
+    quorum batch scans/ --out results.parquet
+    quorum batch 'scans/**/*.png' --out results.parquet --through cluster
+
+The table has a row for each page: path, page, text, confidence, band and so on; with --answers also the whole answer
+as JSON. Stop it whenever you like: what has been read is in a journal beside the table, and the same command goes on. A
+file that cannot be read has a row with its error; --failed-again reads those once more.
+
+Exit codes: 0 every file was read; 1 some were not (they are listed), or nobody answers; 2 the command was not
+understood; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ocr.errors import QuorumError
+from quorum.bulk import Journal, Reading, Row, files_of, over_http, read_all
+from quorum.cli.read import ApiKey, Url, options_of
+from quorum.client import DEFAULT_URL, Client, DocumentKeywords
+from quorum.terminal import FAILED, INTERRUPTED, complain, errors_speak
+from quorum.terminal import out as stdout
+
+_TIMEOUT_S = 600.0
+_LISTED = 20
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(batch)
+
+
+def batch(
+    places: Annotated[list[str], typer.Argument(metavar="DIR|GLOB|FILE...", help="What to read.")],
+    out: Annotated[Path, typer.Option(help="The table, a Parquet file.")],
+    through: Annotated[
+        Literal["http", "cluster"], typer.Option(help="Over HTTP, or by Ray Data on the cluster (for large sets).")
+    ] = "http",
+    url: Url = DEFAULT_URL,
+    address: Annotated[str, typer.Option(help="The Ray cluster, for --through cluster.")] = "auto",
+    at_once: Annotated[int, typer.Option(min=1, help="How many files are under way at once.")] = 4,
+    profile: Annotated[str | None, typer.Option(help="Whose voting weights count.")] = None,
+    method: Annotated[str | None, typer.Option(help="How votes are counted.")] = None,
+    engines: Annotated[str | None, typer.Option(help="Ask only these engines: a,b.")] = None,
+    answers: Annotated[bool, typer.Option("--answers", help="Keep the whole answers too.")] = False,
+    failed_again: Annotated[bool, typer.Option("--failed-again", help="Read again what could not be read.")] = False,
+    api_key: ApiKey = None,
+) -> None:
+    """Read many files into one table; go on where a stop left off."""
+    options = cast("DocumentKeywords", options_of(profile, method, engines, _TIMEOUT_S))
+    with errors_speak():
+        paths = files_of(places)
+    with errors_speak(), Journal(out) as journal:
+        missing = journal.missing(paths, failed_again=failed_again)
+        if len(missing) < len(paths):
+            stdout().print(f"{len(paths) - len(missing)} of {len(paths)} files are done already")
+        if missing:
+            if through == "cluster":
+                from quorum.bulk_on_cluster import through_ray
+
+                _read(missing, journal, through_ray(options, address=address, at_once=at_once, whole=answers))
+            else:
+                with Client(url, api_key, _TIMEOUT_S) as client:
+                    _read(missing, journal, over_http(client, options, at_once=at_once, whole=answers))
+        journal.write_table()
+        failed = _report(journal.rows(), out)
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _read(paths: list[Path], journal: Journal, reading: Reading) -> None:
+    """Read with a progress bar. A stop says how to go on."""
+    again = f"what was read is in {journal.path.name}; the same command goes on from there"
+    columns = (
+        TextColumn("reading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("", total=len(paths))
+        try:
+            read_all(paths, journal, reading, lambda path: bars.update(task, advance=1, description=path.name))
+        except KeyboardInterrupt:
+            complain("stopped", again)
+            raise typer.Exit(INTERRUPTED) from None
+        except QuorumError:
+            complain("not everything was read", again)
+            raise
+
+
+def _report(rows: Iterable[Row], out: Path) -> int:
+    """Say what is in the table, and name what failed. Returns how many pages failed."""
+    rows = list(rows)
+    failed = [row for row in rows if not row.success]
+    review = sum(row.success and row.needs_review for row in rows)
+    stdout().print(f"{out}: {len(rows)} pages, {len(failed)} not read, {review} for a person to look at")
+    for row in failed[:_LISTED]:
+        complain(f"{row.path}{f', page {row.page}' if row.page else ''}: {row.error}")
+    if len(failed) > _LISTED:
+        complain(f"and {len(failed) - _LISTED} more; each has a row with success = false in {out}")
+    return len(failed)
