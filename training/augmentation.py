@@ -22,11 +22,7 @@ Picture = NDArray[np.uint8]
 
 def varied(image: Picture, rng: np.random.Generator, *, strength: float = 1.0) -> Picture:
     """A variation of the glyph: uint8 (28, 28), ink = 255. `strength` 0 keeps its shape."""
-    ink = _pen(_bent(image, rng, strength), rng, strength)
-    if rng.random() < 0.15 * strength:
-        side = int(rng.integers(20, 34))  # coarse pixels: the 28 px of the glyph become 12 to 20
-        coarse = cv2.resize(ink, (side, side), interpolation=cv2.INTER_AREA)
-        ink = np.asarray(cv2.resize(coarse, (CANVAS_PX, CANVAS_PX), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+    ink = _taken_again(_pen(_bent(image, rng, strength), rng, strength), rng)
     glyph = place(ink)
     if not isinstance(glyph, Glyph):
         return image
@@ -65,3 +61,20 @@ def _pen(ink: NDArray[np.float32], rng: np.random.Generator, strength: float) ->
     if kind < 0.42 * strength:
         return np.asarray(cv2.GaussianBlur(ink, (0, 0), float(rng.uniform(0.4, 1.0))), dtype=np.float32)
     return ink
+
+
+def _taken_again(ink: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Now and then as a poor photograph gives it, whatever the strength: of few pixels, or grainy and smoothed."""
+    kind = rng.random()
+    if kind >= 0.24:
+        return ink
+    side = int(rng.integers(16, 34))  # the 24 px of the glyph become 8 to 16
+    coarse = np.asarray(cv2.resize(ink, (side, side), interpolation=cv2.INTER_AREA), dtype=np.float32)
+    if kind >= 0.12:
+        grain = rng.uniform(0.03, 0.16)
+        noisy = coarse + rng.normal(0.0, grain, coarse.shape).astype(np.float32)
+        smooth = np.asarray(cv2.GaussianBlur(noisy, (0, 0), float(rng.uniform(0.5, 0.8))), dtype=np.float32)
+        # As preparation does it: the floor of the grain is taken off, the contrast stretched.
+        floor = np.float32(rng.uniform(0.5, 1.5) * grain)
+        coarse = np.clip((smooth - floor) / (np.float32(0.8) - floor), 0.0, 1.0)
+    return np.asarray(cv2.resize(coarse, (CANVAS_PX, CANVAS_PX), interpolation=cv2.INTER_CUBIC), dtype=np.float32)

@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 
@@ -169,7 +170,8 @@ def synthetic(options: Synthetic, cache: Path, progress: Progress = no_progress)
     starts = range(0, options.count, SHARD)
     paths = [folder / f"train_{start // SHARD:02d}.npz" for start in starts]
     missing = [(path, start) for path, start in zip(paths, starts, strict=True) if not path.is_file()]
-    with ProcessPoolExecutor(options.workers) as pool:
+    # Spawned: a fork inherits the locks of OpenCV's threads, and would wait for them for ever.
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         made = pool.map(_make_shard, *zip(*missing, strict=True), repeat(options.stroke_fonts)) if missing else ()
         for done, _ in enumerate(made, start=1):
             progress("rendering characters", done * SHARD)

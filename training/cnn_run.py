@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from training import plots_cnn
 from training.collections import Characters, Collection, Part, sha256_of
-from training.evaluate_cnn import CASE_MERGED, Figures, energy, figures, fitted_temperature
+from training.evaluate_cnn import Figures, energy, figures, fitted_bias, fitted_temperature
+from training.fonts import ALPHABET
 from training.synthetic_characters import JUNK_LABEL
 from training.train_cnn import Recipe, Source, as_input, read_history, share_of, train
 
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
     import keras
 
 MODEL_NAME = "emnist_cnn"
-SYNTHETIC_SHARE = 0.36  # of all training samples; the real collections share the rest
+SYNTHETIC_SHARES = (0.28, 0.15)  # of all training samples, first and last; the real collections share the rest
 SYNTHETIC_VARIATION = 0.4  # rendering has varied them already
-DIGITS = 10  # the first classes
 LOST_CHARACTERS = 0.005  # of the validation characters may fall below the threshold for junk
 
 Logits = NDArray[np.float32]
@@ -46,14 +46,20 @@ class Measured:
 
 
 def sources_of(collections: Sequence[Collection]) -> dict[str, Source]:
-    """The training parts with their shares: the synthetic set a fixed one, the real ones by size and classes."""
+    """The training parts with their shares.
+
+    Real ones begin by size and classes and end all alike, as they weigh in what is measured; the synthetic set has
+    fixed shares of the whole.
+    """
     real = {c.name: c.parts[Part.TRAIN] for c in collections if c.name != "synthetic" and len(c.parts[Part.TRAIN])}
-    sources = {name: Source(characters, share_of(characters)) for name, characters in real.items()}
-    total = sum(source.share for source in sources.values()) or 1.0
+    total = sum(share_of(characters) for characters in real.values())
+    sources = {
+        name: Source(characters, share_of(characters) / total, 1.0 / len(real)) for name, characters in real.items()
+    }
     for collection in collections:
         if collection.name == "synthetic":
-            share = total * SYNTHETIC_SHARE / (1.0 - SYNTHETIC_SHARE)
-            sources["synthetic"] = Source(collection.parts[Part.TRAIN], share, SYNTHETIC_VARIATION)
+            first, last = (share / (1.0 - share) for share in SYNTHETIC_SHARES)  # beside 1 for all real ones
+            sources["synthetic"] = Source(collection.parts[Part.TRAIN], first, last, SYNTHETIC_VARIATION)
     return sources
 
 
@@ -70,39 +76,23 @@ def run(
     validation = {c.name: c.parts[Part.VALIDATION] for c in collections if len(c.parts[Part.VALIDATION])}
     model = train(sources_of(collections), validation, recipe, run_folder, start_from=start_from)
     plots_cnn.history(read_history(run_folder), run_folder / "history.png")
-    shift = lean_to_letters(model, collections)
+    shifts = lean(model, collections)
     measured = measure(model, collections)
     about = metadata(collections, recipe, measured, run_folder)
-    write_model(model, model_folder, version, {**about, "digits_lowered_by": shift})
+    begun = {"started_from": sha256_of(start_from)} if start_from else {}
+    write_model(model, model_folder, version, {**about, **begun, "classes_shifted_by": shifts})
     return measured
 
 
-def lean_to_letters(model: keras.Model, collections: Sequence[Collection]) -> float:
-    """Lower the network's digits so that real letters are read best; returns by how much (a logit).
-
-    A lone bar is 1, l and I, a ring is 0, o and O. A run sees far more digits than any letter, so it answers the digit.
-    The least shift that reads the letters of the validation parts best (case-merged, within half a percent) is taken
-    off the bias of the ten digits; where only digits may be answered, it changes nothing.
-    """
-    parts = [c.parts[Part.VALIDATION] for c in collections if c.name != "synthetic"]
-    mixed = [part for part in parts if (part.labels >= DIGITS).any()]
-    if not mixed:
-        return 0.0
-    read = [(logits_of(model, part), CASE_MERGED[part.labels]) for part in mixed]
-    shifts = np.arange(0.0, 3.01, 0.25)
-    right = [np.mean([_share_right(logits, truth, float(shift)) for logits, truth in read]) for shift in shifts]
-    shift = float(shifts[np.nonzero(np.array(right) >= max(right) - 0.005)[0][0]])
+def lean(model: keras.Model, collections: Sequence[Collection]) -> dict[str, float]:
+    """Shift the network's classes as the validation parts ask for; returns the shift of each by its character."""
+    parts = [c.parts[Part.VALIDATION] for c in collections]
+    real = [part.at(part.labels != JUNK_LABEL) for part in parts]
+    shifts = fitted_bias([(logits_of(model, part), part.labels) for part in real if len(part)])
     layer = model.get_layer("logits")
     kernel, bias = layer.get_weights()
-    bias[:DIGITS] -= shift
-    layer.set_weights([kernel, bias])
-    return shift
-
-
-def _share_right(logits: Logits, truth: NDArray[np.int64], shift: float) -> float:
-    lowered = logits.copy()
-    lowered[:, :DIGITS] -= shift
-    return float((CASE_MERGED[lowered.argmax(axis=1)] == truth).mean())
+    layer.set_weights([kernel, bias + shifts.astype(np.float32)])
+    return {character: round(float(shift), 3) for character, shift in zip(ALPHABET, shifts, strict=True)}
 
 
 def measure(model: keras.Model, collections: Sequence[Collection]) -> Measured:

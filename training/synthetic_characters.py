@@ -212,7 +212,8 @@ def photographed(ink: Ink, rng: np.random.Generator) -> Picture:
     paper = rng.uniform(90, 255)
     contrast = rng.uniform(0.25, 1.0) * paper
     light = paper + _shading(small.shape, rng) * (0.0 if rng.random() < 0.4 else 0.35 * contrast)
-    noise = rng.normal(0.0, rng.uniform(0.0, 0.07) * contrast, small.shape)
+    grain = rng.uniform(0.0, 0.07) if rng.random() < 0.8 else rng.uniform(0.07, 0.22)  # beside the contrast
+    noise = rng.normal(0.0, grain * contrast, small.shape)
     picture = np.clip(light - contrast * small + noise, 0.0, 255.0).astype(np.uint8)
     return np.asarray(255 - picture if rng.random() < 0.3 else picture, dtype=np.uint8)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 CLASSES = cnn.CLASSES
+LIVELINESS_LOST = 0.75  # of the strength of variation, in the calm end of a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,18 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A set of training characters. `share` is relative; `variation` the strength of augmentation, 0 for none."""
+    """A set of training characters. `variation` is the strength of augmentation, 0 for none.
+
+    Shares are relative: `share` at the beginning of a run, `last_share` at its end.
+    """
 
     characters: Characters
     share: float
+    last_share: float
     variation: float = 1.0
+
+    def share_when(self, calm: float) -> float:
+        return (1.0 - calm) * self.share + calm * self.last_share
 
 
 def share_of(characters: Characters) -> float:
@@ -80,9 +88,10 @@ def share_of(characters: Characters) -> float:
 def batch(sources: Mapping[str, Source], recipe: Recipe, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Batch `step`: ink float32 (B, 28, 28, 1) in [0, 1], and targets float32 (B, 62), rows summing to 1."""
     rng = np.random.default_rng((recipe.seed, step))
-    liveliness = liveliness_at(step, recipe)
+    calm = calm_at(step, recipe)
+    liveliness = 1.0 - LIVELINESS_LOST * calm
     names = sorted(sources)
-    shares = np.array([sources[name].share for name in names])
+    shares = np.array([sources[name].share_when(calm) for name in names])
     chosen = rng.choice(len(names), size=recipe.batch_size, p=shares / shares.sum())
     images = np.zeros((recipe.batch_size, 28, 28), np.uint8)
     labels = np.zeros(recipe.batch_size, np.int64)
@@ -115,13 +124,13 @@ def rate_at(step: float, recipe: Recipe) -> float:
     return recipe.peak_rate * (0.001 + 0.999 * 0.5 * (1.0 + math.cos(math.pi * progress)))
 
 
-def liveliness_at(step: int, recipe: Recipe) -> float:
-    """How strong variation is: full for the first 40 % of the run, falling to 0.4 at 80 %, and so until the end.
+def calm_at(step: int, recipe: Recipe) -> float:
+    """How calm a run has become, in [0, 1]: 0 for the first 40 %, rising to 1 at 75 %, and so until the end.
 
-    The last epochs see characters as they are written, not as they might be.
+    The last epochs see characters as they are written, not as they might be, and fewer rendered ones.
     """
     progress = step / recipe.total_steps
-    return 1.0 - 0.6 * min(1.0, max(0.0, (progress - 0.4) / 0.4))
+    return min(1.0, max(0.0, (progress - 0.4) / 0.35))
 
 
 def train(

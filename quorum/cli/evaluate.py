@@ -10,12 +10,19 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quorum.cli.train import Variant
 from quorum.terminal import errors_speak, out, table
+
+if TYPE_CHECKING:
+    from training.cnn_report import Tested
+    from training.collections import Characters
 
 group = typer.Typer(no_args_is_help=True, help="Measure a model or the service.")
 
@@ -36,9 +43,8 @@ def cnn(
     model: Annotated[Path, typer.Option(help="Model directory: model.keras and metadata.json.")] = BUNDLED,
     collections_dir: Annotated[Path | None, typer.Option(help="Folder of .npz collections.")] = None,
     idx_dir: Annotated[Path | None, typer.Option(help="Folder of EMNIST or MNIST idx files.")] = None,
-    variant: Annotated[
-        Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"], typer.Option(help="Which EMNIST.")
-    ] = "byclass",
+    tfds: Annotated[bool, typer.Option("--tfds", help="EMNIST through tensorflow-datasets.")] = False,
+    variant: Annotated[Variant, typer.Option(help="Which EMNIST.")] = "byclass",
     held_out_fonts: Annotated[
         bool, typer.Option("--held-out-fonts", help="Also printed characters of fonts that training did not use.")
     ] = False,
@@ -49,50 +55,84 @@ def cnn(
     report_file: Annotated[Path | None, typer.Option("--report", help="Markdown file for the report.")] = None,
 ) -> None:
     """Accuracy, top-3, by kind and class, merged senses and calibration error of the character network."""
-    from training import cnn_data
     from training.cnn_report import read_model, report, tested, write_plots
-    from training.disturbed import disturbed_sets
 
+    asked = _Asked(model, collections_dir, idx_dir, tfds, variant, held_out_fonts, disturbed, cache_dir)
     with errors_speak():
-        collections = []
-        if collections_dir:
-            collections += cnn_data.from_collections(collections_dir, cache_dir)
-        if idx_dir:
-            collections.append(cnn_data.from_idx(idx_dir, variant, cache_dir))
-        tests = cnn_data.test_sets(collections, cache_dir, held_out_fonts=held_out_fonts)
-        if disturbed and collections_dir:
-            for path in sorted(collections_dir.glob("*.npz")):
-                tests |= disturbed_sets(path)
-        if not tests:
-            raise typer.BadParameter("nothing to measure on: --collections-dir, --idx-dir or --held-out-fonts")
+        tests = _tests(asked)
         network, temperature, about = read_model(model)
         measured = tested(network, temperature, tests)
-        rows = [
-            [
-                name,
-                str(found.figures.n),
-                f"{found.figures.plain:.2%}",
-                f"{found.figures.top3:.2%}",
-                f"{found.figures.case_merged:.2%}",
-                f"{found.figures.look_alike_merged:.2%}",
-                "" if found.figures.digits is None else f"{found.figures.digits:.2%}",
-                f"{found.figures.calibration_error:.4f}",
-            ]
-            for name, found in measured.items()
-        ]
-        heads = ("n", "62 classes", "top-3", "case-merged", "look-alikes merged", "digits only", "calibration error")
-        out().print(table("set", *heads, rows=rows, right=heads))
+        _show(measured)
         if json_file:
             content = {name: found.figures.as_json() for name, found in measured.items()}
             json_file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if report_file:
             from benchmarks.setting import as_table, setting
 
-            words = ["quorum", "evaluate", "cnn", "--model", str(model)]
-            words += ["--collections-dir", str(collections_dir)] if collections_dir else []
-            words += ["--idx-dir", str(idx_dir), "--variant", variant] if idx_dir else []
-            words += ["--held-out-fonts"] * held_out_fonts + ["--disturbed"] * disturbed
-            text = report(measured, about, as_table(setting()), shlex.join(words))
+            text = report(measured, about, as_table(setting()), asked.command)
             report_file.write_text(text, encoding="utf-8")
         if plots:
             write_plots(measured, plots)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be measured on what, as it was typed."""
+
+    model: Path
+    collections_dir: Path | None
+    idx_dir: Path | None
+    tfds: bool
+    variant: str
+    held_out_fonts: bool
+    disturbed: bool
+    cache_dir: Path
+
+    @property
+    def command(self) -> str:
+        """The command that measures the same again."""
+        words = ["quorum", "evaluate", "cnn", "--model", str(self.model)]
+        words += ["--collections-dir", str(self.collections_dir)] if self.collections_dir else []
+        words += ["--idx-dir", str(self.idx_dir)] if self.idx_dir else []
+        words += ["--tfds"] * self.tfds + ["--variant", self.variant] * bool(self.idx_dir or self.tfds)
+        words += ["--held-out-fonts"] * self.held_out_fonts + ["--disturbed"] * self.disturbed
+        return shlex.join(words)
+
+
+def _tests(asked: _Asked) -> dict[str, Characters]:
+    """The test parts of everything that was named, by name."""
+    from training import cnn_data
+    from training.disturbed import disturbed_sets
+
+    collections = []
+    if asked.collections_dir:
+        collections += cnn_data.from_collections(asked.collections_dir, asked.cache_dir)
+    if asked.idx_dir:
+        collections.append(cnn_data.from_idx(asked.idx_dir, asked.variant, asked.cache_dir))
+    if asked.tfds:
+        collections.append(cnn_data.from_tfds(asked.variant, asked.cache_dir))
+    tests = cnn_data.test_sets(collections, asked.cache_dir, held_out_fonts=asked.held_out_fonts)
+    if asked.disturbed and asked.collections_dir:
+        for path in sorted(asked.collections_dir.glob("*.npz")):
+            tests |= disturbed_sets(path)
+    if not tests:
+        raise typer.BadParameter("nothing to measure on: --collections-dir, --idx-dir, --tfds or --held-out-fonts")
+    return tests
+
+
+def _show(measured: Mapping[str, Tested]) -> None:
+    rows = [
+        [
+            name,
+            str(found.figures.n),
+            f"{found.figures.plain:.2%}",
+            f"{found.figures.top3:.2%}",
+            f"{found.figures.case_merged:.2%}",
+            f"{found.figures.look_alike_merged:.2%}",
+            "" if found.figures.digits is None else f"{found.figures.digits:.2%}",
+            f"{found.figures.calibration_error:.4f}",
+        ]
+        for name, found in measured.items()
+    ]
+    heads = ("n", "62 classes", "top-3", "case-merged", "look-alikes merged", "digits only", "calibration error")
+    out().print(table("set", *heads, rows=rows, right=heads))

@@ -51,6 +51,7 @@ def cnn(
     steps_per_epoch: Annotated[int, typer.Option(help="Batches of an epoch.")] = 400,
     batch_size: Annotated[int, typer.Option(help="Characters of a batch.")] = 128,
     peak_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    patience: Annotated[int, typer.Option(help="Epochs without a better validation loss before it stops.")] = 6,
     seed: Annotated[int, typer.Option(help="Decides weights, batches and variations.")] = 62,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     model_version: Annotated[str, typer.Option(help="The version written into its metadata.")] = "local",
@@ -66,6 +67,7 @@ def cnn(
             steps_per_epoch=steps_per_epoch,
             batch_size=batch_size,
             peak_rate=peak_rate or (3e-4 if fine_tune_from else 2e-3),
+            patience_epochs=patience,
             threads=threads,
         )
         rendered = synthetic if synthetic is not None else (0 if idx_dir or tfds else 120_000)

@@ -74,6 +74,23 @@ def test_shading_and_grain_are_taken_out() -> None:
     assert likeness(glyph_of(letter()), glyph_of(picture)) > 0.93
 
 
+@pytest.mark.parametrize("text", list("B8eg"))
+def test_a_small_faint_character_in_grain_is_found_and_keeps_its_bows(text: str) -> None:
+    picture = np.round(200 - 60 * (1.0 - letter(text, side=32, scale=0.6, thickness=1) / 255.0)).astype(np.uint8)
+    noise = [np.random.default_rng(seed).normal(0.0, 12.0, picture.shape) for seed in range(8)]
+    grainy = [glyph_of(np.clip(picture + each, 0, 255).astype(np.uint8)) for each in noise]
+    assert np.mean([likeness(glyph_of(picture), each) for each in grainy]) > 0.75
+
+
+def test_a_clean_picture_is_not_smoothed() -> None:
+    # Strokes of one pixel beside gaps of one pixel stay apart.
+    picture = np.full((40, 40), 255, np.uint8)
+    picture[10:30, 12:24:2] = 0
+    ink = find_ink(picture)
+    assert not isinstance(ink, Unreadable)
+    np.testing.assert_array_equal(ink, (picture == 0).astype(np.float32))
+
+
 def test_red_ink_as_bright_as_its_paper_is_seen() -> None:
     ink = letter() < 128
     picture = np.full((64, 64, 3), (120, 175, 175), np.uint8)

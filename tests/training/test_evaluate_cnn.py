@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.evaluate_cnn import calibration_error, figures, fitted_temperature, probabilities
+from training.evaluate_cnn import calibration_error, figures, fitted_bias, fitted_temperature, probabilities
 from training.fonts import ALPHABET
 
 
@@ -75,6 +75,28 @@ def test_the_fitted_temperature_undoes_a_known_overconfidence() -> None:
     honest = rng.normal(0.0, 2.0, (4000, len(ALPHABET))).astype(np.float32)
     labels = np.array([rng.choice(len(ALPHABET), p=row) for row in probabilities(honest, 1.0)])
     assert fitted_temperature(honest * 2.5, labels, np.ones(len(labels))) == pytest.approx(2.5, rel=0.05)
+
+
+def test_the_fitted_bias_gives_bars_to_the_letter_that_is_seen_and_leaves_digits_among_themselves() -> None:
+    bars = logits_saying("1" * 200, 0.8)
+    bars[:, ALPHABET.index("I")] = 0.5
+    bias = fitted_bias([(bars, classes("I" * 200))])
+    assert (bars + bias).argmax(axis=1).tolist() == [ALPHABET.index("I")] * 200
+    assert bias[:10] == pytest.approx(np.full(10, bias[0]))
+
+
+def test_digits_alone_that_are_read_as_their_look_alikes_ask_for_no_shift() -> None:
+    bias = fitted_bias([(logits_saying("1Il0Oo", 14.0), classes("111000"))])
+    assert np.abs(bias).max() < 0.05
+    bias = fitted_bias([(logits_saying("1IB", 14.0), classes("118"))])
+    assert np.abs(bias).max() > 0.5
+
+
+def test_a_few_characters_shift_less_than_their_own_shares_ask_for() -> None:
+    rings = logits_saying("O" * 8 + "0" * 2, 0.0)
+    rings[:, [0, ALPHABET.index("O")]] = 12.0  # undecided between the two
+    bias = fitted_bias([(rings, classes("O" * 8 + "0" * 2))])
+    assert 0.0 < bias[ALPHABET.index("O")] - bias[0] < np.log(8 / 2)
 
 
 @pytest.mark.parametrize("labels", [np.array([], np.int64), np.array([62])])

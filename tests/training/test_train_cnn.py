@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from training.collections import Characters
+from training.cnn_run import sources_of
+from training.collections import Characters, Collection, Part
 from training.synthetic_characters import JUNK_LABEL
-from training.train_cnn import Recipe, Source, batch, liveliness_at, rate_at, share_of, targets
+from training.train_cnn import Recipe, Source, batch, calm_at, rate_at, share_of, targets
 
 
 def characters(count: int, classes: int = 62, seed: int = 0) -> Characters:
@@ -26,7 +27,7 @@ def characters(count: int, classes: int = 62, seed: int = 0) -> Characters:
 
 
 def test_a_batch_depends_on_seed_and_step_alone() -> None:
-    sources = {"a": Source(characters(50), 1.0), "b": Source(characters(50, seed=1), 2.0)}
+    sources = {"a": Source(characters(50), 1.0, 1.0), "b": Source(characters(50, seed=1), 2.0, 1.0)}
     recipe = Recipe(batch_size=16)
     ink, wanted = batch(sources, recipe, 5)
     again, same = batch(dict(reversed(sources.items())), recipe, 5)
@@ -37,11 +38,25 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
     assert 0.0 <= ink.min() <= ink.max() <= 1.0
 
 
-def test_sources_are_drawn_by_their_shares() -> None:
+@pytest.mark.parametrize(("step", "zeros_share"), [(0, 0.75), (99, 0.25)])
+def test_sources_are_drawn_by_their_shares_which_change_as_the_run_grows_calm(step: int, zeros_share: float) -> None:
     zeros = Characters(characters(20).images, np.zeros(20, np.int64))
     ones = Characters(characters(20).images, np.ones(20, np.int64))
-    _, wanted = batch({"zeros": Source(zeros, 3.0, 0.0), "ones": Source(ones, 1.0, 0.0)}, Recipe(batch_size=800), 0)
-    assert (wanted.argmax(axis=1) == 0).mean() == pytest.approx(0.75, abs=0.05)
+    sources = {"zeros": Source(zeros, 3.0, 1.0, variation=0.0), "ones": Source(ones, 1.0, 3.0, variation=0.0)}
+    _, wanted = batch(sources, Recipe(epochs=1, steps_per_epoch=100, batch_size=800), step)
+    assert (wanted.argmax(axis=1) == 0).mean() == pytest.approx(zeros_share, abs=0.05)
+
+
+def test_real_collections_end_with_equal_shares_and_rendered_characters_fade() -> None:
+    def collection(name: str, count: int, classes: int) -> Collection:
+        return Collection(name, "", {part: characters(count, classes) for part in Part}, 0, 0)
+
+    sources = sources_of([collection("digits", 2000, 10), collection("all", 300, 62), collection("synthetic", 100, 62)])
+    first, last = ({name: source.share_when(calm) for name, source in sources.items()} for calm in (0.0, 1.0))
+    assert first["all"] > first["digits"]
+    assert last["all"] == last["digits"]
+    for shares, rendered in ((first, 0.28), (last, 0.15)):
+        assert shares["synthetic"] / sum(shares.values()) == pytest.approx(rendered)
 
 
 def test_a_large_set_of_digits_does_not_drown_a_small_one_of_all_classes() -> None:
@@ -65,12 +80,12 @@ def test_the_rate_rises_then_falls_to_almost_nothing() -> None:
     assert rates[-1] < 1e-5
 
 
-def test_variation_is_full_at_first_and_calm_at_the_end() -> None:
+def test_a_run_is_lively_at_first_and_calm_at_the_end() -> None:
     recipe = Recipe(epochs=10, steps_per_epoch=100)
-    strengths = [liveliness_at(step, recipe) for step in range(recipe.total_steps + 1)]
-    assert strengths[:400] == [1.0] * 400
-    assert strengths[-1] == pytest.approx(0.4)
-    assert all(later <= earlier for earlier, later in itertools.pairwise(strengths))
+    calm = [calm_at(step, recipe) for step in range(recipe.total_steps + 1)]
+    assert calm[:400] == [0.0] * 400
+    assert calm[750:] == [1.0] * 251
+    assert all(later >= earlier for earlier, later in itertools.pairwise(calm))
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 0}, {"smoothing": 0.7}])
@@ -176,11 +191,10 @@ def test_the_byclass_recipe_runs_end_to_end_resumes_is_measured_served_and_fine_
 
 
 @pytest.mark.engines
-def test_leaning_to_letters_lowers_digits_only_as_far_as_letters_gain() -> None:
+def test_a_network_that_reads_bars_as_digits_is_leant_to_the_letter_and_says_how_far() -> None:
     import keras
 
-    from training.cnn_run import lean_to_letters, logits_of
-    from training.collections import Collection, Part
+    from training.cnn_run import lean, logits_of
 
     inputs = keras.Input((28, 28, 1))
     logits = keras.layers.Dense(62, kernel_initializer="zeros", name="logits")(keras.layers.Flatten()(inputs))
@@ -190,8 +204,7 @@ def test_leaning_to_letters_lowers_digits_only_as_far_as_letters_gain() -> None:
     kernel, _ = model.get_layer("logits").get_weights()
     model.get_layer("logits").set_weights([kernel, bias])
     bars = Characters(characters(40).images, np.full(40, 18))
-    letters = Collection("letters", "", dict.fromkeys(Part, bars), 0, 0)
-    assert lean_to_letters(model, [letters]) == 0.75
-    assert logits_of(model, bars)[0].argmax() == 18
-    digits = Characters(characters(40).images, np.full(40, 1))
-    assert lean_to_letters(model, [Collection("digits", "", dict.fromkeys(Part, digits), 0, 0)]) == 0.0
+    shifts = lean(model, [Collection("letters", "", dict.fromkeys(Part, bars), 0, 0)])
+    found = logits_of(model, bars)[0]
+    assert found.argmax() == 18
+    np.testing.assert_allclose(found - bias, list(shifts.values()), atol=1e-3)
