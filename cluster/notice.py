@@ -53,6 +53,7 @@ REVIEWED: Mapping[str, str] = {
     # Two classifiers; its repository offers either.
     "uvloop": "MIT OR Apache-2.0",
     # Not installed on the machine that writes the notice, because their markers exclude it.
+    "async-timeout": "Apache-2.0",
     "httpx2-jsfetch": "BSD-3-Clause",
 }
 
