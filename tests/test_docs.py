@@ -39,6 +39,16 @@ def test_the_toy_engine_of_the_guide_reads_and_joins_the_ensemble(
     assert catalogue.profiles["general"].weights["barcode"] == 0.05
 
 
+def test_the_page_on_preprocessing_shows_every_step_the_threshold_and_a_pipeline_that_runs() -> None:
+    from segmentation.preprocessing import LOW_CONTRAST, STEPS
+
+    text = (ROOT / "docs" / "preprocessing.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == list(STEPS)
+    assert f"below **{LOW_CONTRAST}**" in text
+    [example] = [code for language, _, code in blocks("preprocessing.md") if language == "python"]
+    exec(compile(example, "preprocessing.md", "exec"), {})
+
+
 @pytest.mark.parametrize("page", [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"], ids=lambda p: p.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text())
