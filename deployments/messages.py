@@ -70,6 +70,14 @@ class CutRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPicture:
+    """What one step made of a page, or one line as it is cut: a PNG file."""
+
+    name: str
+    file: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceState:
     """What the Router knows of the whole service."""
 

@@ -21,6 +21,12 @@ from ocr.image import Image
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 
+# Programs that write JPEG take up to about a dozen scans.
+_USUAL_SCANS = 20
+
+# In these, more than one frame is no animation.
+_PAGED = ("TIFF", "MPO")
+
 # Pillow's own check warns at one fixed number of pixels; ours is a limit of the service, checked on every file.
 PIL.Image.MAX_IMAGE_PIXELS = None
 
@@ -46,25 +52,38 @@ class Header:
     format: str
     width_px: int
     height_px: int
+    several_pages: bool = False
 
 
 def inspect(data: bytes, *, max_pixels: int) -> Header:
-    """Read the header only. Raises the error of the contract: not an image, not in the list, too large, many pages."""
+    """Read the header only. Raises the error of the contract: not an image, not in the list, too large, animated."""
     with _opened(data) as picture:
-        return _checked_header(picture, max_pixels)
+        return _checked_header(picture, data, max_pixels)
 
 
 def decode(data: bytes, *, max_pixels: int) -> Image:
     """The file's picture as RGB uint8 (H, W, 3): turned upright by its EXIF orientation, transparency over white."""
     with _opened(data) as picture:
-        header = _checked_header(picture, max_pixels)
+        header = _checked_header(picture, data, max_pixels)
+        require_one_page(header)
         try:
             picture.load()
-            return Image(_rgb(PIL.ImageOps.exif_transpose(picture)))
+            PIL.ImageOps.exif_transpose(picture, in_place=True)
+            return Image(_rgb(picture))
+        except MemoryError as error:
+            raise TooLarge(f"there is no memory to decode the {header.format} file", "scale it down") from error
         except _BROKEN_DEEP as error:
             raise NotAnImage(
                 f"the {header.format} file is damaged: {error}", "send a file that an image viewer can open"
             ) from error
+
+
+def require_one_page(header: Header) -> None:
+    """Raises UnsupportedFormat for a file of several pages."""
+    if header.several_pages:
+        raise UnsupportedFormat(
+            f"the {header.format} file holds more than one page", "send it to /predict_text, or its pages one by one"
+        )
 
 
 def _opened(data: bytes) -> PIL.Image.Image:
@@ -82,7 +101,7 @@ def _opened(data: bytes) -> PIL.Image.Image:
     )
 
 
-def _checked_header(picture: PIL.Image.Image, max_pixels: int) -> Header:
+def _checked_header(picture: PIL.Image.Image, data: bytes, max_pixels: int) -> Header:
     width, height = picture.size
     if width < 1 or height < 1:
         raise NotAnImage(f"the image is {width}x{height} px", "send an image with at least one pixel")
@@ -91,11 +110,21 @@ def _checked_header(picture: PIL.Image.Image, max_pixels: int) -> Header:
             f"the image has {width}x{height} = {width * height} pixels; the limit is {max_pixels}",
             "scale it down, or cut it into parts",
         )
-    if _has_second_frame(picture):
-        raise UnsupportedFormat(
-            f"the {picture.format} file holds more than one page or frame", "send its pages one by one"
-        )
-    return Header(str(picture.format), width, height)
+    _require_few_scans(picture, data, max_pixels)
+    several = _has_second_frame(picture)
+    if several and picture.format not in _PAGED:
+        raise UnsupportedFormat(f"the {picture.format} file is animated", "send one of its frames")
+    # An MPO file is a JPEG with further views of the same scene behind it: the first is the photograph.
+    return Header(str(picture.format), width, height, several and picture.format == "TIFF")
+
+
+def _require_few_scans(picture: PIL.Image.Image, data: bytes, max_pixels: int) -> None:
+    """A progressive JPEG tells its picture in scans, each over all pixels, and a scan can be as short as ten bytes."""
+    if picture.format not in ("JPEG", "MPO"):
+        return
+    scans = data.count(b"\xff\xda")  # what is compressed never holds this marker
+    if scans * picture.width * picture.height > _USUAL_SCANS * max_pixels:
+        raise TooLarge(f"the JPEG file has {scans} scans", "save it anew, as a usual JPEG")
 
 
 def _has_second_frame(picture: PIL.Image.Image) -> bool:
@@ -103,11 +132,13 @@ def _has_second_frame(picture: PIL.Image.Image) -> bool:
     try:
         picture.seek(1)
     except EOFError:
-        picture.seek(0)
-        return False
+        several = False
     except _BROKEN_DEEP as error:
         raise NotAnImage(f"the {picture.format} file is damaged: {error}", "send a file in one piece") from error
-    return True
+    else:
+        several = True
+    picture.seek(0)
+    return several
 
 
 def _rgb(picture: PIL.Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -117,7 +148,7 @@ def _rgb(picture: PIL.Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.ui
         coloured = picture.convert("RGBA")
         paper = PIL.Image.new("RGBA", coloured.size, "white")
         picture = PIL.Image.alpha_composite(paper, coloured)
-    return np.array(picture.convert("RGB"))  # (H, W, 3) uint8
+    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))  # (H, W, 3) uint8
 
 
 def _from_deep_grey(

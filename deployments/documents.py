@@ -1,0 +1,123 @@
+"""Documents: which files are one, and their pages read at the same time and answered in order.
+
+A page that cannot be drawn or read is an outcome in its place, and costs the others nothing; nothing is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from copy import copy
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from deployments.config import LimitsConfig
+from deployments.drawing import Drawer, DrawnPage, OpenDocument, RefusedPage
+from deployments.formats import Picture, Sheet
+from deployments.in_order import in_order
+from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
+from ocr.errors import InternalFailure, OutOfRange, QuorumError
+from segmentation.decoding import inspect
+from segmentation.page_drawer import DEFAULT_DPI, Question
+
+log = logging.getLogger("quorum.gateway")
+
+ReadImage: TypeAlias = Callable[[bytes], Awaitable[TextAnswer]]
+"""Reads one page from its image file. Raises an error of the tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """A page that was read, with its picture where one was asked for."""
+
+    answer: PageAnswer
+    picture: Picture | None
+
+    @property
+    def sheet(self) -> Sheet:
+        return Sheet(self.answer.page, self.answer, self.picture)
+
+
+PageOutcome: TypeAlias = ReadPage | RefusedPage
+
+
+def is_document(file: bytes, options: DocumentOptions, max_pixels: int) -> bool:
+    """Whether the answer to the file has pages. Raises what is wrong with an image, seen in its header."""
+    if file.startswith(b"%PDF"):
+        return True
+    if options.dpi is not None:
+        raise OutOfRange("dpi is for PDF: the resolution of an image is what it is", "leave dpi out")
+    return inspect(file, max_pixels=max_pixels).several_pages or options.pages is not None
+
+
+class Documents:
+    """Opens documents and reads their pages."""
+
+    def __init__(self, drawer: Drawer) -> None:
+        self._drawer = drawer
+
+    @asynccontextmanager
+    async def opened(
+        self, file: bytes, options: DocumentOptions, limits: LimitsConfig, *, pictures: bool = False
+    ) -> AsyncIterator[OpenDocument]:
+        """The document in `file`, with the pages that `options` choose. Raises as `Drawer.opened` does."""
+        question = _question(options, limits, files=True, pictures=pictures)
+        async with self._drawer.opened(file, question, limits.timeout_s) as document:
+            yield document
+
+    async def picture_of(self, image: bytes, limits: LimitsConfig) -> Picture:
+        """An image as a picture to lay text over. Raises NotAnImage."""
+        question = _question(DocumentOptions(pages="1"), limits, files=False, pictures=True)
+        async with self._drawer.opened(image, question, limits.timeout_s) as document:
+            async for page in document.pages():
+                if isinstance(page, RefusedPage):
+                    raise page.error
+                if page.picture is not None:
+                    return page.picture
+        raise InternalFailure("the image could not be drawn", "the log has the details")
+
+
+def read_pages(document: OpenDocument, read: ReadImage, at_once: int) -> AsyncIterator[PageOutcome]:
+    """An outcome for each page that was asked for, in order, `at_once` read at the same time."""
+
+    async def outcome(page: DrawnPage | RefusedPage) -> PageOutcome:
+        if isinstance(page, RefusedPage):
+            return page
+        try:
+            answer = await read(page.file)
+        except QuorumError as error:
+            return RefusedPage(page.number, _on_page(page.number, error))
+        except Exception:  # a fault of ours on one page costs the others nothing
+            log.exception("a page of a document failed")
+            return RefusedPage(page.number, InternalFailure(f"page {page.number} failed", "the log has the details"))
+        return ReadPage(PageAnswer(page=page.number, **dict(answer)), page.picture)
+
+    return in_order(document.pages(), outcome, at_once)
+
+
+def sheets_of(outcomes: Sequence[PageOutcome]) -> list[Sheet]:
+    """The pages for a format that has no place for one that failed. Raises the error of the first that did."""
+    sheets: list[Sheet] = []
+    for outcome in outcomes:
+        if isinstance(outcome, RefusedPage):
+            raise outcome.error
+        sheets.append(outcome.sheet)
+    return sheets
+
+
+def _on_page(number: int, error: QuorumError) -> QuorumError:
+    told = copy(error)
+    told.message = f"page {number}: {error.message}"
+    return told
+
+
+def _question(options: DocumentOptions, limits: LimitsConfig, *, files: bool, pictures: bool) -> Question:
+    return Question(
+        pages=options.pages,
+        dpi=options.dpi or DEFAULT_DPI,
+        max_pages=limits.max_pages,
+        max_pixels=limits.max_pixels,
+        files=files,
+        pictures=pictures,
+    )
