@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from deployments.config import ClusterConfig, LimitsConfig
-from deployments.messages import Question
+from deployments.messages import Handling, Question
 from fusion import Method, Profile, Thresholds, profiles_from_priors
 from ocr import EngineSpec, Scope
 from ocr.contract import CharacterOptions, EnsembleOptions, TextOptions
@@ -36,6 +36,10 @@ class Ask:
     max_pixels: int = LimitsConfig().max_pixels
     retries: int = LimitsConfig().retries
     config_version: int = 0
+
+    @property
+    def handling(self) -> Handling:
+        return Handling(self.profile.name, self.steps, self.max_pixels, self.deadline)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,18 +56,24 @@ class LimitsConfig(_Settings):
     max_request_mb: float = Field(
         10.0, gt=0.0, le=1000.0, description="Largest request body, in units of 1,000,000 bytes."
     )
-    max_pixels: int = Field(100_000_000, ge=1, description="Most pixels of one image, checked in the file's header.")
+    # A4 at 600 dpi has 35 million. Decoding and finding lines take up to 20 bytes a pixel.
+    max_pixels: int = Field(
+        40_000_000, ge=1, description="Most pixels of one image or page, checked in the file's header."
+    )
     max_batch: int = Field(256, ge=1, description="Most images of one batch request.")
+    max_pages: int = Field(100, ge=1, le=1000, description="Most pages of one document that a request may have read.")
+    documents_at_once: int = Field(4, ge=1, le=64, description="How many documents one gateway has open.")
+    draw_timeout_s: float = Field(8.0, gt=0.0, le=60.0, description="Give up a page that takes longer to be drawn.")
     max_requests: int = Field(128, ge=1, description="Most requests that one gateway reads at once; more are refused.")
     timeout_s: float = Field(30.0, gt=0.0, le=600.0, description="Answer within this time unless the request says.")
     batch_timeout_s: float = Field(
         600.0,
         gt=0.0,
         le=600.0,
-        description="Answer a whole batch within this time; `timeout_s` is for each of its pages.",
+        description="Answer a whole batch or document within this time; `timeout_s` is for each of its pages.",
     )
     retries: int = Field(2, ge=0, le=10, description="How often a call is made again when its replica died.")
-    batch_workers: int = Field(4, ge=1, le=64, description="How many pages of one batch are read at once.")
+    batch_workers: int = Field(4, ge=1, le=64, description="How many pages of one request are read at once.")
     requests_per_minute: int = Field(
         0, ge=0, description="Most requests a minute of one key or, without keys, of one address; 0: no limit."
     )

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
+import PIL.Image
+import PIL.ImageDraw
 
-from deployments.messages import CutCharacters, CutRefused
+from deployments.messages import CutCharacters, CutRefused, Handling, NamedPicture
 from ocr import Image, Layout, Pixels, Polygon, Region, SegmentedPage
-from ocr.errors import InternalFailure, QuorumError
+from ocr.errors import DeadlineExceeded, InternalFailure, QuorumError
 from segmentation.decoding import decode
 from segmentation.preprocessing import PROFILES, pipeline_for
 
 log = logging.getLogger("quorum.segmentation")
+
+# Pictures of a page are for looking at: they are scaled down to this longer side.
+_SHOWN_PX = 1600
 
 
 class PageSegmenter(Protocol):
@@ -31,24 +38,52 @@ class PageSegmenter(Protocol):
 class Scissors:
     """Cuts pages into lines and prepares single characters."""
 
-    def __init__(self, segmenter: PageSegmenter) -> None:
+    def __init__(self, segmenter: PageSegmenter, clock: Callable[[], float] = time.time) -> None:
         self._segmenter = segmenter
+        self._clock = clock
 
     def warm_up(self) -> None:
         """Let the detector allocate and compile what it needs before the first request."""
         self._segmenter.segment(Image(np.full((480, 640, 3), 255, np.uint8)))
 
-    def page(
-        self, data: bytes, steps: tuple[str, ...] | None, profile: str, max_pixels: int
-    ) -> SegmentedPage | CutRefused:
+    def page(self, data: bytes, handling: Handling) -> SegmentedPage | CutRefused:
         """The lines of a page, or why it cannot be read."""
         try:
-            image = decode(data, max_pixels=max_pixels)
-            known = profile if profile in PROFILES else "general"  # a profile may be of weights only
-            cleaned = Image(pipeline_for(image.pixels, known, steps)(image.pixels))
+            image = self._decoded(data, handling)
+            *_, (_, cleaned) = self._cleaned(image, handling)
             return _as_sent(self._segmenter.segment(cleaned), image)
         except QuorumError as error:
             return CutRefused(error)
+
+    def pictures(self, data: bytes, handling: Handling) -> tuple[NamedPicture, ...] | CutRefused:
+        """The page as it was sent, after each step and with its lines drawn in, and each line as it is cut."""
+        try:
+            taken = list(self._cleaned(self._decoded(data, handling), handling))
+            _, last = taken[-1]
+            cut = self._segmenter.segment(last)
+        except QuorumError as error:
+            return CutRefused(error)
+        steps = (NamedPicture(name, _png(image.pixels, _SHOWN_PX)) for name, image in taken)
+        lines = (NamedPicture(f"line {number}", _png(line)) for number, line in enumerate(cut.pixels, 1))
+        return (*steps, NamedPicture("lines", _png(_with_lines(last, cut.layout), _SHOWN_PX)), *lines)
+
+    def _decoded(self, data: bytes, handling: Handling) -> Image:
+        self._require_time(handling)
+        return decode(data, max_pixels=handling.max_pixels)
+
+    def _cleaned(self, image: Image, handling: Handling) -> Iterator[tuple[str, Image]]:
+        """The image as it is, and after each step."""
+        yield "sent", image
+        known = handling.profile if handling.profile in PROFILES else "general"  # a profile may be of weights only
+        for number, step in enumerate(pipeline_for(image.pixels, known, handling.steps).steps, 1):
+            self._require_time(handling)
+            image = Image(step(image.pixels))
+            yield f"{number} {step.name}", image
+
+    def _require_time(self, handling: Handling) -> None:
+        """Raise when nobody waits for the page any more: a step over a large page can take seconds, for all others."""
+        if self._clock() > handling.deadline:
+            raise DeadlineExceeded("preparing the page took until the deadline", "give more time with timeout_s", 1.0)
 
     def characters(self, images: Sequence[bytes], max_pixels: int) -> tuple[CutCharacters, SegmentedPage]:
         """One crop per image that can be read, and for every image the index of its crop or what is wrong with it."""
@@ -83,3 +118,24 @@ def _as_sent(cut: SegmentedPage, sent: Image) -> SegmentedPage:
         for region in layout.regions
     )
     return SegmentedPage(Layout(sent.width_px, sent.height_px, regions, layout.rotation_degrees), cut.pixels)
+
+
+def _with_lines(image: Image, layout: Layout) -> Pixels:
+    """The page with a frame around each line; blue where it begins."""
+    picture = PIL.Image.fromarray(image.pixels)
+    draw = PIL.ImageDraw.Draw(picture)
+    width = max(2, image.width_px // 600)
+    for region in layout.regions:
+        corners = region.polygon.corners
+        draw.polygon(corners, outline="red", width=width)
+        draw.line((corners[3], corners[0]), fill="blue", width=2 * width)
+    return np.asarray(picture)
+
+
+def _png(pixels: Pixels, longer_side_px: int | None = None) -> bytes:
+    picture = PIL.Image.fromarray(pixels)
+    if longer_side_px is not None:
+        picture.thumbnail((longer_side_px, longer_side_px))
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=1)
+    return file.getvalue()

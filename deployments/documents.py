@@ -6,7 +6,7 @@ A page that cannot be drawn or read is an outcome in its place, and costs the ot
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from deployments.drawing import Drawer, DrawnPage, OpenDocument, RefusedPage
 from deployments.formats import Picture, Sheet
 from deployments.in_order import in_order
 from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
-from ocr.errors import InternalFailure, OutOfRange, QuorumError
+from ocr.errors import InternalFailure, InvalidRequest, QuorumError
 from segmentation.decoding import inspect
 from segmentation.page_drawer import DEFAULT_DPI, Question
 
@@ -42,13 +42,16 @@ class ReadPage:
 PageOutcome: TypeAlias = ReadPage | RefusedPage
 
 
-def is_document(file: bytes, options: DocumentOptions, max_pixels: int) -> bool:
+def is_pdf(file: bytes) -> bool:
+    """What a file is, its first bytes say, not its name nor what else is in it."""
+    return file.startswith(b"%PDF")
+
+
+def has_pages(file: bytes, options: DocumentOptions, max_pixels: int) -> bool:
     """Whether the answer to the file has pages. Raises what is wrong with an image, seen in its header."""
-    if file.startswith(b"%PDF"):
-        return True
-    if options.dpi is not None:
-        raise OutOfRange("dpi is for PDF: the resolution of an image is what it is", "leave dpi out")
-    return inspect(file, max_pixels=max_pixels).several_pages or options.pages is not None
+    if not file:
+        raise InvalidRequest("the file is empty", "send the bytes of an image or a PDF")
+    return is_pdf(file) or inspect(file, max_pixels=max_pixels).several_pages or options.pages is not None
 
 
 class Documents:
@@ -59,11 +62,11 @@ class Documents:
 
     @asynccontextmanager
     async def opened(
-        self, file: bytes, options: DocumentOptions, limits: LimitsConfig, *, pictures: bool = False
+        self, file: bytes, options: DocumentOptions, limits: LimitsConfig, wait_s: float, *, pictures: bool = False
     ) -> AsyncIterator[OpenDocument]:
         """The document in `file`, with the pages that `options` choose. Raises as `Drawer.opened` does."""
         question = _question(options, limits, files=True, pictures=pictures)
-        async with self._drawer.opened(file, question, limits.timeout_s) as document:
+        async with self._drawer.opened(file, question, wait_s) as document:
             yield document
 
     async def picture_of(self, image: bytes, limits: LimitsConfig) -> Picture:
@@ -78,8 +81,8 @@ class Documents:
         raise InternalFailure("the image could not be drawn", "the log has the details")
 
 
-def read_pages(document: OpenDocument, read: ReadImage, at_once: int) -> AsyncIterator[PageOutcome]:
-    """An outcome for each page that was asked for, in order, `at_once` read at the same time."""
+def read_pages(document: OpenDocument, read: ReadImage, ahead: int) -> AsyncGenerator[PageOutcome, None]:
+    """An outcome for each page that was asked for, in order, with `ahead` of them begun at most."""
 
     async def outcome(page: DrawnPage | RefusedPage) -> PageOutcome:
         if isinstance(page, RefusedPage):
@@ -93,7 +96,7 @@ def read_pages(document: OpenDocument, read: ReadImage, at_once: int) -> AsyncIt
             return RefusedPage(page.number, InternalFailure(f"page {page.number} failed", "the log has the details"))
         return ReadPage(PageAnswer(page=page.number, **dict(answer)), page.picture)
 
-    return in_order(document.pages(), outcome, at_once)
+    return in_order(document.pages(), outcome, ahead)
 
 
 def sheets_of(outcomes: Sequence[PageOutcome]) -> list[Sheet]:

@@ -15,7 +15,15 @@ from typing import Any, Protocol, TypeVar
 import fusion
 from deployments.asking import Ask
 from deployments.fanout import Budget, Call, Clock, NotDeployed, Outcome, PixelsLost, QueueFull, ask_all
-from deployments.messages import CutCharacters, CutPage, CutRefused, EngineAnswer, EngineState, Question
+from deployments.messages import (
+    CutCharacters,
+    CutPage,
+    CutRefused,
+    EngineAnswer,
+    EngineState,
+    NamedPicture,
+    Question,
+)
 from ocr import Character, EngineReport, Hypothesis, Layout, Line, Page, Scope, Status
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
 
@@ -35,13 +43,16 @@ class Reader(Protocol):
 
 
 class Cutter(Protocol):
-    """Asks the segmentation's deployment. Both raise the exceptions of `fanout`."""
+    """Asks the segmentation's deployment. All raise the exceptions of `fanout`."""
 
     async def page(self, data: bytes, ask: Ask) -> tuple[CutPage | CutRefused, PixelsToken]:
         """The lines of a page, upright and in reading order."""
 
     async def characters(self, images: Sequence[bytes], ask: Ask) -> tuple[CutCharacters, PixelsToken]:
         """One crop per image of one character."""
+
+    async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...] | CutRefused:
+        """What is done to a page on the way to its lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,13 @@ class Ensemble:
             ]
 
         return await _again_when_pixels_are_lost(once)
+
+    async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...]:
+        """What is done to a page before it is read."""
+        pictures = await self._before(ask.deadline, lambda: self._cutter.pictures(data, ask))
+        if isinstance(pictures, CutRefused):
+            raise pictures.error
+        return pictures
 
     async def _before(self, deadline: float, cut: Callable[[], Awaitable[Result]]) -> Result:
         """What the segmentation answers. One that died is for the caller of the ensemble: it sends the page again."""

@@ -22,11 +22,11 @@ from deployments.ensemble import CharacterReading
 from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 from deployments.http import Api, create_app
 from deployments.logs import configure_logging
-from deployments.messages import ServiceState
+from deployments.messages import NamedPicture, ServiceState
 from deployments.transport import answer_of, blocking_answer_of
 from deployments.uploads import parse
 from ocr import Page
-from ocr.contract import BatchBody, CharacterOptions, ComponentStatus, TextOptions
+from ocr.contract import BatchBody, CharacterOptions, ComponentStatus, DocumentOptions
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError
 
 # The Router answers before the deadline by itself; this is for one that does not answer at all.
@@ -51,20 +51,20 @@ class GatewayReplica:
     async def predict(self, image: bytes, options: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read one character. Options and answer are those of `POST /predict`."""
         with self._api.places.one():
-            answer = await self._api.predict(image, parse(CharacterOptions, options or {}))
+            answer = await self._api.readings.predict(image, parse(CharacterOptions, options or {}))
         return answer.model_dump(mode="json")
 
     async def predict_text(self, image: bytes, options: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Read a page. Options and answer are those of `POST /predict_text`."""
+        """Read a page or a document. Options and answer are those of `POST /predict_text`."""
         with self._api.places.one():
-            answer = await self._api.predict_text(image, parse(TextOptions, options or {}))
+            answer = await self._api.readings.predict_text(image, parse(DocumentOptions, options or {}))
         return answer.model_dump(mode="json")
 
     async def batch_predict(self, images: Sequence[bytes], options: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read many images. Options and answer are those of `POST /batch_predict`."""
         body = parse(BatchBody, {**(options or {}), "images": ["-"] * len(images)})
         with self._api.places.one():
-            answer = await self._api.batch_predict(images, body)
+            answer = await self._api.readings.batch_predict(images, body)
         return answer.model_dump(mode="json")
 
     async def status(self) -> dict[str, Any]:
@@ -93,6 +93,12 @@ class RouterService:
             lambda: answer_of(self._router.read_characters.remote(list(images), ask)), ask.deadline, ask.retries
         )
         return readings
+
+    async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...]:
+        pictures: tuple[NamedPicture, ...] = await _ask_router(
+            lambda: answer_of(self._router.pictures.remote(data, ask)), ask.deadline, ask.retries
+        )
+        return pictures
 
     async def state(self) -> ServiceState:
         try:

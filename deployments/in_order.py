@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -12,23 +12,21 @@ Result = TypeVar("Result")
 
 
 async def in_order(
-    items: AsyncIterable[Item], work: Callable[[Item], Awaitable[Result]], at_once: int
-) -> AsyncIterator[Result]:
-    """`work` on `at_once` items at the same time; no more than twice as many are taken before their turn comes.
+    items: AsyncIterable[Item], work: Callable[[Item], Awaitable[Result]], begun_at_most: int
+) -> AsyncGenerator[Result, None]:
+    """The results of `work`, with at most `begun_at_most` items begun and not yet handed out.
 
-    Whoever stops early cancels what is still being worked on.
+    Whoever stops early cancels what has been begun.
     """
-    places = asyncio.Semaphore(at_once)
+    begun: deque[asyncio.Task[Result]] = deque()
 
     async def one(item: Item) -> Result:
-        async with places:
-            return await work(item)
+        return await work(item)
 
-    begun: deque[asyncio.Task[Result]] = deque()
     try:
         async for item in items:
             begun.append(asyncio.create_task(one(item)))
-            if len(begun) == 2 * at_once:
+            if len(begun) == begun_at_most:
                 yield await begun[0]
                 begun.popleft()
         while begun:

@@ -46,6 +46,18 @@ class EngineState:
 
 
 @dataclass(frozen=True, slots=True)
+class Handling:
+    """How a page is prepared: `steps` by name (None: the profile's own), what is too large, and the moment (epoch
+    seconds) after which nobody waits for it.
+    """
+
+    profile: str
+    steps: tuple[str, ...] | None
+    max_pixels: int
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
 class CutPage:
     """How the segmentation of one page begins: where the text is. The pixels follow, by reference."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from deployments.asking import Ask, Catalogue
+from deployments.documents import PageOutcome, ReadPage
 from deployments.ensemble import CharacterReading
-from deployments.messages import EngineState, ServiceState
+from deployments.messages import EngineState, NamedPicture, ServiceState
 from fusion import judge
 from ocr import Character, EngineReport, Hypothesis, Line, Page, Polygon, Status, Word
 from ocr.contract import (
@@ -15,14 +17,22 @@ from ocr.contract import (
     CharacterPlace,
     CharacterPrediction,
     ComponentStatus,
+    DocumentAnswer,
     EngineStatus,
+    ErrorAnswer,
+    FailedItem,
+    FailedPage,
     LineAnswer,
+    PageAnswer,
+    Picture,
+    Problem,
     StatusAnswer,
     TextAnswer,
     TextPrediction,
     VoteAnswer,
     WordAnswer,
 )
+from ocr.errors import QuorumError
 
 # An engine in one of these states was asked and did not do what it was asked for.
 _FAILED = frozenset({Status.TIMEOUT, Status.ERROR, Status.SHED, Status.UNAVAILABLE})
@@ -51,8 +61,10 @@ def character_answer(reading: CharacterReading, ask: Ask, processing_time_ms: fl
     )
 
 
-def text_answer(page: Page, ask: Ask, processing_time_ms: float) -> TextAnswer:
-    """The answer of `/predict_text`."""
+def text_answer(
+    page: Page, ask: Ask, processing_time_ms: float, pictures: Sequence[NamedPicture] | None = None
+) -> TextAnswer:
+    """The answer of `/predict_text` to one page."""
     verdict = judge(page.confidence, ask.profile.thresholds)
     return TextAnswer(
         text=page.text,
@@ -76,7 +88,80 @@ def text_answer(page: Page, ask: Ask, processing_time_ms: float) -> TextAnswer:
         degraded=any(report.status in _FAILED for report in page.reports),
         config_version=ask.config_version,
         timestamp=datetime.now(UTC),
+        pictures=None if pictures is None else [_picture(picture) for picture in pictures],
     )
+
+
+def document_answer(
+    outcomes: Sequence[PageOutcome], page_count: int, ask: Ask, processing_time_ms: float
+) -> DocumentAnswer:
+    """The answer of `/predict_text` to a document."""
+    pages = [page_line(outcome) for outcome in outcomes]
+    read = [page for page in pages if isinstance(page, PageAnswer)]
+    confidence = _mean([(page.confidence, len(page.characters)) for page in read])
+    verdict = judge(confidence, ask.profile.thresholds)
+    names = list(dict.fromkeys(name for page in read for name in page.engine_predictions))
+    return DocumentAnswer(
+        text="\n\n".join(page.text for page in read),
+        confidence=confidence,
+        page_count=page_count,
+        pages=pages,
+        succeeded=len(read),
+        engine_predictions={name: _over_pages(name, read) for name in names},
+        method=str(ask.method),
+        profile=ask.profile.name,
+        processing_time_ms=processing_time_ms,
+        accepted=verdict.accepted,
+        needs_review=verdict.needs_review,
+        band=verdict.band.value,
+        degraded=len(read) < len(pages) or any(page.degraded for page in read),
+        config_version=ask.config_version,
+        timestamp=datetime.now(UTC),
+    )
+
+
+def page_line(outcome: PageOutcome) -> PageAnswer | FailedPage:
+    """One page of a document as an answer holds it."""
+    if isinstance(outcome, ReadPage):
+        return outcome.answer
+    return FailedPage(page=outcome.number, error=error_answer(outcome.error).error)
+
+
+def failed_item(error: QuorumError) -> FailedItem:
+    return FailedItem(error=error_answer(error).error)
+
+
+def error_answer(error: QuorumError) -> ErrorAnswer:
+    """An error in the shape of the contract. Its message may quote what the caller sent, and JSON can hold half
+    characters (lone surrogates) that cannot be sent back.
+    """
+    message = error.message.encode("utf-8", "backslashreplace").decode()
+    return ErrorAnswer(error=Problem(code=error.code, message=message, hint=error.hint))
+
+
+def _over_pages(name: str, pages: Sequence[PageAnswer]) -> TextPrediction:
+    """What one engine read on all pages; its status is that of the first page where it failed, if it did."""
+    said = [(page.page, page.engine_predictions[name]) for page in pages]
+    spoken = next((prediction.status for _, prediction in said if prediction.text), said[0][1].status)
+    failed = next(((n, prediction) for n, prediction in said if prediction.status in _FAILED), None)
+    return TextPrediction(
+        text="\n\n".join(prediction.text for _, prediction in said),
+        confidence=_mean([(prediction.confidence, len(prediction.text)) for _, prediction in said]),
+        status=failed[1].status if failed else spoken,
+        latency_ms=sum(prediction.latency_ms for _, prediction in said),
+        model=next((prediction.model for _, prediction in said if prediction.model), ""),
+        detail=f"page {failed[0]}: {failed[1].detail}" if failed else said[0][1].detail,
+    )
+
+
+def _mean(values: Sequence[tuple[float, int]]) -> float:
+    """The mean of (value, how often it counts); 0 where there is nothing."""
+    total = sum(count for _, count in values)
+    return sum(value * count for value, count in values) / total if total else 0.0
+
+
+def _picture(picture: NamedPicture) -> Picture:
+    return Picture(name=picture.name, image=base64.b64encode(picture.file).decode())
 
 
 def status_answer(

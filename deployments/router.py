@@ -25,6 +25,7 @@ from deployments.messages import (
     CutRefused,
     EngineAnswer,
     EngineState,
+    NamedPicture,
     Question,
     ServiceState,
 )
@@ -77,6 +78,9 @@ class RouterReplica:
     async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
         return await self._ensemble.read_characters(images, ask)
 
+    async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...]:
+        return await self._ensemble.pictures(data, ask)
+
     async def state(self) -> ServiceState:
         return ServiceState(dict(self._states), self._segmentation_ready, time.time() - self._started)
 
@@ -119,12 +123,19 @@ class HandleCutter:
 
     def __init__(self, handle: DeploymentHandle) -> None:
         self._handle = handle.options(stream=True)
+        self._plain = handle
 
     async def page(self, data: bytes, ask: Ask) -> tuple[CutPage | CutRefused, ObjectRef | None]:
-        return await first_and_reference(self._handle.page.remote(data, ask.steps, ask.profile.name, ask.max_pixels))
+        return await first_and_reference(self._handle.page.remote(data, ask.handling))
 
     async def characters(self, images: Sequence[bytes], ask: Ask) -> tuple[CutCharacters, ObjectRef | None]:
         return await first_and_reference(self._handle.characters.remote(list(images), ask.max_pixels))
+
+    async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...] | CutRefused:
+        pictures: tuple[NamedPicture, ...] | CutRefused = await answer_of(
+            self._plain.pictures.remote(data, ask.handling)
+        )
+        return pictures
 
 
 class HandleReader:

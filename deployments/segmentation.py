@@ -1,6 +1,6 @@
 """The Serve shell of the segmentation: bytes of an image in, a layout and then the crops out.
 
-Both methods are generators of two values. The caller takes the first, which is small, and passes the *reference* of the
+To cut is a generator of two values. The caller takes the first, which is small, and passes the *reference* of the
 second on to the engines: the crops go from this node to theirs and never through the caller.
 """
 
@@ -17,7 +17,7 @@ from cluster import models
 from deployments.config import SegmentationConfig
 from deployments.cutting import Scissors
 from deployments.logs import configure_logging
-from deployments.messages import CutCharacters, CutPage, CutRefused
+from deployments.messages import CutCharacters, CutPage, CutRefused, Handling, NamedPicture
 from ocr import LoadOptions, SegmentedPage
 
 Result = TypeVar("Result")
@@ -38,16 +38,18 @@ class SegmentationReplica:
         self._scissors.warm_up()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="segmentation")
 
-    async def page(
-        self, data: bytes, steps: tuple[str, ...] | None, profile: str, max_pixels: int
-    ) -> AsyncIterator[CutPage | CutRefused | SegmentedPage]:
+    async def page(self, data: bytes, handling: Handling) -> AsyncIterator[CutPage | CutRefused | SegmentedPage]:
         """The lines of a page: first where they are, then their pixels."""
-        cut = await self._in_thread(lambda: self._scissors.page(data, steps, profile, max_pixels))
+        cut = await self._in_thread(lambda: self._scissors.page(data, handling))
         if isinstance(cut, CutRefused):
             yield cut
             return
         yield CutPage(cut.layout)
         yield cut
+
+    async def pictures(self, data: bytes, handling: Handling) -> tuple[NamedPicture, ...] | CutRefused:
+        """What is done to a page on the way to its lines."""
+        return await self._in_thread(lambda: self._scissors.pictures(data, handling))
 
     async def characters(
         self, images: Sequence[bytes], max_pixels: int

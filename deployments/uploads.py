@@ -43,10 +43,10 @@ async def read_upload(request: Request, options: type[Options], max_bytes: int) 
     if kind == "multipart/form-data":
         image, fields = await _read_form(request, max_bytes)
         return image, parse(options, _merged(fields, query))
-    if kind.startswith("image/") or kind in ("application/octet-stream", ""):
+    if kind.startswith("image/") or kind in ("application/pdf", "application/octet-stream", ""):
         return await read_body(request, max_bytes), parse(options, query)
     raise UnsupportedFormat(
-        f"cannot read a body of type {kind}", "send application/json, multipart/form-data or image/*"
+        f"cannot read a body of type {kind}", "send application/json, multipart/form-data, image/* or application/pdf"
     )
 
 

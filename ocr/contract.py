@@ -39,6 +39,7 @@ def _mapped(value: Any) -> Any:  # noqa: ANN401 - whatever a form field or a que
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Steps = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(max_length=16)]
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Weights = Annotated[dict[str, Weight], BeforeValidator(_mapped)]
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -68,7 +69,7 @@ class TextOptions(EnsembleOptions):
     """What a request for a page or a line may ask."""
 
     lang: str = Field("en", pattern="^[a-z]{2}$", description="Language of the text, ISO 639-1.")
-    preprocess: Names | None = Field(
+    preprocess: Steps | None = Field(
         None, description="Preprocessing steps by name, in order, instead of the profile's.", examples=[["denoise"]]
     )
     explain: bool = Field(False, description="Add every engine's reading and every vote, character by character.")
@@ -117,7 +118,7 @@ class TaskOptions(_Wire):
     timeout_s: float | None = Field(None, gt=0.0, le=600.0)
     classes: Classes | None = Field(None, description="Only for the task `character`.")
     lang: str | None = Field(None, pattern="^[a-z]{2}$", description="Only for the task `text`.")
-    preprocess: Names | None = Field(None, description="Only for the task `text`.")
+    preprocess: Steps | None = Field(None, description="Only for the task `text`.")
     explain: bool | None = Field(None, description="Only for the task `text`.")
     pictures: bool | None = Field(None, description="Only for the task `text`.")
     pages: PageChoice | None = Field(None, description="Only for the task `text`: of each document in the batch.")

@@ -4,7 +4,8 @@
     ├── InputError                what the caller sent is wrong; sending it again will not help
     │   ├── NotAnImage            the bytes are not an image that can be decoded        (HTTP 400)
     │   ├── InvalidRequest        broken base64, unknown field, malformed body          (HTTP 400)
-    │   ├── TooLarge              too many bytes or pixels                              (HTTP 413)
+    │   ├── NotAcceptable         no format that the caller would take                  (HTTP 406)
+    │   ├── TooLarge              too many bytes, pixels or pages                       (HTTP 413)
     │   ├── UnsupportedFormat     an image or media type that is not in the list        (HTTP 415)
     │   └── OutOfRange            understood, but not allowed: unknown engine, weight<0 (HTTP 422)
     ├── ServiceError              the request was fine; the service could not serve it
@@ -56,8 +57,15 @@ class InvalidRequest(InputError):
     """The request cannot be understood: broken base64, an unknown field, a malformed body."""
 
 
+class NotAcceptable(InputError):
+    """The caller takes no format that there is."""
+
+    code = "not_acceptable"
+    http_status = 406
+
+
 class TooLarge(InputError):
-    """More bytes or more pixels than this service accepts."""
+    """More bytes, pixels or pages than this service accepts."""
 
     code = "too_large"
     http_status = 413

@@ -15,6 +15,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ import engines
 import segmentation
 from cluster import models
 from deployments.cutting import Scissors
+from deployments.messages import Handling
 from ocr import Box, Hypothesis, Layout, LoadOptions, Polygon, Region, Scope, SegmentedPage
 from ocr.claims import Alternative, ClaimedCharacter, Span
 from ocr.image import Pixels
@@ -113,7 +115,7 @@ class Cuts:
         encoded = page.image.read_bytes()
         if view.turned_degrees:
             encoded = cv2.imencode(".png", turned(page.pixels(), view.turned_degrees)[:, :, ::-1])[1].tobytes()
-        cut = _scissors().page(encoded, None, "printed", _MAX_PIXELS)
+        cut = _scissors().page(encoded, Handling("printed", None, _MAX_PIXELS, math.inf))
         if not isinstance(cut, SegmentedPage):
             raise cut.error
         return cut

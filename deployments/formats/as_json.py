@@ -12,4 +12,4 @@ def write(answer: TextAnswer | DocumentAnswer, _: Sequence[Sheet]) -> Written:
     return Written(answer.model_dump_json().encode(), FORMAT.media_type)
 
 
-FORMAT = Format("json", "application/json", write)
+FORMAT = Format("json", "application/json", write, tells_failures=True)

@@ -65,7 +65,8 @@ class Written:
 class Format:
     """A way to write a reading down: `write` makes it from the whole answer and from its pages.
 
-    `accepts` are further media types under which it can be asked for with Accept.
+    `accepts` are further media types under which it can be asked for with Accept. A format that `tells_failures` has a
+    place for pages that could not be read, and needs no sheets.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Format:
     write: Callable[[TextAnswer | DocumentAnswer, Sequence[Sheet]], Written]
     accepts: tuple[str, ...] = ()
     needs_picture: bool = False
+    tells_failures: bool = False
 
 
 def around(boxes: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:

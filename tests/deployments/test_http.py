@@ -3,99 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
-import numpy as np
-import PIL.Image
 import pytest
 
-from deployments.asking import Ask, Catalogue
-from deployments.config import ClusterConfig, EngineConfig, LimitsConfig
+from deployments.asking import Ask
 from deployments.ensemble import CharacterReading
-from deployments.http import Api, create_app
-from deployments.messages import EngineState, ServiceState
 from ocr import (
-    Box,
     Character,
     EngineReport,
-    EngineSpec,
     Hypothesis,
-    Line,
     Page,
-    Resources,
-    Scope,
     Status,
-    Vote,
-    Word,
 )
-from ocr.contract import BatchAnswer, CharacterAnswer, ComponentStatus, ErrorAnswer, StatusAnswer, TextAnswer
+from ocr.contract import BatchAnswer, CharacterAnswer, ErrorAnswer, StatusAnswer, TextAnswer
 from ocr.errors import NotAnImage, Overloaded, QuorumError
-
-
-def png(width: int = 28, height: int = 28) -> bytes:
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(np.full((height, width, 3), 200, np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def as_base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-REPORTS = (
-    EngineReport("a", Status.OK, 0.012, "a@1"),
-    EngineReport("b", Status.TIMEOUT, 0.5, "", "no answer before the deadline"),
-    EngineReport("lines", Status.SKIPPED),
-)
-
-
-class PlainService:
-    """Answers at once and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.asks: list[Ask] = []
-        self.images: list[bytes] = []
-        self.failure: Exception | None = None
-        self.warm = True
-
-    async def read_page(self, data: bytes, ask: Ask) -> Page:
-        self._note([data], ask)
-        place = Box(10, 20, 50, 40).polygon()
-        characters = tuple(
-            Character(text, 0.9, (Vote("a", text, 1.0, 0.9),), place.slice(i / 2, i / 2 + 0.5))
-            for i, text in enumerate("Hi")
-        )
-        line = Line(characters, (Word(characters, 0.9, place),), 0.9, place, 0, {"a": Hypothesis.of_text("Hi", 0.9)})
-        return Page(60, 60, (line,), REPORTS, str(ask.method), ask.profile.name)
-
-    async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
-        self._note(images, ask)
-        character = Character("Q", 0.65, (Vote("a", "Q", 1.0, 0.65),))
-        return [CharacterReading(character, {"a": Hypothesis.of_text("Q", 0.65)}, REPORTS) for _ in images]
-
-    async def state(self) -> ServiceState:
-        engines = {"a": EngineState("a", (Scope.LINE,), model="a@1"), "b": EngineState("b", (), problem="no model")}
-        return ServiceState(engines if self.warm else {}, self.warm, 3.0)
-
-    async def components(self) -> dict[str, ComponentStatus]:
-        return {"a": ComponentStatus(status="HEALTHY", message="", replicas=2)}
-
-    def _note(self, images: Sequence[bytes], ask: Ask) -> None:
-        if self.failure:
-            raise self.failure
-        self.asks.append(ask)
-        self.images.extend(images)
-
-
-def spec(name: str, *scopes: Scope) -> EngineSpec:
-    def never(_: object) -> Any:
-        raise AssertionError("the HTTP face loads no engine")
-
-    return EngineSpec(name, frozenset(scopes), never, 8, Resources(1, 0, 100), {"general": 0.5, "printed": 0.2})
+from tests.fakes.plain_service import PlainService, app_over, as_base64, png
 
 
 @pytest.fixture
@@ -105,15 +30,15 @@ def service() -> PlainService:
 
 @pytest.fixture
 async def client(service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
-    limits = LimitsConfig(
-        max_request_mb=0.02, max_pixels=10_000, max_batch=3, batch_workers=1, max_requests=2, batch_timeout_s=100.0
+    app = app_over(
+        service,
+        max_request_mb=0.02,
+        max_pixels=10_000,
+        max_batch=3,
+        batch_workers=1,
+        max_requests=2,
+        batch_timeout_s=100.0,
     )
-    config = ClusterConfig(
-        engines=tuple(EngineConfig(name=name) for name in ("a", "b", "lines")), limits=limits, ready_engines=1
-    )
-    specs = [spec("a", Scope.LINE, Scope.CHARACTER), spec("b", Scope.LINE, Scope.CHARACTER), spec("lines", Scope.LINE)]
-    catalogue = Catalogue.of(config, specs)
-    app = create_app(Api(service, lambda: catalogue, "1.2.3"))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://quorum"
     ) as client:
@@ -182,7 +107,7 @@ async def test_three_ways_to_send_an_image_bring_the_same_bytes_and_options(
     [
         ({"image": "no base64!"}, 400, "base64"),
         ({"image": as_base64(b"hello, I am text")}, 400, "not an image"),
-        ({"image": as_base64(b"%PDF-1.7 ...")}, 415, "PDF"),
+        ({"image": as_base64(b"%PDF-1.7 ...")}, 400, "PDF is damaged"),
         ({"image": as_base64(b"GIF89a...")}, 415, "GIF"),
         ({"image": as_base64(png()[:40])}, 400, "not an image"),
         ({"image": as_base64(png(200, 100))}, 413, "20000 pixels"),
@@ -310,7 +235,7 @@ async def test_each_page_of_a_batch_has_its_own_time_and_all_of_them_the_time_of
 ) -> None:
     """Three pages that take 45 s each, one after the other, of 60 s a page and 100 s together."""
     now = [1000.0]
-    monkeypatch.setattr("deployments.http.time.time", lambda: now[0])
+    monkeypatch.setattr("deployments.reading.time.time", lambda: now[0])
     whole = service.read_page
 
     async def lasting(data: bytes, ask: Ask) -> Page:
@@ -430,6 +355,12 @@ async def test_unknown_routes_and_methods_have_the_same_error_shape(client: http
 async def test_openapi_describes_the_three_ways_to_send_an_image(client: httpx.AsyncClient) -> None:
     schema = (await client.get("/openapi.json")).json()
     body = schema["paths"]["/predict_text"]["post"]["requestBody"]["content"]
-    assert set(body) == {"application/json", "multipart/form-data", "image/*"}
+    assert set(body) == {
+        "application/json",
+        "multipart/form-data",
+        "image/*",
+        "application/octet-stream",
+        "application/pdf",
+    }
     assert body["application/json"]["schema"]["required"] == ["image"]
     assert (await client.get("/docs")).status_code == 200
