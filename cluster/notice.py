@@ -126,6 +126,22 @@ _MODELS = (
 
 _FONTS = (("DejaVu Serif", "draws examples/*.png; carried by the matplotlib package", "Bitstream-Vera"),)
 
+_LEARNT_FROM = (
+    ("FloChiff/ehri-dataset", "true lines of typewritten reports", "CC-BY-4.0"),
+    ("FoNDUE-HTR/FONDUE-EN-PRINT-20", "true lines of printed prose", "CC-BY-4.0"),
+    ("PSL-Chartes-HTR-Students/HN2021-Memorials_Jane_Lathrop_Stanford", "true lines of letters", "CC-BY-4.0"),
+    ("zzzDavid/ICDAR-2019-SROIE", "true lines of receipts", "MIT"),
+    ("WordNet 3.0 (Princeton University)", "words and sentences of synthetic lines", "LicenseRef-WordNet"),
+    ("SCOWL, as Debian's wamerican", "words of synthetic lines", "LicenseRef-SCOWL (permissive)"),
+    ("The Devil's Dictionary; the Jargon File", "sentences of synthetic lines", "public domain"),
+    (
+        "fonts of the Debian packages that training/fonts.py names",
+        "synthetic lines and characters",
+        "free; see each package",
+    ),
+)
+"""None of it is part of Quorum: only parameters are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Locked:
@@ -201,6 +217,7 @@ def render(lock: list[Locked], metadata: Callable[[str], Mapping[str, list[str]]
         _table("Engines", ("engine", "what", "licence"), _ENGINES),
         _table("Models", ("model", "where from", "licence"), _MODELS),
         _table("Fonts", ("font", "what for", "licence"), _FONTS),
+        _table("What the line models were trained with", ("source", "what for", "licence"), _LEARNT_FROM),
         "## Programs under the GPL\n\n" + "\n".join(f"- `{name}`: {why}" for name, why in PROGRAMS.items()) + "\n",
         _table("Python distributions", ("name", "version", "licence"), distributions),
     )
