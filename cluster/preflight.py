@@ -13,7 +13,7 @@ import importlib.metadata
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -172,6 +172,24 @@ def model(key: str, choice: str, *, model_dir: Path, cache_dir: Path) -> Finding
     except EngineUnavailable as error:
         return Finding(name, Verdict.WARNING, error.message, error.hint)
     return Finding(name, Verdict.OK, "the engine's own" if path is None else str(path))
+
+
+def card(fractions: Mapping[str, float], memory_bytes: Callable[[], int]) -> Finding:
+    """Whether a card is here for the engines with these `fractions` of one, and how many cards they fill.
+
+    `memory_bytes` asks the driver for the memory of the first card and raises EngineUnavailable when there is none.
+    """
+    engines = ", ".join(f"{name} {fraction:g}" for name, fraction in fractions.items())
+    try:
+        memory_gb = memory_bytes() / 1e9
+    except EngineUnavailable as error:
+        return Finding(
+            "GPU",
+            Verdict.FAILED,
+            f"fractions of a card are given out ({engines}), but {error.message}",
+            "run this on a node with a card, or start from serve_config.cpu.yaml, which asks for none",
+        )
+    return Finding("GPU", Verdict.OK, f"{memory_gb:.0f} GB; {engines} fill {sum(fractions.values()):.2f} cards")
 
 
 def machine(

@@ -24,9 +24,9 @@ import yaml
 from pydantic import ValidationError
 from rich.console import Console
 
-from cluster import preflight
+from cluster import preflight, running
 from cluster.local import LocalCluster, local_cluster, warm_up
-from cluster.preflight import Verdict
+from cluster.preflight import Finding, Verdict
 from deployments.config import ClusterConfig
 from deployments.settings import layered, read_dotenv
 from ocr.contract import StatusAnswer, TextAnswer, TextPrediction
@@ -36,7 +36,7 @@ from quorum.terminal import FAILED, INTERRUPTED, complain, errors_speak, out, ta
 from quorum.warming import board
 
 _TOP = Path(__file__).resolve().parents[2]
-_CONFIG = _TOP / "serve_config.cpu.yaml"
+CONFIG = _TOP / "serve_config.cpu.yaml"
 _SAMPLE = _TOP / "examples" / "page.png"
 
 _WARM_UP_S = 600.0  # a cold disk and a busy machine; usually a tenth of it
@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    config: Annotated[Path, typer.Option(help="Configuration, Serve's own schema.")] = _CONFIG,
+    config: Annotated[Path, typer.Option(help="Configuration, Serve's own schema.")] = CONFIG,
     demo: Annotated[bool, typer.Option("--demo", help="Stop after the sample page.")] = False,
     host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to serve on.", min=1, max=65535)] = 8000,
@@ -62,7 +62,8 @@ def up(
         content, settings = read_config(config)
         _examine(host, port, settings)
         try:
-            served = _run(console, content, host, port, sample, demo=demo)
+            with running.noted(settings.state_dir.expanduser(), port):
+                served = _run(console, content, host, port, sample, demo=demo)
         except KeyboardInterrupt:
             complain("stopped before it served")
             raise typer.Exit(INTERRUPTED) from None
@@ -77,16 +78,21 @@ def read_config(path: Path) -> tuple[dict[str, Any], ClusterConfig]:
         [application] = content["applications"]
         settings = ClusterConfig.model_validate(application.get("args") or {})
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        reason = error.errors()[0] if isinstance(error, ValidationError) else error
+        reason = _first_problem(error) if isinstance(error, ValidationError) else error
         raise InvalidRequest(
             f"{path} is not a configuration of Quorum: {reason}", "serve_config.cpu.yaml is one to start from"
         ) from error
     return content, layered(settings, os.environ, read_dotenv(os.environ)).config
 
 
-def _examine(host: str, port: int, settings: ClusterConfig) -> None:
-    """Say what is not right on this machine; stop where it cannot work."""
-    findings = preflight.machine(
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    return f"{'.'.join(('args', *map(str, problem['loc'])))}: {problem['msg']}"
+
+
+def wants_of_machine(host: str, port: int, settings: ClusterConfig) -> list[Finding]:
+    """What this machine itself must offer, and whether it does."""
+    return preflight.machine(
         host=host,
         port=port,
         engines=[engine.name for engine in settings.engines],
@@ -94,7 +100,11 @@ def _examine(host: str, port: int, settings: ClusterConfig) -> None:
         needed_mb=_needed_mb(settings),
         tesseract=os.environ.get("TESSERACT_CMD", "tesseract"),
     )
-    wrong = [finding for finding in findings if finding.verdict is not Verdict.OK]
+
+
+def _examine(host: str, port: int, settings: ClusterConfig) -> None:
+    """Say what is not right on this machine; stop where it cannot work."""
+    wrong = [finding for finding in wants_of_machine(host, port, settings) if finding.verdict is not Verdict.OK]
     for finding in wrong:
         complain(f"{finding.name}: {finding.detail}", finding.remedy)
     if any(finding.verdict is Verdict.FAILED for finding in wrong):
@@ -136,7 +146,7 @@ def _warm_up(console: Console, cluster: LocalCluster) -> None:
 
 
 def _serve(console: Console, url: str) -> None:
-    console.print(f"\nserving on {url} (try {url}/docs), Ctrl-C stops")
+    console.print(f"\nserving on {url}, open it in a browser; Ctrl-C stops")
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

@@ -1,0 +1,71 @@
+"""Which clusters run on this machine: a note for each, from its start to its end, so that another terminal can stop it.
+
+A note names the process and when it was born, because a number is given to another process some day; a note whose
+process is gone counts as none. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A cluster that serves on `port`: the process that holds it, and when that was born (epoch)."""
+
+    port: int
+    process: int
+    born: float
+
+    @property
+    def alive(self) -> bool:
+        try:
+            return psutil.Process(self.process).create_time() == self.born
+        except psutil.NoSuchProcess:
+            return False
+
+    def stop(self, patience_s: float) -> bool:
+        """Ask the process to clear everything away and end; whether it did within `patience_s`."""
+        try:
+            process = psutil.Process(self.process)
+            process.send_signal(signal.SIGTERM)
+            process.wait(patience_s)
+        except psutil.NoSuchProcess:
+            pass
+        except psutil.TimeoutExpired:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def noted(folder: Path, port: int) -> Iterator[None]:
+    """Keep a note of this process in `folder` while the block runs."""
+    here = Running(port, os.getpid(), psutil.Process().create_time())
+    path = _path(folder, port)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(here)))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def find(folder: Path, port: int) -> Running | None:
+    """The cluster on `port` that is noted in `folder` and still runs."""
+    try:
+        found = Running(**json.loads(_path(folder, port).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return found if found.alive else None
+
+
+def _path(folder: Path, port: int) -> Path:
+    return folder / "running" / f"{port}.json"
