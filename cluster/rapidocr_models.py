@@ -15,7 +15,6 @@ import importlib.metadata
 import importlib.util
 import json
 import mmap
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cluster.files import link_or_copy, sha256
 from ocr.errors import EngineUnavailable
 
 
@@ -82,7 +82,7 @@ def lay_out(key: str, cache_dir: Path) -> Path:
     model = MODELS[key]
     source, version = _find(key, model)
     config = _configuration(model, read_metadata(source).get("character"))
-    files = {"inference.onnx": _sha256(source), "inference.yml": hashlib.sha256(config).hexdigest()}
+    files = {"inference.onnx": sha256(source), "inference.yml": hashlib.sha256(config).hexdigest()}
     fingerprint = hashlib.sha256(json.dumps([version, files]).encode()).hexdigest()
     target = cache_dir / key / f"{model.name}-{fingerprint[:16]}"
     if target.is_dir():
@@ -129,7 +129,7 @@ def _publish(target: Path, onnx: Path, texts: Mapping[str, bytes]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        _link_or_copy(onnx, draft / "inference.onnx")
+        link_or_copy(onnx, draft / "inference.onnx")
         for name, content in texts.items():
             (draft / name).write_bytes(content)
         draft.chmod(0o755)  # mkdtemp keeps others out; the cache may be shared between users
@@ -139,18 +139,6 @@ def _publish(target: Path, onnx: Path, texts: Mapping[str, bytes]) -> None:
             raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without hard links
-        shutil.copyfile(source, target)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 METADATA_PROPS = 14

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cluster.models import DEFAULT_MODEL_DIR
 from fusion import Method
 
 ENGINES = ("emnist_cnn", "tesseract", "easyocr", "trocr", "paddleocr")
@@ -151,7 +152,7 @@ class ClusterConfig(LiveConfig):
     gpu_memory_mb: int | None = Field(None, ge=64, description="Most GPU memory of one engine, under its fraction.")
     security: SecurityConfig = SecurityConfig()
     redis_url: str | None = Field(None, description="Where live configuration and rate limits are kept, if anywhere.")
-    model_dir: Path = Path("~/.cache/quorum/models")
+    model_dir: Path = DEFAULT_MODEL_DIR
     cache_dir: Path = Path("~/.cache/quorum")
     state_dir: Path = Path("~/.local/state/quorum")
     tesseract_cmd: str | None = Field(None, description="The program; None: `tesseract` on the PATH.")

@@ -5,7 +5,7 @@ The program is called through pytesseract with a file that lists the images, and
 confidence for every character. Crops are brought between two heights and get a border, which Tesseract needs to see
 where a line ends: of the colour of the paper, because a white one on grey paper doubles its errors. Light text is
 turned dark. Spans are in crop pixels. This file knows no model file: the language data are the system's, or a tessdata
-directory.
+directory, which need not have Tesseract's `configs` beside the data.
 
 Environment: TESSERACT_CMD (the program), TESSERACT_CONFIG (further arguments; a --psm there replaces that of lines).
 Source: https://tesseract-ocr.github.io/tessdoc/Command-Line-Usage.html
@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from engines.alphabet import admit
 from engines.frameworks import light_import
 from engines.ink import is_blank
+from engines.model_card import CARD_FILE, read_card
 from ocr.claims import ClaimedCharacter, Hypothesis, Span
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
 from ocr.image import Classes, Crop, Pixels, Scope
@@ -87,6 +88,9 @@ class Tesseract:
 
     @property
     def model(self) -> str:
+        """The card of a tessdata directory; of the system's data only the program's version is known."""
+        if self.tessdata is not None and (self.tessdata / CARD_FILE).is_file():
+            return read_card(self.tessdata).label
         return f"tesseract-{'+'.join(_data_name(language) for language in self.languages)}@{self.version}"
 
     def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
@@ -130,7 +134,7 @@ class Tesseract:
     def _run(self, listing: Path, answer: Path, group: Group, timeout_s: float) -> None:
         try:
             self.program.run_tesseract(
-                str(listing), str(answer), "hocr", _data_name(group.language), self._arguments(group), 0, timeout_s
+                str(listing), str(answer), "", _data_name(group.language), self._arguments(group), 0, timeout_s
             )
         except self.program.TesseractError as error:
             raise InternalFailure(
@@ -145,7 +149,9 @@ class Tesseract:
 
     def _arguments(self, group: Group) -> str:
         line = group.classes is None
-        options = [f"--psm {_PSM_LINE if line else _PSM_CHARACTER}", "-c hocr_char_boxes=1"]
+        # Not the config file "hocr", which does the same: a tessdata directory that was fetched has none.
+        hocr = "-c tessedit_create_hocr=1 -c hocr_font_info=0 -c hocr_char_boxes=1"
+        options = [f"--psm {_PSM_LINE if line else _PSM_CHARACTER}", hocr]
         if self.tessdata is not None:
             options.append(f"--tessdata-dir {shlex.quote(str(self.tessdata))}")
         if group.classes is not None:

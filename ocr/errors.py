@@ -14,7 +14,8 @@
     │   ├── DeadlineExceeded      nobody answered in time                               (HTTP 504)
     │   ├── Unreachable           nobody, or somebody else, answers at the address      (no HTTP answer)
     │   └── InternalFailure       a fault of ours; the log has the details              (HTTP 500)
-    └── EngineUnavailable         an engine cannot be loaded here: no package, no binary, no model
+    ├── EngineUnavailable         an engine cannot be loaded here: no package, no binary, no model
+    └── StoreError                a model cannot be fetched, checked or installed   (command line only)
 
 Each error carries a message (what happened, where) and a hint (the next step). This file knows the HTTP status
 only as a number that belongs to the kind of error; it does not know any web framework.
@@ -134,3 +135,9 @@ class EngineUnavailable(QuorumError):
 
     code = "engine_unavailable"
     http_status = 503
+
+
+class StoreError(QuorumError):
+    """A model cannot be fetched, checked or installed: no network, no space, the wrong content."""
+
+    code = "model_store"

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ocr.errors import QuorumError
 
@@ -54,8 +55,8 @@ def errors_speak(about: str = "") -> Iterator[None]:
         raise typer.Exit(FAILED) from error
 
 
-def table(*columns: str, rows: Iterable[Iterable[str]], right: Iterable[str] = ()) -> Table:
-    """A table of texts; the columns named in `right` hold numbers."""
+def table(*columns: str, rows: Iterable[Iterable[str | Text]], right: Iterable[str] = ()) -> Table:
+    """A table of texts, plain or styled; the columns named in `right` hold numbers."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         made.add_column(column, justify="right" if column in set(right) else "left", overflow="fold")

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from cluster import models, rapidocr_models
+from cluster.files import sha256
+from cluster.store.shelf import Fact, Shelf
+from cluster.store.table import read_table
 from ocr.errors import EngineUnavailable
 
 
@@ -30,16 +33,51 @@ def test_tesseract_brings_its_own_data(places):
     assert models.resolve("tesseract", "bundled", **places) is None
 
 
+def install(places: dict[str, Path], name: str) -> Path:
+    """An official model as the store leaves it, with other content."""
+    model, shelf = read_table().named(name), Shelf(places["model_dir"])
+    assert model is not None
+    staging = shelf.staging(model)
+    staging.mkdir(parents=True)
+    for file in model.files:
+        (staging / file.path).write_bytes(b"parameters")
+    return shelf.place(model, staging, {file.path: Fact.of(staging / file.path) for file in model.files})
+
+
 def test_auto_takes_the_official_model_when_it_is_there(places):
-    official = put(places["model_dir"] / "tesseract" / "tessdata_best")
+    official = install(places, "tessdata_best")
     assert models.resolve("tesseract", "auto", **places) == official
     assert models.resolve("tesseract", "official", **places) == official
     assert models.resolve("tesseract", "bundled", **places) is None
 
 
-def test_auto_ignores_an_empty_official_directory(places):
-    (places["model_dir"] / "tesseract" / "tessdata_best").mkdir(parents=True)
+def test_an_official_model_that_is_not_the_default_is_taken_by_its_name_only(places):
+    fast = install(places, "tessdata_fast")
+    assert models.resolve("tesseract", "tessdata_fast", **places) == fast
     assert models.resolve("tesseract", "auto", **places) is None
+
+
+def test_auto_ignores_what_did_not_come_through_the_store(places):
+    put(places["model_dir"] / "tesseract" / "tessdata_best")
+    assert models.resolve("tesseract", "auto", **places) is None
+    with pytest.raises(EngineUnavailable, match="was not installed"):
+        models.resolve("tesseract", "official", **places)
+
+
+def test_a_damaged_official_model_is_passed_over_aloud_and_refused_when_it_was_asked_for(places, caplog):
+    official = install(places, "tessdata_best")
+    (official / "eng.traineddata").write_bytes(b"other")
+    assert models.resolve("tesseract", "auto", **places) is None
+    assert "eng.traineddata" in caplog.text
+    with pytest.raises(EngineUnavailable, match=r"damaged: eng\.traineddata") as caught:
+        models.resolve("tesseract", "official", **places)
+    assert "--repair" in caught.value.hint
+
+
+def test_a_model_of_the_table_that_is_not_here_says_how_to_get_it(places):
+    with pytest.raises(EngineUnavailable) as caught:
+        models.resolve("trocr", "trocr-base-printed", **places)
+    assert "quorum models pull trocr-base-printed" in caught.value.hint
 
 
 def test_bundled_is_the_directory_of_the_engine(places, tmp_path, monkeypatch):
@@ -52,7 +90,7 @@ def test_a_missing_bundled_model_says_what_to_do(places, tmp_path, monkeypatch):
     monkeypatch.setattr(models, "BUNDLED_DIR", tmp_path / "bundled")
     with pytest.raises(EngineUnavailable, match="trocr: no model is bundled") as caught:
         models.resolve("trocr", "auto", **places)
-    assert "MODEL_DIR/trocr/" in caught.value.hint
+    assert "quorum models pull trocr" in caught.value.hint
 
 
 def test_a_missing_official_model_names_where_it_was_looked_for(places):
@@ -85,9 +123,7 @@ def test_paddle_models_are_laid_out_completely(key, places):
     card = json.loads((directory / "metadata.json").read_text())
     assert card["name"] == rapidocr_models.MODELS[key].name
     assert card["version"].startswith("rapidocr-")
-    assert card["files"] == {
-        name: rapidocr_models._sha256(directory / name) for name in ("inference.onnx", "inference.yml")
-    }
+    assert card["files"] == {name: sha256(directory / name) for name in ("inference.onnx", "inference.yml")}
 
 
 def test_the_recogniser_knows_its_characters(places):
@@ -123,7 +159,7 @@ def test_a_copy_is_made_where_links_are_refused(places, monkeypatch):
     def refuse(source: Path, target: Path) -> None:
         raise OSError("no links here")
 
-    monkeypatch.setattr(rapidocr_models.os, "link", refuse)
+    monkeypatch.setattr("os.link", refuse)
     directory = models.resolve("paddleocr_detector", **places)
     assert directory is not None
     assert (directory / "inference.onnx").stat().st_nlink == 1

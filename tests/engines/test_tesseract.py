@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import stat
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -152,6 +155,17 @@ def test_a_program_that_hangs_is_killed(tmp_path, monkeypatch, temporary):
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.engines
+def test_a_directory_with_data_alone_reads_and_is_named_by_its_card(tmp_path: Path) -> None:
+    listing = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True, check=True).stdout
+    [system] = re.findall(r'in "(.+)" ', listing)
+    shutil.copyfile(Path(system) / "eng.traineddata", tmp_path / "eng.traineddata")
+    (tmp_path / "metadata.json").write_text('{"name": "tessdata_best", "version": "abc"}')
+    engine = tesseract.load(LoadOptions(model=tmp_path))
+    assert engine.model == "tessdata_best@abc"
+    assert [hypothesis.text for hypothesis in engine.read([line("Hello world")])] == ["Hello world"]
+
+
 def test_one_process_reads_all_lines_with_the_arguments_of_the_user(tmp_path, monkeypatch):
     log = tmp_path / "log"
     monkeypatch.setenv(
@@ -162,7 +176,7 @@ def test_one_process_reads_all_lines_with_the_arguments_of_the_user(tmp_path, mo
     engine = tesseract.load(LoadOptions())
     engine.read([line("one"), line("two"), character("3")])
     lines, characters = log.read_text().splitlines()
-    assert lines.endswith("--psm 13 hocr limit=1")  # of an option that is given twice the program takes the last
+    assert lines.endswith("--psm 13 limit=1")  # of an option that is given twice the program takes the last
     assert characters.index("--psm 13") < characters.index("--psm 10")
     assert f"tessedit_char_whitelist={Classes.ALNUM.alphabet}" in characters
 

@@ -1,0 +1,148 @@
+"""The models that can be fetched, as typed values: models.toml, validated when it is read.
+
+A model is known by its name, which is unique; its key is who loads it: the engine's name, "paddleocr_detector" for the
+text detector of segmentation, "easyocr_detector" for nobody here. Whether a model is installed is not known here.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ocr.errors import OutOfRange
+
+TABLE = Path(__file__).with_name("models.toml")
+
+AT_FIRST_PULL = "recorded at first pull"
+"""Written in place of a sha256 that no published record tells."""
+
+_PICKLES = frozenset({".bin", ".pth", ".pt", ".pkl", ".ckpt"})  # opening one can run code
+
+
+class Fetch(StrEnum):
+    """How the files of a model are had from its url."""
+
+    HUB = "hub"
+    FILES = "files"
+    ZIPS = "zips"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One file. `sha256` is None where it is recorded at the first pull; `size_bytes` where it is not published."""
+
+    path: str
+    sha256: str | None = None
+    md5: str | None = None
+    size_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        pure = PurePosixPath(self.path)
+        if not self.path or pure.is_absolute() or ".." in pure.parts or "\\" in self.path:
+            raise ValueError(f"{self.path!r} is not a path inside a model's directory")
+        if self.sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            raise ValueError(f"{self.path}: {self.sha256!r} is not a sha256")
+        if self.md5 is not None and not re.fullmatch(r"[0-9a-f]{32}", self.md5):
+            raise ValueError(f"{self.path}: {self.md5!r} is not an md5")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One entry of the table. `megabytes` of 1,000,000 bytes is what it takes on a disk, rounded."""
+
+    key: str
+    name: str
+    url: str
+    fetch: Fetch
+    revision: str
+    licence: str
+    good_for: str
+    megabytes: int
+    files: tuple[ModelFile, ...]
+    is_default: bool = False
+
+    def __post_init__(self) -> None:
+        for word in (self.key, self.name, self.revision):
+            if not re.fullmatch(r"[\w.-]+", word) or word.startswith("."):
+                raise ValueError(f"{self.name}: {word!r} cannot be the name of a directory")
+        for file in self.files:
+            if Path(file.path).suffix in _PICKLES and (self.key == "trocr" or not (file.sha256 or file.md5)):
+                raise ValueError(f"{self.name}: {file.path} is a pickle that nobody vouches for; want safetensors")
+
+    @property
+    def version(self) -> str:
+        """The revision as answers show it: of a commit its first twelve digits."""
+        return self.revision[:12] if re.fullmatch(r"[0-9a-f]{40}", self.revision) else self.revision
+
+    @property
+    def label(self) -> str:
+        """name@version, as in answers."""
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All models, in the order of the file."""
+
+    models: tuple[Model, ...]
+
+    def __post_init__(self) -> None:
+        names = [model.name for model in self.models]
+        if len(set(names)) != len(names):
+            raise ValueError("two models have the same name")
+        for key in {model.key for model in self.models}:
+            if sum(model.is_default for model in self.models if model.key == key) != 1:
+                raise ValueError(f"{key}: want exactly one default")
+
+    def named(self, name: str) -> Model | None:
+        return next((model for model in self.models if model.name == name), None)
+
+    def default(self, key: str) -> Model | None:
+        """What "official" means for `key`; None when its makers publish nothing."""
+        return next((model for model in self.models if model.key == key and model.is_default), None)
+
+    def select(self, words: Sequence[str]) -> tuple[Model, ...]:
+        """The models that were meant: by name, or by key for the key's default; without words the default of each
+        engine and of the detector that is used here. Raises OutOfRange for a word that names nothing.
+        """
+        if not words:
+            return tuple(model for model in self.models if model.is_default and model.key != "easyocr_detector")
+        chosen = [self.named(word) or self.default(word) or self._unknown(word) for word in words]
+        return tuple(dict.fromkeys(chosen))
+
+    def _unknown(self, word: str) -> Model:
+        near = get_close_matches(word, [model.name for model in self.models], n=3, cutoff=0.5)
+        raise OutOfRange(
+            f"no model is called {word!r}",
+            f"perhaps {' or '.join(near)}" if near else "quorum models list shows them all",
+        )
+
+
+def read_table(path: Path = TABLE) -> Table:
+    """The table in `path`. Raises ValueError, KeyError or TypeError when it is not one."""
+    return Table(tuple(_model(entry) for entry in tomllib.loads(path.read_text(encoding="utf-8"))["model"]))
+
+
+def _model(entry: Mapping[str, Any]) -> Model:
+    rest = {name: value for name, value in entry.items() if name not in ("default", "fetch", "files")}
+    return Model(
+        **rest, fetch=Fetch(entry["fetch"]), files=_files(entry["files"]), is_default=entry.get("default", False)
+    )
+
+
+def _files(entries: Iterable[Mapping[str, Any]]) -> tuple[ModelFile, ...]:
+    return tuple(
+        ModelFile(
+            entry["path"],
+            None if entry["sha256"] == AT_FIRST_PULL else entry["sha256"],
+            entry.get("md5"),
+            entry.get("bytes"),
+        )
+        for entry in entries
+    )

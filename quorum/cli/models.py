@@ -1,0 +1,223 @@
+"""`quorum models`: the weights that the engines' makers publish, on this machine.
+
+    quorum models list                      what there is, and what of it is here
+    quorum models pull                      the default model of each engine; or by name: pull trocr-base-printed
+    quorum models verify --repair           read all files, fetch again what is not what it was
+    quorum models pack weights.tar          everything that is here, in one file for a closed network
+    quorum models unpack weights.tar        and there: check it and install it
+    quorum models path english_g2           where a model lies
+
+Models lie under MODEL_DIR (or --model-dir). A transfer that was cut goes on when the same command is given again.
+`--mirror https://huggingface.co=https://mirror.example/hub` (or QUORUM_MODEL_MIRRORS, several with spaces between) asks
+another server instead. docs/models.md has the table.
+
+Exit codes: 0 done; 1 a model could not be fetched, is damaged, or is not here; 2 the command was not understood; 130
+stopped on the way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cluster.models import DEFAULT_MODEL_DIR
+from cluster.store.archive import pack, unpack
+from cluster.store.pulling import Supply, pull
+from cluster.store.shelf import Record, Shelf, State
+from cluster.store.table import Model, Table, read_table
+from cluster.store.verifying import Checked, repair, verify
+from ocr.errors import StoreError
+from quorum.terminal import FAILED, INTERRUPTED, complain, errors_speak, out, table
+from quorum.transfers import bars
+
+group = typer.Typer(no_args_is_help=True, help="The weights that the engines' makers publish, on this machine.")
+
+_STYLES = {State.ABSENT: "dim", State.INSTALLED: "green", State.OTHER: "yellow", State.DAMAGED: "red"}
+
+ModelDir = Annotated[Path, typer.Option(help="Where models lie.", envvar="MODEL_DIR")]
+Mirrors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mirror", metavar="URL=URL", envvar="QUORUM_MODEL_MIRRORS", help="Ask the second server instead of the first."
+    ),
+]
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Models, or engines for their default.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="models")
+
+
+@group.command("list")
+def list_models(
+    model_dir: ModelDir = DEFAULT_MODEL_DIR,
+    format: Annotated[Literal["text", "json"], typer.Option(help="A table, or one entry a line.")] = "text",
+) -> None:
+    """Show which models there are, and which of them are here."""
+    with errors_speak():
+        models, shelf = read_table(), _shelf(model_dir)
+        states = {model: shelf.state(model) for model in models.models}
+    if format == "json":
+        for model, state in states.items():
+            typer.echo(json.dumps(_as_json(model, state)))
+        return
+    rows = [_row(model, state) for model, state in states.items()]
+    out().print(table("model", "for", "state", "MB", "revision", "good for", rows=rows, right=("MB",)))
+
+
+def _row(model: Model, state: State) -> tuple[str | Text, ...]:
+    name = Text(model.name, style="bold" if model.is_default else "")
+    shown = Text("-" if state is State.ABSENT else state, style=_STYLES[state])
+    return name, model.key, shown, f"{model.megabytes:,}", model.version, model.good_for
+
+
+def _as_json(model: Model, state: State) -> dict[str, str | int | bool]:
+    return {
+        "name": model.name,
+        "key": model.key,
+        "state": state,
+        "default": model.is_default,
+        "megabytes": model.megabytes,
+        "url": model.url,
+        "revision": model.revision,
+        "licence": model.licence,
+        "good_for": model.good_for,
+    }
+
+
+@group.command("pull")
+def pull_models(names: Names = None, model_dir: ModelDir = DEFAULT_MODEL_DIR, mirror: Mirrors = None) -> None:
+    """Fetch models: the default one of each engine, or those that are named."""
+    with errors_speak():
+        chosen = read_table().select(names or ())
+    failures = 0
+    for model in chosen:
+        try:
+            with errors_speak(), _supply(mirror, model.name) as supply:
+                path = pull(model, _shelf(model_dir), supply)
+            out().print(f"{model.label} is in {path}", soft_wrap=True)
+        except typer.Exit:
+            failures += 1
+        except KeyboardInterrupt:
+            complain("stopped", "the same command goes on where this one stopped")
+            raise typer.Exit(INTERRUPTED) from None
+    if failures:
+        raise typer.Exit(FAILED)
+
+
+@group.command("verify")
+def verify_models(
+    repair_too: Annotated[bool, typer.Option("--repair", help="Fetch again what is damaged.")] = False,
+    model_dir: ModelDir = DEFAULT_MODEL_DIR,
+    mirror: Mirrors = None,
+) -> None:
+    """Read all files of all models that are here, and compare them to what they should be."""
+    shelf = _shelf(model_dir)
+    with errors_speak():
+        found = verify(read_table(), shelf)
+        for checked in found if repair_too else ():
+            if not checked.whole:
+                with _supply(mirror, checked.model.name) as supply:
+                    repair(checked, shelf, supply)
+        if repair_too:
+            found = verify(read_table(), shelf)
+    if not found:
+        out().print(f"no model of the table is in {shelf.root}", soft_wrap=True)
+        return
+    out().print(table("model", "state", "damaged or missing", rows=[_finding(checked) for checked in found]))
+    if not all(checked.whole for checked in found):
+        if not repair_too:
+            complain("not everything is what it should be", "quorum models verify --repair fetches it again")
+        raise typer.Exit(FAILED)
+
+
+def _finding(checked: Checked) -> tuple[str | Text, ...]:
+    if checked.whole:
+        return checked.label, Text("whole", style="green"), ""
+    state = "damaged" if checked.label else "not of the store"
+    return checked.label or checked.model.name, Text(state, style="red"), ", ".join(checked.damaged)
+
+
+@group.command("pack")
+def pack_models(
+    archive: Annotated[Path, typer.Argument(metavar="FILE", help="The archive to write.")],
+    names: Names = None,
+    model_dir: ModelDir = DEFAULT_MODEL_DIR,
+) -> None:
+    """Write models into one file: all that are here, or those that are named."""
+    shelf = _shelf(model_dir)
+    with errors_speak():
+        chosen = _here(read_table(), shelf, names or ())
+        pack(chosen, shelf, archive)
+    size = archive.stat().st_size / 1e6
+    out().print(f"{', '.join(record.label for record in chosen)}: {size:,.0f} MB in {archive}", soft_wrap=True)
+
+
+@group.command("unpack")
+def unpack_models(
+    archive: Annotated[Path, typer.Argument(metavar="FILE", help="What quorum models pack wrote.", exists=True)],
+    model_dir: ModelDir = DEFAULT_MODEL_DIR,
+) -> None:
+    """Check the models in a file that `quorum models pack` wrote, and install them."""
+    with errors_speak(), _supply(None, archive.name) as supply:
+        installed = unpack(archive, read_table(), _shelf(model_dir), supply)
+    out().print("installed " + ", ".join(model.label for model in installed), soft_wrap=True)
+
+
+@group.command("path")
+def path_of_model(
+    name: Annotated[str | None, typer.Argument(help="A model, or an engine for its default.")] = None,
+    model_dir: ModelDir = DEFAULT_MODEL_DIR,
+) -> None:
+    """Print the directory of a model that is here, or of all models."""
+    shelf = _shelf(model_dir)
+    if name is None:
+        typer.echo(shelf.root)
+        return
+    with errors_speak():
+        [record] = _here(read_table(), shelf, [name])
+    typer.echo(shelf.directory(record.key, record.name))
+
+
+def _here(models: Table, shelf: Shelf, names: Sequence[str]) -> list[Record]:
+    """The records of the models that were named, or of all that are here. Raises StoreError for one that is not."""
+    chosen = models.select(names) if names else models.models
+    found = {model: shelf.installed(model.key, model.name) for model in chosen}
+    missing = [model.name for model, record in found.items() if record is None]
+    if names and missing:
+        raise StoreError(
+            f"{', '.join(missing)} is not installed in {shelf.root}", f"quorum models pull {' '.join(missing)}"
+        )
+    records = [record for record in found.values() if record is not None]
+    if not records:
+        raise StoreError(f"no model of the table is in {shelf.root}", "quorum models pull")
+    return records
+
+
+def _shelf(model_dir: Path) -> Shelf:
+    return Shelf(model_dir.expanduser().absolute())
+
+
+@contextmanager
+def _supply(mirrors: Sequence[str] | None, title: str) -> Iterator[Supply]:
+    """Where to ask, and bars on stderr while something comes."""
+    with bars(Console(stderr=True), title) as show:
+        yield Supply(
+            mirrors=dict(_mirror(text) for text in mirrors or ()),
+            progress=show,
+            waiting=lambda: complain(f"{title}: another process is at it; waiting for it"),
+        )
+
+
+def _mirror(text: str) -> tuple[str, str]:
+    first, found, second = text.partition("=http")
+    if not found or not first.startswith("http"):
+        raise typer.BadParameter(f"{text!r} is not https://first.example=https://second.example")
+    return first, f"http{second}"

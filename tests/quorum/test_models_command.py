@@ -1,0 +1,138 @@
+"""`quorum models`: what each command prints, where, and with which exit code. The makers are a server on loopback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from cluster.store.shelf import Shelf
+from quorum.cli import models
+from tests.fakes.makers import ENGLISH_PATH, LANGUAGES, TABLE, published
+from tests.fakes.model_server import ModelServer, serving
+
+APP = typer.Typer()
+models.register(APP)
+
+
+@pytest.fixture(autouse=True)
+def _small_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "read_table", lambda: TABLE)
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with serving(ModelServer(published())) as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "models"
+
+
+def quorum(folder: Path, *arguments: str | Path) -> Result:
+    words = ["models", *[str(argument) for argument in arguments]]
+    return CliRunner().invoke(APP, words, env={"MODEL_DIR": str(folder)}, catch_exceptions=False)
+
+
+def pulled(folder: Path, server: ModelServer, *names: str) -> Result:
+    return quorum(folder, "pull", *names, "--mirror", f"https://files.example={server.url}", *hub(server))
+
+
+def hub(server: ModelServer) -> tuple[str, str]:
+    return "--mirror", f"https://huggingface.co={server.url}"
+
+
+def test_pull_says_where_the_models_are(folder: Path, server: ModelServer) -> None:
+    result = pulled(folder, server)
+    assert result.exit_code == 0
+    assert f"{LANGUAGES.label} is in {folder}/tesseract/languages\n" in result.stdout
+    assert len(result.stdout.splitlines()) == 3
+
+
+def test_mirrors_may_stand_in_the_environment(
+    folder: Path,
+    server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(
+        "QUORUM_MODEL_MIRRORS", f"https://files.example={server.url} https://huggingface.co={server.url}"
+    )
+    assert quorum(folder, "pull").exit_code == 0
+
+
+def test_a_model_that_cannot_be_fetched_does_not_stop_the_others(folder: Path, server: ModelServer) -> None:
+    del server.files[ENGLISH_PATH]
+    result = pulled(folder, server)
+    assert result.exit_code == 1
+    assert "404" in result.stderr
+    assert "--mirror" in result.stderr
+    assert len(result.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("pull", "languages", "--mirror", "nonsense"), 2), (("pull", "langages"), 1), (("unpack", "/no/such/file"), 2)],
+    ids=["a mirror", "a name", "an archive"],
+)
+def test_what_cannot_be_understood_is_said(arguments: tuple[str, ...], code: int, folder: Path) -> None:
+    result = quorum(folder, *arguments)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr
+
+
+def test_list_shows_what_is_here(folder: Path, server: ModelServer) -> None:
+    pulled(folder, server, "languages")
+    rows = {line.split()[0]: line for line in quorum(folder, "list").stdout.splitlines()}
+    assert "installed" in rows["languages"]
+    assert "installed" not in rows["network"]
+    entries = [json.loads(line) for line in quorum(folder, "list", "--format", "json").stdout.splitlines()]
+    assert [(entry["name"], entry["state"]) for entry in entries] == [
+        ("languages", "installed"),
+        ("network", "absent"),
+        ("reader", "absent"),
+    ]
+
+
+def test_verify_finds_damage_and_repair_mends_it(folder: Path, server: ModelServer) -> None:
+    pulled(folder, server)
+    assert quorum(folder, "verify").exit_code == 0
+    (folder / "tesseract/languages/eng.traineddata").write_bytes(b"damaged")
+    result = quorum(folder, "verify")
+    assert result.exit_code == 1
+    assert "eng.traineddata" in result.stdout
+    assert "--repair" in result.stderr
+    mended = quorum(folder, "verify", "--repair", "--mirror", f"https://files.example={server.url}", *hub(server))
+    assert (mended.exit_code, "damaged" in mended.stdout.partition("\n")[2]) == (0, False)
+
+
+def test_verify_of_nothing_is_no_failure(folder: Path) -> None:
+    result = quorum(folder, "verify")
+    assert (result.exit_code, str(folder) in result.stdout) == (0, True)
+
+
+def test_packed_models_are_unpacked_elsewhere(folder: Path, server: ModelServer, tmp_path: Path) -> None:
+    pulled(folder, server)
+    archive = tmp_path / "weights.tar"
+    assert quorum(folder, "pack", archive, "languages").exit_code == 0
+    result = quorum(tmp_path / "there", "unpack", archive)
+    assert (result.exit_code, result.stdout) == (0, f"installed {LANGUAGES.label}\n")
+    assert Shelf(tmp_path / "there").installed("tesseract", "languages") is not None
+
+
+def test_path_prints_a_directory_and_nothing_else(folder: Path, server: ModelServer) -> None:
+    pulled(folder, server, "languages")
+    assert quorum(folder, "path", "tesseract").stdout == f"{folder}/tesseract/languages\n"
+    assert quorum(folder, "path").stdout == f"{folder}\n"
+
+
+@pytest.mark.parametrize("arguments", [("path", "network"), ("pack", "weights.tar")], ids=["path", "pack"])
+def test_what_is_not_here_is_said_with_how_to_get_it(arguments: tuple[str, ...], folder: Path) -> None:
+    result = quorum(folder, *arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "quorum models pull" in result.stderr
