@@ -7,16 +7,20 @@ said: every character of a fused line stands where some engine put it.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fusion.alignment import align
+from fusion.calibration import IDENTITY
+from fusion.contests import Contest, contest
 from fusion.network import ABSENT, Network, Row
 from fusion.profiles import Profile
 from fusion.similarity import SILENT
+from fusion.supports import Open, Supports
 from fusion.voices import Voice, voices
-from fusion.voting import Ballot, Method, elect, weights_of
+from fusion.voting import Assurance, Ballot, Method, elect, weights_of
 from ocr import Hypothesis, Span, Vote
 
 _NOTHING = Network((), ())
@@ -44,7 +48,7 @@ class FusedWord(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class FusedLine:
     """What the engines say together. `voices[k]` reads row `rows[k]` of the network; a place of the network without a
-    character in the line was decided for nothing.
+    character in the line was decided for nothing. `spelled` are the votes of the spelling model, by place.
     """
 
     characters: tuple[FusedCharacter, ...] = ()
@@ -53,17 +57,21 @@ class FusedLine:
     voices: tuple[Voice, ...] = ()
     rows: tuple[int, ...] = ()
     network: Network = _NOTHING
+    spelled: Mapping[int, Vote] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
         return "".join(character.text for character in self.characters)
 
     def votes(self, place: int) -> tuple[Vote, ...]:
-        """What every engine said at a place of the network, with "" for nothing."""
-        return tuple(
+        """What every engine said at a place of the network, with "" for nothing; last, where it was asked, what the
+        spelling model prefers.
+        """
+        said = tuple(
             Vote(voice.engine, said, voice.share, probability)
             for voice, (said, probability) in zip(self.voices, self._said(place), strict=True)
         )
+        return (*said, self.spelled[place]) if place in self.spelled else said
 
     def _said(self, place: int) -> Iterator[tuple[str, float]]:
         of_space = set(self.network.texts(place)) <= {" ", SILENT}
@@ -87,9 +95,20 @@ def fuse(claims: Mapping[str, Hypothesis], profile: Profile, method: Method = Me
     network = align([_row(texts, same) for texts, same in said.items()])
     row_of = {row.texts: index for index, row in enumerate(network.rows)}
     rows = tuple(row_of[voice.texts] for voice in heard)
-    characters = tuple(_well_spaced(_elected(heard, rows, network, method)))
-    words = tuple(_words(characters))
-    return FusedLine(characters, words, line_confidence(characters), heard, rows, network)
+    supports = _supports(heard, rows, network, profile, method)
+    characters = tuple(_well_spaced(_elected(heard, rows, network, method, supports)))
+    words = tuple(_words(characters, profile))
+    spelled = {} if supports is None else supports.spelled
+    return FusedLine(characters, words, line_confidence(characters), heard, rows, network, spelled)
+
+
+def _supports(
+    heard: Sequence[Voice], rows: Sequence[int], network: Network, profile: Profile, method: Method
+) -> Supports | None:
+    """What a tuned profile makes of the claims; None where votes count as the method alone says."""
+    if profile.tuning is None or method is not Method.CONFIDENCE_WEIGHTED:
+        return None
+    return Supports.of(heard, rows, network, profile)
 
 
 def _row(texts: tuple[str, ...], same: Sequence[Voice]) -> Row:
@@ -100,28 +119,35 @@ def _row(texts: tuple[str, ...], same: Sequence[Voice]) -> Row:
 # --- the vote ---
 
 
-def _elected(heard: Sequence[Voice], rows: Sequence[int], network: Network, method: Method) -> Iterator[FusedCharacter]:
+def _elected(
+    heard: Sequence[Voice], rows: Sequence[int], network: Network, method: Method, supports: Supports | None
+) -> Iterator[FusedCharacter]:
     """The winners from left to right, without the places that were decided for nothing."""
-    agreed = _agreed(heard, rows, network, method)
+    agreed = _agreed(heard, rows, network, method, supports)
     for group in network.groups():
         if group.start in agreed and len(group) == 1:
             yield agreed[group.start]
+        elif supports is None:
+            yield from _contested(heard, contest(heard, rows, network, group), method)
         else:
-            yield from _contested(heard, rows, network, group, method)
+            found = supports.open[group.start]
+            yield from _contested(heard, found.contest, method, found, supports.assurance)
 
 
-def _agreed(heard: Sequence[Voice], rows: Sequence[int], network: Network, method: Method) -> dict[int, FusedCharacter]:
+def _agreed(
+    heard: Sequence[Voice], rows: Sequence[int], network: Network, method: Method, supports: Supports | None
+) -> dict[int, FusedCharacter]:
     """The characters that all say, by place: what an election would find, for the whole line at once."""
     places = network.agreed
     entries = [[network.columns[place][row] for place in places] for row in rows]  # by voice, then by place
     said = list(zip(heard, entries, strict=True))
-    weights = weights_of([voice.share for voice in heard], method)
-    weighted = [
-        [weight * voice.probabilities[entry] for entry in own]
-        for weight, (voice, own) in zip(weights, said, strict=True)
-    ]
-    confidences = [min(1.0, sum(column)) for column in zip(*weighted, strict=True)]
     texts = [heard[0].texts[entry] for entry in entries[0]]
+    by_place = list(zip(*[[voice.probabilities[entry] for entry in own] for voice, own in said], strict=True))
+    if supports is None:
+        weights = weights_of([voice.share for voice in heard], method)
+        confidences = [min(1.0, sum(map(operator.mul, weights, column))) for column in by_place]
+    else:
+        confidences = [supports.confidence(text, column) for text, column in zip(texts, by_place, strict=True)]
     return {
         place: FusedCharacter(text, confidence, span, place)
         for place, text, confidence, span in zip(places, texts, confidences, _spans(said), strict=True)
@@ -130,43 +156,29 @@ def _agreed(heard: Sequence[Voice], rows: Sequence[int], network: Network, metho
 
 def _contested(
     heard: Sequence[Voice],
-    rows: Sequence[int],
-    network: Network,
-    group: range,
+    found: Contest,
     method: Method,
+    fitted: Open | None = None,
+    assurance: Assurance | None = None,
 ) -> Iterator[FusedCharacter]:
-    """The characters of a group of places that win its election, each where the heaviest who says so has it."""
-    own = [[network.columns[place][row] for place in group] for row in rows]  # by voice, then by place
-    of_space = len(group) == 1 and set(network.texts(group.start)) <= {" ", SILENT}
-    ballots = [
-        _ballot(voice, said, network.next_entry(group.start, row), of_space)
-        for voice, said, row in zip(heard, own, rows, strict=True)
-    ]
-    winner = elect(ballots, method)
+    """The characters of a contest that win its election, each where the heaviest who says so has it."""
+    sayings = list(zip(heard, found.sayings, strict=True))
+    if fitted is None:
+        winner = elect([Ballot(said.text, voice.share, said.probability) for voice, said in sayings], method)
+    else:
+        ballots = [
+            Ballot(said.text, voice.share, said.probability, support=support)
+            for (voice, said), support in zip(sayings, fitted.supports, strict=True)
+        ]
+        winner = elect(ballots, method, fitted.leanings, assurance)
     if winner.text == SILENT:
         return
-    agreeing = [
-        (voice, said) for voice, said, ballot in zip(heard, own, ballots, strict=True) if ballot.text == winner.text
-    ]
+    agreeing = [(voice, said.entries) for voice, said in sayings if said.text == winner.text]
     lead, placed = max(agreeing, key=lambda saying: (saying[0].share, [entry != ABSENT for entry in saying[1]]))
     for offset, entry in enumerate(placed):
         if entry != ABSENT:
-            sayings = [(voice, [said[offset]]) for voice, said in agreeing if said[offset] != ABSENT]
-            yield FusedCharacter(lead.texts[entry], winner.confidence, _spans(sayings)[0], group.start + offset)
-
-
-def _ballot(voice: Voice, said: Sequence[int], following: int, of_space: bool) -> Ballot:
-    """What a voice says in a group of places: its characters there, as sure as their geometric mean, or nothing.
-    `following` is the first character that it says there or after.
-    """
-    own = [entry for entry in said if entry != ABSENT]
-    if not own:
-        return Ballot(SILENT, voice.share, voice.silence(following, of_space=of_space))
-    if len(own) == 1:
-        return Ballot(voice.texts[own[0]], voice.share, voice.probabilities[own[0]])
-    text = "".join([voice.texts[entry] for entry in own])
-    probability = math.prod([voice.probabilities[entry] for entry in own]) ** (1.0 / len(own))
-    return Ballot(text, voice.share, probability)
+            own = [(voice, [said[offset]]) for voice, said in agreeing if said[offset] != ABSENT]
+            yield FusedCharacter(lead.texts[entry], winner.confidence, _spans(own)[0], found.group.start + offset)
 
 
 def _spans(said: Sequence[tuple[Voice, Sequence[int]]]) -> list[Span | None]:
@@ -210,10 +222,11 @@ def line_confidence(characters: Sequence[FusedCharacter]) -> float:
     return min(1.0, math.fsum(character.confidence for character in characters) / len(characters))
 
 
-def _words(characters: Sequence[FusedCharacter]) -> Iterator[FusedWord]:
+def _words(characters: Sequence[FusedCharacter], profile: Profile) -> Iterator[FusedWord]:
+    of = profile.tuning.words.of if profile.tuning else IDENTITY.of
     start = 0
     for end in range(len(characters) + 1):
         if end == len(characters) or characters[end].text == " ":
             if end > start:
-                yield FusedWord(start, end, min(1.0, word_confidence(characters[start:end])))
+                yield FusedWord(start, end, of(min(1.0, word_confidence(characters[start:end]))))
             start = end + 1

@@ -12,6 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from fusion.calibration import IDENTITY, Calibration
+from fusion.evidence import Evidence
+from fusion.spelling import Spelling
+from fusion.voting import PLAIN_ASSURANCE, Assurance
+
+SPELLING = "spelling"
+"""Names the spelling model among the voters."""
 
 
 class Band(StrEnum):
@@ -57,8 +63,44 @@ def judge(confidence: float, thresholds: Thresholds) -> Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class SpellingVote:
+    """How the spelling model votes: a candidate has the support `slope` * (its log-probability + `per_symbol` * its
+    length), above the least likely candidate. Without the second part, whatever is said would count against itself.
+    """
+
+    model: Spelling
+    slope: float
+    per_symbol: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.slope) and self.slope >= 0.0):
+            raise ValueError(f"spelling: slope {self.slope} is not a number of at least 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What was fitted to labelled lines, beside the weights: for each engine what its claims are worth where engines
+    differ, and the weight that it had when that was fitted; the spelling model's vote; how sure a fused character is;
+    and what the confidence of a word is worth.
+    """
+
+    evidence: Mapping[str, Evidence]
+    weights: Mapping[str, float]
+    spelling: SpellingVote | None = None
+    assurance: Assurance = PLAIN_ASSURANCE
+    words: Calibration = IDENTITY
+
+    def __post_init__(self) -> None:
+        for engine in self.evidence:
+            if not self.weights.get(engine, 0.0) > 0.0:
+                raise ValueError(f"tuning: evidence of {engine} without a weight above 0 that it was fitted at")
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """Voting weights (non-negative, by engine), thresholds, and calibrations (by engine; identity where missing).
+    """Voting weights (non-negative, by engine), thresholds, calibrations (by engine; identity where missing), and what
+    was fitted to labelled lines, if anything. `character_weights` count where single characters are read; None means
+    that the same weights do.
 
     An engine that the profile does not name has weight 0: it is heard and shown, and it counts only where all weights
     are 0, or in majority voting, which asks for no weights.
@@ -68,6 +110,8 @@ class Profile:
     weights: Mapping[str, float]
     thresholds: Thresholds = Thresholds()
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    tuning: Tuning | None = None
+    character_weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -85,6 +129,23 @@ class Profile:
         scaled = {engine: weight / largest for engine, weight in weights.items()}  # so that the sum cannot overflow
         total = math.fsum(scaled.values())
         return {engine: weight / total for engine, weight in scaled.items()}
+
+    def multipliers(self, engines: Iterable[str]) -> dict[str, float]:
+        """By what the evidence of each of these engines, and of the spelling model, is multiplied: 1 at the weights
+        that it was fitted at, the same for weights that are all twice as large, in proportion for others.
+        """
+        assert self.tuning is not None
+        engines = list(engines)
+        ratios = {
+            engine: self.weights.get(engine, 0.0) / self.tuning.weights.get(engine, 1.0)
+            for engine in (*engines, SPELLING)
+        }
+        largest = max([ratios[engine] for engine in engines], default=0.0)
+        if largest == 0.0:
+            return dict.fromkeys(engines, 1.0) | {SPELLING: 0.0}
+        scaled = {engine: ratio / largest for engine, ratio in ratios.items()}
+        mean = sum([scaled[engine] for engine in engines]) / len(engines)
+        return {engine: ratio / mean for engine, ratio in scaled.items()}
 
     def calibration(self, engine: str) -> Calibration:
         return self.calibrations.get(engine, IDENTITY)

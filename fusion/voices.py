@@ -17,6 +17,8 @@ from ocr import ClaimedCharacter, Hypothesis, Span
 NO_SCORE = 0.5
 """How sure an engine is taken to be of what it gives no score for: that a line is empty, that no space stands here."""
 
+MOST_ROOM = 4.0
+
 _ZERO_WIDTH_JOINER = "\u200d"
 
 
@@ -40,6 +42,25 @@ class Voice:
         if of_space or not around:
             return NO_SCORE
         return sum(around) / len(around)
+
+    def room(self, before: int, after: int) -> float:
+        """How much farther apart two of its characters stand than its characters usually do, in usual distances and
+        within MOST_ROOM; 0 where it does not know.
+        """
+        if before < 0 or after >= len(self.spans):
+            return 0.0
+        left, right, usual = self.spans[before], self.spans[after], self.pitch()
+        if left is None or right is None or usual <= 0.0:
+            return 0.0
+        apart = (right.start + right.end - left.start - left.end) / 2 / usual
+        return min(MOST_ROOM, max(-1.0, apart - (after - before)))
+
+    def pitch(self) -> float:
+        """The usual distance between neighbours' centres in pixels, 0 where it does not know places."""
+        first, last = self.spans[:1], self.spans[-1:]
+        if len(self.spans) < 2 or first[0] is None or last[0] is None:
+            return 0.0
+        return (last[0].start + last[0].end - first[0].start - first[0].end) / 2 / (len(self.spans) - 1)
 
 
 def voices(claims: Mapping[str, Hypothesis], profile: Profile) -> tuple[Voice, ...]:

@@ -9,7 +9,9 @@ engines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -19,7 +21,9 @@ _TIE = 1e-9  # sums this close differ by rounding only: 0.1 + 0.2 against 0.3
 
 
 class Method(StrEnum):
-    """How votes are counted: by weight, by weight times probability, or one engine one vote."""
+    """How votes are counted: by weight, by weight times what the claim is worth, or one engine one vote. A claim is
+    worth its probability, or what a tuned profile's evidence makes of it.
+    """
 
     WEIGHTED_VOTING = "weighted_voting"
     CONFIDENCE_WEIGHTED = "confidence_weighted"
@@ -28,13 +32,15 @@ class Method(StrEnum):
 
 class Ballot(NamedTuple):
     """One engine's vote: what it says ("" for nothing), its share of the vote, and how sure it is. A second guess, as
-    an engine's alternatives are, counts only as much as the engine is sure of it, whatever the method.
+    an engine's alternatives are, counts only as much as the engine is sure of it, whatever the method. `support` is
+    what it counts in a tuned profile, in nats; None where evidence was never fitted.
     """
 
     text: str
     share: float
     probability: float
     second_guess: bool = False
+    support: float | None = None
 
 
 class Winner(NamedTuple):
@@ -44,29 +50,70 @@ class Winner(NamedTuple):
     confidence: float
 
 
-def elect(ballots: Sequence[Ballot], method: Method) -> Winner:
-    """The text with the most support.
+@dataclass(frozen=True, slots=True)
+class Assurance:
+    """From the supports of a place's candidates to the confidence in the winner: the log-odds of being right are
+    `base` + `slope` * (the winner's support - log(1 + the sum of e^support over the others)).
+    """
 
-    Confidence is the sum over the ballots for the winner, in any typographic form, of share times probability. Shares
-    add up to 1 over the engines that voted (in majority voting they are equal): so it is at most 1, and it grows when
-    one more engine joins the winner.
+    base: float = 0.0
+    slope: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.base) and math.isfinite(self.slope) and self.slope >= 0.0):
+            raise ValueError(f"{self}: want finite numbers, and a slope of at least 0; more support never harms")
+
+    def of(self, winner: float, others: Sequence[float]) -> float:
+        """In [0, 1], for the supports of the winner and of the others in nats."""
+        highest = max(0.0, *others) if others else 0.0
+        against = highest + math.log(math.exp(-highest) + sum([math.exp(other - highest) for other in others]))
+        value = self.base + self.slope * (winner - against)
+        return 1.0 / (1.0 + math.exp(-value)) if value > -700.0 else 0.0
+
+
+PLAIN_ASSURANCE = Assurance()
+_NO_LEANINGS: Mapping[str, float] = {}
+
+
+def elect(
+    ballots: Sequence[Ballot],
+    method: Method,
+    leanings: Mapping[str, float] = _NO_LEANINGS,
+    assurance: Assurance | None = None,
+) -> Winner:
+    """The text with the most support. `leanings` are supports for forms that come from no engine.
+
+    Without an assurance, confidence is the sum over the ballots for the winner, in any typographic form, of share times
+    probability. Shares add up to 1 over the engines that voted (in majority voting they are equal): so it is at most 1,
+    and it grows when one more engine joins the winner.
     """
     if not ballots:
         raise ValueError("an election without ballots; leave the place out")
-    form = _most([(folded(ballot.text), ballot) for ballot in ballots], method)
+    form = _most([(folded(ballot.text), ballot) for ballot in ballots], method, leanings)
     supporters = [(ballot.text, index) for index, ballot in enumerate(ballots) if folded(ballot.text) == form]
     text = _most([(text, ballots[index]) for text, index in supporters], method)
+    if assurance is not None:
+        return Winner(text, _assured(form, ballots, leanings, assurance))
     weights = weights_of([ballot.share for ballot in ballots], method)
     return Winner(text, min(1.0, sum([weights[index] * ballots[index].probability for _, index in supporters])))
 
 
-def _most(ballots: Sequence[tuple[str, Ballot]], method: Method) -> str:
+def _assured(form: str, ballots: Sequence[Ballot], leanings: Mapping[str, float], assurance: Assurance) -> float:
+    supports: dict[str, float] = dict(leanings)
+    for ballot in ballots:
+        own = folded(ballot.text)
+        supports[own] = supports.get(own, 0.0) + (ballot.support or 0.0)
+    winner = supports.pop(form)
+    return assurance.of(winner, list(supports.values()))
+
+
+def _most(ballots: Sequence[tuple[str, Ballot]], method: Method, leanings: Mapping[str, float] = _NO_LEANINGS) -> str:
     """The choice with the most support, ties broken by summed probability, then by weight, then by code point."""
     leaders = {choice for choice, _ in ballots}
     for measure in (_COUNT[method], _probability, _share):
         if len(leaders) == 1:
             break
-        sums = dict.fromkeys(leaders, 0.0)
+        sums = {choice: leanings.get(choice, 0.0) for choice in leaders}
         for choice, ballot in ballots:
             if choice in sums:
                 sums[choice] += measure(ballot)
@@ -85,7 +132,9 @@ def _probability(ballot: Ballot) -> float:
 
 _COUNT: dict[Method, Callable[[Ballot], float]] = {
     Method.WEIGHTED_VOTING: lambda ballot: ballot.share * (ballot.probability if ballot.second_guess else 1.0),
-    Method.CONFIDENCE_WEIGHTED: lambda ballot: ballot.share * ballot.probability,
+    Method.CONFIDENCE_WEIGHTED: lambda ballot: (
+        ballot.share * ballot.probability if ballot.support is None else ballot.support
+    ),
     Method.MAJORITY_VOTING: lambda ballot: ballot.probability if ballot.second_guess else 1.0,
 }
 

@@ -11,7 +11,13 @@ from fusion import Method
 from fusion.voting import Ballot, elect
 
 ballots = st.lists(
-    st.builds(Ballot, st.sampled_from(["", "a", "b", "'", "’", " "]), st.just(1.0), st.floats(0.0, 1.0)),
+    st.builds(
+        Ballot,
+        st.sampled_from(["", "a", "b", "'", "’", " "]),
+        st.just(1.0),
+        st.floats(0.0, 1.0),
+        support=st.none() | st.floats(0.0, 9.0),
+    ),
     min_size=1,
     max_size=8,
 ).map(lambda cast: [ballot._replace(share=1.0 / len(cast)) for ballot in cast])

@@ -1,0 +1,101 @@
+"""What every engine says at every place of a line, and on how much of the line it agrees with any other.
+
+Places that are decided together are one contest. Nothing here knows weights: what a contest is depends on the readings
+only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from fusion.evidence import Kind, kind_of, log_odds
+from fusion.network import ABSENT, Network
+from fusion.similarity import SILENT, folded
+from fusion.voices import Voice
+
+
+class Saying(NamedTuple):
+    """What one engine says in a contest, in one piece (`form`: with plain typographic forms), its probability in [0, 1]
+    (the geometric mean of its characters), and the index of its character at each of the places, or ABSENT. Of spaces
+    and silence, `room` is how much farther apart the engine's neighbours stand than its characters usually do, in usual
+    distances, and 0 where it knows no places.
+    """
+
+    text: str
+    form: str
+    kind: Kind
+    probability: float
+    room: float
+    entries: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """The places `group` of a network, and what each engine says there, in the order of the voices. `forms` are the
+    different things said, in plain typographic forms and in order.
+    """
+
+    group: range
+    sayings: tuple[Saying, ...]
+    forms: tuple[str, ...]
+
+
+def contest(heard: Sequence[Voice], rows: Sequence[int], network: Network, group: range) -> Contest:
+    """What voices say at some places; `heard[k]` reads row `rows[k]`."""
+    own = [tuple([network.columns[place][row] for place in group]) for row in rows]  # by voice, then by place
+    texts = [_said(voice, entries) for voice, entries in zip(heard, own, strict=True)]
+    forms = tuple(sorted({folded(text) for text in texts}))
+    of_space = len(group) == 1 and set(forms) <= {" ", SILENT}
+    return Contest(
+        group,
+        tuple(
+            [
+                _saying(voice, text, entries, forms, network.next_entry(group.start, row), of_space)
+                for voice, text, entries, row in zip(heard, texts, own, rows, strict=True)
+            ]
+        ),
+        forms,
+    )
+
+
+def _said(voice: Voice, entries: Sequence[int]) -> str:
+    return "".join([voice.texts[entry] for entry in entries if entry != ABSENT])
+
+
+def _saying(
+    voice: Voice, text: str, entries: tuple[int, ...], forms: Sequence[str], following: int, of_space: bool
+) -> Saying:
+    """`following` is the first character that the voice says there or after."""
+    form = folded(text)
+    rivals = frozenset([other for other in forms if other != form])
+    if text not in (SILENT, " "):
+        own = [voice.probabilities[entry] for entry in entries if entry != ABSENT]
+        probability = own[0] if len(own) == 1 else math.prod(own) ** (1.0 / len(own))
+        return Saying(text, form, kind_of(form, rivals), probability, 0.0, entries)
+    before, after = following - 1, following + (text == " ")
+    beside = "".join(voice.texts[max(0, before) : before + 1] + voice.texts[after : after + 1])
+    probability = voice.probabilities[following] if text == " " else voice.silence(following, of_space=of_space)
+    return Saying(text, form, kind_of(form, rivals, beside), probability, voice.room(before, after), entries)
+
+
+def agreements(rows: Sequence[int], network: Network) -> list[float]:
+    """For each voice the log-odds of the share of places at which another one says the same; 0 for a lonely voice."""
+    if len(rows) < 2:
+        return [0.0] * len(rows)
+    counts = [row.count for row in network.rows]
+    agreeing = [0] * len(counts)
+    for texts in _forms(network):
+        for row, text in enumerate(texts):
+            if counts[row] > 1 or texts.count(text) > 1:
+                agreeing[row] += 1
+    places = len(network.columns)
+    by_row = [log_odds((count + 0.5) / (places + 1.0)) for count in agreeing]
+    return [by_row[row] for row in rows]
+
+
+def _forms(network: Network) -> Iterator[list[str]]:
+    """What the rows say, place by place, in plain typographic forms."""
+    return ([folded(text) for text in network.texts(place)] for place in range(len(network.columns)))

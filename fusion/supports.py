@@ -1,0 +1,159 @@
+"""What a tuned profile makes of the claims of a line: the support of every claim, and of the spelling model.
+
+The spelling model is asked about a contest with what stands around it, and there other contests may be open. They are
+taken as the fitted evidence alone would decide them, then once more as evidence and spelling would: never by the
+weights, so that more weight for an engine moves nothing but its own support.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from fusion.contests import Contest, agreements, contest
+from fusion.evidence import Evidence, kind_of
+from fusion.network import Network
+from fusion.profiles import SPELLING, Profile, SpellingVote
+from fusion.similarity import folded
+from fusion.spelling import around, symbols
+from fusion.voices import Voice
+from fusion.voting import Assurance
+from ocr import Vote
+
+_ROUNDS = 2
+_UNTUNED = Evidence()
+_NO_RIVALS: frozenset[str] = frozenset()
+
+Candidates = dict[str, float]
+"""What is said in a contest, in plain typographic forms, with a support in nats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A contest with the support of each of its sayings and the leanings of the spelling model, both multiplied."""
+
+    contest: Contest
+    supports: tuple[float, ...]
+    leanings: Candidates
+
+
+@dataclass(frozen=True, slots=True)
+class Supports:
+    """Of one line: its open contests by their first place, and what is needed to judge the places that all agree on."""
+
+    open: Mapping[int, Open]
+    evidence: tuple[Evidence, ...]
+    multipliers: tuple[float, ...]
+    agreements: tuple[float, ...]
+    assurance: Assurance
+
+    @classmethod
+    def of(cls, heard: Sequence[Voice], rows: Sequence[int], network: Network, profile: Profile) -> Supports:
+        """For the voices of a line; `heard[k]` reads row `rows[k]`."""
+        tuning = profile.tuning
+        assert tuning is not None
+        agreed = set(network.agreed)
+        groups = list(network.groups())
+        multipliers = profile.multipliers([voice.engine for voice in heard])
+        shared = tuple(agreements(rows, network))
+        evidence = tuple([tuning.evidence.get(voice.engine, _UNTUNED) for voice in heard])
+        contests = {
+            index: contest(heard, rows, network, group)
+            for index, group in enumerate(groups)
+            if len(group) > 1 or group.start not in agreed
+        }
+        supports = {index: supports_of(found, evidence, shared) for index, found in contests.items()}
+        spelled = dict.fromkeys(contests, Candidates())
+        if tuning.spelling is not None and multipliers[SPELLING] > 0.0:
+            plain = [network.texts(group.start)[0] for group in groups]
+            spelled = _spelled(plain, contests, supports, tuning.spelling)
+        own = tuple([multipliers[voice.engine] for voice in heard])
+        return cls(
+            {
+                found.group.start: Open(
+                    found,
+                    tuple([multiplier * support for multiplier, support in zip(own, supports[index], strict=True)]),
+                    {form: multipliers[SPELLING] * support for form, support in spelled[index].items()},
+                )
+                for index, found in contests.items()
+            },
+            evidence,
+            own,
+            shared,
+            tuning.assurance,
+        )
+
+    def confidence(self, text: str, probabilities: Sequence[float]) -> float:
+        """In a character that all engines say, each with its own probability."""
+        form = folded(text)
+        kind = kind_of(form, _NO_RIVALS)
+        total = 0.0
+        for own, multiplier, probability, agreement in zip(
+            self.evidence, self.multipliers, probabilities, self.agreements, strict=True
+        ):
+            total += multiplier * own.support(kind, form, (), probability, 0.0, agreement)
+        return self.assurance.of(total, ())
+
+    @property
+    def spelled(self) -> dict[int, Vote]:
+        """The votes of the spelling model, by place: what it prefers in each contest that it was asked about."""
+        return dict(vote for found in self.open.values() for vote in _vote(found))
+
+
+def supports_of(found: Contest, evidence: Sequence[Evidence], shared: Sequence[float]) -> tuple[float, ...]:
+    """What each saying of a contest is worth; `shared` are the voices' agreements in log-odds."""
+    rivals = {form: tuple([other for other in found.forms if other != form]) for form in found.forms}
+    return tuple(
+        [
+            own.support(said.kind, said.form, rivals[said.form], said.probability, said.room, agreement)
+            for own, said, agreement in zip(evidence, found.sayings, shared, strict=True)
+        ]
+    )
+
+
+def _spelled(
+    said: list[str],
+    contests: Mapping[int, Contest],
+    supports: Mapping[int, tuple[float, ...]],
+    vote: SpellingVote,
+) -> dict[int, Candidates]:
+    """The leanings of the spelling model in each contest; `said[k]` is what stands in group k where all agree."""
+    candidates = {index: candidates_of(found, supports[index]) for index, found in contests.items()}
+    leanings: dict[int, Candidates] = {}
+    for _ in range(_ROUNDS):
+        for index, own in candidates.items():
+            lean = leanings.get(index, {})
+            said[index] = max(own, key=lambda form: (own[form] + lean.get(form, 0.0), form))
+        leanings = {index: _leanings(said, index, own, vote) for index, own in candidates.items()}
+    return leanings
+
+
+def candidates_of(found: Contest, supports: Sequence[float]) -> Candidates:
+    """What is said in a contest, with the sum of the supports."""
+    sums: Candidates = dict.fromkeys(found.forms, 0.0)
+    for said, support in zip(found.sayings, supports, strict=True):
+        sums[said.form] += support
+    return sums
+
+
+def _leanings(said: Sequence[str], index: int, candidates: Candidates, vote: SpellingVote) -> Candidates:
+    """How much more likely each candidate is than the least likely one; nothing where they are spelt alike."""
+    spelt = {form: symbols(form) for form in candidates}
+    if len(set(spelt.values())) == 1:
+        return {}
+    before, after = around(said, index, vote.model.order - 1)
+    scores = {
+        form: vote.model.log_probability(before, own, after) + vote.per_symbol * len(own) for form, own in spelt.items()
+    }
+    least = min(scores.values())
+    return {form: vote.slope * (score - least) for form, score in scores.items()}
+
+
+def _vote(found: Open) -> Iterator[tuple[int, Vote]]:
+    if not any(found.leanings.values()):
+        return
+    preferred = max(found.leanings, key=lambda form: (found.leanings[form], form))
+    support = found.leanings[preferred]
+    certain = 1.0 / sum([math.exp(other - support) for other in found.leanings.values()])
+    yield found.contest.group.start, Vote(SPELLING, preferred, support / (support + sum(found.supports)), certain)

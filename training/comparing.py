@@ -1,0 +1,68 @@
+"""How what was read is compared with what is true: which differences count, and how many edits there are.
+
+Typographic quotes and dashes are folded, because the truths are not consistent in them; runs of white space count as
+one space; a set whose truth is in capitals is compared without case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rapidfuzz.distance import Levenshtein
+
+_FOLDED = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "\u00ad": "-"})
+CAPITAL_SETS = frozenset({"sroie"})
+"""Sets whose truth is in capitals whatever the picture shows."""
+
+
+def compared(text: str, *, ignore_case: bool) -> str:
+    """`text` as it is compared."""
+    folded = re.sub(r"\s+", " ", text.translate(_FOLDED)).strip()
+    return folded.upper() if ignore_case else folded
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Edits that turn what was read into what is true, and the length of what is true; in characters or in words."""
+
+    edits: int = 0
+    length: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.edits + other.edits, self.length + other.length)
+
+    @property
+    def rate(self) -> float:
+        return self.edits / self.length if self.length else 0.0
+
+
+def characters(read: str, truth: str) -> Count:
+    """Of characters; both texts as they are compared."""
+    return Count(Levenshtein.distance(read, truth), len(truth))
+
+
+def words(read: str, truth: str) -> Count:
+    """Of words; both texts as they are compared."""
+    return Count(Levenshtein.distance(read.split(), truth.split()), len(truth.split()))
+
+
+def right_characters(read: str, truth: str) -> list[bool]:
+    """For each character read, whether it is right, as the fewest edits have it."""
+    right = [False] * len(read)
+    for block in Levenshtein.editops(read, truth).as_matching_blocks():
+        right[block.a : block.a + block.size] = [True] * block.size
+    return right
+
+
+def right_words(read: str, truth: str) -> Iterator[bool]:
+    """For each word read, whether it stands in the truth, as the fewest edits have it."""
+    place = [-1] * len(read)
+    for block in Levenshtein.editops(read, truth).as_matching_blocks():
+        place[block.a : block.a + block.size] = range(block.b, block.b + block.size)
+    padded = f" {truth} "
+    for found in re.finditer(r"\S+", read):
+        first, last = place[found.start()], place[found.end() - 1]
+        whole = first >= 0 and last - first == found.end() - found.start() - 1 and truth[first : last + 1] == found[0]
+        yield whole and padded[first] == " " and padded[last + 2] == " "
