@@ -1,0 +1,99 @@
+"""Tuned profiles as a document: JSON that `quorum tune` writes and the configuration names.
+
+A document holds its version, what it was made from, the model of each engine that it was made with, and the profiles.
+The spelling model lies beside it, under the name that it gives. Everything is checked when it is read; numbers and
+names that make no sense are refused by the values that they become.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fusion.calibration import Calibration
+from fusion.evidence import Evidence, Kind, Worth
+from fusion.profiles import Profile, SpellingVote, Thresholds, Tuning
+from fusion.spelling import Spelling, read_spelling
+from fusion.voting import Assurance
+
+VERSION = 1
+BUNDLED = Path(__file__).parent / "bundled" / "profiles.json"
+SPELLING_FILE = "english.json.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Tuned profiles by name; `models` are the engines' models they were fitted to, `made` says when and from what."""
+
+    profiles: Mapping[str, Profile]
+    models: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_document(path: Path, thresholds: Thresholds) -> Document:
+    """Raises ValueError, naming the file, when it is no document of this version."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["version"] != VERSION:
+            raise ValueError(f"version {content['version']}; this program reads version {VERSION}")
+        model = read_spelling((path.parent / content["spelling"]).resolve())
+        profiles = {name: _profile(name, profile, model, thresholds) for name, profile in content["profiles"].items()}
+        return Document(profiles, content["models"], content["made"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no document of tuned profiles: {error!r}; write one with `quorum tune`") from error
+
+
+def write_document(document: Document, path: Path, spelling: str = SPELLING_FILE) -> None:
+    """With the name of the spelling model's file, which is to lie beside it."""
+    content = {
+        "version": VERSION,
+        "made": dict(document.made),
+        "models": dict(document.models),
+        "spelling": spelling,
+        "profiles": {name: _content(profile) for name, profile in document.profiles.items()},
+    }
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _profile(name: str, content: Mapping[str, Any], model: Spelling, thresholds: Thresholds) -> Profile:
+    weights = content["weights"]
+    tuning = Tuning(
+        {engine: _evidence(own) for engine, own in content["evidence"].items()},
+        weights,
+        SpellingVote(model, content["spelling"]["slope"], content["spelling"]["per_symbol"]),
+        Assurance(content["assurance"]["base"], content["assurance"]["slope"]),
+        Calibration(tuple(content["words"]["raw"]), tuple(content["words"]["probability"])),
+    )
+    return Profile(name, weights, thresholds, {}, tuning, content["character_weights"])
+
+
+def _evidence(content: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        {Kind(kind): Worth(*values) for kind, values in content["worth"].items()},
+        content["agreement"],
+        {(said, rival): value for said, rival, value in content["confusions"]},
+    )
+
+
+def _content(profile: Profile) -> dict[str, object]:
+    tuning = profile.tuning
+    if tuning is None or tuning.spelling is None:
+        raise ValueError(f"profile {profile.name} was not tuned")
+    return {
+        "weights": dict(profile.weights),
+        "character_weights": None if profile.character_weights is None else dict(profile.character_weights),
+        "evidence": {
+            engine: {
+                "worth": {str(kind): [own.base, own.slope, own.room] for kind, own in evidence.worth.items()},
+                "agreement": evidence.agreement,
+                "confusions": [[said, rival, value] for (said, rival), value in sorted(evidence.confusions.items())],
+            }
+            for engine, evidence in tuning.evidence.items()
+        },
+        "spelling": {"slope": tuning.spelling.slope, "per_symbol": tuning.spelling.per_symbol},
+        "assurance": {"base": tuning.assurance.base, "slope": tuning.assurance.slope},
+        "words": {"raw": list(tuning.words.raw), "probability": list(tuning.words.probability)},
+    }

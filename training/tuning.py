@@ -1,0 +1,193 @@
+"""From labelled lines to profiles: what claims are worth, weights, and how sure a fused character or word is.
+
+Fitted on the lines of `Split.TUNE`, which no recogniser has learnt from, and for the engines that are not trained here
+on those of `Split.TRAIN` too; nothing here sees `Split.TEST`. A profile for one kind of material starts from what was
+fitted to all and moves as far as its own lines pull it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion import Calibration, Profile, fuse
+from fusion.evidence import log_odds
+from fusion.fusing import FusedLine
+from fusion.profiles import SPELLING, SpellingVote, Tuning
+from fusion.spelling import Spelling
+from fusion.voting import Assurance, Method
+from training.comparing import right_characters, right_words
+from training.evidence_fit import MIN_CONTESTS, Fitted, Heard, fit, hear
+from training.labelled import LabelledLine
+
+UNTRAINED = ("tesseract", "paddleocr")
+"""Engines whose models were not trained here, and so have not seen any page of ours."""
+_OF_ONE_MATERIAL = 2.0  # how strongly a material's parameters are held to those of all lines
+_KNOTS = 12
+_MIN_WORDS = 300
+_LEAST_WEIGHT = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Lines of one kind, for the profile of that name."""
+
+    profile: str
+    lines: Sequence[LabelledLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A profile, and how many lines, decisive contests and words it was fitted to; `own` is False where they were too
+    few, and it says what all lines say.
+    """
+
+    profile: Profile
+    lines: int
+    contests: int
+    own: bool
+
+
+def tune(
+    lines: Sequence[LabelledLine], materials: Sequence[Material], engines: Sequence[str], spelling: Spelling
+) -> Iterator[Tuned]:
+    """The profile "general" of all lines, then one for each material."""
+    heard = _heard(lines, engines)
+    everything = fit(heard, spelling)
+    weights = fit_weights(heard, engines)
+    yield _tuned("general", lines, everything, weights, spelling, own=True)
+    for material in materials:
+        own_heard = _heard(material.lines, engines)
+        fitted = fit(own_heard, spelling, everything, _OF_ONE_MATERIAL)
+        own_weights = fit_weights(own_heard, engines) if fitted is not everything else weights
+        yield _tuned(material.profile, material.lines, fitted, own_weights, spelling, own=fitted is not everything)
+
+
+def _heard(lines: Sequence[LabelledLine], engines: Sequence[str]) -> list[Heard]:
+    heard: list[Heard] = []
+    for line in lines:
+        found = hear(line, len(heard), engines)
+        if found is not None:
+            heard.append(found)
+    return heard
+
+
+def _tuned(
+    name: str,
+    lines: Sequence[LabelledLine],
+    fitted: Fitted,
+    weights: Mapping[str, float],
+    spelling: Spelling,
+    *,
+    own: bool,
+) -> Tuned:
+    vote: SpellingVote = fitted.vote(spelling)
+    complete = {**weights, SPELLING: 1.0}
+    tuning = Tuning({engine: fitted.evidence(engine) for engine in weights}, complete, vote)
+    profile = Profile(name, complete, tuning=tuning)
+    assured = replace(profile, tuning=replace(tuning, assurance=fit_assurance(lines, profile)))
+    assert assured.tuning is not None
+    sure = replace(assured, tuning=replace(assured.tuning, words=fit_words(lines, assured)))
+    return Tuned(sure, len(lines), fitted.contests, own)
+
+
+def fused(line: LabelledLine, profile: Profile, method: Method = Method.CONFIDENCE_WEIGHTED) -> FusedLine:
+    """A line as all engines that read it read it together."""
+    return fuse(line.claims, profile, method)
+
+
+# --- weights ---
+
+
+def fit_weights(heard: Sequence[Heard], engines: Sequence[str]) -> dict[str, float]:
+    """How much an engine's word counts whatever it says: weights of at least 0.01 that together make 1, under which the
+    heaviest candidates are most likely the right ones (a conditional logit with one parameter for each engine).
+    """
+    from scipy.optimize import minimize
+
+    contests = [(line, found) for line in heard for found in line.decisive]
+    if len(contests) < MIN_CONTESTS:
+        return dict.fromkeys(engines, 1.0 / len(engines))
+    places = {engine: index for index, engine in enumerate(engines)}
+    most = max(len(found.candidates) for _, found in contests)
+    votes = np.zeros((len(contests), most, len(engines)))  # who says which candidate
+    allowed = np.full((len(contests), most), -np.inf)
+    right = np.zeros((len(contests), most))
+    for number, (line, found) in enumerate(contests):
+        allowed[number, : len(found.candidates)] = 0.0
+        least = min(found.excesses)
+        right[number, : len(found.candidates)] = [excess == least for excess in found.excesses]
+        for engine, saying in zip(line.engines, found.found.sayings, strict=True):
+            votes[number, found.candidates.index(saying.form), places[engine]] = 1.0
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        power = np.exp(votes @ weights + allowed)
+        every, good = power.sum(axis=1), (power * right).sum(axis=1)
+        pull = power / every[:, None] - power * right / good[:, None]
+        gradient = np.einsum("nc,nce->e", pull, votes) + 0.02 * weights
+        return float(np.log(every / good).sum() + 0.01 * weights @ weights), gradient
+
+    found_weights = minimize(
+        loss, np.ones(len(engines)), jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(engines)
+    ).x
+    shares = np.maximum(found_weights / max(found_weights.sum(), 1e-9), _LEAST_WEIGHT)
+    return {engine: round(float(share), 4) for engine, share in zip(engines, shares / shares.sum(), strict=True)}
+
+
+# --- how sure ---
+
+
+def fit_assurance(lines: Sequence[LabelledLine], profile: Profile) -> Assurance:
+    """From the supports of candidates to the probability that a fused character is right (logistic regression)."""
+    from sklearn.linear_model import LogisticRegression
+
+    odds: list[float] = []
+    right: list[bool] = []
+    for line in lines:
+        found = fused(line, profile)
+        odds += [log_odds(character.confidence) for character in found.characters for _ in character.text]
+        right += right_characters(_same_length(line, found), line.truth)
+    if len(set(right)) < 2:
+        return Assurance()
+    model = LogisticRegression(C=1e6).fit(np.array(odds)[:, None], np.array(right))
+    return Assurance(round(float(model.intercept_[0]), 4), round(max(0.0, float(model.coef_[0, 0])), 4))
+
+
+def _same_length(line: LabelledLine, found: FusedLine) -> str:
+    """The fused text as it is compared, if that has as many letters; else as it is."""
+    text = line.compared(found.text)
+    return text if len(text) == len(found.text) else found.text
+
+
+def fit_words(lines: Sequence[LabelledLine], profile: Profile) -> Calibration:
+    """From the confidence of a fused word to the probability that it is right (isotonic regression)."""
+    from sklearn.isotonic import IsotonicRegression
+
+    raw: list[float] = []
+    right: list[bool] = []
+    for line in lines:
+        found = fused(line, profile)
+        raw += [word.confidence for word in found.words]
+        right += right_words(_same_length(line, found), line.truth)
+    if len(raw) < _MIN_WORDS:
+        return Calibration((0.0, 1.0), (0.0, 1.0))
+    scores = np.array(raw)
+    model = IsotonicRegression(out_of_bounds="clip").fit(scores, np.array(right, dtype=float))
+    return _knots(scores, model.predict(scores))
+
+
+def _knots(scores: NDArray[np.float64], probabilities: NDArray[np.float64]) -> Calibration:
+    """The mean score and probability of a dozen parts with equally many words each."""
+    order = np.argsort(scores, kind="stable")
+    raw: list[float] = []
+    means: list[float] = []
+    for part in np.array_split(order, _KNOTS):
+        score = round(float(scores[part].mean()), 4)
+        if raw and score <= raw[-1]:
+            continue
+        raw.append(score)
+        means.append(round(float(probabilities[part].mean()), 4))
+    return Calibration(tuple(raw), tuple(means))
