@@ -118,6 +118,12 @@ _MODELS = (
     ("Tesseract `eng`", "the system's package tesseract-ocr-eng", "Apache-2.0"),
     ("PP-OCRv6 small, recognition and detection", "carried by the rapidocr package", "Apache-2.0"),
     ("everything under cluster/bundled/", "trained by this project", "MIT"),
+    (
+        "Spelling model",
+        "fusion/bundled/english.json.gz, counted from symspellpy's English word frequencies (Google Books Ngram and "
+        "SCOWL) and true lines of training pages",
+        "MIT (word lists: CC BY 3.0; pages: CC BY 4.0)",
+    ),
     ("Tesseract `tessdata_best`", "official, fetched only when asked for", "Apache-2.0"),
     ("PP-OCRv6 medium, recognition and detection", "official, fetched only when asked for", "Apache-2.0"),
     ("EasyOCR `english_g2`", "official, fetched only when asked for", "Apache-2.0"),

@@ -12,11 +12,14 @@ from dataclasses import dataclass, replace
 
 from deployments.config import ClusterConfig, LimitsConfig
 from deployments.messages import Handling, Question
-from fusion import Method, Profile, Thresholds, profiles_from_priors
+from fusion import SPELLING, Method, Profile, Thresholds, joined, profiles_from_priors, tuned_document
 from ocr import EngineSpec, Scope
 from ocr.contract import CharacterOptions, EnsembleOptions, TextOptions
 from ocr.errors import OutOfRange
 from segmentation.preprocessing import Pipeline
+
+STARTING = "starting_"
+"""Begins the names of the hand-made profiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,33 @@ class Catalogue:
     def under(self, config: ClusterConfig, version: int) -> Catalogue:
         """The same cluster under another version of its configuration. Raises as `of` does."""
         thresholds = Thresholds(**config.thresholds.model_dump())
-        profiles = profiles_from_priors(self.priors, thresholds)
+        profiles = self._built_in(config.tuned, thresholds)
         for name, weights in config.profiles.items():
-            _require_known(weights, self.scopes, "engine", f"profile '{name}' in the configuration")
+            _require_known(weights, self._voters, "engine", f"profile '{name}' in the configuration")
             if not any(weights.values()):
                 raise OutOfRange(f"all weights of profile '{name}' are zero", "give one engine a weight above zero")
-            profiles[name] = Profile(name, weights, thresholds)
+            known = profiles.get(name, Profile(name, weights, thresholds))
+            profiles[name] = replace(known, weights=weights, character_weights=None)
         _require_known([config.profile], profiles, "profile", "the configuration")
         return Catalogue(self.scopes, self.priors, profiles, config, version)
+
+    def _built_in(self, tuned: str, thresholds: Thresholds) -> dict[str, Profile]:
+        """The profiles before the configuration's own. The hand-made ones have names of their own; where nothing was
+        tuned for any of the engines, they have the plain names as well.
+        """
+        made = profiles_from_priors(self.priors, thresholds)
+        starting = {f"{STARTING}{name}": replace(own, name=f"{STARTING}{name}") for name, own in made.items()}
+        try:
+            document = tuned_document(tuned, thresholds)
+        except ValueError as error:
+            raise OutOfRange(str(error), "set `tuned` to 'bundled', to 'none' or to the path of a document") from error
+        if document is None or not document.knows(self.scopes):
+            return made | starting
+        return made | starting | {name: joined(own, self.priors) for name, own in document.profiles.items()}
+
+    @property
+    def _voters(self) -> tuple[str, ...]:
+        return (*self.scopes, SPELLING)
 
     def ask_text(self, options: TextOptions, now: float) -> Ask:
         if options.preprocess is not None:
@@ -119,10 +141,10 @@ class Catalogue:
         profile = self.profiles[name]
         if options.weights is None:
             return profile
-        _require_known(options.weights, self.scopes, "engine", "the weights of the request")
+        _require_known(options.weights, self._voters, "engine", "the weights of the request")
         if not any(options.weights.values()):
             raise OutOfRange("all weights of the request are zero", "give at least one engine a weight above zero")
-        return replace(profile, weights=options.weights)
+        return replace(profile, weights=options.weights, character_weights=None)
 
     def _engines(self, names: tuple[str, ...] | None, scope: Scope) -> tuple[str, ...]:
         if names is not None:

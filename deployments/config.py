@@ -123,8 +123,11 @@ class LiveConfig(_Settings):
     limits: LimitsConfig = LimitsConfig()
     thresholds: ThresholdsConfig = ThresholdsConfig()
     method: Method = Field(Method.CONFIDENCE_WEIGHTED, description="How votes are counted unless the request says.")
-    # Not `general`: its hand-made weight for the character network, .35, makes printed pages worse (docs/log.md).
-    profile: str = Field("printed", description="Whose weights count unless the request says.")
+    profile: str = Field("general", description="Whose weights count unless the request says.")
+    tuned: str = Field(
+        "bundled",
+        description="Tuned profiles: `bundled`, `none` (hand-made weights), or a document that `quorum tune` wrote.",
+    )
     profiles: dict[str, dict[str, Weight]] = Field(
         default_factory=dict, description="Weights per engine under a profile's name; add to or replace the built-in."
     )

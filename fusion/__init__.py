@@ -10,14 +10,17 @@ Pure functions over the vocabulary of ocr/: no engine by name, no image, no cloc
 from fusion.calibration import IDENTITY, Calibration
 from fusion.fusing import FusedCharacter, FusedLine, FusedWord, fuse
 from fusion.placement import place
-from fusion.profiles import Band, Profile, Thresholds, Verdict, judge, profiles_from_priors
+from fusion.profile_document import Document, tuned_document
+from fusion.profiles import SPELLING, Band, Profile, Thresholds, Verdict, joined, judge, profiles_from_priors
 from fusion.single import fuse_character
 from fusion.voting import Method
 
 __all__ = [
     "IDENTITY",
+    "SPELLING",
     "Band",
     "Calibration",
+    "Document",
     "FusedCharacter",
     "FusedLine",
     "FusedWord",
@@ -27,7 +30,9 @@ __all__ = [
     "Verdict",
     "fuse",
     "fuse_character",
+    "joined",
     "judge",
     "place",
     "profiles_from_priors",
+    "tuned_document",
 ]

@@ -8,7 +8,7 @@ names that make no sense are refused by the values that they become.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,17 @@ class Document:
     profiles: Mapping[str, Profile]
     models: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)
+
+    def knows(self, engines: Iterable[str]) -> bool:
+        """Whether any of the engines was there when the profiles were tuned."""
+        return any(engine in profile.weights for engine in engines for profile in self.profiles.values())
+
+
+def tuned_document(name: str, thresholds: Thresholds) -> Document | None:
+    """The document that a configuration names: "bundled", "none" or a path. Raises as `read_document` does."""
+    if name == "none":
+        return None
+    return read_document(BUNDLED if name == "bundled" else Path(name).expanduser(), thresholds)
 
 
 def read_document(path: Path, thresholds: Thresholds) -> Document:
@@ -64,7 +75,7 @@ def _profile(name: str, content: Mapping[str, Any], model: Spelling, thresholds:
         {engine: _evidence(own) for engine, own in content["evidence"].items()},
         weights,
         SpellingVote(model, content["spelling"]["slope"], content["spelling"]["per_symbol"]),
-        Assurance(content["assurance"]["base"], content["assurance"]["slope"]),
+        Assurance(*content["assurance"]),
         Calibration(tuple(content["words"]["raw"]), tuple(content["words"]["probability"])),
     )
     return Profile(name, weights, thresholds, {}, tuning, content["character_weights"])
@@ -94,6 +105,6 @@ def _content(profile: Profile) -> dict[str, object]:
             for engine, evidence in tuning.evidence.items()
         },
         "spelling": {"slope": tuning.spelling.slope, "per_symbol": tuning.spelling.per_symbol},
-        "assurance": {"base": tuning.assurance.base, "slope": tuning.assurance.slope},
+        "assurance": [tuning.assurance.base, tuning.assurance.slope, tuning.assurance.agreement],
         "words": {"raw": list(tuning.words.raw), "probability": list(tuning.words.probability)},
     }

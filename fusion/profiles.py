@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from fusion.calibration import IDENTITY, Calibration
@@ -149,6 +149,16 @@ class Profile:
 
     def calibration(self, engine: str) -> Calibration:
         return self.calibrations.get(engine, IDENTITY)
+
+
+def joined(profile: Profile, priors: Mapping[str, Mapping[str, float]]) -> Profile:
+    """A tuned profile in which engines that it was not tuned for have their hand-made weight, so that they count as far
+    as their makers say. `priors` is by engine, then by profile; engines that are not there keep their place.
+    """
+    new = {
+        engine: weights.get(profile.name, 0.0) for engine, weights in priors.items() if engine not in profile.weights
+    }
+    return replace(profile, weights={**profile.weights, **new}) if new else profile
 
 
 def profiles_from_priors(

@@ -81,7 +81,7 @@ class Supports:
             evidence,
             own,
             shared,
-            tuning.assurance,
+            tuning.assurance.on_line(sum(shared) / len(shared)),
         )
 
     def confidence(self, text: str, probabilities: Sequence[float]) -> float:

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion import Calibration, Profile, fuse
+from fusion.contests import agreements
 from fusion.evidence import log_odds
 from fusion.fusing import FusedLine
 from fusion.profiles import SPELLING, SpellingVote, Tuning
 from fusion.spelling import Spelling
-from fusion.voting import Assurance, Method
+from fusion.voting import PLAIN_ASSURANCE, Assurance, Method
 from training.comparing import right_characters, right_words
 from training.evidence_fit import MIN_CONTESTS, Fitted, Heard, fit, hear
 from training.labelled import LabelledLine
@@ -141,19 +142,24 @@ def fit_weights(heard: Sequence[Heard], engines: Sequence[str]) -> dict[str, flo
 
 
 def fit_assurance(lines: Sequence[LabelledLine], profile: Profile) -> Assurance:
-    """From the supports of candidates to the probability that a fused character is right (logistic regression)."""
+    """From the supports of candidates, and how much a line's engines agree, to the probability that a fused character
+    is right (logistic regression). The profile's own assurance is the plain one.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    odds: list[float] = []
+    seen: list[tuple[float, float]] = []
     right: list[bool] = []
     for line in lines:
         found = fused(line, profile)
-        odds += [log_odds(character.confidence) for character in found.characters for _ in character.text]
+        shared = agreements(found.rows, found.network)
+        mean = sum(shared) / len(shared) if shared else 0.0
+        seen += [(log_odds(character.confidence), mean) for character in found.characters for _ in character.text]
         right += right_characters(_same_length(line, found), line.truth)
     if len(set(right)) < 2:
-        return Assurance()
-    model = LogisticRegression(C=1e6).fit(np.array(odds)[:, None], np.array(right))
-    return Assurance(round(float(model.intercept_[0]), 4), round(max(0.0, float(model.coef_[0, 0])), 4))
+        return PLAIN_ASSURANCE
+    model = LogisticRegression(C=1e6).fit(np.array(seen), np.array(right))
+    base, (slope, agreement) = float(model.intercept_[0]), map(float, model.coef_[0])
+    return Assurance(round(base, 4), round(max(0.0, slope), 4), round(agreement, 4))
 
 
 def _same_length(line: LabelledLine, found: FusedLine) -> str:

@@ -48,16 +48,37 @@ def test_a_name_that_does_not_exist_is_refused_before_anything_starts(wrong: dic
         catalogue(**wrong)
 
 
-def test_the_four_profiles_start_with_the_hand_made_weights() -> None:
-    weights = {
-        name: tuple(profile.weights[engine] for engine in ENGINES) for name, profile in catalogue().profiles.items()
-    }
-    assert weights == {
-        "general": (0.35, 0.20, 0.20, 0.15, 0.10),
-        "handwritten": (0.45, 0.05, 0.20, 0.25, 0.05),
-        "printed": (0.10, 0.40, 0.25, 0.05, 0.20),
-        "noisy": (0.25, 0.05, 0.35, 0.10, 0.25),
-    }
+HAND_MADE = {
+    "general": (0.35, 0.20, 0.20, 0.15, 0.10),
+    "handwritten": (0.45, 0.05, 0.20, 0.25, 0.05),
+    "printed": (0.10, 0.40, 0.25, 0.05, 0.20),
+    "noisy": (0.25, 0.05, 0.35, 0.10, 0.25),
+}
+
+
+@pytest.mark.parametrize(("tuned", "prefix"), [("bundled", "starting_"), ("none", "")])
+def test_the_hand_made_weights_keep_names_of_their_own(tuned: str, prefix: str) -> None:
+    profiles = catalogue(tuned=tuned).profiles
+    for name, weights in HAND_MADE.items():
+        assert tuple(profiles[f"{prefix}{name}"].weights[engine] for engine in ENGINES) == weights
+        assert profiles[f"{prefix}{name}"].tuning is None
+
+
+def test_tuned_profiles_have_the_plain_names_unless_none_of_the_engines_was_tuned_for() -> None:
+    assert catalogue().profiles["general"].tuning is not None
+    strange = catalogue(engines=[{"name": "tests.fakes.steady"}], ready_engines=1)
+    assert strange.profiles["general"].tuning is None
+
+
+def test_a_document_that_is_not_there_is_refused() -> None:
+    with pytest.raises(OutOfRange, match=r"nowhere\.json"):
+        catalogue(tuned="nowhere.json")
+
+
+def test_weights_of_a_request_go_over_a_tuned_profile_and_may_name_the_spelling_model() -> None:
+    ask = catalogue().ask_text(TextOptions(weights={"tesseract": 1.0, "spelling": 0.5}), now=0.0)
+    assert ask.profile.weights == {"tesseract": 1.0, "spelling": 0.5}
+    assert ask.profile.tuning == catalogue().profiles["general"].tuning
 
 
 def test_a_profile_of_the_configuration_adds_to_the_built_in_ones() -> None:

@@ -1,0 +1,45 @@
+"""`quorum tune FOLDER ...`: profiles from labelled lines, and how they do on pages that nothing was fitted to.
+
+    quorum tune ../shared/data/pages/* --out fusion/bundled --spelling
+    quorum tune my_pages --out my_profiles --engines tesseract,paddleocr
+
+A folder holds images and `truth.jsonl`. What the engines read is kept under --readings; a run that was stopped goes on
+where it was. The document that it writes is what `tuned:` in serve_config.yaml, or in `PUT /config`, may name.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quorum.terminal import errors_speak, out
+
+ENGINES = "tesseract,paddleocr,easyocr,trocr,emnist_cnn"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("tune")(tune)
+
+
+def tune(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of images with truth.jsonl.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Where profiles.json is written.")] = Path("profiles"),
+    engines: Annotated[str, typer.Option(help="Whose readings to fuse, as NAME or NAME=MODEL, with commas.")] = ENGINES,
+    readings: Annotated[Path, typer.Option(help="Keeps what engines read.")] = Path("runs/readings"),
+    spelling: Annotated[
+        bool, typer.Option("--spelling", help="Make the spelling model again, from words and the folders' lines.")
+    ] = False,
+) -> None:
+    """Fit what engines' claims are worth, and their weights, to labelled lines."""
+    from training.tune_run import run
+
+    with errors_speak():
+        words = ["quorum", "tune", *map(str, folders), "--out", str(out_dir), "--engines", engines]
+        command = shlex.join([*words, *(["--spelling"] if spelling else [])])
+        for row in run(folders, engines.split(","), readings, out_dir, command, new_spelling=spelling):
+            out().print(row)
+    sys.stdout.flush()

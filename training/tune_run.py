@@ -1,0 +1,84 @@
+"""A whole run of `quorum tune`: read what was never read, fit, write the document."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fusion import Document
+from fusion.profile_document import BUNDLED, SPELLING_FILE, write_document
+from fusion.spelling import Spelling, read_spelling, write_spelling
+from training.labelled import LabelledLine, labelled, pages_of
+from training.pages import Split
+from training.readings import TRUE, Reader, Shelf, read_all
+from training.spelling_fit import fit_spelling
+from training.tuning import UNTRAINED, Material, tune
+
+
+def run(
+    folders: Sequence[Path],
+    engines: Sequence[str],
+    readings: Path,
+    out_dir: Path,
+    command: str,
+    *,
+    new_spelling: bool,
+) -> Iterator[str]:
+    """Tune, write OUT/profiles.json with the spelling model beside it, and say what was fitted to what."""
+    readers = [reader_of(engine) for engine in engines]
+    shelf = Shelf(readings)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    model = _spelling(folders, out_dir, new=new_spelling)
+    lines = tuning_lines(shelf, folders, readers)
+    tuned = list(tune(lines, [Material(name, own) for name, own in _materials(lines).items()], _names(readers), model))
+    models = {reader.name: _model_of(shelf, folders, reader) for reader in readers}
+    made = {"command": command, "lines": str(len(lines)), "folders": ", ".join(folder.name for folder in folders)}
+    document = Document({own.profile.name: own.profile for own in tuned}, models, made)
+    write_document(document, out_dir / BUNDLED.name)
+    for own in tuned:
+        fitted = f"{own.contests} places where engines differ" if own.own else "too few of its own: as general"
+        yield f"{own.profile.name}: {own.lines} lines, {fitted}"
+    yield f"written to {out_dir / BUNDLED.name}"
+
+
+def reader_of(engine: str) -> Reader:
+    """From NAME or NAME=MODEL."""
+    name, _, model = engine.partition("=")
+    return Reader(name, model or "auto")
+
+
+def tuning_lines(shelf: Shelf, folders: Sequence[Path], readers: Sequence[Reader]) -> list[LabelledLine]:
+    """The lines to tune with all readers, and those to train with the readers whose models come from elsewhere."""
+    untrained = [reader for reader in readers if reader.name in UNTRAINED]
+    found: list[LabelledLine] = []
+    for split, chosen in ((Split.TUNE, readers), (Split.TRAIN, untrained)):
+        pages = pages_of(folders, [split])
+        if chosen:
+            read_all(shelf, [page for _, page in pages], [TRUE], chosen)
+            found += labelled(shelf, pages, chosen)
+    return found
+
+
+def _spelling(folders: Sequence[Path], out_dir: Path, *, new: bool) -> Spelling:
+    path = out_dir / SPELLING_FILE
+    if new:
+        write_spelling(
+            fit_spelling(line.text for _, page in pages_of(folders, [Split.TRAIN]) for line in page.lines), path
+        )
+    elif not path.exists():
+        shutil.copy(BUNDLED.parent / SPELLING_FILE, path)
+    return read_spelling(path.resolve())
+
+
+def _materials(lines: Sequence[LabelledLine]) -> dict[str, list[LabelledLine]]:
+    return {}
+
+
+def _names(readers: Sequence[Reader]) -> list[str]:
+    return [reader.name for reader in readers]
+
+
+def _model_of(shelf: Shelf, folders: Sequence[Path], reader: Reader) -> str:
+    _, page = pages_of(folders, [Split.TUNE])[0]
+    return shelf.reading(page, TRUE, reader).model
