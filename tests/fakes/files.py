@@ -1,0 +1,71 @@
+"""Small files of every kind that the service takes."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import pikepdf
+import PIL.Image
+import PIL.ImageDraw
+
+
+def picture(width: int = 60, height: int = 40, mode: str = "RGB", mark: int = 0) -> PIL.Image.Image:
+    """White, with `mark` black bars, so that pages can be told apart."""
+    image = PIL.Image.new("L", (width, height), "white")
+    draw = PIL.ImageDraw.Draw(image)
+    for bar in range(mark):
+        draw.rectangle((2 + 4 * bar, 2, 3 + 4 * bar, height - 3), fill="black")
+    return image.convert(mode)
+
+
+def image_file(kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    picture(**options).save(file, kind)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG whose header says so; its pixels break off after some."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(100_000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def tiff(pages: int, mode: str = "RGB") -> bytes:
+    file = io.BytesIO()
+    first, *others = [picture(mode=mode, mark=number) for number in range(1, pages + 1)]
+    first.save(file, "TIFF", save_all=True, append_images=others)
+    return file.getvalue()
+
+
+def pdf(pages: int, width_pt: float = 72.0, height_pt: float = 36.0) -> bytes:
+    """Each page has as many bars as its number says."""
+    with pikepdf.new() as document:
+        for number in range(1, pages + 1):
+            page = document.add_blank_page(page_size=(width_pt, height_pt))
+            bars = "\n".join(f"{4 + 8 * bar} 4 4 {height_pt - 8} re f" for bar in range(number))
+            page.Contents = document.make_stream(bars.encode())
+        file = io.BytesIO()
+        document.save(file)
+    return file.getvalue()
+
+
+def locked_pdf() -> bytes:
+    file = io.BytesIO()
+    with pikepdf.open(io.BytesIO(pdf(1))) as document:
+        document.save(file, encryption=pikepdf.Encryption(owner="owner", user="secret"))
+    return file.getvalue()
+
+
+def bars_of(file: bytes) -> int:
+    """How many bars the picture in `file` shows."""
+    with PIL.Image.open(io.BytesIO(file)) as image:
+        row = image.convert("L").crop((0, image.height // 2, image.width, image.height // 2 + 1))
+    dark = [level < 128 for level in row.tobytes()]
+    return sum(now and not before for before, now in zip([False, *dark], dark, strict=False))
