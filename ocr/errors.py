@@ -13,6 +13,7 @@
     │   ├── NotReady              too few engines are warm                              (HTTP 503)
     │   ├── DeadlineExceeded      nobody answered in time                               (HTTP 504)
     │   ├── Unreachable           nobody, or somebody else, answers at the address      (no HTTP answer)
+    │   │   └── ConnectionBroken  the way there is or was cut; asking again may help    (no HTTP answer)
     │   └── InternalFailure       a fault of ours; the log has the details              (HTTP 500)
     ├── EngineUnavailable         an engine cannot be loaded here: no package, no binary, no model
     └── StoreError                a model cannot be fetched, checked or installed   (command line only)
@@ -121,6 +122,12 @@ class Unreachable(ServiceError):
 
     code = "unreachable"
     http_status = 503
+
+
+class ConnectionBroken(Unreachable):
+    """The connection was refused, or broke before the answer was there. Only clients raise it."""
+
+    code = "connection_broken"
 
 
 class InternalFailure(ServiceError):

@@ -31,7 +31,7 @@ from deployments.config import ClusterConfig
 from deployments.settings import layered, read_dotenv
 from ocr.contract import StatusAnswer, TextAnswer, TextPrediction
 from ocr.errors import InvalidRequest, ServiceError
-from quorum.client import Client
+from quorum.client import Client, Retries
 from quorum.terminal import FAILED, INTERRUPTED, complain, errors_speak, out, table
 from quorum.warming import board
 
@@ -123,7 +123,7 @@ def _run(console: Console, content: Mapping[str, Any], host: str, port: int, sam
     """
     url = _url(host, port)
     console.print("starting Ray and Serve on this machine")
-    with Client(url, timeout_s=_PROBE_S) as client:
+    with Client(url, timeout_s=_PROBE_S, retries=Retries(times=0)) as client:
 
         def status() -> StatusAnswer | None:
             try:

@@ -4,6 +4,7 @@ import base64
 import io
 import socket
 import warnings
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -37,8 +38,8 @@ from ocr.errors import (
     Unreachable,
     UnsupportedFormat,
 )
-from quorum import client as client_module
-from quorum.client import AsyncClient, Client, encoded
+from quorum.client import AsyncClient, AsyncHandleClient, Client, HandleClient, calls, encoded
+from quorum.client import handle as handle_module
 from tests.fakes.service import FakeService, document_answer, listening, status_answer, text_answer
 
 
@@ -272,18 +273,18 @@ def test_something_else_is_refused_by_its_type() -> None:
 @pytest.mark.parametrize(
     ("keywords", "options"),
     [
-        (client_module.EnsembleKeywords, EnsembleOptions),
-        (client_module.CharacterKeywords, CharacterOptions),
-        (client_module.TextKeywords, TextOptions),
-        (client_module.DocumentKeywords, DocumentOptions),
+        (calls.EnsembleKeywords, EnsembleOptions),
+        (calls.CharacterKeywords, CharacterOptions),
+        (calls.TextKeywords, TextOptions),
+        (calls.DocumentKeywords, DocumentOptions),
     ],
 )
 def test_the_client_offers_exactly_the_options_of_the_contract(keywords: type, options: type) -> None:
-    assert set(get_type_hints(keywords, vars(client_module))) == set(options.model_fields)  # type: ignore[attr-defined]
+    assert set(get_type_hints(keywords, vars(calls))) == set(options.model_fields)  # type: ignore[attr-defined]
 
 
 def test_the_client_offers_exactly_the_options_of_a_batch() -> None:
-    offered = set(get_type_hints(client_module.BatchKeywords, vars(client_module)))
+    offered = set(get_type_hints(calls.BatchKeywords, vars(calls)))
     assert offered == set(BatchBody.model_fields) - {"images", "task"}
 
 
@@ -302,6 +303,12 @@ class FakeHandle:
         self.asked[-1] = (self.asked[-1][0], arguments)
         return self
 
+    def __await__(self) -> Generator[None, None, object]:
+        return self._answer().__await__()
+
+    async def _answer(self) -> object:
+        return self.result(1.0)
+
     def result(self, timeout_s: float) -> object:
         assert timeout_s > 0
         if isinstance(self.outcome, Exception):
@@ -318,9 +325,9 @@ def ray_exceptions() -> Any:
     return ray.exceptions
 
 
-def handle_client(monkeypatch: pytest.MonkeyPatch, handle: FakeHandle) -> client_module.HandleClient:
-    monkeypatch.setattr(client_module, "_handle", lambda _application, _address: handle)
-    return client_module.HandleClient()
+def handle_client(monkeypatch: pytest.MonkeyPatch, handle: FakeHandle) -> HandleClient:
+    monkeypatch.setattr(handle_module, "_handle", lambda _application, _address: handle)
+    return HandleClient()
 
 
 @pytest.mark.usefixtures("ray_exceptions")
@@ -328,6 +335,14 @@ def test_a_handle_is_asked_with_the_file_and_the_options(monkeypatch: pytest.Mon
     handle = FakeHandle(text_answer().model_dump(mode="json"))
     assert handle_client(monkeypatch, handle).read(b"image", lang="de") == text_answer()
     assert handle.asked == [("predict_text", (b"image", {"lang": "de"}))]
+
+
+@pytest.mark.usefixtures("ray_exceptions")
+async def test_a_handle_answers_an_event_loop_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        handle_module, "_handle", lambda _application, _address: FakeHandle(text_answer().model_dump(mode="json"))
+    )
+    assert await AsyncHandleClient().read(b"image") == text_answer()
 
 
 def test_an_error_from_a_replica_is_the_same_error_at_the_handle(

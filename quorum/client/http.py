@@ -1,0 +1,249 @@
+"""The clients that speak HTTP: they need neither Ray nor an engine.
+
+Replies are parsed with the types of ocr.contract, errors become those of ocr.errors. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+import httpx
+from pydantic import ValidationError
+
+from ocr.contract import ErrorAnswer
+from ocr.errors import (
+    ConnectionBroken,
+    DeadlineExceeded,
+    InputError,
+    InternalFailure,
+    InvalidRequest,
+    Overloaded,
+    QuorumError,
+    ServiceError,
+    Unreachable,
+)
+from quorum.client.calls import Call
+from quorum.client.questions import AsyncQuestions, Questions
+from quorum.client.retrying import Retries
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+DEFAULT_TIMEOUT_S = 60.0
+API_KEY_HEADER = "X-API-Key"
+
+
+class Client(Questions):
+    """Asks over HTTP. One client may be used by many threads; `close` it, or use it in a `with` statement.
+
+    `url` may be several addresses of one cluster, in the order in which they are tried: the next one is asked when one
+    does not answer or is in trouble.
+    """
+
+    def __init__(
+        self,
+        url: str | Sequence[str] = DEFAULT_URL,
+        api_key: str | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        *,
+        retries: Retries | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.Client(headers=_headers(api_key), transport=transport)
+        super().__init__(_HttpTransport(self._http, _Addresses(url), timeout_s), retries or Retries())
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(AsyncQuestions):
+    """Asks over HTTP from an event loop. `aclose` it, or use it in an `async with` statement."""
+
+    def __init__(
+        self,
+        url: str | Sequence[str] = DEFAULT_URL,
+        api_key: str | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        *,
+        retries: Retries | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(headers=_headers(api_key), transport=transport)
+        super().__init__(_AsyncHttpTransport(self._http, _Addresses(url), timeout_s), retries or Retries())
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class _Addresses:
+    """The addresses of a cluster; `current` is the one that is asked."""
+
+    def __init__(self, urls: str | Sequence[str]) -> None:
+        self._urls = [_address(url) for url in ([urls] if isinstance(urls, str) else urls)]
+        if not self._urls:
+            raise InvalidRequest("no address of a service was given", f"want one like {DEFAULT_URL}")
+        self._at = 0
+
+    @property
+    def current(self) -> str:
+        return self._urls[self._at]
+
+    def leave(self, url: str) -> None:
+        """Ask the next one from now on, unless another call has left `url` already."""
+        if url == self.current:
+            self._at = (self._at + 1) % len(self._urls)
+
+
+class _HttpTransport:
+    def __init__(self, http: httpx.Client, addresses: _Addresses, timeout_s: float) -> None:
+        self._http = http
+        self._addresses = addresses
+        self._timeout_s = timeout_s
+
+    def send(self, call: Call[Any]) -> object:
+        timeout_s = call.wait_s(self._timeout_s)
+        with _answer_from(self._addresses, timeout_s) as url:
+            return _json(self._http.send(_request(self._http, url, call, timeout_s)))
+
+
+class _AsyncHttpTransport:
+    def __init__(self, http: httpx.AsyncClient, addresses: _Addresses, timeout_s: float) -> None:
+        self._http = http
+        self._addresses = addresses
+        self._timeout_s = timeout_s
+
+    async def send(self, call: Call[Any]) -> object:
+        timeout_s = call.wait_s(self._timeout_s)
+        with _answer_from(self._addresses, timeout_s) as url:
+            return _json(await self._http.send(_request(self._http, url, call, timeout_s)))
+
+
+@contextmanager
+def _answer_from(addresses: _Addresses, timeout_s: float) -> Iterator[str]:
+    """The address to ask. What goes wrong on the way becomes an error of ours, and an address in trouble is left."""
+    url = addresses.current
+    try:
+        yield url
+    except httpx.TransportError as error:
+        addresses.leave(url)
+        _raise_as_ours(error, url, timeout_s)
+    except ServiceError:
+        addresses.leave(url)
+        raise
+
+
+def _address(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise InvalidRequest(f"{url!r} is not the address of a service", f"want one like {DEFAULT_URL}")
+    return url.rstrip("/")
+
+
+def _headers(api_key: str | None) -> dict[str, str]:
+    return {"Accept": "application/json"} | ({} if api_key is None else {API_KEY_HEADER: api_key})
+
+
+def _request(http: httpx.Client | httpx.AsyncClient, url: str, call: Call[Any], timeout_s: float) -> httpx.Request:
+    """The call as HTTP. One image travels as it is, with the options in the query: base64 would add a third to it."""
+    if call.operation == "status":
+        return http.build_request("GET", f"{url}/status", timeout=timeout_s)
+    if call.operation == "batch_predict":
+        body = {"images": [base64.b64encode(image).decode() for image in call.images], **call.options}
+        return http.build_request("POST", f"{url}/batch_predict", json=body, timeout=timeout_s)
+    return http.build_request(
+        "POST",
+        f"{url}/{call.operation}",
+        content=call.images[0],
+        params={name: _in_query(value) for name, value in call.options.items()},
+        headers={"Content-Type": "application/octet-stream"},
+        timeout=timeout_s,
+    )
+
+
+def _in_query(value: object) -> str:
+    """An option as the query has it: lists as a,b and objects as JSON."""
+    if isinstance(value, Mapping):
+        return json.dumps(dict(value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _json(response: httpx.Response) -> object:
+    """The decoded body of a good answer; raises the error of another."""
+    if not response.is_success:
+        raise _error_of(response)
+    try:
+        return response.json()
+    except ValueError as error:
+        raise _not_quorum(response) from error
+
+
+def _error_of(response: httpx.Response) -> QuorumError:
+    try:
+        problem = ErrorAnswer.model_validate_json(response.content).error
+    except ValidationError:
+        return _not_quorum(response)
+    kind = _kinds().get(problem.code) or _kind_of_status(response.status_code)
+    if not issubclass(kind, ServiceError):
+        return kind(problem.message, problem.hint)
+    return kind(problem.message, problem.hint, _seconds(response.headers.get("Retry-After", "")))
+
+
+def _kinds() -> dict[str, type[QuorumError]]:
+    """Every error of the tree by its code; where a kind shares its parent's code, the more special one."""
+
+    def below(kind: type[QuorumError]) -> list[type[QuorumError]]:
+        return [kind, *(special for child in kind.__subclasses__() for special in below(child))]
+
+    return {kind.code: kind for kind in below(QuorumError)}
+
+
+def _kind_of_status(status: int) -> type[QuorumError]:
+    """For a code that this version of the client does not know."""
+    if status in (429, 503):
+        return Overloaded
+    return InputError if status < 500 else InternalFailure
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isdigit() else None
+
+
+def _not_quorum(response: httpx.Response) -> Unreachable:
+    return Unreachable(
+        f"{response.request.url} answered {response.status_code}, but not as Quorum does",
+        "is another service on this port? `quorum up --port 8001` starts Quorum on another one",
+    )
+
+
+def _raise_as_ours(error: httpx.TransportError, where: str, timeout_s: float) -> NoReturn:
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        raise ConnectionBroken(
+            f"nothing answers at {where}", "start the service with `make run` or `quorum up`, or give another --url"
+        ) from error
+    if isinstance(error, httpx.TimeoutException):
+        raise DeadlineExceeded(
+            f"{where} did not answer within {timeout_s:g} s", "ask for less at once, or wait longer (timeout_s)"
+        ) from error
+    raise ConnectionBroken(
+        f"the connection to {where} broke: {error}", "ask again; if it stays so, see the service's log"
+    ) from error

@@ -1,0 +1,130 @@
+"""The questions as plain methods, over any transport: once for a caller that waits, once for an event loop.
+
+A transport carries one call to the service and its reply back. A call that met a cut connection or a service in trouble
+is sent again where that is safe (retrying.py); then the error of ocr.errors comes out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, Unpack
+
+from ocr.contract import BatchAnswer, CharacterAnswer, DocumentAnswer, StatusAnswer, TextAnswer
+from ocr.errors import ServiceError
+from quorum.client.calls import (
+    STATUS_CALL,
+    Answer,
+    BatchKeywords,
+    Call,
+    CharacterKeywords,
+    DocumentKeywords,
+    Readable,
+    Task,
+    TextKeywords,
+    batch_call,
+    character_call,
+    document_call,
+    text_call,
+)
+from quorum.client.retrying import Retries
+
+
+class Transport(Protocol):
+    """Carries one call to the service and its reply back, as decoded JSON. Raises an error of the tree."""
+
+    def send(self, call: Call[Any]) -> object: ...
+
+
+class AsyncTransport(Protocol):
+    """The same for a caller with an event loop."""
+
+    async def send(self, call: Call[Any]) -> object: ...
+
+
+class Questions:
+    """The questions as plain methods over any transport."""
+
+    def __init__(self, transport: Transport, retries: Retries, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._transport = transport
+        self._retries = retries
+        self._sleep = sleep
+
+    def read(self, image: Readable, **options: Unpack[TextKeywords]) -> TextAnswer:
+        """Read a page or a line. Raises an error of ocr.errors, or OSError for a path that cannot be read."""
+        return self._ask(text_call(image, options))
+
+    def read_document(self, document: Readable, **options: Unpack[DocumentKeywords]) -> DocumentAnswer:
+        """Read a PDF, a TIFF of several pages or an image, page by page. A page that cannot be read is a FailedPage
+        in its place. Raises as `read` does.
+        """
+        return self._ask(document_call(document, options))
+
+    def read_character(self, image: Readable, **options: Unpack[CharacterKeywords]) -> CharacterAnswer:
+        """Read one character. Raises as `read` does."""
+        return self._ask(character_call(image, options))
+
+    def read_batch(
+        self, images: Sequence[Readable], task: Task = "text", **options: Unpack[BatchKeywords]
+    ) -> BatchAnswer:
+        """Read many images: one result per image, in order; one that cannot be read is a FailedItem in its place."""
+        return self._ask(batch_call(images, task, options))
+
+    def status(self) -> StatusAnswer:
+        """Engines, deployments and weights of the service, also while it warms up."""
+        return self._ask(STATUS_CALL)
+
+    def ready(self) -> bool:
+        """Whether enough engines are warm to answer. Raises Unreachable when nobody is there to ask."""
+        return self.status().status != "not_ready"
+
+    def _ask(self, call: Call[Answer]) -> Answer:
+        tries = self._retries.start(call)
+        while True:
+            try:
+                return call.parse(self._transport.send(call))
+            except ServiceError as error:
+                self._sleep(tries.pause_s(error))
+
+
+class AsyncQuestions:
+    """The same for a caller with an event loop."""
+
+    def __init__(self, transport: AsyncTransport, retries: Retries) -> None:
+        self._transport = transport
+        self._retries = retries
+
+    async def read(self, image: Readable, **options: Unpack[TextKeywords]) -> TextAnswer:
+        """Read a page or a line; see Questions.read."""
+        return await self._ask(text_call(image, options))
+
+    async def read_document(self, document: Readable, **options: Unpack[DocumentKeywords]) -> DocumentAnswer:
+        """Read a file page by page; see Questions.read_document."""
+        return await self._ask(document_call(document, options))
+
+    async def read_character(self, image: Readable, **options: Unpack[CharacterKeywords]) -> CharacterAnswer:
+        """Read one character; see Questions.read_character."""
+        return await self._ask(character_call(image, options))
+
+    async def read_batch(
+        self, images: Sequence[Readable], task: Task = "text", **options: Unpack[BatchKeywords]
+    ) -> BatchAnswer:
+        """Read many images; see Questions.read_batch."""
+        return await self._ask(batch_call(images, task, options))
+
+    async def status(self) -> StatusAnswer:
+        """Engines, deployments and weights of the service, also while it warms up."""
+        return await self._ask(STATUS_CALL)
+
+    async def ready(self) -> bool:
+        """Whether enough engines are warm to answer; see Questions.ready."""
+        return (await self.status()).status != "not_ready"
+
+    async def _ask(self, call: Call[Answer]) -> Answer:
+        tries = self._retries.start(call)
+        while True:
+            try:
+                return call.parse(await self._transport.send(call))
+            except ServiceError as error:
+                await asyncio.sleep(tries.pause_s(error))
