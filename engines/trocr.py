@@ -1,9 +1,10 @@
 """TrOCR: a VisionEncoderDecoder checkpoint that writes a line token by token (Li et al. 2021, arXiv:2109.10282).
 
 The model directory is what `save_pretrained` writes: config, safetensors, and the processor with its tokenizer; it may
-be one of microsoft/trocr-* or a smaller one of the same kind. Decoding is greedy and batched, with cached keys and
-values. A character's probability comes from the token that wrote it; where it stands is not known. A model of this kind
-always writes something, so it abstains on what it was not made for: single characters and other languages.
+be one of microsoft/trocr-* or a smaller one of the same kind, with the encoder of engines/line_writer. Decoding is
+batched, with cached keys and values, and greedy unless the checkpoint's generation_config.json asks for beams
+(`num_beams`). A character's probability comes from the token that wrote it; where it stands is not known. A model of
+this kind always writes something, so it abstains on what it was not made for: single characters and other languages.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +26,13 @@ from ocr.errors import EngineUnavailable
 from ocr.image import Crop, Pixels, Scope
 from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 MAX_TOKENS = 128
 """A line longer than this is cut; the longest printed lines have half of it."""
+BATCH_SIZE = 8
+"""Crops that are written at once: those of similar width, because all are padded to the widest."""
 
 _WANTED = "want a VisionEncoderDecoder checkpoint: config.json, model.safetensors, processor and tokenizer files"
 
@@ -52,9 +58,9 @@ class Writer:
     device: str
 
     def write(self, crops: Sequence[Pixels]) -> list[list[Token]]:
-        """The tokens of each crop, without the one that ends the line: greedy, all crops at once.
+        """The tokens of each crop, without the one that ends the line; all crops at once.
 
-        The probability of a token is the network's own, before any rule of generation.
+        The probability of a token is the network's own on the way that was chosen, before any rule of generation.
         """
         images = self.processor.image_processor(
             images=[np.array(crop) for crop in crops],  # torch warns of arrays that it cannot write, as from a store
@@ -64,21 +70,30 @@ class Writer:
         with self.torch.inference_mode():
             output = self.network.generate(
                 images.pixel_values.to(self.device),  # (N, 3, H, W) float32
-                num_beams=1,
+                num_beams=self.network.generation_config.num_beams or 1,
                 do_sample=False,
                 use_cache=True,
                 max_new_tokens=self._longest(),
                 return_dict_in_generate=True,
                 output_logits=True,
             )
-        ids = output.sequences[:, -len(output.logits) :]  # (N, T)
-        chosen = [
-            logits.float().softmax(dim=-1).gather(1, ids[:, step : step + 1])
-            for step, logits in enumerate(output.logits)
-        ]
-        probabilities = self.torch.cat(chosen, dim=1)  # (N, T) float32
+        ids, probabilities = self._chosen(output.sequences, output.logits, getattr(output, "beam_indices", None))
         ends = self._ends()
         return [_until(ends, *row) for row in zip(ids.tolist(), probabilities.tolist(), strict=True)]
+
+    def _chosen(self, sequences: Tensor, logits: Sequence[Tensor], beams: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The tokens (N, T) that generation decided for, and how probable each was, float32 (N, T).
+
+        `logits` are those of each step, (N * beams, V); `beams` (N, T) tells in which row a token was chosen.
+        """
+        ids = sequences[:, 1:]  # the first is the token that starts every line
+        steps = self.torch.stack([each.float().softmax(dim=-1) for each in logits[: ids.shape[1]]])
+        if beams is None:
+            rows = self.torch.arange(len(ids), device=ids.device)[:, None].expand_as(ids)
+        else:
+            rows = beams[:, : ids.shape[1]].clamp(min=0)  # -1 behind the end of a line
+        places = self.torch.arange(ids.shape[1], device=ids.device)
+        return ids, steps[places, rows, ids]  # steps (T, N * beams, V)
 
     def text(self, ids: Sequence[int]) -> str:
         """What the tokens say, without the special ones."""
@@ -112,9 +127,12 @@ class TrOCR:
         readable = [
             index for index, crop in enumerate(crops) if not answers[index].abstained and not is_blank(crop.pixels)
         ]
-        lines = self.writer.write([crops[index].pixels for index in readable]) if readable else []
-        for index, tokens in zip(readable, lines, strict=True):
-            answers[index] = Hypothesis.of(admit(characters(tokens, self.writer.text), crops[index].language))
+        readable.sort(key=lambda index: crops[index].region.width_px / crops[index].region.height_px)
+        for first in range(0, len(readable), BATCH_SIZE):
+            together = readable[first : first + BATCH_SIZE]
+            lines = self.writer.write([crops[index].pixels for index in together])
+            for index, tokens in zip(together, lines, strict=True):
+                answers[index] = Hypothesis.of(admit(characters(tokens, self.writer.text), crops[index].language))
         return answers
 
     def _refusal(self, crop: Crop) -> Hypothesis | None:
@@ -168,10 +186,13 @@ def load(options: LoadOptions) -> Engine:
         with light_import():
             import torch
             from transformers import TrOCRProcessor, VisionEncoderDecoderModel
+
+            from engines.line_writer import network as line_writer
     except ImportError as error:
         raise EngineUnavailable(f"trocr: {error}", "pip install 'quorum-ocr[trocr]'") from error
     try:
         with light_import():
+            line_writer.register()
             processor = TrOCRProcessor.from_pretrained(options.model, local_files_only=True)
             network = VisionEncoderDecoderModel.from_pretrained(
                 options.model, local_files_only=True, use_safetensors=True, dtype=torch.float32
@@ -196,7 +217,7 @@ SPEC = EngineSpec(
     name="trocr",
     scopes=frozenset({Scope.LINE}),
     load=load,
-    batch_size=8,
+    batch_size=BATCH_SIZE,
     resources=Resources(cpu=1.0, gpu=0.3, memory_mb=2000),
     prior_weights={"general": 0.15, "handwritten": 0.25, "printed": 0.05, "noisy": 0.10},
 )

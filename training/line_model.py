@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ class Shape:
 
     def network(self) -> torch.nn.Module:
         """The network with fresh weights."""
-        from training.line_network import Model
+        from engines.line_writer.columns import Model
 
         return Model(1, self.channels, self.hidden, len(PRINTABLE) + 1, self.neck)
 
@@ -48,7 +49,7 @@ def write_model(
     import yaml
 
     folder.mkdir(parents=True, exist_ok=True)
-    source = Path(__file__).with_name("line_network.py")
+    source = files("engines.line_writer") / "columns.py"  # imports torch alone, as a file by itself must
     (folder / f"{NAME}.py").write_bytes(source.read_bytes())
     described = {
         "network_params": {
@@ -66,8 +67,8 @@ def write_model(
     halves = {_PREFIX + key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
     torch.save(halves, stored)
     (folder / f"{NAME}.pth").write_bytes(stored.getvalue())
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob(f"{NAME}.*"))}
-    card = {"name": "quorum-lines", "version": version, **about, "files": files}
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob(f"{NAME}.*"))}
+    card = {"name": "quorum-lines", "version": version, **about, "files": hashes}
     (folder / CARD_FILE).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from training.line_batches import Sources
 from training.line_model import Shape, read_weights, write_model
+from training.line_training import Pace, Say, Trainer, at_input_height, error_rates, train
 from training.pages import Split
 from training.real_lines import RealLine, real_lines
 from training.synthetic_lines import LineStore, Order, Report, Workshop, make_store
-from training.train_lines import Pace, Recipe, Say, Trainer, at_input_height, error_rates, train
+from training.train_lines import CtcTask, Recipe
 
 WATCHED = 60
 """Lines of each folder that are read now and then during a run."""
@@ -61,15 +62,28 @@ def run(
     pace: Pace | None = None,
 ) -> dict[str, float]:
     """Train, write the model directory, and give back the character error rate of each folder's test lines."""
-    known = origins.real(Split.TRAIN)
-    sources = Sources.of(origins.store(known, recipe.threads, report), known, origins.real_share)
-    start = read_weights(start_from) if start_from else None
-    trainer = train(recipe, sources, watched_of(origins.real(Split.TUNE)), run_folder, pace or Pace(), say, start)
-    figures = measured(trainer, origins)
-    about = {"trained_on": learnt_from(origins, known), "run": run_card(trainer), "test_error_rates": figures}
+    task = CtcTask(recipe, read_weights(start_from) if start_from else None)
+    trainer = Trainer(task, recipe, run_folder)
+    about, figures = learn(origins, trainer, say=say, report=report, pace=pace)
     shape = Shape(recipe.neck, recipe.channels, recipe.hidden)
     write_model(model_folder, version, shape, trainer.average.module.state_dict(), about)
     return figures
+
+
+def learn(
+    origins: Origins, trainer: Trainer, *, say: Say, report: Report, pace: Pace | None
+) -> tuple[dict[str, object], dict[str, float]]:
+    """Train to the end of the recipe; what its card says of the run, and the error rate of each folder's test lines."""
+    known = origins.real(Split.TRAIN)
+    sources = Sources.of(origins.store(known, trainer.recipe.threads, report), known, origins.real_share)
+    train(trainer, sources, watched_of(origins.real(Split.TUNE)), pace or Pace(), say)
+    figures = measured(trainer, origins)
+    about: dict[str, object] = {
+        "trained_on": learnt_from(origins, known),
+        "run": run_card(trainer),
+        "test_error_rates": figures,
+    }
+    return about, figures
 
 
 def watched_of(lines: Sequence[RealLine]) -> list[RealLine]:

@@ -13,10 +13,11 @@ import pytest
 
 from training.line_batches import Sources, ahead, batch_of, pool
 from training.line_texts import PRINTABLE
+from training.line_training import Pace, Trainer, error_rates, train
 from training.lines_run import Origins, run
 from training.real_lines import RealLine
 from training.synthetic_lines import LineStore, write_shard
-from training.train_lines import Pace, Recipe, Trainer, ctc_loss, error_rates, train
+from training.train_lines import CtcTask, Recipe, ctc_loss
 from training.typesetting import SHEET_PX, SetLine
 
 TINY = Recipe(neck="convolutional", channels=8, hidden=8, lines=60, warmup_lines=10, short_lines=1, columns_px=600)
@@ -95,24 +96,28 @@ def test_any_case_is_right_where_the_truth_does_not_tell() -> None:
 @pytest.mark.engines
 def test_a_stopped_run_goes_on_where_it_was(sources: Sources, real: list[RealLine], tmp_path: Path) -> None:
     said: list[str] = []
-    first = train(TINY, sources, real, tmp_path / "run", Pace(), said.append)
+    first = Trainer(CtcTask(TINY), TINY, tmp_path / "run")
+    train(first, sources, real, Pace(), said.append)
     assert first.progress.lines >= 60
     longer = replace(TINY, lines=2 * first.progress.lines)
-    resumed = Trainer(longer, tmp_path / "run")
+    resumed = Trainer(CtcTask(longer), longer, tmp_path / "run")
     assert resumed.progress == first.progress
     for key, value in first.network.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), resumed.network.state_dict()[key].numpy())
-    second = train(longer, sources, real, tmp_path / "run", Pace(), said.append)
-    assert second.progress.lines >= longer.lines
-    assert second.progress.pools > first.progress.pools
+    train(resumed, sources, real, Pace(), said.append)
+    assert resumed.progress.lines >= longer.lines
+    assert resumed.progress.pools > first.progress.pools
     assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 3
     assert "Three" in (tmp_path / "run" / "readings.txt").read_text()
-    assert train(longer, sources, real, tmp_path / "run", Pace(), said.append).progress == second.progress
+    done = Trainer(CtcTask(longer), longer, tmp_path / "run")
+    train(done, sources, real, Pace(), said.append)
+    assert done.progress == resumed.progress
 
 
 @pytest.mark.engines
 def test_the_loss_falls(tmp_path: Path, real: list[RealLine]) -> None:
-    trainer = Trainer(replace(TINY, channels=32, lines=10_000), tmp_path)
+    wider = replace(TINY, channels=32, lines=10_000)
+    trainer = Trainer(CtcTask(wider), wider, tmp_path)
     batch = batch_of([(cv2.resize(line.picture, (96, 32)), line.text, False) for line in real])
     losses = [trainer.learn(batch) for _ in range(40)]
     assert losses[-1] < 0.4 * losses[0]

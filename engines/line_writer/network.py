@@ -1,0 +1,121 @@
+"""The encoder of the bundled line writer: columns of a line, numbered by how many characters stand before them.
+
+The CTC network of columns.py (Graves et al. 2006) sees columns of 4 px. Where its best path begins a new character, the
+count goes up by one, and the position code of a column is that of its count. A decoder that has written i characters
+finds the next one at the columns of code i: the alignment, which a decoder otherwise takes most of its training to
+learn, can be given to it at the start. Transformer layers then let columns see each other, so that a wrong count can
+be mended.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoImageProcessor, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput
+
+from engines.line_writer.columns import Model
+from engines.line_writer.pictures import LineImageProcessor
+
+BLANK = 0
+"""The CTC class that says nothing."""
+
+
+class LineEncoderConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers is not typed
+    """`channels`, `hidden`, `neck` and `classes` are those of the CTC network, the others of the layers above it.
+
+    `counted` numbers columns by the characters before them; without it by the columns before them.
+    """
+
+    model_type = "quorum-line-encoder"
+
+    channels: int = 256
+    hidden: int = 256
+    neck: str = "recurrent"
+    classes: int = 96
+    hidden_size: int = 256
+    num_hidden_layers: int = 2
+    num_attention_heads: int = 4
+    intermediate_size: int = 768
+    dropout: float = 0.1
+    counted: bool = True
+
+
+@dataclass
+class LineEncoderOutput(BaseModelOutput):  # type: ignore[misc]
+    """What the decoder looks at, and `step_logits` (N, T, classes) of CTC."""
+
+    step_logits: Tensor | None = None
+
+
+class LineEncoder(PreTrainedModel):  # type: ignore[misc]
+    """Pixels (N, 1, H, W) to columns (N, W / 4, hidden_size)."""
+
+    config_class = LineEncoderConfig
+    main_input_name = "pixel_values"
+
+    def __init__(self, config: LineEncoderConfig) -> None:
+        super().__init__(config)
+        width = config.hidden_size
+        self.ctc = Model(1, config.channels, config.hidden, config.classes, config.neck)
+        self.widen = nn.Linear(self.ctc.neck.out_channels, width)
+        self.said = nn.Linear(config.classes, width, bias=False)
+        self.enter = nn.LayerNorm(width)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                width,
+                config.num_attention_heads,
+                config.intermediate_size,
+                config.dropout,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
+            )
+            for _ in range(config.num_hidden_layers)
+        )
+        self.leave = nn.LayerNorm(width)
+        self.post_init()
+
+    def forward(self, pixel_values: Tensor, **_: object) -> LineEncoderOutput:
+        """Other arguments are those that transformers hands to every encoder; they change nothing here."""
+        features = self.ctc.neck(self.ctc.trunk(pixel_values))  # (N, T, C)
+        logits = self.ctc.classes(self.ctc.dropout(features))  # (N, T, classes)
+        best = logits.detach().float()
+        places = counts(best.argmax(dim=-1)) if self.config.counted else columns(best)  # (N, T)
+        seen = self.widen(features) + self.said(best.softmax(dim=-1))
+        hidden = self.enter(seen) + code(places, self.config.hidden_size)
+        for layer in self.layers:
+            hidden = layer(hidden)
+        return LineEncoderOutput(last_hidden_state=self.leave(hidden), step_logits=logits)
+
+
+def counts(best: Tensor) -> Tensor:
+    """How many characters begin before each column of a best path (N, T): 0 up to the end of the first one."""
+    before = nn.functional.pad(best[:, :-1], (1, 0), value=BLANK)
+    begins = (best != BLANK) & (best != before)
+    return (begins.cumsum(dim=1) - 1).clamp(min=0)
+
+
+def columns(like: Tensor) -> Tensor:
+    """The plain number of each column, (N, T)."""
+    return torch.arange(like.shape[1], device=like.device).expand(like.shape[:2])
+
+
+def code(places: Tensor, width: int) -> Tensor:
+    """Sines, then cosines, of places (N, T) at `width // 2` rates: (N, T, width). As in Vaswani et al. 2017, but at
+    rates that tell neighbours apart on lines of a hundred characters.
+    """
+    fastest, slowest = math.log(2.0), math.log(0.02)  # radians a place
+    rates = torch.linspace(fastest, slowest, width // 2, device=places.device).exp()
+    angles = places.unsqueeze(-1) * rates
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+def register() -> None:
+    """Make the parts known to `from_pretrained`; doing it again changes nothing."""
+    AutoConfig.register(LineEncoderConfig.model_type, LineEncoderConfig, exist_ok=True)
+    AutoModel.register(LineEncoderConfig, LineEncoder, exist_ok=True)
+    AutoImageProcessor.register(LineEncoderConfig, image_processor_classes={"pil": LineImageProcessor}, exist_ok=True)

@@ -1,0 +1,153 @@
+"""Making, saving and opening the bundled line writer: transformers' VisionEncoderDecoder with the parts of
+engines/line_writer, and a tokenizer of one token a character.
+
+The decoder is transformers' own TrOCR decoder. It starts aligned: its position table holds the sines that number the
+encoder's columns, and half of the heads of its first layer compare just these, so that who writes place i looks at the
+columns of place i from the first step on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from training.line_texts import PRINTABLE, is_printable
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast, TrOCRProcessor, VisionEncoderDecoderModel
+
+SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
+BEGIN, PAD, END, UNKNOWN = range(len(SPECIAL))
+MOST_TOKENS = 128
+ALIGNMENT = 2.0
+"""How sharply aligned heads look at first: the next place gets about a twentieth of the right one's share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The size of a line writer: `neck`, `channels` and `hidden` are those of its CTC network, the others of what is
+    above. `counted` numbers columns by characters, not by columns.
+    """
+
+    width: int = 256
+    heads: int = 4
+    feed_forward: int = 768
+    neck: Literal["recurrent", "convolutional"] = "convolutional"
+    channels: int = 256
+    hidden: int = 512
+    encoder_layers: int = 2
+    decoder_layers: int = 2
+    counted: bool = True
+    dropout: float = 0.1
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """Printable ASCII, one token a character, with the special tokens that the decoder needs."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {token: number for number, token in enumerate((*SPECIAL, *PRINTABLE))}
+    plain = Tokenizer(models.WordLevel(vocabulary, unk_token=SPECIAL[UNKNOWN]))
+    plain.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    plain.decoder = decoders.Fuse()
+    begin, pad, end, unknown = SPECIAL
+    return PreTrainedTokenizerFast(
+        tokenizer_object=plain,
+        bos_token=begin,
+        pad_token=pad,
+        eos_token=end,
+        unk_token=unknown,
+        model_max_length=MOST_TOKENS,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def tokens_of(text: str) -> list[int]:
+    """The tokens of a line with the one that ends it. Raises ValueError for what is not printable ASCII."""
+    if not is_printable(text):
+        raise ValueError(f"{text!r} is not printable ASCII")
+    return [len(SPECIAL) + PRINTABLE.index(letter) for letter in text] + [END]
+
+
+def processor() -> TrOCRProcessor:
+    from transformers import TrOCRProcessor
+
+    from engines.line_writer import network
+    from engines.line_writer.pictures import LineImageProcessor
+
+    network.register()
+    return TrOCRProcessor(image_processor=LineImageProcessor(), tokenizer=tokenizer())
+
+
+def build(shape: Shape) -> VisionEncoderDecoderModel:
+    """A line writer with fresh parameters."""
+    from transformers import TrOCRConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel
+
+    from engines.line_writer import network
+
+    network.register()
+    encoder = network.LineEncoderConfig(
+        neck=shape.neck,
+        channels=shape.channels,
+        hidden=shape.hidden,
+        hidden_size=shape.width,
+        num_hidden_layers=shape.encoder_layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=shape.feed_forward,
+        dropout=shape.dropout,
+        counted=shape.counted,
+    )
+    decoder = TrOCRConfig(
+        vocab_size=len(SPECIAL) + len(PRINTABLE),
+        d_model=shape.width,
+        decoder_layers=shape.decoder_layers,
+        decoder_attention_heads=shape.heads,
+        decoder_ffn_dim=shape.feed_forward,
+        max_position_embeddings=MOST_TOKENS + 2,
+        dropout=shape.dropout,
+        cross_attention_hidden_size=shape.width,
+        bos_token_id=BEGIN,
+        pad_token_id=PAD,
+        eos_token_id=END,
+        decoder_start_token_id=BEGIN,
+    )
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
+    config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = BEGIN, PAD, END
+    model = VisionEncoderDecoderModel(config)
+    _align(model, shape)
+    return model
+
+
+def _align(model: VisionEncoderDecoderModel, shape: Shape) -> None:
+    """Give the decoder the encoder's numbers, and tokens and CTC classes a weight that does not drown in them."""
+    import torch
+
+    from engines.line_writer.network import code
+
+    decoder = model.decoder.model.decoder
+    positions, attention = decoder.embed_positions, decoder.layers[0].encoder_attn
+    half, of_head = shape.width // 2, shape.width // shape.heads
+    with torch.no_grad():
+        torch.nn.init.normal_(model.encoder.said.weight, std=0.3)
+        torch.nn.init.normal_(decoder.embed_tokens.weight, std=0.3)
+        places = torch.arange(positions.num_embeddings - positions.offset)[None]
+        positions.weight[positions.offset :] = code(places, shape.width)[0]  # the rows before are never looked up
+        for head in range(shape.heads // 2):
+            rates = torch.arange(head, half, shape.heads)  # each head has its share of the rates, fast and slow
+            chosen = torch.cat([rates, half + rates])  # sine and cosine of each
+            rows = torch.arange(head * of_head, head * of_head + len(chosen))
+            for projection in (attention.q_proj, attention.k_proj):
+                projection.weight[head * of_head : (head + 1) * of_head] = 0.0
+                projection.weight[rows, chosen] = ALIGNMENT
+
+
+def save(model: VisionEncoderDecoderModel, folder: Path) -> None:
+    """The checkpoint in half precision with its processor and tokenizer, as `from_pretrained` opens it."""
+    import copy
+
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    copy.deepcopy(model).to(torch.float16).save_pretrained(folder, safe_serialization=True)
+    processor().save_pretrained(folder)
