@@ -86,6 +86,15 @@ def test_what_cannot_be_understood_is_said(arguments: tuple[str, ...], code: int
     assert result.stderr
 
 
+def test_stopping_says_how_to_go_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(models, "pull", stop)
+    result = quorum(folder, "pull", "languages")
+    assert (result.exit_code, "goes on where" in result.stderr) == (130, True)
+
+
 def test_list_shows_what_is_here(folder: Path, server: ModelServer) -> None:
     pulled(folder, server, "languages")
     rows = {line.split()[0]: line for line in quorum(folder, "list").stdout.splitlines()}
