@@ -23,6 +23,7 @@ from deployments.reading import Readings, fault
 from deployments.reading_routes import reading_routes
 from deployments.rendering import error_answer
 from deployments.service import Service
+from deployments.stream_route import stream_routes
 from ocr.contract import ErrorAnswer, HealthAnswer, Problem, ReadyAnswer, StatusAnswer
 from ocr.errors import NotReady, QuorumError, ServiceError
 
@@ -75,6 +76,7 @@ def create_app(api: Api) -> FastAPI:
     app = FastAPI(title="Quorum", version=api.version, description="A distributed OCR cluster.", redoc_url=None)
     _add_error_handlers(app)
     app.include_router(reading_routes(api.readings, api.places))
+    app.include_router(stream_routes(api.readings))
     _add_state_routes(app, api)
     add_page(app)
     return app

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from ocr.contract import ErrorAnswer
 
 # A PNG of one pixel, so that an example is short and can be sent as it stands.
-_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAG7buVgAAAABJRU5ErkJggg=="
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAG7buVgAAAABJRU5ErkJggg=="
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer, "description": description}
@@ -32,7 +32,7 @@ def one_file(body: type[BaseModel], options: type[BaseModel], kinds: tuple[str, 
     form["properties"] = {"image": {"type": "string", "format": "binary"}, **form["properties"]}
     form["required"] = ["image"]
     content = {
-        "application/json": {"schema": _inlined(body), "example": {"image": _PIXEL}},
+        "application/json": {"schema": _inlined(body), "example": {"image": PIXEL}},
         "multipart/form-data": {"schema": form},
         **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds},
     }
@@ -44,7 +44,7 @@ def json_body(body: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-BATCH_EXAMPLE: dict[str, Any] = {"images": [_PIXEL, _PIXEL], "task": "character", "classes": "digits"}
+BATCH_EXAMPLE: dict[str, Any] = {"images": [PIXEL, PIXEL], "task": "character", "classes": "digits"}
 
 
 def in_query(options: type[BaseModel]) -> list[dict[str, Any]]:

@@ -36,6 +36,7 @@ from ocr.contract import (
     PageAnswer,
     StreamEnd,
     TextAnswer,
+    TextOptions,
 )
 from ocr.errors import InternalFailure, InvalidRequest, OutOfRange, QuorumError
 from segmentation.decoding import inspect, require_one_page
@@ -73,6 +74,20 @@ class Readings:
         if isinstance(outcome, QuorumError):
             raise outcome
         return rendering.character_answer(outcome, ask, since_ms(started))
+
+    def check_character(self, options: CharacterOptions) -> None:
+        """Raises what is not allowed about the options."""
+        self._current().ask_character(options, time.time())
+
+    def check_text(self, options: TextOptions) -> None:
+        """Raises what is not allowed about the options."""
+        self._current().ask_text(options, time.time())
+
+    async def read_image(self, image: bytes, options: TextOptions) -> TextAnswer:
+        """The answer to an image of one page."""
+        reader = _PageReader(self._service, self._current(), DocumentOptions(**dict(options)))
+        _require_image(image, reader.limits.max_pixels)
+        return await reader.read(image)
 
     async def predict_text(self, file: bytes, options: DocumentOptions) -> TextAnswer | DocumentAnswer:
         """The answer to an image, or to a document with an outcome for each page."""

@@ -1,0 +1,67 @@
+"""A WebSocket to an ASGI application in the same process: messages in a queue each way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import FastAPI
+
+
+class Socket:
+    """The client's end."""
+
+    def __init__(self) -> None:
+        self.to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.from_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    def send(self, message: object) -> None:
+        """Send bytes as they are, a string as text, anything else as JSON."""
+        if isinstance(message, bytes):
+            self.to_app.put_nowait({"type": "websocket.receive", "bytes": message})
+        else:
+            text = message if isinstance(message, str) else json.dumps(message)
+            self.to_app.put_nowait({"type": "websocket.receive", "text": text})
+
+    async def receive(self) -> Any:
+        """The next message, decoded; the code of a close."""
+        message = await asyncio.wait_for(self.from_app.get(), 60)
+        if message["type"] == "websocket.close":
+            return message["code"]
+        assert message["type"] == "websocket.send"
+        return json.loads(message["text"])
+
+    async def hang_up(self) -> None:
+        self.to_app.put_nowait({"type": "websocket.disconnect", "code": 1000})
+
+
+@asynccontextmanager
+async def connected(app: FastAPI, path: str, **query: str) -> AsyncIterator[Socket]:
+    socket = Socket()
+    scope = {
+        "type": "websocket",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": urlencode(query).encode(),
+        "headers": [],
+        "subprotocols": [],
+        "scheme": "ws",
+        "server": ("quorum", 80),
+        "client": ("test", 1),
+        "root_path": "",
+    }
+    socket.to_app.put_nowait({"type": "websocket.connect"})
+    running = asyncio.create_task(app(scope, socket.to_app.get, socket.from_app.put))
+    try:
+        assert (await asyncio.wait_for(socket.from_app.get(), 60))["type"] == "websocket.accept"
+        yield socket
+        await socket.hang_up()
+        await asyncio.wait_for(running, 60)
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
