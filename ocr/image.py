@@ -55,6 +55,14 @@ class Classes(StrEnum):
         }[self]
 
 
+class Material(StrEnum):
+    """What kind of writing a line is. Each has the profile of its name."""
+
+    PRINTED = "printed"
+    HANDWRITTEN = "handwritten"
+    NOISY = "noisy"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
     """A page: RGB uint8, shape (H, W, 3)."""
@@ -79,7 +87,7 @@ class Region:
 
     `polygon` is on the page as it was sent; `width_px` and `height_px` are those of the upright crop. `character_boxes`
     and `word_boxes` are in crop pixels, from left to right; empty when they could not be separated (joined writing).
-    `block` numbers the column or paragraph in reading order.
+    `block` numbers the column or paragraph in reading order; `material` is what kind of writing it looks like.
     """
 
     polygon: Polygon
@@ -89,6 +97,7 @@ class Region:
     character_boxes: tuple[Box, ...] = ()
     word_boxes: tuple[Box, ...] = ()
     block: int = 0
+    material: Material = Material.PRINTED
 
     def __post_init__(self) -> None:
         if self.width_px < 1 or self.height_px < 1:

@@ -49,7 +49,7 @@ Span = tuple[int, int, int, int]
 def separate(line: Pixels) -> Separation:
     """The words and the characters of an upright line, RGB uint8 (H, W, 3), as boxes in its pixels."""
     ink = _working_ink(line)
-    glyphs, height = _writing(ink)
+    glyphs, height = writing(ink)
     if not glyphs:
         return Separation()
     joined = _hangs_together(glyphs, height)
@@ -63,7 +63,7 @@ def separate(line: Pixels) -> Separation:
 
 def is_joined(line: Pixels) -> bool:
     """Whether a line, RGB uint8 (H, W, 3), is joined handwriting."""
-    glyphs, height = _writing(_working_ink(line))
+    glyphs, height = writing(_working_ink(line))
     return bool(glyphs) and _hangs_together(glyphs, height)
 
 
@@ -76,7 +76,7 @@ def _working_ink(line: Pixels) -> Mask:
     return ink_mask(luma)
 
 
-def _writing(ink: Mask) -> tuple[list[Span], float]:
+def writing(ink: Mask) -> tuple[list[Span], float]:
     """The glyphs of a line from left to right, before any is cut, and the typical height."""
     parts = _components(ink)
     height = _typical_height(parts, ink.shape[0])
