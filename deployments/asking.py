@@ -12,11 +12,15 @@ from dataclasses import dataclass, replace
 
 from deployments.config import ClusterConfig, LimitsConfig
 from deployments.messages import Handling, Question
-from fusion import SPELLING, Method, Profile, Thresholds, joined, profiles_from_priors, tuned_document
+from fusion import SPELLING, Method, Profile, Thresholds, automatic, joined, profiles_from_priors, tuned_document
 from ocr import EngineSpec, Scope
 from ocr.contract import CharacterOptions, EnsembleOptions, TextOptions
 from ocr.errors import OutOfRange
+from ocr.image import Material
 from segmentation.preprocessing import Pipeline
+
+AUTO = "auto"
+"""Names the profile that is another one on each line, by what kind of writing it is."""
 
 STARTING = "starting_"
 """Begins the names of the hand-made profiles."""
@@ -74,7 +78,8 @@ class Catalogue:
             if not any(weights.values()):
                 raise OutOfRange(f"all weights of profile '{name}' are zero", "give one engine a weight above zero")
             known = profiles.get(name, Profile(name, weights, thresholds))
-            profiles[name] = replace(known, weights=weights, character_weights=None)
+            profiles[name] = known.weighing(weights)
+        profiles.setdefault(AUTO, automatic(profiles, list(Material)))
         _require_known([config.profile], profiles, "profile", "the configuration")
         return Catalogue(self.scopes, self.priors, profiles, config, version)
 
@@ -144,7 +149,7 @@ class Catalogue:
         _require_known(options.weights, self._voters, "engine", "the weights of the request")
         if not any(options.weights.values()):
             raise OutOfRange("all weights of the request are zero", "give at least one engine a weight above zero")
-        return replace(profile, weights=options.weights, character_weights=None)
+        return profile.weighing(options.weights)
 
     def _engines(self, names: tuple[str, ...] | None, scope: Scope) -> tuple[str, ...]:
         if names is not None:

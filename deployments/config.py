@@ -125,7 +125,9 @@ class LiveConfig(_Settings):
     limits: LimitsConfig = LimitsConfig()
     thresholds: ThresholdsConfig = ThresholdsConfig()
     method: Method = Field(Method.CONFIDENCE_WEIGHTED, description="How votes are counted unless the request says.")
-    profile: str = Field("general", description="Whose weights count unless the request says.")
+    profile: str = Field(
+        "auto", description="Whose weights count unless the request says; `auto`: by each line's kind."
+    )
     tuned: str = Field(
         "bundled",
         description="Tuned profiles: `bundled`, `none` (hand-made weights), or a document that `quorum tune` wrote.",

@@ -184,8 +184,8 @@ def _claims(index: int, outcomes: Mapping[str, Outcome]) -> dict[str, Hypothesis
 
 
 def _fused_line(layout: Layout, index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> Line:
-    claims = _claims(index, outcomes)
-    return fusion.place(fusion.fuse(claims, ask.profile, ask.method), layout.regions[index], claims)
+    claims, region = _claims(index, outcomes), layout.regions[index]
+    return fusion.place(fusion.fuse(claims, ask.profile.on(region.material), ask.method), region, claims)
 
 
 def _fused_character(index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> CharacterReading | QuorumError:

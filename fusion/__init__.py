@@ -11,7 +11,7 @@ from fusion.calibration import IDENTITY, Calibration
 from fusion.fusing import FusedCharacter, FusedLine, FusedWord, fuse
 from fusion.placement import place
 from fusion.profile_document import Document, tuned_document
-from fusion.profiles import SPELLING, Band, Profile, Thresholds, Verdict, joined, judge, profiles_from_priors
+from fusion.profiles import SPELLING, Band, Profile, Thresholds, Verdict, automatic, joined, judge, profiles_from_priors
 from fusion.single import fuse_character
 from fusion.voting import Method
 
@@ -28,6 +28,7 @@ __all__ = [
     "Profile",
     "Thresholds",
     "Verdict",
+    "automatic",
     "fuse",
     "fuse_character",
     "joined",

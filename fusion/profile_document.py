@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from fusion.calibration import Calibration
 from fusion.evidence import Evidence, Kind, Worth
-from fusion.profiles import Profile, SpellingVote, Thresholds, Tuning
+from fusion.profiles import Profile, SpellingVote, Thresholds, Tuning, TuningSource
 from fusion.spelling import Spelling, read_spelling
 from fusion.voting import Assurance
 
@@ -51,7 +52,10 @@ def read_document(path: Path, thresholds: Thresholds) -> Document:
         if content["version"] != VERSION:
             raise ValueError(f"version {content['version']}; this program reads version {VERSION}")
         model = read_spelling((path.parent / content["spelling"]).resolve())
-        profiles = {name: _profile(name, profile, model, thresholds) for name, profile in content["profiles"].items()}
+        profiles = {
+            name: _profile(name, profile, model, thresholds, TuningSource(_tuning_in, (path.resolve(), name)))
+            for name, profile in content["profiles"].items()
+        }
         return Document(profiles, content["models"], content["made"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no document of tuned profiles: {error!r}; write one with `quorum tune`") from error
@@ -69,7 +73,17 @@ def write_document(document: Document, path: Path, spelling: str = SPELLING_FILE
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _profile(name: str, content: Mapping[str, Any], model: Spelling, thresholds: Thresholds) -> Profile:
+@lru_cache(maxsize=64)
+def _tuning_in(path: Path, name: str) -> Tuning:
+    """What a process that is sent a profile gets; read once there."""
+    tuning = read_document(path, Thresholds()).profiles[name].tuning
+    assert tuning is not None
+    return tuning
+
+
+def _profile(
+    name: str, content: Mapping[str, Any], model: Spelling, thresholds: Thresholds, source: TuningSource
+) -> Profile:
     weights = content["weights"]
     tuning = Tuning(
         {engine: _evidence(own) for engine, own in content["evidence"].items()},
@@ -77,6 +91,7 @@ def _profile(name: str, content: Mapping[str, Any], model: Spelling, thresholds:
         SpellingVote(model, content["spelling"]["slope"], content["spelling"]["per_symbol"]),
         Assurance(*content["assurance"]),
         Calibration(tuple(content["words"]["raw"]), tuple(content["words"]["probability"])),
+        source,
     )
     return Profile(name, weights, thresholds, {}, tuning, content["character_weights"])
 

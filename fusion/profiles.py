@@ -7,9 +7,10 @@ thresholds by which an answer is judged. Weights are relative: only their ratios
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from fusion.calibration import IDENTITY, Calibration
 from fusion.evidence import Evidence
@@ -77,11 +78,18 @@ class SpellingVote:
             raise ValueError(f"spelling: slope {self.slope} is not a number of at least 0")
 
 
+class TuningSource(NamedTuple):
+    """How to get a tuning again, in any process: `read(*arguments)`."""
+
+    read: Callable[..., Tuning]
+    arguments: tuple[object, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """What was fitted to labelled lines, beside the weights: for each engine what its claims are worth where engines
     differ, and the weight that it had when that was fitted; the spelling model's vote; how sure a fused character is;
-    and what the confidence of a word is worth.
+    and what the confidence of a word is worth. One with a source travels between processes as that.
     """
 
     evidence: Mapping[str, Evidence]
@@ -89,6 +97,12 @@ class Tuning:
     spelling: SpellingVote | None = None
     assurance: Assurance = PLAIN_ASSURANCE
     words: Calibration = IDENTITY
+    source: TuningSource | None = field(default=None, compare=False)
+
+    def __reduce__(self) -> tuple[Callable[..., Tuning], tuple[object, ...]]:
+        if self.source is not None:
+            return self.source.read, self.source.arguments
+        return Tuning, (self.evidence, self.weights, self.spelling, self.assurance, self.words)
 
     def __post_init__(self) -> None:
         for engine in self.evidence:
@@ -100,7 +114,7 @@ class Tuning:
 class Profile:
     """Voting weights (non-negative, by engine), thresholds, calibrations (by engine; identity where missing), and what
     was fitted to labelled lines, if anything. `character_weights` count where single characters are read; None means
-    that the same weights do.
+    that the same weights do. `by_material` are the profiles that count on lines of a kind instead of this one.
 
     An engine that the profile does not name has weight 0: it is heard and shown, and it counts only where all weights
     are 0, or in majority voting, which asks for no weights.
@@ -112,6 +126,7 @@ class Profile:
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     tuning: Tuning | None = None
     character_weights: Mapping[str, float] | None = None
+    by_material: Mapping[str, Profile] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -129,6 +144,15 @@ class Profile:
         scaled = {engine: weight / largest for engine, weight in weights.items()}  # so that the sum cannot overflow
         total = math.fsum(scaled.values())
         return {engine: weight / total for engine, weight in scaled.items()}
+
+    def on(self, material: str) -> Profile:
+        """What counts on a line of one kind."""
+        return self.by_material.get(material, self)
+
+    def weighing(self, weights: Mapping[str, float]) -> Profile:
+        """The same with other weights, on whatever is read."""
+        kinds = {material: own.weighing(weights) for material, own in self.by_material.items()}
+        return replace(self, weights=weights, character_weights=None, by_material=kinds)
 
     def multipliers(self, engines: Iterable[str]) -> dict[str, float]:
         """By what the evidence of each of these engines, and of the spelling model, is multiplied: 1 at the weights
@@ -159,6 +183,12 @@ def joined(profile: Profile, priors: Mapping[str, Mapping[str, float]]) -> Profi
         engine: weights.get(profile.name, 0.0) for engine, weights in priors.items() if engine not in profile.weights
     }
     return replace(profile, weights={**profile.weights, **new}) if new else profile
+
+
+def automatic(profiles: Mapping[str, Profile], materials: Iterable[str]) -> Profile:
+    """The profile "auto": on each line the one that is named after the line's material, else "general"."""
+    general = profiles.get("general", Profile("general", {}))
+    return replace(general, name="auto", by_material={kind: profiles[kind] for kind in materials if kind in profiles})
 
 
 def profiles_from_priors(

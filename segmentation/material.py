@@ -1,8 +1,8 @@
 """What kind of writing a line is: printed, written by hand, or noisy (typewritten, faint, copied).
 
-A multinomial logistic regression on a handful of measures of the line's ink and paper. Receipts and letters mix kinds on
-one page, so each line is judged by itself. Lengths are in units of the typical height of a component, brightnesses in
-units of the contrast. The coefficients are training's (`quorum tune`); this file applies them.
+A multinomial logistic regression on a handful of measures of the line's ink and paper. Receipts and letters mix kinds
+on one page, so each line is judged by itself. Lengths are in units of the typical height of a component, brightnesses
+in units of the contrast. The coefficients are training's (training/material_fit.py); this file applies them.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from segmentation.characters import writing
 from segmentation.ink import gray, ink_mask
 
 BUNDLED = Path(__file__).parent / "bundled" / "material.json"
-MEASURES = ("joined", "crowded", "even heights", "even steps", "contrast", "paper noise", "ink noise", "edge", "height")
+MEASURES = ("joined", "crowded", "uneven heights", "uneven steps", "noise of paper", "noise of ink", "edge")
 
 Floats = NDArray[np.float64]
 
+_ARRAYS = ("mean", "scale", "weights", "base")
 _HEIGHT_PX = 32
 _NOTHING = np.zeros(len(MEASURES))
 
 
 def measures(line: Pixels) -> Floats:
-    """(9,) float64 of one upright line, RGB uint8 (H, W, 3), in the order of MEASURES; zeros where there is no ink."""
+    """(7,) float64 of one upright line, RGB uint8 (H, W, 3), in the order of MEASURES; zeros where there is no ink.
+
+    None of them changes with the size of the page in pixels, nor with how dark the ink is.
+    """
     luma = gray(line)
     if luma.shape[0] > _HEIGHT_PX:
         size = max(1, round(luma.shape[1] * _HEIGHT_PX / luma.shape[0])), _HEIGHT_PX
@@ -49,7 +53,6 @@ def measures(line: Pixels) -> Floats:
             _spread(heights),
             _spread(np.minimum(steps, 2.5 * np.median(steps))),
             *_brightness(luma.astype(np.float64), ink),
-            np.log(line.shape[0]),
         ]
     )
 
@@ -59,8 +62,8 @@ def _spread(lengths: Floats) -> float:
     return float(lengths.std() / max(1e-6, lengths.mean()))
 
 
-def _brightness(luma: Floats, ink: NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    """Contrast in [0, 1]; how far paper, and ink, vary; how steep edges are; the last three in units of the contrast."""
+def _brightness(luma: Floats, ink: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """How far paper, and ink, vary, and how steep edges are."""
     near = cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     paper, dark = luma[~near], luma[ink]
     if not len(paper):
@@ -68,7 +71,6 @@ def _brightness(luma: Floats, ink: NDArray[np.bool_]) -> tuple[float, float, flo
     contrast = max(4.0, abs(float(paper.mean() - dark.mean())))
     across = np.abs(np.diff(luma, axis=1))
     return (
-        contrast / 255.0,
         float(paper.std()) / contrast,
         float(dark.std()) / contrast,
         float(np.percentile(across, 98)) / contrast,
@@ -77,7 +79,7 @@ def _brightness(luma: Floats, ink: NDArray[np.bool_]) -> tuple[float, float, flo
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judge:
-    """`weights` (K, 9), `base` (K,) of K materials; measures are taken after `mean` (9,) and in units of `scale` (9,)."""
+    """`weights` (K, 7), `base` (K,) of K materials; measures are taken less `mean` (7,), in units of `scale` (7,)."""
 
     materials: tuple[Material, ...]
     mean: Floats
@@ -93,7 +95,15 @@ class Judge:
 
 @cache
 def judge(path: Path = BUNDLED) -> Judge:
-    """The judge in a file that `quorum tune` wrote."""
+    """The judge in a file that `write_judge` wrote."""
     content = json.loads(path.read_text(encoding="utf-8"))
-    arrays = {name: np.array(content[name]) for name in ("mean", "scale", "weights", "base")}
-    return Judge(tuple(Material(name) for name in content["materials"]), **arrays)
+    return Judge(
+        tuple(Material(name) for name in content["materials"]),
+        *(np.array(content[name], dtype=np.float64) for name in _ARRAYS),
+    )
+
+
+def write_judge(found: Judge, path: Path) -> None:
+    """With four decimals."""
+    arrays = {name: np.round(getattr(found, name), 4).tolist() for name in _ARRAYS}
+    path.write_text(json.dumps({"materials": found.materials, "measures": MEASURES, **arrays}, indent=1) + "\n")

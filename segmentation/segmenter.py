@@ -20,6 +20,7 @@ from segmentation.characters import is_joined, separate
 from segmentation.detector import Detector
 from segmentation.ink import gray, ink_mask
 from segmentation.lines import joined, standing, without_inner, without_specks
+from segmentation.material import judge
 from segmentation.order import reading_order
 from segmentation.orientation import UprightJudge, line_angle, reading_along
 from segmentation.preprocessing import Pipeline
@@ -149,7 +150,8 @@ def cut_line(page: Pixels, quad: NDArray[np.float32], block: int) -> tuple[Regio
     crop = cut(page, quad)
     height, width = crop.shape[:2]
     parts = separate(crop)
-    region = Region(Polygon.from_array(quad), width, height, Scope.LINE, parts.characters, parts.words, block)
+    place, kind = Polygon.from_array(quad), judge().material(crop)
+    region = Region(place, width, height, Scope.LINE, parts.characters, parts.words, block, kind)
     return region, crop
 
 

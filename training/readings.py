@@ -33,8 +33,9 @@ from deployments.cutting import Scissors
 from deployments.messages import Handling
 from ocr import Box, Hypothesis, Layout, LoadOptions, Polygon, Region, Scope, SegmentedPage
 from ocr.claims import Alternative, ClaimedCharacter, Span
-from ocr.image import Pixels
+from ocr.image import Material, Pixels
 from ocr.ports import Engine
+from segmentation import material
 from segmentation.segmenter import cut_line
 from segmentation.upright import Turn
 from training.pages import TruePage
@@ -125,7 +126,7 @@ class Shelf:
     """Readings on disk, under `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self.cuts = Cuts(folder / "lines")
+        self.cuts = Cuts(folder / f"lines-{_content_of(material.BUNDLED)}")
         self._folder = folder
 
     def reading(self, page: TruePage, view: View, reader: Reader) -> Reading:
@@ -260,6 +261,7 @@ def _layout_as_json(layout: Layout) -> dict[str, object]:
             "characters": [_edges(box) for box in region.character_boxes],
             "words": [_edges(box) for box in region.word_boxes],
             "block": region.block,
+            "material": region.material,
         }
         for region in layout.regions
     ]
@@ -280,6 +282,7 @@ def _layout_from_json(content: Mapping[str, Any]) -> Layout:
             tuple(Box(*edges) for edges in region["characters"]),
             tuple(Box(*edges) for edges in region["words"]),
             region["block"],
+            Material(region["material"]),
         )
         for region in content["regions"]
     )

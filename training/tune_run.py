@@ -9,6 +9,7 @@ from pathlib import Path
 from fusion import Document
 from fusion.profile_document import BUNDLED, SPELLING_FILE, write_document
 from fusion.spelling import Spelling, read_spelling, write_spelling
+from ocr.image import Material as Kind
 from training.labelled import LabelledLine, labelled, pages_of
 from training.pages import Split
 from training.readings import TRUE, Reader, Shelf, read_all
@@ -31,7 +32,7 @@ def run(
     out_dir.mkdir(parents=True, exist_ok=True)
     model = _spelling(folders, out_dir, new=new_spelling)
     lines = tuning_lines(shelf, folders, readers)
-    tuned = list(tune(lines, [Material(name, own) for name, own in _materials(lines).items()], _names(readers), model))
+    tuned = list(tune(lines, _materials(lines), _names(readers), model))
     models = {reader.name: _model_of(shelf, folders, reader) for reader in readers}
     made = {"command": command, "lines": str(len(lines)), "folders": ", ".join(folder.name for folder in folders)}
     document = Document({own.profile.name: own.profile for own in tuned}, models, made)
@@ -71,8 +72,9 @@ def _spelling(folders: Sequence[Path], out_dir: Path, *, new: bool) -> Spelling:
     return read_spelling(path.resolve())
 
 
-def _materials(lines: Sequence[LabelledLine]) -> dict[str, list[LabelledLine]]:
-    return {}
+def _materials(lines: Sequence[LabelledLine]) -> list[Material]:
+    """The lines that look like one kind each; what a page says of itself does not count, since no page will."""
+    return [Material(str(kind), [line for line in lines if line.region.material is kind]) for kind in Kind]
 
 
 def _names(readers: Sequence[Reader]) -> list[str]:

@@ -70,6 +70,16 @@ def test_tuned_profiles_have_the_plain_names_unless_none_of_the_engines_was_tune
     assert strange.profiles["general"].tuning is None
 
 
+def test_the_automatic_profile_is_another_one_on_each_kind_of_line() -> None:
+    profiles = catalogue().profiles
+    asked = catalogue().ask_text(TextOptions(), now=0.0).profile
+    assert asked.name == "auto"
+    assert asked.on("handwritten") == profiles["handwritten"]
+    assert asked.on("unknown").tuning == profiles["general"].tuning
+    weighed = catalogue().ask_text(TextOptions(weights={"trocr": 1.0}), now=0.0).profile
+    assert weighed.on("noisy").weights == {"trocr": 1.0}
+
+
 def test_a_document_that_is_not_there_is_refused() -> None:
     with pytest.raises(OutOfRange, match=r"nowhere\.json"):
         catalogue(tuned="nowhere.json")

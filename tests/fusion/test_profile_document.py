@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,14 @@ def test_what_is_no_document_is_refused_by_name(tmp_path: Path, change: dict[str
     (tmp_path / "profiles.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ValueError, match=r"profiles\.json"):
         tuned_document(str(tmp_path / "profiles.json"), THRESHOLDS)
+
+
+def test_what_a_profile_was_tuned_to_travels_as_the_name_of_its_document() -> None:
+    document = tuned_document("bundled", THRESHOLDS)
+    assert document is not None
+    sent = pickle.dumps(document.profiles["general"])
+    assert len(sent) < 1500
+    assert pickle.loads(sent) == document.profiles["general"]
 
 
 def test_there_may_be_none() -> None:
