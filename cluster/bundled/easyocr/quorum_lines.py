@@ -1,0 +1,93 @@
+"""A convolutional trunk that turns a strip of text into columns, a neck that looks along them, and a CTC head.
+
+This file is copied beside the weights and loaded by `easyocr.Reader` as a custom recognition network, so it imports
+torch alone. Input is (N, 1, 32, W) float in [-1, 1]; the trunk halves height five times and width twice, so a column
+is 4 px wide. Two necks: `recurrent` (a bidirectional LSTM) and `convolutional` (residual depthwise 1-D convolutions).
+"""
+
+import torch
+from torch import nn
+
+
+def _block(channels_in: int, channels_out: int, stride: int | tuple[int, int]) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Trunk(nn.Module):  # type: ignore[misc] # torch is not followed
+    """(N, 1, 32, W) to (N, output_channel, W / 4)."""
+
+    def __init__(self, input_channel: int, output_channel: int) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(
+            _block(input_channel, 24, 2),
+            _block(24, 64, (2, 1)),
+            _block(64, 64, 1),
+            _block(64, 128, 2),
+            _block(128, 128, 1),
+            _block(128, 192, (2, 1)),
+        )
+        self.columns = nn.Sequential(
+            nn.Conv2d(192, output_channel, (2, 1), bias=False), nn.BatchNorm2d(output_channel), nn.ReLU(inplace=True)
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.columns(self.blocks(images)).squeeze(2)
+
+
+class Recurrent(nn.Module):  # type: ignore[misc] # torch is not followed
+    """(N, C, T) to (N, T, 2 * hidden): a bidirectional LSTM."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(channels, hidden, bidirectional=True, batch_first=True)
+        self.out_channels = 2 * hidden
+
+    def forward(self, columns: torch.Tensor) -> torch.Tensor:
+        return self.lstm(columns.transpose(1, 2).contiguous())[0]
+
+
+class Convolutional(nn.Module):  # type: ignore[misc] # torch is not followed
+    """(N, C, T) to (N, T, C): four residual blocks, each looking 9 columns wide."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv1d(channels, channels, 9, padding=4, groups=channels, bias=False),
+                nn.BatchNorm1d(channels),
+                nn.Conv1d(channels, hidden, 1),
+                nn.ReLU(inplace=True),
+                nn.Conv1d(hidden, channels, 1),
+            )
+            for _ in range(4)
+        )
+        self.out_channels = channels
+
+    def forward(self, columns: torch.Tensor) -> torch.Tensor:
+        for block in self.blocks:
+            columns = columns + block(columns)
+        return columns.transpose(1, 2)
+
+
+class Model(nn.Module):  # type: ignore[misc] # torch is not followed
+    """Logits (N, W / 4, num_class) of images (N, 1, 32, W); class 0 is the blank."""
+
+    def __init__(
+        self, input_channel: int, output_channel: int, hidden_size: int, num_class: int, neck: str = "recurrent"
+    ) -> None:
+        super().__init__()
+        self.trunk = Trunk(input_channel, output_channel)
+        necks: dict[str, type[Recurrent] | type[Convolutional]] = {
+            "recurrent": Recurrent,
+            "convolutional": Convolutional,
+        }
+        self.neck = necks[neck](output_channel, hidden_size)
+        self.dropout = nn.Dropout(0.1)
+        self.classes = nn.Linear(self.neck.out_channels, num_class)
+
+    def forward(self, images: torch.Tensor, text: torch.Tensor | None = None) -> torch.Tensor:
+        return self.classes(self.dropout(self.neck(self.trunk(images))))
