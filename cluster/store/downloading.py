@@ -73,15 +73,14 @@ def download(
     *,
     progress: Progress,
     patience: Patience,
-    resume_unconditionally: bool,
+    hash_is_known: bool,
     limit_bytes: int,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Fetch `url` into `target`.
 
-    `resume_unconditionally` allows to go on without a validator, for a content that will be checked against a known
-    hash; `limit_bytes` is where an answer that does not end is refused. Raises StoreError when the file is not there,
-    is too long, or the network gives up; what has come stays for the next call.
+    `hash_is_known` tells that the content will be checked, so a transfer may go on without a validator and need not say
+    how long it is; `limit_bytes` is where an answer that does not end is refused. Raises StoreError when the file is
+    not there, is too long, or the network gives up; what has come stays for the next call.
     """
     import httpx
 
@@ -91,7 +90,7 @@ def download(
         while True:
             before = part.size
             try:
-                _attempt(client, url, part, progress, resume_unconditionally, limit_bytes)
+                _attempt(client, url, part, progress, hash_is_known, limit_bytes)
                 break
             except (httpx.TransportError, _TryAgainError) as error:
                 failures = 1 if part.size > before else failures + 1
@@ -100,23 +99,22 @@ def download(
                         f"{url} cannot be reached: {error or type(error).__name__}",
                         "look at the network and at --mirror; the same command goes on where this one stopped",
                     ) from error
-                sleep(patience.pause_s * 2 ** (failures - 1))
+                time.sleep(patience.pause_s * 2 ** (failures - 1))
     part.complete()
 
 
 def _attempt(
-    client: httpx.Client, url: str, part: Part, progress: Progress, resume_unconditionally: bool, limit_bytes: int
+    client: httpx.Client, url: str, part: Part, progress: Progress, hash_is_known: bool, limit_bytes: int
 ) -> None:
     have, tag = part.size, part.tag
     headers = {"Accept-Encoding": "identity"}
-    if have and (tag or resume_unconditionally):
+    if have and (tag or hash_is_known):
         headers["Range"] = f"bytes={have}-"
         if tag:
             headers["If-Range"] = tag
     with client.stream("GET", url, headers=headers) as response:
         start = _start(response, url, part)
-        length = response.headers.get("Content-Length")
-        total = start + int(length) if length is not None else None
+        total = _total(response, url, start, hash_is_known)
         part.tag_path.write_text(_validator(response))
         with part.path.open("ab" if start else "wb") as file:
             done = start
@@ -124,6 +122,7 @@ def _attempt(
                 file.write(chunk)
                 done += len(chunk)
                 if done > limit_bytes:
+                    part.discard()
                     raise StoreError(f"{url} is longer than {limit_bytes:,} bytes", "it is not the right file")
                 progress(part.target.name, done, total)
 
@@ -145,6 +144,16 @@ def _start(response: httpx.Response, url: str, part: Part) -> int:
     if status in (408, 425, 429) or status >= 500:
         raise _TryAgainError(f"HTTP {status}")
     raise StoreError(f"{url}: HTTP {status}", "look at the address, at --mirror and at the revision in the table")
+
+
+def _total(response: httpx.Response, url: str, start: int, hash_is_known: bool) -> int | None:
+    """How long the file is; None when only its end tells. Raises StoreError when nobody could tell that it was cut."""
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise StoreError(f"{url} comes compressed, which was not asked for", "use another mirror")
+    length = response.headers.get("Content-Length")
+    if length is None and not hash_is_known and response.headers.get("Transfer-Encoding") != "chunked":
+        raise StoreError(f"{url} does not say how long it is, and its sha256 is not known", "use another mirror")
+    return start + int(length) if length is not None else None
 
 
 def _validator(response: httpx.Response) -> str:

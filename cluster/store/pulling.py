@@ -166,7 +166,7 @@ def _fetch(model: Model, file: ModelFile, staging: Path, supply: Supply, *, chec
             staging / file.path,
             progress=supply.progress,
             patience=supply.patience,
-            resume_unconditionally=checked,
+            hash_is_known=checked,
             limit_bytes=limit,
         )
         return
@@ -177,7 +177,7 @@ def _fetch(model: Model, file: ModelFile, staging: Path, supply: Supply, *, chec
             archive,
             progress=supply.progress,
             patience=supply.patience,
-            resume_unconditionally=checked,
+            hash_is_known=checked,
             limit_bytes=int(limit * _SLACK),
         )
     try:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -75,7 +75,14 @@ def list_models(
 def _row(model: Model, state: State) -> tuple[str | Text, ...]:
     name = Text(model.name, style="bold" if model.is_default else "")
     shown = Text("-" if state is State.ABSENT else state, style=_STYLES[state])
-    return name, model.key, shown, f"{model.megabytes:,}", model.version, model.good_for
+    return (
+        name,
+        f"{model.key}{', default' if model.is_default else ''}",
+        shown,
+        f"{model.megabytes:,}",
+        model.version,
+        model.good_for,
+    )
 
 
 def _as_json(model: Model, state: State) -> dict[str, str | int | bool]:
@@ -122,11 +129,11 @@ def verify_models(
     shelf = _shelf(model_dir)
     with errors_speak():
         found = verify(read_table(), shelf)
-        for checked in found if repair_too else ():
-            if not checked.whole:
-                with _supply(mirror, checked.model.name) as supply:
-                    repair(checked, shelf, supply)
-        if repair_too:
+    damaged = [checked for checked in found if not checked.whole]
+    if repair_too and damaged:
+        for checked in damaged:
+            _repair(checked, shelf, mirror)
+        with errors_speak():
             found = verify(read_table(), shelf)
     if not found:
         out().print(f"no model of the table is in {shelf.root}", soft_wrap=True)
@@ -136,6 +143,12 @@ def verify_models(
         if not repair_too:
             complain("not everything is what it should be", "quorum models verify --repair fetches it again")
         raise typer.Exit(FAILED)
+
+
+def _repair(damaged: Checked, shelf: Shelf, mirror: Sequence[str] | None) -> None:
+    """Mend one model; when that fails, say why: the table that follows shows it damaged."""
+    with suppress(typer.Exit), errors_speak(), _supply(mirror, damaged.model.name) as supply:
+        repair(damaged, shelf, supply)
 
 
 def _finding(checked: Checked) -> tuple[str | Text, ...]:

@@ -23,6 +23,8 @@ class ModelServer:
     statuses: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     honours_ranges: bool = True
     sends_tags: bool = True
+    sends_lengths: bool = True
+    encoding: str = ""
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     hold: threading.Event | None = None
     url: str = ""
@@ -67,7 +69,10 @@ def serving(server: ModelServer) -> Iterator[ModelServer]:
                 self.send_header("X-Repo-Commit", revision[1])
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-            self.send_header("Content-Length", str(len(content) - start))
+            if server.encoding:
+                self.send_header("Content-Encoding", server.encoding)
+            if server.sends_lengths:
+                self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
             if body:
                 self._write(content[start:])

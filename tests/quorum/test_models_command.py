@@ -120,6 +120,17 @@ def test_verify_finds_damage_and_repair_mends_it(folder: Path, server: ModelServ
     assert (mended.exit_code, "damaged" in mended.stdout.partition("\n")[2]) == (0, False)
 
 
+def test_what_cannot_be_repaired_is_said_and_the_others_are_mended(folder: Path, server: ModelServer) -> None:
+    pulled(folder, server)
+    for file in ("tesseract/languages/eng.traineddata", "trocr/network/config.json"):
+        (folder / file).write_bytes(b"damaged")
+    del server.files[ENGLISH_PATH]
+    result = quorum(folder, "verify", "--repair", "--mirror", f"https://files.example={server.url}", *hub(server))
+    rows = {line.split("@")[0]: line for line in result.stdout.splitlines()}
+    assert (result.exit_code, "damaged" in rows["languages"], "whole" in rows["network"]) == (1, True, True)
+    assert "404" in result.stderr
+
+
 def test_verify_of_nothing_is_no_failure(folder: Path) -> None:
     result = quorum(folder, "verify")
     assert (result.exit_code, str(folder) in result.stdout) == (0, True)

@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
+from cluster.store import downloading
+from cluster.store.downloading import Part
 from cluster.store.pulling import Supply, pull
 from cluster.store.shelf import Shelf, State
 from cluster.store.table import Model, ModelFile
@@ -193,6 +196,28 @@ def test_an_answer_that_is_longer_than_the_file_is_stopped(server: ModelServer, 
     server.files[ENGLISH_PATH] = ENGLISH + b"and more"
     with pytest.raises(StoreError, match="longer than"):
         pull(LANGUAGES, shelf, supply)
+    assert left_of(shelf, LANGUAGES) == []
+
+
+def test_what_does_not_say_how_long_it_is_must_have_a_known_hash(
+    server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    server.sends_lengths = False
+    with pytest.raises(StoreError, match=r"deu\.traineddata does not say how long it is"):
+        pull(LANGUAGES, shelf, supply)
+    assert (shelf.staging(LANGUAGES) / "eng.traineddata").read_bytes() == ENGLISH
+
+
+def test_what_comes_compressed_is_refused(server: ModelServer, supply: Supply, shelf: Shelf) -> None:
+    server.encoding = "gzip"
+    with pytest.raises(StoreError, match="compressed"):
+        pull(LANGUAGES, shelf, supply)
+
+
+def test_an_encrypted_address_may_not_lead_to_one_that_is_not() -> None:
+    answer = httpx.Response(200, request=httpx.Request("GET", "http://mirror.example/file"))
+    with pytest.raises(StoreError, match="not encrypted"):
+        downloading._start(answer, "https://makers.example/file", Part.of(Path("file")))
 
 
 @pytest.mark.parametrize(
