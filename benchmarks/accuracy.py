@@ -1,149 +1,173 @@
-"""From the page image to the text: the character error rate of every engine and of the fusion, on real pages.
+"""What every engine and the fusion read on real pages, counted: on true lines, and from the page image.
 
-    python -m benchmarks.accuracy FOLDER [FOLDER ...] [--url http://127.0.0.1:8000] [--out FILE]
-
-A folder holds images and `truth.jsonl`, one page a line: {"image", "lines": [{"polygon", "text"}]}. Pages are read by
-a running service. The error rate of a set is the sum of the edit distances of its pages over the sum of their true
-lengths. Texts are compared as one string of lines in reading order, so a wrong order costs as much as wrong letters.
-Typographic quotes and dashes are folded, runs of white space count as one space.
+A `Sample` is what is compared as one string: a true line, or a group of lines that lie in the same place (see
+matching).
+Here readings become samples and samples become figures; nothing is read and nothing is printed.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
-from rapidfuzz.distance import Levenshtein
-from rich.progress import track
+import numpy as np
 
-from benchmarks.setting import RESULTS, as_table, setting
-from ocr.contract import TextAnswer
-from quorum.client import Client
+from benchmarks.intervals import Interval, interval, paired
+from benchmarks.matching import Group
+from fusion import FusedLine
+from fusion.similarity import folded
+from training.comparing import Count, characters, right_words, words
+from training.evidence_fit import Heard, hear
+from training.labelled import LabelledLine
 
 FUSED = "fused"
-
-_FOLDED = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "\u00ad": "-"})
-
-
-@dataclass(frozen=True, slots=True)
-class TruePage:
-    """A page and what it says."""
-
-    image: Path
-    text: str
+BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """Edits that turn what was read into what is true, and how many true characters there are."""
+class Sample:
+    """A truth, and what each reader read there; all as they are compared."""
 
-    edits: int = 0
-    characters: int = 0
+    set_name: str
+    truth: str
+    reads: Mapping[str, str]
 
-    def __add__(self, other: Count) -> Count:
-        return Count(self.edits + other.edits, self.characters + other.characters)
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """An error rate with its interval, and the edits of each sample."""
+
+    count: Count
+    within: Interval
+    edits: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetFigures:
+    """Of one set: each reader's character and word error rates, who of the engines is best, how likely it is that the
+    fusion differs from it by chance, and the edits of the best path through the networks (None from the page).
+    """
+
+    samples: int
+    characters: Mapping[str, Rate]
+    words: Mapping[str, Rate]
+    best: str
+    chance: float
+    oracle: int | None = None
 
     @property
-    def rate(self) -> float:
-        return self.edits / self.characters if self.characters else 0.0
+    def reduction(self) -> float:
+        """The part of the best engine's character errors that the fusion does not make."""
+        best, fused = self.characters[self.best].count.edits, self.characters[FUSED].count.edits
+        return 1.0 - fused / best if best else 0.0
+
+    @property
+    def share(self) -> float | None:
+        """How far the fusion comes from the best engine towards the best path."""
+        best, fused = self.characters[self.best].count.edits, self.characters[FUSED].count.edits
+        if self.oracle is None or best <= self.oracle:
+            return None
+        return (best - fused) / (best - self.oracle)
 
 
-def pages_of(folder: Path) -> list[TruePage]:
-    """The pages of a folder in the format above, in its order."""
-    rows = (json.loads(row) for row in (folder / "truth.jsonl").read_text().splitlines())
-    return [TruePage(folder / row["image"], "\n".join(line["text"] for line in row["lines"])) for row in rows]
+def figures(samples: Sequence[Sample], oracle: int | None = None) -> SetFigures:
+    """Of the samples of one set. Readers that some sample lacks are left out."""
+    names = [name for name in samples[0].reads if all(name in sample.reads for sample in samples)]
+    by_character = {name: _rate([characters(own.reads[name], own.truth) for own in samples]) for name in names}
+    by_word = {name: _rate([words(own.reads[name], own.truth) for own in samples]) for name in names}
+    best = min((name for name in names if name != FUSED), key=lambda name: by_character[name].count.edits)
+    chance = paired(by_character[FUSED].edits, by_character[best].edits)
+    return SetFigures(len(samples), by_character, by_word, best, chance, oracle)
 
 
-def normalised(text: str, *, ignore_case: bool) -> str:
-    """`text` as it is compared."""
-    folded = re.sub(r"\s+", " ", text.translate(_FOLDED)).strip()
-    return folded.upper() if ignore_case else folded
+def _rate(counts: Sequence[Count]) -> Rate:
+    edits = [count.edits for count in counts]
+    total = sum(counts, Count())
+    return Rate(total, interval(edits, [count.length for count in counts]), tuple(edits))
 
 
-def counts_of(answer: TextAnswer, truth: str, *, ignore_case: bool) -> dict[str, Count]:
-    """The count of each engine that spoke, and of the fused text."""
-    wanted = normalised(truth, ignore_case=ignore_case)
-    read = {name: p.text for name, p in answer.engine_predictions.items() if p.status == "ok"} | {FUSED: answer.text}
-    return {
-        name: Count(Levenshtein.distance(normalised(text, ignore_case=ignore_case), wanted), len(wanted))
-        for name, text in read.items()
-    }
+def line_sample(line: LabelledLine, fused: FusedLine, name: str) -> Sample:
+    """A true line."""
+    reads = {engine: line.compared(claim.text) for engine, claim in line.claims.items()}
+    return Sample(name, line.truth, {**reads, FUSED: line.compared(fused.text)})
 
 
-def measure(
-    client: Client, pages: Sequence[TruePage], options: Mapping[str, str], *, ignore_case: bool
-) -> dict[str, Count]:
-    """The counts of each engine and of the fusion over all pages."""
-    with ThreadPoolExecutor(max_workers=2) as pool:  # two: while one page is cut, another is read
-        answers = pool.map(lambda page: client.read(page.image, timeout_s=300, **options), pages)  # type: ignore[arg-type]
-        totals: dict[str, Count] = {}
-        for page, answer in track(zip(pages, answers, strict=True), "reading", total=len(pages)):
-            for name, count in counts_of(answer, page.text, ignore_case=ignore_case).items():
-                totals[name] = totals.get(name, Count()) + count
-    return totals
-
-
-def _report(figures: Mapping[str, dict[str, Count]], pages: Mapping[str, int], before: dict[str, str]) -> str:
-    names = list(dict.fromkeys(name for counts in figures.values() for name in counts))
-    return "\n".join(
-        [
-            "# From the page image to the text: character error rate",
-            "",
-            "Made by `python -m benchmarks.accuracy FOLDER ...`; see its docstring for what is compared.",
-            "",
-            as_table(before),
-            "",
-            "| set | pages | characters | " + " | ".join(names) + " |",
-            "|---|---|---|" + "---|" * len(names),
-            *_rows(figures, pages, names),
-            "",
-        ]
+def group_sample(
+    name: str, group: Group, truths: Sequence[str], reads: Mapping[str, Sequence[str]], compared: Mapping[str, str]
+) -> Sample:
+    """A group of lines of a page: what is true there, and what each reader read of the found ones. `compared` has each
+    text as it is compared.
+    """
+    return Sample(
+        name,
+        _together([compared[truths[index]] for index in group.true]),
+        {reader: _together([compared[texts[index]] for index in group.found]) for reader, texts in reads.items()},
     )
 
 
-def _rows(figures: Mapping[str, dict[str, Count]], pages: Mapping[str, int], names: Sequence[str]) -> Iterator[str]:
-    for set_name, counts in figures.items():
-        whole = counts[FUSED].characters
-        rates = " | ".join(_cell(counts.get(name, Count()), whole) for name in names)
-        yield f"| {set_name} | {pages[set_name]} | {whole} | {rates} |"
+def _together(texts: Sequence[str]) -> str:
+    return " ".join(text for text in texts if text)
 
 
-def _cell(count: Count, whole: int) -> str:
-    """The rate; with the characters that it is over where the engine did not speak on every page of the set."""
-    if not count.characters:
-        return ""
-    return f"{count.rate:.2%}" if count.characters == whole else f"{count.rate:.2%} of {count.characters} characters"
+# --- who saved and who spoiled ---
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
-    parser.add_argument("folders", type=Path, nargs="+")
-    parser.add_argument("--url", default="http://127.0.0.1:8000")
-    parser.add_argument("--ignore-case", nargs="*", default=["sroie"], help="sets whose truth is in capitals")
-    parser.add_argument("--limit", type=int, help="only the first pages of each set")
-    parser.add_argument("--profile", default="general")
-    parser.add_argument("--method", default="confidence_weighted")
-    parser.add_argument("--out", type=Path, default=RESULTS / "accuracy.md")
-    arguments = parser.parse_args()
-    before = setting() | {"profile": arguments.profile, "method": arguments.method}
-    figures, sizes = {}, {}
-    with Client(arguments.url, timeout_s=600.0) as client:
-        for folder in arguments.folders:
-            pages = pages_of(folder)[: arguments.limit]
-            options = {"profile": arguments.profile, "method": arguments.method}
-            figures[folder.name] = measure(client, pages, options, ignore_case=folder.name in arguments.ignore_case)
-            sizes[folder.name] = len(pages)
-            print({name: f"{count.rate:.2%}" for name, count in figures[folder.name].items()})
-    text = _report(figures, sizes, before)
-    arguments.out.write_text(text)
-    print(text)
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """At how many places the fusion is right where the best engine is wrong, by whoever said so; and the other way."""
+
+    saved: Mapping[str, int]
+    spoiled: Mapping[str, int]
 
 
-if __name__ == "__main__":
-    main()
+def turns(lines: Sequence[tuple[LabelledLine, FusedLine]], best: str) -> Turns:
+    """Over the places at which engines differ and one of them is right."""
+    saved: dict[str, int] = {}
+    spoiled: dict[str, int] = {}
+    for line, fused in lines:
+        for chosen, of_best, sayers in _decided(line, fused, best):
+            if chosen == of_best:
+                continue
+            counts = saved if chosen < of_best else spoiled
+            for engine in sayers:
+                counts[engine] = counts.get(engine, 0) + 1
+    return Turns(saved, spoiled)
+
+
+def _decided(line: LabelledLine, fused: FusedLine, best: str) -> Iterator[tuple[int, int, list[str]]]:
+    """At each decisive place: the excess of what was chosen, of what the best engine says, and who says the former."""
+    heard: Heard | None = hear(line, 0, list(line.claims))
+    if heard is None or best not in heard.engines:
+        return
+    by_place = {character.place: character.text for character in fused.characters}
+    for found in heard.decisive:
+        chosen = folded("".join(by_place.get(place, "") for place in found.found.group))
+        if chosen not in found.candidates:
+            continue  # a space that was dropped beside another
+        said = [saying.form for saying in found.found.sayings]
+        excess = dict(zip(found.candidates, found.excesses, strict=True))
+        sayers = [engine for engine, form in zip(heard.engines, said, strict=True) if form == chosen]
+        yield excess[chosen], excess[said[heard.engines.index(best)]], sayers
+
+
+# --- how sure ---
+
+
+def calibration_error(lines: Sequence[tuple[LabelledLine, FusedLine]]) -> tuple[float, int]:
+    """The expected calibration error of fused words in ten equal bins (Naeini et al. 2015), and how many words."""
+    sure: list[float] = []
+    right: list[bool] = []
+    for line, fused in lines:
+        text = line.compared(fused.text)
+        if len(text) == len(fused.text):
+            sure += [word.confidence for word in fused.words]
+            right += right_words(text, line.truth)
+    if not sure:
+        return 0.0, 0
+    confidences, rights = np.array(sure), np.array(right, dtype=np.float64)
+    bins = np.minimum((confidences * BINS).astype(int), BINS - 1)
+    gaps = [
+        abs(confidences[bins == index].mean() - rights[bins == index].mean()) * (bins == index).sum()
+        for index in np.unique(bins)
+    ]
+    return float(sum(gaps) / len(sure)), len(sure)

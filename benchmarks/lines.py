@@ -4,8 +4,9 @@
 
 For each folder (and kind of hand in it) the error rate is the sum of the edits over the sum of the true characters of
 the lines in the split; a line that the engine abstains on is read as nothing. Case is ignored where a folder's truth is
-all in capitals. Typographic quotes and dashes are folded and white space counts as one space, as benchmarks/accuracy.py
-does it. Times are core-milliseconds of one thread, with what the engine does around its network.
+all in capitals.
+Typographic quotes and dashes are folded and white space counts as one space (training/comparing.py). Times are
+core-milliseconds of one thread, with what the engine does around its network.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
-from benchmarks.accuracy import Count, normalised
 from benchmarks.setting import RESULTS, as_table, setting
 from ocr import Hypothesis
+from training.comparing import Count
+from training.comparing import compared as as_compared
 from training.handwriting import Hand, hands
 from training.pages import Split, TruePage, pages_for
 from training.readings import TRUE, Reader, Shelf
@@ -80,7 +82,7 @@ def in_capitals(pages: Sequence[TruePage]) -> bool:
 
 def compared(truth: str, hypothesis: Hypothesis, *, ignore_case: bool) -> Line:
     """One line, as it is counted."""
-    true, read = (normalised(text, ignore_case=ignore_case) for text in (truth, hypothesis.text))
+    true, read = (as_compared(text, ignore_case=ignore_case) for text in (truth, hypothesis.text))
     return Line(true, read, Levenshtein.distance(true, read))
 
 
@@ -107,7 +109,7 @@ def _rows(groups: Mapping[str, Group]) -> Iterator[str]:
     for name, group in groups.items():
         n, count = len(group.lines), group.count
         right = sum(not line.edits for line in group.lines) / n
-        yield f"| {name} | {n} | {count.characters} | {count.rate:.2%} | {right:.0%} | {group.line_ms:.1f} |"
+        yield f"| {name} | {n} | {count.length} | {count.rate:.2%} | {right:.0%} | {group.line_ms:.1f} |"
 
 
 def _examples(groups: Mapping[str, Group]) -> Iterator[str]:
@@ -144,7 +146,7 @@ def main() -> None:
     figures = {
         name: {
             "lines": len(group.lines),
-            "characters": group.count.characters,
+            "characters": group.count.length,
             "edits": group.count.edits,
             "error_rate": round(group.count.rate, 5),
             "core_ms_a_line": round(group.line_ms, 2),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +29,8 @@ from segmentation.upright import cut
 # Of the pages, in the order of their names' hashes: the first part tests, the second tunes, the rest trains.
 TEST_SHARE = 0.2
 TUNE_SHARE = 0.2
+
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
 
 class Split(StrEnum):
@@ -81,9 +83,12 @@ class TruePage:
 def read_pages(folder: Path) -> list[TruePage]:
     """The pages of a folder, in the order of its truth.jsonl; lines without text or without an area are left out.
 
-    Raises ValueError, naming the row, when the file is not in the format above.
+    A folder without that file holds pairs: pictures, and beside each a text file of the same name with what it says.
+    Such a picture is one line. Raises ValueError, naming the row, when the file is not in the format above.
     """
     path = folder / "truth.jsonl"
+    if not path.exists():
+        return list(_pairs(folder))
     pages = []
     for number, row in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
@@ -99,6 +104,18 @@ def read_pages(folder: Path) -> list[TruePage]:
                 f'{path}, row {number}: {error!r}; want {{"image", "lines": [{{"polygon", "text"}}]}}'
             ) from error
     return pages
+
+
+def _pairs(folder: Path) -> Iterator[TruePage]:
+    """The pictures that have a text beside them, in the order of their names."""
+    texts = {path.name.removesuffix(".txt").removesuffix(".gt"): path for path in sorted(folder.glob("*.txt"))}
+    for image in sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.stem in texts):
+        page = TruePage(image, ())
+        height, width = page.pixels().shape[:2]
+        outline = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+        text = " ".join(texts[image.stem].read_text(encoding="utf-8").split())
+        if text:
+            yield TruePage(image, (TrueLine(outline, text),))
 
 
 def split_of(pages: Sequence[TruePage]) -> dict[Path, Split]:

@@ -34,7 +34,7 @@ from deployments.messages import Handling
 from ocr import Box, Hypothesis, Layout, LoadOptions, Polygon, Region, Scope, SegmentedPage
 from ocr.claims import Alternative, ClaimedCharacter, Span
 from ocr.image import Material, Pixels
-from ocr.ports import Engine
+from ocr.ports import Engine, EngineSpec
 from segmentation import material
 from segmentation.segmenter import cut_line
 from segmentation.upright import Turn
@@ -85,6 +85,10 @@ class Reader:
     model_dir: Path = MODEL_DIR
     cache_dir: Path = CACHE_DIR
 
+    @property
+    def spec(self) -> EngineSpec:
+        return engines.spec(self.name)
+
     @cached_property
     def fingerprint(self) -> str:
         path = models.resolve(self.name, self.model, model_dir=self.model_dir, cache_dir=self.cache_dir)
@@ -93,7 +97,7 @@ class Reader:
     @cached_property
     def engine(self) -> Engine:
         path = models.resolve(self.name, self.model, model_dir=self.model_dir, cache_dir=self.cache_dir)
-        return engines.spec(self.name).load(LoadOptions(path, threads=1))
+        return self.spec.load(LoadOptions(path, threads=1))
 
 
 class Cuts:
@@ -186,12 +190,18 @@ def _scissors() -> Scissors:
     return Scissors(segmentation.load(LoadOptions(detector)))
 
 
+def set_of(page: TruePage) -> str:
+    """The name of the page's folder."""
+    folder = page.image.parent
+    return folder.parent.name if folder.name == "images" else folder.name
+
+
 def _stem(page: TruePage) -> str:
     """Names the page by its folder, its file and its content: the picture and the outlines of its lines."""
     digest = hashlib.sha256(page.image.read_bytes())
     for line in page.lines:
         digest.update(line.outline.tobytes())
-    return f"{page.image.parent.parent.name}/{page.image.stem}-{digest.hexdigest()[:12]}"
+    return f"{set_of(page)}/{page.image.stem}-{digest.hexdigest()[:12]}"
 
 
 def _content_of(path: Path) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 group = typer.Typer(no_args_is_help=True, help="Measure a model or the service.")
 
 BUNDLED = Path("cluster/bundled/emnist_cnn")
+ENGINES = "tesseract,paddleocr,easyocr,trocr,emnist_cnn"
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +37,40 @@ def register(app: typer.Typer) -> None:
 @group.callback()
 def _measure() -> None:
     """Measure a model or the service."""
+
+
+@group.command()
+def pages(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of images with truth.jsonl, or of pictures of lines.")],
+    engines: Annotated[str, typer.Option(help="Whose readings count, as NAME or NAME=MODEL, with commas.")] = ENGINES,
+    splits: Annotated[str, typer.Option(help="Which pages: test, tune, train, with commas.")] = "test",
+    views: Annotated[
+        str, typer.Option(help="true, found, or found+ANGLE for a page turned by ANGLE degrees, with commas.")
+    ] = "true,found",
+    profile: Annotated[str, typer.Option(help="Whose weights count.")] = "auto",
+    method: Annotated[str, typer.Option(help="How votes are counted.")] = "confidence_weighted",
+    tuned: Annotated[str, typer.Option(help="bundled, none, or a document that quorum tune wrote.")] = "bundled",
+    readings: Annotated[Path, typer.Option(help="Keeps what was read; a stopped run goes on.")] = Path("runs/readings"),
+    url: Annotated[str | None, typer.Option(help="Read by this running service instead, from the page.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first pages of each set.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Markdown file for all figures.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
+    html: Annotated[Path | None, typer.Option(help="File that shows lines, readings and votes in colour.")] = None,
+) -> None:
+    """Character and word error rates of every engine and of the fusion, with intervals, on labelled pages."""
+    from benchmarks.accuracy_cli import run_of
+    from benchmarks.accuracy_report import summary
+    from benchmarks.accuracy_run import measure, write
+
+    with errors_speak():
+        run = run_of(folders, splits, engines, views, profile, method, tuned, readings, limit, url)
+        outcome = measure(run)
+        words = ["quorum", "evaluate", "pages", *map(str, folders), "--engines", engines, "--splits", splits]
+        words += ["--views", views, "--profile", profile, "--method", method, "--tuned", tuned]
+        words += ["--url", url] if url else []
+        write(outcome, shlex.join(words), report, json_file, html)
+        for title, heads, rows in summary(outcome.report):
+            out().print(table(title, *heads, rows=rows, right=heads))
 
 
 @group.command()

@@ -52,3 +52,13 @@ def test_a_row_in_another_format_is_named(tmp_path: Path) -> None:
     (tmp_path / "truth.jsonl").write_text('{"image": "a.png"}')
     with pytest.raises(ValueError, match="row 1"):
         read_pages(tmp_path)
+
+
+def test_pictures_with_a_text_beside_them_are_pages_of_one_line(tmp_path: Path) -> None:
+    for name in ("b.png", "a.png", "lonely.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((20, 50, 3), 255, np.uint8))
+    (tmp_path / "a.txt").write_text("first\nline\n")
+    (tmp_path / "b.gt.txt").write_text("second")
+    pages = read_pages(tmp_path)
+    assert [(page.image.name, page.text) for page in pages] == [("a.png", "first line"), ("b.png", "second")]
+    assert line_crops(pages[0])[0].shape == (20, 50, 3)

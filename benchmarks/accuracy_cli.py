@@ -1,0 +1,80 @@
+"""From what was typed to a run: names checked, engines and profiles found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.accuracy_pages import Ask
+from benchmarks.accuracy_run import Run
+from deployments.asking import Catalogue
+from deployments.config import ClusterConfig
+from fusion import Method
+from ocr.contract import TextAnswer, TextOptions
+from ocr.errors import OutOfRange
+from training.pages import Split
+from training.readings import FOUND, TRUE, Shelf, View
+from training.tune_run import reader_of
+
+
+def run_of(
+    folders: Sequence[Path],
+    splits: str,
+    engines: str,
+    views: str,
+    profile: str,
+    method: str,
+    tuned: str,
+    readings: Path,
+    limit: int | None,
+    url: str | None,
+) -> Run:
+    """The run of `quorum evaluate pages`. Raises OutOfRange naming what does not exist."""
+    readers = [reader_of(engine) for engine in engines.split(",")]
+    catalogue = Catalogue.of(
+        ClusterConfig.model_validate(
+            {"engines": [{"name": own.name} for own in readers], "tuned": tuned, "ready_engines": 1}
+        ),
+        [own.spec for own in readers],
+    )
+    ask = catalogue.ask_text(TextOptions(profile=profile, method=method), now=0.0)
+    return Run(
+        folders,
+        [_split(split) for split in splits.split(",")],
+        readers,
+        Shelf(readings),
+        ask.profile,
+        Method(ask.method),
+        [_view(view) for view in views.split(",")],
+        limit,
+        None if url is None else _service(url, profile, method),
+        readings / f"service-{profile}-{method}",
+    )
+
+
+def _split(name: str) -> Split:
+    if name not in list(Split):
+        raise OutOfRange(f"there is no split {name!r}", f"known are {', '.join(Split)}")
+    return Split(name)
+
+
+def _view(name: str) -> View:
+    if name in ("true", "found"):
+        return FOUND if name == "found" else TRUE
+    try:
+        return View(found=True, turned_degrees=float(name.removeprefix("found")))
+    except ValueError as error:
+        raise OutOfRange(
+            f"there is no view {name!r}", "want true, found, or found+15 for a page that is turned"
+        ) from error
+
+
+def _service(url: str, profile: str, method: str) -> Ask:
+    from quorum.client import Client
+
+    client = Client(url, timeout_s=600.0)
+
+    def ask(image: Path) -> TextAnswer:
+        return client.read(image, profile=profile, method=method, explain=True, timeout_s=300.0)
+
+    return ask

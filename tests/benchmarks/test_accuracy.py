@@ -1,0 +1,128 @@
+"""From readings to figures, a report and a page of votes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.accuracy import FUSED, Sample, calibration_error, figures, turns
+from benchmarks.accuracy_pages import FoundPage, compare, from_service
+from benchmarks.accuracy_report import summary
+from benchmarks.accuracy_run import Outcome, Run, measure, write
+from fusion import Method, Profile
+from ocr import Crop, Hypothesis
+from ocr.contract import LineAnswer, TextAnswer
+from training.pages import Split, TruePage, read_pages
+from training.readings import TRUE, Reader, Shelf
+
+TRUTHS = ("the total is 12.50", "paid in cash")
+SAID = {"ada": ("the tota1 is 12.50", "paid in cash"), "bob": ("the total is l2.5O", "pald in cash")}
+PROFILE = Profile("p", {"ada": 1.0, "bob": 0.9})
+
+
+class Saying:
+    """Says what is written in SAID, line by line."""
+
+    def __init__(self, name: str) -> None:
+        self.model = f"{name}@1"
+        self._texts = SAID[name]
+
+    def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
+        return [Hypothesis.of_text(text, 0.9) for text in self._texts[: len(crops)]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    pixels = np.full((80, 300, 3), 255, np.uint8)
+    boxes = ((20, 10, 220, 30), (20, 45, 160, 65))
+    for x0, y0, x1, y1 in boxes:
+        pixels[y0:y1:2, x0:x1] = 0
+    made = tmp_path / "made"
+    made.mkdir()
+    cv2.imwrite(str(made / "a.png"), pixels)
+    lines = [
+        {"polygon": [[x0, y0], [x1, y0], [x1, y1], [x0, y1]], "text": text}
+        for (x0, y0, x1, y1), text in zip(boxes, TRUTHS, strict=True)
+    ]
+    (made / "truth.jsonl").write_text(json.dumps({"image": "a.png", "lines": lines}))
+    return made
+
+
+@pytest.fixture
+def outcome(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    monkeypatch.setattr(Reader, "fingerprint", "f")
+    monkeypatch.setattr(Reader, "engine", property(lambda self: Saying(self.name)))
+    readers = [Reader("ada"), Reader("bob")]
+    return measure(
+        Run([folder], [Split.TEST], readers, Shelf(tmp_path / "shelf"), PROFILE, Method.WEIGHTED_VOTING, [TRUE])
+    )
+
+
+def test_a_run_counts_engines_and_fusion_against_the_truth(outcome: Outcome) -> None:
+    made = outcome.report.tables[0].sets["made"]
+    assert {name: rate.count.edits for name, rate in made.characters.items()} == {"ada": 1, "bob": 3, FUSED: 1}
+    assert made.words["ada"].count.rate == pytest.approx(1 / 7)
+    assert (made.best, made.reduction, made.oracle, made.share) == ("ada", 0.0, 0, 0.0)
+    assert made.chance == 1.0
+
+
+def test_a_run_writes_its_report_and_shows_its_votes(outcome: Outcome, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("report.md", "figures.json", "votes.html")]
+    write(outcome, "quorum evaluate pages made", *files)
+    report, figures_file, votes = (file.read_text(encoding="utf-8") for file in files)
+    assert "quorum evaluate pages made" in report
+    assert "| made | 2 |" in report
+    assert json.loads(figures_file)["True lines"]["made"]["readers"]["bob"]["edits"] == 3
+    assert "data:image/jpeg;base64," in votes
+    assert '<td class="w d">1</td>' in votes
+    assert next(summary(outcome.report))[2][0][0] == "made"
+
+
+def test_who_saved_and_who_spoiled_is_counted_against_the_best_engine(outcome: Outcome) -> None:
+    against_bob = turns(outcome.lines["made"], "bob")
+    assert against_bob.saved == {"ada": 3}
+    assert against_bob.spoiled == {"ada": 1}
+
+
+def test_the_calibration_error_is_the_gap_between_sure_and_right(outcome: Outcome) -> None:
+    error, words = calibration_error(outcome.lines["made"])
+    sure = [word.confidence for _, fused in outcome.lines["made"] for word in fused.words]
+    assert words == 7
+    assert 0.0 < error < 1.0
+    assert error == pytest.approx(abs(np.mean(sure) - 6 / 7), abs=0.25)
+
+
+def test_the_share_is_how_far_the_fusion_comes_towards_the_best_path() -> None:
+    made = figures([Sample("s", "aaaa", {"x": "aabb", "y": "bbba", FUSED: "aaab"})], oracle=0)
+    assert (made.best, made.reduction, made.share) == ("x", 0.5, 0.5)
+
+
+def test_lines_from_the_page_are_compared_by_where_they_lie(folder: Path) -> None:
+    [page] = read_pages(folder)
+    quads = tuple(line.quad() for line in reversed(page.lines))
+    found = FoundPage((*quads, quads[0] + 500.0), {"ada": (TRUTHS[1], TRUTHS[0], "x"), FUSED: (TRUTHS[1], "", "x")})
+    result = compare("made", [(page, found)])
+    edits = {name: rate.count.edits for name, rate in figures(result.samples).characters.items()}
+    assert edits == {"ada": 1, FUSED: 1 + len(TRUTHS[0])}
+    assert result.recall == 1.0
+
+
+def test_what_a_service_answered_is_not_asked_again(folder: Path, tmp_path: Path) -> None:
+    asked: list[Path] = []
+
+    def ask(image: Path) -> TextAnswer:
+        asked.append(image)
+        corners = ((20, 10), (220, 10), (220, 30), (20, 30))
+        line = LineAnswer(text="fused", confidence=0.9, polygon=corners, block=0, words=[], readings={"ada": "a"})
+        return TextAnswer.model_construct(lines=[line])
+
+    page = TruePage(folder / "a.png", ())
+    first, again = (from_service(ask, page, tmp_path / "kept" / "a.json") for _ in range(2))
+    assert len(asked) == 1
+    assert first.reads == again.reads == {FUSED: ["fused"], "ada": ["a"]}
+    assert first.quads[0].tolist() == [[20, 10], [220, 10], [220, 30], [20, 30]]
