@@ -32,7 +32,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is drawn from. `real` is grouped by origin; a group of four times the lines is drawn from twice as often."""
+    """What is drawn from. `real` is grouped by origin; of four times the characters twice as much is drawn."""
 
     synthetic: LineStore
     real: tuple[tuple[RealLine, ...], ...]
@@ -48,7 +48,7 @@ class Sources:
         """A picture, its text, and whether any case is right; of at most `longest` characters if one is found."""
         for attempt in range(50):
             if rng.random() < self.real_share:
-                weights = np.sqrt([len(group) for group in self.real])
+                weights = np.sqrt([sum(len(line.text) for line in group) for group in self.real])
                 group = self.real[int(rng.choice(len(self.real), p=weights / weights.sum()))]
                 real = group[int(rng.integers(len(group)))]
                 if len(real.text) <= longest or attempt == 49:

@@ -32,7 +32,7 @@ class Origins:
     synthetic: int
     seed: int
     cache: Path
-    real_share: float = 0.3
+    real_share: float = 0.36
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.real_share < 1.0:

@@ -31,9 +31,9 @@ LETTERS = tuple(
 class Recipe(Schedule):
     """Everything that decides a run besides its lines."""
 
-    neck: Literal["recurrent", "convolutional"] = "recurrent"
+    neck: Literal["recurrent", "convolutional"] = "convolutional"
     channels: int = 256
-    hidden: int = 256
+    hidden: int = 512
 
     def __post_init__(self) -> None:
         Schedule.__post_init__(self)

@@ -90,4 +90,10 @@ class Model(nn.Module):  # type: ignore[misc] # torch is not followed
         self.classes = nn.Linear(self.neck.out_channels, num_class)
 
     def forward(self, images: torch.Tensor, text: torch.Tensor | None = None) -> torch.Tensor:
-        return self.classes(self.dropout(self.neck(self.trunk(images))))
+        """Reads in bfloat16 where the CPU computes it: half the time, and it was trained so."""
+        if self.training or images.is_cuda or not torch.cpu.get_capabilities().get("avx512_bf16"):
+            features = self.neck(self.trunk(images))
+        else:
+            with torch.autocast("cpu", torch.bfloat16):
+                features = self.neck(self.trunk(images))
+        return self.classes(self.dropout(features.float()))  # EasyOCR makes its linear layers take float32 alone

@@ -140,7 +140,7 @@ def easyocr(
     cache_dir: Annotated[Path, typer.Option(help="Where synthetic lines are kept.")] = Path("runs/cache"),
     synthetic: Annotated[int, typer.Option(help="Synthetic lines to set.")] = 70_000,
     synthetic_seed: Annotated[int, typer.Option(help="Decides the synthetic lines.")] = 7,
-    real_share: Annotated[float, typer.Option(help="Share of true lines among those learnt from.")] = 0.3,
+    real_share: Annotated[float, typer.Option(help="Share of true lines among those learnt from.")] = 0.36,
     start_from: Annotated[Path | None, typer.Option(help="Model directory whose weights to start from.")] = None,
     neck: Annotated[Literal["recurrent", "convolutional"], typer.Option(help="The network's neck.")] = "convolutional",
     lines: Annotated[int, typer.Option(help="Lines to learn from, repetitions counted.")] = 400_000,

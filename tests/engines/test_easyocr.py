@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from rapidfuzz.distance import Levenshtein
 
 from engines import easyocr
 from ocr import LoadOptions
 from ocr.errors import EngineUnavailable
-from tests.engines.drawing import line
+from tests.engines.drawing import character, line
 from tests.engines.tiny_models import CHARACTERS, easyocr_network, easyocr_official
 
 pytestmark = pytest.mark.engines
@@ -107,3 +108,21 @@ def test_without_a_gpu_the_remedy_is_named(model):
     with pytest.raises(EngineUnavailable, match="sees no CUDA card") as caught:
         easyocr.load(LoadOptions(model, device="cuda", gpu_fraction=0.2))
     assert "num_gpus" in caught.value.hint
+
+
+def test_the_bundled_model_reads_print_and_a_lone_character():
+    from cluster.models import BUNDLED_DIR
+
+    engine = easyocr.load(LoadOptions(BUNDLED_DIR / "easyocr"))
+    assert engine.model.startswith("quorum-lines@")
+    [printed, seven] = engine.read([line("Two thousand copies, 1931."), character("7")])
+    assert Levenshtein.distance(printed.text, "Two thousand copies, 1931.") <= 2
+    assert seven.text == "7"
+    assert sum(said.probability for said in printed.characters) / len(printed.characters) > 0.8
+
+
+def test_the_bundled_network_is_the_one_that_is_trained():
+    from cluster.models import BUNDLED_DIR
+    from engines.line_writer import columns
+
+    assert (BUNDLED_DIR / "easyocr" / "quorum_lines.py").read_bytes() == Path(columns.__file__).read_bytes()
