@@ -173,9 +173,10 @@ def turned(page: Pixels, degrees: float) -> Pixels:
 
 
 def _read_now(reader: Reader, lines: SegmentedPage) -> Reading:
+    engine = reader.engine  # loaded before the clock runs
     started = _core_seconds()
-    hypotheses = tuple(reader.engine.read(lines.crops())) if lines.pixels else ()
-    return Reading(reader.name, reader.engine.model, _core_seconds() - started, hypotheses)
+    hypotheses = tuple(engine.read(lines.crops())) if lines.pixels else ()
+    return Reading(reader.name, engine.model, _core_seconds() - started, hypotheses)
 
 
 def _core_seconds() -> float:
