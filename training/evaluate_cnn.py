@@ -134,7 +134,8 @@ def fitted_bias(sets: Sequence[tuple[Logits, Labels]]) -> NDArray[np.float64]:
     A bar is 1, l, I and i, a ring is 0, o and O: which of them is answered is a matter of how often each was seen, and
     a run sees them in other shares than people send them. Every set weighs the same, and is to be right in the sense
     in which a lone character can be: letters with cases merged, digits alone with look-alikes merged. Shifts are paid
-    for (`BIAS_COST`), so that few characters move little; what is answered among digits alone stays as it was.
+    for (`BIAS_COST`), in logits at the temperature that fits best, so that few characters move little; what is answered
+    among digits alone stays as it was.
     """
     from scipy.optimize import minimize
 
@@ -142,13 +143,20 @@ def fitted_bias(sets: Sequence[tuple[Logits, Labels]]) -> NDArray[np.float64]:
     classes = np.eye(len(ALPHABET))[KINDS["digits"].stop - 1 :]  # (53, 62): one row for the digits, one for each letter
     classes[0, KINDS["digits"]] = 1.0
 
-    def surprise(shifts: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        bias = shifts @ classes
-        found = [_surprise(logits + bias, labels, groups) for logits, labels, groups in aims]
-        slope = np.mean([slope for _, slope in found], axis=0) + 2.0 * BIAS_COST * bias
-        return float(np.mean([value for value, _ in found]) + BIAS_COST * (bias**2).sum()), classes @ slope
+    def surprise(coldness_and_shifts: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        coldness, bias = np.exp(coldness_and_shifts[0]), coldness_and_shifts[1:] @ classes
+        value, slope = BIAS_COST * (bias**2).sum(), 2.0 * BIAS_COST * bias
+        slope_of_coldness = 0.0
+        for logits, labels, groups in aims:
+            surprises, pulls = _surprises(coldness * logits + bias, labels, groups)
+            value += surprises.mean() / len(aims)
+            slope = slope + pulls.mean(axis=0) / len(aims)
+            slope_of_coldness += (pulls * coldness * logits).sum(axis=1).mean() / len(aims)
+        return float(value), np.concatenate([[slope_of_coldness], classes @ slope])
 
-    return np.asarray(minimize(surprise, np.zeros(len(classes)), jac=True, method="L-BFGS-B").x @ classes)
+    bounds = [(np.log(0.2), np.log(5.0)), *[(None, None)] * len(classes)]
+    found = minimize(surprise, np.zeros(1 + len(classes)), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return np.asarray(found[1:] @ classes / np.exp(found[0]))
 
 
 def _sense_of(labels: Labels) -> Labels:
@@ -156,9 +164,9 @@ def _sense_of(labels: Labels) -> Labels:
     return LOOK_ALIKE_MERGED if labels.max() < KINDS["digits"].stop else CASE_MERGED
 
 
-def _surprise(logits: NDArray[np.float64], labels: Labels, groups: Labels) -> tuple[float, NDArray[np.float64]]:
-    """Mean surprise at the group of the label, and its slope by a shift of each class: (62,)."""
+def _surprises(logits: Logits, labels: Labels, groups: Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The surprise of each character at the group of its label (N,), and its slope by each logit (N, 62)."""
     chance = probabilities(logits, 1.0)
     inside = np.where(groups[None, :] == groups[labels][:, None], chance, 0.0)  # (N, 62)
     mass = np.maximum(inside.sum(axis=1, keepdims=True), 1e-12)
-    return float(-np.log(mass).mean()), np.asarray((chance - inside / mass).mean(axis=0))
+    return -np.log(mass[:, 0]), chance - inside / mass

@@ -6,6 +6,7 @@ import itertools
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -154,9 +155,12 @@ def test_the_byclass_recipe_runs_end_to_end_resumes_is_measured_served_and_fine_
         assert result.exit_code == 0, result.output
         return result.output
 
+    def about_now() -> dict[str, Any]:
+        return json.loads((model / "metadata.json").read_text())
+
     invoke(*first, *sizes, "--epochs", "2")
     rows_before = (run / "history.csv").read_text().count("\n")
-    about = json.loads((model / "metadata.json").read_text())
+    about = about_now()
     assert about["trained_on"][0]["name"] == "emnist_byclass"
     assert about["trained_on"][0]["test"] == 45
     assert about["recipe"]["seed"] == 62
@@ -170,7 +174,9 @@ def test_the_byclass_recipe_runs_end_to_end_resumes_is_measured_served_and_fine_
         "evaluate", "cnn", "--model", str(model), *common, "--json", str(figures), "--plots", str(tmp_path / "plots")
     )
     assert json.loads(figures.read_text())["emnist_byclass"]["plain"] > 0.8
-    assert (tmp_path / "plots" / "reliability.png").stat().st_size > 1000
+    pictures = ["reliability.png", "confusion-emnist_byclass.png", "errors-emnist_byclass.png"]
+    for drawn in [run / "history.png", *(tmp_path / "plots" / name for name in pictures)]:
+        assert cv2.imread(str(drawn)) is not None, drawn
 
     picture = np.full((80, 80, 3), 255, np.uint8)
     cv2.putText(picture, "A", (20, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.8, (0, 0, 0), 4, cv2.LINE_AA)
@@ -187,7 +193,9 @@ def test_the_byclass_recipe_runs_end_to_end_resumes_is_measured_served_and_fine_
     tuned = ["--characters-dir", str(own), "--fine-tune-from", str(model), "--synthetic", "0", "--epochs", "1"]
     folders = ["--out", str(tmp_path / "tuned"), "--run-dir", str(tmp_path / "run2"), "--steps-per-epoch", "5"]
     invoke("train", "cnn", *tuned, *folders, "--cache-dir", str(tmp_path / "cache"))
-    assert json.loads((tmp_path / "tuned" / "metadata.json").read_text())["trained_on"][0]["name"] == "own"
+    tuned_card = json.loads((tmp_path / "tuned" / "metadata.json").read_text())
+    assert tuned_card["trained_on"][0]["name"] == "own"
+    assert tuned_card["started_from"] == about_now()["files"]["model.keras"]
 
 
 @pytest.mark.engines
