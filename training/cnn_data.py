@@ -200,13 +200,36 @@ def held_out_print(cache: Path) -> Characters:
     return _read_characters(path)
 
 
-def test_sets(collections: Sequence[Collection], cache: Path, *, held_out_fonts: bool) -> dict[str, Characters]:
-    """The test parts by name, and with `held_out_fonts` printed characters of unseen fonts: clean and photographed."""
+def test_sets(
+    collections: Sequence[Collection], cache: Path, *, held_out_fonts: bool, other_digits: bool
+) -> dict[str, Characters]:
+    """The test parts by name.
+
+    With `held_out_fonts` also printed characters of unseen fonts, clean and photographed; with `other_digits` digits of
+    a source that no collection has.
+    """
     tests = {c.name: c.parts[Part.TEST] for c in collections if len(c.parts[Part.TEST])}
     if held_out_fonts:
         tests["print_clean"] = clean_print(held_out_faces())
         tests["print_photographed"] = held_out_print(cache)
+    if other_digits:
+        tests["uci_digits"] = digits_of_8_px()
     return tests
+
+
+def digits_of_8_px() -> Characters:
+    """The 1,797 digits that scikit-learn carries: by 13 people, from the UCI repository, 8x8 pixels each."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    images, labels = [], []
+    for pixels, label in zip(found.images, found.target, strict=True):  # float64 (8, 8) in [0, 16], ink = 16
+        enlarged = cv2.resize((pixels * (255.0 / 16.0)).astype(np.uint8), (32, 32), interpolation=cv2.INTER_CUBIC)
+        glyph = prepare(np.asarray(enlarged, dtype=np.uint8))
+        if isinstance(glyph, Glyph):
+            images.append(np.round(glyph.pixels * 255.0).astype(np.uint8))
+            labels.append(int(label))
+    return Characters(np.stack(images), np.array(labels, dtype=np.int64))
 
 
 def clean_print(faces: Sequence[Face]) -> Characters:

@@ -83,6 +83,9 @@ def cnn(
     held_out_fonts: Annotated[
         bool, typer.Option("--held-out-fonts", help="Also printed characters of fonts that training did not use.")
     ] = False,
+    other_digits: Annotated[
+        bool, typer.Option("--other-digits", help="Also the digits of scikit-learn, which training did not use.")
+    ] = False,
     disturbed: Annotated[bool, typer.Option("--disturbed", help="Also the collections as unusual pictures.")] = False,
     cache_dir: Annotated[Path, typer.Option(help="Prepared and rendered characters.")] = Path("runs/cache"),
     plots: Annotated[Path | None, typer.Option(help="Folder for confusion, reliability and errors.")] = None,
@@ -92,7 +95,7 @@ def cnn(
     """Accuracy, top-3, by kind and class, merged senses and calibration error of the character network."""
     from training.cnn_report import read_model, report, tested, write_plots
 
-    asked = _Asked(model, collections_dir, idx_dir, tfds, variant, held_out_fonts, disturbed, cache_dir)
+    asked = _Asked(model, collections_dir, idx_dir, tfds, variant, held_out_fonts, other_digits, disturbed, cache_dir)
     with errors_speak():
         tests = _tests(asked)
         network, temperature, about = read_model(model)
@@ -120,6 +123,7 @@ class _Asked:
     tfds: bool
     variant: str
     held_out_fonts: bool
+    other_digits: bool
     disturbed: bool
     cache_dir: Path
 
@@ -130,7 +134,8 @@ class _Asked:
         words += ["--collections-dir", str(self.collections_dir)] if self.collections_dir else []
         words += ["--idx-dir", str(self.idx_dir)] if self.idx_dir else []
         words += ["--tfds"] * self.tfds + ["--variant", self.variant] * bool(self.idx_dir or self.tfds)
-        words += ["--held-out-fonts"] * self.held_out_fonts + ["--disturbed"] * self.disturbed
+        words += ["--held-out-fonts"] * self.held_out_fonts + ["--other-digits"] * self.other_digits
+        words += ["--disturbed"] * self.disturbed
         return shlex.join(words)
 
 
@@ -146,12 +151,16 @@ def _tests(asked: _Asked) -> dict[str, Characters]:
         collections.append(cnn_data.from_idx(asked.idx_dir, asked.variant, asked.cache_dir))
     if asked.tfds:
         collections.append(cnn_data.from_tfds(asked.variant, asked.cache_dir))
-    tests = cnn_data.test_sets(collections, asked.cache_dir, held_out_fonts=asked.held_out_fonts)
+    tests = cnn_data.test_sets(
+        collections, asked.cache_dir, held_out_fonts=asked.held_out_fonts, other_digits=asked.other_digits
+    )
     if asked.disturbed and asked.collections_dir:
         for path in sorted(asked.collections_dir.glob("*.npz")):
             tests |= disturbed_sets(path)
     if not tests:
-        raise typer.BadParameter("nothing to measure on: --collections-dir, --idx-dir, --tfds or --held-out-fonts")
+        raise typer.BadParameter(
+            "nothing to measure on: --collections-dir, --idx-dir, --tfds, --held-out-fonts or --other-digits"
+        )
     return tests
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import string
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
 from deployments.placement import one_machine_config
@@ -77,9 +79,7 @@ def test_every_letter_was_said_by_somebody(quick: TextAnswer) -> None:
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_page_on_its_side_is_read(url: str, degrees: int, tmp_path: Path) -> None:
-    import PIL.Image
-
-    with PIL.Image.open(QUICK) as upright:
+    with Image.open(QUICK) as upright:
         turned = upright.rotate(degrees, expand=True)
         turned.save(tmp_path / "turned.png")
         turned.close()
@@ -99,6 +99,24 @@ def test_one_character_is_read_from_each_way_of_sending_it(url: str) -> None:
         answer = CharacterAnswer.model_validate(httpx.post(f"{url}/predict", timeout=60, **way).json())
         assert answer.character == "7"
         assert answer.engine_predictions["trocr"].status in ("skipped", "unavailable")
+
+
+@pytest.mark.parametrize(
+    ("classes", "allowed"), [("alnum", string.digits + string.ascii_letters), ("lower", string.ascii_lowercase)]
+)
+def test_a_picture_of_28_by_28_gets_the_best_three_of_the_classes_asked_for(
+    url: str, classes: str, allowed: str, tmp_path: Path
+) -> None:
+    with Image.open(ROOT / "tests" / "fixtures" / "seven.png") as seven:
+        seven.convert("L").resize((28, 28)).save(tmp_path / "small.png")
+    with Client(url, timeout_s=60) as client:
+        answer = client.read_character(tmp_path / "small.png", classes=classes)
+    said = answer.engine_predictions["emnist_cnn"]
+    best = [said.character, *said.alternatives]
+    assert len(set(best)) == 3
+    assert set("".join(best)) <= set(allowed)
+    assert answer.character in allowed
+    assert classes != "alnum" or answer.character == "7"
 
 
 def test_a_batch_of_characters_keeps_its_order(url: str) -> None:
