@@ -169,7 +169,7 @@ def test_bad_input_is_refused_and_the_request_beside_it_is_answered(url: str) ->
     assert {future.result().status_code for future in good} == {200}
 
 
-def test_a_program_in_another_process_calls_the_cluster_through_a_handle(url: str, tmp_path: Path) -> None:
+def test_a_program_in_another_process_calls_the_cluster_through_a_handle_and_through_the_client(url: str, tmp_path: Path) -> None:
     (tmp_path / "page.png").write_bytes(NARROW)
     program = """
 import sys, ray
@@ -183,6 +183,13 @@ try:
     handle.predict.remote(image, {"engines": ["oracle"]}).result()
 except OutOfRange as error:
     print(error.code)
+from quorum.client import HandleClient
+client = HandleClient()
+print(client.read(image, engines=("steady",)).text, client.read_character(image, engines=("steady",)).character)
+try:
+    client.read(image, engines=("oracle",))
+except OutOfRange as error:
+    print(error.code)
 """
     finished = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "page.png")],
@@ -192,4 +199,5 @@ except OutOfRange as error:
         cwd=ROOT,
         check=False,
     )
-    assert finished.stdout.split() == ["steady", "out_of_range"], finished.stderr[-2000:]
+    said = ["steady", "out_of_range", "steady", "None", "out_of_range"]
+    assert finished.stdout.split() == said, finished.stderr[-2000:]
