@@ -169,7 +169,7 @@ def test_bad_input_is_refused_and_the_request_beside_it_is_answered(url: str) ->
     assert {future.result().status_code for future in good} == {200}
 
 
-def test_a_program_in_another_process_calls_the_cluster_through_a_handle_and_through_the_client(url: str, tmp_path: Path) -> None:
+def test_a_program_in_another_process_asks_through_a_handle_and_through_the_client(url: str, tmp_path: Path) -> None:
     (tmp_path / "page.png").write_bytes(NARROW)
     program = """
 import sys, ray
