@@ -7,12 +7,22 @@ knows HTTP or Serve.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deployments.config import ClusterConfig, LimitsConfig
+from deployments.config import ClusterConfig, LimitsConfig, Policy
 from deployments.messages import Handling, Question
-from fusion import SPELLING, Method, Profile, Thresholds, automatic, joined, profiles_from_priors, tuned_document
+from fusion import (
+    SPELLING,
+    Cascade,
+    Method,
+    Profile,
+    Thresholds,
+    automatic,
+    joined,
+    profiles_from_priors,
+    tuned_document,
+)
 from ocr import EngineSpec, Scope
 from ocr.contract import CharacterOptions, EnsembleOptions, TextOptions
 from ocr.errors import OutOfRange
@@ -30,7 +40,7 @@ STARTING = "starting_"
 class Ask:
     """One request, resolved. `engines` are the ones to ask, `steps` the preprocessing (None: the profile's own);
     `deadline` is wall-clock time in epoch seconds. `config_version` is the live configuration that it began under, and
-    holds until it is answered.
+    holds until it is answered. Without a `cascade` all engines are asked at once.
     """
 
     method: Method
@@ -43,6 +53,16 @@ class Ask:
     max_pixels: int = LimitsConfig().max_pixels
     retries: int = LimitsConfig().retries
     config_version: int = 0
+    cascade: Cascade | None = None
+
+    def tiers(self, engines: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Of these engines the ones that are asked about every line, and those that are asked where the first are not
+        sure; all are first where there is no cascade, or none of those that would begin is there.
+        """
+        first = [name for name in engines if self.cascade is None or name in self.cascade.first]
+        if not first:
+            return list(engines), []
+        return first, [name for name in engines if name not in first]
 
     @property
     def handling(self) -> Handling:
@@ -104,9 +124,10 @@ class Catalogue:
     def ask_text(self, options: TextOptions, now: float) -> Ask:
         if options.preprocess is not None:
             Pipeline.named(options.preprocess)  # refuses an unknown step before anything is sent
-        return self._ask(
+        ask = self._ask(
             options, now, Scope.LINE, Question(language=options.lang), options.preprocess, explain=options.explain
         )
+        return replace(ask, cascade=self._cascade(options.policy, ask.profile))
 
     def ask_character(self, options: CharacterOptions, now: float) -> Ask:
         return self._ask(options, now, Scope.CHARACTER, Question(classes=options.classes))
@@ -133,6 +154,15 @@ class Catalogue:
             self.config.limits.retries,
             self.version,
         )
+
+    def _cascade(self, policy: str | None, profile: Profile) -> Cascade | None:
+        if Policy(policy or self.config.policy) is Policy.ALL:
+            return None
+        if profile.cascade is None and policy is not None:
+            raise OutOfRange(
+                f"no cascade was tuned for profile '{profile.name}'", "ask for another profile, or for policy 'all'"
+            )
+        return profile.cascade
 
     def _method(self, name: str | None) -> Method:
         if name is None:

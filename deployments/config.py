@@ -7,6 +7,7 @@ the same file.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -119,6 +120,13 @@ class SecurityConfig(_Settings):
     cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call the service from a browser.")
 
 
+class Policy(StrEnum):
+    """Which engines are asked about a line: all of them, or the others only where the first ones are not sure."""
+
+    ALL = "all"
+    CASCADE = "cascade"
+
+
 class LiveConfig(_Settings):
     """What may be changed while the cluster runs, with `PUT /config`."""
 
@@ -135,6 +143,7 @@ class LiveConfig(_Settings):
     profiles: dict[str, dict[str, Weight]] = Field(
         default_factory=dict, description="Weights per engine under a profile's name; add to or replace the built-in."
     )
+    policy: Policy = Field(Policy.ALL, description="Which engines are asked about a line, unless the request says.")
     ready_engines: int = Field(2, ge=1, description="How many engines must be warm for /ready to say 200.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_text: bool = Field(False, description="Whether recognised text may stand in the logs.")

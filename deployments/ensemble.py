@@ -64,6 +64,9 @@ class CharacterReading:
     reports: tuple[EngineReport, ...]
 
 
+_ALL_SURE = "the engines that were asked first are sure of every line"
+
+
 class Ensemble:
     """All engines behind one call. `states` is asked for what is known of the engines right now."""
 
@@ -136,18 +139,35 @@ class Ensemble:
 
     async def _ask_engines(self, layout: Layout, pixels: PixelsToken, ask: Ask, scope: Scope) -> dict[str, Outcome]:
         """The outcome of every configured engine: asked, left out, or known to be unavailable."""
-        calls: dict[str, Call] = {}
         outcomes = {name: self._not_asked(name, ask, scope) for name in self._readers}
-        indices = range(len(layout.regions))
-        for name, outcome in outcomes.items():
-            if outcome is None and layout.regions:
-                calls[name] = _call(self._readers[name], pixels, indices, ask.question)
-        asked = await ask_all(calls, Budget.until(ask.deadline, self._clock()), self._clock, ask.retries)
+        willing = [name for name, outcome in outcomes.items() if outcome is None]
+        asked = await self._in_tiers(willing, layout, pixels, ask) if layout.regions else {}
         idle = {name: Outcome(EngineReport(name, Status.OK)) for name in outcomes}
         complete = {name: asked.get(name) or outcome or idle[name] for name, outcome in outcomes.items()}
         if layout.regions:
             _require_one_answer(complete)
         return complete
+
+    async def _in_tiers(
+        self, willing: Sequence[str], layout: Layout, pixels: PixelsToken, ask: Ask
+    ) -> dict[str, Outcome]:
+        """The outcome of each of these engines: one after the other where the request has a cascade."""
+        first, rest = ask.tiers(willing)
+        every = range(len(layout.regions))
+        asked = await self._ask_about(every, first, pixels, ask)
+        if not rest:
+            return asked
+        open_lines = [index for index in every if _goes_on(index, layout, asked, ask)]
+        if not open_lines:
+            return asked | {name: Outcome(EngineReport(name, Status.SKIPPED, detail=_ALL_SURE)) for name in rest}
+        later = await self._ask_about(open_lines, rest, pixels, ask)
+        return asked | {name: outcome.spread(open_lines, len(every)) for name, outcome in later.items()}
+
+    async def _ask_about(
+        self, indices: Sequence[int], names: Sequence[str], pixels: PixelsToken, ask: Ask
+    ) -> dict[str, Outcome]:
+        calls = {name: _call(self._readers[name], pixels, indices, ask.question) for name in names}
+        return await ask_all(calls, Budget.until(ask.deadline, self._clock()), self._clock, ask.retries)
 
     def _not_asked(self, name: str, ask: Ask, scope: Scope) -> Outcome | None:
         """Why the engine is not asked at all; None when it is."""
@@ -178,14 +198,23 @@ def _call(reader: Reader, pixels: PixelsToken, indices: Sequence[int], question:
     return lambda deadline: reader(pixels, indices, question, deadline)
 
 
+def _goes_on(index: int, layout: Layout, asked: Mapping[str, Outcome], ask: Ask) -> bool:
+    """Whether the first engines leave so much doubt in a line that the others are asked as well."""
+    assert ask.cascade is not None
+    return ask.cascade.goes_on(_fused(index, layout, asked, ask))
+
+
+def _fused(index: int, layout: Layout, outcomes: Mapping[str, Outcome], ask: Ask) -> fusion.FusedLine:
+    return fusion.fuse(_claims(index, outcomes), ask.profile.on(layout.regions[index].material), ask.method)
+
+
 def _claims(index: int, outcomes: Mapping[str, Outcome]) -> dict[str, Hypothesis]:
     claims = {name: outcome.claim(index) for name, outcome in outcomes.items()}
     return {name: claim for name, claim in claims.items() if claim is not None}
 
 
 def _fused_line(layout: Layout, index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> Line:
-    claims, region = _claims(index, outcomes), layout.regions[index]
-    return fusion.place(fusion.fuse(claims, ask.profile.on(region.material), ask.method), region, claims)
+    return fusion.place(_fused(index, layout, outcomes, ask), layout.regions[index], _claims(index, outcomes))
 
 
 def _fused_character(index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> CharacterReading | QuorumError:

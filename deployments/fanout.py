@@ -7,8 +7,8 @@ translates the transport's exceptions into the four below, and a test passes pla
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from deployments.messages import EngineAnswer
 from ocr import EngineReport, Hypothesis, Status
@@ -70,6 +70,14 @@ class Outcome:
     def claim(self, index: int) -> Hypothesis | None:
         """What the engine says of one crop; None when it has not read it."""
         return self.hypotheses[index] if self.hypotheses else None
+
+    def spread(self, indices: Sequence[int], total: int) -> Outcome:
+        """The same as one of `total` crops, when only those at `indices` were asked about."""
+        spread: list[Hypothesis | None] = [None] * total
+        for index, hypothesis in zip(indices, self.hypotheses, strict=False):
+            spread[index] = hypothesis
+        detail = self.report.detail or f"asked about {len(indices)} of {total} lines, which others were not sure of"
+        return Outcome(replace(self.report, detail=detail), tuple(spread) if self.hypotheses else ())
 
 
 async def ask_all(calls: Mapping[str, Call], budget: Budget, clock: Clock, retries: int = 2) -> dict[str, Outcome]:

@@ -8,6 +8,7 @@ Pure functions over the vocabulary of ocr/: no engine by name, no image, no cloc
 """
 
 from fusion.calibration import IDENTITY, Calibration
+from fusion.cascade import Cascade, doubt
 from fusion.fusing import FusedCharacter, FusedLine, FusedWord, fuse
 from fusion.placement import place
 from fusion.profile_document import Document, tuned_document
@@ -20,6 +21,7 @@ __all__ = [
     "SPELLING",
     "Band",
     "Calibration",
+    "Cascade",
     "Document",
     "FusedCharacter",
     "FusedLine",
@@ -29,6 +31,7 @@ __all__ = [
     "Thresholds",
     "Verdict",
     "automatic",
+    "doubt",
     "fuse",
     "fuse_character",
     "joined",

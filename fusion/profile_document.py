@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion.calibration import Calibration
+from fusion.cascade import Cascade
 from fusion.evidence import Evidence, Kind, Worth
 from fusion.profiles import Profile, SpellingVote, Thresholds, Tuning, TuningSource
 from fusion.spelling import Spelling, read_spelling
@@ -93,7 +94,17 @@ def _profile(
         Calibration(tuple(content["words"]["raw"]), tuple(content["words"]["probability"])),
         source,
     )
-    return Profile(name, weights, thresholds, {}, tuning, content["character_weights"])
+    cascade = content["cascade"]
+    return Profile(
+        name,
+        weights,
+        thresholds,
+        {},
+        tuning,
+        content["character_weights"],
+        {},
+        None if cascade is None else Cascade(tuple(cascade["first"]), cascade["most_doubt"]),
+    )
 
 
 def _evidence(content: Mapping[str, Any]) -> Evidence:
@@ -111,6 +122,9 @@ def _content(profile: Profile) -> dict[str, object]:
     return {
         "weights": dict(profile.weights),
         "character_weights": None if profile.character_weights is None else dict(profile.character_weights),
+        "cascade": None
+        if profile.cascade is None
+        else {"first": list(profile.cascade.first), "most_doubt": profile.cascade.most_doubt},
         "evidence": {
             engine: {
                 "worth": {str(kind): [own.base, own.slope, own.room] for kind, own in evidence.worth.items()},

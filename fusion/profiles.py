@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from fusion.calibration import IDENTITY, Calibration
+from fusion.cascade import Cascade
 from fusion.evidence import Evidence
 from fusion.spelling import Spelling
 from fusion.voting import PLAIN_ASSURANCE, Assurance
@@ -114,7 +115,8 @@ class Tuning:
 class Profile:
     """Voting weights (non-negative, by engine), thresholds, calibrations (by engine; identity where missing), and what
     was fitted to labelled lines, if anything. `character_weights` count where single characters are read; None means
-    that the same weights do. `by_material` are the profiles that count on lines of a kind instead of this one.
+    that the same weights do. `by_material` are the profiles that count on lines of a kind instead of this one, and
+    `cascade` is how engines are asked one after the other, if that was tuned.
 
     An engine that the profile does not name has weight 0: it is heard and shown, and it counts only where all weights
     are 0, or in majority voting, which asks for no weights.
@@ -127,6 +129,7 @@ class Profile:
     tuning: Tuning | None = None
     character_weights: Mapping[str, float] | None = None
     by_material: Mapping[str, Profile] = field(default_factory=dict)
+    cascade: Cascade | None = None
 
     def __post_init__(self) -> None:
         if not self.name:

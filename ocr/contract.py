@@ -72,6 +72,9 @@ class TextOptions(EnsembleOptions):
     preprocess: Steps | None = Field(
         None, description="Preprocessing steps by name, in order, instead of the profile's.", examples=[["denoise"]]
     )
+    policy: Literal["all", "cascade"] | None = Field(
+        None, description="Ask all engines about every line, or the others only where the first ones are not sure."
+    )
     explain: bool = Field(False, description="Add every engine's reading and every vote, character by character.")
     pictures: bool = Field(
         False, description="Add pictures of what was done to the page: after each step, and each line as it was cut."
@@ -119,6 +122,7 @@ class TaskOptions(_Wire):
     classes: Classes | None = Field(None, description="Only for the task `character`.")
     lang: str | None = Field(None, pattern="^[a-z]{2}$", description="Only for the task `text`.")
     preprocess: Steps | None = Field(None, description="Only for the task `text`.")
+    policy: Literal["all", "cascade"] | None = Field(None, description="Only for the task `text`.")
     explain: bool | None = Field(None, description="Only for the task `text`.")
     pictures: bool | None = Field(None, description="Only for the task `text`.")
     pages: PageChoice | None = Field(None, description="Only for the task `text`: of each document in the batch.")

@@ -33,6 +33,9 @@ def tune(
     spelling: Annotated[
         bool, typer.Option("--spelling", help="Make the spelling model again, from words and the folders' lines.")
     ] = False,
+    keep: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="The part of what all engines gain that a cascade has to keep.")
+    ] = 0.97,
 ) -> None:
     """Fit what engines' claims are worth, and their weights, to labelled lines."""
     from training.tune_run import run
@@ -40,6 +43,6 @@ def tune(
     with errors_speak():
         words = ["quorum", "tune", *map(str, folders), "--out", str(out_dir), "--engines", engines]
         command = shlex.join([*words, *(["--spelling"] if spelling else [])])
-        for row in run(folders, engines.split(","), readings, out_dir, command, new_spelling=spelling):
+        for row in run(folders, engines.split(","), readings, out_dir, command, new_spelling=spelling, keep=keep):
             out().print(row)
     sys.stdout.flush()

@@ -54,6 +54,7 @@ class TextKeywords(EnsembleKeywords, total=False):
 
     lang: str
     preprocess: Sequence[str]
+    policy: Literal["all", "cascade"]
     explain: bool
     pictures: bool
 

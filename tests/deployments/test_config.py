@@ -80,6 +80,16 @@ def test_the_automatic_profile_is_another_one_on_each_kind_of_line() -> None:
     assert weighed.on("noisy").weights == {"trocr": 1.0}
 
 
+def test_a_cascade_is_asked_for_by_the_request_or_by_the_configuration_and_must_have_been_tuned() -> None:
+    assert catalogue().ask_text(TextOptions(), now=0.0).cascade is None
+    asked = catalogue().ask_text(TextOptions(policy="cascade"), now=0.0).cascade
+    assert asked is not None
+    assert catalogue(policy="cascade").ask_text(TextOptions(), now=0.0).cascade == asked
+    assert catalogue(policy="cascade").ask_text(TextOptions(policy="all"), now=0.0).cascade is None
+    with pytest.raises(OutOfRange, match="no cascade was tuned"):
+        catalogue().ask_text(TextOptions(policy="cascade", profile="starting_printed"), now=0.0)
+
+
 def test_a_document_that_is_not_there_is_refused() -> None:
     with pytest.raises(OutOfRange, match=r"nowhere\.json"):
         catalogue(tuned="nowhere.json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from deployments.asking import Ask
 from deployments.ensemble import Ensemble, PixelsToken
 from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 from deployments.messages import CutCharacters, CutPage, CutRefused, EngineAnswer, EngineState, Question
-from fusion import Method, Profile
+from fusion import Cascade, Method, Profile
 from ocr import Box, Hypothesis, Layout, Region, Scope, Status
 from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage, NotReady, Overloaded, QuorumError
 
@@ -237,3 +238,56 @@ async def test_single_characters_are_read_together_and_a_bad_image_is_an_error_i
     assert (first.character.text, last.character.text) == ("Q", "Q")
     assert engines["a"].asked == [("pixels", (0, 1))]
     assert statuses(first) == {"a": Status.OK, "b": Status.OK, "lines": Status.SKIPPED}
+
+
+# --- one tier after the other ---
+
+
+class ChoosyReader(PlainReader):
+    """Is sure of the lines with an even index, and of no other."""
+
+    async def __call__(
+        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+    ) -> EngineAnswer:
+        whole = await super().__call__(pixels, indices, question, deadline)
+        sure = [0.5 if index % 2 else 1.0 for index in indices]
+        return EngineAnswer(whole.model, tuple(Hypothesis.of_text(self.text, own) for own in sure))
+
+
+def in_tiers(first: str = "a", most_doubt: float = 0.1) -> Ask:
+    alone = Profile("alone", {"a": 1.0})
+    return replace(ask(), cascade=Cascade((first,), most_doubt), profile=alone, method=Method.CONFIDENCE_WEIGHTED)
+
+
+async def test_lines_of_which_the_first_engines_are_not_sure_go_to_the_others() -> None:
+    engines = readers(a=ChoosyReader("hello"))
+    page = await ensemble(engines, PlainCutter(5)).read_page(b"page", in_tiers())
+    assert [reader.asked for reader in engines.values()] == [
+        [("pixels 1", (0, 1, 2, 3, 4))],
+        [("pixels 1", (1, 3))],
+        [("pixels 1", (1, 3))],
+    ]
+    assert statuses(page) == dict.fromkeys(SCOPES, Status.OK)
+    assert [sorted(line.readings) for line in page.lines] == [["a"], sorted(SCOPES), ["a"], sorted(SCOPES), ["a"]]
+    assert "2 of 5 lines" in next(report.detail for report in page.reports if report.engine == "b")
+
+
+async def test_engines_that_no_line_needs_are_reported_as_skipped() -> None:
+    engines = readers()
+    page = await ensemble(engines).read_page(b"page", in_tiers(most_doubt=3.0))
+    assert statuses(page) == {"a": Status.OK, "b": Status.SKIPPED, "lines": Status.SKIPPED}
+    assert engines["b"].asked == []
+    assert page.text == "hello\nhello"
+
+
+async def test_lines_that_the_first_engine_failed_on_go_to_the_others() -> None:
+    engines = readers(a=PlainReader("x", ValueError("no")))
+    page = await ensemble(engines).read_page(b"page", in_tiers(most_doubt=3.0))
+    assert statuses(page) == {"a": Status.ERROR, "b": Status.OK, "lines": Status.OK}
+    assert len(page.lines) == 2
+
+
+async def test_when_none_of_those_who_begin_is_there_all_begin() -> None:
+    engines = readers()
+    page = await ensemble(engines).read_page(b"page", in_tiers(first="somebody", most_doubt=3.0))
+    assert statuses(page) == dict.fromkeys(SCOPES, Status.OK)
