@@ -129,6 +129,15 @@ def serve_config(config: ClusterConfig, options: dict[str, Options], host: str) 
     }
 
 
+def for_kubernetes(*, gpus: bool) -> dict[str, Any]:
+    """What serve_config.yaml says, for a RayService; without `gpus`, engines read on CPUs."""
+    options = production([engines.spec(name) for name in ENGINES])
+    if not gpus:
+        for chosen in options.values():
+            chosen["ray_actor_options"].pop("num_gpus", None)
+    return serve_config(production_config(), options, "0.0.0.0")  # noqa: S104 - a pod serves its network
+
+
 _HEADER = """\
 # {title}
 # Written by `python -m deployments.placement`; a test holds it equal to that. Change the tables there, or copy this

@@ -1,0 +1,83 @@
+"""`quorum render`: write what other systems read, from the configuration that everything here is made of.
+
+    quorum render kuberay --overlay gpu                    manifests for `kubectl apply -f -`
+    quorum render kuberay --overlay ha --image registry.example/quorum
+    quorum render monitoring --out monitoring/             rules and dashboard for a Prometheus and Grafana of your own
+
+The manifests in cluster/kuberay/ are what the first command writes; a test holds them equal. Exit codes: 0 written;
+2 the command was not understood.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+import yaml
+
+from quorum.terminal import out as stdout
+
+group = typer.Typer(no_args_is_help=True, help="Write manifests, rules and dashboards.")
+
+_HEADER = """\
+# Quorum on Kubernetes. {title}
+# Written by `quorum render kuberay --overlay {name}`; a test holds it equal to that. See docs/kubernetes.md.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="render")
+
+
+@group.command()
+def kuberay(
+    overlay: Annotated[Literal["cpu", "gpu", "ha"], typer.Option(help="Which way to run.")],
+    image: Annotated[str, typer.Option(help="Where your registry has the image.")] = "quorum",
+    tag: Annotated[str | None, typer.Option(help="Its tag; this version by default.")] = None,
+) -> None:
+    """Manifests of everything that Quorum needs on Kubernetes, for KubeRay."""
+    typer.echo(manifests(overlay, image, tag), nl=False)
+
+
+@group.command()
+def monitoring(
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("monitoring"),
+) -> None:
+    """Rules for Prometheus and a dashboard for Grafana."""
+    from cluster.kuberay.monitoring import dashboard, rules
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "rules.yaml").write_text(yaml.safe_dump(rules(), sort_keys=False))
+    (out / "dashboard.json").write_text(json.dumps(dashboard(), indent=1) + "\n")
+    stdout().print(f"{out}/rules.yaml, {out}/dashboard.json")
+
+
+def manifests(overlay: str, image: str = "quorum", tag: str | None = None) -> str:
+    """All documents of one overlay as YAML."""
+    from importlib.metadata import version
+
+    from cluster.kuberay import OVERLAYS, documents
+    from cluster.kuberay.monitoring import operator_documents
+    from deployments.placement import for_kubernetes
+
+    chosen = OVERLAYS[overlay]
+    served = for_kubernetes(gpus=chosen.has_gpus)
+    made = documents(chosen, served, image=image, ray_version=version("ray"), tag=tag or version("quorum-ocr"))
+    return _HEADER.format(title=chosen.title, name=overlay) + as_yaml([*made, *operator_documents()])
+
+
+def as_yaml(documents: Iterable[dict[str, Any]]) -> str:
+    """Several documents in one text; long strings as blocks, as a person would write them."""
+
+    class Readable(yaml.SafeDumper):
+        def ignore_aliases(self, _data: object) -> bool:
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Readable.add_representer(str, text)
+    return yaml.dump_all(documents, Dumper=Readable, sort_keys=False, explicit_start=True, width=120)
