@@ -85,7 +85,7 @@ class OpenDocument:
 class Drawer:
     """Opens documents, `at_once` at the same time; each page has `patience_s` to be drawn."""
 
-    def __init__(self, at_once: int, patience_s: float = 8.0, command: Sequence[str] = _COMMAND) -> None:
+    def __init__(self, at_once: int, patience_s: float, command: Sequence[str] = _COMMAND) -> None:
         self._free = asyncio.Semaphore(at_once)
         self._patience_s = patience_s
         self._command = tuple(command)

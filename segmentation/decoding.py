@@ -18,6 +18,7 @@ import PIL.ImageOps
 
 from ocr.errors import NotAnImage, TooLarge, UnsupportedFormat
 from ocr.image import Image
+from segmentation.page_drawer import is_tiff, tiff_pages
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 
@@ -87,6 +88,13 @@ def require_one_page(header: Header) -> None:
 
 
 def _opened(data: bytes) -> PIL.Image.Image:
+    if is_tiff(data):
+        try:
+            tiff_pages(data, 2)
+        except ValueError as error:
+            raise NotAnImage(
+                f"the TIFF file is damaged: {error}", "send a file that an image viewer can open"
+            ) from error
     try:
         return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
     except PIL.UnidentifiedImageError:

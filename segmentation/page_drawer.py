@@ -18,6 +18,7 @@ from __future__ import annotations
 import io
 import json
 import resource
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -26,15 +27,18 @@ from typing import Any, BinaryIO
 
 import PIL.Image
 import PIL.ImageOps
-import pypdfium2
 
 MEMORY_BYTES = 900_000_000
 """All that this process may have, programs and libraries too."""
+CPU_S = 10
+CPU_A_PAGE_S = 1
+"""The processor time that it may use: so much, and so much more for each page that is asked for."""
 MAX_SIDE_PX = 32_000
 DEFAULT_DPI = 200
 _IMAGES = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 _KEPT_BY_PNG = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _JPEG_QUALITY = 85
+_MOST_ENTRIES = 1000
 
 PIL.Image.MAX_IMAGE_PIXELS = None  # the limit is part of the question
 
@@ -118,7 +122,10 @@ class PdfPages:
     """The pages of a PDF, drawn by PDFium at the resolution asked for."""
 
     def __init__(self, file: bytes, question: Question) -> None:
+        import pypdfium2
+
         self._question = question
+        self._damaged = pypdfium2.PdfiumError
         try:
             self._pdf = pypdfium2.PdfDocument(file)
             self.count = len(self._pdf)
@@ -128,7 +135,7 @@ class PdfPages:
             raise Refused("not_an_image", f"the PDF is damaged: {error}", "send a file that opens") from error
         if self.count < 1:
             raise Refused("not_an_image", "the PDF has no pages", "send a file that opens")
-        with suppress(pypdfium2.PdfiumError):  # what is filled into a form is part of the page
+        with suppress(self._damaged):  # what is filled into a form is part of the page
             self._pdf.init_forms()
 
     def draw(self, number: int) -> Drawn:
@@ -139,7 +146,7 @@ class PdfPages:
             require_size(width, height, self._question.max_pixels, f"draw it smaller than dpi={dpi}")
             picture = page.render(scale=dpi / 72, rev_byteorder=True).to_pil()
             page.close()
-        except pypdfium2.PdfiumError as error:
+        except self._damaged as error:
             raise Refused("not_an_image", f"the page is damaged: {error}", "send a file that opens") from error
         return _drawn(picture.convert("RGB"), self._question, float(dpi))
 
@@ -151,38 +158,79 @@ class ImagePages:
         self._file = file
         self._question = question
         try:
-            self._picture = PIL.Image.open(io.BytesIO(file), formats=_IMAGES)
-            self.count = int(getattr(self._picture, "n_frames", 1)) if self._picture.format == "TIFF" else 1
-        except Exception as error:  # Pillow's decoders promise no single type
-            raise Refused("not_an_image", f"the file is damaged: {error}", "send a file that opens") from error
+            self._places = tiff_pages(file) if is_tiff(file) else [0]
+        except ValueError as error:
+            raise Refused("not_an_image", f"the TIFF is damaged: {error}", "save it anew") from error
+        self.count = len(self._places)
 
     def draw(self, number: int) -> Drawn:
         try:
-            self._picture.seek(number - 1)
-            require_size(*self._picture.size, self._question.max_pixels, "scale it down, or cut it into parts")
-            dpi = self._dpi()
-            if self._is_plain_jpeg():
-                width, height = self._picture.size
-                return Drawn(b"", self._file, width, height, self._picture.mode, "jpeg", dpi)
-            self._picture.load()
-            return _drawn(PIL.ImageOps.exif_transpose(self._picture), self._question, dpi)
+            picture = PIL.Image.open(io.BytesIO(self._page_file(number)), formats=_IMAGES)
+            require_size(*picture.size, self._question.max_pixels, "scale it down, or cut it into parts")
+            dpi = _dpi(picture)
+            if not self._question.files and _is_plain_jpeg(picture):
+                return Drawn(b"", self._file, *picture.size, picture.mode, "jpeg", dpi)
+            picture.load()
+            return _drawn(PIL.ImageOps.exif_transpose(picture), self._question, dpi)
         except (Refused, MemoryError):
             raise
         except Exception as error:  # Pillow's decoders promise no single type
             raise Refused("not_an_image", f"the page is damaged: {error}", "send a file that opens") from error
 
-    def _is_plain_jpeg(self) -> bool:
-        """Whether the file can be taken into a PDF as it is."""
-        picture = self._picture
-        upright = picture.getexif().get(0x0112, 1) == 1
-        return not self._question.files and picture.format == "JPEG" and picture.mode in ("L", "RGB") and upright
+    def _page_file(self, number: int) -> bytes:
+        """The file, with that page as its first: to seek a late page of a TIFF, Pillow reads all those before it."""
+        if number == 1:
+            return self._file
+        order, wide = _tiff_layout(self._file)
+        first = struct.pack(f"{order}{'Q' if wide else 'I'}", self._places[number - 1])
+        at = 8 if wide else 4
+        return self._file[:at] + first + self._file[at + len(first) :]
 
-    def _dpi(self) -> float:
-        try:
-            dpi = float(self._picture.info["dpi"][0])
-        except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):
-            return float(DEFAULT_DPI)
-        return dpi if 36.0 <= dpi <= 2400.0 else float(DEFAULT_DPI)
+
+def _is_plain_jpeg(picture: PIL.Image.Image) -> bool:
+    """Whether the file can be taken into a PDF as it is: upright, grey or RGB."""
+    return picture.format == "JPEG" and picture.mode in ("L", "RGB") and picture.getexif().get(0x0112, 1) == 1
+
+
+def _dpi(picture: PIL.Image.Image) -> float:
+    try:
+        dpi = float(picture.info["dpi"][0])
+    except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):
+        return float(DEFAULT_DPI)
+    return dpi if 36.0 <= dpi <= 2400.0 else float(DEFAULT_DPI)
+
+
+def is_tiff(file: bytes) -> bool:
+    return file[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def _tiff_layout(file: bytes) -> tuple[str, bool]:
+    """The byte order as `struct` writes it, and whether it is a BigTIFF."""
+    return ("<" if file[:2] == b"II" else ">"), b"+" in file[2:4]
+
+
+def tiff_pages(file: bytes, most: int = 1_000_000) -> list[int]:
+    """Where the directory of each page of a TIFF begins, `most` of them (TIFF 6.0, section 2; BigTIFF).
+
+    Raises ValueError when the list of pages leads out of the file or round in a circle, and for a directory of more
+    entries than any program writes: Pillow takes a fraction of a millisecond for each.
+    """
+    order, wide = _tiff_layout(file)
+    count_as, offset_as, entry_bytes = (f"{order}Q", f"{order}Q", 20) if wide else (f"{order}H", f"{order}I", 12)
+    places: dict[int, None] = {}
+    try:
+        (place,) = struct.unpack_from(offset_as, file, 8 if wide else 4)
+        while place and len(places) < most:
+            if place in places:
+                raise ValueError(f"its page {len(places) + 1} is one that was there before")
+            (entries,) = struct.unpack_from(count_as, file, place)
+            if entries > _MOST_ENTRIES:
+                raise ValueError(f"its page {len(places) + 1} has {entries} entries")
+            places[place] = None
+            (place,) = struct.unpack_from(offset_as, file, place + struct.calcsize(count_as) + entries * entry_bytes)
+    except (struct.error, OverflowError) as error:
+        raise ValueError(f"the list of its pages leads out of the file after page {len(places)}") from error
+    return list(places)
 
 
 def _drawn(picture: PIL.Image.Image, question: Question, dpi: float) -> Drawn:
@@ -264,14 +312,23 @@ def _out_of_memory(what: str) -> tuple[str, str, str]:
 
 
 def main(source: BinaryIO = sys.stdin.buffer, target: BinaryIO = sys.stdout.buffer) -> None:
-    """Answer the one question that comes in, within the memory that is allowed."""
+    """Answer the one question that comes in, within the memory and the time that are allowed."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     question = Question(**json.loads(source.readline()))
+    _allow(CPU_S)
     for head, content in answers(question, source.read()):
+        _allow(CPU_S + CPU_A_PAGE_S * len(head.get("chosen", ())))
         target.write(json.dumps(head).encode() + b"\n")
         target.write(content)
         target.flush()
+
+
+def _allow(seconds: int) -> None:
+    """Never less than was allowed before."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_CPU)
+    if allowed == resource.RLIM_INFINITY or seconds > allowed:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,394 @@
+"""Files made to do harm: sizes that lie, bombs, loops, broken and ambiguous files. All made here, none copied.
+
+Each says what an answer to it may be: most are refused, some are odd but fair and have to be read.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import PIL.Image
+
+REFUSED = frozenset({400, 413, 415, 422})
+READ = frozenset({200})
+ANY = REFUSED | READ
+"""Where a decoder decides whether to make something of a broken file: either is fine, a crash is not."""
+
+_MEGA = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BadFile:
+    """A file by name, with the statuses that an answer may have and the options it is sent with."""
+
+    name: str
+    make: Callable[[], bytes]
+    statuses: frozenset[int] = REFUSED
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def bad_files() -> list[BadFile]:
+    """All of them, by kind."""
+    return [*_headers_that_lie(), *_large_but_fair(), *_broken(), *_bombs(), *_tiffs(), *_pdfs(), *_polyglots()]
+
+
+# --- parts of files ---------------------------------------------------------------------------------------------------
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _png(width: int, height: int, *chunks: bytes, colour: int = 2, bits: int = 8) -> bytes:
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + _chunk(b"IEND", b"")
+
+
+def _packed(count: int, unit: bytes = b"\0") -> bytes:
+    """Zlib's form of about `count` bytes of `unit`: one block is compressed, and stands there many times."""
+    block = unit * max(1, _MEGA // len(unit))
+    raw = zlib.compressobj(9, wbits=-15)
+    segment = raw.compress(block) + raw.flush(zlib.Z_FULL_FLUSH)
+    checksum = 1
+    for _ in range(count // len(block)):
+        checksum = zlib.adler32(block, checksum)
+    rest = unit * (count % len(block) // len(unit))
+    last = raw.compress(rest) + raw.flush()
+    return b"\x78\xda" + segment * (count // len(block)) + last + struct.pack(">I", zlib.adler32(rest, checksum))
+
+
+def _idat(count: int) -> bytes:
+    """`count` zero bytes of pixels, compressed."""
+    return _chunk(b"IDAT", _packed(count))
+
+
+def _saved(picture: PIL.Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def _small(kind: str = "PNG", **options: object) -> bytes:
+    return _saved(PIL.Image.linear_gradient("L").convert("RGB"), kind, **options)
+
+
+def _ifd(entries: list[tuple[int, int, int, int]], following: int = 0) -> bytes:
+    """An IFD of TIFF: (tag, type, count, value or offset) each, and the offset of the next one."""
+    packed = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+    return struct.pack("<H", len(entries)) + packed + struct.pack("<I", following)
+
+
+def _tiff_page(width: int, height: int, data_at: int, data_length: int, following: int = 0) -> bytes:
+    entries = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+    entries += [(273, 4, 1, data_at), (277, 3, 1, 1), (278, 3, 1, height), (279, 4, 1, data_length)]
+    return _ifd(entries, following)
+
+
+def _pdf(*objects: bytes, trailer: bytes = b"/Root 1 0 R") -> bytes:
+    """A PDF of the objects 1, 2, ..."""
+    file = bytearray(b"%PDF-1.7\n")
+    places = []
+    for number, body in enumerate(objects, 1):
+        places.append(len(file))
+        file += b"%d 0 obj\n" % number + body + b"\nendobj\n"
+    start = len(file)
+    file += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    file += b"".join(b"%010d 00000 n \n" % place for place in places)
+    return bytes(file) + b"trailer <</Size %d %s>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, trailer, start)
+
+
+_CATALOG = b"<</Type/Catalog/Pages 2 0 R>>"
+
+
+def _one_page(content: bytes, resources: bytes = b"", *more: bytes, box: bytes = b"0 0 300 200") -> bytes:
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[%s]/Contents 4 0 R/Resources<<%s>>>>" % (box, resources)
+    return _pdf(_CATALOG, b"<</Type/Pages/Kids[3 0 R]/Count 1>>", page, content, *more)
+
+
+def _stream(content: bytes, entries: bytes = b"") -> bytes:
+    return b"<</Length %d%s>>stream\n" % (len(content), entries) + content + b"\nendstream"
+
+
+def _flate(count: int, unit: bytes = b"\0", entries: bytes = b"") -> bytes:
+    """A compressed stream that unfolds to `count` bytes of `unit`."""
+    return _stream(_packed(count, unit), b"/Filter/FlateDecode" + entries)
+
+
+# --- the files --------------------------------------------------------------------------------------------------------
+
+
+def _headers_that_lie() -> Iterator[BadFile]:
+    jpeg = _small("JPEG")
+    at = jpeg.index(b"\xff\xc0") + 5
+    yield BadFile("PNG of 65,000 x 65,000", lambda: _png(65_000, 65_000, _idat(1000)))
+    yield BadFile("PNG of 2,147,483,647 x 2,147,483,647", lambda: _png(2**31 - 1, 2**31 - 1, _idat(1000)))
+    yield BadFile("PNG of 0 x 0", lambda: _png(0, 0, _idat(10)))
+    yield BadFile("JPEG of 65,000 x 65,000", lambda: jpeg[:at] + struct.pack(">HH", 65_000, 65_000) + jpeg[at + 4 :])
+    yield BadFile("JPEG of height 0", lambda: jpeg[:at] + struct.pack(">HH", 0, 256) + jpeg[at + 4 :])
+    bmp = _small("BMP")
+    yield BadFile("BMP of 65,000 x 65,000", lambda: bmp[:18] + struct.pack("<ii", 65_000, 65_000) + bmp[26:])
+    yield BadFile("BMP of height -2,147,483,648", lambda: bmp[:22] + struct.pack("<i", -(2**31)) + bmp[26:])
+    big = _ifd(
+        [(256, 4, 1, 65_000), (257, 4, 1, 65_000), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8), (279, 4, 1, 9)]
+    )
+    yield BadFile("TIFF of 65,000 x 65,000", lambda: b"II*\0" + struct.pack("<I", 8) + big)
+    wide = struct.pack("<I", 2**24 - 1)[:3]
+    extended = b"VP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + wide + wide
+    webp = b"WEBP" + extended + _small("WEBP")[12:]
+    yield BadFile("WEBP of 16,777,216 x 16,777,216", lambda: b"RIFF" + struct.pack("<I", len(webp)) + webp)
+
+
+def _large_but_fair() -> Iterator[BadFile]:
+    """Just under the limit of 40 million pixels."""
+    side = 6300
+    yield BadFile("PNG of 6,300 x 6,300, black", lambda: _png(side, side, _idat((3 * side + 1) * side)), READ)
+    yield BadFile(
+        "PNG of 6,300 x 6,300 with transparency", lambda: _png(side, side, _idat((4 * side + 1) * side), colour=6), READ
+    )
+    yield BadFile(
+        "PNG of 6,300 x 6,300, 16-bit grey",
+        lambda: _png(side, side, _idat((2 * side + 1) * side), colour=0, bits=16),
+        READ,
+    )
+    yield BadFile("JPEG of 6,300 x 6,300 of squares", lambda: _saved(_squares(side), "JPEG", quality=30), READ)
+    yield BadFile(
+        "JPEG of 6,300 x 6,300 of squares, cleaned twice",
+        lambda: _saved(_squares(side), "JPEG", quality=30),
+        READ | {504},
+        {"preprocess": "bilateral,denoise", "timeout_s": "10"},
+    )
+    yield BadFile("PNG of 32,000 x 1", lambda: _saved(PIL.Image.new("L", (32_000, 1), 255), "PNG"), READ)
+    yield BadFile("PNG of 1 x 32,000", lambda: _saved(PIL.Image.new("L", (1, 32_000), 255), "PNG"), READ)
+    yield BadFile("PNG of 1,000,000 x 1", lambda: _saved(PIL.Image.new("1", (1_000_000, 1), 1), "PNG"))
+
+
+def _squares(side: int) -> PIL.Image.Image:
+    rows, columns = np.indices((side, side), dtype=np.uint16) // 12
+    return PIL.Image.fromarray(((rows + columns) % 2 * 255).astype(np.uint8))
+
+
+def _broken() -> Iterator[BadFile]:
+    for kind in ("PNG", "JPEG", "BMP", "WEBP", "TIFF"):
+        whole = _small(kind)
+        yield BadFile(f"{kind} cut in the middle", lambda whole=whole: whole[: len(whole) // 2], ANY)  # type: ignore[misc]
+        yield BadFile(f"{kind} cut in the header", lambda whole=whole: whole[:20])  # type: ignore[misc]
+        yield BadFile(f"{kind} with bytes turned", lambda whole=whole: _turned(whole), ANY)  # type: ignore[misc]
+    yield BadFile("PNG with a wrong checksum", lambda: _small()[:-20] + b"\0" * 8 + _small()[-12:], ANY)
+    yield BadFile("empty file", lambda: b"")
+    yield BadFile("one byte", lambda: b"\x89")
+    yield BadFile("random bytes", lambda: np.random.default_rng(0).bytes(100_000))
+    yield BadFile("text", lambda: b"Dear reader, this is no image. " * 100)
+
+
+def _turned(whole: bytes) -> bytes:
+    broken = bytearray(whole)
+    for place in np.random.default_rng(1).integers(len(whole) // 3, len(whole), 50):
+        broken[place] ^= 0x5A
+    return bytes(broken)
+
+
+def _bombs() -> Iterator[BadFile]:
+    text = _packed(200 * _MEGA)
+    pixels = _idat(4 * 3 + 4)
+    yield BadFile("PNG with 200 MB of text", lambda: _png(4, 4, _chunk(b"zTXt", b"a\0\0" + text), pixels), ANY)
+    yield BadFile(
+        "PNG with 1,000 texts of 0.9 MB",
+        lambda: _png(4, 4, *[_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(900_000)))] * 1000, pixels),
+        ANY,
+    )
+    yield BadFile(
+        "PNG with a colour profile of 200 MB", lambda: _png(4, 4, _chunk(b"iCCP", b"a\0\0" + text), pixels), ANY
+    )
+    yield BadFile("PNG with pixels for 400 MB in 4 x 4", lambda: _png(4, 4, _idat(400 * _MEGA)), ANY)
+    yield BadFile("PNG with 60,000 EXIF tags of 1 MB", lambda: _png(4, 4, _chunk(b"eXIf", _exif(60_000)), pixels), ANY)
+    yield BadFile("JPEG with 5,000 EXIF tags of 64 kB", lambda: _jpeg_with_exif(_exif(5000)[:65_000]), ANY)
+    yield BadFile("JPEG with 20,000 scans", lambda: _many_scans(20_000))
+    yield BadFile("WEBP of 200 frames", lambda: _frames("WEBP"))
+    yield BadFile("PNG of 200 frames", lambda: _frames("PNG"))
+    yield BadFile("BMP that says one colour for all", _run_lengths, ANY)
+
+
+def _exif(tags: int) -> bytes:
+    entries = [(tag, 7, 1_000_000, 8) for tag in range(1, tags + 1)]
+    return b"II*\0" + struct.pack("<I", 8) + _ifd(entries) + bytes(max(0, 1_000_100 - 12 * tags))
+
+
+def _jpeg_with_exif(exif: bytes) -> bytes:
+    jpeg = _small("JPEG")
+    content = b"Exif\0\0" + exif
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", min(65_535, len(content) + 2)) + content[:65_533] + jpeg[2:]
+
+
+def _many_scans(scans: int) -> bytes:
+    """A progressive JPEG of 6,000 x 6,000 whose last scan is repeated."""
+    jpeg = _saved(PIL.Image.new("L", (6000, 6000), 255), "JPEG", progressive=True, quality=30)
+    last = jpeg.rindex(b"\xff\xda")
+    return jpeg[:-2] + jpeg[last:-2] * min(scans, 9 * _MEGA // (len(jpeg) - last)) + jpeg[-2:]
+
+
+def _frames(kind: str) -> bytes:
+    pictures = [PIL.Image.new("RGB", (64, 64), (shade, 0, 0)) for shade in range(200)]
+    return _saved(pictures[0], kind, save_all=True, append_images=pictures[1:])
+
+
+def _run_lengths() -> bytes:
+    """Runs of 255 pixels that go on far behind the end of the picture."""
+    header = struct.pack("<IiiHHIIiiII", 40, 6000, 6000, 1, 8, 1, 0, 2835, 2835, 256, 0) + bytes(1024)
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + len(header)) + header + b"\xff\x01" * 4_000_000
+
+
+def _tiffs() -> Iterator[BadFile]:
+    yield BadFile("TIFF of 10,000 pages", lambda: _many_pages(10_000))
+    yield BadFile("TIFF of 10,000 pages, the last asked for", lambda: _many_pages(10_000), READ, {"pages": "10000"})
+    yield BadFile("TIFF whose pages go round", lambda: _round(), ANY)
+    yield BadFile("TIFF with 65,000 tags over all of the file", lambda: _many_tags(), ANY)
+    yield BadFile("TIFF with a tile of 65,520 x 65,520", lambda: _giant_tile(), ANY)
+    yield BadFile(
+        "TIFF with a strip beyond the file", lambda: b"II*\0\x08\0\0\0" + _tiff_page(64, 64, 2**31, 4096), ANY
+    )
+    yield BadFile("TIFF packed 1,000 times", lambda: _packed_tiff(), ANY)
+    yield BadFile("BigTIFF with offsets at the end of the world", lambda: b"II+\0\x08\0\0\0" + b"\xff" * 200)
+
+
+def _many_pages(pages: int) -> bytes:
+    data, size = bytes(range(0, 256, 4)) * 4, len(_tiff_page(16, 16, 8, 256))
+    first = 8 + len(data)
+    ifds = [
+        _tiff_page(16, 16, 8, 256, first + (index + 1) * size if index + 1 < pages else 0) for index in range(pages)
+    ]
+    return b"II*\0" + struct.pack("<I", first) + data + b"".join(ifds)
+
+
+def _round() -> bytes:
+    data = bytes(256)
+    first = 8 + len(data)
+    size = len(_tiff_page(16, 16, 8, 256))
+    return (
+        b"II*\0"
+        + struct.pack("<I", first)
+        + data
+        + _tiff_page(16, 16, 8, 256, first + size)
+        + _tiff_page(16, 16, 8, 256, first)
+    )
+
+
+def _many_tags() -> bytes:
+    entries = [(256, 3, 1, 16), (257, 3, 1, 16), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8), (279, 4, 1, 256)]
+    entries += [(tag, 7, 8 * _MEGA, 8) for tag in range(300, 65_000)]
+    ifd = _ifd(entries)
+    return b"II*\0" + struct.pack("<I", 8 + 8 * _MEGA) + bytes(8 * _MEGA) + ifd
+
+
+def _giant_tile() -> bytes:
+    entries = [(256, 3, 1, 100), (257, 3, 1, 100), (258, 3, 1, 8), (259, 3, 1, 5), (262, 3, 1, 1), (277, 3, 1, 1)]
+    entries += [(322, 3, 1, 65_520), (323, 3, 1, 65_520), (324, 4, 1, 8), (325, 4, 1, 100)]
+    return b"II*\0" + struct.pack("<I", 108) + bytes(100) + _ifd(entries)
+
+
+def _packed_tiff() -> bytes:
+    data = _packed(6000 * 6000)
+    entries = [(256, 3, 1, 6000), (257, 3, 1, 6000), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, 1)]
+    entries += [(273, 4, 1, 8), (278, 3, 1, 6000), (279, 4, 1, len(data))]
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + _ifd(entries)
+
+
+def _pdfs() -> Iterator[BadFile]:
+    loop = b"<</Type/Pages/Kids[2 0 R 2 0 R 2 0 R]/Count 3>>"
+    yield BadFile("PDF whose pages contain themselves", lambda: _pdf(_CATALOG, loop), ANY)
+    liar = b"<</Type/Pages/Kids[3 0 R]/Count 1000000000>>"
+    yield BadFile("PDF of 1,000,000,000 pages", lambda: _pdf(_CATALOG, liar, b"<</Type/Page/Parent 2 0 R>>"), ANY)
+    yield BadFile("PDF of 10,000 pages", lambda: _pdf_of(10_000))
+    yield BadFile("PDF of 10,000 pages, the last asked for", lambda: _pdf_of(10_000), READ, {"pages": "10000"})
+    yield BadFile("PDF in which trees of pages are 20,000 deep", _deep_tree, ANY)
+    yield BadFile("PDF with a page of 200 inches at 1,200 dpi", lambda: _one_page(_stream(b""), box=b"0 0 14400 14400"))
+    yield BadFile("PDF with a page of 10^30 points", lambda: _one_page(_stream(b""), box=b"0 0 1e30 1e30"), ANY)
+    yield BadFile("PDF with a page of no size", lambda: _one_page(_stream(b""), box=b"0 0 0 0"), ANY)
+    yield BadFile("PDF with 2 GB of operators", lambda: _one_page(_flate(2000 * _MEGA, b"q 1 0 0 1 0 0 cm Q ")), ANY)
+    yield BadFile(
+        "PDF with 100 MB of curves", lambda: _one_page(_flate(100 * _MEGA, b"0 0 m 9 9 300 0 0 300 c S ")), ANY
+    )
+    form = b"/Type/XObject/Subtype/Form/BBox[0 0 300 200]/Resources<</XObject<</A 5 0 R/B 5 0 R>>>>"
+    twice = _stream(b"/A Do /B Do /A Do /B Do", form)
+    yield BadFile(
+        "PDF with a form that draws itself", lambda: _one_page(_stream(b"/A Do"), b"/XObject<</A 5 0 R>>", twice), ANY
+    )
+    yield BadFile("PDF with forms that double 40 times", _doubling_forms, ANY)
+    image = b"/Type/XObject/Subtype/Image/Width 60000/Height 60000/ColorSpace/DeviceRGB/BitsPerComponent 8"
+    yield BadFile(
+        "PDF with a picture of 60,000 x 60,000",
+        lambda: _one_page(_stream(b"300 0 0 200 0 0 cm /A Do"), b"/XObject<</A 5 0 R>>", _flate(_MEGA, entries=image)),
+        ANY,
+    )
+    dots = b"/Type/XObject/Subtype/Image/Width 20000/Height 20000/ColorSpace/DeviceGray/BitsPerComponent 8"
+    yield BadFile(
+        "PDF with a whole picture of 20,000 x 20,000",
+        lambda: _one_page(
+            _stream(b"300 0 0 200 0 0 cm /A Do"), b"/XObject<</A 5 0 R>>", _flate(400 * _MEGA, entries=dots)
+        ),
+        ANY,
+    )
+    yield BadFile("PDF with nested filters", lambda: _one_page(_nested_filters()), ANY)
+    yield BadFile("PDF whose table of objects goes round", lambda: _pdf_of(1) + b"startxref\n9\n%%EOF", ANY)
+    yield BadFile(
+        "PDF whose length is an object that goes round", lambda: _one_page(b"<</Length 4 0 R>>stream\nendstream"), ANY
+    )
+    whole = _pdf_of(3)
+    yield BadFile("PDF cut in the middle", lambda: whole[: len(whole) // 2], ANY)
+    yield BadFile("PDF with bytes turned", lambda: _turned(whole), ANY)
+    yield BadFile("PDF of nothing", lambda: b"%PDF-1.7\n")
+    yield BadFile("PDF with a script", lambda: _with_script(), READ)
+
+
+def _pdf_of(pages: int) -> bytes:
+    kids = b" ".join(b"%d 0 R" % (number + 3) for number in range(pages))
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 36]>>"
+    return _pdf(_CATALOG, b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, pages), *[page] * pages)
+
+
+def _deep_tree() -> bytes:
+    depth = 20_000
+    trees = [b"<</Type/Pages/Kids[%d 0 R]/Count 1>>" % (number + 3) for number in range(depth)]
+    return _pdf(_CATALOG, *trees, b"<</Type/Page/MediaBox[0 0 72 36]>>")
+
+
+def _doubling_forms() -> bytes:
+    head = b"/Type/XObject/Subtype/Form/BBox[0 0 300 200]/Resources<</XObject<</A %d 0 R>>>>"
+    forms = [_stream(b"/A Do /A Do", head % (number + 6)) for number in range(40)]
+    last = _stream(b"0 0 300 200 re f", b"/Type/XObject/Subtype/Form/BBox[0 0 300 200]")
+    return _one_page(_stream(b"/A Do"), b"/XObject<</A 5 0 R>>", *forms, last)
+
+
+def _nested_filters() -> bytes:
+    content = zlib.compress(zlib.compress(_packed(300 * _MEGA), 9), 9)
+    return _stream(content, b"/Filter[/FlateDecode/FlateDecode/FlateDecode]")
+
+
+def _with_script() -> bytes:
+    catalog = b"<</Type/Catalog/Pages 2 0 R/OpenAction<</S/JavaScript/JS(while(true){})>>>>"
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 36]>>"
+    return _pdf(catalog, b"<</Type/Pages/Kids[3 0 R]/Count 1>>", page)
+
+
+def _polyglots() -> Iterator[BadFile]:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as inside:
+        inside.writestr("zeros", bytes(50 * _MEGA))
+    yield BadFile("PNG with an archive behind it", lambda: _small() + archive.getvalue(), READ)
+    yield BadFile("JPEG with a PDF behind it", lambda: _small("JPEG") + _pdf_of(1), READ)
+    yield BadFile("PDF with an image behind it", lambda: _pdf_of(1) + _small(), ANY)
+    yield BadFile("PDF behind 500 bytes of something else", lambda: b"junk " * 100 + _pdf_of(1))
+    yield BadFile("GIF that is a script", lambda: b"GIF89a/*" + bytes(64) + b"*/=1;alert(1)//")
+    yield BadFile("archive", archive.getvalue)
+    yield BadFile("page of HTML", lambda: b"<!DOCTYPE html><script>alert(1)</script>")
+    yield BadFile(
+        "SVG that asks for a file",
+        lambda: b'<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/hostname">]><svg>&x;</svg>',
+    )
+    yield BadFile("PostScript", lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(x) run\n")
+    yield BadFile("program", lambda: b"\x7fELF" + bytes(2000))
