@@ -54,3 +54,11 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text())
     missing = [link for link in links if not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_the_page_on_the_command_line_is_what_the_commands_say_of_themselves() -> None:
+    from quorum.cli import commands, manual
+
+    assert (ROOT / "docs" / "command-line.md").read_text() == manual()
+    silent = [module.__name__ for module in commands() if "Exit codes" not in (module.__doc__ or "")]
+    assert silent == []

@@ -1,21 +1,41 @@
-"""The command line: one file a subcommand, each with its own docstring. Run `quorum --help`."""
+"""The command line: one file a subcommand, each with its own docstring. Run `quorum --help`.
+
+python -c 'import quorum.cli; print(quorum.cli.manual(), end="")' > docs/command-line.md
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
 
 import typer
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Quorum: a distributed OCR cluster.")
 
+_TITLE = """\
+# The command line
 
-def _register() -> None:
+`quorum COMMAND --help` lists the options. Answers go to stdout, everything else to stderr. This page is made of what
+each command says of itself.
+"""
+
+
+def commands() -> Iterator[ModuleType]:
+    """The module of each command, by name."""
     for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}").register(app)
+        yield importlib.import_module(f"{__name__}.{module.name}")
+
+
+def manual() -> str:
+    """What every command is for, its examples and exit codes, as a page of Markdown."""
+    sections = [(module.__doc__ or "").strip().partition(": ") for module in commands()]
+    return _TITLE + "".join(f"\n## {title}\n\n{text[:1].upper()}{text[1:]}\n" for title, _, text in sections)
 
 
 def main() -> None:
     """Entry point of the `quorum` program."""
-    _register()
+    for module in commands():
+        module.register(app)
     app()

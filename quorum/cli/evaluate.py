@@ -4,6 +4,8 @@
     quorum evaluate cnn --model models/emnist_cnn --idx-dir emnist/ --plots plots/ --json figures.json
 
 Collections are cleaned and split as training does it (by hash), so the test part is the same one.
+
+Exit codes: 0 measured; 1 the data or the model is not there; 2 the command was not understood.
 """
 
 from __future__ import annotations

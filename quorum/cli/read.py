@@ -1,10 +1,13 @@
 """`quorum read FILE...`: read image files and PDFs with a running service.
 
     quorum read page.png
+    quorum read page.png --explain                     and the words on which engines differ
     quorum read --format json *.png > answers.ndjson
+    quorum read --format pdf scan.png > searchable.pdf
 
 A page's text goes to stdout; several files are told apart by a line `==> name <==`, and with `--format json` every
-answer is one line. `-` reads stdin. A file that cannot be read is named on stderr and the others are still read.
+answer is one line. hOCR, ALTO, PAGE and PDF are for one file at a time. `-` reads stdin. A file that cannot be read is
+named on stderr and the others are still read.
 
 Exit codes: 0 every file was read; 1 at least one was not; 2 the command was not understood.
 """
@@ -17,9 +20,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from ocr.contract import DocumentAnswer, TextAnswer
+from ocr.contract import DocumentAnswer, TextAnswer, WordAnswer
 from quorum.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client, TextKeywords, is_document
-from quorum.terminal import FAILED, errors_speak
+from quorum.terminal import FAILED, errors_speak, out, table
 
 Url = Annotated[str, typer.Option(help="Where the service is.", envvar="QUORUM_URL")]
 ApiKey = Annotated[str | None, typer.Option(help="Key, if the service wants one.", envvar="QUORUM_API_KEY")]
@@ -32,15 +35,23 @@ def register(app: typer.Typer) -> None:
 def read(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Image files; - is stdin.")],
     url: Url = DEFAULT_URL,
-    format: Annotated[Literal["text", "json"], typer.Option(help="The text, or the whole answer.")] = "text",
+    format: Annotated[
+        Literal["text", "json", "hocr", "alto", "page", "pdf"],
+        typer.Option(help="The text, the whole answer, or a format for other programs."),
+    ] = "text",
     profile: Annotated[str | None, typer.Option(help="Whose voting weights count.")] = None,
     method: Annotated[str | None, typer.Option(help="How votes are counted.")] = None,
     engines: Annotated[str | None, typer.Option(help="Ask only these engines: a,b.")] = None,
     timeout_s: Annotated[float | None, typer.Option(help="Answer within this time.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show how the engines read words differently.")] = False,
     api_key: ApiKey = None,
 ) -> None:
     """Read image files with a running service."""
+    if format not in ("text", "json") and len(files) > 1:
+        raise typer.BadParameter(f"--format {format} is for one file at a time")
     options = options_of(profile, method, engines, timeout_s)
+    if explain:
+        options["explain"] = True
     failures = 0
     with errors_speak():
         client = Client(url, api_key, DEFAULT_TIMEOUT_S)
@@ -49,8 +60,11 @@ def read(
             try:
                 with errors_speak(file):
                     content = _content(file)
+                    if format not in ("text", "json"):
+                        typer.echo(client.read_as(content, format, **options), nl=False)
+                        continue
                     ask = client.read_document if is_document(content) else client.read
-                    _show(file, ask(content, **options), format, several=len(files) > 1)
+                    _show(file, ask(content, **options), format, several=len(files) > 1, explain=explain)
             except typer.Exit:
                 failures += 1
     if failures:
@@ -74,10 +88,28 @@ def _content(file: str) -> bytes:
     return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
 
 
-def _show(file: str, answer: TextAnswer | DocumentAnswer, form: str, *, several: bool) -> None:
+def _show(file: str, answer: TextAnswer | DocumentAnswer, form: str, *, several: bool, explain: bool) -> None:
     if form == "json":
         typer.echo(answer.model_dump_json())
         return
     if several:
         typer.echo(f"==> {file} <==")
     typer.echo(answer.text)
+    if explain:
+        pages = answer.pages if isinstance(answer, DocumentAnswer) else [answer]
+        _show_differences([word for page in pages if isinstance(page, TextAnswer) for word in _differing(page)])
+
+
+def _differing(page: TextAnswer) -> list[WordAnswer]:
+    """The words that not every engine reads alike."""
+    return [word for line in page.lines for word in line.words if len(set(word.votes.values())) > 1]
+
+
+def _show_differences(words: list[WordAnswer]) -> None:
+    """How each engine read the words on which they differ."""
+    engines = list(dict.fromkeys(engine for word in words for engine in word.votes))
+    rows = [
+        (word.text, f"{word.confidence:.2f}", *(word.votes.get(engine, "") or "nothing" for engine in engines))
+        for word in words
+    ]
+    out().print("", table("word", "confidence", *engines, rows=rows, right=("confidence",)), sep="\n")

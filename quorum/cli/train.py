@@ -6,6 +6,8 @@
 
 A run that was stopped goes on when the same command is given again. The model directory it writes is what
 `engines.emnist_cnn.model` in serve_config.yaml may point to. Training code is imported only when a command runs.
+
+Exit codes: 0 the model is written; 1 the data is not there; 2 the command was not understood.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@
 
 A folder holds images and `truth.jsonl`. What the engines read is kept under --readings; a run that was stopped goes on
 where it was. The document that it writes is what `tuned:` in serve_config.yaml, or in `PUT /config`, may name.
+
+Exit codes: 0 the profiles are written; 1 the pages or an engine are not there; 2 the command was not understood.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, T
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ocr.contract import BatchAnswer, CharacterAnswer, DocumentAnswer, StatusAnswer, TextAnswer
 from ocr.errors import InvalidRequest, NotAnImage, Unreachable
@@ -118,6 +118,19 @@ def is_document(file: bytes) -> bool:
 def document_call(document: Readable, options: DocumentKeywords) -> Call[DocumentAnswer]:
     # `pages` is always asked: it makes the answer to any file that of a document.
     return Call("predict_text", DocumentAnswer, (encoded(document),), {"pages": "1-", **_plain(options)})
+
+
+class WrittenFile(BaseModel):
+    """An answer that was written down in a format other than JSON."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    content: bytes
+    media_type: str
+
+
+def file_call(document: Readable, format: str, options: DocumentKeywords) -> Call[WrittenFile]:
+    return Call("predict_text", WrittenFile, (encoded(document),), {"format": format, **_plain(options)})
 
 
 def batch_call(images: Sequence[Readable], task: Task, options: BatchKeywords) -> Call[BatchAnswer]:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, Unreachable
-from quorum.client.calls import Call
+from ocr.errors import DeadlineExceeded, InternalFailure, InvalidRequest, NotReady, Overloaded, QuorumError, Unreachable
+from quorum.client.calls import Call, WrittenFile
 from quorum.client.http import DEFAULT_TIMEOUT_S
 from quorum.client.questions import AsyncQuestions, Questions
 from quorum.client.retrying import Retries
@@ -125,6 +125,8 @@ def _errors_as_ours(timeout_s: float) -> Iterator[None]:
 
 def _start(handle: Any, call: Call[Any]) -> Any:  # noqa: ANN401 - Ray is not typed here
     """Start the call: methods of the ingress take an image file, or a list of them, and the options."""
+    if call.answer is WrittenFile:
+        raise InvalidRequest("a handle gives answers, not files", "ask for this format over HTTP")
     method = getattr(handle, call.operation)
     if call.operation == "status":
         return method.remote()

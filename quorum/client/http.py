@@ -27,7 +27,7 @@ from ocr.errors import (
     ServiceError,
     Unreachable,
 )
-from quorum.client.calls import Call
+from quorum.client.calls import Call, WrittenFile
 from quorum.client.questions import AsyncQuestions, Questions
 from quorum.client.retrying import Retries
 
@@ -122,7 +122,7 @@ class _HttpTransport:
     def send(self, call: Call[Any]) -> object:
         timeout_s = call.wait_s(self._timeout_s)
         with _answer_from(self._addresses, timeout_s) as url:
-            return _json(self._http.send(_request(self._http, url, call, timeout_s)))
+            return _reply(call, self._http.send(_request(self._http, url, call, timeout_s)))
 
 
 class _AsyncHttpTransport:
@@ -134,7 +134,7 @@ class _AsyncHttpTransport:
     async def send(self, call: Call[Any]) -> object:
         timeout_s = call.wait_s(self._timeout_s)
         with _answer_from(self._addresses, timeout_s) as url:
-            return _json(await self._http.send(_request(self._http, url, call, timeout_s)))
+            return _reply(call, await self._http.send(_request(self._http, url, call, timeout_s)))
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def _address(url: str) -> str:
 
 
 def _headers(api_key: str | None) -> dict[str, str]:
-    return {"Accept": "application/json"} | ({} if api_key is None else {API_KEY_HEADER: api_key})
+    return {"Accept": "application/json, */*;q=0.1"} | ({} if api_key is None else {API_KEY_HEADER: api_key})
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, url: str, call: Call[Any], timeout_s: float) -> httpx.Request:
@@ -187,10 +187,12 @@ def _in_query(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _json(response: httpx.Response) -> object:
-    """The decoded body of a good answer; raises the error of another."""
+def _reply(call: Call[Any], response: httpx.Response) -> object:
+    """The decoded body of a good answer, or the file that it is; raises the error of another."""
     if not response.is_success:
         raise _error_of(response)
+    if call.answer is WrittenFile:
+        return {"content": response.content, "media_type": response.headers.get("Content-Type", "")}
     try:
         return response.json()
     except ValueError as error:

@@ -26,6 +26,7 @@ from quorum.client.calls import (
     batch_call,
     character_call,
     document_call,
+    file_call,
     text_call,
 )
 from quorum.client.retrying import Retries
@@ -60,6 +61,12 @@ class Questions:
         in its place. Raises as `read` does.
         """
         return self._ask(document_call(document, options))
+
+    def read_as(self, document: Readable, format: str, **options: Unpack[DocumentKeywords]) -> bytes:
+        """The reading of a file, written down by the service: hocr, alto, page, pdf or text. Only over HTTP. Raises as
+        `read` does, and OutOfRange for a format that there is not.
+        """
+        return self._ask(file_call(document, format, options)).content
 
     def read_character(self, image: Readable, **options: Unpack[CharacterKeywords]) -> CharacterAnswer:
         """Read one character. Raises as `read` does."""
@@ -102,6 +109,10 @@ class AsyncQuestions:
     async def read_document(self, document: Readable, **options: Unpack[DocumentKeywords]) -> DocumentAnswer:
         """Read a file page by page; see Questions.read_document."""
         return await self._ask(document_call(document, options))
+
+    async def read_as(self, document: Readable, format: str, **options: Unpack[DocumentKeywords]) -> bytes:
+        """The reading of a file, written down by the service; see Questions.read_as."""
+        return (await self._ask(file_call(document, format, options))).content
 
     async def read_character(self, image: Readable, **options: Unpack[CharacterKeywords]) -> CharacterAnswer:
         """Read one character; see Questions.read_character."""

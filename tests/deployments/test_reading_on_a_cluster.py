@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import string
 import subprocess
@@ -18,6 +19,8 @@ from rapidfuzz.distance import Levenshtein
 
 from deployments.placement import one_machine_config
 from ocr.contract import BatchAnswer, CharacterAnswer, StatusAnswer, TextAnswer
+from quorum.bulk import Journal, read_all
+from quorum.bulk_on_cluster import through_ray
 from quorum.client import Client
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -172,3 +175,30 @@ def test_the_python_examples_of_the_readme_work(url: str, program: str) -> None:
         check=False,
     )
     assert TRUTH.split("\n", 1)[0] in finished.stdout, finished.stderr[-2000:]
+
+
+def test_the_tour_runs_from_its_first_cell_to_its_last(url: str) -> None:
+    cells = json.loads((ROOT / "docs" / "tour.ipynb").read_text())["cells"]
+    program = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    finished = subprocess.run(
+        [sys.executable, "-c", program.replace("http://127.0.0.1:8000", url)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=ROOT / "docs",
+        check=False,
+    )
+    assert "labelled lines" in finished.stdout, finished.stderr[-2000:]
+
+
+def test_many_files_are_read_through_ray_data(url: str, tmp_path: Path) -> None:
+    names = [tmp_path / f"{number}.png" for number in range(6)]
+    for name in names:
+        name.write_bytes(QUICK.read_bytes())
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    reading = through_ray({"engines": ["paddleocr"], "timeout_s": 120}, address="auto", at_once=2, whole=False)
+    with Journal(tmp_path / "results.parquet") as journal:
+        read_all([*names, tmp_path / "broken.png"], journal, reading, lambda _path: None)
+        rows = {Path(row.path).name: row for row in journal.rows()}
+    assert all(error_rate(rows[name.name].text) < 0.05 for name in names)
+    assert (rows["broken.png"].success, len(rows)) == (False, 7)

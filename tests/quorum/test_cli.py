@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
 from cluster.local import Deployed, Look
-from ocr.contract import StatusAnswer, TextAnswer
+from ocr.contract import LineAnswer, StatusAnswer, TextAnswer, WordAnswer
 from ocr.errors import InternalFailure, NotAnImage, OutOfRange
 from quorum.cli import read, status, up
 from tests.fakes.service import FakeService, listening, status_answer, text_answer
@@ -51,6 +52,33 @@ def test_read_as_json_prints_one_whole_answer_a_line(page: Path) -> None:
         result = quorum("read", page, page, "--format", "json", "--url", url)
     answers = [TextAnswer.model_validate_json(line) for line in result.stdout.splitlines()]
     assert answers == [text_answer(), text_answer()]
+
+
+def test_read_explains_the_words_that_engines_read_differently(page: Path) -> None:
+    alike = WordAnswer(text="Hello,", confidence=0.9, polygon=None, votes={"tesseract": "Hello,", "trocr": "Hello,"})
+    differing = WordAnswer(text="world", confidence=0.6, polygon=None, votes={"tesseract": "world", "trocr": ""})
+    line = LineAnswer(
+        text="Hello, world", confidence=0.8, polygon=((0, 0),) * 4, block=0, words=[alike, differing], readings={}
+    )
+    service = FakeService({"/predict_text": text_answer().model_copy(update={"lines": [line]})})
+    with listening(service) as url:
+        result = quorum("read", page, "--explain", "--url", url)
+    assert service.last.url.params["explain"] == "true"
+    [head, row] = result.stdout.splitlines()[-2:]
+    assert head.split() == ["word", "confidence", "tesseract", "trocr"]
+    assert row.split() == ["world", "0.60", "world", "nothing"]
+
+
+def test_read_writes_another_format_byte_for_byte(page: Path) -> None:
+    service = FakeService({"/predict_text": httpx.Response(200, content=b"%PDF-1.7\n\x00\xff")})
+    with listening(service) as url:
+        result = quorum("read", page, "--format", "pdf", "--url", url)
+    assert result.stdout_bytes == b"%PDF-1.7\n\x00\xff"
+    assert service.last.url.params["format"] == "pdf"
+
+
+def test_read_takes_one_file_at_a_time_for_a_format_that_cannot_be_joined(page: Path) -> None:
+    assert quorum("read", page, page, "--format", "pdf").exit_code == 2
 
 
 def test_read_takes_an_image_from_stdin() -> None:
