@@ -152,6 +152,10 @@ class Profile:
         """What counts on a line of one kind."""
         return self.by_material.get(material, self)
 
+    def for_characters(self) -> Profile:
+        """What counts where single characters are read."""
+        return self if self.character_weights is None else replace(self, weights=self.character_weights)
+
     def weighing(self, weights: Mapping[str, float]) -> Profile:
         """The same with other weights, on whatever is read."""
         kinds = {material: own.weighing(weights) for material, own in self.by_material.items()}

@@ -26,6 +26,7 @@ def fuse_character(
     classes: Classes = Classes.ALNUM,
 ) -> Character:
     """The character that the engines elect among the allowed ones; "" with confidence 0 when none has a vote."""
+    profile = profile.for_characters()
     said = {engine: spoken(claims[engine]) for engine in sorted(claims) if not claims[engine].abstained}
     guesses = {
         engine: list(_allowed(_guesses(characters, engine, profile), classes)) for engine, characters in said.items()

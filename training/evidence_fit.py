@@ -51,8 +51,11 @@ class Contested:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A line as the vote hears it: engines, agreement of each, what stands at every group of places, what is open."""
+    """A line as the vote hears it: its set, its engines and how much each agrees, what stands at every group of places,
+    what is open.
+    """
 
+    set_name: str
     engines: tuple[str, ...]
     agreements: tuple[float, ...]
     plain: tuple[str, ...]
@@ -104,7 +107,7 @@ def hear(line: LabelledLine, number: int, engines: Sequence[str]) -> Heard | Non
     decisive = tuple(_decisive(number, contests, marked.excesses, line))
     names = tuple(voice.engine for voice in fused.voices)
     shared = tuple(agreements(fused.rows, fused.network))
-    return Heard(names, shared, plain, contests, decisive, marked.edits)
+    return Heard(line.set_name, names, shared, plain, contests, decisive, marked.edits)
 
 
 def _form(text: str, line: LabelledLine) -> str:

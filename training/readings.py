@@ -17,7 +17,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -31,7 +31,7 @@ import segmentation
 from cluster import models
 from deployments.cutting import Scissors
 from deployments.messages import Handling
-from ocr import Box, Hypothesis, Layout, LoadOptions, Polygon, Region, Scope, SegmentedPage
+from ocr import Box, Crop, Hypothesis, Layout, LoadOptions, Polygon, Region, Scope, SegmentedPage
 from ocr.claims import Alternative, ClaimedCharacter, Span
 from ocr.image import Material, Pixels
 from ocr.ports import Engine, EngineSpec
@@ -135,9 +135,13 @@ class Shelf:
 
     def reading(self, page: TruePage, view: View, reader: Reader) -> Reading:
         """What the reader says of the page; read now if it never was."""
-        path = self._path(page, view, reader)
+        return self.kept(f"{_stem(page)}.{view.name}", reader, lambda: self.cuts.lines(page, view).crops())
+
+    def kept(self, name: str, reader: Reader, crops: Callable[[], Sequence[Crop]]) -> Reading:
+        """What the reader says of some crops; `name` names them whatever they are cut from."""
+        path = self._folder / f"{reader.name}-{reader.fingerprint}" / f"{name}.json.gz"
         if not path.exists():
-            _write(path, _reading_as_json(_read_now(reader, self.cuts.lines(page, view))))
+            _write(path, _reading_as_json(_read_now(reader, crops())))
         return _reading_from_json(reader.name, _read(path))
 
     def missing(self, pages: Sequence[TruePage], view: View, reader: Reader) -> list[TruePage]:
@@ -172,10 +176,10 @@ def turned(page: Pixels, degrees: float) -> Pixels:
     return Turn.back(page.shape[1], page.shape[0], -degrees).pixels(page)
 
 
-def _read_now(reader: Reader, lines: SegmentedPage) -> Reading:
-    engine = reader.engine  # loaded before the clock runs
+def _read_now(reader: Reader, crops: Sequence[Crop]) -> Reading:
+    engine = reader.engine  # loaded before the clock starts
     started = _core_seconds()
-    hypotheses = tuple(engine.read(lines.crops())) if lines.pixels else ()
+    hypotheses = tuple(engine.read(crops)) if crops else ()
     return Reading(reader.name, engine.model, _core_seconds() - started, hypotheses)
 
 

@@ -11,12 +11,17 @@ from fusion import Document, automatic
 from fusion.profile_document import BUNDLED, SPELLING_FILE, write_document
 from fusion.spelling import Spelling, read_spelling, write_spelling
 from ocr.image import Material as Kind
+from ocr.image import Scope
 from training.cascade_fit import fit_cascade
+from training.character_votes import TUNING_SEED, character_sets, fit_character_weights
 from training.labelled import LabelledLine, labelled, pages_of
 from training.pages import Split
 from training.readings import TRUE, Reader, Shelf, read_all
 from training.spelling_fit import fit_spelling
 from training.tuning import UNTRAINED, Material, tune
+
+TUNING_COUNT = 300
+"""Single characters of each kind that weights are fitted to."""
 
 
 def run(
@@ -28,6 +33,7 @@ def run(
     *,
     new_spelling: bool,
     keep: float,
+    characters: Path | None,
 ) -> Iterator[str]:
     """Tune, write OUT/profiles.json with the spelling model beside it, and say what was fitted to what."""
     readers = [reader_of(engine) for engine in engines]
@@ -42,6 +48,9 @@ def run(
     found = fit_cascade(lines, automatic(profiles, list(Kind)), keep)
     if found is not None:
         profiles = {name: replace(own, cascade=found.cascade) for name, own in profiles.items()}
+    if characters is not None:
+        weights = _character_weights(shelf, readers, characters)
+        profiles = {name: replace(own, character_weights=weights) for name, own in profiles.items()}
     document = Document(profiles, models, made)
     write_document(document, out_dir / BUNDLED.name)
     for own in tuned:
@@ -87,6 +96,11 @@ def _spelling(folders: Sequence[Path], out_dir: Path, *, new: bool) -> Spelling:
 def _materials(lines: Sequence[LabelledLine]) -> list[Material]:
     """The lines that look like one kind each; what a page says of itself does not count, since no page will."""
     return [Material(str(kind), [line for line in lines if line.region.material is kind]) for kind in Kind]
+
+
+def _character_weights(shelf: Shelf, readers: Sequence[Reader], folder: Path) -> dict[str, float]:
+    able = [reader for reader in readers if Scope.CHARACTER in reader.spec.scopes]
+    return fit_character_weights(character_sets(shelf, able, folder, TUNING_SEED, TUNING_COUNT), _names(able))
 
 
 def _names(readers: Sequence[Reader]) -> list[str]:

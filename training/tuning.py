@@ -21,7 +21,7 @@ from fusion.profiles import SPELLING, SpellingVote, Tuning
 from fusion.spelling import Spelling
 from fusion.voting import PLAIN_ASSURANCE, Assurance, Method
 from training.comparing import right_characters, right_words
-from training.evidence_fit import MIN_CONTESTS, Fitted, Heard, fit, hear
+from training.evidence_fit import MIN_CONTESTS, Contested, Fitted, Heard, fit, hear
 from training.labelled import LabelledLine
 
 UNTRAINED = ("tesseract", "paddleocr")
@@ -30,6 +30,7 @@ _OF_ONE_MATERIAL = 2.0  # how strongly a material's parameters are held to those
 _KNOTS = 12
 _MIN_WORDS = 300
 _LEAST_WEIGHT = 0.01
+_DRAWS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,38 +105,52 @@ def fused(line: LabelledLine, profile: Profile, method: Method = Method.CONFIDEN
 
 
 def fit_weights(heard: Sequence[Heard], engines: Sequence[str]) -> dict[str, float]:
-    """How much an engine's word counts whatever it says: weights of at least 0.01 that together make 1, under which the
-    heaviest candidates are most likely the right ones (a conditional logit with one parameter for each engine).
-    """
-    from scipy.optimize import minimize
+    """How much an engine's word counts whatever it says: weights that together make 1. Of a few thousand drawn at
+    random, and those that let one engine always decide, the ones under which the heaviest candidates are wrong least.
 
+    Edits count by set in units of those of its best engine, so that no set decides alone. A search, because the edits
+    are a step function of the weights; likelihood, which is not, prefers weights under which two weak engines outvote
+    a strong one.
+    """
     contests = [(line, found) for line in heard for found in line.decisive]
     if len(contests) < MIN_CONTESTS:
-        return dict.fromkeys(engines, 1.0 / len(engines))
+        return dict.fromkeys(engines, round(1.0 / len(engines), 4))
+    votes, excesses = _ballots(contests, engines)
+    sets = [line.set_name for line, _ in contests]
+    names, set_of = np.unique(sets, return_inverse=True)
+    drawn = np.random.default_rng(0).dirichlet(np.full(len(engines), 0.7), _DRAWS)
+    alone = np.eye(len(engines)) * (1.0 - _LEAST_WEIGHT * len(engines)) + _LEAST_WEIGHT
+    candidates = np.concatenate([alone, np.maximum(drawn, _LEAST_WEIGHT)])
+    edits = np.array([_edits_by_set(votes, excesses, set_of, len(names), own) for own in candidates])  # (K, sets)
+    best = np.maximum(1.0, edits[: len(engines)].min(axis=0))
+    chosen = candidates[int((edits / best).sum(axis=1).argmin())]
+    return {engine: round(float(share), 4) for engine, share in zip(engines, chosen / chosen.sum(), strict=True)}
+
+
+def _ballots(
+    contests: Sequence[tuple[Heard, Contested]], engines: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Who says which candidate, (N, C, E), and how many edits each costs, (N, C), infinite where there is none."""
     places = {engine: index for index, engine in enumerate(engines)}
     most = max(len(found.candidates) for _, found in contests)
-    votes = np.zeros((len(contests), most, len(engines)))  # who says which candidate
-    allowed = np.full((len(contests), most), -np.inf)
-    right = np.zeros((len(contests), most))
+    votes = np.zeros((len(contests), most, len(engines)))
+    excesses = np.full((len(contests), most), np.inf)
     for number, (line, found) in enumerate(contests):
-        allowed[number, : len(found.candidates)] = 0.0
-        least = min(found.excesses)
-        right[number, : len(found.candidates)] = [excess == least for excess in found.excesses]
+        excesses[number, : len(found.candidates)] = found.excesses
         for engine, saying in zip(line.engines, found.found.sayings, strict=True):
             votes[number, found.candidates.index(saying.form), places[engine]] = 1.0
+    return votes, excesses
 
-    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        power = np.exp(votes @ weights + allowed)
-        every, good = power.sum(axis=1), (power * right).sum(axis=1)
-        pull = power / every[:, None] - power * right / good[:, None]
-        gradient = np.einsum("nc,nce->e", pull, votes) + 0.02 * weights
-        return float(np.log(every / good).sum() + 0.01 * weights @ weights), gradient
 
-    found_weights = minimize(
-        loss, np.ones(len(engines)), jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(engines)
-    ).x
-    shares = np.maximum(found_weights / max(found_weights.sum(), 1e-9), _LEAST_WEIGHT)
-    return {engine: round(float(share), 4) for engine, share in zip(engines, shares / shares.sum(), strict=True)}
+def _edits_by_set(
+    votes: NDArray[np.float64],
+    excesses: NDArray[np.float64],
+    set_of: NDArray[np.intp],
+    sets: int,
+    weights: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    chosen = (votes @ weights).argmax(axis=1)
+    return np.asarray(np.bincount(set_of, excesses[np.arange(len(chosen)), chosen], sets), dtype=np.float64)
 
 
 # --- how sure ---

@@ -38,13 +38,27 @@ def tune(
     keep: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="The part of what all engines gain that a cascade has to keep.")
     ] = 0.97,
+    characters: Annotated[
+        Path | None, typer.Option(help="Folder of .npz collections: weights for single characters are fitted as well.")
+    ] = None,
 ) -> None:
     """Fit what engines' claims are worth, and their weights, to labelled lines."""
     from training.tune_run import run
 
     with errors_speak():
         words = ["quorum", "tune", *map(str, folders), "--out", str(out_dir), "--engines", engines]
-        command = shlex.join([*words, *(["--spelling"] if spelling else [])])
-        for row in run(folders, engines.split(","), readings, out_dir, command, new_spelling=spelling, keep=keep):
+        command = shlex.join(
+            [*words, *(["--spelling"] if spelling else []), *(["--characters", str(characters)] if characters else [])]
+        )
+        for row in run(
+            folders,
+            engines.split(","),
+            readings,
+            out_dir,
+            command,
+            new_spelling=spelling,
+            keep=keep,
+            characters=characters,
+        ):
             out().print(row)
     sys.stdout.flush()

@@ -91,3 +91,10 @@ def test_more_weight_for_an_engine_keeps_its_character(method: Method) -> None:
     light = fuse_character(claims, EVEN, method)
     heavy = fuse_character(claims, Profile("p", {"ada": 5.0, "bob": 1.0, "cyd": 1.0}), method)
     assert light.text == heavy.text == "a"
+
+
+def test_single_characters_have_weights_of_their_own() -> None:
+    profile = Profile("p", {"ada": 1.0, "bob": 0.1}, character_weights={"ada": 0.1, "bob": 1.0})
+    claims = {"ada": claim("a", 0.9), "bob": claim("b", 0.9)}
+    assert fuse_character(claims, profile).text == "b"
+    assert fuse_character(claims, profile.weighing({"ada": 1.0})).text == "a"
