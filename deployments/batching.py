@@ -54,12 +54,22 @@ class _Item:
 
 
 class CropQueue:
-    """Crops waiting for one engine. `clock` gives the time in which deadlines are stated."""
+    """Crops waiting for one engine. `clock` gives the time in which deadlines are stated. `watch` is told of each
+    batch, and of each change of the queue with a batch of 0: how many crops are in the batch, and how many wait.
+    """
 
-    def __init__(self, read_batch: ReadBatch, *, batch_size: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        read_batch: ReadBatch,
+        *,
+        batch_size: int,
+        clock: Callable[[], float],
+        watch: Callable[[int, int], None] = lambda _batch, _waiting: None,
+    ) -> None:
         self._read_batch = read_batch
         self._batch_size = batch_size
         self._clock = clock
+        self._watch = watch
         self._items: list[_Item] = []
         self._virtual_time = 0
         self._reading_since: float | None = None
@@ -109,6 +119,7 @@ class CropQueue:
             _Item(crop, deadline, rank, loop.create_future()) for rank, crop in enumerate(crops, self._virtual_time + 1)
         ]
         self._items.extend(items)
+        self._watch(0, len(self))
         self._arrived.set()
         if self._loop_task is None:
             self._loop_task = loop.create_task(self._serve())
@@ -119,6 +130,7 @@ class CropQueue:
         while True:
             await self._arrived.wait()
             batch = self._form_batch()
+            self._watch(len(batch), len(self))
             if not batch:
                 self._arrived.clear()
                 continue

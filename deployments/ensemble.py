@@ -8,7 +8,9 @@ plain coroutines.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +26,7 @@ from deployments.messages import (
     NamedPicture,
     Question,
 )
+from deployments.metrics import FUSION_SECONDS, TASKS, Record, ignore
 from ocr import Character, EngineReport, Hypothesis, Layout, Line, Page, Scope, Status
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
 
@@ -77,12 +80,14 @@ class Ensemble:
         scopes: Mapping[str, frozenset[Scope]],
         states: Callable[[], Mapping[str, EngineState]],
         clock: Clock,
+        record: Record = ignore,
     ) -> None:
         self._cutter = cutter
         self._readers = readers
         self._scopes = scopes
         self._states = states
         self._clock = clock
+        self._record = record
 
     async def read_page(self, data: bytes, ask: Ask) -> Page:
         """Every line of the page, fused. Raises an error of the tree when nobody can answer, ReplicaLost when the
@@ -94,7 +99,8 @@ class Ensemble:
             if isinstance(cut, CutRefused):
                 raise cut.error
             outcomes = await self._ask_engines(cut.layout, pixels, ask, Scope.LINE)
-            return self._fused_page(cut.layout, outcomes, ask)
+            with self._timing_fusion(Scope.LINE):
+                return self._fused_page(cut.layout, outcomes, ask)
 
         return await _again_when_pixels_are_lost(once)
 
@@ -104,10 +110,11 @@ class Ensemble:
         async def once() -> list[CharacterReading | QuorumError]:
             cut, pixels = await self._before(ask.deadline, lambda: self._cutter.characters(images, ask))
             outcomes = await self._ask_engines(cut.layout, pixels, ask, Scope.CHARACTER)
-            return [
-                index if isinstance(index, QuorumError) else _fused_character(index, outcomes, ask)
-                for index in cut.outcomes
-            ]
+            with self._timing_fusion(Scope.CHARACTER):
+                return [
+                    index if isinstance(index, QuorumError) else _fused_character(index, outcomes, ask)
+                    for index in cut.outcomes
+                ]
 
         return await _again_when_pixels_are_lost(once)
 
@@ -117,6 +124,12 @@ class Ensemble:
         if isinstance(pictures, CutRefused):
             raise pictures.error
         return pictures
+
+    @contextmanager
+    def _timing_fusion(self, scope: Scope) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self._record(FUSION_SECONDS, time.perf_counter() - started, task=TASKS[scope])
 
     async def _before(self, deadline: float, cut: Callable[[], Awaitable[Result]]) -> Result:
         """What the segmentation answers. One that died is for the caller of the ensemble: it sends the page again."""

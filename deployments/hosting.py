@@ -16,11 +16,12 @@ import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
-import psutil
 
 from deployments.batching import CropQueue
 from deployments.fanout import NotDeployed
+from deployments.memory import own_memory_mb
 from deployments.messages import EngineAnswer, EngineState, Question
+from deployments.metrics import BATCH_CROPS, MODEL_LOAD_SECONDS, QUEUE_CROPS, Record, ignore
 from ocr import Crop, Engine, EngineSpec, LoadOptions, Scope, SegmentedPage
 from ocr.errors import EngineUnavailable
 
@@ -48,6 +49,7 @@ class EngineHost:
         memory_limit_mb: int | None = None,
         hung_after_s: float = 180.0,
         clock: Callable[[], float] = time.time,
+        record: Record = ignore,
     ) -> None:
         self._clock = clock
         self._memory_limit_mb = memory_limit_mb
@@ -60,8 +62,11 @@ class EngineHost:
         started = time.perf_counter()
         engine = self._load(spec, options)
         if engine is not None:
-            self._queue = CropQueue(engine.read, batch_size=batch_size or spec.batch_size, clock=clock)
+            self._queue = CropQueue(
+                engine.read, batch_size=batch_size or spec.batch_size, clock=clock, watch=_watch(spec.name, record)
+            )
             self._state = replace(self._state, model=engine.model, load_seconds=time.perf_counter() - started)
+            record(MODEL_LOAD_SECONDS, self._state.load_seconds, engine=spec.name, model=engine.model)
             log.info("%s: %s loaded and warm after %.1f s", spec.name, engine.model, self._state.load_seconds)
 
     def _load(self, spec: EngineSpec, options: Callable[[], LoadOptions]) -> Engine | None:
@@ -91,7 +96,7 @@ class EngineHost:
         return EngineAnswer(self._state.model, tuple(await self._queue.read(crops, deadline)))
 
     def state(self) -> EngineState:
-        return replace(self._state, memory_mb=_memory_mb())
+        return replace(self._state, memory_mb=own_memory_mb())
 
     def check_health(self) -> None:
         """Raise when the replica ought to be replaced: it is broken, its engine hangs, or it has grown over its limit.
@@ -104,7 +109,7 @@ class EngineHost:
         busy_s = 0.0 if self._queue is None else self._queue.busy_s()
         if busy_s > self._hung_after_s:
             raise RuntimeError(f"{self._state.name} hangs: it has been reading one batch for {busy_s:.0f} s")
-        used_mb = _memory_mb()
+        used_mb = own_memory_mb()
         if self._memory_limit_mb is not None and used_mb > self._memory_limit_mb:
             raise RuntimeError(
                 f"{self._state.name} uses {used_mb:.0f} MB, over its limit of {self._memory_limit_mb} MB"
@@ -115,10 +120,13 @@ class EngineHost:
             await self._queue.close()
 
 
-def _memory_mb() -> float:
-    """This process's own memory: what it maps of the object store, the crops it read, is not its own."""
-    used = psutil.Process().memory_info()
-    return float(used.rss - getattr(used, "shared", 0)) / 1e6  # only Linux tells them apart
+def _watch(engine: str, record: Record) -> Callable[[int, int], None]:
+    def watch(batch: int, waiting: int) -> None:
+        if batch:
+            record(BATCH_CROPS, batch, engine=engine)
+        record(QUEUE_CROPS, waiting, engine=engine)
+
+    return watch
 
 
 def warm_up_crops() -> list[Crop]:

@@ -1,0 +1,84 @@
+"""What is told of each reading: to the metrics, and to the log. The text itself only in the field `text`, which the
+log cuts out unless the configuration allows it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+from deployments.asking import Ask
+from deployments.ensemble import CharacterReading
+from deployments.metrics import (
+    ANSWERS,
+    CONFIDENCE,
+    ENGINE_OUTCOMES,
+    ENGINE_READINGS,
+    ENGINE_SECONDS,
+    TASKS,
+    Record,
+)
+from fusion import judge
+from ocr import EngineReport, Hypothesis, Page, Scope, Status
+from ocr.errors import QuorumError
+
+log = logging.getLogger("quorum.reading")
+
+_TEXT, _CHARACTER = TASKS[Scope.LINE], TASKS[Scope.CHARACTER]
+# These engines were not asked, so they have no latency.
+_NOT_ASKED = frozenset({Status.SKIPPED, Status.UNAVAILABLE})
+
+
+def observe_page(page: Page, ask: Ask, record: Record) -> None:
+    """Tell of one page."""
+    _observe_reports(page.reports, record)
+    for line in page.lines:
+        _observe_agreement(line.text, line.readings, record)
+    band = _observe_confidence(page.confidence, _TEXT, ask, record)
+    log.info(
+        "read a page of %d lines",
+        len(page.lines),
+        extra={**_common(page.reports, ask), "confidence": round(page.confidence, 4), "band": band, "text": page.text},
+    )
+
+
+def observe_characters(readings: Sequence[CharacterReading | QuorumError], ask: Ask, record: Record) -> None:
+    """Tell of the characters of one request."""
+    read = [reading for reading in readings if isinstance(reading, CharacterReading)]
+    for reading in read:
+        _observe_agreement(reading.character.text, reading.claims, record)
+        _observe_confidence(reading.character.confidence, _CHARACTER, ask, record)
+    reports = read[0].reports if read else ()  # of the request, the same for each of its characters
+    _observe_reports(reports, record)
+    text = "".join(reading.character.text for reading in read)
+    log.info("read %d of %d characters", len(read), len(readings), extra={**_common(reports, ask), "text": text})
+
+
+def _common(reports: Iterable[EngineReport], ask: Ask) -> dict[str, object]:
+    return {
+        "config_version": ask.config_version,
+        "method": str(ask.method),
+        "profile": ask.profile.name,
+        "engines": {report.engine: report.status.value for report in reports},
+    }
+
+
+def _observe_reports(reports: Iterable[EngineReport], record: Record) -> None:
+    for report in reports:
+        record(ENGINE_OUTCOMES, engine=report.engine, outcome=report.status.value)
+        if report.status not in _NOT_ASKED:
+            record(ENGINE_SECONDS, report.seconds, engine=report.engine)
+
+
+def _observe_agreement(text: str, claims: Mapping[str, Hypothesis], record: Record) -> None:
+    for engine, claim in claims.items():
+        if not claim.abstained:
+            agrees = claim.text.strip() == text.strip()
+            record(ENGINE_READINGS, engine=engine, agrees="yes" if agrees else "no")
+
+
+def _observe_confidence(confidence: float, task: str, ask: Ask, record: Record) -> str:
+    band = judge(confidence, ask.profile.thresholds).band.value
+    record(CONFIDENCE, confidence, task=task)
+    record(ANSWERS, task=task, band=band)
+    return band
