@@ -28,7 +28,7 @@ help:
 setup: $(ready)
 
 # Programs that only tests start; a package of each name has it.
-test_programs := chromium
+test_programs := chromium redis-server
 for_tests := $(VENV)/.ready-for-tests
 $(for_tests): $(ready) Makefile
 	@cluster/setup.sh $(VENV) $(test_programs)

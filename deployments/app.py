@@ -18,8 +18,9 @@ from ray.serve import Application
 import engines
 from deployments.asking import Catalogue
 from deployments.config import ClusterConfig, EngineConfig
-from deployments.engine import EngineReplica
+from deployments.engine import EngineReplica, Given
 from deployments.gateway import GatewayReplica
+from deployments.keeping import Upkeep
 from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, one_machine
 from deployments.router import RouterReplica
 from deployments.segmentation import SegmentationReplica
@@ -30,11 +31,17 @@ from ocr.errors import OutOfRange
 
 def build(args: ClusterConfig) -> Application:
     """The whole application. `args` is what the configuration file says under `args:`."""
-    config = layered(args, os.environ, read_dotenv(os.environ)).config
+    settings = layered(args, os.environ, read_dotenv(os.environ))
+    config = settings.config
     specs = {engine.name: engines.spec(engine.name) for engine in config.engines}
     _require_distinct(specs.values())
     catalogue = Catalogue.of(config, specs.values())
     options = one_machine(specs.values())
+    if config.queue is not None:
+        waiting = {"max_queued_requests": config.queue}
+        options = {name: chosen if name == GATEWAY else {**chosen, **waiting} for name, chosen in options.items()}
+    upkeep = Upkeep.of(config)
+    given = Given(upkeep, config.programs, config.gpu_memory_mb)
     segmentation = serve.deployment(SegmentationReplica).options(name=SEGMENTATION, **options[SEGMENTATION])
     router = serve.deployment(RouterReplica).options(name=ROUTER, **options[ROUTER])
     gateway = serve.deployment(GatewayReplica).options(name=GATEWAY, **options[GATEWAY])
@@ -42,15 +49,17 @@ def build(args: ClusterConfig) -> Application:
     def hosted(engine: EngineConfig) -> Application:
         name = specs[engine.name].name
         deployment = serve.deployment(EngineReplica).options(name=name, **options[name])
-        return deployment.bind(engine, config.model_dir, config.cache_dir, config.log_level)
+        sized = engine.model_copy(update={"batch_size": engine.batch_size or config.batch_size})
+        return deployment.bind(sized, config.model_dir, config.cache_dir, given)
 
     return gateway.bind(
         router.bind(
-            segmentation.bind(config.segmentation, config.model_dir, config.cache_dir, config.log_level),
+            segmentation.bind(config.segmentation, config.model_dir, config.cache_dir, upkeep),
             {specs[engine.name].name: hosted(engine) for engine in config.engines},
             catalogue,
-            config.log_level,
+            upkeep,
         ),
+        settings,
         catalogue,
         importlib.metadata.version("quorum-ocr"),
     )

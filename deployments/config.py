@@ -26,7 +26,7 @@ KeyHash = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class EngineConfig(_Settings):

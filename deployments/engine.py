@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import ray
@@ -12,17 +14,28 @@ import engines
 from cluster import models
 from deployments.config import EngineConfig
 from deployments.hosting import EngineHost, Share
-from deployments.logs import configure_logging
+from deployments.keeping import Keeper, Upkeep
 from deployments.messages import EngineAnswer, EngineState, Question
 from ocr import LoadOptions, SegmentedPage
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What every engine of the application is given alike."""
+
+    upkeep: Upkeep
+    programs: Mapping[str, str]
+    gpu_memory_mb: int | None
 
 
 class EngineReplica:
     """A replica of one engine. `read` may be called by many requests at once; their crops share batches."""
 
-    def __init__(self, config: EngineConfig, model_dir: Path, cache_dir: Path, log_level: str) -> None:
-        configure_logging(log_level)
-        share = _assigned_share()
+    def __init__(self, config: EngineConfig, model_dir: Path, cache_dir: Path, given: Given) -> None:
+        keeper = Keeper(given.upkeep)
+        self._following = keeper.follow()
+        share = _assigned_share(given.gpu_memory_mb)
+        os.environ.update(given.programs)
         # Ray sets OMP_NUM_THREADS to the replica's CPUs, at least 1; the frameworks read it when they are imported.
         os.environ["OMP_NUM_THREADS"] = str(config.threads)
         spec = engines.spec(config.name)
@@ -46,6 +59,7 @@ class EngineReplica:
             batch_size=config.batch_size,
             memory_limit_mb=config.memory_limit_mb,
             hung_after_s=config.hung_after_s,
+            record=keeper.record,
         )
 
     async def read(
@@ -61,6 +75,18 @@ class EngineReplica:
         self._host.check_health()
 
 
-def _assigned_share() -> Share:
+def _assigned_share(gpu_memory_mb: int | None) -> Share:
     assigned = ray.get_runtime_context().get_assigned_resources()
-    return Share(cpus=float(assigned.get("CPU", 0.0)), gpu_fraction=float(assigned.get("GPU", 0.0)))
+    fraction = float(assigned.get("GPU", 0.0))
+    if fraction > 0.0 and gpu_memory_mb is not None:
+        fraction = min(fraction, gpu_memory_mb / _total_gpu_mb())
+    return Share(cpus=float(assigned.get("CPU", 0.0)), gpu_fraction=fraction)
+
+
+def _total_gpu_mb() -> float:
+    """The memory of the GPU that this replica was assigned, from the driver: no framework is loaded yet."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    chosen = ["-i", visible.split(",")[0]] if visible else []
+    said = subprocess.run([*command, *chosen], capture_output=True, text=True, check=True, timeout=30)
+    return float(said.stdout.split()[0]) * 1.048576  # MiB

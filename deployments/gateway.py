@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
@@ -21,8 +22,15 @@ from deployments.asking import Ask, Catalogue
 from deployments.ensemble import CharacterReading
 from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 from deployments.http import Api, create_app
-from deployments.logs import configure_logging
+from deployments.keeping import Keeper, Upkeep
+from deployments.live import LiveConfiguration
 from deployments.messages import NamedPicture, ServiceState
+from deployments.monitor import LEASE_S, Monitor
+from deployments.nodes import Nodes
+from deployments.operations import Operations, jobs
+from deployments.remembering import RememberingService
+from deployments.settings import Settings
+from deployments.shared import Follower, SharedRates, both
 from deployments.transport import answer_of, blocking_answer_of
 from deployments.uploads import parse
 from ocr import Page
@@ -41,12 +49,23 @@ Answer = TypeVar("Answer")
 class GatewayReplica:
     """A replica of the Gateway: authenticates, limits, validates once, renders."""
 
-    def __init__(self, router: DeploymentHandle, catalogue: Catalogue, version: str) -> None:
-        configure_logging(catalogue.config.log_level)
-        self._api = Api(RouterService(router), lambda: catalogue, version)
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, router: DeploymentHandle, settings: Settings, catalogue: Catalogue, version: str
+    ) -> None:
+        keeper = Keeper(Upkeep.of(settings.config))
+        live = LiveConfiguration(settings, catalogue)
+        self._following = Follower(keeper.shared, both(keeper.take, live.take))
+        # Before the first request: a replica that is added must not answer under an older configuration.
+        await self._following.begin()
+        self._record = keeper.record
+        self._rates = SharedRates(keeper.shared, settings.config.redis_url)
+        service = RememberingService(RouterService(router), lambda: live.catalogue.config.cache, self._record)
+        self._api = Api(service, lambda: live.catalogue, version)
+        self._operations = Operations(live, keeper.shared, Nodes(), service)
+        self._monitoring = asyncio.create_task(_monitor(self._operations, keeper, settings.config.state_dir).run())
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._api)
+        return create_app(self._api, self._operations, self._rates, self._record)
 
     async def predict(self, image: bytes, options: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read one character. Options and answer are those of `POST /predict`."""
@@ -74,6 +93,17 @@ class GatewayReplica:
     async def ready(self) -> dict[str, Any]:
         """The answer of `GET /ready`; raises NotReady."""
         return (await self._api.ready()).model_dump(mode="json")
+
+
+def _monitor(operations: Operations, keeper: Keeper, state_dir: Path) -> Monitor:
+    context = serve.get_replica_context()
+    holder = context.replica_id.unique_id
+    return Monitor(
+        lambda: operations.live.catalogue.config.monitor,
+        jobs(operations, keeper.record, state_dir.expanduser() / context.app_name),
+        lambda: keeper.shared.hold("monitor", holder, LEASE_S),
+        time.time,
+    )
 
 
 class RouterService:

@@ -5,29 +5,30 @@ engine.
 from __future__ import annotations
 
 import asyncio
-import logging
-import math
 from collections.abc import Callable
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from deployments import rendering
 from deployments.admission import Places
 from deployments.asking import Catalogue
 from deployments.config import ClusterConfig
+from deployments.guard import API_KEY_HEADER, Guard, error_response
 from deployments.messages import ServiceState
+from deployments.metrics import Record
+from deployments.operation_routes import operation_routes
+from deployments.operations import Operations
 from deployments.page import add_page
-from deployments.reading import Readings, fault
+from deployments.rates import RateLimiter
+from deployments.reading import Readings
 from deployments.reading_routes import reading_routes
-from deployments.rendering import error_answer
 from deployments.service import Service
 from deployments.stream_route import stream_routes
 from ocr.contract import ErrorAnswer, HealthAnswer, Problem, ReadyAnswer, StatusAnswer
-from ocr.errors import NotReady, QuorumError, ServiceError
-
-log = logging.getLogger("quorum.gateway")
+from ocr.errors import NotReady, QuorumError
 
 
 class Api:
@@ -37,7 +38,7 @@ class Api:
         self._service = service
         self._current = catalogue
         self.readings = Readings(service, catalogue)
-        self.places = Places(lambda: self._config.limits.max_requests)
+        self.places = Places(lambda: self.config.limits.max_requests)
         self.version = version
 
     @property
@@ -46,7 +47,7 @@ class Api:
         return self._current()
 
     @property
-    def _config(self) -> ClusterConfig:
+    def config(self) -> ClusterConfig:
         return self._current().config
 
     async def status(self) -> StatusAnswer:
@@ -67,19 +68,34 @@ class Api:
         if not state.segmentation_ready:
             return "segmentation is not warm"
         warm = sum(engine.available for engine in state.engines.values())
-        wanted = self._config.ready_engines
+        wanted = self.config.ready_engines
         return "" if warm >= wanted else f"{warm} of the {wanted} engines that are needed are warm"
 
 
-def create_app(api: Api) -> FastAPI:
-    """The ASGI application with every route of the contract that is served today."""
+def create_app(api: Api, operations: Operations, rates: RateLimiter, record: Record) -> FastAPI:
+    """The ASGI application with every route of the contract. `rates` counts for the whole cluster."""
     app = FastAPI(title="Quorum", version=api.version, description="A distributed OCR cluster.", redoc_url=None)
     _add_error_handlers(app)
     app.include_router(reading_routes(api.readings, api.places))
     app.include_router(stream_routes(api.readings))
+    app.include_router(operation_routes(operations))
     _add_state_routes(app, api)
     add_page(app)
+    app.add_middleware(Guard, config=lambda: api.config, rates=rates, record=record)
+    _allow_origins(app, api.config.security.cors_origins)
     return app
+
+
+def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
+    """Let pages of these origins ask from a browser. Outermost, because browsers ask for leave without a key."""
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST", "PUT"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", API_KEY_HEADER],
+            expose_headers=["ETag", "Retry-After", "X-Request-ID"],
+        )
 
 
 def _add_state_routes(app: FastAPI, api: Api) -> None:
@@ -102,9 +118,7 @@ def _add_state_routes(app: FastAPI, api: Api) -> None:
 def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(QuorumError)
     async def known(_: Request, error: QuorumError) -> JSONResponse:
-        retry_after_s = error.retry_after_s if isinstance(error, ServiceError) else None
-        headers = {} if retry_after_s is None else {"Retry-After": str(math.ceil(retry_after_s))}
-        return JSONResponse(error_answer(error).model_dump(mode="json"), error.http_status, headers)
+        return error_response(error)
 
     @app.exception_handler(HTTPException)
     async def framework(_: Request, error: HTTPException) -> JSONResponse:
@@ -112,9 +126,3 @@ def _add_error_handlers(app: FastAPI) -> None:
         return JSONResponse(
             ErrorAnswer(error=problem).model_dump(mode="json"), error.status_code, dict(error.headers or {})
         )
-
-    @app.exception_handler(Exception)
-    async def unknown(request: Request, error: Exception) -> JSONResponse:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        failure = fault()
-        return JSONResponse(error_answer(failure).model_dump(mode="json"), failure.http_status)

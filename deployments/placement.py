@@ -84,7 +84,7 @@ def _queues(name: str) -> Options:
         "graceful_shutdown_wait_loop_s": 1.0,
         "graceful_shutdown_timeout_s": 20.0,
         # The Gateway logs every request once; the calls behind it, and the Router's looks at its engines, are noise.
-        "logging_config": {"enable_access_log": name == GATEWAY},
+        "logging_config": {"encoding": "JSON", "enable_access_log": name == GATEWAY},
     }
 
 

@@ -18,7 +18,7 @@ from ray.serve.handle import DeploymentHandle
 from deployments.asking import Ask, Catalogue
 from deployments.ensemble import CharacterReading, Ensemble, Reader
 from deployments.fanout import NotDeployed, QueueFull, ReplicaLost
-from deployments.logs import configure_logging
+from deployments.keeping import Keeper, Upkeep
 from deployments.messages import (
     CutCharacters,
     CutPage,
@@ -29,6 +29,7 @@ from deployments.messages import (
     Question,
     ServiceState,
 )
+from deployments.observing import observe_characters, observe_page
 from deployments.transport import Response, answer_of, first_and_reference
 from ocr import Page
 from ocr.errors import QuorumError
@@ -53,9 +54,11 @@ class RouterReplica:
         segmentation: DeploymentHandle,
         engines: dict[str, DeploymentHandle],
         catalogue: Catalogue,
-        log_level: str,
+        upkeep: Upkeep,
     ) -> None:
-        configure_logging(log_level)
+        keeper = Keeper(upkeep)
+        self._following = keeper.follow()
+        self._record = keeper.record
         self._started = time.time()
         self._states: dict[str, EngineState] = {}
         self._heard: dict[str, float] = {}
@@ -66,6 +69,7 @@ class RouterReplica:
             catalogue.scopes,
             lambda: self._states,
             time.time,
+            self._record,
         )
         self._watchers = [
             asyncio.create_task(self._watch_segmentation(segmentation)),
@@ -73,10 +77,14 @@ class RouterReplica:
         ]
 
     async def read_page(self, data: bytes, ask: Ask) -> Page:
-        return await self._ensemble.read_page(data, ask)
+        page = await self._ensemble.read_page(data, ask)
+        observe_page(page, ask, self._record)
+        return page
 
     async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
-        return await self._ensemble.read_characters(images, ask)
+        readings = await self._ensemble.read_characters(images, ask)
+        observe_characters(readings, ask, self._record)
+        return readings
 
     async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...]:
         return await self._ensemble.pictures(data, ask)

@@ -16,7 +16,7 @@ import segmentation
 from cluster import models
 from deployments.config import SegmentationConfig
 from deployments.cutting import Scissors
-from deployments.logs import configure_logging
+from deployments.keeping import Keeper, Upkeep
 from deployments.messages import CutCharacters, CutPage, CutRefused, Handling, NamedPicture
 from ocr import LoadOptions, SegmentedPage
 
@@ -29,8 +29,8 @@ DETECTOR = "paddleocr_detector"
 class SegmentationReplica:
     """A replica of the segmentation. It cuts in one worker thread, so that health checks are answered meanwhile."""
 
-    def __init__(self, config: SegmentationConfig, model_dir: Path, cache_dir: Path, log_level: str) -> None:
-        configure_logging(log_level)
+    def __init__(self, config: SegmentationConfig, model_dir: Path, cache_dir: Path, upkeep: Upkeep) -> None:
+        self._following = Keeper(upkeep).follow()
         model = models.resolve(
             DETECTOR, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
         )

@@ -7,6 +7,8 @@
     environment    environment variables, read once, where the application is built
     live           what `PUT /config` says, for the whole cluster
 
+    python -m deployments.settings          the tables of docs/operations.md
+
 A layer is a nested dict of what it says; a later layer goes over an earlier one value by value. Lists and the weights
 of one profile are values: they are replaced whole. The fields of a request go over all of it.
 """
@@ -255,3 +257,23 @@ def _without_password(url: str) -> str:
 
 
 _NOTHING = object()
+
+
+def variables_table() -> str:
+    """All environment variables as a Markdown table."""
+    rows = [f"| `{variable.name}` | `{'.'.join(variable.path)}` | {variable.what} |" for variable in VARIABLES]
+    return "\n".join(["| variable | value | what |", "|---|---|---|", *rows])
+
+
+def presets_table() -> str:
+    """What each preset says, as a Markdown table; an empty field is the default."""
+    paths = dict.fromkeys(".".join(path) for says in PRESETS.values() for path, _ in _leaves(says))
+    rows = []
+    for path in paths:
+        values = [{".".join(leaf): value for leaf, value in _leaves(says)}.get(path, "") for says in PRESETS.values()]
+        rows.append(f"| `{path}` | {' | '.join(map(str, values))} |")
+    return "\n".join([f"| value | {' | '.join(PRESETS)} |", "|---|" + "---|" * len(PRESETS), *rows])
+
+
+if __name__ == "__main__":
+    print(f"{variables_table()}\n\n{presets_table()}")

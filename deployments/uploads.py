@@ -39,7 +39,7 @@ async def read_upload(request: Request, options: type[Options], max_bytes: int) 
         if "image" not in fields:
             raise InvalidRequest("the JSON body has no field 'image'", 'send {"image": "<base64 of the file>"}')
         return decode_base64(fields.pop("image"), "image"), parse(options, fields)
-    query = _single_values(request.query_params.multi_items())
+    query = query_of(request)
     if kind == "multipart/form-data":
         image, fields = await _read_form(request, max_bytes)
         return image, parse(options, _merged(fields, query))
@@ -66,7 +66,7 @@ async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
         raise InvalidRequest(f"the body is not JSON: {error}", "check the JSON, or send the file as it is") from error
     if not isinstance(value, dict):
         raise InvalidRequest(f"the JSON body is a {type(value).__name__}", "send a JSON object")
-    return _merged(value, _single_values(request.query_params.multi_items()))
+    return _merged(value, query_of(request))
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -83,6 +83,11 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     except ClientDisconnect as error:
         raise InvalidRequest("the body broke off", "send it again") from error
     return bytes(chunks)
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """The options in the query. Raises InvalidRequest when one is given twice."""
+    return _single_values(request.query_params.multi_items())
 
 
 def parse(options: type[Options], fields: Mapping[str, Any]) -> Options:

@@ -366,3 +366,123 @@ class ReadyAnswer(_Wire):
 
     status: Literal["ready"] = "ready"
     engines: list[str]
+
+
+class WeightsBody(_Wire):
+    """The JSON body of `POST /config/weights`: the weights of one profile or of all, for the whole cluster."""
+
+    weights: dict[str, Weight] = Field(min_length=1, examples=[{"tesseract": 0.7, "paddleocr": 0.3}])
+    profile: str | None = Field(None, min_length=1, max_length=60, description="Every profile, unless one is named.")
+
+
+class ConfigValue(_Wire):
+    """One value of the configuration."""
+
+    value: Any
+    layer: str = Field(description="Where it comes from: default, preset, file, .env, environment or live.")
+    live: bool = Field(description="Whether `PUT /config` may change it.")
+
+
+class ConfigAnswer(_Wire):
+    """The answer of `GET /config`, `PUT /config` and `POST /config/weights`. The version is also the ETag."""
+
+    version: int = Field(description="Counts the live changes; 0: none was made.")
+    changed_at: datetime | None
+    live: dict[str, Any] = Field(description="What the live layer says, as `PUT /config` takes it.")
+    problem: str = Field("", description="Why the live layer does not count: it does not fit what was deployed since.")
+    values: dict[str, ConfigValue] = Field(description="Every value by its path; secrets are masked.")
+
+
+class LogRecord(_Wire):
+    """One line of the logs of the cluster."""
+
+    time: datetime
+    level: str
+    message: str
+    component: str = Field(description="The deployment, or the part of Serve.")
+    replica: str
+    node: str
+    request_id: str
+    fields: dict[str, Any] = Field(default_factory=dict, description="What else the record holds.")
+
+
+class LogsOptions(_Wire):
+    """What `GET /logs` may be asked."""
+
+    limit: int = Field(100, ge=1, le=1000, description="So many records at most.")
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="This level and those above.")
+    component: str = Field("", max_length=100, description="Only of this deployment.", examples=["Router"])
+    request_id: str = Field("", max_length=200, description="Only of the request with this X-Request-ID.")
+
+
+class LogsAnswer(_Wire):
+    """The answer of `GET /logs`: the newest records of all nodes, oldest first."""
+
+    records: list[LogRecord]
+    nodes: int = Field(description="How many nodes answered.")
+    missing_nodes: list[str] = Field(description="Nodes that did not.")
+
+
+class Latency(_Wire):
+    """Latencies in milliseconds, estimated from a histogram; null where nothing was measured."""
+
+    count: int
+    mean_ms: float | None
+    p50_ms: float | None
+    p90_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+class RoutePerformance(Latency):
+    """How one route does. Errors are answers of 500 and above."""
+
+    by_status: dict[str, int]
+    error_rate: float
+
+
+class EnginePerformance(Latency):
+    """How one engine does. `agreement` is the share of its readings that say what the fusion says."""
+
+    outcomes: dict[str, int]
+    agreement: float | None
+
+
+class Bands(_Wire):
+    """How many answers fell into each band of confidence."""
+
+    high: int = 0
+    medium: int = 0
+    low: int = 0
+
+
+class PerformanceAnswer(_Wire):
+    """The answer of `GET /performance`: since the replicas that run now were started."""
+
+    requests: int
+    error_rate: float
+    routes: dict[str, RoutePerformance]
+    engines: dict[str, EnginePerformance]
+    confidence: Bands
+    mean_confidence: float | None
+
+
+class SelfTestBody(_Wire):
+    """The JSON body of `POST /test`."""
+
+    samples: int = Field(10, ge=1, le=500, description="How many samples are drawn and read.")
+    task: Literal["character", "text"] = "text"
+    engines: Names | None = Field(None, description="Ask only these engines.")
+
+
+class SelfTestAnswer(_Wire):
+    """The answer of `POST /test`. A sample succeeds when it is answered with the text that was drawn."""
+
+    samples: int
+    answered: int
+    succeeded: int
+    success_rate: float
+    average_confidence: float | None
+    throughput_per_s: float
+    seconds: float
+    failures: dict[str, int] = Field(description="Why samples were not answered, by the code of the error.")

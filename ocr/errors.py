@@ -4,11 +4,15 @@
     ├── InputError                what the caller sent is wrong; sending it again will not help
     │   ├── NotAnImage            the bytes are not an image that can be decoded        (HTTP 400)
     │   ├── InvalidRequest        broken base64, unknown field, malformed body          (HTTP 400)
+    │   ├── Unauthorized          no key, or a key that is nobody's                     (HTTP 401)
+    │   ├── Forbidden             a key that may not do this                            (HTTP 403)
     │   ├── NotAcceptable         no format that the caller would take                  (HTTP 406)
+    │   ├── Outdated              somebody else changed it in the meantime              (HTTP 412)
     │   ├── TooLarge              too many bytes, pixels or pages                       (HTTP 413)
     │   ├── UnsupportedFormat     an image or media type that is not in the list        (HTTP 415)
     │   └── OutOfRange            understood, but not allowed: unknown engine, weight<0 (HTTP 422)
     ├── ServiceError              the request was fine; the service could not serve it
+    │   ├── RateLimited           this caller asks too often; come back later           (HTTP 429)
     │   ├── Overloaded            the queues are full; come back later                  (HTTP 503)
     │   ├── NotReady              too few engines are warm                              (HTTP 503)
     │   ├── DeadlineExceeded      nobody answered in time                               (HTTP 504)
@@ -66,6 +70,27 @@ class NotAcceptable(InputError):
     http_status = 406
 
 
+class Unauthorized(InputError):
+    """No API key, or one that is nobody's."""
+
+    code = "unauthorized"
+    http_status = 401
+
+
+class Forbidden(InputError):
+    """The API key is known, and may not do this."""
+
+    code = "forbidden"
+    http_status = 403
+
+
+class Outdated(InputError):
+    """A change was made for a version that is not the current one any more."""
+
+    code = "outdated"
+    http_status = 412
+
+
 class TooLarge(InputError):
     """More bytes, pixels or pages than this service accepts."""
 
@@ -94,6 +119,13 @@ class ServiceError(QuorumError):
         super().__init__(message, hint)
         self.args = (message, hint, retry_after_s)  # so that the error survives pickling between processes
         self.retry_after_s = retry_after_s
+
+
+class RateLimited(ServiceError):
+    """This caller asks more often than it may."""
+
+    code = "rate_limited"
+    http_status = 429
 
 
 class Overloaded(ServiceError):

@@ -28,6 +28,7 @@ def ray_url() -> Iterator[str]:
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["RAY_agent_register_timeout_ms"] = "100000"  # noqa: SIM112 - Ray's spelling; a busy machine is slow
+    os.environ["RAY_metrics_report_interval_ms"] = "1000"  # noqa: SIM112 - instead of 10 s, for the tests of metrics
     ray.init(
         address="local",  # never a cluster that somebody else runs on this machine
         num_cpus=2,
@@ -48,15 +49,21 @@ def ray_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def serving(ray_url: str) -> Iterator[Callable[[dict[str, Any]], str]]:
-    """Deploys the application with the arguments given, waits until it is ready, and takes it down after the module."""
+def serving(ray_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[dict[str, Any]], str]]:
+    """Deploys the application with the arguments given, waits until it is ready, and takes it down after the module.
+
+    Its live configuration lies in a folder of the module's own.
+    """
     from ray import serve
 
     from deployments.app import build
     from deployments.config import ClusterConfig
 
+    state_dir = str(tmp_path_factory.mktemp("state"))
+
     def deploy(arguments: dict[str, Any]) -> str:
-        serve.run(build(ClusterConfig.model_validate(arguments)), name="quorum", route_prefix="/", blocking=False)
+        chosen = ClusterConfig.model_validate({"state_dir": state_dir, **arguments})
+        serve.run(build(chosen), name="quorum", route_prefix="/", blocking=False)
         deadline = time.monotonic() + 120
         while (response := httpx.get(f"{ray_url}/ready", timeout=30)).status_code != 200:
             assert time.monotonic() < deadline, f"not ready: {response.text}"

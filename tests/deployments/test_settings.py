@@ -8,7 +8,15 @@ import pytest
 
 from deployments.config import ClusterConfig
 from deployments.keys import hashed
-from deployments.settings import PRESETS, VARIABLES, Settings, layered, read_dotenv
+from deployments.settings import (
+    PRESETS,
+    VARIABLES,
+    Settings,
+    layered,
+    presets_table,
+    read_dotenv,
+    variables_table,
+)
 from fusion import Method
 from ocr.errors import OutOfRange
 
@@ -146,6 +154,12 @@ def test_the_dotenv_file_is_the_one_in_the_working_directory_unless_another_is_n
     assert read_dotenv({"ENV_FILE": str(tmp_path / "other")}) == {"API_TIMEOUT": "7"}
     with pytest.raises(OutOfRange, match="ENV_FILE"):
         read_dotenv({"ENV_FILE": "nowhere"})
+
+
+def test_the_documentation_lists_exactly_the_variables_and_presets_that_there_are() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    assert variables_table() in page, "python -m deployments.settings"
+    assert presets_table() in page, "python -m deployments.settings"
 
 
 def test_no_two_variables_share_a_name_and_each_lands_on_a_value_that_exists() -> None:

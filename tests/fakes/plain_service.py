@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,19 @@ import PIL.Image
 from fastapi import FastAPI
 
 from deployments.asking import Ask, Catalogue
-from deployments.config import ClusterConfig, EngineConfig, LimitsConfig
+from deployments.config import ClusterConfig
 from deployments.ensemble import CharacterReading
 from deployments.http import Api, create_app
+from deployments.live import LiveConfiguration
+from deployments.logbook import Wanted
 from deployments.messages import EngineState, NamedPicture, ServiceState
+from deployments.metrics import Metric
+from deployments.operations import Operations
+from deployments.rates import windows_in_memory
+from deployments.remembering import RememberingService
+from deployments.scraping import Family, summed
+from deployments.settings import layered
+from deployments.versions import Version, VersionStore
 from ocr import (
     Box,
     Character,
@@ -30,7 +41,7 @@ from ocr import (
     Vote,
     Word,
 )
-from ocr.contract import ComponentStatus
+from ocr.contract import ComponentStatus, LogRecord, LogsAnswer
 from ocr.errors import QuorumError
 
 
@@ -100,13 +111,72 @@ def spec(name: str, *scopes: Scope) -> EngineSpec:
     return EngineSpec(name, frozenset(scopes), never, 8, Resources(1, 0, 100), {"general": 0.5, "printed": 0.2})
 
 
+class OneNode:
+    """A cluster of one node, whose metrics and logs are what a test put there."""
+
+    def __init__(self) -> None:
+        self.page = ""
+        self.records: list[LogRecord] = []
+        self.wanted: list[Wanted] = []
+
+    async def metrics(self) -> Mapping[str, Family]:
+        return summed([self.page])
+
+    async def logs(self, wanted: Wanted) -> LogsAnswer:
+        self.wanted.append(wanted)
+        return LogsAnswer(records=self.records, nodes=1, missing_nodes=[])
+
+
+class NoArchive:
+    """Keeps nothing beyond the process."""
+
+    async def load(self) -> Version:
+        return Version()
+
+    async def save(self, version: Version) -> None:
+        pass
+
+
+@dataclass
+class Whole:
+    """The application over a service that answers by itself, and what a test may look at. `record` notes what is told
+    to the metrics: (name, labels) -> values.
+    """
+
+    service: PlainService
+    config: ClusterConfig
+    nodes: OneNode = field(default_factory=OneNode)
+    versions: VersionStore = field(default_factory=lambda: VersionStore(NoArchive(), time.time))
+    recorded: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]] = field(default_factory=dict)
+
+    def record(self, metric: Metric, value: float = 1.0, /, **labels: str) -> None:
+        assert set(labels) == set(metric.labels)
+        self.recorded.setdefault((metric.name, tuple(sorted(labels.items()))), []).append(value)
+
+    def operations(self) -> Operations:
+        """Of one replica, with a configuration of its own."""
+        specs = [
+            spec("a", Scope.LINE, Scope.CHARACTER),
+            spec("b", Scope.LINE, Scope.CHARACTER),
+            spec("lines", Scope.LINE),
+        ]
+        settings = layered(self.config, {})
+        live = LiveConfiguration(settings, Catalogue.of(settings.config, specs))
+        service = RememberingService(self.service, lambda: live.catalogue.config.cache, self.record)
+        return Operations(live, self.versions, self.nodes, service)
+
+    def app(self) -> FastAPI:
+        operations = self.operations()
+        api = Api(operations.service, lambda: operations.live.catalogue, "1.2.3")
+        return create_app(api, operations, windows_in_memory(), self.record)
+
+
+def plain_config(**settings: Any) -> ClusterConfig:
+    """The engines a, b and, for lines only, lines."""
+    named = {"engines": [{"name": name} for name in ("a", "b", "lines")], "ready_engines": 1}
+    return ClusterConfig.model_validate({**named, **settings})
+
+
 def app_over(service: PlainService, **limits: Any) -> FastAPI:
-    """The application with the engines a, b and, for lines only, lines."""
-    config = ClusterConfig(
-        engines=tuple(EngineConfig(name=name) for name in ("a", "b", "lines")),
-        limits=LimitsConfig(**limits),
-        ready_engines=1,
-    )
-    specs = [spec("a", Scope.LINE, Scope.CHARACTER), spec("b", Scope.LINE, Scope.CHARACTER), spec("lines", Scope.LINE)]
-    catalogue = Catalogue.of(config, specs)
-    return create_app(Api(service, lambda: catalogue, "1.2.3"))
+    """The application with these limits."""
+    return Whole(service, plain_config(limits=limits)).app()

@@ -1,0 +1,203 @@
+"""Live configuration, metrics and logs of a real local cluster, while the processes behind them die."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+import psutil
+import pytest
+
+from deployments.keys import hashed
+from ocr.contract import ConfigAnswer, LogsAnswer, PerformanceAnswer, SelfTestAnswer, TextAnswer
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+ENGINES = ("steady", "agreeing")
+DEPLOYMENTS = {"Gateway", "Router", "Segmentation", *ENGINES}
+CONFIG = {
+    "engines": [{"name": f"tests.fakes.{name}"} for name in ENGINES],
+    "limits": {"timeout_s": 20.0},
+    "security": {"admin_api_keys": [hashed("boss"), hashed("chief")]},
+}
+
+
+def _page() -> bytes:
+    picture = PIL.Image.new("RGB", (400, 120), "white")
+    PIL.ImageDraw.Draw(picture).text((20, 30), "some words", fill="black", font=PIL.ImageFont.load_default(36))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+PAGE = _page()
+
+
+@pytest.fixture(scope="module")
+def url(serving: Callable[[dict[str, Any]], str]) -> str:
+    return serving(CONFIG)
+
+
+@pytest.fixture
+def admin(url: str) -> Any:
+    with httpx.Client(base_url=url, headers={"X-API-Key": "boss"}, timeout=60) as client:
+        yield client
+
+
+def configuration(admin: httpx.Client) -> ConfigAnswer:
+    response = admin.get("/config")
+    assert response.status_code == 200, response.text
+    return ConfigAnswer.model_validate(response.json())
+
+
+def change(admin: httpx.Client, document: dict[str, Any]) -> ConfigAnswer:
+    response = admin.put("/config", json=document)
+    assert response.status_code == 200, response.text
+    return ConfigAnswer.model_validate(response.json())
+
+
+def read(admin: httpx.Client) -> tuple[TextAnswer, str]:
+    """The answer, and the id of the request."""
+    response = admin.post("/predict_text", content=PAGE, headers={"content-type": "image/png"})
+    assert response.status_code == 200, response.text
+    [request_id] = response.headers.get_list("x-request-id")
+    return TextAnswer.model_validate(response.json()), request_id
+
+
+def eventually(found: Callable[[], Any], within_s: float = 60.0) -> Any:
+    deadline = time.monotonic() + within_s
+    while not (result := found()):
+        assert time.monotonic() < deadline, "not within the time given"
+        time.sleep(0.3)
+    return result
+
+
+def process_of(marker: str) -> psutil.Process:
+    [process] = [p for p in psutil.process_iter(["cmdline"]) if marker in " ".join(p.info["cmdline"] or [])]
+    return process
+
+
+def kill(process: psutil.Process) -> None:
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(timeout=20)
+
+
+def took(admin: httpx.Client, version: int) -> dict[str, float]:
+    """When each deployment said that this version is in force, in epoch seconds."""
+    records = LogsAnswer.model_validate(admin.get("/logs?limit=1000").json()).records
+    wanted = f"version {version} of the live configuration is in force"
+    return {record.component: record.time.timestamp() for record in records if record.message == wanted}
+
+
+def test_a_change_reaches_every_replica_within_five_seconds_and_answers_name_it(admin: httpx.Client) -> None:
+    answer = change(admin, {"method": "majority_voting"})
+    assert (read(admin)[0].config_version, read(admin)[0].method) == (answer.version, "majority_voting")
+    assert answer.changed_at is not None
+    reached = eventually(lambda: found if set(found := took(admin, answer.version)) >= DEPLOYMENTS else None)
+    assert all(moment - answer.changed_at.timestamp() < 5.0 for moment in reached.values()), reached
+
+
+def test_a_change_survives_the_death_of_its_store_and_the_next_one_is_made(admin: httpx.Client) -> None:
+    before = change(admin, {"profile": "noisy"})
+    kill(process_of("ray::SharedActor"))
+    assert read(admin)[0].config_version == before.version  # reading needs no store
+    after = change(admin, {"profile": "general"})  # waits for the store to come back
+    assert after.version == before.version + 1
+    assert read(admin)[0].profile == "general"
+
+
+def test_a_replica_that_is_replaced_begins_under_the_version_in_force(admin: httpx.Client) -> None:
+    version = change(admin, {"profile": "handwritten"}).version
+    kill(process_of("ServeReplica:quorum:Gateway"))
+
+    def answered() -> TextAnswer | None:
+        try:
+            return read(admin)[0]
+        except (httpx.TransportError, AssertionError):
+            return None
+
+    answer = eventually(answered)
+    assert (answer.config_version, answer.profile) == (version, "handwritten")
+
+
+def test_a_change_survives_a_redeploy(admin: httpx.Client, serving: Callable[[dict[str, Any]], str]) -> None:
+    version = change(admin, {"profile": "noisy", "limits": {"max_batch": 5}}).version
+    serving({**CONFIG, "limits": {"timeout_s": 19.0}})
+    now = configuration(admin)
+    assert (now.version, now.problem) == (version, "")
+    assert now.values["limits.max_batch"].value == 5
+    assert now.values["limits.timeout_s"].value == 19.0
+    assert read(admin)[0].profile == "noisy"
+
+
+def test_a_rate_is_counted_outside_of_the_gateway(admin: httpx.Client) -> None:
+    change(admin, {"limits": {"requests_per_minute": 3}})
+    statuses = [admin.post("/predict_text", content=b"").status_code for _ in range(4)]
+    assert statuses == [400, 400, 400, 429]
+    admin.headers["X-API-Key"] = "chief"  # another caller
+    change(admin, {})
+
+
+def test_metrics_of_the_whole_cluster_are_on_one_page(admin: httpx.Client) -> None:
+    read(admin)
+    page = eventually(lambda: text if 'route="/predict_text"' in (text := admin.get("/metrics").text) else None)
+    for name in (
+        "ray_ocr_requests_total",
+        "ray_ocr_request_seconds_bucket",
+        "ray_ocr_engine_outcomes_total",
+        "ray_ocr_engine_seconds_count",
+        "ray_ocr_engine_readings_total",
+        "ray_ocr_confidence_bucket",
+        "ray_ocr_answers_total",
+        "ray_ocr_fusion_seconds_count",
+        "ray_ocr_batch_crops_bucket",
+        "ray_ocr_queue_crops",
+        "ray_ocr_model_load_seconds",
+        "ray_ocr_replica_memory_bytes",
+        "ray_ocr_config_version",
+    ):
+        assert f"\n{name}{{" in page, name
+    assert "WorkerId" not in page
+    assert "SessionName" not in page
+    memory = [line for line in page.splitlines() if line.startswith("ray_ocr_replica_memory_bytes{")]
+    assert all(any(f'deployment="{name}"' in line for line in memory) for name in DEPLOYMENTS)
+    performance = PerformanceAnswer.model_validate(admin.get("/performance").json())
+    assert performance.routes["/predict_text"].by_status["200"] >= 1
+    assert performance.engines["steady"].agreement == 1.0
+
+
+def test_logs_tell_of_a_request_on_every_node_and_recognised_text_only_when_it_is_asked_for(
+    admin: httpx.Client,
+) -> None:
+    answer, request_id = read(admin)
+    assert answer.text == "steady"
+
+    def records(which: str) -> Any:
+        found = LogsAnswer.model_validate(admin.get(f"/logs?component=Router&request_id={which}").json())
+        assert (found.nodes, found.missing_nodes) == (1, [])
+        return found.records
+
+    [record] = eventually(lambda: records(request_id))
+    assert record.fields["engines"] == dict.fromkeys(ENGINES, "ok")
+    assert "steady" not in record.message
+    assert record.fields["text"].startswith("[hidden")
+    change(admin, {"log_text": True})
+    eventually(lambda: "Router" in took(admin, configuration(admin).version))
+    _, request_id = read(admin)
+    [record] = eventually(lambda: records(request_id))
+    assert record.fields["text"] == "steady"
+    change(admin, {})
+
+
+def test_the_self_test_goes_through_the_whole_cluster(admin: httpx.Client) -> None:
+    answer = SelfTestAnswer.model_validate(admin.post("/test", json={"samples": 5}).json())
+    assert (answer.answered, answer.succeeded) == (5, 0)  # the engines say "steady" to everything
+    assert answer.average_confidence is not None
