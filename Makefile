@@ -51,13 +51,14 @@ check: $(ready)
 	$(python) -m mypy
 	$(VENV)/bin/lint-imports
 
-# Several runs, because a unit test must not find a framework that an engine's test has loaded; the first is spread over two
-# processes.
+# Several runs, because a unit test must not find a framework that an engine's test has loaded. What is not heavy is spread
+# over two processes. A test with several of these marks runs in the last of its runs.
+rest := not slow and not soak
 test: check $(for_tests)
-	$(pytest) $(ARGS) -n 2 -m "not engines and not browser and not cluster and not slow and not soak"
-	$(pytest) $(ARGS) -m "browser and not slow and not soak"
-	$(pytest) $(ARGS) -m "engines and not cluster and not slow and not soak"
-	$(pytest) $(ARGS) -m "cluster and not browser and not slow and not soak"
+	$(pytest) $(ARGS) -n 2 -m "not processes and not browser and not engines and not cluster and $(rest)"
+	$(pytest) $(ARGS) -n 2 --dist loadfile -m "(processes or browser) and not engines and not cluster and $(rest)"
+	$(pytest) $(ARGS) -m "engines and not cluster and $(rest)"
+	$(pytest) $(ARGS) -m "cluster and $(rest)"
 
 results := benchmarks/results
 record = { echo "commit $$(git rev-parse HEAD), $$(date --utc +%FT%TZ), $$(nproc) cores, $$(uname -sm)"; $(1); } 2>&1 | tee

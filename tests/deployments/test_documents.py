@@ -33,6 +33,8 @@ from ocr.errors import DeadlineExceeded
 from tests.fakes.files import bars_of, image_file, pdf, tiff
 from tests.fakes.plain_service import PlainService, app_over, as_base64
 
+pytestmark = pytest.mark.processes
+
 LINES: TypeAdapter[PageAnswer | FailedPage | StreamEnd] = TypeAdapter(PageAnswer | FailedPage | StreamEnd)
 NDJSON = {"accept": "application/x-ndjson"}
 

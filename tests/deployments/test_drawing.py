@@ -17,6 +17,8 @@ from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
 from segmentation.page_drawer import Question, Refused, chosen_pages
 from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, png_of_size, tiff
 
+pytestmark = pytest.mark.processes
+
 QUESTION = Question(pages=None, dpi=144, max_pages=5, max_pixels=100_000, files=True, pictures=False)
 
 

@@ -126,6 +126,7 @@ def test_two_processes_cannot_write_one_table(tmp_path: Path) -> None:
         Journal(tmp_path / "t.parquet").__enter__()
 
 
+@pytest.mark.processes
 def test_killed_half_way_and_started_again_nothing_is_lost_and_nothing_that_was_kept_is_read_twice(
     tmp_path: Path,
 ) -> None:
