@@ -25,6 +25,8 @@ from segmentation.segmenter import TextSegmenter
 from tests.fakes.files import image_file
 from tests.fakes.plain_service import REPORTS, PlainService, app_over
 
+pytestmark = pytest.mark.processes
+
 # These take seconds each: they are read, or refused only after they were drawn.
 _LONG = (
     "6,300",
@@ -38,6 +40,7 @@ _LONG = (
     "400 MB",
     "nested filters",
     "scans",
+    "draws itself",
 )
 
 
