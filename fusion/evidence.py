@@ -91,6 +91,9 @@ class Worth:
             raise ValueError(f"{self}: want finite numbers, and a slope of at least 0")
 
 
+PLAIN = Worth()
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One engine's: the worth of each kind of claim, what its agreement with the others adds, what a pair (said, rival)
@@ -105,7 +108,7 @@ class Evidence:
         self, kind: Kind, said: str, rivals: Collection[str], probability: float, room: float, agreement: float
     ) -> float:
         """In nats, at least 0. `rivals` are the other things said at the place; `agreement` is in log-odds."""
-        worth = self.worth.get(kind, _PLAIN)
+        worth = self.worth.get(kind, PLAIN)
         odds = worth.base + worth.slope * log_odds(probability) + worth.room * room + self.agreement * agreement
         if rivals and self.confusions:
             odds += sum([self.confusions.get((said, rival), 0.0) for rival in rivals]) / len(rivals)
@@ -115,6 +118,3 @@ class Evidence:
 def _softplus(value: float) -> float:
     """log(1 + e^value)"""
     return value if value > 30.0 else math.log1p(math.exp(value))
-
-
-_PLAIN = Worth()

@@ -142,12 +142,12 @@ def _agreed(
     entries = [[network.columns[place][row] for place in places] for row in rows]  # by voice, then by place
     said = list(zip(heard, entries, strict=True))
     texts = [heard[0].texts[entry] for entry in entries[0]]
-    by_place = list(zip(*[[voice.probabilities[entry] for entry in own] for voice, own in said], strict=True))
+    sure = [[voice.probabilities[entry] for entry in own] for voice, own in said]  # by voice, then by place
     if supports is None:
         weights = weights_of([voice.share for voice in heard], method)
-        confidences = [min(1.0, sum(map(operator.mul, weights, column))) for column in by_place]
+        confidences = [min(1.0, sum(map(operator.mul, weights, column))) for column in zip(*sure, strict=True)]
     else:
-        confidences = [supports.confidence(text, column) for text, column in zip(texts, by_place, strict=True)]
+        confidences = supports.confidences(texts, sure)
     return {
         place: FusedCharacter(text, confidence, span, place)
         for place, text, confidence, span in zip(places, texts, confidences, _spans(said), strict=True)

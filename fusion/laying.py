@@ -135,9 +135,12 @@ class _Board:
         found = [costs[character] for character in self.row[start:end]]
         if self._places is None:
             return found
+        # NaN compares false: an unknown place is never apart. Written out, because it is asked most often of all.
+        here, tolerance_px = self._places.columns[column], self._places.tolerance_px
         penalty = APART * self.insertion // GAP
         return [
-            cost + penalty if self._places.apart(column, index) else cost for index, cost in enumerate(found, start)
+            cost + penalty if abs(here - own) > tolerance_px else cost
+            for cost, own in zip(found, self._places.row[start:end], strict=True)
         ]
 
 

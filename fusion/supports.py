@@ -11,8 +11,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fusion.contests import Contest, agreements, contest
-from fusion.evidence import Evidence, kind_of
+from fusion.evidence import LEAST_LOG_ODDS, MOST_LOG_ODDS, PLAIN, Evidence, Kind, kind_of
 from fusion.network import Network
 from fusion.profiles import SPELLING, Profile, SpellingVote
 from fusion.similarity import folded
@@ -22,6 +24,8 @@ from fusion.voting import Assurance
 from ocr import Vote
 
 _ROUNDS = 2
+_LEAST = 1e-9
+_KIND_NUMBERS = {kind: number for number, kind in enumerate(Kind)}
 _UNTUNED = Evidence()
 _NO_RIVALS: frozenset[str] = frozenset()
 
@@ -84,21 +88,32 @@ class Supports:
             tuning.assurance.on_line(sum(shared) / len(shared)),
         )
 
-    def confidence(self, text: str, probabilities: Sequence[float]) -> float:
-        """In a character that all engines say, each with its own probability."""
-        form = folded(text)
-        kind = kind_of(form, _NO_RIVALS)
-        total = 0.0
-        for own, multiplier, probability, agreement in zip(
-            self.evidence, self.multipliers, probabilities, self.agreements, strict=True
-        ):
-            total += multiplier * own.support(kind, form, (), probability, 0.0, agreement)
-        return self.assurance.of(total, ())
+    def confidences(self, texts: Sequence[str], probabilities: Sequence[Sequence[float]]) -> list[float]:
+        """In each of some characters that all engines say; `probabilities[k]` are those of voice k."""
+        if not texts:
+            return []
+        kinds = [_KIND_NUMBERS[kind_of(folded(text), _NO_RIVALS)] for text in texts]
+        sure = np.clip(np.array(probabilities), _LEAST, 1.0 - _LEAST)  # (V, N) of N characters
+        odds = np.clip(np.log(sure / (1.0 - sure)), LEAST_LOG_ODDS, MOST_LOG_ODDS)
+        own = np.array([_worth(evidence) for evidence in self.evidence])[:, :, kinds]  # (V, 2, N): base, slope
+        shared = [
+            evidence.agreement * agreement for evidence, agreement in zip(self.evidence, self.agreements, strict=True)
+        ]
+        odds = own[:, 0] + own[:, 1] * odds + np.array(shared)[:, None]
+        total = np.array(self.multipliers) @ np.logaddexp(0.0, odds)  # (N,)
+        value = np.clip(self.assurance.base + self.assurance.slope * total, -700.0, 700.0)
+        return [float(confidence) for confidence in 1.0 / (1.0 + np.exp(-value))]
 
     @property
     def spelled(self) -> dict[int, Vote]:
         """The votes of the spelling model, by place: what it prefers in each contest that it was asked about."""
         return dict(vote for found in self.open.values() for vote in _vote(found))
+
+
+def _worth(evidence: Evidence) -> list[list[float]]:
+    """Base and slope of each kind, in the order of Kind."""
+    worth = [evidence.worth.get(kind, PLAIN) for kind in Kind]
+    return [[own.base for own in worth], [own.slope for own in worth]]
 
 
 def supports_of(found: Contest, evidence: Sequence[Evidence], shared: Sequence[float]) -> tuple[float, ...]:
