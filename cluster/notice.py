@@ -39,6 +39,8 @@ REVIEWED: Mapping[str, str] = {
     "scipy": "BSD-3-Clause",
     "sympy": "BSD-3-Clause",
     "torchvision": "BSD-3-Clause",
+    # "Apache" in the metadata; the licence file is version 2.0. The schemas in it are Kubernetes' own, under the same.
+    "kubernetes-validate": "Apache-2.0",
     # No licence in the metadata at all; the licence file, or the maker's terms, have it.
     "cuda-toolkit": _NVIDIA,
     "namex": "Apache-2.0",

@@ -8,7 +8,7 @@ configuration; nothing here knows an engine.
 
 from __future__ import annotations
 
-from cluster.kuberay.manifests import documents
+from cluster.kuberay.manifests import Release, documents
 from cluster.kuberay.overlays import OVERLAYS, Overlay
 
-__all__ = ["OVERLAYS", "Overlay", "documents"]
+__all__ = ["OVERLAYS", "Overlay", "Release", "documents"]

@@ -7,13 +7,15 @@ reads is made in monitoring.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from cluster.kuberay.overlays import Overlay, Pool
+from cluster.kuberay.overlays import HEAD, Overlay, Pool
 from cluster.kuberay.pods import (
     APP,
+    HOME,
     METRICS_PORT,
     REDIS,
     SETTINGS,
@@ -21,55 +23,63 @@ from cluster.kuberay.pods import (
     labels,
     locked_down,
     ray_pod,
+    ray_start,
     unprivileged,
 )
 
-# The registry is the user's own: `quorum render kuberay --image` says where.
-DEFAULT_IMAGE = "quorum"
 _REDIS_IMAGE = "redis:7.4-alpine"
 _SERVE_PORT = 8000
 
 
-def documents(
-    overlay: Overlay, serve_config: Mapping[str, Any], *, image: str, ray_version: str, tag: str
-) -> list[Document]:
-    """Every document. `image` is the repository; its stages are told apart by the end of the `tag`."""
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What is deployed: the image's repository and tag, which Ray it holds, and a claim with models, if any.
+
+    The stages of an image are told apart by the end of the tag: `quorum:0.1.0-gpu`.
+    """
+
+    image: str
+    tag: str
+    ray_version: str
+    models: str | None = None
+
+    def of(self, stage: str) -> str:
+        return f"{self.image}:{self.tag}-{stage}"
+
+
+def documents(overlay: Overlay, serve_config: Mapping[str, Any], release: Release) -> list[Document]:
+    """Every document but what monitoring.py adds."""
     redis = [_redis(), _redis_service()] if overlay.redis else []
     return [
-        _settings(overlay),
+        _settings(),
         *redis,
-        _ray_service(overlay, serve_config, f"{image}:{tag}", ray_version),
+        _ray_service(overlay, serve_config, release),
         *_disruption_budgets(overlay),
         *_network_policies(overlay),
     ]
 
 
-def _settings(overlay: Overlay) -> Document:
-    """What is no secret. Keys come from the secret `quorum-keys`, with the names of docs/configuration.md."""
+def _settings() -> Document:
+    """What is no secret. Keys come from the secret `quorum-keys`: API_KEYS and ADMIN_API_KEYS."""
     data = {
+        "API_KEY_REQUIRED": "true",
         "MODEL_DIR": "/models",
-        "CACHE_DIR": "/home/ray/.cache/quorum",
+        "CACHE_DIR": f"{HOME}/.cache/quorum",
+        "STATE_DIR": f"{HOME}/.local/state/quorum",
         "LOG_LEVEL": "INFO",
         "QUORUM_PRESET": "production",
     }
-    if overlay.redis:
-        data["RAY_gcs_rpc_server_reconnect_timeout_s"] = "300"  # workers wait for a head that comes back
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _named(SETTINGS), "data": data}
 
 
-def _ray_service(overlay: Overlay, serve_config: Mapping[str, Any], image: str, ray_version: str) -> Document:
+def _ray_service(overlay: Overlay, serve_config: Mapping[str, Any], release: Release) -> Document:
     cluster: Document = {
-        "rayVersion": ray_version,
-        "authOptions": {"mode": "token"},
+        "rayVersion": release.ray_version,
+        "authOptions": {"mode": "token"},  # the operator makes the token, a secret of its own
         "enableInTreeAutoscaling": True,
-        "autoscalerOptions": {
-            "version": "v2",
-            "idleTimeoutSeconds": 300,
-            "securityContext": locked_down(),
-            "resources": {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"cpu": "500m", "memory": "1Gi"}},
-        },
-        "headGroupSpec": _head(image),
-        "workerGroupSpecs": [_workers(pool, image) for pool in overlay.pools],
+        "autoscalerOptions": _autoscaler(),
+        "headGroupSpec": _head(release, redis=overlay.redis),
+        "workerGroupSpecs": [_workers(pool, release, redis=overlay.redis) for pool in overlay.pools],
     }
     if overlay.redis:
         password = {"valueFrom": {"secretKeyRef": {"name": REDIS, "key": "password"}}}
@@ -79,7 +89,9 @@ def _ray_service(overlay: Overlay, serve_config: Mapping[str, Any], image: str, 
         "kind": "RayService",
         "metadata": _named(APP),
         "spec": {
-            # The head has no replicas and no proxy: its death must not cut a request.
+            # A changed cluster is started beside the old one, which serves until the new one is ready.
+            "upgradeStrategy": {"type": "NewCluster"},
+            # The head has no replicas: its death must not cut a request.
             "excludeHeadPodFromServeSvc": True,
             "rayClusterDeletionDelaySeconds": 120,
             "serveConfigV2": yaml.safe_dump(dict(serve_config), sort_keys=False),
@@ -88,46 +100,44 @@ def _ray_service(overlay: Overlay, serve_config: Mapping[str, Any], image: str, 
     }
 
 
-def _head(image: str) -> Document:
-    pod = ray_pod("head", f"{image}-cpu", cpu=2, memory="8Gi")
+def _autoscaler() -> Document:
+    """The container that the operator puts beside the head. It writes to the head's /tmp and nowhere else."""
+    return {
+        "version": "v2",
+        "idleTimeoutSeconds": 300,
+        "securityContext": locked_down(),
+        "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - the pod's own
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+        "resources": {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"cpu": "500m", "memory": "1Gi"}},
+    }
+
+
+def _head(release: Release, *, redis: bool) -> Document:
+    pod = ray_pod("head", release.of("cpu"), HEAD, models=release.models, redis=redis)
     pod["spec"]["containers"][0]["ports"] += [
         {"name": "gcs", "containerPort": 6379},
         {"name": "dashboard", "containerPort": 8265},
         {"name": "client", "containerPort": 10001},
     ]
     # No CPUs to give away: replicas stay off the head.
-    return {
-        "serviceType": "ClusterIP",
-        "rayStartParams": {"num-cpus": "0", "dashboard-host": "0.0.0.0"},  # noqa: S104 - a pod serves its network
-        "template": pod,
-    }
+    options = ray_start(HEAD, **{"num-cpus": "0", "dashboard-host": "0.0.0.0"})  # noqa: S104 - a pod serves its network
+    return {"serviceType": "ClusterIP", "rayStartParams": options, "template": pod}
 
 
-def _workers(pool: Pool, image: str) -> Document:
-    part = f"worker-{pool.name}"
-    pod = ray_pod(part, f"{image}-{pool.stage}", cpu=pool.cpu, memory=pool.memory, gpus=pool.gpus, store="4Gi")
+def _workers(pool: Pool, release: Release, *, redis: bool) -> Document:
+    pod = ray_pod(f"worker-{pool.name}", release.of(pool.stage), pool.size, models=release.models, redis=redis)
     container = pod["spec"]["containers"][0]
     container["ports"].append({"name": "serve", "containerPort": _SERVE_PORT})
-    # A worker gets requests when the application says that enough engines are warm, not when its proxy is up.
-    container["readinessProbe"] = {
-        "httpGet": {"path": "/ready", "port": _SERVE_PORT},
-        "periodSeconds": 5,
-        "failureThreshold": 3,
-        "timeoutSeconds": 5,
-    }
-    container["startupProbe"] = {
-        "exec": {"command": ["/bin/sh", "-c", "ray health-check --skip-version-check || exit 1"]},
-        "periodSeconds": 5,
-        "failureThreshold": 60,
-        "timeoutSeconds": 10,
-    }
+    # The proxy on the node, which also says when Serve is emptying it. Not the application's /ready: that is the same
+    # everywhere, and would take all pods out at once where callers should get its 503 with Retry-After.
+    container["readinessProbe"]["httpGet"] = {"path": "/-/healthz", "port": _SERVE_PORT}
     return {
         "groupName": pool.name,
         "replicas": pool.least,
         "minReplicas": pool.least,
         "maxReplicas": pool.most,
         "labels": {"pool": pool.name},
-        "rayStartParams": {},
+        "rayStartParams": ray_start(pool.size),
         "template": pod,
     }
 
@@ -140,15 +150,19 @@ def _disruption_budgets(overlay: Overlay) -> list[Document]:
             "apiVersion": "policy/v1",
             "kind": "PodDisruptionBudget",
             "metadata": _named(f"{APP}-{part}"),
-            "spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels(part)}},
+            "spec": {
+                "maxUnavailable": 1,
+                "unhealthyPodEvictionPolicy": "AlwaysAllow",  # a worker without replicas is never ready
+                "selector": {"matchLabels": labels(part)},
+            },
         }
         for part in parts
     ]
 
 
 def _network_policies(overlay: Overlay) -> list[Document]:
-    """Everything is closed but this: Ray among its own pods, HTTP from this namespace and ingress, metrics from
-    Prometheus, names from the cluster's DNS, and Kubernetes' own interface for the autoscaler.
+    """Everything is closed but this: Ray among its own pods, HTTP from this namespace and ingress-nginx, metrics for
+    monitoring, the operator, names from the cluster's DNS, and Kubernetes' own interface for the autoscaler.
     """
     ours = {"podSelector": {"matchLabels": {"app.kubernetes.io/part-of": APP}}}
     policies = [
@@ -158,7 +172,7 @@ def _network_policies(overlay: Overlay) -> list[Document]:
             ingress=[
                 {"from": [ours]},
                 {
-                    "from": [{"namespaceSelector": _names_of("ingress")}, {"podSelector": {}}],
+                    "from": [{"namespaceSelector": _names_of("ingress-nginx")}, {"podSelector": {}}],
                     "ports": _tcp(_SERVE_PORT),
                 },
                 {"from": [{"namespaceSelector": _names_of("monitoring")}], "ports": _tcp(METRICS_PORT)},

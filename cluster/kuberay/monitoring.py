@@ -68,10 +68,10 @@ def alerts(window: str = "5m", after: str = "5m") -> list[Alert]:
         Alert(
             "QuorumEngineUnavailable",
             f'sum by (engine) (rate(ray_ocr_engine_outcomes_total{{outcome=~"{_BAD_OUTCOMES}"}}[{window}])) '
-            f"/ sum by (engine) (rate(ray_ocr_engine_outcomes_total[{window}])) > 0.5",
+            f'/ sum by (engine) (rate(ray_ocr_engine_outcomes_total{{outcome!="skipped"}}[{window}])) > 0.5',
             after,
             "warning",
-            "{{ $labels.engine }} does not answer more than half of its requests; the others vote without it.",
+            "{{ $labels.engine }} does not answer more than half of what it is asked; the others vote without it.",
         ),
     ]
 
@@ -128,7 +128,7 @@ def panels(window: str = "5m") -> list[Panel]:
     """What the dashboard shows, in reading order."""
     outcomes = f"sum by (engine, outcome) (rate(ray_ocr_engine_outcomes_total[{window}]))"
     agreement = (
-        f'sum by (engine) (rate(ray_ocr_engine_readings_total{{agrees="true"}}[{window}])) '
+        f'sum by (engine) (rate(ray_ocr_engine_readings_total{{agrees="yes"}}[{window}])) '
         f"/ sum by (engine) (rate(ray_ocr_engine_readings_total[{window}]))"
     )
     confidence = (

@@ -1,38 +1,34 @@
-"""The three ways to run on Kubernetes, as values: what differs between them, and nothing else.
-
-Memory is in Kubernetes' own units. `slack` below means what Ray and the node agent need beside the replicas.
-"""
+"""The three ways to run on Kubernetes, as values: what differs between them, and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cluster.kuberay.pods import Size
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """One group of alike workers: what a pod of it asks for, and between how many the autoscaler may choose.
+    """One group of alike workers: how large a pod of it is, and between how many the autoscaler may choose.
 
-    `stage` is the stage of the Dockerfile that its image was built from. `gpus` are whole cards of one pod; engines
-    take fractions of them.
+    `stage` is the stage of the Dockerfile that its image was built from.
     """
 
     name: str
     stage: str
-    cpu: int
-    memory: str
+    size: Size
     least: int
     most: int
-    gpus: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.least <= self.most or self.cpu < 1 or self.gpus < 0:
-            raise ValueError(f"pool {self} is not possible: want 0 <= least <= most, a CPU or more, no negative GPUs")
+        if not 0 <= self.least <= self.most:
+            raise ValueError(f"pool {self.name}: {self.least} to {self.most} pods are not possible")
 
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """One way to run: its pools, and whether the head survives its own death (GCS state in Redis)."""
+    """One way to run: its pools, and whether serving survives the head's death (GCS state in Redis)."""
 
     name: str
     title: str
@@ -41,30 +37,30 @@ class Overlay:
 
     @property
     def has_gpus(self) -> bool:
-        return any(pool.gpus for pool in self.pools)
+        return any(pool.size.gpus for pool in self.pools)
 
 
-# Gateway, Router, Segmentation and the engines of one replica each ask for 9 CPUs and 8 GB; a page of forty lines is
-# read by all of them at once, so a pool starts with one node that holds one of everything.
-_CPU_POOL = Pool("cpu", "cpu", cpu=12, memory="24Gi", least=1, most=10)
-_CPU_BESIDE_GPUS = Pool("cpu", "cpu", cpu=8, memory="12Gi", least=1, most=10)
-# The fractions of the production file add up to 0.75 of a card: one pod holds one replica of every engine.
-_GPU_POOL = Pool("gpu", "gpu", cpu=8, memory="24Gi", least=1, most=8, gpus=1)
+HEAD = Size(cpu=2, memory_gib=8, store_gib=2)
+
+# One replica of everything asks for 8.25 CPUs and 5.7 GB beside what Gateway, Router and Segmentation take; a test
+# holds that the least pods of each overlay hold it. Engines with a GPU take 0.75 of a card together.
+_EVERYTHING = Size(cpu=12, memory_gib=24, store_gib=4)
+_SERVICES = Size(cpu=8, memory_gib=12, store_gib=4)
+_CARD = Size(cpu=8, memory_gib=24, store_gib=4, gpus=1)
 
 OVERLAYS: Mapping[str, Overlay] = {
     overlay.name: overlay
     for overlay in (
-        Overlay("cpu", "Without GPUs: every engine on CPU nodes.", (_CPU_POOL,)),
+        Overlay("cpu", "Without GPUs: every engine on CPU nodes.", (Pool("cpu", "cpu", _EVERYTHING, 1, 10),)),
         Overlay(
-            "gpu", "Engines on GPU nodes, Gateway, Router and Segmentation on CPU nodes.", (_CPU_BESIDE_GPUS, _GPU_POOL)
+            "gpu",
+            "Engines on GPU nodes, the others where there is room.",
+            (Pool("cpu", "cpu", _SERVICES, 1, 10), Pool("gpu", "gpu", _CARD, 1, 8)),
         ),
         Overlay(
             "ha",
             "As gpu, and the head's state lives in Redis: when the head dies, serving goes on.",
-            (
-                Pool("cpu", "cpu", cpu=8, memory="12Gi", least=2, most=10),
-                Pool("gpu", "gpu", cpu=8, memory="24Gi", least=2, most=8, gpus=1),
-            ),
+            (Pool("cpu", "cpu", _SERVICES, 2, 10), Pool("gpu", "gpu", _CARD, 2, 8)),
             redis=True,
         ),
     )

@@ -1,11 +1,13 @@
 """Pods of the Ray cluster: one hardened form for head and workers.
 
 Not root, a read-only root, no privileges, no service account token. What Ray and the engines write goes to empty or
-memory-backed volumes: /tmp (Ray's session), the home directory's caches, /dev/shm (the object store).
+memory-backed volumes: /tmp (Ray's session), the home directory's caches, /dev/shm (the object store). Whatever an image
+has below these folders is hidden, so programs and baked-in models lie elsewhere (cluster/docker/Dockerfile).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 Document = dict[str, Any]
@@ -15,10 +17,31 @@ KEYS = "quorum-keys"
 REDIS = "quorum-redis"
 SETTINGS = "quorum-settings"
 USER = 1000
+HOME = "/home/ray"
 METRICS_PORT = 8080
+_AGENT_PORT = 52365
 
 # What may be written, and how much of it; the rest of the file system is read-only.
-_WRITABLE = {"tmp": ("/tmp", "10Gi"), "home": ("/home/ray", "5Gi")}  # noqa: S108 - the pod's own, not shared
+WRITABLE = {"tmp": ("/tmp", "10Gi"), "home": (HOME, "5Gi")}  # noqa: S108 - the pod's own, not shared
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What one pod asks for, and may not exceed. `store_gib` of its memory are the object store; `gpus` whole cards."""
+
+    cpu: int
+    memory_gib: int
+    store_gib: int
+    gpus: int = 0
+
+    def __post_init__(self) -> None:
+        if self.cpu < 1 or self.gpus < 0 or not 0 < self.store_gib < self.memory_gib:
+            raise ValueError(f"{self} is not possible: want a CPU or more, and a store smaller than the memory")
+
+    def amounts(self) -> dict[str, str]:
+        """In Kubernetes' own units."""
+        gpus = {"nvidia.com/gpu": str(self.gpus)} if self.gpus else {}
+        return {"cpu": str(self.cpu), "memory": f"{self.memory_gib}Gi", **gpus}
 
 
 def labels(part: str) -> dict[str, str]:
@@ -26,56 +49,71 @@ def labels(part: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": APP, "app.kubernetes.io/component": part, "app.kubernetes.io/part-of": APP}
 
 
-def ray_pod(
-    part: str,
-    image: str,
-    *,
-    cpu: int,
-    memory: str,
-    gpus: int = 0,
-    store: str = "2Gi",
-    models: str | None = "quorum-models",
-) -> Document:
-    """A pod template for the head or a worker of Ray. `store` is the size of /dev/shm, `models` a claim with models."""
-    amounts: dict[str, Any] = {"cpu": str(cpu), "memory": memory}
-    if gpus:
-        amounts["nvidia.com/gpu"] = str(gpus)
+def ray_pod(part: str, image: str, size: Size, *, models: str | None, redis: bool) -> Document:
+    """A pod template for the head or a worker of Ray. `models` is a claim with official models; without one the image's
+    own /models counts. With `redis` the application keeps its configuration and limits there.
+    """
+    volumes = _volumes(size.store_gib)
+    mounts = [
+        *({"name": name, "mountPath": path} for name, (path, _) in WRITABLE.items()),
+        {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108
+    ]
+    if models is not None:
+        volumes.append({"name": "models", "persistentVolumeClaim": {"claimName": models, "readOnly": True}})
+        mounts.append({"name": "models", "mountPath": "/models", "readOnly": True})
+    amounts = size.amounts()
     container = {
         "name": "ray",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "resources": {"requests": dict(amounts), "limits": dict(amounts)},
         "securityContext": locked_down(),
-        "envFrom": [{"configMapRef": {"name": SETTINGS}}, {"secretRef": {"name": KEYS, "optional": True}}],
-        "env": [
-            {"name": "HOME", "value": "/home/ray"},
-            {"name": "RAY_metrics_export_port", "value": str(METRICS_PORT)},
-        ],
+        # Keys are needed: a pod without the secret waits for it, instead of serving everybody.
+        "envFrom": [{"configMapRef": {"name": SETTINGS}}, {"secretRef": {"name": KEYS}}],
+        "env": [{"name": "HOME", "value": HOME}, *(_redis_address() if redis else [])],
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT}],
-        "volumeMounts": [
-            *({"name": name, "mountPath": path} for name, (path, _) in _WRITABLE.items()),
-            {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108
-            {"name": "models", "mountPath": "/models", "readOnly": True},
-        ],
+        "volumeMounts": mounts,
+        **_probes(),
         # Replicas finish what they read before the pod goes; Serve takes the node out of the service first.
         "lifecycle": {"preStop": {"exec": {"command": ["/bin/sh", "-c", "sleep 10; ray stop"]}}},
     }
-    return {
-        "metadata": {"labels": labels(part)},
-        "spec": {
-            "automountServiceAccountToken": part == "head",  # the autoscaler beside the head asks Kubernetes for pods
-            "securityContext": unprivileged(),
-            "terminationGracePeriodSeconds": 60,
-            "topologySpreadConstraints": [_spread(part)],
-            "containers": [container],
-            "volumes": [*_volumes(store), _models(models)],
-            **(
-                {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]}
-                if gpus
-                else {}
-            ),
-        },
+    spec: Document = {
+        "automountServiceAccountToken": part == "head",  # the autoscaler beside the head asks Kubernetes for pods
+        "restartPolicy": "Never",  # the autoscaler (v2) replaces pods; one that restarts under it is counted twice
+        "securityContext": unprivileged(),
+        "terminationGracePeriodSeconds": 60,
+        "topologySpreadConstraints": [_spread(part)],
+        "containers": [container],
+        "volumes": volumes,
     }
+    if size.gpus:
+        spec["tolerations"] = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    return {"metadata": {"labels": labels(part)}, "spec": spec}
+
+
+def ray_start(size: Size, **more: str) -> dict[str, str]:
+    """Options of `ray start`. The object store must fit its volume, or Ray moves it to the disk under /tmp."""
+    store = int(size.store_gib * 0.9 * 2**30)
+    return {"metrics-export-port": str(METRICS_PORT), "object-store-memory": str(store), **more}
+
+
+def _probes() -> Document:
+    """The node's own health as its agent tells it, without a token. A worker's readiness is replaced by its proxy's."""
+    asked = {"httpGet": {"path": "/api/healthz", "port": _AGENT_PORT}, "timeoutSeconds": 5}
+    return {
+        "startupProbe": {**asked, "periodSeconds": 5, "failureThreshold": 60},
+        "livenessProbe": {**asked, "periodSeconds": 10, "failureThreshold": 12},
+        "readinessProbe": {**asked, "periodSeconds": 5, "failureThreshold": 3},
+    }
+
+
+def _redis_address() -> list[Document]:
+    """Database 1; the head's state is in database 0. Kubernetes puts the password in, so it must need no escape."""
+    secret = {"secretKeyRef": {"name": REDIS, "key": "password"}}
+    return [
+        {"name": "QUORUM_REDIS_PASSWORD", "valueFrom": secret},
+        {"name": "REDIS_URL", "value": "redis://:$(QUORUM_REDIS_PASSWORD)@quorum-redis:6379/1"},
+    ]
 
 
 def unprivileged() -> Document:
@@ -108,13 +146,6 @@ def _spread(part: str) -> Document:
     }
 
 
-def _volumes(store: str) -> list[Document]:
-    written = [{"name": name, "emptyDir": {"sizeLimit": size}} for name, (_, size) in _WRITABLE.items()]
-    return [*written, {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": store}}]
-
-
-def _models(claim: str | None) -> Document:
-    """Where official models lie: a claim filled by `quorum models unpack`, or nothing (the image's own)."""
-    if claim is None:
-        return {"name": "models", "emptyDir": {}}
-    return {"name": "models", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
+def _volumes(store_gib: int) -> list[Document]:
+    written = [{"name": name, "emptyDir": {"sizeLimit": size}} for name, (_, size) in WRITABLE.items()]
+    return [*written, {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": f"{store_gib}Gi"}}]

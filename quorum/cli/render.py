@@ -2,6 +2,7 @@
 
     quorum render kuberay --overlay gpu                    manifests for `kubectl apply -f -`
     quorum render kuberay --overlay ha --image registry.example/quorum
+    quorum render kuberay --overlay gpu --models-claim official-models
     quorum render monitoring --out monitoring/             rules and dashboard for a Prometheus and Grafana of your own
 
 The manifests in cluster/kuberay/ are what the first command writes; a test holds them equal. Exit codes: 0 written;
@@ -37,9 +38,10 @@ def kuberay(
     overlay: Annotated[Literal["cpu", "gpu", "ha"], typer.Option(help="Which way to run.")],
     image: Annotated[str, typer.Option(help="Where your registry has the image.")] = "quorum",
     tag: Annotated[str | None, typer.Option(help="Its tag; this version by default.")] = None,
+    models_claim: Annotated[str | None, typer.Option(help="A volume claim with official models.")] = None,
 ) -> None:
     """Manifests of everything that Quorum needs on Kubernetes, for KubeRay."""
-    typer.echo(manifests(overlay, image, tag), nl=False)
+    typer.echo(manifests(overlay, image, tag, models_claim), nl=False)
 
 
 @group.command()
@@ -55,17 +57,18 @@ def monitoring(
     stdout().print(f"{out}/rules.yaml, {out}/dashboard.json")
 
 
-def manifests(overlay: str, image: str = "quorum", tag: str | None = None) -> str:
+def manifests(overlay: str, image: str = "quorum", tag: str | None = None, models_claim: str | None = None) -> str:
     """All documents of one overlay as YAML."""
     from importlib.metadata import version
 
-    from cluster.kuberay import OVERLAYS, documents
+    from cluster.kuberay import OVERLAYS, Release, documents
     from cluster.kuberay.monitoring import operator_documents
     from deployments.placement import for_kubernetes
 
     chosen = OVERLAYS[overlay]
     served = for_kubernetes(gpus=chosen.has_gpus)
-    made = documents(chosen, served, image=image, ray_version=version("ray"), tag=tag or version("quorum-ocr"))
+    release = Release(image, tag or version("quorum-ocr"), version("ray"), models_claim)
+    made = documents(chosen, served, release)
     return _HEADER.format(title=chosen.title, name=overlay) + as_yaml([*made, *operator_documents()])
 
 
