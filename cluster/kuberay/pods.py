@@ -54,7 +54,7 @@ def ray_pod(part: str, image: str, size: Size, *, models: str | None, redis: boo
     own /models counts. With `redis` the application keeps its configuration and limits there.
     """
     volumes = _volumes(size.store_gib)
-    mounts = [
+    mounts: list[Document] = [
         *({"name": name, "mountPath": path} for name, (path, _) in WRITABLE.items()),
         {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108
     ]
