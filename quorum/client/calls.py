@@ -15,7 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ocr.contract import BatchAnswer, CharacterAnswer, DocumentAnswer, StatusAnswer, TextAnswer
+from ocr.contract import (
+    BatchAnswer,
+    CharacterAnswer,
+    ConfigAnswer,
+    DocumentAnswer,
+    PerformanceAnswer,
+    SelfTestAnswer,
+    StatusAnswer,
+    TextAnswer,
+)
 from ocr.errors import InvalidRequest, NotAnImage, Unreachable
 
 if TYPE_CHECKING:
@@ -70,16 +79,31 @@ class BatchKeywords(CharacterKeywords, DocumentKeywords, total=False):
     """Options of a batch: those of its task."""
 
 
+Operation = Literal[
+    "predict",
+    "predict_text",
+    "batch_predict",
+    "status",
+    "config",
+    "change_config",
+    "change_weights",
+    "performance",
+    "self_test",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Answer]):
     """One question to the service, before it is known how it travels. `images` are image files."""
 
-    operation: Literal["predict", "predict_text", "batch_predict", "status"]
+    operation: Operation
     answer: type[Answer]
     images: tuple[bytes, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     safe: bool = True
     """Whether asking it twice does the same as once."""
+    version: int | None = None
+    """Change the configuration only if its version is still this one."""
 
     def wait_s(self, default_s: float) -> float:
         """How long to wait for the answer: long enough for the time that the question itself allows."""
@@ -138,6 +162,21 @@ def batch_call(images: Sequence[Readable], task: Task, options: BatchKeywords) -
 
 
 STATUS_CALL = Call("status", StatusAnswer)
+CONFIG_CALL = Call("config", ConfigAnswer)
+PERFORMANCE_CALL = Call("performance", PerformanceAnswer)
+
+
+def change_call(live: Mapping[str, Any], version: int | None) -> Call[ConfigAnswer]:
+    return Call("change_config", ConfigAnswer, options=live, safe=False, version=version)
+
+
+def weights_call(weights: Mapping[str, float], profile: str | None, version: int | None) -> Call[ConfigAnswer]:
+    body = _plain({"weights": dict(weights), "profile": profile})
+    return Call("change_weights", ConfigAnswer, options=body, safe=False, version=version)
+
+
+def self_test_call(samples: int, task: Task) -> Call[SelfTestAnswer]:
+    return Call("self_test", SelfTestAnswer, options={"samples": samples, "task": task})
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,8 +125,8 @@ def _errors_as_ours(timeout_s: float) -> Iterator[None]:
 
 def _start(handle: Any, call: Call[Any]) -> Any:  # noqa: ANN401 - Ray is not typed here
     """Start the call: methods of the ingress take an image file, or a list of them, and the options."""
-    if call.answer is WrittenFile:
-        raise InvalidRequest("a handle gives answers, not files", "ask for this format over HTTP")
+    if call.answer is WrittenFile or call.operation not in ("predict", "predict_text", "batch_predict", "status"):
+        raise InvalidRequest("a handle only reads: no files, no administration", "ask for this over HTTP")
     method = getattr(handle, call.operation)
     if call.operation == "status":
         return method.remote()

@@ -36,6 +36,17 @@ DEFAULT_TIMEOUT_S = 60.0
 API_KEY_HEADER = "X-API-Key"
 
 
+# Questions without an image: how they are asked, and where.
+_ADMINISTRATION = {
+    "status": ("GET", "/status"),
+    "config": ("GET", "/config"),
+    "change_config": ("PUT", "/config"),
+    "change_weights": ("POST", "/config/weights"),
+    "performance": ("GET", "/performance"),
+    "self_test": ("POST", "/test"),
+}
+
+
 class Client(Questions):
     """Asks over HTTP. One client may be used by many threads; `close` it, or use it in a `with` statement.
 
@@ -163,8 +174,11 @@ def _headers(api_key: str | None) -> dict[str, str]:
 
 def _request(http: httpx.Client | httpx.AsyncClient, url: str, call: Call[Any], timeout_s: float) -> httpx.Request:
     """The call as HTTP. One image travels as it is, with the options in the query: base64 would add a third to it."""
-    if call.operation == "status":
-        return http.build_request("GET", f"{url}/status", timeout=timeout_s)
+    if call.operation in _ADMINISTRATION:
+        method, path = _ADMINISTRATION[call.operation]
+        body = None if method == "GET" else dict(call.options)
+        headers = {} if call.version is None else {"If-Match": f'"{call.version}"'}
+        return http.build_request(method, f"{url}{path}", json=body, headers=headers, timeout=timeout_s)
     if call.operation == "batch_predict":
         body = {"images": [base64.b64encode(image).decode() for image in call.images], **call.options}
         return http.build_request("POST", f"{url}/batch_predict", json=body, timeout=timeout_s)

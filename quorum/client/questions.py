@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Unpack
 
-from ocr.contract import BatchAnswer, CharacterAnswer, DocumentAnswer, StatusAnswer, TextAnswer
+from ocr.contract import (
+    BatchAnswer,
+    CharacterAnswer,
+    ConfigAnswer,
+    DocumentAnswer,
+    PerformanceAnswer,
+    SelfTestAnswer,
+    StatusAnswer,
+    TextAnswer,
+)
 from ocr.errors import ServiceError
 from quorum.client.calls import (
+    CONFIG_CALL,
+    PERFORMANCE_CALL,
     STATUS_CALL,
     Answer,
     BatchKeywords,
@@ -24,10 +35,13 @@ from quorum.client.calls import (
     Task,
     TextKeywords,
     batch_call,
+    change_call,
     character_call,
     document_call,
     file_call,
+    self_test_call,
     text_call,
+    weights_call,
 )
 from quorum.client.retrying import Retries
 
@@ -86,6 +100,34 @@ class Questions:
         """Whether enough engines are warm to answer. Raises Unreachable when nobody is there to ask."""
         return self.status().status != "not_ready"
 
+    def config(self) -> ConfigAnswer:
+        """Every value of the configuration and the layer that it comes from.
+
+        Only over HTTP and with an admin's key, as all that follows.
+        """
+        return self._ask(CONFIG_CALL)
+
+    def change_config(self, live: Mapping[str, Any], version: int | None = None) -> ConfigAnswer:
+        """Replace the live layer for the whole cluster. With `version`, raises Outdated when another one is in force.
+
+        Never sent twice: when the connection breaks, `config` tells whether it was made.
+        """
+        return self._ask(change_call(live, version))
+
+    def change_weights(
+        self, weights: Mapping[str, float], profile: str | None = None, version: int | None = None
+    ) -> ConfigAnswer:
+        """Set the voting weights of one profile, or of all; otherwise as `change_config`."""
+        return self._ask(weights_call(weights, profile, version))
+
+    def performance(self) -> PerformanceAnswer:
+        """Latency, errors, agreement and confidence since the replicas were started."""
+        return self._ask(PERFORMANCE_CALL)
+
+    def self_test(self, samples: int = 10, task: Task = "text") -> SelfTestAnswer:
+        """Have the service draw samples with a known text, read them and compare."""
+        return self._ask(self_test_call(samples, task))
+
     def _ask(self, call: Call[Answer]) -> Answer:
         tries = self._retries.start(call)
         while True:
@@ -131,6 +173,28 @@ class AsyncQuestions:
     async def ready(self) -> bool:
         """Whether enough engines are warm to answer; see Questions.ready."""
         return (await self.status()).status != "not_ready"
+
+    async def config(self) -> ConfigAnswer:
+        """The configuration in force; see Questions.config."""
+        return await self._ask(CONFIG_CALL)
+
+    async def change_config(self, live: Mapping[str, Any], version: int | None = None) -> ConfigAnswer:
+        """Replace the live layer; see Questions.change_config."""
+        return await self._ask(change_call(live, version))
+
+    async def change_weights(
+        self, weights: Mapping[str, float], profile: str | None = None, version: int | None = None
+    ) -> ConfigAnswer:
+        """Set the voting weights of one profile, or of all; otherwise as `change_config`."""
+        return await self._ask(weights_call(weights, profile, version))
+
+    async def performance(self) -> PerformanceAnswer:
+        """Latency, errors, agreement and confidence since the replicas were started."""
+        return await self._ask(PERFORMANCE_CALL)
+
+    async def self_test(self, samples: int = 10, task: Task = "text") -> SelfTestAnswer:
+        """Have the service draw samples with a known text, read them and compare."""
+        return await self._ask(self_test_call(samples, task))
 
     async def _ask(self, call: Call[Answer]) -> Answer:
         tries = self._retries.start(call)

@@ -22,6 +22,8 @@ from ocr.contract import (
     CharacterAnswer,
     CharacterPrediction,
     ComponentStatus,
+    ConfigAnswer,
+    ConfigValue,
     DocumentAnswer,
     EngineStatus,
     ErrorAnswer,
@@ -130,6 +132,15 @@ def status_answer(status: str = "ready", *, available: tuple[str, ...] = ("tesse
     )
 
 
+def config_answer(version: int = 3, live: dict[str, object] | None = None) -> ConfigAnswer:
+    """The configuration of a service on which a time limit was changed."""
+    values = {
+        "limits.timeout_s": ConfigValue(value=20.0, layer="live", live=True),
+        "redis_url": ConfigValue(value="***", layer="environment", live=False),
+    }
+    return ConfigAnswer(version=version, changed_at=NOW, live=live or {"limits": {"timeout_s": 20.0}}, values=values)
+
+
 @dataclass
 class FakeService:
     """Answers each route with `answers[path]`: an answer of the contract, an error to refuse with, or a response."""
@@ -145,6 +156,8 @@ class FakeService:
             "/predict_text": text_answer(),
             "/batch_predict": batch,
             "/status": status_answer(),
+            "/config": config_answer(),
+            "/config/weights": config_answer(4),
         }
         self.answers = {**usual, **self.answers}
 
@@ -190,7 +203,7 @@ def listening(service: Callable[[httpx.Request], httpx.Response]) -> Iterator[st
             self.end_headers()
             self.wfile.write(response.content)
 
-        do_GET = do_POST = _answer  # noqa: N815 - the names are http.server's
+        do_GET = do_POST = do_PUT = _answer  # noqa: N815 - the names are http.server's
 
         def log_message(self, *_arguments: object) -> None:
             """Say nothing."""
