@@ -19,7 +19,7 @@ from deployments.versions import Version
 
 log = logging.getLogger("quorum.configuration")
 
-_MEMORY_EVERY_S = 10.0
+_TELL_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Keeper:
         self._logging = upkeep.logging
         self.record = RayRecord()
         self.shared = Shared(serve.get_replica_context().app_name, upkeep.place)
-        self._telling = asyncio.create_task(self._tell_memory())
+        self._telling = asyncio.create_task(self._tell_gauges())
 
     def follow(self) -> Follower:
         """Follow the live configuration in the background."""
@@ -56,7 +56,8 @@ class Keeper:
         log.info("version %d of the live configuration is in force", version.number)
         self.record(CONFIG_VERSION, version.number)
 
-    async def _tell_memory(self) -> None:
+    async def _tell_gauges(self) -> None:
         while True:
             self.record(REPLICA_MEMORY, own_memory_mb() * 1e6)
-            await asyncio.sleep(_MEMORY_EVERY_S)
+            self.record.refresh()
+            await asyncio.sleep(_TELL_EVERY_S)

@@ -110,12 +110,27 @@ def ignore(_metric: Metric, _value: float = 1.0, /, **_labels: str) -> None:
 
 
 class RayRecord:
-    """Records with Ray, in a replica. A metric is made when it is first recorded."""
+    """Records with Ray, in a replica. A metric is made when it is first recorded.
+
+    Ray forgets a gauge that is not set again within two of its report intervals, so `refresh` has to be called all the
+    time.
+    """
 
     def __init__(self) -> None:
         self._made: dict[str, Callable[..., None]] = {}
+        self._gauges: dict[tuple[Metric, tuple[tuple[str, str], ...]], float] = {}
 
     def __call__(self, metric: Metric, value: float = 1.0, /, **labels: str) -> None:
+        if metric.kind is Kind.GAUGE:
+            self._gauges[metric, tuple(labels.items())] = value
+        self._write(metric, value, labels)
+
+    def refresh(self) -> None:
+        """Tell every gauge again as it was last told."""
+        for (metric, labels), value in list(self._gauges.items()):
+            self._write(metric, value, dict(labels))
+
+    def _write(self, metric: Metric, value: float, labels: dict[str, str]) -> None:
         write = self._made.get(metric.name)
         if write is None:
             write = self._made[metric.name] = _made(metric)

@@ -15,10 +15,12 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer, "description": description}
     for status, description in {
         400: "Not an image, broken base64, or an unknown option.",
+        401: "No API key, or one that is nobody's.",
         406: "No format that Accept asks for.",
         413: "Too many bytes, pixels or pages.",
         415: "A format that is not in the list.",
         422: "Understood but not allowed: an unknown engine, a negative weight, a page that is not there.",
+        429: "This caller asks too often; see Retry-After.",
         500: "A fault of ours; the log has the details.",
         503: "Overloaded or not ready; see Retry-After.",
         504: "Nobody answered in time.",

@@ -18,6 +18,7 @@ import yaml
 
 import engines
 from deployments.config import ENGINES, ClusterConfig, EngineConfig, SegmentationConfig
+from deployments.settings import PRESETS
 from ocr import EngineSpec
 
 Options = dict[str, Any]
@@ -63,7 +64,9 @@ def production(specs: Iterable[EngineSpec]) -> dict[str, Options]:
         "autoscaling_config": _autoscaling(1, 8, 2.0),
         "ray_actor_options": {"num_cpus": 2.0},
     }
-    return services | {spec.name: _engine_in_production(spec) for spec in specs}
+    options = services | {spec.name: _engine_in_production(spec) for spec in specs}
+    waiting = {"max_queued_requests": PRESETS["production"]["queue"]}
+    return {name: chosen if name == GATEWAY else {**chosen, **waiting} for name, chosen in options.items()}
 
 
 def _engine_in_production(spec: EngineSpec) -> Options:
@@ -104,6 +107,7 @@ def production_config() -> ClusterConfig:
     """The application's own configuration on a cluster: as many threads as a replica has CPUs."""
     specs = [engines.spec(name) for name in ENGINES]
     return ClusterConfig(
+        preset="production",
         engines=tuple(EngineConfig(name=spec.name, threads=max(1, int(spec.resources.cpu))) for spec in specs),
         segmentation=SegmentationConfig(threads=2),
     )

@@ -1,8 +1,8 @@
 """The metrics of the whole cluster as one page: what every node's agent exports, filtered and summed.
 
-Ray's agents tell of every worker process by itself; here the labels WorkerId and SessionName are dropped and what is
-then the same is added up. Prometheus should scrape either this page or the agents, never both. Pages are the text
-format of Prometheus; how they are fetched is not known here.
+Ray's agents tell of every worker process by itself; here the labels WorkerId and SessionName are dropped (and those of
+Ray's exporter, which say nothing), and what is then the same is added up. Prometheus should scrape either this page or
+the agents, never both. Pages are the text format of Prometheus; how they are fetched is not known here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from prometheus_client.samples import Sample
 PREFIX = "ray_ocr_"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_DROPPED = frozenset({"WorkerId", "SessionName"})
+_WORKER = frozenset({"WorkerId", "SessionName"})
+_CONSTANT = frozenset({"otel_scope_name", "otel_scope_schema_url", "otel_scope_version"})
+_DROPPED = _WORKER | _CONSTANT
 
 Labels = tuple[tuple[str, str], ...]
 

@@ -38,6 +38,7 @@ _WRITE_S = 10.0
 # Longer than the actor needs to come back after its death, most of which is the start of a process.
 _PATIENCE_S = 20.0
 _AGAIN_S = 0.2
+_UNREACHABLE_S = 1.0
 # A count that takes longer than this is made by the replica alone.
 _COUNT_S = 1.0
 # What the methods of the actor mean. A newer application must not meet an older actor.
@@ -202,10 +203,10 @@ class Follower:
             try:
                 self._tell(await self._shared.other_than(self._number))
             except NotReady:
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_UNREACHABLE_S)
             except Exception:  # whatever it is, following goes on: a replica that stopped would be wrong for ever
                 log.exception("a version of the live configuration was not taken")
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_UNREACHABLE_S)
 
     def _tell(self, version: Version) -> None:
         if version.number != self._number:

@@ -31,6 +31,7 @@ from deployments.config import ClusterConfig
 from deployments.settings import layered, read_dotenv
 from ocr.contract import StatusAnswer, TextAnswer, TextPrediction
 from ocr.errors import InvalidRequest, ServiceError
+from quorum.cli.read import ApiKey
 from quorum.client import Client, Retries
 from quorum.terminal import FAILED, INTERRUPTED, complain, errors_speak, out, table
 from quorum.warming import board
@@ -55,6 +56,7 @@ def up(
     host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to serve on.", min=1, max=65535)] = 8000,
     sample: Annotated[Path, typer.Option(help="The page to read first.")] = _SAMPLE,
+    api_key: ApiKey = None,
 ) -> None:
     """Start the whole cluster on this machine, read a sample page, and serve until Ctrl-C."""
     console = out()
@@ -63,7 +65,7 @@ def up(
         _examine(host, port, settings)
         try:
             with running.noted(settings.state_dir.expanduser(), port):
-                served = _run(console, content, host, port, sample, demo=demo)
+                served = _run(console, content, host, port, sample, api_key, demo=demo)
         except KeyboardInterrupt:
             complain("stopped before it served")
             raise typer.Exit(INTERRUPTED) from None
@@ -116,14 +118,16 @@ def _needed_mb(settings: ClusterConfig) -> float:
     return 2000.0 + 500.0 * len(settings.engines)
 
 
-def _run(console: Console, content: Mapping[str, Any], host: str, port: int, sample: Path, *, demo: bool) -> bool:
+def _run(
+    console: Console, content: Mapping[str, Any], host: str, port: int, sample: Path, api_key: str | None, *, demo: bool
+) -> bool:
     """Start, read the sample, serve until interrupted unless it is a demonstration. False when a demonstration fails.
 
     KeyboardInterrupt comes out of here only when it came before the cluster served.
     """
     url = _url(host, port)
     console.print("starting Ray and Serve on this machine")
-    with Client(url, timeout_s=_PROBE_S, retries=Retries(times=0)) as client:
+    with Client(url, api_key, _PROBE_S, retries=Retries(times=0)) as client:
 
         def status() -> StatusAnswer | None:
             try:

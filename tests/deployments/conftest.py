@@ -28,7 +28,7 @@ def ray_url() -> Iterator[str]:
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["RAY_agent_register_timeout_ms"] = "100000"  # noqa: SIM112 - Ray's spelling; a busy machine is slow
-    os.environ["RAY_metrics_report_interval_ms"] = "1000"  # noqa: SIM112 - instead of 10 s, for the tests of metrics
+    os.environ["RAY_metrics_report_interval_ms"] = "5000"  # noqa: SIM112 - instead of 10 s, for the tests of metrics
     ray.init(
         address="local",  # never a cluster that somebody else runs on this machine
         num_cpus=2,

@@ -177,3 +177,26 @@ async def test_a_fault_in_the_middle_of_an_answer_breaks_it_off() -> None:
         await guard({"type": "http", "method": "GET", "path": "/health", "headers": []}, receive, send)
     assert "secret" not in caught.value.message
     assert sent[-1]["more_body"], "the answer looked complete"
+
+
+@pytest.mark.parametrize(("key", "begun"), [("reader", True), ("wrong", False), ("", False)])
+async def test_a_stream_needs_a_key_as_every_other_way_of_reading_does(key: str, begun: bool) -> None:
+    reached: list[str] = []
+    sent: list[Message] = []
+
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append(scope["path"])
+        await send({"type": "websocket.accept"})
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    config = plain_config(security={"api_key_required": True, **KEYS})
+    headers = [(b"x-api-key", key.encode())] if key else []
+    guard = Guard(stream, lambda: config, windows_in_memory(), ignore)
+    await guard({"type": "websocket", "path": "/stream", "headers": headers}, receive, send)
+    assert bool(reached) == begun
+    assert sent[-1]["type"] == ("websocket.accept" if begun else "websocket.close")

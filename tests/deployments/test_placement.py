@@ -51,9 +51,12 @@ def test_both_files_have_the_same_deployments_and_ask_the_same_engines() -> None
     names = [[engine["name"] for engine in application(name)["args"]["engines"]] for name in FILES]
     assert names == [list(ENGINES)] * 2
     for name, deployment in production.items():
-        queued = deployment["max_queued_requests"]
-        assert queued == one_machine[name]["max_queued_requests"]
-        assert queued > 0 if name != GATEWAY else queued == -1, "only the Gateway refuses by itself"
+        queued = (deployment["max_queued_requests"], one_machine[name]["max_queued_requests"])
+        if name == GATEWAY:
+            assert queued == (-1, -1), "the Gateway refuses by itself"
+        else:
+            assert queued[0] == 1000
+            assert queued[1] > 0
 
 
 def test_in_production_every_engine_scales_alone_and_holds_its_own_fraction_of_a_card() -> None:
