@@ -7,11 +7,12 @@ tune on, and reports on those to test. Synthetic lines are set once into a store
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from ocr.errors import InvalidRequest
 from training.line_batches import Sources
 from training.line_model import Shape, read_weights, write_model
 from training.line_training import Pace, Say, Trainer, at_input_height, error_rates, train
@@ -41,6 +42,16 @@ class Origins:
     def real(self, split: Split) -> list[RealLine]:
         """The useful lines of all folders in `split`."""
         return [line for folder in self.pages for line in real_lines(folder, split)]
+
+    def known(self) -> list[RealLine]:
+        """The lines to learn from. Raises InvalidRequest, naming it, when a folder has none."""
+        known = self.real(Split.TRAIN)
+        for folder in self.pages:
+            if all(line.source != folder.name for line in known):
+                raise InvalidRequest(
+                    f"{folder}: no line to learn from", "want images with truth.jsonl, or lines in pairs"
+                )
+        return known
 
     def store(self, known: Sequence[RealLine], workers: int, report: Report) -> LineStore:
         """The synthetic lines, made when they are not there yet; `known` lends them its texts."""
@@ -74,7 +85,7 @@ def learn(
     origins: Origins, trainer: Trainer, *, say: Say, report: Report, pace: Pace | None
 ) -> tuple[dict[str, object], dict[str, float]]:
     """Train to the end of the recipe; what its card says of the run, and the error rate of each folder's test lines."""
-    known = origins.real(Split.TRAIN)
+    known = origins.known()
     sources = Sources.of(origins.store(known, trainer.recipe.threads, report), known, origins.real_share)
     train(trainer, sources, watched_of(origins.real(Split.TUNE)), pace or Pace(), say)
     figures = measured(trainer, origins)
@@ -107,7 +118,7 @@ def learnt_from(origins: Origins, known: Sequence[RealLine]) -> Mapping[str, obj
     folders = {
         folder.name: {
             "lines": sum(line.source == folder.name for line in known),
-            "truth_sha256": hashlib.sha256((folder / "truth.jsonl").read_bytes()).hexdigest(),
+            "texts_sha256": _digest(line.text for line in known if line.source == folder.name),
         }
         for folder in origins.pages
     }
@@ -117,6 +128,10 @@ def learnt_from(origins: Origins, known: Sequence[RealLine]) -> Mapping[str, obj
         "real_share": origins.real_share,
         "synthetic": {"lines": origins.synthetic, "seed": origins.seed},
     }
+
+
+def _digest(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def run_card(trainer: Trainer) -> Mapping[str, object]:

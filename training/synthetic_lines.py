@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr.errors import InvalidRequest
 from training.fonts import PRINTABLE_CHARSET, TYPOGRAPHIC_CHARSET, training_faces
 from training.line_pictures import Grey, photographed
 from training.line_texts import Texts, installed_texts, line_text
@@ -119,14 +120,14 @@ class Order:
 def make_store(order: Order, build: Callable[[], Workshop], folder: Path, workers: int, report: Report) -> LineStore:
     """The store of `order` in `folder`; shards that are there already are kept, so a stopped run goes on.
 
-    Each worker process calls `build` for a workshop of its own. Raises ValueError when the folder holds another
-    order's lines.
+    Each worker process calls `build` for a workshop of its own. Raises InvalidRequest when the folder holds
+    another order's lines.
     """
     folder.mkdir(parents=True, exist_ok=True)
     card = folder / "order.json"
     said = json.dumps(asdict(order))
     if card.is_file() and card.read_text() != said:
-        raise ValueError(f"{folder} holds {card.read_text()}, not {said}: give another folder, or empty it")
+        raise InvalidRequest(f"{folder} holds {card.read_text()}, not {said}", "give another folder, or empty it")
     card.write_text(said)
     store = LineStore(folder)
     if len(store) >= order.lines:

@@ -12,6 +12,8 @@ Exit codes: 0 the model is written; 1 the data is not there; 2 the command was n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -132,6 +134,15 @@ class _reporter:  # noqa: N801 - used as a function
         self._bars.update(self._tasks[what], completed=done)
 
 
+@contextmanager
+def _refused_by_name() -> Iterator[None]:
+    """Values refuse at birth what cannot be; who typed it reads why."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 @group.command()
 def easyocr(
     pages: Annotated[list[Path], typer.Option(help="Folder of pages with truth.jsonl; may be given several times.")],
@@ -156,8 +167,9 @@ def easyocr(
     from training.train_lines import Recipe
 
     with errors_speak():
-        recipe = Recipe(neck=neck, lines=lines, peak_rate=peak_rate, seed=seed, threads=threads)
-        origins = Origins(tuple(pages), synthetic, synthetic_seed, cache_dir, real_share)
+        with _refused_by_name():
+            recipe = Recipe(neck=neck, lines=lines, peak_rate=peak_rate, seed=seed, threads=threads)
+            origins = Origins(tuple(pages), synthetic, synthetic_seed, cache_dir, real_share)
         figures = run(
             origins,
             recipe,

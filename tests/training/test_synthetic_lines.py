@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ocr.errors import InvalidRequest
 from training.fonts import Face
 from training.line_pictures import INPUT_PX, photographed, seen_again
 from training.line_texts import MAX_CHARACTERS, PRINTABLE, Texts, folded, installed_texts, is_printable, line_text
@@ -131,5 +132,5 @@ def test_a_store_is_made_by_other_processes_and_not_mixed_with_another(workshop:
     store = make_store(Order(seed=1, lines=4, true_lines=2), build, tmp_path, 1, made.append)
     assert made == [4]
     np.testing.assert_array_equal(store[3].ink, workshop.set(1, 3).ink)
-    with pytest.raises(ValueError, match="give another folder, or empty it"):
+    with pytest.raises(InvalidRequest, match="holds"):
         make_store(Order(seed=2, lines=4, true_lines=2), build, tmp_path, 1, made.append)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ocr.errors import InvalidRequest
 from training.line_batches import Sources, ahead, batch_of, pool
 from training.line_texts import PRINTABLE
 from training.line_training import Pace, Trainer, error_rates, train
@@ -167,3 +168,9 @@ def test_a_run_ends_with_a_model_that_easyocr_itself_reads_with(
         start_from=tmp_path / "model",
     )
     assert set(again) == {"letters"}
+
+
+def test_a_folder_without_lines_to_learn_from_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="no line to learn from") as caught:
+        Origins((tmp_path,), 2, 1, tmp_path / "cache").known()
+    assert str(tmp_path) in caught.value.message

@@ -1,0 +1,49 @@
+"""`quorum train easyocr`: what is typed reaches the run, what it finds is told, what is wrong is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from quorum.cli import train
+
+APP = typer.Typer()
+train.register(APP)
+
+
+def quorum(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(APP, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def test_what_is_typed_reaches_the_run_and_its_figures_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def run(origins: Any, recipe: Any, run_folder: Path, model_folder: Path, **rest: Any) -> dict[str, float]:
+        asked.update(rest, origins=origins, recipe=recipe, run_folder=run_folder, model_folder=model_folder)
+        return {"letters": 0.0412}
+
+    monkeypatch.setattr("training.lines_run.run", run)
+    typed = ["--lines", "90", "--threads", "1", "--start-from", "old", "--model-version", "3", "--out", "new"]
+    result = quorum("train", "easyocr", "--pages", "a", "--pages", "b", "--real-share", "0.5", *typed)
+    assert result.exit_code == 0
+    assert "letters: 4.12% character errors on test lines" in result.stdout
+    assert "model written to new" in result.stdout
+    assert (asked["origins"].pages, asked["origins"].real_share) == ((Path("a"), Path("b")), 0.5)
+    assert (asked["recipe"].lines, asked["recipe"].threads, asked["recipe"].neck) == (90, 1, "convolutional")
+    assert (asked["start_from"], asked["version"], asked["model_folder"]) == (Path("old"), "3", Path("new"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [(("--lines", "0"), "lines is 0; want at least 1"), (("--real-share", "1.5"), "want 0 <= real_share < 1")],
+)
+def test_what_cannot_be_is_refused_by_name(typed: tuple[str, ...], said: str) -> None:
+    result = quorum("train", "easyocr", "--pages", "a", *typed)
+    assert result.exit_code != 0
+    assert said in result.output
