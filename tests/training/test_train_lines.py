@@ -24,6 +24,11 @@ from training.typesetting import SHEET_PX, SetLine
 TINY = Recipe(neck="convolutional", channels=8, hidden=8, lines=60, warmup_lines=10, short_lines=1, columns_px=600)
 
 
+@pytest.fixture(autouse=True)
+def _small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.line_batches.POOL_LINES", 60)
+
+
 def _written(text: str) -> np.ndarray:
     picture = np.full((40, 24 * len(text) + 20), 230, np.uint8)
     cv2.putText(picture, text, (8, 30), cv2.FONT_HERSHEY_SIMPLEX, 1.0, 20, 2)
