@@ -104,9 +104,9 @@ class Guard:
             log.exception("%s %s failed", scope.get("method", "WS"), scope["path"])
             await answer.refuse(fault(), receive)
         finally:
-            route = _route_of(scope)
-            self._record(REQUESTS, route=route, status=str(answer.status))
-            self._record(REQUEST_SECONDS, time.perf_counter() - started, route=route)
+            labels = {"route": _route_of(scope), "status": str(answer.status)}
+            self._record(REQUESTS, **labels)
+            self._record(REQUEST_SECONDS, time.perf_counter() - started, **labels)
 
     async def _admit(self, scope: Scope) -> None:
         """Raises when the caller may not, or asks too often."""

@@ -46,7 +46,11 @@ _COUNTS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 
 REQUESTS = Metric("ocr_requests", Kind.COUNTER, "HTTP requests that were answered.", ("route", "status"))
 REQUEST_SECONDS = Metric(
-    "ocr_request_seconds", Kind.HISTOGRAM, "From a request's first byte to its answer's last.", ("route",), _SECONDS
+    "ocr_request_seconds",
+    Kind.HISTOGRAM,
+    "From a request's first byte to its answer's last.",
+    ("route", "status"),
+    _SECONDS,
 )
 ENGINE_OUTCOMES = Metric(
     "ocr_engine_outcomes", Kind.COUNTER, "How engines fared on requests: ok, timeout, ...", ("engine", "outcome")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, Security
+from fastapi.security import APIKeyHeader
 
 from deployments import openapi
 from deployments.config import LiveConfig
+from deployments.guard import API_KEY_HEADER
 from deployments.operations import Operations, expected_version
 from deployments.scraping import CONTENT_TYPE
 from deployments.uploads import parse, query_of, read_json, require_json
@@ -30,10 +32,15 @@ _WEIGHTS_EXAMPLE = {"profile": "printed", "weights": {"tesseract": 0.7, "paddleo
 
 def operation_routes(operations: Operations) -> APIRouter:
     """`/config`, `/metrics`, `/logs`, `/performance` and `/test`."""
-    router = APIRouter()
+    # Only so that OpenAPI tells of the key; the guard has asked for it before.
+    key = Security(APIKeyHeader(name=API_KEY_HEADER, auto_error=False, description="An administrator's key."))
+    router = APIRouter(dependencies=[key])
     _add_configuration(router, operations)
     _add_observation(router, operations)
-    return router
+    open_router = APIRouter()
+    _add_metrics(open_router, operations)
+    open_router.include_router(router)
+    return open_router
 
 
 def _add_configuration(router: APIRouter, operations: Operations) -> None:
@@ -74,12 +81,14 @@ def _add_configuration(router: APIRouter, operations: Operations) -> None:
         )
 
 
-def _add_observation(router: APIRouter, operations: Operations) -> None:
+def _add_metrics(router: APIRouter, operations: Operations) -> None:
     @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **_errors(401)})
     async def metrics() -> Response:
         """The metrics of the whole cluster for Prometheus."""
         return Response(await operations.metrics(), media_type=CONTENT_TYPE)
 
+
+def _add_observation(router: APIRouter, operations: Operations) -> None:
     asked = {"parameters": openapi.in_query(LogsOptions)}
 
     @router.get("/logs", openapi_extra=asked, responses=_errors(400, 401, 403, 422))

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.keys import hashed
+from deployments.guard import ROLES
+from deployments.keys import Role, hashed
 from deployments.operations import expected_version
 from ocr.contract import (
     CharacterAnswer,
@@ -201,6 +202,16 @@ async def test_identical_requests_are_answered_from_memory_only_when_that_is_on_
     await client.put("/config", json={"cache": {"entries": 10}, "method": "majority_voting"})
     assert (await client.post("/predict_text", json=BODY)).json()["method"] == "majority_voting"
     assert len(whole.service.asks) == 6
+
+
+async def test_openapi_tells_which_routes_want_an_administrators_key(client: httpx.AsyncClient) -> None:
+    schema = (await client.get("/openapi.json")).json()
+    keyed = {
+        path for path, methods in schema["paths"].items() if any("security" in found for found in methods.values())
+    }
+    assert keyed == {path for path, role in ROLES.items() if role is Role.ADMIN}
+    [scheme] = schema["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "X-API-Key")
 
 
 async def test_metrics_are_those_of_the_cluster_in_prometheus_format(client: httpx.AsyncClient, whole: Whole) -> None:
