@@ -1,7 +1,7 @@
 """Making, saving and opening the bundled line writer: transformers' VisionEncoderDecoder with the parts of
 engines/line_writer, and a tokenizer of one token a character.
 
-The decoder is transformers' own TrOCR decoder. It starts aligned: its position table holds the sines that number the
+The decoder is transformers' own TrOCR decoder. It starts aligned: its position table holds the codes that number the
 encoder's columns, and half of the heads of its first layer compare just these, so that who writes place i looks at the
 columns of place i from the first step on.
 """
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 BEGIN, PAD, END, UNKNOWN = range(len(SPECIAL))
 MOST_TOKENS = 128
-ALIGNMENT = 2.0
-"""How sharply aligned heads look at first: the next place gets about a twentieth of the right one's share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +104,7 @@ def build(shape: Shape) -> VisionEncoderDecoderModel:
         decoder_ffn_dim=shape.feed_forward,
         max_position_embeddings=MOST_TOKENS + 2,
         dropout=shape.dropout,
+        tie_word_embeddings=False,  # tied, what a decoder was given is what it first writes, and has to unlearn
         cross_attention_hidden_size=shape.width,
         bos_token_id=BEGIN,
         pad_token_id=PAD,
@@ -120,26 +119,31 @@ def build(shape: Shape) -> VisionEncoderDecoderModel:
 
 
 def _align(model: VisionEncoderDecoderModel, shape: Shape) -> None:
-    """Give the decoder the encoder's numbers, and tokens and CTC classes a weight that does not drown in them."""
+    """Give the decoder the encoder's codes in the same values, tokens the others, and what it looks at a weight at
+    which it is heard: transformers' own is for networks that are four times as wide.
+    """
     import torch
 
     from engines.line_writer.network import code
 
     decoder = model.decoder.model.decoder
-    positions, attention = decoder.embed_positions, decoder.layers[0].encoder_attn
-    half, of_head = shape.width // 2, shape.width // shape.heads
+    positions, tokens, attention = decoder.embed_positions, decoder.embed_tokens, decoder.layers[0].encoder_attn
+    of_head = shape.width // shape.heads
     with torch.no_grad():
         torch.nn.init.normal_(model.encoder.said.weight, std=0.3)
-        torch.nn.init.normal_(decoder.embed_tokens.weight, std=0.3)
+        torch.nn.init.normal_(tokens.weight, std=0.3)
+        tokens.weight[:, -of_head:] = 0.0
+        positions.weight.zero_()  # the rows before the offset are never looked up
         places = torch.arange(positions.num_embeddings - positions.offset)[None]
-        positions.weight[positions.offset :] = code(places, shape.width)[0]  # the rows before are never looked up
+        positions.weight[positions.offset :, -of_head:] = code(places, of_head)[0]
+        for layer in decoder.layers:
+            torch.nn.init.xavier_uniform_(layer.encoder_attn.v_proj.weight)
+            torch.nn.init.xavier_uniform_(layer.encoder_attn.out_proj.weight)
         for head in range(shape.heads // 2):
-            rates = torch.arange(head, half, shape.heads)  # each head has its share of the rates, fast and slow
-            chosen = torch.cat([rates, half + rates])  # sine and cosine of each
-            rows = torch.arange(head * of_head, head * of_head + len(chosen))
             for projection in (attention.q_proj, attention.k_proj):
-                projection.weight[head * of_head : (head + 1) * of_head] = 0.0
-                projection.weight[rows, chosen] = ALIGNMENT
+                rows = projection.weight[head * of_head : (head + 1) * of_head]
+                rows.zero_()
+                rows[:, -of_head:] = torch.eye(of_head)
 
 
 def save(model: VisionEncoderDecoderModel, folder: Path) -> None:

@@ -86,7 +86,7 @@ class LineEncoder(PreTrainedModel):  # type: ignore[misc]
         best = logits.detach().float()
         places = counts(best.argmax(dim=-1)) if self.config.counted else columns(best)  # (N, T)
         seen = self.widen(features) + self.said(best.softmax(dim=-1))
-        hidden = self.enter(seen) + code(places, self.config.hidden_size)
+        hidden = numbered(self.enter(seen), places, self.config.hidden_size // self.config.num_attention_heads)
         for layer in self.layers:
             hidden = layer(hidden)
         return LineEncoderOutput(last_hidden_state=self.leave(hidden), step_logits=logits)
@@ -104,14 +104,23 @@ def columns(like: Tensor) -> Tensor:
     return torch.arange(like.shape[1], device=like.device).expand(like.shape[:2])
 
 
-def code(places: Tensor, width: int) -> Tensor:
-    """Sines, then cosines, of places (N, T) at `width // 2` rates: (N, T, width). As in Vaswani et al. 2017, but at
-    rates that tell neighbours apart on lines of a hundred characters.
+def numbered(hidden: Tensor, places: Tensor, width: int) -> Tensor:
+    """`hidden` (N, T, D) with the code of `places` (N, T) instead of its last `width` values.
+
+    A code of its own, rather than added as in Vaswani et al. 2017: what a column shows does not blur where it stands.
     """
-    fastest, slowest = math.log(2.0), math.log(0.02)  # radians a place
+    return torch.cat([hidden[..., :-width], code(places, width).to(hidden.dtype)], dim=-1)
+
+
+def code(places: Tensor, width: int) -> Tensor:
+    """Sines, then cosines, of places (N, T) at `width // 2` rates, of unit size: (N, T, width).
+
+    The rates tell neighbours apart on lines of a hundred characters.
+    """
+    fastest, slowest = math.log(3.0), math.log(0.05)  # radians a place
     rates = torch.linspace(fastest, slowest, width // 2, device=places.device).exp()
     angles = places.unsqueeze(-1) * rates
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+    return math.sqrt(2.0) * torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
 def register() -> None:
