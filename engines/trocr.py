@@ -199,6 +199,8 @@ def load(options: LoadOptions) -> Engine:
             )
     except (OSError, ValueError, KeyError) as error:
         raise EngineUnavailable(f"trocr: {options.model} does not load: {error}", _WANTED) from error
+    if isinstance(network.encoder, line_writer.LineEncoder):
+        line_writer.look_at_lines_alone(network.decoder)
     writer = Writer(torch, network.to(device).eval(), processor, device)
     return TrOCR(writer, read_card(options.model).label, options.languages)
 

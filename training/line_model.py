@@ -72,6 +72,14 @@ def write_model(
     (folder / CARD_FILE).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
+def read_shape(folder: Path) -> Shape:
+    """The shape of the network in a directory that `write_model` wrote."""
+    import yaml
+
+    described = yaml.safe_load((folder / f"{NAME}.yaml").read_text(encoding="utf-8"))["network_params"]
+    return Shape(described["neck"], described["output_channel"], described["hidden_size"])
+
+
 def read_weights(folder: Path) -> dict[str, Any]:
     """The weights in a directory that `write_model` wrote, in single precision.
 

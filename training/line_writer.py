@@ -8,15 +8,21 @@ columns of place i from the first step on.
 
 from __future__ import annotations
 
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
+from engines.model_card import CARD_FILE
 from training.line_texts import PRINTABLE, is_printable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, TrOCRProcessor, VisionEncoderDecoderModel
 
+NAME = "quorum-writer"
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 BEGIN, PAD, END, UNKNOWN = range(len(SPECIAL))
 MOST_TOKENS = 128
@@ -31,7 +37,7 @@ class Shape:
     width: int = 256
     heads: int = 4
     feed_forward: int = 768
-    neck: Literal["recurrent", "convolutional"] = "convolutional"
+    neck: str = "convolutional"
     channels: int = 256
     hidden: int = 512
     encoder_layers: int = 2
@@ -114,7 +120,9 @@ def build(shape: Shape) -> VisionEncoderDecoderModel:
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
     config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = BEGIN, PAD, END
     model = VisionEncoderDecoderModel(config)
-    _align(model, shape)
+    network.look_at_lines_alone(model.decoder)
+    if shape.counted:
+        _align(model, shape)
     return model
 
 
@@ -146,12 +154,29 @@ def _align(model: VisionEncoderDecoderModel, shape: Shape) -> None:
                 rows[:, -of_head:] = torch.eye(of_head)
 
 
-def save(model: VisionEncoderDecoderModel, folder: Path) -> None:
-    """The checkpoint in half precision with its processor and tokenizer, as `from_pretrained` opens it."""
-    import copy
+def save(model: VisionEncoderDecoderModel, folder: Path, version: str, about: Mapping[str, object]) -> None:
+    """The checkpoint in half precision with its processor and tokenizer, as `from_pretrained` opens it, and its card.
 
+    `about` goes into the card beside name, version and files: what a later run needs to go on from here.
+    """
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
     copy.deepcopy(model).to(torch.float16).save_pretrained(folder, safe_serialization=True)
     processor().save_pretrained(folder)
+    files = sorted(path for path in folder.iterdir() if path.name != CARD_FILE)
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    card = {"name": NAME, "version": version, **about, "files": hashes}
+    (folder / CARD_FILE).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def read_weights(folder: Path) -> dict[str, Any]:
+    """The parameters in a directory that `save` wrote, in single precision."""
+    import torch
+    from transformers import VisionEncoderDecoderModel
+
+    from engines.line_writer import network
+
+    network.register()
+    model = VisionEncoderDecoderModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+    return dict(model.state_dict())

@@ -39,11 +39,12 @@ class Recipe(Schedule):
     shape: Shape = field(default_factory=Shape)
     seed: int = 64
     lines: int = 100_000
-    peak_rate: float = 1e-3
-    warmup_lines: int = 2_000
-    short_lines: int = 6_000
-    columns_px: int = 3_200
-    frozen_lines: int = 10_000
+    peak_rate: float = 1.5e-3
+    warmup_lines: int = 300
+    short_lines: int = 3_000
+    columns_px: int = 3_600
+    averaging: float = 0.997
+    frozen_lines: int = 40_000
     ctc_rate: float = 0.3
     ctc_share: float = 0.3
     misread: float = 0.06
@@ -58,13 +59,18 @@ class Recipe(Schedule):
 
 @dataclass(frozen=True, slots=True)
 class WriterTask:
-    """The line writer as something that Trainer trains. `ctc` are the parameters of a trained CTC network, if any."""
+    """The line writer as something that Trainer trains. `ctc` are the parameters of a trained CTC network, `start`
+    those of a whole writer to go on from, if any.
+    """
 
     recipe: Recipe
     ctc: Mapping[str, torch.Tensor] | None = None
+    start: Mapping[str, torch.Tensor] | None = None
 
     def build(self) -> torch.nn.Module:
         network = line_writer.build(self.recipe.shape)
+        if self.start is not None:
+            network.load_state_dict(self.start)
         if self.ctc is not None:
             network.encoder.ctc.load_state_dict(self.ctc)
         return network

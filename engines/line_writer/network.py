@@ -5,12 +5,16 @@ count goes up by one, and the position code of a column is that of its count. A 
 finds the next one at the columns of code i: the alignment, which a decoder otherwise takes most of its training to
 learn, can be given to it at the start. Transformer layers then let columns see each other, so that a wrong count can
 be mended.
+
+Columns behind the end of a line are zeros, and nothing looks at them: what is read of a line does not depend on the
+lines beside it in a batch.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +26,11 @@ from engines.line_writer.pictures import LineImageProcessor
 
 BLANK = 0
 """The CTC class that says nothing."""
+COLUMN_PX = 4
+DRIFTING_LINES = 0.25
+"""Share of the lines that are miscounted by one in training, so that the count is not all that the decoder trusts."""
+PAPER_COLUMNS = 4
+"""So many columns behind the last one with ink belong to a line."""
 
 
 class LineEncoderConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers is not typed
@@ -81,15 +90,40 @@ class LineEncoder(PreTrainedModel):  # type: ignore[misc]
 
     def forward(self, pixel_values: Tensor, **_: object) -> LineEncoderOutput:
         """Other arguments are those that transformers hands to every encoder; they change nothing here."""
-        features = self.ctc.neck(self.ctc.trunk(pixel_values))  # (N, T, C)
+        features = self.ctc.features(pixel_values)  # (N, T, C)
         logits = self.ctc.classes(self.ctc.dropout(features))  # (N, T, classes)
         best = logits.detach().float()
         places = counts(best.argmax(dim=-1)) if self.config.counted else columns(best)  # (N, T)
         seen = self.widen(features) + self.said(best.softmax(dim=-1))
+        if self.training and self.config.counted:
+            places = drifted(places, DRIFTING_LINES)
+        behind = behind_line(pixel_values, features.shape[1])  # (N, T)
         hidden = numbered(self.enter(seen), places, self.config.hidden_size // self.config.num_attention_heads)
         for layer in self.layers:
-            hidden = layer(hidden)
-        return LineEncoderOutput(last_hidden_state=self.leave(hidden), step_logits=logits)
+            hidden = layer(hidden, src_key_padding_mask=behind)
+        hidden = self.leave(hidden).masked_fill(behind.unsqueeze(-1), 0.0)
+        return LineEncoderOutput(last_hidden_state=hidden, step_logits=logits)
+
+
+def behind_line(pixels: Tensor, steps: int) -> Tensor:
+    """Whether each of `steps` columns stands behind a line, bool (N, steps): where nothing but the last column of its
+    pixels (N, 1, H, W) is repeated.
+    """
+    changes = (pixels != pixels[..., -1:]).flatten(1, 2).any(dim=1)  # (N, W)
+    places = torch.arange(1, changes.shape[1] + 1, device=pixels.device)
+    ends = (changes * places).amax(dim=1)  # (N,) px
+    kept = -(-ends // COLUMN_PX) + PAPER_COLUMNS
+    return torch.arange(steps, device=pixels.device) >= kept.unsqueeze(1)
+
+
+def look_at_lines_alone(decoder: nn.Module) -> None:
+    """Have a decoder look past the columns that are zeros: VisionEncoderDecoder tells it of no padding."""
+
+    def mask(_: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        seen = named["encoder_hidden_states"]  # (N, T, D)
+        return arguments, {**named, "encoder_attention_mask": seen.ne(0.0).any(dim=-1)}
+
+    decoder.register_forward_pre_hook(mask, with_kwargs=True)
 
 
 def counts(best: Tensor) -> Tensor:
@@ -97,6 +131,15 @@ def counts(best: Tensor) -> Tensor:
     before = nn.functional.pad(best[:, :-1], (1, 0), value=BLANK)
     begins = (best != BLANK) & (best != before)
     return (begins.cumsum(dim=1) - 1).clamp(min=0)
+
+
+def drifted(places: Tensor, share: float) -> Tensor:
+    """Counts (N, T), of which a share of the lines is one too high or too low from some column on."""
+    lines, steps = places.shape
+    begins = torch.rand(lines, 1, device=places.device) * steps
+    sign = torch.randint(0, 2, (lines, 1), device=places.device) * 2 - 1
+    off = sign * (torch.rand(lines, 1, device=places.device) < share)
+    return (places + off * (torch.arange(steps, device=places.device) >= begins)).clamp(min=0)
 
 
 def columns(like: Tensor) -> Tensor:

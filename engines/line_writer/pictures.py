@@ -18,6 +18,8 @@ MAX_RATIO = 60
 """A crop that is wider than this many times its height is squeezed to it: nothing else bounds the memory it takes."""
 WIDTH_STEP = 32
 """Batches are as wide as a multiple of this many pixels: fewer different shapes, and a whole number of columns."""
+MARGIN_PX = 96
+"""Paper behind the widest line, so that what the network sees of its end does not depend on the batch."""
 
 Grey = NDArray[np.uint8]
 
@@ -49,6 +51,6 @@ def batch(pictures: Sequence[Grey]) -> NDArray[np.float32]:
     so that the paper ends nowhere.
     """
     widest = max(picture.shape[1] for picture in pictures)
-    width = -(-widest // WIDTH_STEP) * WIDTH_STEP
+    width = -(-(widest + MARGIN_PX) // WIDTH_STEP) * WIDTH_STEP
     filled = [np.pad(picture, ((0, 0), (0, width - picture.shape[1])), mode="edge") for picture in pictures]
     return np.stack(filled)[:, None].astype(np.float32) / 127.5 - 1.0

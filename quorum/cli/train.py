@@ -3,6 +3,8 @@
     quorum train cnn --collections-dir ../shared/data/characters
     quorum train cnn --idx-dir emnist/ --variant byclass
     quorum train cnn --fine-tune-from cluster/bundled/emnist_cnn --characters-dir my_letters/
+    quorum train easyocr --pages my_pages/
+    quorum train trocr --pages my_pages/ --ctc-from models/easyocr
 
 A run that was stopped goes on when the same command is given again. The model directory it writes is what
 `engines.emnist_cnn.model` in serve_config.yaml may point to. Training code is imported only when a command runs.
@@ -12,7 +14,7 @@ Exit codes: 0 the model is written; 1 the data is not there; 2 the command was n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cluster.models import BUNDLED_DIR
 from quorum.terminal import errors_speak
 
 if TYPE_CHECKING:
@@ -29,6 +32,23 @@ if TYPE_CHECKING:
     from training.train_cnn import Recipe
 
 Variant = Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"]
+
+BUNDLED_EASYOCR = BUNDLED_DIR / "easyocr"
+
+# What both trainings of line readers take.
+Pages = Annotated[list[Path], typer.Option(help="Folder of pages with truth.jsonl; may be given several times.")]
+OutDir = Annotated[Path, typer.Option(help="Model directory to write.")]
+RunDir = Annotated[Path, typer.Option(help="Checkpoint, history, readings; a stopped run goes on.")]
+CacheDir = Annotated[Path, typer.Option(help="Where synthetic lines are kept.")]
+SyntheticLines = Annotated[int, typer.Option(help="Synthetic lines to set.")]
+SyntheticSeed = Annotated[int, typer.Option(help="Decides the synthetic lines.")]
+RealShare = Annotated[float, typer.Option(help="Share of true lines among those learnt from.")]
+StartFrom = Annotated[Path | None, typer.Option(help="Model directory whose weights to start from.")]
+Lines = Annotated[int, typer.Option(help="Lines to learn from, repetitions counted.")]
+PeakRate = Annotated[float, typer.Option(help="Highest learning rate.")]
+Seed = Annotated[int, typer.Option(help="Decides weights, batches and variations.")]
+Threads = Annotated[int, typer.Option(help="CPU threads.")]
+ModelVersion = Annotated[str, typer.Option(help="The version written into its metadata.")]
 
 group = typer.Typer(no_args_is_help=True, help="Train a model: the bundled ones again, or your own.")
 
@@ -145,22 +165,20 @@ def _refused_by_name() -> Iterator[None]:
 
 @group.command()
 def easyocr(
-    pages: Annotated[list[Path], typer.Option(help="Folder of pages with truth.jsonl; may be given several times.")],
-    out: Annotated[Path, typer.Option(help="Model directory to write.")] = Path("models/easyocr"),
-    run_dir: Annotated[Path, typer.Option(help="Checkpoint, history, readings; a stopped run goes on.")] = Path(
-        "runs/easyocr"
-    ),
-    cache_dir: Annotated[Path, typer.Option(help="Where synthetic lines are kept.")] = Path("runs/cache"),
-    synthetic: Annotated[int, typer.Option(help="Synthetic lines to set.")] = 70_000,
-    synthetic_seed: Annotated[int, typer.Option(help="Decides the synthetic lines.")] = 7,
-    real_share: Annotated[float, typer.Option(help="Share of true lines among those learnt from.")] = 0.36,
-    start_from: Annotated[Path | None, typer.Option(help="Model directory whose weights to start from.")] = None,
+    pages: Pages,
+    out: OutDir = Path("models/easyocr"),
+    run_dir: RunDir = Path("runs/easyocr"),
+    cache_dir: CacheDir = Path("runs/cache"),
+    synthetic: SyntheticLines = 70_000,
+    synthetic_seed: SyntheticSeed = 7,
+    real_share: RealShare = 0.36,
+    start_from: StartFrom = None,
     neck: Annotated[Literal["recurrent", "convolutional"], typer.Option(help="The network's neck.")] = "convolutional",
-    lines: Annotated[int, typer.Option(help="Lines to learn from, repetitions counted.")] = 400_000,
-    peak_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
-    seed: Annotated[int, typer.Option(help="Decides weights, batches and variations.")] = 32,
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
-    model_version: Annotated[str, typer.Option(help="The version written into its metadata.")] = "local",
+    lines: Lines = 400_000,
+    peak_rate: PeakRate = 2e-3,
+    seed: Seed = 32,
+    threads: Threads = 2,
+    model_version: ModelVersion = "local",
 ) -> None:
     """Train the line network that EasyOCR loads, on true pages and synthetic lines."""
     from training.lines_run import Origins, run
@@ -177,12 +195,61 @@ def easyocr(
             out,
             version=model_version,
             say=typer.echo,
-            report=lambda done: typer.echo(f"{done} synthetic lines set"),
+            report=_lines_set,
             start_from=start_from,
         )
-        for origin, rate in figures.items():
-            typer.echo(f"{origin}: {rate:.2%} character errors on test lines")
-        typer.echo(f"model written to {out}")
+        _tell_rates(figures, out)
+
+
+@group.command()
+def trocr(
+    pages: Pages,
+    out: OutDir = Path("models/trocr"),
+    run_dir: RunDir = Path("runs/trocr"),
+    cache_dir: CacheDir = Path("runs/cache"),
+    ctc_from: Annotated[Path, typer.Option(help="EasyOCR's model directory: the network inside.")] = BUNDLED_EASYOCR,
+    synthetic: SyntheticLines = 70_000,
+    synthetic_seed: SyntheticSeed = 7,
+    real_share: RealShare = 0.35,
+    start_from: StartFrom = None,
+    lines: Lines = 100_000,
+    frozen_lines: Annotated[int, typer.Option(help="So long the CTC network inside does not learn.")] = 40_000,
+    peak_rate: PeakRate = 1.5e-3,
+    seed: Seed = 64,
+    threads: Threads = 2,
+    model_version: ModelVersion = "local",
+) -> None:
+    """Train the line writer that TrOCR loads, over a CTC network, on true pages and synthetic lines."""
+    from training.lines_run import Origins
+    from training.train_trocr import Recipe
+    from training.trocr_run import run
+
+    with errors_speak():
+        with _refused_by_name():
+            recipe = Recipe(lines=lines, frozen_lines=frozen_lines, peak_rate=peak_rate, seed=seed, threads=threads)
+            origins = Origins(tuple(pages), synthetic, synthetic_seed, cache_dir, real_share)
+        figures = run(
+            origins,
+            recipe,
+            run_dir,
+            out,
+            version=model_version,
+            ctc_from=ctc_from,
+            say=typer.echo,
+            report=_lines_set,
+            start_from=start_from,
+        )
+        _tell_rates(figures, out)
+
+
+def _lines_set(done: int) -> None:
+    typer.echo(f"{done} synthetic lines set")
+
+
+def _tell_rates(figures: Mapping[str, float], out: Path) -> None:
+    for origin, rate in figures.items():
+        typer.echo(f"{origin}: {rate:.2%} character errors on test lines")
+    typer.echo(f"model written to {out}")
 
 
 def _train(

@@ -16,15 +16,28 @@ def test_a_line_keeps_its_proportions_and_a_very_wide_one_is_squeezed():
     assert scaled(np.zeros((3000, 4), np.uint8), 32).shape == (32, 1)
 
 
-def test_a_batch_repeats_the_last_column_of_the_shorter_line():
-    from engines.line_writer.pictures import WIDTH_STEP, batch
+def test_a_batch_repeats_the_last_column_of_each_line():
+    from engines.line_writer.pictures import MARGIN_PX, batch
 
-    short, long = np.zeros((32, 5), np.uint8), np.zeros((32, WIDTH_STEP + 1), np.uint8)
+    short, long = np.zeros((32, 5), np.uint8), np.zeros((32, 32), np.uint8)
     short[:, -1] = 255
     images = batch([short, long])
-    assert images.shape == (2, 1, 32, 2 * WIDTH_STEP)
+    assert images.shape == (2, 1, 32, 32 + MARGIN_PX)
     assert (images[0, 0, :, 4:] == 1.0).all()
     assert (images[0, 0, :, :4] == -1.0).all()
+
+
+def test_columns_behind_the_last_ink_are_not_of_the_line():
+    import torch
+
+    from engines.line_writer.network import PAPER_COLUMNS, behind_line
+
+    pixels = torch.ones(2, 1, 32, 80)
+    pixels[0, 0, 3, 9] = 0.0  # in the third column
+    behind = behind_line(pixels, 20)
+    assert behind.sum(dim=1).tolist() == [20 - 3 - PAPER_COLUMNS, 20 - PAPER_COLUMNS]
+    assert behind[0, -1]
+    assert not behind[0, 0]
 
 
 def test_columns_are_numbered_by_the_characters_that_begin_before_them():

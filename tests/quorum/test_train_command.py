@@ -1,4 +1,4 @@
-"""`quorum train easyocr`: what is typed reaches the run, what it finds is told, what is wrong is named."""
+"""`quorum train easyocr` and `trocr`: what is typed reaches the run, what it finds is told, what is wrong is named."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def quorum(*arguments: str | Path) -> Result:
     return CliRunner().invoke(APP, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
-def test_what_is_typed_reaches_the_run_and_its_figures_are_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the run of either model was asked for."""
     asked: dict[str, Any] = {}
 
     def run(origins: Any, recipe: Any, run_folder: Path, model_folder: Path, **rest: Any) -> dict[str, float]:
@@ -29,14 +29,27 @@ def test_what_is_typed_reaches_the_run_and_its_figures_are_told(
         return {"letters": 0.0412}
 
     monkeypatch.setattr("training.lines_run.run", run)
+    monkeypatch.setattr("training.trocr_run.run", run)
+    return asked
+
+
+@pytest.mark.parametrize("model", ["easyocr", "trocr"])
+def test_what_is_typed_reaches_the_run_and_its_figures_are_told(model: str, asked: dict[str, Any]) -> None:
     typed = ["--lines", "90", "--threads", "1", "--start-from", "old", "--model-version", "3", "--out", "new"]
-    result = quorum("train", "easyocr", "--pages", "a", "--pages", "b", "--real-share", "0.5", *typed)
+    result = quorum("train", model, "--pages", "a", "--pages", "b", "--real-share", "0.5", *typed)
     assert result.exit_code == 0
     assert "letters: 4.12% character errors on test lines" in result.stdout
     assert "model written to new" in result.stdout
     assert (asked["origins"].pages, asked["origins"].real_share) == ((Path("a"), Path("b")), 0.5)
-    assert (asked["recipe"].lines, asked["recipe"].threads, asked["recipe"].neck) == (90, 1, "convolutional")
+    assert (asked["recipe"].lines, asked["recipe"].threads) == (90, 1)
     assert (asked["start_from"], asked["version"], asked["model_folder"]) == (Path("old"), "3", Path("new"))
+
+
+def test_the_line_writer_stands_on_the_bundled_line_network_unless_told(asked: dict[str, Any]) -> None:
+    quorum("train", "trocr", "--pages", "a", "--frozen-lines", "5")
+    assert (asked["ctc_from"].name, asked["recipe"].frozen_lines) == ("easyocr", 5)
+    quorum("train", "trocr", "--pages", "a", "--ctc-from", "mine")
+    assert asked["ctc_from"] == Path("mine")
 
 
 @pytest.mark.parametrize(

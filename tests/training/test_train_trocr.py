@@ -89,7 +89,7 @@ def test_a_frozen_ctc_network_stays_as_it_was(tmp_path: Path):
 def test_a_few_lines_are_learnt_and_read_by_the_engine_from_the_saved_directory(tmp_path: Path):
     from engines import trocr
     from ocr import Crop, LoadOptions
-    from training.line_writer import save
+    from training.line_writer import read_weights, save
 
     texts = ["one", "two 2", "Three"]
     trainer = Trainer(WriterTask(TINY), TINY, tmp_path / "run")
@@ -99,15 +99,18 @@ def test_a_few_lines_are_learnt_and_read_by_the_engine_from_the_saved_directory(
     assert trainer.read([picture(text) for text in texts]) == texts
     trainer.save()
     assert Trainer(WriterTask(TINY), TINY, tmp_path / "run").read([picture("Three")]) == ["Three"]
-    save(trainer.average.module, tmp_path / "model")
+    save(trainer.average.module, tmp_path / "model", "7", {"run": {"lines": trainer.progress.lines}})
     crops = [Crop.whole(cv2.cvtColor(picture(text), cv2.COLOR_GRAY2RGB)) for text in reversed(texts)]
-    greedy = trocr.load(LoadOptions(tmp_path / "model")).read(crops)
+    engine = trocr.load(LoadOptions(tmp_path / "model"))
+    assert engine.model == "quorum-writer@7"
+    greedy = engine.read(crops)
     assert [answer.text for answer in greedy] == texts[::-1]
     settings = tmp_path / "model" / "generation_config.json"
     settings.write_text(json.dumps({**json.loads(settings.read_text()), "num_beams": 3}))
     beams = trocr.load(LoadOptions(tmp_path / "model")).read(crops)
     for one, other in zip(greedy, beams, strict=True):
         assert other.text == one.text
-        assert [c.probability for c in other.characters] == pytest.approx(
-            [c.probability for c in one.characters], abs=0.01
-        )
+        chances = [[claimed.probability for claimed in answer.characters] for answer in (one, other)]
+        assert chances[0] == pytest.approx(chances[1], abs=0.01)
+    going_on = WriterTask(TINY, start=read_weights(tmp_path / "model")).build()
+    assert WriterTask(TINY).read(going_on, [picture("Three")]) == ["Three"]
