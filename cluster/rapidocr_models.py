@@ -37,6 +37,8 @@ class PaddleModel:
 
 
 # Preparation and decoding are those of paddle's own exports of these architectures; images enter as BGR.
+ORIENTATION = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
+
 MODELS = {
     "paddleocr": PaddleModel(
         name="PP-OCRv6_small_rec",
@@ -98,16 +100,27 @@ def lay_out(key: str, cache_dir: Path) -> Path:
     return target
 
 
+def orientation_file() -> Path:
+    """The classifier that tells a line from one that lies upside down. Raises EngineUnavailable without rapidocr."""
+    path, _ = _carried("orientation", ORIENTATION)
+    return path
+
+
 def _find(key: str, model: PaddleModel) -> tuple[Path, str]:
     """Where rapidocr keeps `model`, and the version of rapidocr."""
+    return _carried(key, model.file)
+
+
+def _carried(key: str, file: str) -> tuple[Path, str]:
+    """Where rapidocr keeps a file, and its own version."""
     remedy = "pip install 'quorum-ocr[paddleocr]', or set the model to the path of a paddle model directory"
     package = importlib.util.find_spec("rapidocr")
     if package is None or package.origin is None:
-        raise EngineUnavailable(f"{key}: the rapidocr package, which carries {model.file}, is not installed", remedy)
+        raise EngineUnavailable(f"{key}: the rapidocr package, which carries {file}, is not installed", remedy)
     version = importlib.metadata.version("rapidocr")
-    path = Path(package.origin).parent / "models" / model.file
+    path = Path(package.origin).parent / "models" / file
     if not path.is_file():
-        raise EngineUnavailable(f"{key}: rapidocr {version} has no {model.file} in {path.parent}", remedy)
+        raise EngineUnavailable(f"{key}: rapidocr {version} has no {file} in {path.parent}", remedy)
     return path, version
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import segmentation
-from cluster import models
+from cluster import models, rapidocr_models
 from deployments.config import SegmentationConfig
 from deployments.cutting import Scissors
 from deployments.keeping import Keeper, Upkeep
@@ -34,7 +34,8 @@ class SegmentationReplica:
         model = models.resolve(
             DETECTOR, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
         )
-        self._scissors = Scissors(segmentation.load(LoadOptions(model, threads=config.threads)))
+        options = LoadOptions(model, threads=config.threads)
+        self._scissors = Scissors(segmentation.load(options, rapidocr_models.orientation_file()))
         self._scissors.warm_up()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="segmentation")
 

@@ -28,7 +28,7 @@ import numpy as np
 
 import engines
 import segmentation
-from cluster import models
+from cluster import models, rapidocr_models
 from deployments.cutting import Scissors
 from deployments.messages import Handling
 from ocr import Box, Crop, Hypothesis, Layout, LoadOptions, Polygon, Region, Scope, SegmentedPage
@@ -192,7 +192,7 @@ def _core_seconds() -> float:
 @cache
 def _scissors() -> Scissors:
     detector = models.resolve(DETECTOR, model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
-    return Scissors(segmentation.load(LoadOptions(detector)))
+    return Scissors(segmentation.load(LoadOptions(detector), rapidocr_models.orientation_file()))
 
 
 def set_of(page: TruePage) -> str:
