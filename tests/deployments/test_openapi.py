@@ -1,0 +1,117 @@
+"""The routes against their own description, over real HTTP: what it allows and what it does not, as Schemathesis makes
+it up. No request is answered with a fault, with a status, a type or a body that is not described.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.fakes.plain_service import PlainService, app_over, as_base64
+from tests.fakes.served import over_http
+
+_CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+_ROUTES = [
+    ("POST", "/predict"),
+    ("POST", "/predict_text"),
+    ("POST", "/batch_predict"),
+    ("GET", "/stream"),
+    ("GET", "/health"),
+    ("GET", "/ready"),
+    ("GET", "/status"),
+]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with over_http(app_over(PlainService(), max_requests=64)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def description(url: str) -> Any:
+    return schemathesis.openapi.from_url(f"{url}/openapi.json")
+
+
+def fuzz(description: Any, url: str, method: str, path: str, examples: int) -> None:
+    operation = description[path][method]
+    cases = st.one_of(
+        operation.as_strategy(generation_mode=GenerationMode.POSITIVE),
+        operation.as_strategy(generation_mode=GenerationMode.NEGATIVE),
+    )
+
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck), deadline=None, derandomize=True)
+    @given(case=cases)
+    def answered(case: Any) -> None:
+        case.call_and_validate(base_url=url, checks=_CHECKS, timeout=60)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the libraries that make the requests up
+        answered()
+
+
+def test_every_route_is_described_and_tried_here(description: Any) -> None:
+    described = {(method.upper(), path) for path, item in description.raw_schema["paths"].items() for method in item}
+    assert described == set(_ROUTES)
+
+
+@pytest.mark.parametrize(("method", "path"), _ROUTES, ids=lambda value: str(value))
+def test_a_route_answers_what_its_description_allows_and_refuses_the_rest(
+    description: Any, url: str, method: str, path: str
+) -> None:
+    fuzz(description, url, method, path, examples=10 if method == "POST" else 3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("path", ["/predict", "/predict_text", "/batch_predict"])
+def test_many_more_requests_are_answered_as_described(description: Any, url: str, path: str) -> None:
+    fuzz(description, url, "POST", path, examples=500)
+
+
+def test_the_examples_of_the_description_are_answered(description: Any, url: str) -> None:
+    for path in ("/predict", "/predict_text", "/batch_predict"):
+        body = description.raw_schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        response = httpx.post(f"{url}{path}", json=body["example"], timeout=60)
+        assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict_text", "/batch_predict"])
+@settings(max_examples=15)
+@given(
+    body=st.binary(max_size=200),
+    kind=st.sampled_from(["application/json", "image/png", "multipart/form-data; boundary=x", ""]),
+)
+def test_any_bytes_of_any_kind_are_refused_in_the_form_of_the_contract(
+    url: str, path: str, body: bytes, kind: str
+) -> None:
+    response = httpx.post(f"{url}{path}", content=body, headers={"content-type": kind} if kind else {}, timeout=60)
+    assert response.status_code in (400, 413, 415, 422)
+    assert response.json()["error"]["hint"]
+
+
+@settings(max_examples=20)
+@given(pages=st.text(max_size=12), dpi=st.text(max_size=6))
+def test_any_choice_of_pages_is_read_or_refused(url: str, pages: str, dpi: str) -> None:
+    image = as_base64(b"%PDF-1.4 not one")
+    response = httpx.post(f"{url}/predict_text", json={"image": image, "pages": pages, "dpi": dpi}, timeout=60)
+    assert response.status_code in (400, 422)
