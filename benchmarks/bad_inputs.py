@@ -160,8 +160,9 @@ def report(outcomes: Sequence[Outcome], alone: Neighbour, beside: Neighbour, bef
             "# Files made to do harm",
             "",
             "Made by `python -m benchmarks.bad_inputs`: each file of benchmarks/bad_files.py sent to `/predict_text`",
-            f"by itself, while somebody else reads a small page. Each may take {_LIMIT_S:.0f} s, and no process more than",
-            f"{_LIMIT_MB:.0f} MB. The peak is the resident size of a whole process with its libraries.",
+            "by itself, while somebody else reads a small page. Each may take "
+            f"{_LIMIT_S:.0f} s, and no process more than {_LIMIT_MB:.0f} MB.",
+            "The peak is the resident size of a whole process with its libraries.",
             "",
             as_table(summary),
             "",
