@@ -63,6 +63,11 @@ def _packed(count: int, unit: bytes = b"\0") -> bytes:
     return b"\x78\xda" + segment * (count // len(block)) + last + struct.pack(">I", zlib.adler32(rest, checksum))
 
 
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG whose header says so; its pixels break off after some."""
+    return _png(width, height, _idat(100_000))
+
+
 def _idat(count: int) -> bytes:
     """`count` zero bytes of pixels, compressed."""
     return _chunk(b"IDAT", _packed(count))
@@ -303,8 +308,8 @@ def _pdfs() -> Iterator[BadFile]:
     yield BadFile("PDF whose pages contain themselves", lambda: _pdf(_CATALOG, loop), ANY)
     liar = b"<</Type/Pages/Kids[3 0 R]/Count 1000000000>>"
     yield BadFile("PDF of 1,000,000,000 pages", lambda: _pdf(_CATALOG, liar, b"<</Type/Page/Parent 2 0 R>>"), ANY)
-    yield BadFile("PDF of 10,000 pages", lambda: _pdf_of(10_000))
-    yield BadFile("PDF of 10,000 pages, the last asked for", lambda: _pdf_of(10_000), READ, {"pages": "10000"})
+    yield BadFile("PDF of 10,000 pages", lambda: pdf_of_pages(10_000))
+    yield BadFile("PDF of 10,000 pages, the last asked for", lambda: pdf_of_pages(10_000), READ, {"pages": "10000"})
     yield BadFile("PDF in which trees of pages are 20,000 deep", _deep_tree, ANY)
     yield BadFile("PDF with a page of 200 inches at 1,200 dpi", lambda: _one_page(_stream(b""), box=b"0 0 14400 14400"))
     yield BadFile("PDF with a page of 10^30 points", lambda: _one_page(_stream(b""), box=b"0 0 1e30 1e30"), ANY)
@@ -334,18 +339,19 @@ def _pdfs() -> Iterator[BadFile]:
         ANY,
     )
     yield BadFile("PDF with nested filters", lambda: _one_page(_nested_filters()), ANY)
-    yield BadFile("PDF whose table of objects goes round", lambda: _pdf_of(1) + b"startxref\n9\n%%EOF", ANY)
+    yield BadFile("PDF whose table of objects goes round", lambda: pdf_of_pages(1) + b"startxref\n9\n%%EOF", ANY)
     yield BadFile(
         "PDF whose length is an object that goes round", lambda: _one_page(b"<</Length 4 0 R>>stream\nendstream"), ANY
     )
-    whole = _pdf_of(3)
+    whole = pdf_of_pages(3)
     yield BadFile("PDF cut in the middle", lambda: whole[: len(whole) // 2], ANY)
     yield BadFile("PDF with bytes turned", lambda: _turned(whole), ANY)
     yield BadFile("PDF of nothing", lambda: b"%PDF-1.7\n")
     yield BadFile("PDF with a script", lambda: _with_script(), READ)
 
 
-def _pdf_of(pages: int) -> bytes:
+def pdf_of_pages(pages: int) -> bytes:
+    """A PDF of so many empty pages."""
     kids = b" ".join(b"%d 0 R" % (number + 3) for number in range(pages))
     page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 36]>>"
     return _pdf(_CATALOG, b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, pages), *[page] * pages)
@@ -380,9 +386,9 @@ def _polyglots() -> Iterator[BadFile]:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as inside:
         inside.writestr("zeros", bytes(50 * _MEGA))
     yield BadFile("PNG with an archive behind it", lambda: _small() + archive.getvalue(), READ)
-    yield BadFile("JPEG with a PDF behind it", lambda: _small("JPEG") + _pdf_of(1), READ)
-    yield BadFile("PDF with an image behind it", lambda: _pdf_of(1) + _small(), ANY)
-    yield BadFile("PDF behind 500 bytes of something else", lambda: b"junk " * 100 + _pdf_of(1))
+    yield BadFile("JPEG with a PDF behind it", lambda: _small("JPEG") + pdf_of_pages(1), READ)
+    yield BadFile("PDF with an image behind it", lambda: pdf_of_pages(1) + _small(), ANY)
+    yield BadFile("PDF behind 500 bytes of something else", lambda: b"junk " * 100 + pdf_of_pages(1))
     yield BadFile("GIF that is a script", lambda: b"GIF89a/*" + bytes(64) + b"*/=1;alert(1)//")
     yield BadFile("archive", archive.getvalue)
     yield BadFile("page of HTML", lambda: b"<!DOCTYPE html><script>alert(1)</script>")

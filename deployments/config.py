@@ -67,7 +67,8 @@ class LimitsConfig(_Settings):
     documents_at_once: int = Field(4, ge=1, le=64, description="How many documents one gateway has open.")
     max_streams: int = Field(16, ge=1, description="Most connections to /stream that one gateway takes.")
     stream_queue: int = Field(2, ge=1, le=64, description="How many frames of a stream wait; the newest win.")
-    draw_timeout_s: float = Field(4.0, gt=0.0, le=60.0, description="Give up a page that takes longer to be drawn.")
+    # A page that only computes is given up sooner, by its processor time: see segmentation/page_drawer.py.
+    draw_timeout_s: float = Field(8.0, gt=0.0, le=60.0, description="Give up a page that takes longer to be drawn.")
     max_requests: int = Field(128, ge=1, description="Most requests that one gateway reads at once; more are refused.")
     timeout_s: float = Field(30.0, gt=0.0, le=600.0, description="Answer within this time unless the request says.")
     batch_timeout_s: float = Field(

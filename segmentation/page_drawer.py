@@ -30,7 +30,7 @@ import PIL.ImageOps
 
 MEMORY_BYTES = 900_000_000
 """All that this process may have, programs and libraries too."""
-CPU_S = 10
+CPU_S = 5
 CPU_A_PAGE_S = 1
 """The processor time that it may use: so much, and so much more for each page that is asked for."""
 MAX_SIDE_PX = 32_000

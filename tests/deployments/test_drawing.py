@@ -12,10 +12,11 @@ from dataclasses import replace
 import PIL.Image
 import pytest
 
+from benchmarks.bad_files import png_of_size
 from deployments.drawing import Drawer, DrawnPage, RefusedPage
 from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
 from segmentation.page_drawer import Question, Refused, chosen_pages
-from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, png_of_size, tiff
+from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, tiff
 
 pytestmark = pytest.mark.processes
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
+from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -21,7 +22,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.fakes.plain_service import PlainService, app_over, as_base64
+from benchmarks import conformance
+from deployments.keys import hashed
+from tests.fakes.plain_service import PlainService, Whole, as_base64, plain_config
 from tests.fakes.served import over_http
 
 _CHECKS = [
@@ -30,7 +33,7 @@ _CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-_ROUTES = [
+_READING = [
     ("POST", "/predict"),
     ("POST", "/predict_text"),
     ("POST", "/batch_predict"),
@@ -38,12 +41,35 @@ _ROUTES = [
     ("GET", "/health"),
     ("GET", "/ready"),
     ("GET", "/status"),
+    ("GET", "/metrics"),
 ]
+_ADMINISTRATION = [
+    ("GET", "/config"),
+    ("PUT", "/config"),
+    ("POST", "/config/weights"),
+    ("GET", "/logs"),
+    ("GET", "/performance"),
+    ("POST", "/test"),
+]
+_ADMIN_KEY = "boss"
+
+
+def _whole() -> FastAPI:
+    return Whole(
+        PlainService(), plain_config(security={"admin_api_keys": [hashed(_ADMIN_KEY)]}, limits={"draw_timeout_s": 60.0})
+    ).app()
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with over_http(app_over(PlainService(), max_requests=64)) as url:
+    with over_http(_whole()) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def changed_url() -> Iterator[str]:
+    """One whose configuration may be changed at random."""
+    with over_http(_whole()) as url:
         yield url
 
 
@@ -62,7 +88,8 @@ def fuzz(description: Any, url: str, method: str, path: str, examples: int) -> N
     @settings(max_examples=examples, suppress_health_check=list(HealthCheck), deadline=None, derandomize=True)
     @given(case=cases)
     def answered(case: Any) -> None:
-        case.call_and_validate(base_url=url, checks=_CHECKS, timeout=60)
+        headers = {"X-API-Key": _ADMIN_KEY}
+        case.call_and_validate(base_url=url, checks=_CHECKS, headers=headers, timeout=60)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the libraries that make the requests up
@@ -71,14 +98,27 @@ def fuzz(description: Any, url: str, method: str, path: str, examples: int) -> N
 
 def test_every_route_is_described_and_tried_here(description: Any) -> None:
     described = {(method.upper(), path) for path, item in description.raw_schema["paths"].items() for method in item}
-    assert described == set(_ROUTES)
+    assert described == {*_READING, *_ADMINISTRATION}
 
 
-@pytest.mark.parametrize(("method", "path"), _ROUTES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("method", "path"), _READING, ids=lambda value: str(value))
 def test_a_route_answers_what_its_description_allows_and_refuses_the_rest(
     description: Any, url: str, method: str, path: str
 ) -> None:
     fuzz(description, url, method, path, examples=10 if method == "POST" else 3)
+
+
+@pytest.mark.parametrize(("method", "path"), _ADMINISTRATION, ids=lambda value: str(value))
+def test_a_route_of_administration_answers_what_its_description_allows(
+    description: Any, changed_url: str, method: str, path: str
+) -> None:
+    fuzz(description, changed_url, method, path, examples=5)
+
+
+def test_every_answer_of_every_route_is_as_the_contract_says(url: str) -> None:
+    verdicts = conformance.run(url, _ADMIN_KEY)
+    assert {verdict.case.what: verdict.problem for verdict in verdicts if not verdict.passed} == {}
+    assert {(verdict.case.method, verdict.case.path) for verdict in verdicts} >= {*_READING, *_ADMINISTRATION}
 
 
 @pytest.mark.slow

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 
 import pikepdf
 import PIL.Image
@@ -24,17 +22,6 @@ def image_file(kind: str, **options: object) -> bytes:
     file = io.BytesIO()
     picture(**options).save(file, kind)  # type: ignore[arg-type]
     return file.getvalue()
-
-
-def png_of_size(width: int, height: int) -> bytes:
-    """A PNG whose header says so; its pixels break off after some."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(bytes(100_000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def tiff(pages: int, mode: str = "RGB") -> bytes:
