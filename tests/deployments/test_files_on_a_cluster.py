@@ -24,9 +24,11 @@ ROOT = Path(__file__).parents[2]
 QUICK = ROOT / "examples" / "quick.png"
 
 # `serve run` uses the Ray of its process; this one has room for the production file, whatever the machine has.
+# Whoever started the tests in the background has had SIGINT ignored, and what ignores it hands that on.
 PROGRAM = """
-import sys, ray
+import signal, sys, ray
 from ray.serve.scripts import cli
+signal.signal(signal.SIGINT, signal.default_int_handler)
 ray.init("local", namespace="serve", num_cpus=16, num_gpus=1, _memory=32e9, include_dashboard=False,
          object_store_memory=600_000_000)
 cli(["run", sys.argv[1]])
