@@ -77,10 +77,10 @@ class EngineReplica:
 
 def _assigned_share(gpu_memory_mb: int | None) -> Share:
     assigned = ray.get_runtime_context().get_assigned_resources()
-    fraction = float(assigned.get("GPU", 0.0))
-    if fraction > 0.0 and gpu_memory_mb is not None:
-        fraction = min(fraction, gpu_memory_mb / _total_gpu_mb())
-    return Share(cpus=float(assigned.get("CPU", 0.0)), gpu_fraction=fraction)
+    share = Share(cpus=float(assigned.get("CPU", 0.0)), gpu_fraction=float(assigned.get("GPU", 0.0)))
+    if share.gpu_fraction > 0.0 and gpu_memory_mb is not None:
+        return share.within(gpu_memory_mb, _total_gpu_mb())
+    return share
 
 
 def _total_gpu_mb() -> float:

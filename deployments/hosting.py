@@ -35,6 +35,10 @@ class Share:
     cpus: float = 0.0
     gpu_fraction: float = 0.0
 
+    def within(self, limit_mb: float, total_mb: float) -> Share:
+        """With no more of a GPU of `total_mb` than `limit_mb`."""
+        return replace(self, gpu_fraction=min(self.gpu_fraction, limit_mb / total_mb))
+
 
 class EngineHost:
     """One engine, loaded and warm, or the reason why not. Create it where an event loop runs or will run."""

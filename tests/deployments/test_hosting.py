@@ -12,6 +12,7 @@ import pytest
 from deployments.fanout import NotDeployed
 from deployments.hosting import EngineHost, Share
 from deployments.messages import Question
+from deployments.metrics import Metric, Record, ignore
 from ocr import (
     Box,
     Classes,
@@ -47,6 +48,7 @@ def hosted(
     *scopes: Scope,
     memory_limit_mb: int | None = None,
     clock: Callable[[], float] = lambda: 0.0,
+    record: Record = ignore,
 ) -> EngineHost:
     spec = EngineSpec("noted", frozenset(scopes or {Scope.LINE}), load, 8, Resources(1, 0, 100), {})
     return EngineHost(
@@ -56,6 +58,7 @@ def hosted(
         memory_limit_mb=memory_limit_mb,
         hung_after_s=60.0,
         clock=clock,
+        record=record,
     )
 
 
@@ -142,3 +145,26 @@ async def test_a_replica_whose_engine_hangs_is_replaced_and_one_that_is_only_bus
     await reading
     host.check_health()
     await host.close()
+
+
+def test_a_limit_of_gpu_memory_lowers_the_fraction_and_never_raises_it() -> None:
+    share = Share(cpus=1.0, gpu_fraction=0.25)
+    assert share.within(4096, 40_960) == Share(cpus=1.0, gpu_fraction=0.1)
+    assert share.within(4096, 8192) == share
+    assert Share().within(4096, 8192) == Share()
+
+
+async def test_an_engine_tells_its_load_its_batches_and_its_queue() -> None:
+    told: list[tuple[str, float]] = []
+
+    def record(metric: Metric, value: float = 1.0, /, **labels: str) -> None:
+        assert set(labels) == set(metric.labels)
+        told.append((metric.name, value))
+
+    host = hosted(lambda _: NotedEngine(), record=record)
+    await host.read(page(10, 20), [0, 1], Question(), 1.0)
+    await asyncio.sleep(0.01)  # the queue looks once more, and finds nothing
+    await host.close()
+    assert told[0][0] == "ocr_model_load_seconds"
+    assert sum(value for name, value in told if name == "ocr_batch_crops") == 2
+    assert [value for name, value in told if name == "ocr_queue_crops"] == [2, 0, 0]
