@@ -68,18 +68,22 @@ class Writer:
             input_data_format="channels_last",
         )
         with self.torch.inference_mode():
+            seen = self.network.encoder(images.pixel_values.to(self.device))  # of (N, C, H, W) float32
+            most = self._most(len(crops), getattr(seen, "most_tokens", None))
             output = self.network.generate(
-                images.pixel_values.to(self.device),  # (N, 3, H, W) float32
+                encoder_outputs=seen,
                 num_beams=self.network.generation_config.num_beams or 1,
                 do_sample=False,
                 use_cache=True,
-                max_new_tokens=self._longest(),
+                max_new_tokens=max(most),
                 return_dict_in_generate=True,
                 output_logits=True,
             )
         ids, probabilities = self._chosen(output.sequences, output.logits, getattr(output, "beam_indices", None))
         ends = self._ends()
-        return [_until(ends, *row) for row in zip(ids.tolist(), probabilities.tolist(), strict=True)]
+        return [
+            _until(ends, *row)[:limit] for *row, limit in zip(ids.tolist(), probabilities.tolist(), most, strict=True)
+        ]
 
     def _chosen(self, sequences: Tensor, logits: Sequence[Tensor], beams: Tensor | None) -> tuple[Tensor, Tensor]:
         """The tokens (N, T) that generation decided for, and how probable each was, float32 (N, T).
@@ -100,9 +104,11 @@ class Writer:
         decode = self.processor.tokenizer.decode
         return str(decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
-    def _longest(self) -> int:
+    def _most(self, lines: int, told: Tensor | None) -> list[int]:
+        """How many tokens each of the lines may have: what the decoder has places for, and what its encoder told."""
         positions = getattr(self.network.config.decoder, "max_position_embeddings", None)
-        return MAX_TOKENS if positions is None else min(MAX_TOKENS, positions - 2)
+        longest = MAX_TOKENS if positions is None else min(MAX_TOKENS, positions - 2)
+        return [longest] * lines if told is None else [min(longest, most) for most in told.tolist()]
 
     def _ends(self) -> frozenset[int]:
         """The tokens that end a line or fill it up."""

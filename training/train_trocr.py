@@ -118,9 +118,11 @@ class WriterTask:
         with torch.inference_mode():
             for chunk in _chunks(order, 16):
                 images = torch.from_numpy(batch_of([(pictures[index], "", False) for index in chunk]).images)
-                written = network.generate(images.to(device), do_sample=False, max_new_tokens=line_writer.MOST_TOKENS)
-                for index, row in zip(chunk, written.tolist(), strict=True):
-                    texts[index] = text_of(row[1:])
+                seen = network.encoder(images.to(device))
+                most = seen.most_tokens.clamp(max=line_writer.MOST_TOKENS).tolist()
+                written = network.generate(encoder_outputs=seen, do_sample=False, max_new_tokens=max(most))
+                for index, row, limit in zip(chunk, written.tolist(), most, strict=True):
+                    texts[index] = text_of(row[1 : 1 + limit])
         return texts
 
     @staticmethod

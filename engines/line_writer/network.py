@@ -55,9 +55,12 @@ class LineEncoderConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers
 
 @dataclass
 class LineEncoderOutput(BaseModelOutput):  # type: ignore[misc]
-    """What the decoder looks at, and `step_logits` (N, T, classes) of CTC."""
+    """What the decoder looks at, `step_logits` (N, T, classes) of CTC, and `most_tokens` (N,): a decoder that writes
+    more than these has lost its place and repeats itself.
+    """
 
     step_logits: Tensor | None = None
+    most_tokens: Tensor | None = None
 
 
 class LineEncoder(PreTrainedModel):  # type: ignore[misc]
@@ -95,6 +98,7 @@ class LineEncoder(PreTrainedModel):  # type: ignore[misc]
         best = logits.detach().float()
         places = counts(best.argmax(dim=-1)) if self.config.counted else columns(best)  # (N, T)
         seen = self.widen(features) + self.said(best.softmax(dim=-1))
+        most = places.amax(dim=1) * 5 // 4 + 6  # a quarter more than were counted, and the one that ends the line
         if self.training and self.config.counted:
             places = drifted(places, DRIFTING_LINES)
         behind = behind_line(pixel_values, features.shape[1])  # (N, T)
@@ -102,7 +106,7 @@ class LineEncoder(PreTrainedModel):  # type: ignore[misc]
         for layer in self.layers:
             hidden = layer(hidden, src_key_padding_mask=behind)
         hidden = self.leave(hidden).masked_fill(behind.unsqueeze(-1), 0.0)
-        return LineEncoderOutput(last_hidden_state=hidden, step_logits=logits)
+        return LineEncoderOutput(last_hidden_state=hidden, step_logits=logits, most_tokens=most)
 
 
 def behind_line(pixels: Tensor, steps: int) -> Tensor:
