@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import yaml
 
 from deployments.asking import Catalogue
 from deployments.config import ClusterConfig
+from tests.fakes.plain_service import PlainService, app_over
+from tests.fakes.served import over_http
 
 ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(r"^```(\w+)(?: title=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -62,3 +65,19 @@ def test_the_page_on_the_command_line_is_what_the_commands_say_of_themselves() -
     assert (ROOT / "docs" / "command-line.md").read_text() == manual()
     silent = [module.__name__ for module in commands() if "Exit codes" not in (module.__doc__ or "")]
     assert silent == []
+
+
+def test_the_examples_of_the_page_on_http_work(tmp_path: Path) -> None:
+    for folder in ("examples", "tests"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    found = blocks("http.md")
+    commands = "\n".join(text for language, _, text in found if language == "bash")
+    [program] = [text for language, _, text in found if language == "python"]
+    with over_http(app_over(PlainService(), draw_timeout_s=60.0)) as url:
+        script = commands.replace("http://127.0.0.1:8000", url) + f"\n{sys.executable} - <<'END'\n{program}END\n"
+        finished = subprocess.run(
+            ["bash", "-e", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False
+        )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.count('"success":true') >= 8
+    assert '"status":"read"' in finished.stdout
