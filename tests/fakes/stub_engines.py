@@ -37,8 +37,8 @@ def spec_of(name: str, read: Read, *, batch_size: int = 8, unavailable: bool = F
     )
 
 
-def says(text: str) -> Read:
-    return lambda crops: [Hypothesis.of_text(text, 0.9) for _ in crops]
+def says(text: str, probability: float = 0.9) -> Read:
+    return lambda crops: [Hypothesis.of_text(text, probability) for _ in crops]
 
 
 def says_when_wide(text: str, min_width_px: int, otherwise: Callable[[int], object]) -> Read:

@@ -1,0 +1,73 @@
+"""The files of Ray's cluster launcher, against Ray's own schema."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+FILES = sorted((ROOT / "cluster" / "launcher").glob("*.yaml"))
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+def config(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return dict(yaml.safe_load(request.param.read_text()))
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    import ray.autoscaler
+
+    return dict(json.loads((Path(ray.autoscaler.__file__).parent / "ray-schema.json").read_text()))
+
+
+def test_there_is_one_for_each_cloud() -> None:
+    assert [path.stem for path in FILES] == ["aws", "gcp"]
+
+
+def test_rays_own_schema_takes_it(config: dict[str, Any], schema: dict[str, Any]) -> None:
+    jsonschema.validate(config, schema)
+
+
+def test_a_field_that_ray_does_not_know_is_refused(config: dict[str, Any], schema: dict[str, Any]) -> None:
+    config["available_node_types"]["cpu"]["minimum"] = 1
+    with pytest.raises(jsonschema.ValidationError, match="minimum"):
+        jsonschema.validate(config, schema)
+
+
+def test_the_head_takes_no_work_and_somebody_has_a_card(config: dict[str, Any]) -> None:
+    types = config["available_node_types"]
+    assert types[config["head_node_type"]]["resources"] == {"CPU": 0}
+    assert any(kind["resources"].get("GPU") for kind in types.values())
+
+
+def test_the_least_nodes_hold_one_replica_of_everything(config: dict[str, Any]) -> None:
+    [application] = yaml.safe_load((ROOT / "serve_config.yaml").read_text())["applications"]
+    asked = [deployment["ray_actor_options"] for deployment in application["deployments"]]
+    types = config["available_node_types"].values()
+    for resource, option in (("CPU", "num_cpus"), ("GPU", "num_gpus")):
+        offered = sum(kind.get("min_workers", 0) * kind["resources"].get(resource, 0) for kind in types)
+        assert offered >= sum(options.get(option, 0) for options in asked)
+
+
+def test_it_opens_nothing_but_what_the_cloud_opens_for_ssh(config: dict[str, Any]) -> None:
+    assert "security_group" not in config["provider"]
+    assert any("--dashboard-host=127.0.0.1" in command for command in config["head_start_ray_commands"])
+
+
+def test_every_command_is_shell_and_names_what_exists(config: dict[str, Any]) -> None:
+    commands = [command for key, value in config.items() if key.endswith("commands") for command in value]
+    assert commands
+    for command in commands:
+        checked = subprocess.run(["bash", "-n", "-c", command], capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stderr
+    assert (ROOT / "serve_config.yaml").is_file()
+    assert "\nsetup:" in (ROOT / "Makefile").read_text()
+    assert "serve" in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

@@ -1,0 +1,86 @@
+"""The workflow of continuous integration: its form, its rights, and that what it calls exists."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.docker.test_dockerfile import IMAGES
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+# YAML 1.1 reads the key `on` as a truth value.
+WORKFLOW: dict[Any, Any] = yaml.safe_load(TEXT)
+JOBS: dict[str, dict[str, Any]] = WORKFLOW["jobs"]
+
+_JOB = {"needs", "if", "runs-on", "timeout-minutes", "permissions", "environment", "strategy", "steps"}
+_STEP = {"name", "id", "uses", "with", "run", "env", "if"}
+STEPS = [(name, step) for name, job in JOBS.items() for step in job["steps"]]
+
+
+def test_it_tests_audits_builds_and_publishes_in_that_order() -> None:
+    assert JOBS.keys() == {"test", "audit", "build", "publish"}
+    assert JOBS["build"]["needs"] == "test"
+    assert set(JOBS["publish"]["needs"]) == {"audit", "build"}
+
+
+def test_only_known_fields_are_used() -> None:
+    assert WORKFLOW.keys() == {"name", True, "permissions", "concurrency", "jobs"}
+    for job in JOBS.values():
+        assert job.keys() <= _JOB
+    for _, step in STEPS:
+        assert step.keys() <= _STEP
+        assert ("uses" in step) != ("run" in step)
+
+
+def test_every_job_ends_by_itself_on_a_fixed_system() -> None:
+    for job in JOBS.values():
+        assert job["timeout-minutes"] <= 120
+        assert re.fullmatch(r"ubuntu-\d+\.\d+", job["runs-on"])
+
+
+@pytest.mark.parametrize("action", sorted({step["uses"] for _, step in STEPS if "uses" in step}))
+def test_an_action_is_pinned_to_a_whole_version(action: str) -> None:
+    assert re.fullmatch(r"[\w-]+/[\w-]+@v?\d+\.\d+\.\d+", action)
+
+
+def test_rights_are_to_read_and_only_publishing_has_more() -> None:
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+    more = {name for name, job in JOBS.items() if "permissions" in job}
+    assert more == {"publish"}
+    assert JOBS["publish"]["permissions"].keys() == {"contents", "id-token", "attestations"}
+    assert JOBS["publish"]["permissions"]["contents"] == "read"
+    assert "refs/tags/v" in JOBS["publish"]["if"]
+    for _, step in STEPS:
+        if step.get("uses", "").startswith("actions/checkout"):
+            assert step["with"]["persist-credentials"] is False
+
+
+def test_secrets_reach_one_step_and_no_shell() -> None:
+    users = [(name, step) for name, step in STEPS if "secrets." in yaml.safe_dump(step)]
+    assert [(name, step["uses"].split("@")[0]) for name, step in users] == [("publish", "docker/login-action")]
+
+
+def test_nothing_that_a_stranger_writes_is_put_into_a_shell() -> None:
+    for _, step in STEPS:
+        assert "${{" not in step.get("run", "")
+
+
+def test_what_it_runs_exists() -> None:
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    for name in ("build", "publish"):
+        assert JOBS[name]["strategy"]["matrix"]["stage"] == list(IMAGES)
+        for step in JOBS[name]["steps"]:
+            if step.get("uses", "").startswith("docker/build-push-action"):
+                assert (ROOT / step["with"]["file"]).is_file()
+
+
+def test_each_image_is_scanned_and_a_severe_finding_stops_it() -> None:
+    [scan] = [step for name, step in STEPS if name == "build" and "trivy" in step.get("uses", "")]
+    assert scan["with"]["exit-code"] == "1"
+    assert scan["with"]["severity"] == "HIGH,CRITICAL"
