@@ -63,7 +63,10 @@ test: check $(for_tests)
 results := benchmarks/results
 record = { echo "commit $$(git rev-parse HEAD), $$(date --utc +%FT%TZ), $$(nproc) cores, $$(uname -sm)"; $(1); } 2>&1 | tee
 
+# What only slow tests start.
+slow_programs := prometheus
 test-all: test
+	@cluster/setup.sh $(VENV) $(slow_programs)
 	@mkdir -p $(results)
 	$(call record,$(pytest) $(ARGS) -m "slow and not soak") $(results)/test-all.txt
 

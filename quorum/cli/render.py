@@ -39,9 +39,10 @@ def kuberay(
     image: Annotated[str, typer.Option(help="Where your registry has the image.")] = "quorum",
     tag: Annotated[str | None, typer.Option(help="Its tag; this version by default.")] = None,
     models_claim: Annotated[str | None, typer.Option(help="A volume claim with official models.")] = None,
+    monitoring: Annotated[bool, typer.Option(help="With what the Prometheus operator and Grafana read.")] = True,
 ) -> None:
     """Manifests of everything that Quorum needs on Kubernetes, for KubeRay."""
-    typer.echo(manifests(overlay, image, tag, models_claim), nl=False)
+    typer.echo(manifests(overlay, image, tag, models_claim, monitored=monitoring), nl=False)
 
 
 @group.command()
@@ -57,7 +58,14 @@ def monitoring(
     stdout().print(f"{out}/rules.yaml, {out}/dashboard.json")
 
 
-def manifests(overlay: str, image: str = "quorum", tag: str | None = None, models_claim: str | None = None) -> str:
+def manifests(
+    overlay: str,
+    image: str = "quorum",
+    tag: str | None = None,
+    models_claim: str | None = None,
+    *,
+    monitored: bool = True,
+) -> str:
     """All documents of one overlay as YAML."""
     from importlib.metadata import version
 
@@ -69,7 +77,8 @@ def manifests(overlay: str, image: str = "quorum", tag: str | None = None, model
     served = for_kubernetes(gpus=chosen.has_gpus)
     release = Release(image, tag or version("quorum-ocr"), version("ray"), models_claim)
     made = documents(chosen, served, release)
-    return _HEADER.format(title=chosen.title, name=overlay) + as_yaml([*made, *operator_documents()])
+    watched = operator_documents() if monitored else []
+    return _HEADER.format(title=chosen.title, name=overlay) + as_yaml([*made, *watched])
 
 
 def as_yaml(documents: Iterable[dict[str, Any]]) -> str:

@@ -213,8 +213,9 @@ class TestCompose:
 
     compose = yaml.safe_load((DOCKERFILE.parent / "compose.yaml").read_text())
     _KNOWN = frozenset(
-        "build image ports environment user read_only cap_drop security_opt init shm_size tmpfs volumes mem_limit "
-        "stop_grace_period restart command healthcheck depends_on".split()
+        {"build", "image", "command", "environment", "ports", "volumes", "tmpfs", "shm_size", "mem_limit"}
+        | {"user", "read_only", "cap_drop", "security_opt"}
+        | {"init", "restart", "stop_grace_period", "healthcheck", "depends_on"}
     )
 
     def test_only_fields_of_compose_are_used(self) -> None:

@@ -244,3 +244,9 @@ def test_a_claim_with_models_is_mounted_read_only_where_engines_look() -> None:
 def test_a_size_that_is_not_possible_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="not possible"):
         Size(**{"cpu": 1, "memory_gib": 8, "store_gib": 2, **wrong})
+
+
+def test_without_the_prometheus_operator_nothing_of_its_kinds_is_written() -> None:
+    kinds = {document["apiVersion"] for document in yaml.safe_load_all(manifests("cpu", monitored=False))}
+    assert "monitoring.coreos.com/v1" not in kinds
+    assert "ray.io/v1" in kinds
