@@ -54,6 +54,7 @@ def serving(ray_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
     Its live configuration lies in a folder of the module's own.
     """
+    import ray
     from ray import serve
 
     from deployments.app import build
@@ -72,3 +73,6 @@ def serving(ray_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
     yield deploy
     serve.delete("quorum")
+    for actor in ray.util.list_named_actors(all_namespaces=True):  # what the replicas shared outlives them on purpose
+        if actor["namespace"] == "quorum":
+            ray.kill(ray.get_actor(**actor))
