@@ -68,11 +68,11 @@ slow_programs := prometheus
 test-all: test
 	@cluster/setup.sh $(VENV) $(slow_programs)
 	@mkdir -p $(results)
-	$(call record,$(pytest) $(ARGS) -m "slow and not soak") $(results)/test-all.txt
+	$(call record,$(pytest) $(ARGS) --no-header -m "slow and not soak") $(results)/test-all.txt
 
 soak: $(ready)
 	@mkdir -p $(results)
-	$(call record,$(pytest) $(ARGS) -m soak) $(results)/soak.txt
+	$(call record,$(pytest) $(ARGS) --no-header -m soak) $(results)/soak.txt
 
 lock: $(ready)
 	$(python) -m uv pip compile pyproject.toml --all-extras --universal --no-annotate --no-header \
