@@ -56,13 +56,14 @@ Network = Callable[[NDArray[np.float32]], Logits]
 class Doubt:
     """When the engine keeps silent. Measured on validation characters and junk (benchmarks/results/emnist_cnn.md).
 
-    `temperature` T makes logits probabilities. A lone picture whose energy T log sum exp(logit / T) (Liu et al. 2020,
-    arXiv:2010.03759) is below `least_energy` is no character: it tells junk better than the best probability does. A
-    line whose mean probability is below `least_line` is joined writing or not Latin.
+    `temperature` T makes logits probabilities. A lone picture whose probabilities have an entropy above `most_entropy`
+    (nats) is no character: the network was taught to spread them over all classes where none is, and their entropy
+    tells junk better than the best of them or the energy of the logits does. A line whose mean probability is below
+    `least_line` is joined writing or not Latin.
     """
 
     temperature: float = 1.0
-    least_energy: float = -math.inf
+    most_entropy: float = math.inf
     least_line: float = 0.6
 
     def __post_init__(self) -> None:
@@ -200,14 +201,10 @@ class EmnistCnn:
         glyph, row = glyphs[0], rows[0]
         if not isinstance(glyph, Glyph) or row is None:
             return Hypothesis.abstain(glyph.reason if isinstance(glyph, Unreadable) else "nothing was read")
-        if self._energy(row) < self._doubt.least_energy:
+        if entropy(self._chances(row)) > self._doubt.most_entropy:
             return Hypothesis.abstain("the shape is none of the 62 characters")
         span = Span(glyph.box.left, glyph.box.right)
         return Hypothesis.of([claimed(ranked(self._chances(row, crop.classes), crop.classes.alphabet), span)])
-
-    def _energy(self, row: Logits) -> float:
-        scaled = row.astype(np.float64) / self._doubt.temperature
-        return float(self._doubt.temperature * np.logaddexp.reduce(scaled))
 
     def _chances(self, row: Logits, classes: Classes = Classes.ALNUM) -> NDArray[np.float64]:
         """Calibrated probabilities of the allowed classes, in their alphabet's order, summing to 1."""
@@ -227,6 +224,11 @@ class EmnistCnn:
         if sum(best) / len(best) < self._doubt.least_line:
             return Hypothesis.abstain("too few of the separated pieces look like characters: joined or cursive writing")
         return Hypothesis.of(_with_spaces(crop, line))
+
+
+def entropy(chances: NDArray[np.float64]) -> float:
+    """How undecided probabilities are, in nats: 0 when one class has them all, log 62 when all have the same."""
+    return float(-(chances * np.log(np.maximum(chances, 1e-12))).sum())
 
 
 def _with_spaces(crop: Crop, line: Sequence[LineGlyph]) -> list[ClaimedCharacter]:

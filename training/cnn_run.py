@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from training import plots_cnn
 from training.collections import Characters, Collection, Part, sha256_of
-from training.evaluate_cnn import Figures, energy, figures, fitted_bias, fitted_temperature
+from training.evaluate_cnn import Figures, entropies, figures, fitted_bias, fitted_temperature, probabilities
 from training.fonts import ALPHABET
 from training.synthetic_characters import JUNK_LABEL
 from training.train_cnn import Recipe, Source, as_input, read_history, share_of, train
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 MODEL_NAME = "emnist_cnn"
 SYNTHETIC_SHARES = (0.28, 0.15)  # of all training samples, first and last; the real collections share the rest
 SYNTHETIC_VARIATION = 0.4  # rendering has varied them already
-LOST_CHARACTERS = 0.005  # of the validation characters may fall below the threshold for junk
+DIGITS = 10  # the first classes
+LOST_CHARACTERS = 0.001  # of the validation characters may be more undecided than the threshold for junk
 
 Logits = NDArray[np.float32]
 
@@ -40,7 +41,7 @@ class Measured:
     """A model's temperature, thresholds and figures by test set."""
 
     temperature: float
-    least_energy: float
+    most_entropy: float
     junk_found: float | None
     figures: Mapping[str, Figures]
 
@@ -48,13 +49,15 @@ class Measured:
 def sources_of(collections: Sequence[Collection]) -> dict[str, Source]:
     """The training parts with their shares.
 
-    Real ones begin by size and classes and end all alike, as they weigh in what is measured; the synthetic set has
-    fixed shares of the whole.
+    Real ones begin by size and classes and end all alike, but for digits alone, which end with half as much: a bar or a
+    ring of theirs is as right as a letter. The synthetic set has fixed shares of the whole.
     """
     real = {c.name: c.parts[Part.TRAIN] for c in collections if c.name != "synthetic" and len(c.parts[Part.TRAIN])}
     total = sum(share_of(characters) for characters in real.values())
+    weights = {name: 1.0 if characters.labels.max() >= DIGITS else 0.5 for name, characters in real.items()}
     sources = {
-        name: Source(characters, share_of(characters) / total, 1.0 / len(real)) for name, characters in real.items()
+        name: Source(characters, share_of(characters) / total, weights[name] / sum(weights.values()))
+        for name, characters in real.items()
     }
     for collection in collections:
         if collection.name == "synthetic":
@@ -100,14 +103,14 @@ def measure(model: keras.Model, collections: Sequence[Collection]) -> Measured:
     logits, labels, weights, synthetic = _validation_logits(model, collections)
     real = labels != JUNK_LABEL
     temperature = fitted_temperature(logits[real], labels[real], weights[real])
-    energies = energy(logits, temperature)
+    undecided = entropies(probabilities(logits, temperature))
     written = real & ~synthetic  # rendered characters are made worse on purpose than those that people send
-    least = float(np.quantile(energies[written if written.any() else real], LOST_CHARACTERS))
+    most = float(np.quantile(undecided[written if written.any() else real], 1.0 - LOST_CHARACTERS))
     tests = {c.name: c.parts[Part.TEST] for c in collections if len(c.parts[Part.TEST])}
     return Measured(
         temperature,
-        least,
-        float((energies[~real] < least).mean()) if (~real).any() else None,
+        most,
+        float((undecided[~real] > most).mean()) if (~real).any() else None,
         {name: figures(logits_of(model, test), test.labels, temperature) for name, test in sorted(tests.items())},
     )
 
@@ -139,7 +142,7 @@ def metadata(
     return {
         "doubt": {
             "temperature": round(measured.temperature, 4),
-            "least_energy": round(measured.least_energy, 4),
+            "most_entropy": round(measured.most_entropy, 4),
         },
         "junk_found": measured.junk_found,
         "trained_on": [_described(collection) for collection in collections],

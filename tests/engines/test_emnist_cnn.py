@@ -93,7 +93,7 @@ def test_a_higher_temperature_makes_it_less_sure() -> None:
 
 
 def test_a_shape_that_is_no_character_is_an_abstention() -> None:
-    (answer,) = engine({"A": 0.5}, least_energy=5.0).read([character()])
+    (answer,) = engine({"A": 0.5}, most_entropy=3.0).read([character()])
     assert answer.abstained
     assert "none of the 62" in answer.abstention
 
