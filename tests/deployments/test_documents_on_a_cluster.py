@@ -16,8 +16,10 @@ import pypdfium2
 import pytest
 from rapidfuzz.distance import Levenshtein
 
+from benchmarks import conformance
 from benchmarks.bad_files import bad_files
 from benchmarks.bad_inputs import run
+from deployments.keys import hashed
 from ocr.contract import DocumentAnswer, FailedPage, FrameAnswer, PageAnswer, TextAnswer
 from quorum.client import Client
 from tests.fakes.files import image_file
@@ -26,12 +28,14 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 QUICK = ROOT / "examples" / "quick.png"
+_ADMIN_KEY = "boss"
 TRUTH = (ROOT / "examples" / "quick.txt").read_text()
 
 
 @pytest.fixture(scope="module")
 def url(serving: Callable[[dict[str, Any]], str]) -> str:
-    return serving({"engines": [{"name": "tesseract"}], "ready_engines": 1})
+    security = {"admin_api_keys": [hashed(_ADMIN_KEY)]}
+    return serving({"engines": [{"name": "tesseract"}], "ready_engines": 1, "security": security})
 
 
 def error_rate(text: str) -> float:
@@ -112,6 +116,11 @@ async def test_frames_are_read_over_a_real_websocket(url: str) -> None:
         await socket.send(b"junk")
         assert FrameAnswer.model_validate_json(await asyncio.wait_for(socket.recv(), 60)).status == "failed"
     assert seen == [("one", "read"), ("two", "unchanged")]
+
+
+def test_every_answer_of_every_route_is_as_the_contract_says(url: str) -> None:
+    verdicts = conformance.run(url, _ADMIN_KEY)
+    assert {verdict.case.what: verdict.problem for verdict in verdicts if not verdict.passed} == {}
 
 
 _QUICKLY = (
