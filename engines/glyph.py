@@ -153,9 +153,11 @@ def _smoothed(grey: Grey) -> Grey:
     """
     if min(grey.shape) < 8:
         return grey
-    differences = np.abs(cv2.filter2D(grey, cv2.CV_32F, _SECOND_DIFFERENCES)[1:-1, 1:-1])
-    grain = 1.4826 / 6.0 * _median(differences)
-    spread = float(np.ptp(cv2.blur(grey, (3, 3))))
+    # In whole numbers: the median of bytes takes a thirtieth of the time of the median of floats.
+    differences = cv2.convertScaleAbs(cv2.filter2D(grey, cv2.CV_16S, _SECOND_DIFFERENCES))[1:-1, 1:-1]
+    grain = 1.4826 / 6.0 * _median(np.asarray(differences, dtype=np.uint8))
+    lowest, highest, _, _ = cv2.minMaxLoc(cv2.blur(grey, (3, 3)))
+    spread = highest - lowest
     if grain <= GRAINY * spread:
         return grey
     # More than this fills the bows of small letters.
@@ -193,7 +195,7 @@ def _plane_basis(height: int, width: int) -> Ink:
     return basis
 
 
-def _median(values: Ink) -> float:
+def _median(values: Ink | Grey) -> float:
     """The upper median; numpy's own checks for NaN cost more than the search on pictures of this size."""
     middle = values.size // 2
     return float(np.partition(values, middle, axis=None)[middle])
