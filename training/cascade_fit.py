@@ -109,7 +109,8 @@ def _points(seen: _Lines, first: Sequence[str], profile: Profile, gain: float) -
             continue
         cascade = Cascade(tuple(first), round(float(above), 4))
         kept = (seen.gain(edits) + mended[count]) / gain
-        yield Point(cascade, kept, float((at_once.sum() + spent[count]) / all_of_it.sum()))
+        # Engines that were quicker than the clock can tell cost nothing, first or second.
+        yield Point(cascade, kept, float((at_once.sum() + spent[count]) / (all_of_it.sum() or 1.0)))
 
 
 def _seconds(seconds: Mapping[str, float], engines: Sequence[str]) -> float:
