@@ -90,10 +90,11 @@ class Model(nn.Module):  # type: ignore[misc] # torch is not followed
         self.classes = nn.Linear(self.neck.out_channels, num_class)
 
     def forward(self, images: torch.Tensor, text: torch.Tensor | None = None) -> torch.Tensor:
-        """Reads in bfloat16 where the CPU computes it: half the time, and it was trained so."""
+        return self.classes(self.dropout(self.features(images)))  # EasyOCR makes its linear layers take float32 alone
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Columns (N, W / 4, C) float32, computed in bfloat16 where the CPU does so: half the time, and trained so."""
         if self.training or images.is_cuda or not torch.cpu.get_capabilities().get("avx512_bf16"):
-            features = self.neck(self.trunk(images))
-        else:
-            with torch.autocast("cpu", torch.bfloat16):
-                features = self.neck(self.trunk(images))
-        return self.classes(self.dropout(features.float()))  # EasyOCR makes its linear layers take float32 alone
+            return self.neck(self.trunk(images)).float()
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.neck(self.trunk(images)).float()
