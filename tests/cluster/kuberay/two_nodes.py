@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ENGINES = ("steady", "agreeing", "slow", "broken", "doubtful")
+ENGINES = ("steady", "agreeing", "letter", "slow", "broken", "doubtful")
 _ROOT = Path(__file__).parents[3]
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     from ray import serve
     from ray.cluster_utils import Cluster
 
-    node = {"num_cpus": 1, "object_store_memory": 200_000_000, "include_dashboard": False}
+    node = {"num_cpus": 2, "object_store_memory": 200_000_000, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=node)
     cluster.add_node(**node)
     ray.init(
