@@ -44,7 +44,7 @@ class Recipe(Schedule):
     short_lines: int = 3_000
     columns_px: int = 3_600
     averaging: float = 0.997
-    frozen_lines: int = 40_000
+    frozen_lines: int = 100_000
     ctc_rate: float = 0.3
     ctc_share: float = 0.3
     misread: float = 0.06
