@@ -150,20 +150,20 @@ def _headers_that_lie() -> Iterator[BadFile]:
 
 
 def _large_but_fair() -> Iterator[BadFile]:
-    """Just under the limit of 40 million pixels."""
-    side = 6300
-    yield BadFile("PNG of 6,300 x 6,300, black", lambda: _png(side, side, _idat((3 * side + 1) * side)), READ)
+    """Just under the limit of 20 million pixels."""
+    side = 4400
+    yield BadFile("PNG of 4,400 x 4,400, black", lambda: _png(side, side, _idat((3 * side + 1) * side)), READ)
     yield BadFile(
-        "PNG of 6,300 x 6,300 with transparency", lambda: _png(side, side, _idat((4 * side + 1) * side), colour=6), READ
+        "PNG of 4,400 x 4,400 with transparency", lambda: _png(side, side, _idat((4 * side + 1) * side), colour=6), READ
     )
     yield BadFile(
-        "PNG of 6,300 x 6,300, 16-bit grey",
+        "PNG of 4,400 x 4,400, 16-bit grey",
         lambda: _png(side, side, _idat((2 * side + 1) * side), colour=0, bits=16),
         READ,
     )
-    yield BadFile("JPEG of 6,300 x 6,300 of squares", lambda: _saved(_squares(side), "JPEG", quality=30), READ)
+    yield BadFile("JPEG of 4,400 x 4,400 of squares", lambda: _saved(_squares(side), "JPEG", quality=30), READ)
     yield BadFile(
-        "JPEG of 6,300 x 6,300 of squares, cleaned twice",
+        "JPEG of 4,400 x 4,400 of squares, cleaned twice",
         lambda: _saved(_squares(side), "JPEG", quality=30),
         READ | {504},
         {"preprocess": "bilateral,denoise", "timeout_s": "10"},

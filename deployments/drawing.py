@@ -110,9 +110,7 @@ class Drawer:
 
     @asynccontextmanager
     async def _started(self, file: bytes, question: Question) -> AsyncIterator[Process]:
-        process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}, start_new_session=True
-        )
+        process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={})
         feeding = asyncio.create_task(_feed(process, json.dumps(asdict(question)).encode() + b"\n" + file))
         try:
             yield process

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.processes
 
 # These take seconds each: they are read, or refused only after they were drawn.
 _LONG = (
-    "6,300",
+    "4,400",
     "one colour",
     "packed",
     "GB",

@@ -50,7 +50,8 @@ def document() -> bytes:
         page.convert("RGB").save(file, "PDF", resolution=150, save_all=True, append_images=[page.convert("RGB")])
     with pikepdf.open(file) as pdf:
         pdf.add_blank_page(page_size=(14_400, 14_400))
-        pdf.pages.insert(1, pdf.pages.pop())
+        pdf.pages.insert(1, pdf.pages[-1])
+        del pdf.pages[-1]
         out = io.BytesIO()
         pdf.save(out)
     return out.getvalue()
