@@ -29,15 +29,15 @@ def test_two_that_agree_on_print_outvote_the_one_that_handwriting_needs() -> Non
     weights = fit_character_weights([print_set, handwriting], ENGINES)
     profile = Profile("p", weights)
     assert sum(weights.values()) == pytest.approx(1.0, abs=0.001)
-    assert print_set.right(profile, Method.WEIGHTED_VOTING) == 1.0
-    assert handwriting.right(profile, Method.WEIGHTED_VOTING) == 1.0
+    assert print_set.right(profile, Method.CONFIDENCE_WEIGHTED) == 1.0
+    assert handwriting.right(profile, Method.CONFIDENCE_WEIGHTED) == 1.0
 
 
 def test_handwriting_loses_no_more_than_allowed_whatever_print_would_gain() -> None:
     print_set = made("printed", (50, "o", "a", "a"), (50, "a", "a", "a"))
     handwriting = made(HANDWRITING, (90, "a", "o", "o"), (10, "a", "a", "a"))
     weights = fit_character_weights([print_set, handwriting], ENGINES)
-    assert handwriting.right(Profile("p", weights), Method.WEIGHTED_VOTING) >= 1.0 - LOSS
+    assert handwriting.right(Profile("p", weights), Method.CONFIDENCE_WEIGHTED) >= 1.0 - LOSS
 
 
 def test_pictures_depend_on_the_seed_and_on_nothing_else() -> None:
