@@ -168,14 +168,15 @@ class Profile:
         assert self.tuning is not None
         engines = list(engines)
         ratios = {
-            engine: self.weights.get(engine, 0.0) / self.tuning.weights.get(engine, 1.0)
+            engine: self.weights.get(engine, 0.0) / (self.tuning.weights.get(engine, 0.0) or 1.0)
             for engine in (*engines, SPELLING)
         }
         largest = max([ratios[engine] for engine in engines], default=0.0)
         if largest == 0.0:
             return dict.fromkeys(engines, 1.0) | {SPELLING: 0.0}
         scaled = {engine: ratio / largest for engine, ratio in ratios.items()}
-        mean = sum([scaled[engine] for engine in engines]) / len(engines)
+        counting = [scaled[engine] for engine in engines if scaled[engine] > 0.0]
+        mean = sum(counting) / len(counting)
         return {engine: ratio / mean for engine, ratio in scaled.items()}
 
     def calibration(self, engine: str) -> Calibration:

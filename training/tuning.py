@@ -30,7 +30,9 @@ _OF_ONE_MATERIAL = 2.0  # how strongly a material's parameters are held to those
 _KNOTS = 12
 _MIN_WORDS = 300
 _LEAST_WEIGHT = 0.01
+GENERAL = "general"
 _DRAWS = 2000
+_FEW_LINES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def tune(
     heard = _heard(lines, engines)
     everything = fit(heard, spelling)
     weights = fit_weights(heard, engines)
-    yield _tuned("general", lines, everything, weights, spelling, own=True)
+    yield _tuned(GENERAL, lines, everything, weights, spelling, own=True)
     for material in materials:
         own_heard = _heard(material.lines, engines)
         fitted = fit(own_heard, spelling, everything, _OF_ONE_MATERIAL)
@@ -90,10 +92,31 @@ def _tuned(
     complete = {**weights, SPELLING: 1.0}
     tuning = Tuning({engine: fitted.evidence(engine) for engine in weights}, complete, vote)
     profile = Profile(name, complete, tuning=tuning)
+    if own and name != GENERAL:
+        profile = _without_spoilers(profile, lines)
+    tuning = profile.tuning
+    assert tuning is not None
     assured = replace(profile, tuning=replace(tuning, assurance=fit_assurance(lines, profile)))
     assert assured.tuning is not None
     sure = replace(assured, tuning=replace(assured.tuning, words=fit_words(lines, assured)))
     return Tuned(sure, len(lines), fitted.contests, own)
+
+
+def _without_spoilers(profile: Profile, lines: Sequence[LabelledLine]) -> Profile:
+    """On few lines, the profile without the engines to which the search for weights gives the least there is.
+
+    A material with few lines has its evidence mostly from other materials, and there an engine may be good that invents
+    words here. Where one engine is left, spelling has no vote either: it would choose among what the others say.
+    """
+    engines = [engine for engine in profile.weights if engine != SPELLING]
+    whole = [line for line in lines if all(engine in line.claims for engine in engines)]
+    kept = [engine for engine in engines if profile.weights[engine] > _LEAST_WEIGHT]
+    if len(whole) > _FEW_LINES or len(kept) == len(engines) or profile.tuning is None:
+        return profile
+    voters = kept if len(kept) == 1 else [*kept, SPELLING]
+    weights = {voter: own if voter in voters else 0.0 for voter, own in profile.weights.items()}
+    evidence = {engine: own for engine, own in profile.tuning.evidence.items() if engine in kept}
+    return replace(profile, weights=weights, tuning=replace(profile.tuning, evidence=evidence, weights=weights))
 
 
 def fused(line: LabelledLine, profile: Profile, method: Method = Method.CONFIDENCE_WEIGHTED) -> FusedLine:
