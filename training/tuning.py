@@ -94,9 +94,8 @@ def _tuned(
     profile = Profile(name, complete, tuning=tuning)
     if own and name != GENERAL:
         profile = _without_spoilers(profile, lines)
-    tuning = profile.tuning
-    assert tuning is not None
-    assured = replace(profile, tuning=replace(tuning, assurance=fit_assurance(lines, profile)))
+    assert profile.tuning is not None
+    assured = replace(profile, tuning=replace(profile.tuning, assurance=fit_assurance(lines, profile)))
     assert assured.tuning is not None
     sure = replace(assured, tuning=replace(assured.tuning, words=fit_words(lines, assured)))
     return Tuned(sure, len(lines), fitted.contests, own)
