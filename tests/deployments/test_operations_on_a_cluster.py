@@ -179,7 +179,7 @@ def test_metrics_of_the_whole_cluster_are_on_one_page(admin: httpx.Client) -> No
 
     seen = eventually(lambda: told if "/predict_text" in (told := performance()).routes and told.engines else None)
     assert seen.routes["/predict_text"].by_status["200"] >= 1
-    # Counters of one replica reach the agent one after the other, so a look in between is a little off.
+    # Seen once: 108 of 109 readings. Why one was missing is not known; a look between two reports would explain it.
     assert seen.engines["steady"].agreement == pytest.approx(1.0, abs=0.05)
 
 
