@@ -23,7 +23,7 @@ def setting() -> dict[str, str]:
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{os.cpu_count()} cores, {_cpu_model()}, {_memory_gb():.0f} GB",
         "load before": f"{load:.1f}",
-        "priority": f"nice {os.getpriority(os.PRIO_PROCESS, 0)}, of the session {_nice_of_session()}",
+        "priority": f"nice {os.getpriority(os.PRIO_PROCESS, 0)}, of the session {nice_of_session()}",
         "versions": ", ".join(
             [f"python {platform.python_version()}", *map(_version, _PACKAGES), _first_line("tesseract", "--version")]
         ),
@@ -44,10 +44,10 @@ def _first_line(*command: str) -> str:
     return (finished.stdout or finished.stderr).split("\n", 1)[0].strip()
 
 
-def _nice_of_session() -> str:
+def nice_of_session(told: Path = Path("/proc/self/autogroup")) -> str:
     """Linux shares a busy machine out between sessions first; theirs is the priority that counts beside other work."""
-    autogroup = Path("/proc/self/autogroup")
-    return autogroup.read_text().split()[-1] if autogroup.exists() else "0"
+    words = told.read_text().split() if told.exists() else []
+    return words[-1] if words else "0"  # a process that belongs to no session finds the file empty
 
 
 def _cpu_model() -> str:
