@@ -28,6 +28,7 @@ from typing import Any
 
 import psutil
 
+from cluster import pools
 from ocr.contract import StatusAnswer
 from ocr.errors import InternalFailure, NotReady
 
@@ -213,6 +214,7 @@ def _start_ray(spared: set[psutil.Process]) -> None:
                 namespace="serve",
                 num_cpus=max(_LEAST_CPUS, os.cpu_count() or 1),
                 object_store_memory=_OBJECT_STORE_BYTES,
+                labels={pools.LABEL: pools.ANY},
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,

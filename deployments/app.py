@@ -21,7 +21,7 @@ from deployments.config import ClusterConfig, EngineConfig
 from deployments.engine import EngineReplica, Given
 from deployments.gateway import GatewayReplica
 from deployments.keeping import Upkeep
-from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, one_machine
+from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, one_machine, with_arguments
 from deployments.router import RouterReplica
 from deployments.segmentation import SegmentationReplica
 from deployments.settings import layered, read_dotenv
@@ -36,10 +36,9 @@ def build(args: ClusterConfig) -> Application:
     specs = {engine.name: engines.spec(engine.name) for engine in config.engines}
     _require_distinct(specs.values())
     catalogue = Catalogue.of(config, specs.values())
-    options = one_machine(specs.values())
-    if config.queue is not None:
-        waiting = {"max_queued_requests": config.queue}
-        options = {name: chosen if name == GATEWAY else {**chosen, **waiting} for name, chosen in options.items()}
+    options = with_arguments(
+        one_machine(specs.values()), config, {engine.name: specs[engine.name].name for engine in config.engines}
+    )
     upkeep = Upkeep.of(config)
     given = Given(upkeep, config.programs, config.gpu_memory_mb)
     segmentation = serve.deployment(SegmentationReplica).options(name=SEGMENTATION, **options[SEGMENTATION])

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cluster.models import DEFAULT_MODEL_DIR
+from deployments.cards import require_cards_suffice
 from fusion import Method
 
 ENGINES = ("emnist_cnn", "tesseract", "easyocr", "trocr", "paddleocr")
@@ -29,6 +30,13 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class AtZero(StrEnum):
+    """What a request finds that wants an engine without a replica. Either way it wakes the engine."""
+
+    UNAVAILABLE = "unavailable"  # the others vote now; who asks later has the engine again
+    WAIT = "wait"  # as long as its deadline allows
+
+
 class EngineConfig(_Settings):
     """One engine: which, with what model, and how it uses its replica's share of the node."""
 
@@ -42,6 +50,13 @@ class EngineConfig(_Settings):
     )
     hung_after_s: float = Field(
         180.0, gt=0.0, description="A replica that reads one batch for longer is replaced: its engine hangs."
+    )
+    gpu: float = Field(
+        0.0, ge=0.0, le=1.0, description="Fraction of a card; no more than this of its memory is taken by a replica."
+    )
+    card: str = Field("shared", min_length=1, description="Engines of the same card must fit on one together.")
+    at_zero: AtZero | None = Field(
+        None, description="The engine may scale to zero replicas, and what a request finds then; None: it may not."
     )
 
 
@@ -184,6 +199,7 @@ class ClusterConfig(LiveConfig):
             raise ValueError("thresholds.accept is above thresholds.high: an answer would be both refused and sure")
         if self.ready_engines > len(names):
             raise ValueError(f"ready_engines is {self.ready_engines}, but only {len(names)} engines are configured")
+        require_cards_suffice((engine.card, engine.name, engine.gpu) for engine in self.engines)
         return self
 
     @property

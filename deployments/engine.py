@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,14 @@ import ray
 
 import engines
 from cluster import models
+from deployments.cards import disagreement
 from deployments.config import EngineConfig
 from deployments.hosting import EngineHost, Share
 from deployments.keeping import Keeper, Upkeep
 from deployments.messages import EngineAnswer, EngineState, Question
+from engines.gpu import total_memory_bytes
 from ocr import LoadOptions, SegmentedPage
+from ocr.errors import EngineUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +36,27 @@ class EngineReplica:
     def __init__(self, config: EngineConfig, model_dir: Path, cache_dir: Path, given: Given) -> None:
         keeper = Keeper(given.upkeep)
         self._following = keeper.follow()
-        share = _assigned_share(given.gpu_memory_mb)
+        assigned = ray.get_runtime_context().get_assigned_resources()
+        share = Share(cpus=float(assigned.get("CPU", 0.0)), gpu_fraction=float(assigned.get("GPU", 0.0)))
+        wrong = disagreement(config.name, config.gpu, share.gpu_fraction)
         os.environ.update(given.programs)
         # Ray sets OMP_NUM_THREADS to the replica's CPUs, at least 1; the frameworks read it when they are imported.
         os.environ["OMP_NUM_THREADS"] = str(config.threads)
         spec = engines.spec(config.name)
 
+        def held() -> Share:
+            if share.gpu_fraction == 0.0 or given.gpu_memory_mb is None:
+                return share
+            return share.within(given.gpu_memory_mb, total_memory_bytes() / 1e6)
+
         def options() -> LoadOptions:
+            if wrong:
+                raise EngineUnavailable(wrong, "deploy the file again")
             model = models.resolve(
                 spec.name, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
             )
-            return LoadOptions(
-                model,
-                config.languages,
-                config.threads,
-                "cuda" if share.gpu_fraction > 0 else "cpu",
-                share.gpu_fraction,
-            )
+            device = "cuda" if share.gpu_fraction > 0.0 else "cpu"
+            return LoadOptions(model, config.languages, config.threads, device, held().gpu_fraction)
 
         self._host = EngineHost(
             spec,
@@ -73,20 +79,3 @@ class EngineReplica:
 
     async def check_health(self) -> None:
         self._host.check_health()
-
-
-def _assigned_share(gpu_memory_mb: int | None) -> Share:
-    assigned = ray.get_runtime_context().get_assigned_resources()
-    share = Share(cpus=float(assigned.get("CPU", 0.0)), gpu_fraction=float(assigned.get("GPU", 0.0)))
-    if share.gpu_fraction > 0.0 and gpu_memory_mb is not None:
-        return share.within(gpu_memory_mb, _total_gpu_mb())
-    return share
-
-
-def _total_gpu_mb() -> float:
-    """The memory of the GPU that this replica was assigned, from the driver: no framework is loaded yet."""
-    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    chosen = ["-i", visible.split(",")[0]] if visible else []
-    said = subprocess.run([*command, *chosen], capture_output=True, text=True, check=True, timeout=30)
-    return float(said.stdout.split()[0]) * 1.048576  # MiB

@@ -76,7 +76,7 @@ class EngineHost:
     def _load(self, spec: EngineSpec, options: Callable[[], LoadOptions]) -> Engine | None:
         try:
             chosen = options()
-            self._state = replace(self._state, threads=chosen.threads)
+            self._state = replace(self._state, threads=chosen.threads, gpu_fraction=chosen.gpu_fraction)
             engine = spec.load(chosen)
             engine.read([crop for crop in warm_up_crops() if crop.region.scope in spec.scopes])
         except EngineUnavailable as error:

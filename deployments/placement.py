@@ -1,5 +1,5 @@
-"""How many replicas each deployment has and what each asks of its node, for the two ways to run: a cluster, one
-machine.
+"""How many replicas each deployment has, on which nodes, and what each asks of its node, for the two ways to run: a
+cluster, one machine.
 
 Both tables come from the same list of deployments, so they cannot drift: `deployments.app:build` takes its defaults
 from `one_machine`, and `python -m deployments.placement` writes serve_config.yaml (`production`) and
@@ -10,13 +10,15 @@ way of running makes of it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import engines
+from cluster import pools
 from deployments.config import ENGINES, ClusterConfig, EngineConfig, SegmentationConfig
 from deployments.settings import PRESETS
 from ocr import EngineSpec
@@ -44,6 +46,38 @@ _ONE_MACHINE_ENGINE_CPUS = 0.25
 _ONE_MACHINE_THREADS = {"tesseract": 2, "paddleocr": 2, SEGMENTATION: 2}
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Between how many replicas a deployment scales, and to how many requests on each: more add replicas, fewer take
+    them away.
+    """
+
+    min_replicas: int
+    max_replicas: int
+    target_ongoing_requests: float
+    upscale_delay_s: float = 10.0
+    downscale_delay_s: float = 300.0
+
+
+# The slower an engine reads, the fewer requests make one replica busy. What stands in front of the engines only passes
+# on and waits: it takes many at once. docs/scaling.md has what one replica of each carries.
+_BOUNDS = {
+    GATEWAY: Bounds(1, 8, 16.0),
+    ROUTER: Bounds(1, 8, 16.0),
+    SEGMENTATION: Bounds(1, 8, 2.0),
+    "emnist_cnn": Bounds(1, 4, 8.0),
+    "tesseract": Bounds(1, 16, 2.0),
+    "easyocr": Bounds(1, 8, 4.0),
+    "trocr": Bounds(1, 16, 2.0),
+    "paddleocr": Bounds(1, 8, 4.0),
+}
+_OTHER_ENGINE = Bounds(1, 8, 4.0)
+
+# So many replicas of one deployment on one node, so that a node that dies takes part of it only. Two, not one, because
+# a cluster may begin with one node.
+_REPLICAS_PER_NODE = 2
+
+
 def one_machine(specs: Iterable[EngineSpec]) -> dict[str, Options]:
     """One replica of everything, no GPU: two cores are enough to start."""
     cpus = {**_ONE_MACHINE_CPUS, **{spec.name: _ONE_MACHINE_ENGINE_CPUS for spec in specs}}
@@ -53,28 +87,57 @@ def one_machine(specs: Iterable[EngineSpec]) -> dict[str, Options]:
     }
 
 
-def production(specs: Iterable[EngineSpec]) -> dict[str, Options]:
-    """Every deployment scales by itself; every engine holds its own fraction of a GPU."""
+def with_arguments(
+    options: Mapping[str, Options], config: ClusterConfig, names: Mapping[str, str]
+) -> dict[str, Options]:
+    """The options with what the application's arguments say of them: queues, fractions of cards, engines that may
+    sleep. `names` are the deployments of the engines by their keys. The file's `deployments:` section goes over this.
+    """
+    chosen = {name: dict(options) for name, options in options.items()}
+    for engine in config.engines:
+        deployment = chosen[names[engine.name]]
+        if engine.gpu > 0.0:
+            deployment["ray_actor_options"] = {**deployment["ray_actor_options"], "num_gpus": engine.gpu}
+        if engine.at_zero is not None:
+            most = deployment.pop("num_replicas", 1)
+            deployment["autoscaling_config"] = asdict(Bounds(0, most, _OTHER_ENGINE.target_ongoing_requests))
+    if config.queue is not None:
+        for name, deployment in chosen.items():
+            if name != GATEWAY:
+                deployment["max_queued_requests"] = config.queue
+    return chosen
+
+
+def production(specs: Iterable[EngineSpec], *, gpus: bool = True) -> dict[str, Options]:
+    """Every deployment scales by itself; with `gpus` every engine holds its own fraction of one."""
+    cpus = {GATEWAY: 1.0, ROUTER: 1.0, SEGMENTATION: 2.0}
     services = {
-        name: {**_queues(name), "autoscaling_config": _autoscaling(1, 8, 16.0), "ray_actor_options": {"num_cpus": 1.0}}
-        for name in (GATEWAY, ROUTER)
+        name: _scaled(name, {"num_cpus": cpu, "label_selector": pools.selector(pools.CPU)})
+        for name, cpu in cpus.items()
     }
-    services[SEGMENTATION] = {
-        **_queues(SEGMENTATION),
-        "autoscaling_config": _autoscaling(1, 8, 2.0),
-        "ray_actor_options": {"num_cpus": 2.0},
-    }
-    options = services | {spec.name: _engine_in_production(spec) for spec in specs}
+    options = services | {spec.name: _scaled(spec.name, _needs(spec, gpus=gpus)) for spec in specs}
     waiting = {"max_queued_requests": PRESETS["production"]["queue"]}
     return {name: chosen if name == GATEWAY else {**chosen, **waiting} for name, chosen in options.items()}
 
 
-def _engine_in_production(spec: EngineSpec) -> Options:
-    needs = spec.resources
+def _scaled(name: str, needs: Options) -> Options:
     return {
-        **_queues(spec.name),
-        "autoscaling_config": _autoscaling(1, 8, 4.0),
-        "ray_actor_options": {"num_cpus": needs.cpu, "num_gpus": needs.gpu, "memory": needs.memory_mb * 1_000_000},
+        **_queues(name),
+        "autoscaling_config": asdict(_BOUNDS.get(name, _OTHER_ENGINE)),
+        "max_replicas_per_node": _REPLICAS_PER_NODE,
+        "ray_actor_options": needs,
+    }
+
+
+def _needs(spec: EngineSpec, *, gpus: bool) -> Options:
+    """What a replica of the engine asks of its node. Without a fraction of a card it takes no place beside one."""
+    needs = spec.resources
+    on_card = gpus and needs.gpu > 0.0
+    return {
+        "num_cpus": needs.cpu,
+        **({"num_gpus": needs.gpu} if gpus else {}),
+        "memory": needs.memory_mb * 1_000_000,
+        "label_selector": pools.selector(pools.GPU if on_card else pools.CPU),
     }
 
 
@@ -91,10 +154,6 @@ def _queues(name: str) -> Options:
     }
 
 
-def _autoscaling(least: int, most: int, target: float) -> Options:
-    return {"min_replicas": least, "max_replicas": most, "target_ongoing_requests": target}
-
-
 def one_machine_config() -> ClusterConfig:
     """The application's own configuration on one machine: the defaults, and threads where they pay."""
     return ClusterConfig(
@@ -103,12 +162,18 @@ def one_machine_config() -> ClusterConfig:
     )
 
 
-def production_config() -> ClusterConfig:
-    """The application's own configuration on a cluster: as many threads as a replica has CPUs."""
-    specs = [engines.spec(name) for name in ENGINES]
+def production_config(*, gpus: bool = True) -> ClusterConfig:
+    """The application's own configuration on a cluster: as many threads as a replica has CPUs, and with `gpus` the
+    fraction of one that each engine's framework is held to.
+    """
+
+    def engine(spec: EngineSpec) -> EngineConfig:
+        needs = spec.resources
+        return EngineConfig(name=spec.name, threads=max(1, int(needs.cpu)), gpu=needs.gpu if gpus else 0.0)
+
     return ClusterConfig(
         preset="production",
-        engines=tuple(EngineConfig(name=spec.name, threads=max(1, int(spec.resources.cpu))) for spec in specs),
+        engines=tuple(engine(engines.spec(name)) for name in ENGINES),
         segmentation=SegmentationConfig(threads=2),
     )
 
@@ -135,11 +200,8 @@ def serve_config(config: ClusterConfig, options: dict[str, Options], host: str) 
 
 def for_kubernetes(*, gpus: bool) -> dict[str, Any]:
     """What serve_config.yaml says, for a RayService; without `gpus`, engines read on CPUs."""
-    options = production([engines.spec(name) for name in ENGINES])
-    if not gpus:
-        for chosen in options.values():
-            chosen["ray_actor_options"].pop("num_gpus", None)
-    return serve_config(production_config(), options, "0.0.0.0")  # noqa: S104 - a pod serves its network
+    options = production([engines.spec(name) for name in ENGINES], gpus=gpus)
+    return serve_config(production_config(gpus=gpus), options, "0.0.0.0")  # noqa: S104 - a pod serves its network
 
 
 _HEADER = """\

@@ -13,10 +13,8 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import cv2
@@ -24,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.glyph import Glyph, Ink, Unreadable, as_grey, find_ink, place, prepare
+from engines.gpu import memory_limit_bytes
 from engines.line_shapes import Candidate, LineGlyph, is_word_gap, mark_of, settled
 from engines.model_card import CARD_FILE, ModelCard, read_card, verified
 from ocr import (
@@ -136,7 +135,7 @@ def _claim_hardware(options: LoadOptions) -> None:
         if options.device == "cpu" or not cards:
             tf.config.set_visible_devices([], "GPU")
         elif options.gpu_fraction > 0.0:
-            limit_mb = int(_card_memory_mb() * options.gpu_fraction)
+            limit_mb = memory_limit_bytes(options.gpu_fraction) // 2**20  # MiB
             tf.config.set_logical_device_configuration(
                 cards[0], [tf.config.LogicalDeviceConfiguration(memory_limit=limit_mb)]
             )
@@ -148,20 +147,6 @@ def _claim_hardware(options: LoadOptions) -> None:
 
 def _has_started(error: RuntimeError) -> bool:
     return "after initialization" in str(error) or "have been initialized" in str(error)
-
-
-@cache
-def _card_memory_mb() -> int:
-    """The memory of the first card. TensorFlow does not tell it before it has taken all of it."""
-    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    try:
-        listing = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
-        return int(listing.splitlines()[0])
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
-        raise EngineUnavailable(
-            f"emnist_cnn: the card's memory is unknown ({error}), so its share cannot be enforced",
-            "install nvidia-smi on the node, or give the engine a gpu of 0",
-        ) from error
 
 
 class EmnistCnn:

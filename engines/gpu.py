@@ -19,10 +19,11 @@ def memory_limit_bytes(fraction: float) -> int:
 
     Raises EngineUnavailable when there is no card or no driver.
     """
-    return int(fraction * _total_memory_bytes())
+    return int(fraction * total_memory_bytes())
 
 
-def _total_memory_bytes() -> int:
+def total_memory_bytes() -> int:
+    """The memory of the first card that this process may see. Raises EngineUnavailable when there is none."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from cluster import pools
 from cluster.kuberay.overlays import HEAD, Overlay, Pool
 from cluster.kuberay.pods import (
     APP,
@@ -136,7 +137,7 @@ def _workers(pool: Pool, release: Release, *, redis: bool) -> Document:
         "replicas": pool.least,
         "minReplicas": pool.least,
         "maxReplicas": pool.most,
-        "labels": {"pool": pool.name},
+        "labels": {pools.LABEL: pool.name},
         "rayStartParams": ray_start(pool.size),
         "template": pod,
     }

@@ -30,7 +30,7 @@ import signal, sys, ray
 from ray.serve.scripts import cli
 signal.signal(signal.SIGINT, signal.default_int_handler)
 ray.init("local", namespace="serve", num_cpus=16, num_gpus=1, _memory=32e9, include_dashboard=False,
-         object_store_memory=600_000_000)
+         object_store_memory=600_000_000, labels={"pool": "any"})
 cli(["run", sys.argv[1]])
 """
 

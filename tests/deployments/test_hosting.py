@@ -53,7 +53,7 @@ def hosted(
     spec = EngineSpec("noted", frozenset(scopes or {Scope.LINE}), load, 8, Resources(1, 0, 100), {})
     return EngineHost(
         spec,
-        lambda: LoadOptions(threads=3),
+        lambda: LoadOptions(threads=3, gpu_fraction=0.25),
         Share(cpus=0.5, gpu_fraction=0.25),
         memory_limit_mb=memory_limit_mb,
         hung_after_s=60.0,

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
+from ray.serve import Application
 from ray.serve.schema import ServeDeploySchema
 
 import engines
+from cluster import pools
 from deployments.app import build
+from deployments.cards import disagreement
 from deployments.config import ENGINES, ClusterConfig
-from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, render
+from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, one_machine, render, with_arguments
 
 ROOT = Path(__file__).parents[2]
 FILES = ("serve_config.yaml", "serve_config.cpu.yaml")
@@ -65,9 +69,60 @@ def test_in_production_every_engine_scales_alone_and_holds_its_own_fraction_of_a
     assert fractions == {name: engines.spec(name).resources.gpu for name in ENGINES}
     assert fractions["tesseract"] == 0.0
     assert sum(fractions.values()) <= 1.0, "all five fit on one card"
+    told = {engine["name"]: engine.get("gpu", 0.0) for engine in application("serve_config.yaml")["args"]["engines"]}
+    assert told == fractions, "what the framework is held to is what Ray keeps books of"
     for name in ENGINES:
         assert production[name]["autoscaling_config"]["min_replicas"] >= 1
         assert production[name]["autoscaling_config"]["max_replicas"] > 1
+    assert len({str(production[name]["autoscaling_config"]) for name in ENGINES}) > 1, "bounds are an engine's own"
+
+
+def test_in_production_replicas_are_spread_and_only_what_uses_a_card_takes_a_place_beside_one() -> None:
+    for deployment in deployments("serve_config.yaml").values():
+        assert deployment["max_replicas_per_node"] <= 2
+        options = deployment["ray_actor_options"]
+        pool = pools.GPU if options.get("num_gpus", 0.0) > 0.0 else pools.CPU
+        assert options["label_selector"] == {"pool": f"in({pool},any)"}
+
+
+def fractions_of(built: Application) -> dict[str, float]:
+    """What each deployment of a built application asks of a card."""
+    router = built._bound_deployment.init_args[0]
+    hosted = router._bound_deployment.init_args[1]
+    options = {name: engine._bound_deployment.ray_actor_options for name, engine in hosted.items()}
+    return {name: chosen.get("num_gpus", 0.0) for name, chosen in options.items()}
+
+
+def test_a_fraction_in_the_arguments_is_asked_of_ray_too() -> None:
+    chosen = [{"name": "easyocr", "gpu": 0.4}, {"name": "tesseract"}]
+    assert fractions_of(build(ClusterConfig.model_validate({"engines": chosen}))) == {"easyocr": 0.4, "tesseract": 0.0}
+
+
+def test_engines_that_do_not_fit_on_their_card_are_refused_when_the_application_is_built() -> None:
+    too_much = [{"name": "easyocr", "gpu": 0.5}, {"name": "trocr", "gpu": 0.6}, {"name": "tesseract"}]
+    with pytest.raises(ValidationError, match=r"easyocr 0\.5 \+ trocr 0\.6 = 1\.1 of one card"):
+        ClusterConfig.model_validate({"engines": too_much})
+    ClusterConfig.model_validate({"engines": [too_much[0], {**too_much[1], "card": "second"}]})
+    tenths = [{"name": name, "gpu": 0.2} for name in ENGINES]
+    ClusterConfig.model_validate({"engines": tenths})
+
+
+def test_an_engine_that_may_sleep_scales_from_zero() -> None:
+    sleeping = ClusterConfig.model_validate({"engines": [{"name": "tesseract", "at_zero": "wait"}], "ready_engines": 1})
+    options = with_arguments(one_machine([engines.spec("tesseract")]), sleeping, {"tesseract": "tesseract"})
+    assert options["tesseract"]["autoscaling_config"]["min_replicas"] == 0
+    assert "num_replicas" not in options["tesseract"]
+
+
+@pytest.mark.parametrize(("told", "placed", "wrong"), [(0.2, 0.2, False), (0.0, 0.3, True), (0.2, 0.0, True)])
+def test_an_engine_that_was_placed_with_another_fraction_than_it_is_told_says_so(
+    told: float, placed: float, wrong: bool
+) -> None:
+    said = disagreement("trocr", told, placed)
+    assert bool(said) is wrong
+    if wrong:
+        assert f"gpu {told:g}" in said
+        assert f"num_gpus {placed:g}" in said
 
 
 def test_on_one_machine_two_cores_are_enough_to_start_everything() -> None:

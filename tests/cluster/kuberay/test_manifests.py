@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster import pools
 from cluster.kuberay import OVERLAYS, Release, documents
 from cluster.kuberay.pods import HOME, Size
 from quorum.cli.render import manifests
@@ -28,6 +29,9 @@ def test_the_application_is_that_of_serve_config(overlay: str, ray_service: Docu
     if not OVERLAYS[overlay].has_gpus:
         for deployment in expected["applications"][0]["deployments"]:
             deployment["ray_actor_options"].pop("num_gpus", None)
+            deployment["ray_actor_options"]["label_selector"] = pools.selector(pools.CPU)
+        for engine in expected["applications"][0]["args"]["engines"]:
+            engine.pop("gpu", None)
     assert yaml.safe_load(ray_service["spec"]["serveConfigV2"]) == expected
 
 
@@ -41,21 +45,36 @@ def test_the_least_pods_hold_one_replica_of_every_deployment(ray_service: Docume
     config = yaml.safe_load(ray_service["spec"]["serveConfigV2"])
     asked = [deployment["ray_actor_options"] for deployment in config["applications"][0]["deployments"]]
     free = [
-        _offers(group["template"])
+        {**_offers(group["template"]), "pool": group["labels"]["pool"]}
         for group in ray_service["spec"]["rayClusterConfig"]["workerGroupSpecs"]
         for _ in range(group["minReplicas"])
     ]
     # The most demanding first, GPUs before CPUs, each on the pod with the fewest cards that holds it.
     for options in sorted(asked, key=lambda o: (o.get("num_gpus", 0), o["num_cpus"]), reverse=True):
         needs = {"gpu": options.get("num_gpus", 0), "cpu": options["num_cpus"], "memory": options.get("memory", 0)}
-        pods = [pod for pod in free if all(pod[kind] >= amount for kind, amount in needs.items())]
+        wanted = options["label_selector"]["pool"]
+        pods = [
+            pod
+            for pod in free
+            if pod["pool"] in wanted.removeprefix("in(").removesuffix(")").split(",")
+            and all(pod[kind] >= amount for kind, amount in needs.items())
+        ]
         assert pods, f"nothing holds {options}, left are {free}"
         chosen = min(pods, key=lambda pod: pod["gpu"])
         for kind, amount in needs.items():
             chosen[kind] -= amount
 
 
-def _offers(template: Document) -> dict[str, float]:
+def test_the_most_pods_hold_the_most_replicas_of_each_deployment_by_itself(ray_service: Document) -> None:
+    config = yaml.safe_load(ray_service["spec"]["serveConfigV2"])
+    groups = {group["labels"]["pool"]: group for group in ray_service["spec"]["rayClusterConfig"]["workerGroupSpecs"]}
+    for deployment in config["applications"][0]["deployments"]:
+        [pool] = [pool for pool in groups if pool in deployment["ray_actor_options"]["label_selector"]["pool"]]
+        places = groups[pool]["maxReplicas"] * deployment["max_replicas_per_node"]
+        assert places >= deployment["autoscaling_config"]["max_replicas"], deployment["name"]
+
+
+def _offers(template: Document) -> Document:
     limits = template["spec"]["containers"][0]["resources"]["limits"]
     return {
         "gpu": float(limits.get("nvidia.com/gpu", 0)),

@@ -57,6 +57,15 @@ def test_the_least_nodes_hold_one_replica_of_everything(config: dict[str, Any]) 
         assert offered >= sum(options.get(option, 0) for options in asked)
 
 
+def test_every_replica_finds_a_node_with_the_label_that_it_wants(config: dict[str, Any]) -> None:
+    [application] = yaml.safe_load((ROOT / "serve_config.yaml").read_text())["applications"]
+    labels = [kind.get("labels", {}).get("pool") for kind in config["available_node_types"].values()]
+    for deployment in application["deployments"]:
+        options = deployment["ray_actor_options"]
+        [pool] = [pool for pool in filter(None, labels) if pool in options["label_selector"]["pool"]]
+        assert (pool == "gpu") == (options.get("num_gpus", 0.0) > 0.0)
+
+
 def test_it_opens_nothing_but_what_the_cloud_opens_for_ssh(config: dict[str, Any]) -> None:
     assert "security_group" not in config["provider"]
     assert any("--dashboard-host=127.0.0.1" in command for command in config["head_start_ray_commands"])
