@@ -7,9 +7,9 @@ Pictures become the network's input here: float32 in [-1, 1], shorter ones repea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,34 +31,72 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Shares:
+    """How much of what is drawn. `real` is of all lines, `handwritten` of the synthetic ones.
+
+    From an origin of four times the characters twice as much is drawn, times its `emphasis` if it has one.
+    """
+
+    real: float = 0.36
+    handwritten: float = 0.18
+    emphasis: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.real < 1.0:
+            raise ValueError(f"real_share is {self.real}; want 0 <= real_share < 1")
+        if not 0.0 <= self.handwritten <= 1.0:
+            raise ValueError(f"handwritten_share is {self.handwritten}; want 0 to 1")
+        for origin, times in self.emphasis.items():
+            if not times > 0.0:
+                raise ValueError(f"the emphasis of {origin} is {times}; want more than 0")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Sources:
-    """What is drawn from. `real` is grouped by origin; of four times the characters twice as much is drawn."""
+    """What is drawn from: synthetic lines, those in a handwriting font apart, and real ones by origin."""
 
     synthetic: LineStore
+    printed: NDArray[np.int64]
+    handwritten: NDArray[np.int64]
     real: tuple[tuple[RealLine, ...], ...]
-    real_share: float
+    weights: NDArray[np.float64]
+    shares: Shares
 
     @classmethod
-    def of(cls, synthetic: LineStore, lines: Sequence[RealLine], real_share: float) -> Sources:
-        origins = dict.fromkeys(line.source for line in lines)
+    def of(cls, synthetic: LineStore, lines: Sequence[RealLine], shares: Shares) -> Sources:
+        origins = list(dict.fromkeys(line.source for line in lines))
         groups = tuple(tuple(line for line in lines if line.source == origin) for origin in origins)
-        return cls(synthetic, groups, real_share if groups else 0.0)
+        weights = np.array(
+            [
+                shares.emphasis.get(origin, 1.0) * np.sqrt(sum(len(line.text) for line in group))
+                for origin, group in zip(origins, groups, strict=True)
+            ]
+        )
+        hand = synthetic.handwritten
+        return cls(
+            synthetic, np.flatnonzero(~hand), np.flatnonzero(hand), groups, weights / max(weights.sum(), 1e-9), shares
+        )
 
     def draw(self, longest: int, rng: np.random.Generator) -> tuple[Grey, str, bool]:
         """A picture, its text, and whether any case is right; of at most `longest` characters if one is found."""
         for attempt in range(50):
-            if rng.random() < self.real_share:
-                weights = np.sqrt([sum(len(line.text) for line in group) for group in self.real])
-                group = self.real[int(rng.choice(len(self.real), p=weights / weights.sum()))]
+            if self.real and rng.random() < self.shares.real:
+                group = self.real[int(rng.choice(len(self.real), p=self.weights))]
                 real = group[int(rng.integers(len(group)))]
                 if len(real.text) <= longest or attempt == 49:
                     return seen_again(real.picture, real.text, rng), real.text, real.any_case
             else:
-                index = int(rng.integers(len(self.synthetic)))
+                index = self._synthetic(rng)
                 if self.synthetic.length(index) <= longest or attempt == 49:
                     line = self.synthetic[index]
                     return photographed(line, rng), line.text, False
         raise AssertionError("the last attempt returns")
+
+    def _synthetic(self, rng: np.random.Generator) -> int:
+        """The number of a synthetic line at random, of either kind when only that is there."""
+        by_hand = rng.random() < self.shares.handwritten
+        kind = self.handwritten if (by_hand and len(self.handwritten)) or not len(self.printed) else self.printed
+        return int(kind[int(rng.integers(len(kind)))])
 
 
 def pool(sources: Sources, seed: int, number: int, columns_px: int, longest: int) -> list[Batch]:

@@ -18,6 +18,8 @@ from training.typesetting import LETTERS_PX, SHEET_PX, SIDE_PX, Ink, SetLine
 INPUT_PX = 32
 LEAST_CHARACTER_PX = 6
 """No line is squeezed further: CTC takes a column of 4 px for each character, and one between twins."""
+WIDE_MARGINS = 0.12
+"""The share of lines that are cut with much paper above or below: letterheads, stamps, small type in tall crops."""
 
 Grey = NDArray[np.uint8]
 Strip = NDArray[np.float32]
@@ -26,6 +28,8 @@ Strip = NDArray[np.float32]
 def photographed(line: SetLine, rng: np.random.Generator) -> Grey:
     """The line as a detector cuts it from a page: grey uint8 (INPUT_PX, W)."""
     ink = _bent(line.ink, rng) if rng.random() < 0.55 else line.ink
+    if line.handwritten and rng.random() < 0.6:
+        ink = _written_unevenly(ink, rng)
     strip = _cut(ink, line, rng).astype(np.float32) / np.float32(255.0)
     strip = _scanned(_inked(strip, rng), line, rng)
     picture = _on_paper(strip, rng)
@@ -33,15 +37,19 @@ def photographed(line: SetLine, rng: np.random.Generator) -> Grey:
         picture = _jpeg(picture, int(rng.integers(15, 85)))
     if rng.random() < 0.08:
         picture = _binary(picture, rng)
+    if rng.random() < WIDE_MARGINS:
+        picture = _with_room(picture, rng)
     return resized(picture, _final_width(picture, line.text))
 
 
 def seen_again(picture: Grey, text: str, rng: np.random.Generator) -> Grey:
     """A true line's crop varied: cut a little differently, turned, stretched, in other light: (INPUT_PX, W)."""
+    if rng.random() < WIDE_MARGINS:
+        picture = _with_room(picture, rng)
     height, width = picture.shape
     margins = rng.normal(0.0, 0.05, 4) * height
     turn = rng.normal(0.0, 0.006) * min(1.0, 8.0 * height / width)
-    slant, stretch = rng.normal(0.0, 0.05), float(np.exp(rng.normal(0.0, 0.07)))
+    slant, stretch = rng.normal(0.0, 0.09), float(np.exp(rng.normal(0.0, 0.1)))
     top, bottom, left, right = margins[0], height - margins[1], margins[2] * 2, width - margins[3] * 2
     scale = INPUT_PX / max(8.0, bottom - top)
     target = max(8, round(max((right - left) * scale * stretch, LEAST_CHARACTER_PX * len(text))))
@@ -51,10 +59,31 @@ def seen_again(picture: Grey, text: str, rng: np.random.Generator) -> Grey:
     matrix[:, 2] = [target / 2, INPUT_PX / 2] - matrix[:, :2] @ [middle_x, middle_y]
     if height > 3 * INPUT_PX or (height > 1.3 * INPUT_PX and rng.random() < 0.5):  # serving shrinks both ways
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.35 * height / INPUT_PX), dtype=np.uint8)
-    turned = cv2.warpAffine(
-        picture, matrix, (target, INPUT_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    back = cv2.invertAffineTransform(matrix).astype(np.float32)
+    x, y = np.meshgrid(np.arange(target, dtype=np.float32), np.arange(INPUT_PX, dtype=np.float32))
+    if rng.random() < 0.5:
+        along, down = _uneven(x.shape, float(rng.uniform(0.3, 2.2)), rng)
+        x, y = x + along, y + down
+    places = (back[row, 0] * x + back[row, 1] * y + back[row, 2] for row in range(2))
+    turned = cv2.remap(picture, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return _relit(np.asarray(turned, dtype=np.float32), rng)
+
+
+def _with_room(picture: Grey, rng: np.random.Generator) -> Grey:
+    """More paper above and below, up to the height of the picture in all: its edges, blurred along the line."""
+    height, width = picture.shape
+    blank = [
+        np.repeat(cv2.blur(edge, (1 + width // 3, 1), borderType=cv2.BORDER_REPLICATE), int(side * height), axis=0)
+        for edge, side in zip((picture[:1], picture[-1:]), rng.uniform(0.0, 0.5, 2), strict=True)
+    ]
+    return np.concatenate([blank[0], picture, blank[1]])
+
+
+def _uneven(shape: tuple[int, int], by_px: float, rng: np.random.Generator) -> tuple[Strip, Strip]:
+    """By how much each pixel of a strip (H, W) is moved along and down: hills as wide as the strip is high."""
+    height = shape[0]
+    along, down = (np.float32(by_px) * _cloud(shape, height, rng) for _ in range(2))
+    return along, down
 
 
 def resized(picture: Grey, width_px: int) -> Grey:
@@ -78,6 +107,15 @@ def _bent(ink: Ink, rng: np.random.Generator) -> Ink:
     map_x = np.broadcast_to(x, ink.shape).astype(np.float32)
     map_y = (np.arange(SHEET_PX, dtype=np.float32)[:, None] + drop[None]).astype(np.float32)
     return np.asarray(cv2.remap(ink, map_x, map_y, cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _written_unevenly(ink: Ink, rng: np.random.Generator) -> Ink:
+    """Slanted anew, letters pushed about: a font repeats each letter exactly, no hand does."""
+    height, width = ink.shape
+    along, down = _uneven((height, width), float(rng.uniform(0.5, 4.0)), rng)
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    slant = np.float32(rng.normal(0.12, 0.2))
+    return np.asarray(cv2.remap(ink, x + along + slant * (y - height / 2), y + down, cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def _cut(ink: Ink, line: SetLine, rng: np.random.Generator) -> Ink:

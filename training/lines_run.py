@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
 from ocr.errors import InvalidRequest
-from training.line_batches import Sources
+from training.line_batches import Shares, Sources
 from training.line_model import Shape, read_weights, write_model
 from training.line_training import Pace, Say, Trainer, at_input_height, error_rates, train
 from training.pages import Split
@@ -33,11 +33,7 @@ class Origins:
     synthetic: int
     seed: int
     cache: Path
-    real_share: float = 0.36
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.real_share < 1.0:
-            raise ValueError(f"real_share is {self.real_share}; want 0 <= real_share < 1")
+    shares: Shares = field(default_factory=Shares)
 
     def real(self, split: Split) -> list[RealLine]:
         """The useful lines of all folders in `split`."""
@@ -86,7 +82,7 @@ def learn(
 ) -> tuple[dict[str, object], dict[str, float]]:
     """Train to the end of the recipe; what its card says of the run, and the error rate of each folder's test lines."""
     known = origins.known()
-    sources = Sources.of(origins.store(known, trainer.recipe.threads, report), known, origins.real_share)
+    sources = Sources.of(origins.store(known, trainer.recipe.threads, report), known, origins.shares)
     train(trainer, sources, watched_of(origins.real(Split.TUNE)), pace or Pace(), say)
     figures = measured(trainer, origins)
     about: dict[str, object] = {
@@ -125,7 +121,7 @@ def learnt_from(origins: Origins, known: Sequence[RealLine]) -> Mapping[str, obj
     return {
         "pages": folders,
         "split": str(Split.TRAIN),
-        "real_share": origins.real_share,
+        "shares": asdict(origins.shares),
         "synthetic": {"lines": origins.synthetic, "seed": origins.seed},
     }
 

@@ -66,12 +66,15 @@ def _as_long(text: str, other: str) -> str:
 
 
 class LineStore:
-    """Set lines on disk, memory-mapped. Indexing gives a SetLine."""
+    """Set lines on disk, memory-mapped. Indexing gives a SetLine; `handwritten` (N,) says whose font is."""
 
     def __init__(self, folder: Path) -> None:
         self._shards = [_Shard(path) for path in sorted(folder.glob("????.npz"))]
         self._ends = np.cumsum([len(shard) for shard in self._shards])
         self._lengths = [len(text) for shard in self._shards for text in shard.texts]
+        self.handwritten: NDArray[np.bool_] = np.concatenate(
+            [np.zeros(0, bool), *(shard.handwritten for shard in self._shards)]
+        )
 
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
@@ -91,7 +94,7 @@ class _Shard:
         with np.load(path) as content:
             self._offsets: NDArray[np.int64] = content["offsets"]
             self._rows: NDArray[np.uint8] = content["rows"]
-            self._hand: NDArray[np.bool_] = content["handwritten"]
+            self.handwritten: NDArray[np.bool_] = content["handwritten"]
             self.texts: list[str] = json.loads(str(content["texts"]))
         self._ink = np.load(path.with_suffix(".npy"), mmap_mode="r")  # (all columns, SHEET_PX)
 
@@ -101,7 +104,7 @@ class _Shard:
     def __getitem__(self, index: int) -> SetLine:
         columns = self._ink[self._offsets[index] : self._offsets[index + 1]]
         top, bottom = (int(row) for row in self._rows[index])
-        return SetLine(np.ascontiguousarray(columns.T), top, bottom, self.texts[index], bool(self._hand[index]))
+        return SetLine(np.ascontiguousarray(columns.T), top, bottom, self.texts[index], bool(self.handwritten[index]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ Exit codes: 0 the model is written; 1 the data is not there; 2 the command was n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,10 @@ CacheDir = Annotated[Path, typer.Option(help="Where synthetic lines are kept.")]
 SyntheticLines = Annotated[int, typer.Option(help="Synthetic lines to set.")]
 SyntheticSeed = Annotated[int, typer.Option(help="Decides the synthetic lines.")]
 RealShare = Annotated[float, typer.Option(help="Share of true lines among those learnt from.")]
+HandwrittenShare = Annotated[float, typer.Option(help="Share of handwriting fonts among the synthetic lines.")]
+Emphasis = Annotated[
+    list[str] | None, typer.Option(metavar="FOLDER=TIMES", help="Draw so many times as much from a folder of pages.")
+]
 StartFrom = Annotated[Path | None, typer.Option(help="Model directory whose weights to start from.")]
 Lines = Annotated[int, typer.Option(help="Lines to learn from, repetitions counted.")]
 PeakRate = Annotated[float, typer.Option(help="Highest learning rate.")]
@@ -172,6 +176,8 @@ def easyocr(
     synthetic: SyntheticLines = 70_000,
     synthetic_seed: SyntheticSeed = 7,
     real_share: RealShare = 0.36,
+    handwritten_share: HandwrittenShare = 0.18,
+    emphasis: Emphasis = None,
     start_from: StartFrom = None,
     neck: Annotated[Literal["recurrent", "convolutional"], typer.Option(help="The network's neck.")] = "convolutional",
     lines: Lines = 400_000,
@@ -181,13 +187,15 @@ def easyocr(
     model_version: ModelVersion = "local",
 ) -> None:
     """Train the line network that EasyOCR loads, on true pages and synthetic lines."""
+    from training.line_batches import Shares
     from training.lines_run import Origins, run
     from training.train_lines import Recipe
 
     with errors_speak():
         with _refused_by_name():
             recipe = Recipe(neck=neck, lines=lines, peak_rate=peak_rate, seed=seed, threads=threads)
-            origins = Origins(tuple(pages), synthetic, synthetic_seed, cache_dir, real_share)
+            shares = Shares(real_share, handwritten_share, _emphasis(emphasis or ()))
+            origins = Origins(tuple(pages), synthetic, synthetic_seed, cache_dir, shares)
         figures = run(
             origins,
             recipe,
@@ -211,6 +219,8 @@ def trocr(
     synthetic: SyntheticLines = 70_000,
     synthetic_seed: SyntheticSeed = 7,
     real_share: RealShare = 0.36,
+    handwritten_share: HandwrittenShare = 0.18,
+    emphasis: Emphasis = None,
     start_from: StartFrom = None,
     lines: Lines = 100_000,
     frozen_lines: Annotated[int, typer.Option(help="So long the CTC network inside does not learn.")] = 100_000,
@@ -220,6 +230,7 @@ def trocr(
     model_version: ModelVersion = "local",
 ) -> None:
     """Train the line writer that TrOCR loads, over a CTC network, on true pages and synthetic lines."""
+    from training.line_batches import Shares
     from training.lines_run import Origins
     from training.train_trocr import Recipe
     from training.trocr_run import run
@@ -227,7 +238,8 @@ def trocr(
     with errors_speak():
         with _refused_by_name():
             recipe = Recipe(lines=lines, frozen_lines=frozen_lines, peak_rate=peak_rate, seed=seed, threads=threads)
-            origins = Origins(tuple(pages), synthetic, synthetic_seed, cache_dir, real_share)
+            shares = Shares(real_share, handwritten_share, _emphasis(emphasis or ()))
+            origins = Origins(tuple(pages), synthetic, synthetic_seed, cache_dir, shares)
         figures = run(
             origins,
             recipe,
@@ -240,6 +252,18 @@ def trocr(
             start_from=start_from,
         )
         _tell_rates(figures, out)
+
+
+def _emphasis(given: Iterable[str]) -> dict[str, float]:
+    """`FOLDER=TIMES` each. Raises ValueError, naming the one that is not."""
+    times = {}
+    for entry in given:
+        folder, _, number = entry.rpartition("=")
+        try:
+            times[folder] = float(number)
+        except ValueError as error:
+            raise ValueError(f"{entry} is no emphasis; want FOLDER=TIMES, stanford=3 for example") from error
+    return times
 
 
 def _lines_set(done: int) -> None:
