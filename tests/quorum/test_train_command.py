@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from quorum.cli import train
+from training.line_batches import Shares
 
 APP = typer.Typer()
 train.register(APP)
@@ -36,11 +37,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.mark.parametrize("model", ["easyocr", "trocr"])
 def test_what_is_typed_reaches_the_run_and_its_figures_are_told(model: str, asked: dict[str, Any]) -> None:
     typed = ["--lines", "90", "--threads", "1", "--start-from", "old", "--model-version", "3", "--out", "new"]
-    result = quorum("train", model, "--pages", "a", "--pages", "b", "--real-share", "0.5", *typed)
+    result = quorum("train", model, "--pages", "a", "--pages", "b", "--real-share", "0.5", "--emphasis", "b=3", *typed)
     assert result.exit_code == 0
     assert "letters: 4.12% character errors on test lines" in result.stdout
     assert "model written to new" in result.stdout
-    assert (asked["origins"].pages, asked["origins"].real_share) == ((Path("a"), Path("b")), 0.5)
+    assert asked["origins"].pages == (Path("a"), Path("b"))
+    assert asked["origins"].shares == Shares(real=0.5, emphasis={"b": 3.0})
     assert (asked["recipe"].lines, asked["recipe"].threads) == (90, 1)
     assert (asked["start_from"], asked["version"], asked["model_folder"]) == (Path("old"), "3", Path("new"))
 
@@ -54,7 +56,11 @@ def test_the_line_writer_stands_on_the_bundled_line_network_unless_told(asked: d
 
 @pytest.mark.parametrize(
     ("typed", "said"),
-    [(("--lines", "0"), "lines is 0; want at least 1"), (("--real-share", "1.5"), "want 0 <= real_share < 1")],
+    [
+        (("--lines", "0"), "lines is 0; want at least 1"),
+        (("--real-share", "1.5"), "want 0 <= real_share < 1"),
+        (("--emphasis", "letters"), "letters is no emphasis; want FOLDER=TIMES"),
+    ],
 )
 def test_what_cannot_be_is_refused_by_name(typed: tuple[str, ...], said: str) -> None:
     result = quorum("train", "easyocr", "--pages", "a", *typed)

@@ -13,7 +13,7 @@ from training.fonts import Face
 from training.line_pictures import INPUT_PX, photographed, seen_again
 from training.line_texts import MAX_CHARACTERS, PRINTABLE, Texts, folded, installed_texts, is_printable, line_text
 from training.synthetic_lines import LineStore, Order, Workshop, make_store, sample, write_shard
-from training.typesetting import SHEET_PX, TypeCase, set_line
+from training.typesetting import SHEET_PX, SetLine, TypeCase, set_line
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,33 @@ def test_a_true_line_seen_again_keeps_its_proportions() -> None:
     picture[20:44, 40:600] = 0
     widths = [seen_again(picture, "x" * 20, np.random.default_rng(seed)).shape[1] for seed in range(40)]
     assert 0.85 < np.mean(widths) / 320 < 1.15
+
+
+def test_some_true_lines_get_much_paper_above_or_below() -> None:
+    picture = np.full((64, 640), 255, np.uint8)
+    picture[10:54, 40:600] = 0
+    inked = [(seen_again(picture, "x" * 20, np.random.default_rng(seed)) < 100).any(axis=1).sum() for seed in range(80)]
+    assert min(inked) < 0.6 * np.median(inked)
+
+
+def test_what_a_font_sets_straight_a_hand_writes_with_a_slant() -> None:
+    ink = np.zeros((SHEET_PX, 160), np.uint8)
+    ink[17:55, 70:76] = 255
+    leans = {
+        hand: np.median(
+            [_lean(photographed(SetLine(ink, 17, 55, "l", hand), np.random.default_rng(n))) for n in range(60)]
+        )
+        for hand in (True, False)
+    }
+    assert leans[True] > 2 * leans[False]
+
+
+def _lean(picture: np.ndarray) -> float:
+    """By how many pixels a lone stroke leans, to either side."""
+    ink = np.abs(picture - np.median(picture))
+    columns = np.arange(picture.shape[1])
+    upper, lower = (ink[rows].sum(axis=0) ** 4 for rows in (slice(6, 13), slice(19, 26)))
+    return float(abs(np.average(columns, weights=upper) - np.average(columns, weights=lower)))
 
 
 def test_a_store_gives_back_the_lines_that_were_set(workshop: Workshop, tmp_path: Path) -> None:

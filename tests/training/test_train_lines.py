@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from ocr.errors import InvalidRequest
-from training.line_batches import Sources, ahead, batch_of, pool
+from training.line_batches import Shares, Sources, ahead, batch_of, pool
 from training.line_texts import PRINTABLE
 from training.line_training import Pace, Trainer, error_rates, train
 from training.lines_run import Origins, run
@@ -53,7 +55,7 @@ def store(tmp_path: Path) -> LineStore:
 
 @pytest.fixture
 def sources(store: LineStore, real: list[RealLine]) -> Sources:
-    return Sources.of(store, real, 0.5)
+    return Sources.of(store, real, Shares(real=0.5))
 
 
 def test_a_pool_depends_on_seed_and_number_alone(sources: Sources) -> None:
@@ -73,6 +75,37 @@ def test_batches_are_as_large_as_their_columns_allow_and_padded_with_the_last_co
     assert images.shape == (2, 1, 32, 20)
     assert (images[0, 0, :, 7:] == 1.0).all()
     assert (images[1] == -1.0).all()
+
+
+def test_a_folder_and_handwriting_are_drawn_as_often_as_told(tmp_path: Path, real: list[RealLine]) -> None:
+    ink = np.zeros((SHEET_PX, 90), np.uint8)
+    ink[20:50, 25:60:6] = 255
+    write_shard(
+        [SetLine(ink, 20, 50, text, handwritten=text == "written") for text in ("set", "put", "laid", "written")],
+        tmp_path,
+        0,
+    )
+    letters = [RealLine(real[0].picture, text, "letters", any_case=False) for text in ("one", "two")]
+    cards = [RealLine(real[0].picture, text, "cards", any_case=False) for text in ("six", "ten")]
+    shares = Shares(real=0.5, handwritten=0.8, emphasis={"cards": 3.0})
+    sources, rng = Sources.of(LineStore(tmp_path), [*letters, *cards], shares), np.random.default_rng(5)
+    drawn = Counter(sources.draw(99, rng)[1] for _ in range(1200))
+    assert 0.44 < sum(drawn[text] for text in ("one", "two", "six", "ten")) / 1200 < 0.56
+    assert 0.67 < (drawn["six"] + drawn["ten"]) / sum(drawn[text] for text in ("one", "two", "six", "ten")) < 0.83
+    assert 0.7 < drawn["written"] / sum(drawn[text] for text in ("set", "put", "laid", "written")) < 0.9
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ({"real": 1.0}, "real_share is 1.0"),
+        ({"handwritten": 1.2}, "handwritten_share is 1.2"),
+        ({"emphasis": {"cards": 0.0}}, "the emphasis of cards is 0.0; want more than 0"),
+    ],
+)
+def test_shares_that_cannot_be_are_refused(shares: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Shares(**shares)
 
 
 def test_short_lines_come_first(sources: Sources) -> None:
