@@ -64,8 +64,8 @@ def seen_again(picture: Grey, text: str, rng: np.random.Generator) -> Grey:
     if rng.random() < 0.5:
         along, down = _uneven(x.shape, float(rng.uniform(0.3, 2.2)), rng)
         x, y = x + along, y + down
-    places = (back[row, 0] * x + back[row, 1] * y + back[row, 2] for row in range(2))
-    turned = cv2.remap(picture, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    from_x, from_y = (back[row, 0] * x + back[row, 1] * y + back[row, 2] for row in range(2))
+    turned = cv2.remap(picture, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return _relit(np.asarray(turned, dtype=np.float32), rng)
 
 
