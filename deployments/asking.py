@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deployments.config import ClusterConfig, LimitsConfig, Policy
+from deployments.circuit import Tolerance
+from deployments.config import CircuitConfig, ClusterConfig, LimitsConfig, Policy
 from deployments.messages import Handling, Question
 from fusion import (
     SPELLING,
@@ -35,6 +36,8 @@ AUTO = "auto"
 STARTING = "starting_"
 """Begins the names of the hand-made profiles."""
 
+_TOLERANCE = Tolerance(**CircuitConfig().model_dump())
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -53,6 +56,7 @@ class Ask:
     max_pixels: int = LimitsConfig().max_pixels
     retries: int = LimitsConfig().retries
     config_version: int = 0
+    tolerance: Tolerance = _TOLERANCE
     cascade: Cascade | None = None
 
     def tiers(self, engines: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -153,6 +157,7 @@ class Catalogue:
             self.config.limits.max_pixels,
             self.config.limits.retries,
             self.version,
+            Tolerance(**self.config.circuit.model_dump()),
         )
 
     def _cascade(self, policy: str | None, profile: Profile) -> Cascade | None:

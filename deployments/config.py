@@ -109,6 +109,18 @@ class ThresholdsConfig(_Settings):
     high: Probability = 0.8
 
 
+class CircuitConfig(_Settings):
+    """When an engine that keeps failing is left out for a while; deployments/circuit.py says how."""
+
+    failures: int = Field(5, ge=0, le=100, description="Least failures within the window that open it; 0: never.")
+    share: float = Field(0.5, gt=0.0, le=1.0, description="And least share of what the engine was asked in it.")
+    window_s: float = Field(30.0, gt=0.0, le=3600.0, description="Seconds in which failures are counted.")
+    cool_down_s: float = Field(5.0, gt=0.0, le=600.0, description="Seconds until an engine left out is tried again.")
+    patience_s: float = Field(
+        2.0, ge=0.0, le=600.0, description="A timeout counts where the engine was given at least so many seconds."
+    )
+
+
 class CacheConfig(_Settings):
     """Results of identical requests, kept by each Gateway replica. Off while `entries` is 0."""
 
@@ -163,6 +175,7 @@ class LiveConfig(_Settings):
     ready_engines: int = Field(2, ge=1, description="How many engines must be warm for /ready to say 200.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_text: bool = Field(False, description="Whether recognised text may stand in the logs.")
+    circuit: CircuitConfig = CircuitConfig()
     cache: CacheConfig = CacheConfig()
     monitor: MonitorConfig = MonitorConfig()
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import fusion
 from deployments.asking import Ask
+from deployments.circuit import Circuits
 from deployments.fanout import Budget, Call, Clock, NotDeployed, Outcome, PixelsLost, QueueFull, ask_all
 from deployments.messages import (
     CutCharacters,
@@ -68,6 +69,7 @@ class CharacterReading:
 
 
 _ALL_SURE = "the engines that were asked first are sure of every line"
+_OPEN = "left out because it kept failing; it is tried beside the requests, and comes back when it answers"
 
 
 class Ensemble:
@@ -80,14 +82,17 @@ class Ensemble:
         scopes: Mapping[str, frozenset[Scope]],
         states: Callable[[], Mapping[str, EngineState]],
         clock: Clock,
+        circuits: Circuits,
         record: Record = ignore,
     ) -> None:
+        self.circuits = circuits
         self._cutter = cutter
         self._readers = readers
         self._scopes = scopes
         self._states = states
         self._clock = clock
         self._record = record
+        self._probes: set[asyncio.Task[None]] = set()
 
     async def read_page(self, data: bytes, ask: Ask) -> Page:
         """Every line of the page, fused. Raises an error of the tree when nobody can answer, ReplicaLost when the
@@ -154,12 +159,30 @@ class Ensemble:
         """The outcome of every configured engine: asked, left out, or known to be unavailable."""
         outcomes = {name: self._not_asked(name, ask, scope) for name in self._readers}
         willing = [name for name, outcome in outcomes.items() if outcome is None]
-        asked = await self._in_tiers(willing, layout, pixels, ask) if layout.regions else {}
+        asked = await self._ask_closed(willing, layout, pixels, ask) if layout.regions else {}
         idle = {name: Outcome(EngineReport(name, Status.OK)) for name in outcomes}
         complete = {name: asked.get(name) or outcome or idle[name] for name, outcome in outcomes.items()}
         if layout.regions:
             _require_one_answer(complete)
         return complete
+
+    async def _ask_closed(
+        self, willing: Sequence[str], layout: Layout, pixels: PixelsToken, ask: Ask
+    ) -> dict[str, Outcome]:
+        """The outcome of each of these engines; those whose circuit is open are left out."""
+        admitted = self.circuits.admit(willing, ask.tolerance)
+        for name in admitted.probed:
+            probe = asyncio.create_task(self._probe(name, pixels, ask))
+            self._probes.add(probe)
+            probe.add_done_callback(self._probes.discard)
+        left_out = (*admitted.probed, *admitted.left_out)
+        asked = await self._in_tiers(admitted.asked, layout, pixels, ask)
+        return asked | {name: Outcome(EngineReport(name, Status.UNAVAILABLE, detail=_OPEN)) for name in left_out}
+
+    async def _probe(self, name: str, pixels: PixelsToken, ask: Ask) -> None:
+        """Ask an engine about the first line of a request that does not wait for the answer."""
+        with suppress(PixelsLost):
+            await self._ask_about([0], [name], pixels, ask)
 
     async def _in_tiers(
         self, willing: Sequence[str], layout: Layout, pixels: PixelsToken, ask: Ask
@@ -179,8 +202,19 @@ class Ensemble:
     async def _ask_about(
         self, indices: Sequence[int], names: Sequence[str], pixels: PixelsToken, ask: Ask
     ) -> dict[str, Outcome]:
+        """The outcome of each of these engines, which their circuits hear of."""
         calls = {name: _call(self._readers[name], pixels, indices, ask.question) for name in names}
-        return await ask_all(calls, Budget.until(ask.deadline, self._clock()), self._clock, ask.retries)
+        eras = {name: self.circuits.era(name) for name in names}
+        now = self._clock()
+        budget = Budget.until(ask.deadline, now)
+        outcomes: dict[str, Outcome] = {}
+        try:
+            outcomes = await ask_all(calls, budget, self._clock, ask.retries)
+        finally:  # also when the pixels were lost or nobody waits any more: a probe must not stay under way for ever
+            for name, era in eras.items():
+                failed = outcomes[name].failed(budget.engines - now, ask.tolerance.patience_s) if outcomes else None
+                self.circuits.note(name, era, failed, ask.tolerance)
+        return outcomes
 
     def _not_asked(self, name: str, ask: Ask, scope: Scope) -> Outcome | None:
         """Why the engine is not asked at all; None when it is."""
@@ -208,7 +242,12 @@ class Ensemble:
 
 
 def _call(reader: Reader, pixels: PixelsToken, indices: Sequence[int], question: Question) -> Call:
-    return lambda deadline: reader(pixels, indices, question, deadline)
+    async def call(deadline: float) -> EngineAnswer:
+        answer = await reader(pixels, indices, question, deadline)
+        answer.require_one_each(indices)
+        return answer
+
+    return call
 
 
 def _goes_on(index: int, layout: Layout, asked: Mapping[str, Outcome], ask: Ask) -> bool:

@@ -71,6 +71,14 @@ class Outcome:
         """What the engine says of one crop; None when it has not read it."""
         return self.hypotheses[index] if self.hypotheses else None
 
+    def failed(self, given_s: float, patience_s: float) -> bool | None:
+        """Whether this speaks against the engine, which had `given_s` for it; None where it says nothing about it."""
+        if self.answered:
+            return False
+        if self.report.status is Status.TIMEOUT:
+            return True if given_s >= patience_s else None
+        return True if self.report.status is Status.ERROR else None
+
     def spread(self, indices: Sequence[int], total: int) -> Outcome:
         """The same as one of `total` crops, when only those at `indices` were asked about."""
         spread: list[Hypothesis | None] = [None] * total

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from deployments.circuit import Position
 from ocr import Classes, Hypothesis, Layout, Scope
 from ocr.errors import QuorumError
 
@@ -16,6 +18,10 @@ class Question:
     classes: Classes = Classes.ALNUM
 
 
+class GarbageAnswer(Exception):
+    """An engine's replica answered something that is no answer to the question."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineAnswer:
     """One engine's hypotheses, one per crop it was asked about, in order; None for a crop that it did not come to
@@ -24,6 +30,11 @@ class EngineAnswer:
 
     model: str
     hypotheses: tuple[Hypothesis | None, ...]
+
+    def require_one_each(self, crops: Sequence[int]) -> None:
+        """Raise GarbageAnswer unless there is a hypothesis or None for each of these crops."""
+        if len(self.hypotheses) != len(crops):
+            raise GarbageAnswer(f"{len(self.hypotheses)} hypotheses for {len(crops)} crops")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +107,4 @@ class ServiceState:
     engines: dict[str, EngineState] = field(default_factory=dict)
     segmentation_ready: bool = False
     uptime_s: float = 0.0
+    circuits: dict[str, Position] = field(default_factory=dict)

@@ -64,6 +64,12 @@ ENGINE_READINGS = Metric(
     "Lines and characters that an engine read, by whether it says what the fusion says.",
     ("engine", "agrees"),
 )
+ENGINE_CIRCUIT_OPEN = Metric(
+    "ocr_engine_circuit_open",
+    Kind.GAUGE,
+    "1 where a Router leaves the engine out, which kept failing.",
+    ("engine",),
+)
 CONFIDENCE = Metric("ocr_confidence", Kind.HISTOGRAM, "Confidence of each page or character.", ("task",), _SHARES)
 ANSWERS = Metric("ocr_answers", Kind.COUNTER, "Pages and characters, by their band of confidence.", ("task", "band"))
 FUSION_SECONDS = Metric("ocr_fusion_seconds", Kind.HISTOGRAM, "Aligning and voting.", ("task",), _SECONDS)
@@ -88,6 +94,7 @@ METRICS = (
     ENGINE_OUTCOMES,
     ENGINE_SECONDS,
     ENGINE_READINGS,
+    ENGINE_CIRCUIT_OPEN,
     CONFIDENCE,
     ANSWERS,
     FUSION_SECONDS,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from deployments.asking import Ask, Catalogue
+from deployments.circuit import Position
 from deployments.documents import PageOutcome, ReadPage
 from deployments.ensemble import CharacterReading
 from deployments.messages import EngineState, NamedPicture, ServiceState
@@ -173,8 +174,8 @@ def status_answer(
     version: str,
 ) -> StatusAnswer:
     """The answer of `/status`: every configured engine, also those that nobody has heard of yet."""
-    engines = {name: _engine_status(name, state.engines.get(name), components, catalogue) for name in catalogue.scopes}
-    degraded = not all(engine.available for engine in engines.values())
+    engines = {name: _engine_status(name, state, components, catalogue) for name in catalogue.scopes}
+    degraded = not all(engine.available and engine.circuit == "closed" for engine in engines.values())
     return StatusAnswer(
         status="not_ready" if not ready else "degraded" if degraded else "ready",
         version=version,
@@ -187,14 +188,15 @@ def status_answer(
 
 
 def _engine_status(
-    name: str, state: EngineState | None, components: Mapping[str, ComponentStatus], catalogue: Catalogue
+    name: str, state: ServiceState, components: Mapping[str, ComponentStatus], catalogue: Catalogue
 ) -> EngineStatus:
-    known = state or EngineState(name, tuple(catalogue.scopes[name]), problem="starting")
+    known = state.engines.get(name) or EngineState(name, tuple(catalogue.scopes[name]), problem="starting")
     component = components.get(name)
     return EngineStatus(
         available=known.available,
         model=known.model,
         detail=known.problem,
+        circuit=state.circuits.get(name, Position.CLOSED).value,
         scopes=[str(scope) for scope in known.scopes],
         weight={profile.name: profile.weights.get(name, 0.0) for profile in catalogue.profiles.values()},
         replicas=component.replicas if component else 0,

@@ -16,6 +16,7 @@ from ray import ObjectRef
 from ray.serve.handle import DeploymentHandle
 
 from deployments.asking import Ask, Catalogue
+from deployments.circuit import Circuits
 from deployments.ensemble import CharacterReading, Ensemble, Reader
 from deployments.fanout import NotDeployed, QueueFull, ReplicaLost
 from deployments.keeping import Keeper, Upkeep
@@ -25,10 +26,12 @@ from deployments.messages import (
     CutRefused,
     EngineAnswer,
     EngineState,
+    GarbageAnswer,
     NamedPicture,
     Question,
     ServiceState,
 )
+from deployments.metrics import ENGINE_CIRCUIT_OPEN
 from deployments.observing import observe_characters, observe_page
 from deployments.transport import Response, answer_of, first_and_reference
 from ocr import Page
@@ -69,6 +72,7 @@ class RouterReplica:
             catalogue.scopes,
             lambda: self._states,
             time.time,
+            Circuits(engines, time.monotonic, self._tell_circuit),
             self._record,
         )
         self._watchers = [
@@ -90,7 +94,15 @@ class RouterReplica:
         return await self._ensemble.pictures(data, ask)
 
     async def state(self) -> ServiceState:
-        return ServiceState(dict(self._states), self._segmentation_ready, time.time() - self._started)
+        return ServiceState(
+            dict(self._states),
+            self._segmentation_ready,
+            time.time() - self._started,
+            self._ensemble.circuits.positions(),
+        )
+
+    def _tell_circuit(self, engine: str, is_open: bool) -> None:
+        self._record(ENGINE_CIRCUIT_OPEN, float(is_open), engine=engine)
 
     def _listening(self, name: str, reader: Reader) -> Reader:
         """`reader`, noting each answer: a busy engine answers requests sooner than questions about itself."""
@@ -157,7 +169,8 @@ class HandleReader:
     ) -> EngineAnswer:
         # The reference is a top-level argument, so Ray brings the crops to the engine's node by itself.
         answer = await answer_of(self._handle.read.remote(pixels, list(indices), question, deadline))
-        assert isinstance(answer, EngineAnswer)
+        if not isinstance(answer, EngineAnswer):
+            raise GarbageAnswer(f"want an answer, got {type(answer).__name__}")
         return answer
 
 

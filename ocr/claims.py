@@ -105,7 +105,7 @@ class Status(StrEnum):
     SHED = "shed"  # its queue was full, so it was not asked
     ABSTAINED = "abstained"  # it answered, and had nothing to say about any crop
     SKIPPED = "skipped"  # the request or the policy left it out
-    UNAVAILABLE = "unavailable"  # it is not loaded here: no package, no program or no model
+    UNAVAILABLE = "unavailable"  # it is not loaded here (no package, program or model), or kept failing of late
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,6 +325,10 @@ class EngineStatus(_Wire):
     available: bool
     model: str
     detail: str
+    circuit: Literal["closed", "open", "half_open"] = Field(
+        "closed",
+        description="Open: left out because it kept failing, as the Router that was asked sees it.",
+    )
     scopes: list[str]
     weight: dict[str, float] = Field(description="Its voting weight in each profile.")
     replicas: int

@@ -150,6 +150,11 @@ def panels(window: str = "5m") -> list[Panel]:
             ((f"sum by (task, band) (rate(ray_ocr_answers_total[{window}]))", "{{task}} {{band}}"),),
         ),
         Panel("Fusion", "s", _quantiles("ray_ocr_fusion_seconds", "task", window)),
+        Panel(
+            "Engines left out (Routers whose circuit is open)",
+            "short",
+            (("sum by (engine) (ray_ocr_engine_circuit_open)", "{{engine}}"),),
+        ),
         Panel("Crops that wait", "short", (("sum by (engine) (ray_ocr_queue_crops)", "{{engine}}"),)),
         Panel("Crops in one batch", "short", _quantiles("ray_ocr_batch_crops", "engine", window)),
         Panel(

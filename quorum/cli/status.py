@@ -62,5 +62,5 @@ def show(answer: StatusAnswer) -> None:
 
 
 def _engine_row(name: str, engine: EngineStatus) -> tuple[str, str, str, str, str]:
-    state = "available" if engine.available else "unavailable"
+    state = "unavailable" if not engine.available else "left out" if engine.circuit != "closed" else "available"
     return name, state, f"{engine.load_seconds:.1f}", f"{engine.memory_mb:.0f}", engine.model or engine.detail

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from deployments.asking import Ask
+from deployments.circuit import Circuits, Position, Tolerance
 from deployments.ensemble import Ensemble, PixelsToken
 from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 from deployments.messages import CutCharacters, CutPage, CutRefused, EngineAnswer, EngineState, Question
@@ -87,7 +88,9 @@ def ask(*engines: str, seconds: float = 5.0) -> Ask:
 
 def ensemble(readers: dict[str, PlainReader], cutter: PlainCutter | None = None, **problems: str) -> Ensemble:
     states = {name: EngineState(name, (), problem=problems.get(name, "")) for name in readers}
-    return Ensemble(cutter or PlainCutter(), readers, SCOPES, lambda: states, time.time)
+    return Ensemble(
+        cutter or PlainCutter(), readers, SCOPES, lambda: states, time.time, Circuits(readers, time.monotonic)
+    )
 
 
 def readers(**changed: PlainReader) -> dict[str, PlainReader]:
@@ -123,7 +126,8 @@ async def test_an_engine_known_to_be_unavailable_is_not_asked_and_says_why() -> 
 
 async def test_an_engine_nobody_has_heard_of_yet_is_still_starting() -> None:
     plain = readers()
-    starting = Ensemble(PlainCutter(), plain, SCOPES, lambda: {"b": EngineState("b", ())}, time.time)
+    known = {"b": EngineState("b", ())}
+    starting = Ensemble(PlainCutter(), plain, SCOPES, lambda: known, time.time, Circuits(plain, time.monotonic))
     page = await starting.read_page(b"page", ask())
     assert statuses(page) == {"a": Status.UNAVAILABLE, "b": Status.OK, "lines": Status.UNAVAILABLE}
     assert "starting" in page.reports[0].detail
@@ -291,3 +295,120 @@ async def test_when_none_of_those_who_begin_is_there_all_begin() -> None:
     engines = readers()
     page = await ensemble(engines).read_page(b"page", in_tiers(first="somebody", most_doubt=3.0))
     assert statuses(page) == dict.fromkeys(SCOPES, Status.OK)
+
+
+# --- engines that keep failing ---
+
+EAGER = Tolerance(failures=2, share=0.5, window_s=60.0, cool_down_s=0.05, patience_s=1.0)
+PATIENT = replace(EAGER, cool_down_s=60.0)
+
+
+class HangingReader(PlainReader):
+    """Never answers."""
+
+    async def __call__(
+        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+    ) -> EngineAnswer:
+        await super().__call__(pixels, indices, question, deadline)
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+
+async def test_an_engine_that_keeps_failing_is_left_out_and_the_answer_says_so() -> None:
+    engines = readers(b=PlainReader("x", *[ValueError("no")] * 99))
+    whole = ensemble(engines)
+    pages = [await whole.read_page(b"page", replace(ask(), tolerance=PATIENT)) for _ in range(4)]
+    assert [statuses(page)["b"] for page in pages] == [Status.ERROR] * 2 + [Status.UNAVAILABLE] * 2
+    assert "kept failing" in next(report.detail for report in pages[3].reports if report.engine == "b")
+    assert len(engines["b"].asked) == 2
+    assert {page.text for page in pages} == {"hello\nhello"}
+
+
+async def test_an_engine_that_hangs_costs_the_requests_that_open_its_circuit_their_budget_and_no_other() -> None:
+    engines = readers(b=HangingReader("x"))
+    whole = ensemble(engines)
+    asked = [replace(ask(seconds=0.3), tolerance=replace(EAGER, patience_s=0.1, cool_down_s=0.01)) for _ in range(2)]
+    await asyncio.gather(*(whole.read_page(b"page", each) for each in asked))
+    for _ in range(3):
+        await asyncio.sleep(0.02)
+        started = time.monotonic()
+        page = await whole.read_page(b"page", replace(asked[0], deadline=time.time() + 5.0))
+        assert time.monotonic() - started < 2.0
+        assert statuses(page)["b"] is Status.UNAVAILABLE
+    assert len(engines["b"].asked) == 3, "one probe, which is still under way"
+    assert engines["b"].asked[-1][1] == (0,), "a probe is about one line"
+
+
+async def test_an_engine_that_answers_again_is_found_out_beside_a_request_and_asked_by_the_next() -> None:
+    engines = readers(b=PlainReader("hello", ValueError("no"), ValueError("no")))
+    whole = ensemble(engines)
+    request = replace(ask(), tolerance=EAGER)
+    for _ in range(2):
+        await whole.read_page(b"page", request)
+    assert whole.circuits.positions()["b"] is Position.OPEN
+    await asyncio.sleep(0.06)
+    assert statuses(await whole.read_page(b"page", request))["b"] is Status.UNAVAILABLE
+    await asyncio.sleep(0)
+    assert whole.circuits.positions()["b"] is Position.CLOSED
+    assert statuses(await whole.read_page(b"page", request))["b"] is Status.OK
+
+
+async def test_a_probe_whose_crops_are_lost_is_followed_by_another() -> None:
+    engines = readers(b=PlainReader("hello", ValueError("no"), ValueError("no"), PixelsLost("gone")))
+    whole = ensemble(engines)
+    request = replace(ask(), tolerance=EAGER)
+    for _ in range(2):
+        await whole.read_page(b"page", request)
+    await asyncio.sleep(0.06)
+    for _ in range(2):
+        await whole.read_page(b"page", request)
+        await asyncio.sleep(0)
+    assert whole.circuits.positions()["b"] is Position.CLOSED
+
+
+@pytest.mark.parametrize("error", [QueueFull("full"), NotDeployed("no model")])
+async def test_what_costs_a_request_no_time_opens_no_circuit(error: Exception) -> None:
+    whole = ensemble(readers(b=PlainReader("x", *[error] * 99)))
+    for _ in range(9):
+        await whole.read_page(b"page", replace(ask(), tolerance=PATIENT))
+    assert whole.circuits.positions()["b"] is Position.CLOSED
+
+
+async def test_requests_that_give_an_engine_next_to_no_time_say_nothing_about_it() -> None:
+    whole = ensemble(readers(b=LateReader("x", 0)))
+    for _ in range(9):
+        await whole.read_page(b"page", replace(ask(seconds=0.9), tolerance=PATIENT))
+    assert whole.circuits.positions()["b"] is Position.CLOSED
+
+
+async def test_an_engine_that_reads_a_part_in_time_is_slow_and_not_broken() -> None:
+    whole = ensemble(readers(b=LateReader("x", 1)))
+    for _ in range(9):
+        await whole.read_page(b"page", replace(ask(), tolerance=PATIENT))
+    assert whole.circuits.positions()["b"] is Position.CLOSED
+
+
+async def test_an_engine_that_is_asked_alone_is_asked_whatever_its_circuit_says() -> None:
+    engines = readers(b=PlainReader("hello", ValueError("no"), ValueError("no")))
+    whole = ensemble(engines)
+    for _ in range(2):
+        await whole.read_page(b"page", replace(ask(), tolerance=PATIENT))
+    page = await whole.read_page(b"page", replace(ask("b"), tolerance=PATIENT))
+    assert statuses(page)["b"] is Status.OK
+
+
+class MiscountingReader(PlainReader):
+    """Has one hypothesis too few."""
+
+    async def __call__(
+        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+    ) -> EngineAnswer:
+        whole = await super().__call__(pixels, indices, question, deadline)
+        return EngineAnswer(whole.model, whole.hypotheses[1:])
+
+
+async def test_an_answer_with_too_few_hypotheses_is_an_error_and_no_vote() -> None:
+    page = await ensemble(readers(b=MiscountingReader("x"))).read_page(b"page", ask())
+    assert statuses(page)["b"] is Status.ERROR
+    assert "1 hypotheses for 2 crops" in next(report.detail for report in page.reports if report.engine == "b")
+    assert page.text == "hello\nhello"

@@ -52,6 +52,7 @@ def url(serving: Callable[[dict[str, Any]], str]) -> str:
     config = {
         "engines": [{"name": f"tests.fakes.{name}", "hung_after_s": 4.0} for name in STUBS],
         "limits": {"timeout_s": 20.0, "max_request_mb": 80.0, "max_requests": MOST_REQUESTS},
+        "circuit": {"cool_down_s": 1.0},
         "ready_engines": 5,
     }
     return serving(config)
@@ -86,6 +87,19 @@ def test_an_engine_that_raises_is_an_error_and_the_others_vote(url: str) -> None
     assert statuses(response)["broken"] == "error"
     assert "ZeroDivisionError" in response.json()["engine_predictions"]["broken"]["detail"]
     assert response.json()["text"] == "steady"
+
+
+def test_an_engine_that_keeps_failing_is_left_out_until_it_answers_again(url: str) -> None:
+    while statuses(response := read(url, WIDE, engines="steady,broken"))["broken"] == "error":
+        pass
+    assert statuses(response)["broken"] == "unavailable"
+    assert response.json()["degraded"] is True
+    assert httpx.get(f"{url}/status", timeout=10).json()["engines"]["broken"]["circuit"] == "open"
+    time.sleep(1.0)
+    deadline = time.monotonic() + 30
+    while statuses(read(url, NARROW, engines="steady,broken"))["broken"] != "ok":
+        assert time.monotonic() < deadline, "it was not tried again"
+    assert httpx.get(f"{url}/status", timeout=10).json()["engines"]["broken"]["circuit"] == "closed"
 
 
 def test_a_slow_engine_is_left_behind_at_the_deadline_and_its_replica_still_answers(url: str) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from deployments.asking import Ask
+from deployments.circuit import Position
 from deployments.ensemble import CharacterReading
 from ocr import (
     Character,
@@ -344,6 +345,19 @@ async def test_status_shows_every_configured_engine(client: httpx.AsyncClient) -
     }
     assert status.engines["a"].weight["general"] == 0.5
     assert status.engines["a"].replicas == 2
+
+
+async def test_an_engine_that_is_left_out_degrades_the_service_and_status_says_so(
+    client: httpx.AsyncClient, service: PlainService
+) -> None:
+    service.circuits = {"a": Position.OPEN}
+    status = StatusAnswer.model_validate((await client.get("/status")).json())
+    assert {name: engine.circuit for name, engine in status.engines.items()} == {
+        "a": "open",
+        "b": "closed",
+        "lines": "closed",
+    }
+    assert status.status == "degraded"
 
 
 async def test_unknown_routes_and_methods_have_the_same_error_shape(client: httpx.AsyncClient) -> None:

@@ -14,6 +14,7 @@ import PIL.Image
 from fastapi import FastAPI
 
 from deployments.asking import Ask, Catalogue
+from deployments.circuit import Position
 from deployments.config import ClusterConfig
 from deployments.ensemble import CharacterReading
 from deployments.http import Api, create_app
@@ -70,6 +71,7 @@ class PlainService:
         self.images: list[bytes] = []
         self.failure: Exception | None = None
         self.warm = True
+        self.circuits: dict[str, Position] = {}
 
     async def read_page(self, data: bytes, ask: Ask) -> Page:
         self._note([data], ask)
@@ -92,7 +94,7 @@ class PlainService:
 
     async def state(self) -> ServiceState:
         engines = {"a": EngineState("a", (Scope.LINE,), model="a@1"), "b": EngineState("b", (), problem="no model")}
-        return ServiceState(engines if self.warm else {}, self.warm, 3.0)
+        return ServiceState(engines if self.warm else {}, self.warm, 3.0, self.circuits)
 
     async def components(self) -> dict[str, ComponentStatus]:
         return {"a": ComponentStatus(status="HEALTHY", message="", replicas=2)}
