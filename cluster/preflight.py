@@ -17,9 +17,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from cluster import models
 from ocr.errors import EngineUnavailable
+
+_NO_CARD = (
+    "run this on a node with a card and the engine's packages of cluster/gpu/, or start from serve_config.cpu.yaml, "
+    "which asks for no card"
+)
+_FRAMEWORK_S = 120.0  # TensorFlow's first import from a cold disk
 
 
 class Verdict(StrEnum):
@@ -187,9 +194,26 @@ def card(fractions: Mapping[str, float], memory_bytes: Callable[[], int]) -> Fin
             "GPU",
             Verdict.FAILED,
             f"fractions of a card are given out ({engines}), but {error.message}",
-            "run this on a node with a card, or start from serve_config.cpu.yaml, which asks for none",
+            _NO_CARD,
         )
     return Finding("GPU", Verdict.OK, f"{memory_gb:.0f} GB; {engines} fill {sum(fractions.values()):.2f} cards")
+
+
+def framework(name: str, python: str, *, run: Callable[..., Any] = subprocess.run) -> Finding:
+    """Whether the framework of the engine `name` sees a card in the environment of the interpreter `python`.
+
+    A driver alone says nothing: a build for CPUs reads without a word of complaint, and pays for a card. Asked in a
+    process of its own, because two frameworks in one quarrel, and each deployment may have its own interpreter.
+    """
+    asked = "import sys, engines; engines.spec(sys.argv[1]).card.require()"
+    try:
+        said = run([python, "-c", asked, name], capture_output=True, text=True, timeout=_FRAMEWORK_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding(f"card of {name}", Verdict.FAILED, f"{python} did not answer: {error}", _NO_CARD)
+    if said.returncode == 0:
+        return Finding(f"card of {name}", Verdict.OK, "its framework sees it")
+    last = (said.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+    return Finding(f"card of {name}", Verdict.FAILED, last.partition(": ")[2] or last, _NO_CARD)
 
 
 def machine(

@@ -17,12 +17,13 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from deployments.batching import CropQueue
+from deployments.batching import CropQueue, ReadBatch
 from deployments.fanout import NotDeployed
 from deployments.memory import own_memory_mb
 from deployments.messages import EngineAnswer, EngineState, Question
 from deployments.metrics import BATCH_CROPS, MODEL_LOAD_SECONDS, QUEUE_CROPS, Record, ignore
-from ocr import Crop, Engine, EngineSpec, LoadOptions, Scope, SegmentedPage
+from engines.gpu import exhausted
+from ocr import CardMemory, Crop, Engine, EngineSpec, Hypothesis, LoadOptions, NoCard, Scope, SegmentedPage
 from ocr.errors import EngineUnavailable
 
 log = logging.getLogger("quorum.engine")
@@ -62,12 +63,17 @@ class EngineHost:
             spec.name, tuple(sorted(spec.scopes)), cpus=share.cpus, gpu_fraction=share.gpu_fraction
         )
         self._broken = ""
+        self._exhausted = ""
+        self._card = spec.card
         self._queue: CropQueue | None = None
         started = time.perf_counter()
         engine = self._load(spec, options)
         if engine is not None:
             self._queue = CropQueue(
-                engine.read, batch_size=batch_size or spec.batch_size, clock=clock, watch=_watch(spec.name, record)
+                self._noting_exhaustion(engine.read),
+                batch_size=batch_size or spec.batch_size,
+                clock=clock,
+                watch=_watch(spec.name, record),
             )
             self._state = replace(self._state, model=engine.model, load_seconds=time.perf_counter() - started)
             record(MODEL_LOAD_SECONDS, self._state.load_seconds, engine=spec.name, model=engine.model)
@@ -77,10 +83,13 @@ class EngineHost:
         try:
             chosen = options()
             self._state = replace(self._state, threads=chosen.threads, gpu_fraction=chosen.gpu_fraction)
+            _require_use_of_card(spec, chosen)
             engine = spec.load(chosen)
             engine.read([crop for crop in warm_up_crops() if crop.region.scope in spec.scopes])
         except EngineUnavailable as error:
-            log.warning("%s is unavailable: %s", spec.name, error)
+            # A card that is paid for and not used is worse than an engine that is known to be missing.
+            level = logging.ERROR if self._state.gpu_fraction > 0.0 else logging.WARNING
+            log.log(level, "%s is unavailable: %s", spec.name, error)
             self._state = replace(self._state, problem=str(error))
             return None
         except Exception as error:
@@ -100,10 +109,38 @@ class EngineHost:
         return EngineAnswer(self._state.model, tuple(await self._queue.read(crops, deadline)))
 
     def state(self) -> EngineState:
-        return replace(self._state, memory_mb=own_memory_mb())
+        return replace(self._state, memory_mb=own_memory_mb(), card=self._held_of_card() or self._no_card())
+
+    def _held_of_card(self) -> CardMemory | None:
+        """What the engine holds of its card; None when it reads on none."""
+        if self._queue is None or self._state.gpu_fraction == 0.0 or isinstance(self._card, NoCard):
+            return None
+        return self._card.memory(self._state.gpu_fraction)
+
+    def _no_card(self) -> NoCard:
+        if self._state.gpu_fraction > 0.0:
+            return NoCard("the engine is unavailable")
+        return self._card if isinstance(self._card, NoCard) else NoCard("none was given to it: its gpu is 0")
+
+    def _noting_exhaustion(self, read: ReadBatch) -> ReadBatch:
+        """`read`, noting when not even one crop fits into the share of the card any more.
+
+        A batch that does not fit is no reason: the queue asks again crop by crop.
+        """
+
+        def reading(crops: Sequence[Crop]) -> list[Hypothesis]:
+            try:
+                return read(crops)
+            except Exception as error:
+                if len(crops) == 1 and exhausted(error):
+                    self._exhausted = f"its share of the card is full: {error}"
+                raise
+
+        return reading
 
     def check_health(self) -> None:
-        """Raise when the replica ought to be replaced: it is broken, its engine hangs, or it has grown over its limit.
+        """Raise when the replica ought to be replaced: it is broken, its engine hangs, or it has grown over its limit
+        or its share of a card. Its neighbours on the card are not touched.
 
         An engine that hangs and keeps Python's global lock cannot even be asked: that Serve finds out by itself, from
         the checks that are not answered (`health_check_timeout_s`).
@@ -113,6 +150,10 @@ class EngineHost:
         busy_s = 0.0 if self._queue is None else self._queue.busy_s()
         if busy_s > self._hung_after_s:
             raise RuntimeError(f"{self._state.name} hangs: it has been reading one batch for {busy_s:.0f} s")
+        held = self._held_of_card()
+        over = self._exhausted or (held.excess if held else "")
+        if over:
+            raise RuntimeError(f"{self._state.name}: {over}")
         used_mb = own_memory_mb()
         if self._memory_limit_mb is not None and used_mb > self._memory_limit_mb:
             raise RuntimeError(
@@ -122,6 +163,15 @@ class EngineHost:
     async def close(self) -> None:
         if self._queue is not None:
             await self._queue.close()
+
+
+def _require_use_of_card(spec: EngineSpec, options: LoadOptions) -> None:
+    """Raises EngineUnavailable for an engine that was given a fraction of a card and cannot use one."""
+    if options.gpu_fraction > 0.0 and isinstance(spec.card, NoCard):
+        raise EngineUnavailable(
+            f"{spec.name} holds {options.gpu_fraction:g} of a card and uses none: {spec.card.reason}",
+            "set its gpu and num_gpus to 0",
+        )
 
 
 def _watch(engine: str, record: Record) -> Callable[[int, int], None]:

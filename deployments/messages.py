@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from deployments.circuit import Position
-from ocr import Classes, Hypothesis, Layout, Scope
+from ocr import CardMemory, Classes, Hypothesis, Layout, NoCard, Scope
 from ocr.errors import QuorumError
 
 
@@ -39,7 +39,9 @@ class EngineAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What an engine's replica says of itself. `problem` is empty when the engine can read."""
+    """What an engine's replica says of itself. `problem` is empty when the engine can read; `card` is what it holds of
+    a graphics card, or why it has none.
+    """
 
     name: str
     scopes: tuple[Scope, ...]
@@ -50,6 +52,7 @@ class EngineState:
     cpus: float = 0.0
     gpu_fraction: float = 0.0
     threads: int = 1
+    card: CardMemory | NoCard | None = None
 
     @property
     def available(self) -> bool:

@@ -60,11 +60,12 @@ class Bounds:
 
 
 # The slower an engine reads, the fewer requests make one replica busy. What stands in front of the engines only passes
-# on and waits: it takes many at once. docs/scaling.md has what one replica of each carries.
+# on and waits: it takes many at once, and there are two, because every request needs one while the other dies or is
+# exchanged. docs/scaling.md has what one replica of each carries.
 _BOUNDS = {
-    GATEWAY: Bounds(1, 8, 16.0),
-    ROUTER: Bounds(1, 8, 16.0),
-    SEGMENTATION: Bounds(1, 8, 2.0),
+    GATEWAY: Bounds(2, 8, 16.0),
+    ROUTER: Bounds(2, 8, 16.0),
+    SEGMENTATION: Bounds(2, 8, 2.0),
     "emnist_cnn": Bounds(1, 4, 8.0),
     "tesseract": Bounds(1, 16, 2.0),
     "easyocr": Bounds(1, 8, 4.0),

@@ -12,8 +12,9 @@ from deployments.documents import PageOutcome, ReadPage
 from deployments.ensemble import CharacterReading
 from deployments.messages import EngineState, NamedPicture, ServiceState
 from fusion import judge
-from ocr import Character, EngineReport, Hypothesis, Line, Page, Polygon, Status, Word
+from ocr import CardMemory, Character, EngineReport, Hypothesis, Line, NoCard, Page, Polygon, Status, Word
 from ocr.contract import (
+    CardStatus,
     CharacterAnswer,
     CharacterPlace,
     CharacterPrediction,
@@ -202,9 +203,24 @@ def _engine_status(
         replicas=component.replicas if component else 0,
         cpus=known.cpus,
         gpu_fraction=known.gpu_fraction,
+        card=_card_status(known.card) if isinstance(known.card, CardMemory) else None,
+        no_card=known.card.reason if isinstance(known.card, NoCard) else "",
         threads=known.threads,
         load_seconds=known.load_seconds,
         memory_mb=known.memory_mb,
+    )
+
+
+def _card_status(held: CardMemory) -> CardStatus:
+    def mb(count: int | None) -> float | None:
+        return None if count is None else count / 1e6
+
+    return CardStatus(
+        framework=held.framework,
+        limit_mb=held.limit_bytes / 1e6,
+        allocated_mb=mb(held.allocated_bytes),
+        reserved_mb=mb(held.reserved_bytes),
+        process_mb=mb(held.process_bytes),
     )
 
 

@@ -23,7 +23,7 @@ from engines.ctc import Decoder, Steps
 from engines.frameworks import light_import
 from engines.ink import is_blank
 from engines.model_card import read_card, verified
-from engines.torch_device import prepare
+from engines.torch_device import TORCH, prepare
 from ocr.claims import Hypothesis
 from ocr.errors import EngineUnavailable
 from ocr.image import Crop, Scope
@@ -175,5 +175,6 @@ SPEC = EngineSpec(
     load=load,
     batch_size=16,
     resources=Resources(cpu=1.0, gpu=0.2, memory_mb=1500),
+    card=TORCH,
     prior_weights={"general": 0.20, "handwritten": 0.20, "printed": 0.25, "noisy": 0.35},
 )

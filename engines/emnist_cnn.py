@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.glyph import Glyph, Ink, Unreadable, as_grey, find_ink, place, prepare
-from engines.gpu import memory_limit_bytes
 from engines.line_shapes import Candidate, LineGlyph, is_word_gap, mark_of, settled
 from engines.model_card import CARD_FILE, ModelCard, read_card, verified
+from engines.tensorflow_device import TENSORFLOW
+from engines.tensorflow_device import prepare as prepare_tensorflow
 from ocr import (
     Alternative,
     Box,
@@ -105,7 +106,7 @@ def _load_network(path: Path, options: LoadOptions) -> Network:
         raise EngineUnavailable(
             f"emnist_cnn: TensorFlow is not installed ({error})", "pip install 'quorum-ocr[emnist-cnn]'"
         ) from error
-    _claim_hardware(options)
+    prepare_tensorflow("emnist_cnn", options)
     model = keras.models.load_model(path, compile=False)
     graph = tf.function(lambda ink: model(ink, training=False), reduce_retracing=False)
     for size in BATCH_SIZES:
@@ -122,31 +123,6 @@ def _padded(graph: Callable[..., object], ink: NDArray[np.float32]) -> Logits:
     batch = np.zeros((size, 28, 28, 1), np.float32)
     batch[: len(ink)] = ink
     return np.asarray(graph(batch), dtype=np.float32)[: len(ink)]
-
-
-def _claim_hardware(options: LoadOptions) -> None:
-    """Threads on a CPU; on a card no more memory than the fraction. TensorFlow takes neither once it has started."""
-    import tensorflow as tf
-
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        cards = tf.config.list_physical_devices("GPU")
-        if options.device == "cpu" or not cards:
-            tf.config.set_visible_devices([], "GPU")
-        elif options.gpu_fraction > 0.0:
-            limit_mb = memory_limit_bytes(options.gpu_fraction) // 2**20  # MiB
-            tf.config.set_logical_device_configuration(
-                cards[0], [tf.config.LogicalDeviceConfiguration(memory_limit=limit_mb)]
-            )
-    except RuntimeError as error:
-        # Started by somebody else in this process: its threads stay as they are, but a card must not be taken whole.
-        if options.device != "cpu" or not _has_started(error):
-            raise EngineUnavailable(f"emnist_cnn: {error}", "load this engine in a process of its own") from error
-
-
-def _has_started(error: RuntimeError) -> bool:
-    return "after initialization" in str(error) or "have been initialized" in str(error)
 
 
 class EmnistCnn:
@@ -276,5 +252,6 @@ SPEC = EngineSpec(
     load=load,
     batch_size=64,
     resources=Resources(cpu=0.25, gpu=0.1, memory_mb=900),
+    card=TENSORFLOW,
     prior_weights={"general": 0.35, "handwritten": 0.45, "printed": 0.10, "noisy": 0.25},
 )

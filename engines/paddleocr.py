@@ -19,9 +19,9 @@ from typing import Any
 
 from engines.ctc import Decoder, Steps
 from engines.frameworks import light_import
-from engines.gpu import memory_limit_bytes
 from engines.ink import is_blank
 from engines.model_card import read_card
+from engines.onnx_device import ONNX_RUNTIME, providers, require_on_card
 from ocr.claims import Hypothesis
 from ocr.errors import EngineUnavailable
 from ocr.image import Crop, Scope
@@ -102,7 +102,8 @@ def load(options: LoadOptions) -> Engine:
             model_dir=str(options.model),
             engine="onnxruntime",
             device="cpu" if options.device == "cpu" else "gpu:0",
-            engine_config=_session_config(options),
+            # One thread a run: the runs go side by side.
+            engine_config={"intra_op_num_threads": 1, "inter_op_num_threads": 1, **providers(options)},
         )
     except (RuntimeError, ValueError, OSError) as error:
         raise EngineUnavailable(
@@ -111,6 +112,8 @@ def load(options: LoadOptions) -> Engine:
     network = recogniser.paddlex_predictor
     network.pre_tfs["ReisizeNorm"].rec_image_shape = [3, HEIGHT_PX, MIN_WIDTH_PX]
     on_cpu = options.device == "cpu"
+    if not on_cpu:
+        require_on_card(network.runner.session)
     return PaddleOCR(
         network,
         Decoder(network.post_op.character),
@@ -118,16 +121,6 @@ def load(options: LoadOptions) -> Engine:
         together=1 if on_cpu else GPU_BATCH,
         runs=ThreadPoolExecutor(options.threads if on_cpu else 1, thread_name_prefix="paddleocr"),
     )
-
-
-def _session_config(options: LoadOptions) -> dict[str, Any]:
-    """How ONNX Runtime runs: one thread a run (the runs go side by side), memory of the card limited."""
-    config: dict[str, Any] = {"intra_op_num_threads": 1, "inter_op_num_threads": 1}
-    if options.device == "cuda" and options.gpu_fraction > 0.0:
-        limit = {"device_id": 0, "gpu_mem_limit": memory_limit_bytes(options.gpu_fraction)}
-        config["providers"] = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-        config["provider_options"] = [limit, {}]
-    return config
 
 
 def _architecture(model: Path) -> str:
@@ -149,5 +142,6 @@ SPEC = EngineSpec(
     load=load,
     batch_size=16,
     resources=Resources(cpu=1.0, gpu=0.15, memory_mb=1000),
+    card=ONNX_RUNTIME,
     prior_weights={"general": 0.10, "handwritten": 0.05, "printed": 0.20, "noisy": 0.25},
 )

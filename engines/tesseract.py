@@ -34,6 +34,7 @@ from engines.alphabet import admit
 from engines.frameworks import light_import
 from engines.ink import is_blank
 from engines.model_card import CARD_FILE, read_card
+from ocr.card import NoCard
 from ocr.claims import ClaimedCharacter, Hypothesis, Span
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
 from ocr.image import Classes, Crop, Pixels, Scope
@@ -310,5 +311,6 @@ SPEC = EngineSpec(
     load=load,
     batch_size=32,
     resources=Resources(cpu=1.0, gpu=0.0, memory_mb=300),
+    card=NoCard("Tesseract's network runs on CPUs only: the program has no code for a card"),
     prior_weights={"general": 0.20, "handwritten": 0.05, "printed": 0.40, "noisy": 0.05},
 )

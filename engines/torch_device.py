@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from engines.gpu import REMEDY, process_memory_bytes
+from ocr.card import CardMemory
 from ocr.errors import EngineUnavailable
 from ocr.ports import LoadOptions
 
@@ -18,10 +22,35 @@ def prepare(engine: str, options: LoadOptions) -> str:
     torch.set_num_threads(options.threads)
     if options.device == "cpu":
         return "cpu"
-    if not torch.cuda.is_available():
-        raise EngineUnavailable(
-            f"{engine}: torch {torch.__version__} sees no CUDA card on this node", "set the engine's num_gpus to 0"
-        )
+    TORCH.require()
     if options.gpu_fraction > 0.0:
         torch.cuda.set_per_process_memory_fraction(options.gpu_fraction, 0)
     return "cuda"
+
+
+@dataclass(frozen=True, slots=True)
+class TorchCard:
+    """The first card that torch sees. Its caching allocator refuses to reserve more than the limit."""
+
+    def require(self) -> None:
+        try:
+            import torch
+        except ImportError as error:
+            raise EngineUnavailable(f"torch is not installed: {error}", "cluster/gpu/torch.txt has it") from error
+        if not torch.cuda.is_available():
+            raise EngineUnavailable(f"torch {torch.__version__} sees no CUDA card on this node", REMEDY)
+
+    def memory(self, fraction: float) -> CardMemory:
+        import torch
+
+        total = torch.cuda.get_device_properties(0).total_memory
+        return CardMemory(
+            "torch",
+            int(fraction * total),
+            torch.cuda.memory_allocated(0),
+            torch.cuda.memory_reserved(0),
+            process_memory_bytes(),
+        )
+
+
+TORCH = TorchCard()

@@ -20,7 +20,7 @@ from engines.alphabet import admit
 from engines.frameworks import light_import
 from engines.ink import is_blank
 from engines.model_card import read_card
-from engines.torch_device import prepare
+from engines.torch_device import TORCH, prepare
 from ocr.claims import ClaimedCharacter, Hypothesis
 from ocr.errors import EngineUnavailable
 from ocr.image import Crop, Pixels, Scope
@@ -227,5 +227,6 @@ SPEC = EngineSpec(
     load=load,
     batch_size=BATCH_SIZE,
     resources=Resources(cpu=1.0, gpu=0.3, memory_mb=2000),
+    card=TORCH,
     prior_weights={"general": 0.15, "handwritten": 0.25, "printed": 0.05, "noisy": 0.10},
 )

@@ -1,5 +1,6 @@
 """The vocabulary of Quorum: frozen types, ports, errors and geometry. It imports nothing else of the project."""
 
+from ocr.card import Card, CardMemory, NoCard
 from ocr.claims import Alternative, ClaimedCharacter, EngineReport, Hypothesis, Span, Status
 from ocr.geometry import Box, Point, Polygon
 from ocr.image import Classes, Crop, Image, Layout, Pixels, Region, Scope, SegmentedPage
@@ -9,6 +10,8 @@ from ocr.ports import Engine, EngineSpec, LoadOptions, Resources, Segmenter
 __all__ = [
     "Alternative",
     "Box",
+    "Card",
+    "CardMemory",
     "Character",
     "ClaimedCharacter",
     "Classes",
@@ -22,6 +25,7 @@ __all__ = [
     "Layout",
     "Line",
     "LoadOptions",
+    "NoCard",
     "Page",
     "Pixels",
     "Point",

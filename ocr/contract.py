@@ -319,6 +319,16 @@ class FrameAnswer(_Wire):
     error: Problem | None = None
 
 
+class CardStatus(_Wire):
+    """What one replica of an engine holds of its card, in units of 1,000,000 bytes; null where nobody tells."""
+
+    framework: str
+    limit_mb: float = Field(description="The share that the framework is held to.")
+    allocated_mb: float | None = Field(description="What tensors take.")
+    reserved_mb: float | None = Field(description="With what the framework keeps for the next ones.")
+    process_mb: float | None = Field(description="Everything that the driver counts for the process.")
+
+
 class EngineStatus(_Wire):
     """One engine as `/status` shows it."""
 
@@ -334,6 +344,8 @@ class EngineStatus(_Wire):
     replicas: int
     cpus: float
     gpu_fraction: float
+    card: CardStatus | None = None
+    no_card: str = Field("", description="Why the engine holds no card, where it holds none.")
     threads: int
     load_seconds: float
     memory_mb: float

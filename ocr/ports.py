@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ocr.card import Card, NoCard
 from ocr.claims import Hypothesis
 from ocr.image import Crop, Image, Scope, SegmentedPage
 
@@ -71,13 +72,16 @@ class Resources:
             raise ValueError(f"resources {self} are not possible")
 
 
+_FOR_CPUS = NoCard("it was written for CPUs")
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
     """How an engine introduces itself.
 
     `batch_size` is the most crops of one call; `prior_weights` its hand-made voting weight per profile (general,
     handwritten, printed, noisy), before anything was tuned; `load` makes the engine or raises `EngineUnavailable`
-    with the remedy.
+    with the remedy. `card` is how its framework is asked about a graphics card, or why it uses none.
     """
 
     name: str
@@ -86,6 +90,7 @@ class EngineSpec:
     batch_size: int
     resources: Resources
     prior_weights: Mapping[str, float]
+    card: Card | NoCard = _FOR_CPUS
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -97,3 +102,5 @@ class EngineSpec:
         negative = {profile: weight for profile, weight in self.prior_weights.items() if weight < 0.0}
         if negative:
             raise ValueError(f"engine {self.name}: negative prior weights {negative}")
+        if self.resources.gpu > 0.0 and isinstance(self.card, NoCard):
+            raise ValueError(f"engine {self.name} asks for a card and uses none: {self.card.reason}")

@@ -11,6 +11,7 @@ Exit codes: 0 the cluster can start, perhaps without an engine; 1 it cannot star
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ import typer
 
 from cluster import preflight
 from cluster.preflight import Finding, Verdict
+from deployments.cards import disagreement
 from deployments.config import ClusterConfig
 from quorum.cli.up import CONFIG, read_config, wants_of_machine
 from quorum.terminal import FAILED, errors_speak, out, table
@@ -63,15 +65,41 @@ def _models(settings: ClusterConfig) -> list[Finding]:
 
 
 def _cards(content: dict[str, Any], settings: ClusterConfig) -> list[Finding]:
-    """Whether a card is here for the engines that are given a fraction of one; nothing when none is."""
+    """Whether engines that are given a fraction of a card find one; nothing when none is.
+
+    The fraction stands twice in the file, for the engine and for Ray. Without a driver no framework is asked.
+    """
     from engines.gpu import memory_limit_bytes
 
-    names = {engine.name for engine in settings.engines}
+    asked = _actor_options(content, settings)
+    placed = {name: float(options.get("num_gpus", 0.0)) for name, options in asked.items()}
+    told = {engine.name: engine.gpu for engine in settings.engines}
+    differing = [
+        Finding(f"card of {name}", Verdict.FAILED, wrong, "gpu under `engines`, num_gpus under `deployments`")
+        for name, fraction in placed.items()
+        if (wrong := disagreement(name, told[name], fraction))
+    ]
+    wanted = {name: fraction for name, fraction in placed.items() if fraction > 0.0}
+    if not wanted:
+        return differing
+    driver = preflight.card(wanted, lambda: memory_limit_bytes(1.0))
+    if driver.verdict is not Verdict.OK:
+        return [*differing, driver]
+    return [*differing, driver, *(preflight.framework(name, _interpreter(asked[name])) for name in wanted)]
+
+
+def _actor_options(content: dict[str, Any], settings: ClusterConfig) -> dict[str, dict[str, Any]]:
+    """What is asked for a replica of each engine: what the file's `deployments:` section says, else what follows from
+    the arguments.
+    """
     [application] = content["applications"]
-    fractions = {
-        deployment["name"]: float(deployment.get("ray_actor_options", {}).get("num_gpus", 0.0))
-        for deployment in application.get("deployments", [])
-        if deployment["name"] in names
+    listed = {deployment["name"]: deployment for deployment in application.get("deployments", [])}
+    return {
+        engine.name: listed.get(engine.name, {}).get("ray_actor_options", {"num_gpus": engine.gpu})
+        for engine in settings.engines
     }
-    wanted = {name: fraction for name, fraction in fractions.items() if fraction > 0.0}
-    return [preflight.card(wanted, lambda: memory_limit_bytes(1.0))] if wanted else []
+
+
+def _interpreter(options: dict[str, Any]) -> str:
+    """The Python that a replica with these options runs in: this one, unless its runtime_env has another."""
+    return str(options.get("runtime_env", {}).get("py_executable", sys.executable))

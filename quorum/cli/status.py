@@ -1,7 +1,7 @@
 """`quorum status`: what a running service consists of, and whether it can answer.
 
-Exit codes: 0 it is ready, perhaps with fewer engines than configured; 1 it is not ready, or nobody answers; 2 the
-command was not understood.
+Exit codes: 0 it is ready, perhaps with fewer engines than configured; 1 it is not ready, an engine holds a fraction of
+a card and does not read, or nobody answers; 2 the command was not understood.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import typer
 from ocr.contract import EngineStatus, StatusAnswer
 from quorum.cli.read import ApiKey, Url
 from quorum.client import DEFAULT_URL, Client
-from quorum.terminal import FAILED, errors_speak, out, table
+from quorum.terminal import FAILED, complain, errors_speak, out, table
 
 _TIMEOUT_S = 10.0
 
@@ -34,7 +34,11 @@ def status(
         typer.echo(answer.model_dump_json())
     else:
         show(answer)
-    if answer.status == "not_ready":
+    idle = [name for name, engine in answer.engines.items() if engine.gpu_fraction > 0.0 and not engine.available]
+    for name in idle:
+        engine = answer.engines[name]
+        complain(f"{name} holds {engine.gpu_fraction:g} of a card and does not read: {engine.detail}")
+    if answer.status == "not_ready" or idle:
         raise typer.Exit(FAILED)
 
 
@@ -44,7 +48,7 @@ def show(answer: StatusAnswer) -> None:
     console.print(f"Quorum {answer.version}: {answer.status}, up for {answer.uptime_s:.0f} s\n")
     engines = [_engine_row(name, engine) for name, engine in answer.engines.items()]
     console.print(
-        table("engine", "state", "load s", "MB", "model or reason", rows=engines, right=("load s", "MB")),
+        table("engine", "state", "load s", "MB", "card", "model or reason", rows=engines, right=("load s", "MB")),
         "",
         table(
             "part",
@@ -61,6 +65,18 @@ def show(answer: StatusAnswer) -> None:
     )
 
 
-def _engine_row(name: str, engine: EngineStatus) -> tuple[str, str, str, str, str]:
+def _engine_row(name: str, engine: EngineStatus) -> tuple[str, ...]:
     state = "unavailable" if not engine.available else "left out" if engine.circuit != "closed" else "available"
-    return name, state, f"{engine.load_seconds:.1f}", f"{engine.memory_mb:.0f}", engine.model or engine.detail
+    reason = engine.model if engine.available else engine.detail
+    return name, state, f"{engine.load_seconds:.1f}", f"{engine.memory_mb:.0f}", _card(engine), reason
+
+
+def _card(engine: EngineStatus) -> str:
+    """How much of its share of a card an engine holds; "-" without one."""
+    if engine.gpu_fraction == 0.0:
+        return "-"
+    if engine.card is None:
+        return f"{engine.gpu_fraction:g}, not used"
+    held = next((mb for mb in (engine.card.reserved_mb, engine.card.process_mb) if mb is not None), None)
+    counted = "?" if held is None else f"{held:.0f}"
+    return f"{engine.gpu_fraction:g}: {counted} of {engine.card.limit_mb:.0f} MB"

@@ -91,7 +91,11 @@ def test_serve_run_brings_every_deployment_of_the_file_up_and_a_page_is_read(
         asked = deployments[key]["ray_actor_options"]
         assert (engine.cpus, engine.gpu_fraction) == (asked["num_cpus"], asked.get("num_gpus", 0.0))
         assert engine.available or engine.detail, f"{key} is missing and does not say why"
+        if engine.gpu_fraction > 0.0:  # Ray was told of a card that is not there
+            assert not engine.available, f"{key} holds a fraction of a card and reads without one"
+            assert "card" in engine.detail or "GPU" in engine.detail or "CUDA" in engine.detail
     assert status.engines["tesseract"].available
+    assert status.engines["tesseract"].no_card
     response = httpx.post(
         f"{url}/predict_text", content=QUICK.read_bytes(), headers={"content-type": "image/png"}, timeout=120
     )

@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from deployments.batching import EngineFault
 from deployments.fanout import NotDeployed
 from deployments.hosting import EngineHost, Share
 from deployments.messages import Question
 from deployments.metrics import Metric, Record, ignore
 from ocr import (
     Box,
+    Card,
+    CardMemory,
     Classes,
     Crop,
     Engine,
@@ -22,6 +25,7 @@ from ocr import (
     Hypothesis,
     Layout,
     LoadOptions,
+    NoCard,
     Region,
     Resources,
     Scope,
@@ -43,14 +47,30 @@ class NotedEngine:
         return [Hypothesis.of_text(str(crop.region.width_px), 0.9) for crop in crops]
 
 
+class FakeCard:
+    """A card of which the engine holds `reserved` bytes; its share is 1000."""
+
+    def __init__(self, reserved: int = 0) -> None:
+        self.reserved = reserved
+
+    def require(self) -> None:
+        """It is there."""
+
+    def memory(self, fraction: float) -> CardMemory:
+        assert fraction == 0.25
+        return CardMemory("fake", 1000, self.reserved, self.reserved)
+
+
 def hosted(
     load: Callable[[LoadOptions], Engine],
     *scopes: Scope,
     memory_limit_mb: int | None = None,
     clock: Callable[[], float] = lambda: 0.0,
     record: Record = ignore,
+    card: Card | NoCard | None = None,
 ) -> EngineHost:
-    spec = EngineSpec("noted", frozenset(scopes or {Scope.LINE}), load, 8, Resources(1, 0, 100), {})
+    card = card or FakeCard()
+    spec = EngineSpec("noted", frozenset(scopes or {Scope.LINE}), load, 8, Resources(1, 0, 100), {}, card)
     return EngineHost(
         spec,
         lambda: LoadOptions(threads=3, gpu_fraction=0.25),
@@ -120,6 +140,49 @@ def test_a_replica_that_grew_over_its_limit_is_replaced() -> None:
     hosted(lambda _: NotedEngine(), memory_limit_mb=10**6).check_health()
     with pytest.raises(RuntimeError, match="over its limit of 1 MB"):
         hosted(lambda _: NotedEngine(), memory_limit_mb=1).check_health()
+
+
+def test_what_is_held_of_a_card_is_told_and_a_replica_over_its_share_is_replaced() -> None:
+    card = FakeCard(reserved=900)
+    host = hosted(lambda _: NotedEngine(), card=card)
+    assert host.state().card == CardMemory("fake", 1000, 900, 900)
+    host.check_health()
+    card.reserved = 1001
+    with pytest.raises(RuntimeError, match="over its share"):
+        host.check_health()
+
+
+async def test_a_replica_whose_share_of_the_card_does_not_even_hold_one_crop_is_replaced() -> None:
+    class OutOfMemoryError(RuntimeError):
+        """Named as torch names its own."""
+
+    class Full(NotedEngine):
+        least = 2  # so many crops do not fit
+
+        def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
+            if len(crops) >= self.least:
+                raise OutOfMemoryError("CUDA out of memory")
+            return super().read(crops)
+
+    engine = Full()
+    host = hosted(lambda _: engine)
+    assert [claim.text for claim in (await host.read(page(5, 6), [0, 1], Question(), 1.0)).hypotheses if claim] == [
+        "5",
+        "6",
+    ]
+    host.check_health()  # a batch that does not fit is read crop by crop
+    engine.least = 1
+    with pytest.raises(EngineFault):
+        await host.read(page(5), [0], Question(), 1.0)
+    with pytest.raises(RuntimeError, match="its share of the card is full"):
+        host.check_health()
+    await host.close()
+
+
+def test_an_engine_that_uses_no_card_and_was_given_one_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    state = hosted(lambda _: NotedEngine(), card=NoCard("it counts on its fingers")).state()
+    assert "holds 0.25 of a card and uses none: it counts on its fingers" in state.problem
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
 async def test_a_replica_whose_engine_hangs_is_replaced_and_one_that_is_only_busy_is_not() -> None:

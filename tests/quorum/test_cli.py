@@ -122,9 +122,19 @@ def test_status_shows_engines_and_parts() -> None:
         result = quorum("status", "--url", url)
     assert result.exit_code == 0
     lines = [line.split() for line in result.stdout.splitlines()]
-    assert ["tesseract", "available", "1.5", "120", "tesseract@1"] in lines
-    assert ["trocr", "unavailable", "1.5", "120", "no", "model", "is", "bundled"] in lines
+    assert ["tesseract", "available", "1.5", "120", "-", "tesseract@1"] in lines
+    assert ["trocr", "unavailable", "1.5", "120", "-", "no", "model", "is", "bundled"] in lines
     assert ["Gateway", "healthy", "1"] in lines
+
+
+def test_status_fails_when_an_engine_holds_a_card_and_does_not_read() -> None:
+    answer = status_answer(available=("tesseract",))
+    idle = answer.engines["trocr"].model_copy(update={"gpu_fraction": 0.3, "detail": "torch sees no CUDA card"})
+    told = answer.model_copy(update={"engines": {**answer.engines, "trocr": idle}})
+    with listening(FakeService({"/status": told})) as url:
+        result = quorum("status", "--url", url)
+    assert result.exit_code == 1
+    assert "trocr holds 0.3 of a card and does not read: torch sees no CUDA card" in result.stderr
 
 
 def test_status_as_json_is_the_whole_answer() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from cluster.preflight import Finding, Verdict, card
+from cluster.preflight import Finding, Verdict, card, framework
 from ocr.errors import EngineUnavailable
 from quorum.cli import doctor, down
 
@@ -35,14 +37,15 @@ def _places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def config(folder: Path, *, model: str = "bundled", gpu: float = 0.0) -> Path:
+def config(folder: Path, *, model: str = "bundled", gpu: float = 0.0, told: float | None = None) -> Path:
+    told = gpu if told is None else told
     path = folder / "config.yaml"
     path.write_text(
         f"""
 applications:
   - name: quorum
     import_path: deployments.app:build
-    args: {{ready_engines: 1, engines: [{{name: emnist_cnn, model: {model}}}]}}
+    args: {{ready_engines: 1, engines: [{{name: emnist_cnn, model: {model}, gpu: {told}}}]}}
     deployments: [{{name: emnist_cnn, ray_actor_options: {{num_gpus: {gpu}}}}}]
 """
     )
@@ -75,6 +78,38 @@ def test_a_fraction_of_a_card_that_is_not_here_fails_loudly() -> None:
 def test_fractions_are_added_up_over_cards() -> None:
     found = card({"trocr": 0.3, "easyocr": 0.2}, lambda: 80_000_000_000)
     assert found == Finding("GPU", Verdict.OK, "80 GB; trocr 0.3, easyocr 0.2 fill 0.50 cards")
+
+
+def test_a_fraction_that_the_engine_and_ray_are_told_differently_fails(tmp_path: Path) -> None:
+    result = quorum("doctor", "--config", config(tmp_path, gpu=0.3, told=0.2), "--port", free_port())
+    assert result.exit_code == 1
+    assert "gpu 0.2" in result.stdout
+    assert "num_gpus 0.3" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("ended", "verdict"),
+    [
+        (CompletedProcess((), 0, "", ""), Verdict.OK),
+        (
+            CompletedProcess((), 1, "", "Traceback:\nocr.errors.EngineUnavailable: TensorFlow 2.21 sees no GPU"),
+            Verdict.FAILED,
+        ),
+    ],
+)
+def test_each_framework_is_asked_in_the_environment_of_its_deployment(
+    ended: CompletedProcess[str], verdict: Verdict
+) -> None:
+    asked: list[Sequence[str]] = []
+
+    def run(command: Sequence[str], **_: object) -> CompletedProcess[str]:
+        asked.append(command)
+        return ended
+
+    found = framework("emnist_cnn", "/opt/tensorflow/bin/python", run=run)
+    assert found.verdict is verdict
+    assert (asked[0][0], asked[0][-1]) == ("/opt/tensorflow/bin/python", "emnist_cnn")
+    assert ended.stderr.partition("Unavailable: ")[2] in found.detail
 
 
 def test_down_says_that_nothing_runs_there() -> None:

@@ -41,9 +41,13 @@ def test_serves_own_schema_takes_the_application(ray_service: Document) -> None:
     ServeDeploySchema.model_validate(yaml.safe_load(ray_service["spec"]["serveConfigV2"]))
 
 
-def test_the_least_pods_hold_one_replica_of_every_deployment(ray_service: Document) -> None:
+def test_the_least_pods_hold_the_least_replicas_of_every_deployment(ray_service: Document) -> None:
     config = yaml.safe_load(ray_service["spec"]["serveConfigV2"])
-    asked = [deployment["ray_actor_options"] for deployment in config["applications"][0]["deployments"]]
+    asked = [
+        deployment["ray_actor_options"]
+        for deployment in config["applications"][0]["deployments"]
+        for _ in range(deployment["autoscaling_config"]["min_replicas"])
+    ]
     free = [
         {**_offers(group["template"]), "pool": group["labels"]["pool"]}
         for group in ray_service["spec"]["rayClusterConfig"]["workerGroupSpecs"]

@@ -48,9 +48,13 @@ def test_the_head_takes_no_work_and_somebody_has_a_card(config: dict[str, Any]) 
     assert any(kind["resources"].get("GPU") for kind in types.values())
 
 
-def test_the_least_nodes_hold_one_replica_of_everything(config: dict[str, Any]) -> None:
+def test_the_least_nodes_hold_the_least_replicas_of_everything(config: dict[str, Any]) -> None:
     [application] = yaml.safe_load((ROOT / "serve_config.yaml").read_text())["applications"]
-    asked = [deployment["ray_actor_options"] for deployment in application["deployments"]]
+    asked = [
+        deployment["ray_actor_options"]
+        for deployment in application["deployments"]
+        for _ in range(deployment["autoscaling_config"]["min_replicas"])
+    ]
     types = config["available_node_types"].values()
     for resource, option in (("CPU", "num_cpus"), ("GPU", "num_gpus")):
         offered = sum(kind.get("min_workers", 0) * kind["resources"].get(resource, 0) for kind in types)
