@@ -63,12 +63,16 @@ test: check $(for_tests)
 results := benchmarks/results
 record = { echo "commit $$(git rev-parse HEAD), $$(date --utc +%FT%TZ), $$(nproc) cores, $$(uname -sm)"; $(1); } 2>&1 | tee
 
+# Every property once more, with 500 examples instead of 25.
+many_examples := $(pytest) $(ARGS) --no-header -o timeout=1800 -n 2 --hypothesis-profile=long \
+    -m "hypothesis and not cluster and $(rest)"
+
 # What only slow tests start.
 slow_programs := prometheus
 test-all: test
 	@cluster/setup.sh $(VENV) $(slow_programs)
 	@mkdir -p $(results)
-	$(call record,$(pytest) $(ARGS) --no-header -m "slow and not soak") $(results)/test-all.txt
+	$(call record,$(pytest) $(ARGS) --no-header -m "slow and not soak" && $(many_examples)) $(results)/test-all.txt
 
 soak: $(ready)
 	@mkdir -p $(results)

@@ -21,6 +21,7 @@ from ray.serve.handle import DeploymentHandle
 from deployments.asking import Ask, Catalogue
 from deployments.ensemble import CharacterReading
 from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
+from deployments.following import Follower, both
 from deployments.http import Api, create_app
 from deployments.keeping import Keeper, Upkeep
 from deployments.live import LiveConfiguration
@@ -28,9 +29,9 @@ from deployments.messages import NamedPicture, ServiceState
 from deployments.monitor import LEASE_S, Monitor
 from deployments.nodes import Nodes
 from deployments.operations import Operations, jobs
+from deployments.rates import SharedRates
 from deployments.remembering import RememberingService
 from deployments.settings import Settings
-from deployments.shared import Follower, SharedRates, both
 from deployments.transport import answer_of, blocking_answer_of
 from deployments.uploads import parse
 from ocr import Page

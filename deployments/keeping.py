@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from ray import serve
 
 from deployments.config import ClusterConfig
+from deployments.following import Follower
 from deployments.logs import Logging, configure_logging
 from deployments.memory import own_memory_mb
 from deployments.metrics import CONFIG_VERSION, REPLICA_MEMORY, RayRecord
-from deployments.shared import Follower, Place, Shared
+from deployments.shared import Place, Shared
 from deployments.versions import Version
 
 log = logging.getLogger("quorum.configuration")

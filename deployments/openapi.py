@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -30,9 +31,9 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 def one_file(body: type[BaseModel], options: type[BaseModel], kinds: tuple[str, ...]) -> dict[str, Any]:
     """The three ways to send one file: `kinds` are the media types of the third, the file as it is."""
-    form = _inlined(options)
-    form["properties"] = {"image": {"type": "string", "format": "binary"}, **form["properties"]}
-    form["required"] = ["image"]
+    fields = _inlined(options)
+    file = {"image": {"type": "string", "format": "binary"}}
+    form = {**fields, "properties": {**file, **fields["properties"]}, "required": ["image"]}
     content = {
         "application/json": {"schema": _inlined(body), "example": {"image": PIXEL}},
         "multipart/form-data": {"schema": form},
@@ -70,6 +71,7 @@ def answers(further: dict[str, str]) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": "The answer.", "content": kinds}, **ERRORS}
 
 
+@cache
 def _inlined(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of `model` with its references put in place, because `openapi_extra` brings no components."""
     schema = model.model_json_schema()

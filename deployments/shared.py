@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,9 @@ from ray.actor import ActorHandle
 from ray.exceptions import ActorDiedError, RayError, RayTaskError
 
 from deployments.leases import Leases
-from deployments.rates import RateLimiter, RedisWindows, windows_in_memory
+from deployments.rates import COUNT_S, windows_in_memory
 from deployments.versions import FileArchive, RedisArchive, Version, VersionStore
 from ocr.errors import NotReady
-
-log = logging.getLogger("quorum.shared")
-
-Take = Callable[[Version], None]
-"""Puts a version of the live configuration in force."""
 
 # How long an answer to "is there another version" may wait; asked again at once. A lost connection is noticed by then.
 _POLL_S = 30.0
@@ -38,9 +32,6 @@ _WRITE_S = 10.0
 # Longer than the actor needs to come back after its death, most of which is the start of a process.
 _PATIENCE_S = 20.0
 _AGAIN_S = 0.2
-_UNREACHABLE_S = 1.0
-# A count that takes longer than this is made by the replica alone.
-_COUNT_S = 1.0
 # What the methods of the actor mean. A newer application must not meet an older actor.
 _PROTOCOL = 1
 
@@ -103,7 +94,7 @@ class Shared:
 
     async def wait_s(self, caller: str, per_minute: int) -> float:
         """See RateLimiter. Raises NotReady when nobody counts."""
-        seconds: float = await self._ask("wait_s", caller, per_minute, patience_s=_COUNT_S)
+        seconds: float = await self._ask("wait_s", caller, per_minute, patience_s=COUNT_S)
         return seconds
 
     async def hold(self, name: str, holder: str, seconds: float) -> bool:
@@ -147,68 +138,3 @@ def _actor(application: str, place: Place) -> ActorHandle:
         )
         .remote(application, place)
     )
-
-
-class SharedRates:
-    """Counts for all replicas: in Redis, or in the shared actor. A replica that reaches neither counts by itself."""
-
-    def __init__(self, shared: Shared, redis_url: str | None) -> None:
-        self._counter: RateLimiter = RedisWindows(redis_url) if redis_url else shared
-        self._alone = windows_in_memory()
-
-    async def wait_s(self, caller: str, per_minute: int) -> float:
-        try:
-            async with asyncio.timeout(_COUNT_S):
-                return await self._counter.wait_s(caller, per_minute)
-        except Exception as error:  # noqa: BLE001 - whatever Redis or Ray raise; a request must not fail of being counted
-            log.warning("requests are counted by this replica alone: %s", type(error).__name__)
-            return await self._alone.wait_s(caller, per_minute)
-
-
-def both(first: Take, second: Take) -> Take:
-    """One after the other."""
-
-    def take(version: Version) -> None:
-        first(version)
-        second(version)
-
-    return take
-
-
-class Follower:
-    """Tells `take` each version of the live configuration, from `begin` on."""
-
-    def __init__(self, shared: Shared, take: Take) -> None:
-        self._shared = shared
-        self._take = take
-        self._number = -1
-        self._task: asyncio.Task[None] | None = None
-
-    async def begin(self) -> None:
-        """Take the version in force, and follow from there. An application whose state is out of reach starts as it
-        was deployed, and catches up.
-        """
-        try:
-            self._tell(await self._shared.current())
-        except NotReady as error:
-            log.warning("starting without the live configuration: %s", error)
-        self.follow()
-
-    def follow(self) -> None:
-        """Follow in the background."""
-        self._task = asyncio.create_task(self._follow())
-
-    async def _follow(self) -> None:
-        while True:
-            try:
-                self._tell(await self._shared.other_than(self._number))
-            except NotReady:
-                await asyncio.sleep(_UNREACHABLE_S)
-            except Exception:  # whatever it is, following goes on: a replica that stopped would be wrong for ever
-                log.exception("a version of the live configuration was not taken")
-                await asyncio.sleep(_UNREACHABLE_S)
-
-    def _tell(self, version: Version) -> None:
-        if version.number != self._number:
-            self._number = version.number
-            self._take(version)

@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import redis.asyncio
-
 log = logging.getLogger("quorum.configuration")
 
 _REDIS_S = 5.0
@@ -143,6 +141,8 @@ class RedisArchive:
     """One key of a Redis server. How durable that is, is its configuration."""
 
     def __init__(self, url: str, application: str) -> None:
+        import redis.asyncio  # takes longer to load than all that is needed without a Redis
+
         self._redis = redis.asyncio.Redis.from_url(url, socket_timeout=_REDIS_S)
         self._key = f"quorum:{application}:configuration"
 

@@ -43,7 +43,13 @@ def tuned_document(name: str, thresholds: Thresholds) -> Document | None:
     """The document that a configuration names: "bundled", "none" or a path. Raises as `read_document` does."""
     if name == "none":
         return None
-    return read_document(BUNDLED if name == "bundled" else Path(name).expanduser(), thresholds)
+    return _bundled(thresholds) if name == "bundled" else read_document(Path(name).expanduser(), thresholds)
+
+
+@lru_cache(maxsize=8)
+def _bundled(thresholds: Thresholds) -> Document:
+    """Read once: it takes tens of milliseconds, and a Gateway asks at each change of the configuration."""
+    return read_document(BUNDLED, thresholds)
 
 
 def read_document(path: Path, thresholds: Thresholds) -> Document:

@@ -1,4 +1,5 @@
-"""Fences for every test: unit tests can neither start Ray nor reach the network, and property tests do not vary.
+"""Fences for every test: unit tests load neither Ray nor a framework, nobody reaches the network, and property tests
+do not vary.
 
 A test that needs a cluster carries the marker `cluster`; only then is `ray.init` the real one. Connections to loopback
 are always allowed (a test may run its own server), connections to anywhere else never.
@@ -13,9 +14,13 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-# The same examples on every run, and no watching of the clock; tests marked slow try many more.
-settings.register_profile("quorum", max_examples=40, deadline=None, derandomize=True)
+# The same examples on every run, and no watching of the clock. `make test-all` tries more, by --hypothesis-profile.
+settings.register_profile("quorum", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile("long", max_examples=500, deadline=None, derandomize=True)
 settings.load_profile("quorum")
+
+_HEAVY = frozenset({"ray", "torch", "tensorflow", "paddlex", "easyocr", "transformers", "schemathesis"})
+_MAY_LOAD = ("processes", "engines", "cluster")
 
 _LOOPBACK = ("127.", "::1", "localhost")
 
@@ -29,6 +34,20 @@ def _no_ray_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
         raise RuntimeError("a unit test tried to start Ray; mark it with @pytest.mark.cluster")
 
     monkeypatch.setattr("ray.init", refuse)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if loaded := _HEAVY & sys.modules.keys():
+        raise pytest.UsageError(f"a test file loads {sorted(loaded)} before any test runs; import it in the test")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_heavy_in_unit_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = _HEAVY & sys.modules.keys()
+    yield
+    loaded = (_HEAVY & sys.modules.keys()) - before
+    if loaded and not any(request.node.get_closest_marker(name) for name in _MAY_LOAD):
+        pytest.fail(f"a unit test loaded {sorted(loaded)}; mark it as one that may: {', '.join(_MAY_LOAD)}")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -67,6 +67,7 @@ def test_the_page_on_the_command_line_is_what_the_commands_say_of_themselves() -
     assert silent == []
 
 
+@pytest.mark.processes
 def test_the_examples_of_the_page_on_http_work(tmp_path: Path) -> None:
     for folder in ("examples", "tests"):
         (tmp_path / folder).symlink_to(ROOT / folder)

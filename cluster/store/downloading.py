@@ -8,9 +8,11 @@ whole, which replaces what was there. Whether the content is the right one is fo
 from __future__ import annotations
 
 import re
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -86,7 +88,7 @@ def download(
 
     part = Part.of(target)
     failures = 0
-    with httpx.Client(follow_redirects=True, timeout=patience.timeout_s) as client:
+    with httpx.Client(follow_redirects=True, timeout=patience.timeout_s, verify=_trusted()) as client:
         while True:
             before = part.size
             try:
@@ -101,6 +103,14 @@ def download(
                     ) from error
                 time.sleep(patience.pause_s * 2 ** (failures - 1))
     part.complete()
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom to trust, read once: a model has many files, and reading the certificates takes longer than a small one."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def _attempt(

@@ -147,6 +147,7 @@ def resolve_paddleocr(model_dir: Path, cache_dir: Path) -> Path | None:
     return models.resolve("paddleocr", model_dir=model_dir, cache_dir=cache_dir)
 
 
+@pytest.mark.processes
 def test_processes_that_lay_out_at_once_agree_and_leave_nothing_behind(places):
     with ProcessPoolExecutor(4) as pool:
         futures = [pool.submit(resolve_paddleocr, **places) for _ in range(8)]

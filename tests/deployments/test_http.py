@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from deployments.asking import Ask
 from deployments.circuit import Position
@@ -23,16 +24,14 @@ from ocr.contract import BatchAnswer, CharacterAnswer, ErrorAnswer, StatusAnswer
 from ocr.errors import NotAnImage, Overloaded, QuorumError
 from tests.fakes.plain_service import PlainService, app_over, as_base64, png
 
-
-@pytest.fixture
-def service() -> PlainService:
-    return PlainService()
+_SERVICE = PlainService()
 
 
-@pytest.fixture
-async def client(service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
-    app = app_over(
-        service,
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    """Built once: it keeps nothing of a request, and building it takes longer than any test here."""
+    return app_over(
+        _SERVICE,
         max_request_mb=0.02,
         max_pixels=10_000,
         max_batch=3,
@@ -40,6 +39,16 @@ async def client(service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
         max_requests=2,
         batch_timeout_s=100.0,
     )
+
+
+@pytest.fixture
+def service() -> PlainService:
+    _SERVICE.forget()
+    return _SERVICE
+
+
+@pytest.fixture
+async def client(app: FastAPI, service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://quorum"
     ) as client:

@@ -10,29 +10,17 @@ from typing import Any
 
 import httpx
 import pytest
-import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from benchmarks import conformance
 from deployments.keys import hashed
 from tests.fakes.plain_service import PlainService, Whole, as_base64, plain_config
 from tests.fakes.served import over_http
 
-_CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
+pytestmark = pytest.mark.processes
+
 _READING = [
     ("POST", "/predict"),
     ("POST", "/predict_text"),
@@ -75,10 +63,17 @@ def changed_url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def description(url: str) -> Any:
+    import schemathesis  # takes as long to load as hundreds of unit tests run
+
     return schemathesis.openapi.from_url(f"{url}/openapi.json")
 
 
 def fuzz(description: Any, url: str, method: str, path: str, examples: int) -> None:
+    from schemathesis import GenerationMode
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi import checks
+
+    described = [checks.status_code_conformance, checks.content_type_conformance, checks.response_schema_conformance]
     operation = description[path][method]
     cases = st.one_of(
         operation.as_strategy(generation_mode=GenerationMode.POSITIVE),
@@ -89,7 +84,7 @@ def fuzz(description: Any, url: str, method: str, path: str, examples: int) -> N
     @given(case=cases)
     def answered(case: Any) -> None:
         headers = {"X-API-Key": _ADMIN_KEY}
-        case.call_and_validate(base_url=url, checks=_CHECKS, headers=headers, timeout=60)
+        case.call_and_validate(base_url=url, checks=[not_a_server_error, *described], headers=headers, timeout=60)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the libraries that make the requests up

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from pydantic import ValidationError
-from ray.serve import Application
-from ray.serve.schema import ServeDeploySchema
 
 import engines
 from cluster import pools
-from deployments.app import build
 from deployments.cards import disagreement
 from deployments.config import ENGINES, ClusterConfig
 from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, one_machine, render, with_arguments
@@ -35,18 +31,6 @@ def deployments(name: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("name", FILES)
 def test_the_committed_file_is_what_the_tables_say(name: str) -> None:
     assert (ROOT / name).read_text() == render()[name], "run: python -m deployments.placement"
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_serve_accepts_the_file_and_the_builder_accepts_its_arguments(name: str) -> None:
-    schema = ServeDeploySchema.model_validate(yaml.safe_load((ROOT / name).read_text()))
-    assert schema.applications[0].import_path == "deployments.app:build"
-    built = build(ClusterConfig.model_validate(schema.applications[0].args))
-    assert built._bound_deployment.name == GATEWAY
-
-
-def test_serve_can_tell_the_type_of_the_builders_arguments() -> None:
-    assert inspect.signature(build).parameters["args"].annotation is ClusterConfig
 
 
 def test_both_files_have_the_same_deployments_and_ask_the_same_engines() -> None:
@@ -83,19 +67,6 @@ def test_in_production_replicas_are_spread_and_only_what_uses_a_card_takes_a_pla
         options = deployment["ray_actor_options"]
         pool = pools.GPU if options.get("num_gpus", 0.0) > 0.0 else pools.CPU
         assert options["label_selector"] == {"pool": f"in({pool},any)"}
-
-
-def fractions_of(built: Application) -> dict[str, float]:
-    """What each deployment of a built application asks of a card."""
-    router = built._bound_deployment.init_args[0]
-    hosted = router._bound_deployment.init_args[1]
-    options = {name: engine._bound_deployment.ray_actor_options for name, engine in hosted.items()}
-    return {name: chosen.get("num_gpus", 0.0) for name, chosen in options.items()}
-
-
-def test_a_fraction_in_the_arguments_is_asked_of_ray_too() -> None:
-    chosen = [{"name": "easyocr", "gpu": 0.4}, {"name": "tesseract"}]
-    assert fractions_of(build(ClusterConfig.model_validate({"engines": chosen}))) == {"easyocr": 0.4, "tesseract": 0.0}
 
 
 def test_engines_that_do_not_fit_on_their_card_are_refused_when_the_application_is_built() -> None:

@@ -72,6 +72,7 @@ def test_a_path_without_an_engine_is_refused(path):
         engines.spec(path)
 
 
+@pytest.mark.processes
 def test_looking_at_the_engines_loads_no_framework():
     look = f"import sys, engines; engines.specs(); print([name for name in {FRAMEWORKS!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=Path.cwd())

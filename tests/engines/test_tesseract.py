@@ -141,6 +141,7 @@ def test_a_program_that_dies_is_an_error_and_leaves_nothing(death, tmp_path, mon
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.processes
 def test_a_program_that_hangs_is_killed(tmp_path, monkeypatch, temporary):
     monkeypatch.setenv(
         "TESSERACT_CMD", program(tmp_path, f"{ANSWERS_AT_LOAD} echo $$ > {tmp_path}/pid; exec sleep 600")
@@ -181,6 +182,7 @@ def test_one_process_reads_all_lines_with_the_arguments_of_the_user(tmp_path, mo
     assert f"tessedit_char_whitelist={Classes.ALNUM.alphabet}" in characters
 
 
+@pytest.mark.processes
 def test_several_processes_share_the_lines_of_a_batch_evenly_and_the_answers_are_those_of_one(engine):
     lines = [line("a line " + "and more " * count + str(count)) for count in (3, 0, 2, 1, 4)]
     shared = tesseract.load(LoadOptions(threads=2))

@@ -67,6 +67,10 @@ class PlainService:
     """Answers at once and remembers what it was asked."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """As if nothing had been asked or told yet."""
         self.asks: list[Ask] = []
         self.images: list[bytes] = []
         self.failure: Exception | None = None

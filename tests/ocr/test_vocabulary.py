@@ -156,6 +156,7 @@ def test_the_time_to_retry_survives_pickling() -> None:
 
 
 @pytest.mark.parametrize("package", ["ocr", "engines", "fusion", "quorum.client"])
+@pytest.mark.processes
 def test_importing_a_package_loads_no_framework_and_no_ray(package: str) -> None:
     program = f"""
 import sys, {package}

@@ -331,6 +331,7 @@ def handle_client(monkeypatch: pytest.MonkeyPatch, handle: FakeHandle) -> Handle
 
 
 @pytest.mark.usefixtures("ray_exceptions")
+@pytest.mark.processes
 def test_a_handle_is_asked_with_the_file_and_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
     handle = FakeHandle(text_answer().model_dump(mode="json"))
     assert handle_client(monkeypatch, handle).read(b"image", lang="de") == text_answer()
@@ -338,6 +339,7 @@ def test_a_handle_is_asked_with_the_file_and_the_options(monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("ray_exceptions")
+@pytest.mark.processes
 async def test_a_handle_answers_an_event_loop_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         handle_module, "_handle", lambda _application, _address: FakeHandle(text_answer().model_dump(mode="json"))
@@ -345,6 +347,7 @@ async def test_a_handle_answers_an_event_loop_too(monkeypatch: pytest.MonkeyPatc
     assert await AsyncHandleClient().read(b"image") == text_answer()
 
 
+@pytest.mark.processes
 def test_an_error_from_a_replica_is_the_same_error_at_the_handle(
     monkeypatch: pytest.MonkeyPatch, ray_exceptions: Any
 ) -> None:
@@ -355,17 +358,20 @@ def test_an_error_from_a_replica_is_the_same_error_at_the_handle(
     assert caught.value.hint == "take another"
 
 
+@pytest.mark.processes
 def test_a_fault_in_a_replica_is_an_internal_failure(monkeypatch: pytest.MonkeyPatch, ray_exceptions: Any) -> None:
     wrapped = ray_exceptions.RayTaskError("predict_text", "a traceback", ZeroDivisionError("by zero"))
     with pytest.raises(InternalFailure, match="by zero"):
         handle_client(monkeypatch, FakeHandle(wrapped.as_instanceof_cause())).read(b"image")
 
 
+@pytest.mark.processes
 def test_a_silent_application_is_a_deadline_that_passed(monkeypatch: pytest.MonkeyPatch, ray_exceptions: Any) -> None:
     with pytest.raises(DeadlineExceeded):
         handle_client(monkeypatch, FakeHandle(TimeoutError())).status()
 
 
+@pytest.mark.processes
 def test_a_dead_replica_is_an_error_of_the_service(monkeypatch: pytest.MonkeyPatch, ray_exceptions: Any) -> None:
     with pytest.raises(ServiceError):
         handle_client(monkeypatch, FakeHandle(ray_exceptions.ActorDiedError())).status()

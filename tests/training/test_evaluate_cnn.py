@@ -72,7 +72,7 @@ def test_probabilities_sum_to_one_and_flatten_with_temperature() -> None:
 
 def test_the_fitted_temperature_undoes_a_known_overconfidence() -> None:
     rng = np.random.default_rng(5)
-    honest = rng.normal(0.0, 2.0, (4000, len(ALPHABET))).astype(np.float32)
+    honest = rng.normal(0.0, 2.0, (2000, len(ALPHABET))).astype(np.float32)
     labels = np.array([rng.choice(len(ALPHABET), p=row) for row in probabilities(honest, 1.0)])
     assert fitted_temperature(honest * 2.5, labels, np.ones(len(labels))) == pytest.approx(2.5, rel=0.05)
 

@@ -46,6 +46,7 @@ def test_what_has_no_token_is_refused():
         tokens_of("é")
 
 
+@pytest.mark.engines
 def test_the_decoder_is_given_what_stands_before_each_character():
     given, wanted = shifted(["ab", "c"], 0.0, np.random.default_rng(1))
     a, b, c = (tokens_of(letter)[0] for letter in "abc")
@@ -53,6 +54,7 @@ def test_the_decoder_is_given_what_stands_before_each_character():
     assert wanted.tolist() == [[a, b, END], [c, END, IGNORED]]
 
 
+@pytest.mark.engines
 def test_only_what_is_given_is_ever_misread():
     text = "the same again" * 5
     given, wanted = shifted([text], 0.5, np.random.default_rng(1))

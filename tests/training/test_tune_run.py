@@ -17,7 +17,7 @@ from training.readings import Reader
 from training.tune_run import run
 
 WORDS = ("cat", "dog", "house", "total", "paper", "green", "stone", "river")
-LINES, PAGES = 40, 6
+LINES, PAGES = 20, 6
 
 
 def truth(page: int, line: int) -> str:

@@ -35,6 +35,7 @@ def test_the_application_is_that_of_serve_config(overlay: str, ray_service: Docu
     assert yaml.safe_load(ray_service["spec"]["serveConfigV2"]) == expected
 
 
+@pytest.mark.processes
 def test_serves_own_schema_takes_the_application(ray_service: Document) -> None:
     from ray.serve.schema import ServeDeploySchema
 

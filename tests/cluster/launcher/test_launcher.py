@@ -32,10 +32,12 @@ def test_there_is_one_for_each_cloud() -> None:
     assert [path.stem for path in FILES] == ["aws", "gcp"]
 
 
+@pytest.mark.processes
 def test_rays_own_schema_takes_it(config: dict[str, Any], schema: dict[str, Any]) -> None:
     jsonschema.validate(config, schema)
 
 
+@pytest.mark.processes
 def test_a_field_that_ray_does_not_know_is_refused(config: dict[str, Any], schema: dict[str, Any]) -> None:
     config["available_node_types"]["cpu"]["minimum"] = 1
     with pytest.raises(jsonschema.ValidationError, match="minimum"):

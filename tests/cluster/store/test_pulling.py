@@ -340,6 +340,7 @@ class TestTwoAtOnce:
         assert server.hold.is_set()
         assert len(server.fetched(ENGLISH_PATH)) == 1
 
+    @pytest.mark.processes
     def test_two_processes_fetch_once(self, server: ModelServer, shelf: Shelf) -> None:
         server.hold = threading.Event()
         what = pickle.dumps((LANGUAGES, shelf, supply_from(server.url)))

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from deployments.asking import Catalogue
+from deployments.following import Follower, both
 from deployments.live import LiveConfiguration
+from deployments.rates import SharedRates
 from deployments.settings import layered
-from deployments.shared import Follower, SharedRates, both
 from deployments.versions import Version
 from ocr import Scope
 from ocr.errors import NotReady
@@ -74,7 +75,7 @@ async def test_a_replica_takes_the_version_in_force_before_anything_else_and_the
 async def test_an_application_starts_without_its_store_and_catches_up_when_it_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("deployments.shared._UNREACHABLE_S", 0.01)
+    monkeypatch.setattr("deployments.following._UNREACHABLE_S", 0.01)
     shared: Any = Shared()
     shared.version = Version(2)
     shared.failures = [NotReady("away"), NotReady("away"), ZeroDivisionError()]
