@@ -23,6 +23,7 @@ from engines.ctc import Decoder, Steps
 from engines.frameworks import light_import
 from engines.ink import is_blank
 from engines.model_card import read_card, verified
+from engines.tight import tightened
 from engines.torch_device import TORCH, prepare
 from ocr.claims import Hypothesis
 from ocr.errors import EngineUnavailable
@@ -59,12 +60,13 @@ class EasyOCR:
 
     def _run(self, crops: Sequence[Crop]) -> Iterator[tuple[Steps, float]]:
         """The steps of each crop, and the width of one step in crop pixels."""
-        scaled, widths = zip(*(self._scale(_grey(crop)) for crop in crops), strict=True)
+        greys = [_grey(crop) for crop in crops]
+        scaled, widths = zip(*(self._scale(grey) for grey in greys), strict=True)
         padded_width = max(widths)
-        for crop, steps in zip(crops, self._infer(scaled, padded_width), strict=True):
-            width, height = crop.region.width_px, crop.region.height_px
-            scaled_width = min(math.ceil(self.height_px * min(width / height, MAX_RATIO)), padded_width)
-            yield steps, padded_width / steps.shape[0] * width / scaled_width
+        for crop, grey, steps in zip(crops, greys, self._infer(scaled, padded_width), strict=True):
+            height, width = grey.shape
+            scaled_width = min(math.ceil(self.height_px * width / height), padded_width)
+            yield steps, padded_width / steps.shape[0] * crop.region.width_px / scaled_width
 
     def _scale(self, grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
         """The crop at the network's height, and the width that EasyOCR would pad it to."""
@@ -90,10 +92,12 @@ class EasyOCR:
 
 
 def _grey(crop: Crop) -> NDArray[np.uint8]:
-    """Grey pixels (H, W), squeezed to MAX_RATIO if need be."""
+    """Grey pixels (H, W), those of a line without the paper around it, squeezed to MAX_RATIO if need be."""
     from PIL import Image
 
     picture = Image.fromarray(crop.pixels).convert("L")
+    if crop.region.scope is Scope.LINE:
+        picture = Image.fromarray(tightened(np.asarray(picture)))
     widest = MAX_RATIO * picture.height
     if picture.width > widest:
         picture = picture.resize((widest, picture.height), Image.Resampling.BILINEAR)

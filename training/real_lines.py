@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engines.tight import tightened
 from training.line_pictures import Grey
 from training.line_texts import folded, is_printable
 from training.pages import Split, line_crops, pages_for
@@ -27,7 +28,7 @@ LEAST_CHARACTER_WIDTH = 0.12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RealLine:
-    """A line's crop, grey uint8 (H, W), and what it says. `source` is the folder's name."""
+    """A line's crop as the engines cut it, grey uint8 (H, W), and what it says. `source` is the folder's name."""
 
     picture: Grey
     text: str
@@ -48,9 +49,8 @@ def _lines_of(folder: Path, split: Split) -> Iterator[RealLine]:
             text = folded(line.text)
             height, width = crop.shape[:2]
             if is_printable(text) and height >= LEAST_HEIGHT_PX and width >= LEAST_CHARACTER_WIDTH * height * len(text):
-                yield RealLine(
-                    _shrunk(np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)), text, folder.name, any_case
-                )
+                grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)
+                yield RealLine(_shrunk(tightened(grey)), text, folder.name, any_case)
 
 
 def _in_capitals(texts: Sequence[str]) -> bool:

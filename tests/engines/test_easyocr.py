@@ -7,11 +7,12 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rapidfuzz.distance import Levenshtein
 
 from engines import easyocr
-from ocr import LoadOptions
+from ocr import Crop, LoadOptions
 from ocr.errors import EngineUnavailable
 from tests.engines.drawing import character, line
 from tests.engines.tiny_models import CHARACTERS, easyocr_network, easyocr_official
@@ -119,6 +120,19 @@ def test_the_bundled_model_reads_print_and_a_lone_character():
     assert Levenshtein.distance(printed.text, "Two thousand copies, 1931.") <= 2
     assert seven.text == "7"
     assert sum(said.probability for said in printed.characters) / len(printed.characters) > 0.8
+
+
+def test_the_bundled_model_reads_small_letters_on_much_paper_and_tells_their_places():
+    from cluster.models import BUNDLED_DIR
+
+    engine = easyocr.load(LoadOptions(BUNDLED_DIR / "easyocr"))
+    alone = line("Two thousand copies, 1931.")
+    room = np.full((30, alone.pixels.shape[1], 3), 255, np.uint8)
+    [tight, loose] = engine.read([alone, Crop.whole(np.concatenate([room, alone.pixels, room]))])
+    assert loose.text == tight.text
+    assert tight.characters[-1].span is not None
+    assert loose.characters[-1].span is not None
+    assert abs(loose.characters[-1].span.start - tight.characters[-1].span.start) < 0.05 * alone.pixels.shape[1]
 
 
 def test_the_bundled_network_is_the_one_that_is_trained():
