@@ -12,12 +12,10 @@ what an engine says of itself comes from `GET /status`. Times are seconds.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +27,8 @@ from typing import Any
 import psutil
 
 from cluster import pools
+from cluster.handing_over import hand_over
+from cluster.processes import adopting_orphans, children, end
 from ocr.contract import StatusAnswer
 from ocr.errors import InternalFailure, NotReady
 
@@ -39,14 +39,10 @@ _LEAST_CPUS = 2
 # On loopback, so that Ray's addresses lead nowhere else and survive a change of network. Ray replaces 127.0.0.1 by
 # the address of an interface, but not its neighbour.
 _NODE_ADDRESS = "127.0.0.2"
-# After Ray was asked to stop; a raylet takes its workers along within a second or two.
-_PATIENCE_S = 10.0
-
 # Ray gives its processes fixed times to import themselves, which a cold or busy machine misses. The next attempt finds
 # their files in the page cache.
 _ATTEMPTS = 3
 
-_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _LOGS = "the logs are in /tmp/ray/session_latest/logs"
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -171,8 +167,8 @@ def local_cluster(
     `status` asks `GET /status` and returns None when nobody answers. SIGTERM and SIGHUP raise KeyboardInterrupt in the
     block, as Ctrl-C does. Call it from the main thread.
     """
-    with _adopting_orphans():
-        ours = _children()
+    with adopting_orphans():
+        ours = children()
         try:
             with _signals_interrupt():
                 application = _start(config, host, port, ours)
@@ -186,18 +182,8 @@ def local_cluster(
 def _start(config: Mapping[str, Any], host: str, port: int, spared: set[psutil.Process]) -> str:
     """Start Ray and Serve and hand over the application; it comes up in the background. Returns its name."""
     _start_ray(spared)
-    from ray.serve._private.api import serve_start
-    from ray.serve.schema import ServeDeploySchema
-
-    schema = ServeDeploySchema.model_validate(config)
-    logging.getLogger("ray.serve").setLevel(logging.ERROR)
-    # What `serve run CONFIG` does; Serve has no public function for it that needs no dashboard.
-    client = serve_start(
-        http_options={**schema.http_options.model_dump(), "host": host, "port": port},
-        proxy_location=schema.proxy_location,
-    )
-    client.deploy_apps(schema, _blocking=False)
-    return str(schema.applications[0].name)
+    [name] = hand_over(config, host=host, port=port)
+    return name
 
 
 def _start_ray(spared: set[psutil.Process]) -> None:
@@ -223,7 +209,7 @@ def _start_ray(spared: set[psutil.Process]) -> None:
             return
         except Exception as error:
             # Ray raises Exception itself when a node is too slow, and leaves behind what it had started.
-            _end(_children() - spared)
+            end(children() - spared)
             if attempt == _ATTEMPTS:
                 raise InternalFailure(
                     f"Ray did not start in {_ATTEMPTS} attempts: {error}", f"is the machine very busy? {_LOGS}"
@@ -232,7 +218,7 @@ def _start_ray(spared: set[psutil.Process]) -> None:
 
 def _stop(spared: set[psutil.Process]) -> None:
     """Stop Serve and Ray, and then whatever was started since `spared` and is still there."""
-    started = _children() - spared
+    started = children() - spared
     if not started:
         return
     import ray
@@ -244,36 +230,9 @@ def _stop(spared: set[psutil.Process]) -> None:
             # A replica that hangs must not keep the others from being stopped.
             with contextlib.suppress(ray.exceptions.RayError, TimeoutError):
                 serve.shutdown()
-        started |= _children() - spared
+        started |= children() - spared
         ray.shutdown()
-    _end(started | (_children() - spared))
-
-
-def _end(processes: set[psutil.Process]) -> None:
-    """Wait until the processes are gone, and kill those that stay."""
-    _, alive = psutil.wait_procs(processes, timeout=_PATIENCE_S)
-    for process in alive:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(alive, timeout=_PATIENCE_S)
-
-
-def _children() -> set[psutil.Process]:
-    return set(psutil.Process().children(recursive=True))
-
-
-@contextlib.contextmanager
-def _adopting_orphans() -> Iterator[None]:
-    """Become the parent of what a dying process leaves behind, so that it can be found: prctl(2) on Linux."""
-    if sys.platform != "linux":
-        yield
-        return
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    try:
-        yield
-    finally:
-        libc.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    end(started | (children() - spared))
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ Which engines, methods and profiles exist is not known here; the service judges 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -104,6 +105,8 @@ class Call(Generic[Answer]):
     """Whether asking it twice does the same as once."""
     version: int | None = None
     """Change the configuration only if its version is still this one."""
+    key: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
+    """Names the question on each of its tries, so that a service that has answered it already need not read again."""
 
     def wait_s(self, default_s: float) -> float:
         """How long to wait for the answer: long enough for the time that the question itself allows."""

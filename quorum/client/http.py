@@ -34,6 +34,9 @@ from quorum.client.retrying import Retries
 DEFAULT_URL = "http://127.0.0.1:8000"
 DEFAULT_TIMEOUT_S = 60.0
 API_KEY_HEADER = "X-API-Key"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+# Long enough for any network. A host that is gone must not cost a call all of its time.
+_CONNECT_S = 3.0
 
 
 # Questions without an image: how they are asked, and where.
@@ -174,21 +177,23 @@ def _headers(api_key: str | None) -> dict[str, str]:
 
 def _request(http: httpx.Client | httpx.AsyncClient, url: str, call: Call[Any], timeout_s: float) -> httpx.Request:
     """The call as HTTP. One image travels as it is, with the options in the query: base64 would add a third to it."""
+    timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S))
+    named = {IDEMPOTENCY_HEADER: call.key}
     if call.operation in _ADMINISTRATION:
         method, path = _ADMINISTRATION[call.operation]
         body = None if method == "GET" else dict(call.options)
         headers = {} if call.version is None else {"If-Match": f'"{call.version}"'}
-        return http.build_request(method, f"{url}{path}", json=body, headers=headers, timeout=timeout_s)
+        return http.build_request(method, f"{url}{path}", json=body, headers=headers, timeout=timeout)
     if call.operation == "batch_predict":
         body = {"images": [base64.b64encode(image).decode() for image in call.images], **call.options}
-        return http.build_request("POST", f"{url}/batch_predict", json=body, timeout=timeout_s)
+        return http.build_request("POST", f"{url}/batch_predict", json=body, headers=named, timeout=timeout)
     return http.build_request(
         "POST",
         f"{url}/{call.operation}",
         content=call.images[0],
         params={name: _in_query(value) for name, value in call.options.items()},
-        headers={"Content-Type": "application/octet-stream"},
-        timeout=timeout_s,
+        headers={"Content-Type": "application/octet-stream", **named},
+        timeout=timeout,
     )
 
 
@@ -217,7 +222,7 @@ def _error_of(response: httpx.Response) -> QuorumError:
     try:
         problem = ErrorAnswer.model_validate_json(response.content).error
     except ValidationError:
-        return _not_quorum(response)
+        return _gateway_lost(response) if response.status_code >= 500 else _not_quorum(response)
     kind = _kinds().get(problem.code) or _kind_of_status(response.status_code)
     if not issubclass(kind, ServiceError):
         return kind(problem.message, problem.hint)
@@ -242,6 +247,14 @@ def _kind_of_status(status: int) -> type[QuorumError]:
 
 def _seconds(text: str) -> float | None:
     return float(text) if text.isdigit() else None
+
+
+def _gateway_lost(response: httpx.Response) -> ConnectionBroken:
+    """A proxy answers in its own words when the Gateway that it asked died, or while there is none."""
+    return ConnectionBroken(
+        f"{response.request.url} answered {response.status_code} in place of Quorum",
+        "ask again, or give the address of another node; if it stays so, see /status and the service's log",
+    )
 
 
 def _not_quorum(response: httpx.Response) -> Unreachable:

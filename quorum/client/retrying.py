@@ -1,8 +1,8 @@
 """When a question is asked again, and after what pause. Reading changes nothing, so asking twice does no harm.
 
 Asked again: a connection that broke or was refused, a service that was overloaded, not ready or limited the rate, a
-fault of the service. Not asked again: what the caller sent is wrong, the time is over, somebody else answers. Times
-are seconds; nothing here knows how a call travels.
+fault of the service, a proxy that answers for a Gateway that died. Not asked again: what the caller sent is wrong, the
+time is over, somebody else answers. Times are seconds; nothing here knows how a call travels.
 """
 
 from __future__ import annotations

@@ -96,6 +96,24 @@ def test_somebody_else_at_the_address_is_not_asked_again() -> None:
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_proxy_that_answers_in_its_own_words_for_a_gateway_that_died_is_asked_again(status: int) -> None:
+    service = FakeService()
+    answers = iter([httpx.Response(status, text="Internal Server Error")])
+    client = client_of(lambda request: next(answers, None) or service(request))
+    assert client.read(b"image") == text_answer()
+
+
+def test_every_try_of_a_question_has_the_same_key_and_another_question_another() -> None:
+    service, handler = fails_first(2, httpx.ReadError("cut"))
+    client = client_of(handler)
+    client.read(b"image")
+    client.read(b"image")
+    first, second, third, other = [request.headers["Idempotency-Key"] for request in service.asked]
+    assert first == second == third
+    assert other != first
+
+
 def test_the_last_error_comes_out_when_no_try_is_left() -> None:
     service, handler = fails_first(9, httpx.ReadError("cut"))
     with pytest.raises(ConnectionBroken):

@@ -1,0 +1,5 @@
+"""See obedient."""
+
+from benchmarks.stubs.obedient import obedient
+
+SPEC = obedient("emnist_cnn")

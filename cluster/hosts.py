@@ -1,0 +1,124 @@
+"""Hosts on this machine, for a cluster of several nodes: addresses of the loopback interface, or network namespaces.
+
+On loopback every node shares the network of the machine and has ports of its own. A namespace is a host of its own as
+far as the network goes: its own interface, its own port 8000, and a cable that can be pulled. Namespaces need Linux,
+root and the program `ip`; `namespaces_missing` says what is not there. The address of this machine in their network is
+the bridge's, so that programs here reach every host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# The range that is set aside for measuring between hosts (RFC 2544): nothing else is there.
+_NETWORK = "198.18"
+_HTTP_PORT = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where a node runs. `enter` stands before each command that is to run there; `cable` is the interface on this side
+    that leads there, if there is one.
+    """
+
+    name: str
+    address: str
+    http_address: str
+    http_port: int
+    enter: tuple[str, ...] = ()
+    cable: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where a proxy on this host is asked."""
+        return f"http://{self.http_address}:{self.http_port}"
+
+    def unplug(self) -> None:
+        """Pull the cable: packets to and from the host are lost, nobody is told."""
+        _ip("link", "set", self.cable, "down")
+
+    def plug_in(self) -> None:
+        _ip("link", "set", self.cable, "up")
+
+    def received_bytes(self) -> int:
+        """How much has gone over the cable to the host so far."""
+        return int(Path(f"/sys/class/net/{self.cable}/statistics/tx_bytes").read_text())
+
+
+def on_loopback(count: int) -> list[Host]:
+    """Hosts that share the machine's network, with a port each."""
+    # Ray replaces 127.0.0.1 by the address of an interface, but not its neighbours.
+    return [Host(f"host{n}", f"127.0.0.{n + 1}", "127.0.0.1", free_port()) for n in range(1, count + 1)]
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def namespaces_missing() -> str:
+    """Why there cannot be hosts in network namespaces here; empty when there can."""
+    if sys.platform != "linux":
+        return "network namespaces are Linux's"
+    if os.geteuid() != 0:
+        return "making network namespaces needs root"
+    if shutil.which("ip") is None:
+        return "the program ip is not here (Debian: apt-get install iproute2)"
+    probe = f"quorum-probe-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", probe], capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        return f"this machine refuses to make network namespaces: {made.stderr.strip()}"
+    _ip("netns", "delete", probe)
+    return ""
+
+
+@contextlib.contextmanager
+def in_namespaces(count: int) -> Iterator[list[Host]]:
+    """Hosts with a network of their own, on one bridge, which are gone when the block is left."""
+    own = os.getpid() % 250 + 1
+    bridge = f"quorum{own}"
+    hosts = [
+        Host(
+            f"quorum{own}-{n}",
+            f"{_NETWORK}.{own}.{n + 1}",
+            f"{_NETWORK}.{own}.{n + 1}",
+            _HTTP_PORT,
+            ("ip", "netns", "exec", f"quorum{own}-{n}"),
+            f"quorum{own}v{n}",
+        )
+        for n in range(1, count + 1)
+    ]
+    try:
+        _ip("link", "add", bridge, "type", "bridge")
+        _ip("address", "add", f"{_NETWORK}.{own}.1/24", "dev", bridge)
+        _ip("link", "set", bridge, "up")
+        for host in hosts:
+            _connect(host, bridge)
+        yield hosts
+    finally:
+        for host in hosts:  # its end of the cable goes with it, and with that the other one
+            subprocess.run(["ip", "netns", "delete", host.name], capture_output=True, check=False)
+        subprocess.run(["ip", "link", "delete", bridge], capture_output=True, check=False)
+
+
+def _connect(host: Host, bridge: str) -> None:
+    _ip("netns", "add", host.name)
+    _ip("link", "add", host.cable, "type", "veth", "peer", "name", "eth0", "netns", host.name)
+    _ip("link", "set", host.cable, "master", bridge, "up")
+    _ip("-n", host.name, "address", "add", f"{host.address}/24", "dev", "eth0")
+    _ip("-n", host.name, "link", "set", "eth0", "up")
+    _ip("-n", host.name, "link", "set", "lo", "up")
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], capture_output=True, check=True)

@@ -1,0 +1,235 @@
+"""A Ray cluster of several nodes on this machine: each a tree of processes of its own, which can be killed, frozen or
+joined by another at any time.
+
+    with in_namespaces(3) as hosts, Nodes(environment={"PYTHONPATH": "."}) as nodes:
+        head = nodes.add(hosts[0], cpus=0)
+        nodes.add(hosts[1], cpus=4, gpus=1)        # a number in Ray's books: nobody looks whether there is a GPU
+        nodes.hand_over(config)
+
+The first node is the head. Which process belongs to which node is read from the trees, so nothing here is a driver of
+the cluster or knows what is deployed. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+import yaml
+
+from cluster.hosts import Host, free_port
+from cluster.processes import adopting_orphans, children, end
+from ocr.errors import InternalFailure
+
+_OBJECT_STORE_BYTES = 300_000_000
+_START_S = 120.0
+# Ray gives its processes fixed times to import themselves, which a cold or busy machine misses.
+_ATTEMPTS = 3
+_GCS_PORT = 6379
+# What every node is told, unless the caller says otherwise.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_agent_register_timeout_ms": "100000",  # a busy machine starts agents slowly
+}
+
+_TITLE = re.compile(r"^ray::(?:ServeReplica:[^:]+:)?(?P<part>\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A process that does something for the application: a replica of the deployment `part`, or one of Serve's own
+    (`ProxyActor`, `ServeController`).
+    """
+
+    part: str
+    host: str
+    process: psutil.Process
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One node. `start` runs the program that starts it and stays with it."""
+
+    host: Host
+    start: Callable[[], subprocess.Popen[bytes]]
+    log: Path
+    seen: set[psutil.Process] = field(default_factory=set)
+    started: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.start()
+
+    def living(self) -> set[psutil.Process]:
+        """The processes that belong to it. One whose parent died is still known."""
+        self.seen |= children([self.started.pid, *(process.pid for process in self.seen)])
+        self.seen = {process for process in self.seen if process.is_running()}
+        return set(self.seen)
+
+    def actors(self) -> Iterator[Actor]:
+        """Those of its processes that do something for the application."""
+        for process in self.living():
+            with suppress(psutil.Error, IndexError):
+                title = _TITLE.match(process.cmdline()[0])
+                if title is not None and process.status() != psutil.STATUS_ZOMBIE:
+                    yield Actor(title["part"], self.host.name, process)
+
+    def wait(self) -> None:
+        """Return once it runs. Raises InternalFailure when it does not."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            if self._runs():
+                self.living()  # they are known from now on, even when their parent dies
+                return
+            self.kill()
+            if attempt < _ATTEMPTS:
+                self.started = self.start()
+        said = self.log.read_text()[-2000:]
+        raise InternalFailure(f"node {self.host.name} did not start: {said}", "is the machine very busy?")
+
+    def _runs(self) -> bool:
+        """Whether `ray start` says so, before it ends or its time is over."""
+        deadline = time.monotonic() + _START_S
+        while b"Ray runtime started" not in self.log.read_bytes():
+            if self.started.poll() is not None or time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def kill(self) -> None:
+        """Kill everything on it at once, as when the power fails."""
+        doomed = self.living()
+        for process in doomed:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.started.kill()
+        self.started.wait()
+        end(doomed | self.living(), patience_s=0.0)
+
+    def stop(self, patience_s: float = 20.0) -> None:
+        """Ask it to end, and kill what stays."""
+        doomed = self.living()
+        self.started.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self.started.wait(patience_s)
+        self.started.kill()
+        self.started.wait()
+        end(doomed | self.living(), patience_s=2.0)
+
+
+class Nodes:
+    """The nodes of one cluster. When the block is left, every process of theirs is gone.
+
+    `environment` is given to every node; with `redis` (host:port) what the head knows outlives it.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None, *, redis: str | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="quorum-nodes-"))
+        known = {} if redis is None else {"RAY_REDIS_ADDRESS": redis}
+        secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # nobody else can join
+        self._environment = {**os.environ, **_ENVIRONMENT, **secret, **known, **(environment or {})}
+        self._orphans = adopting_orphans()
+        self._address = ""
+        self.nodes: list[Node] = []
+
+    def __enter__(self) -> Self:
+        self._orphans.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for node in reversed(self.nodes):
+            node.kill()
+        self._orphans.__exit__(kind, error, trace)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def head(self) -> Node:
+        return self.nodes[0]
+
+    def add(self, host: Host, *, cpus: float, gpus: float = 0.0, resources: Mapping[str, float] | None = None) -> Node:
+        """A node on `host`, once it runs. The first one is the head. One at a time: Ray gives each a fixed time."""
+        if not self.nodes:
+            self._address = f"{host.address}:{_GCS_PORT if host.enter else free_port()}"
+            return self._started(host, self._as_head(), cpus, gpus, resources)
+        return self._started(host, ["--address", self._address], cpus, gpus, resources)
+
+    def return_head(self, *, cpus: float = 0.0) -> Node:
+        """A new head in the place of the one that was killed."""
+        dead = self.nodes.pop(0)
+        node = self._started(dead.host, self._as_head(), cpus, 0.0, None)
+        self.nodes.insert(0, self.nodes.pop())
+        return node
+
+    def lose(self, node: Node) -> None:
+        """Kill a node that does not come back."""
+        node.kill()
+        self.nodes.remove(node)
+
+    def actors(self, part: str | None = None) -> list[Actor]:
+        """The processes of the application, or those of one part of it."""
+        return [actor for node in self.nodes for actor in node.actors() if part in (None, actor.part)]
+
+    def hand_over(self, config: Mapping[str, Any]) -> None:
+        """Deploy what `config` says, Serve's own schema, or bring what is there to it."""
+        program = [*self.head.host.enter, sys.executable, "-m", "cluster.handing_over"]
+        told = {"RAY_ADDRESS": self._address, "QUORUM_NODE": self.head.host.address}
+        finished = subprocess.run(
+            program,
+            input=yaml.safe_dump(dict(config)),
+            env={**self._environment, **told},
+            capture_output=True,
+            text=True,
+            timeout=_START_S,
+            check=False,
+        )
+        if finished.returncode != 0:
+            raise InternalFailure(f"the application was not taken: {finished.stderr[-2000:]}", "is the head alive?")
+
+    def _as_head(self) -> list[str]:
+        port = self._address.rpartition(":")[2]
+        return ["--head", "--port", port, "--include-dashboard", "false", "--ray-client-server-port", str(free_port())]
+
+    def _started(
+        self, host: Host, role: list[str], cpus: float, gpus: float, resources: Mapping[str, float] | None
+    ) -> Node:
+        log = self._folder / f"{host.name}-{time.monotonic_ns()}.log"
+        command = [*host.enter, *_ray_start(host), *role, "--num-cpus", f"{cpus:g}", "--num-gpus", f"{gpus:g}"]
+        command += ["--resources", json.dumps(dict(resources or {}))]
+        environment = {**self._environment, "RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(host.http_port)}
+
+        def start() -> subprocess.Popen[bytes]:
+            with log.open("wb") as out:
+                return subprocess.Popen(
+                    command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                )
+
+        node = Node(host, start, log)
+        self.nodes.append(node)  # before it runs, so that it is cleared away in any case
+        node.wait()
+        return node
+
+
+def _ray_start(host: Host) -> list[str]:
+    """`ray start` for a node that may share its machine with others: no port is fixed but the head's."""
+    any_port = ("--dashboard-agent-listen-port", "--dashboard-agent-grpc-port", "--metrics-export-port")
+    ports = [word for option in (*any_port, "--min-worker-port", "--max-worker-port") for word in (option, "0")]
+    return [
+        sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats",
+        "--node-ip-address", host.address, "--object-store-memory", str(_OBJECT_STORE_BYTES), *ports,
+    ]  # fmt: skip
