@@ -7,21 +7,25 @@ Here readings become samples and samples become figures; nothing is read and not
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.intervals import Interval, interval, paired
 from benchmarks.matching import Group
-from fusion import FusedLine
+from fusion import FusedLine, Profile
 from fusion.similarity import folded
+from training.cascade_fit import walk
 from training.comparing import Count, characters, right_words, words
 from training.evidence_fit import Heard, hear
 from training.labelled import LabelledLine
 
 FUSED = "fused"
 BINS = 10
+_DRAWS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +157,19 @@ def _decided(line: LabelledLine, fused: FusedLine, best: str) -> Iterator[tuple[
 # --- how sure ---
 
 
-def calibration_error(lines: Sequence[tuple[LabelledLine, FusedLine]]) -> tuple[float, int]:
-    """The expected calibration error of fused words in ten equal bins (Naeini et al. 2015), and how many words."""
+@dataclass(frozen=True, slots=True)
+class Sureness:
+    """The expected calibration error of fused words in ten equal bins (Naeini et al. 2015), how many words, and the
+    error that so many words would show if every confidence were true.
+    """
+
+    error: float
+    words: int
+    by_chance: float
+
+
+def sureness(lines: Sequence[tuple[LabelledLine, FusedLine]]) -> Sureness:
+    """Of the words of fused lines."""
     sure: list[float] = []
     right: list[bool] = []
     for line, fused in lines:
@@ -163,11 +178,86 @@ def calibration_error(lines: Sequence[tuple[LabelledLine, FusedLine]]) -> tuple[
             sure += [word.confidence for word in fused.words]
             right += right_words(text, line.truth)
     if not sure:
-        return 0.0, 0
-    confidences, rights = np.array(sure), np.array(right, dtype=np.float64)
+        return Sureness(0.0, 0, 0.0)
+    confidences = np.array(sure)
+    drawn = np.random.default_rng(0).random((_DRAWS, len(sure))) < confidences
+    by_chance = float(np.mean([_gap(confidences, one) for one in drawn]))
+    return Sureness(_gap(confidences, np.array(right)), len(sure), by_chance)
+
+
+def _gap(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
     bins = np.minimum((confidences * BINS).astype(int), BINS - 1)
-    gaps = [
-        abs(confidences[bins == index].mean() - rights[bins == index].mean()) * (bins == index).sum()
-        for index in np.unique(bins)
-    ]
-    return float(sum(gaps) / len(sure)), len(sure)
+    gaps = np.abs(np.bincount(bins, confidences, BINS) - np.bincount(bins, right.astype(np.float64), BINS))
+    return float(gaps.sum() / len(confidences))
+
+
+# --- asking fewer engines ---
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeSet:
+    """Of one set: the edits of its best engine, of all engines together and of the cascade, and the part of the
+    core-seconds that the cascade takes.
+    """
+
+    best: int
+    together: int
+    edits: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeFigures:
+    """What a cascade, said in words, keeps of the gain (mean over the sets) at which part of the core-seconds; for each
+    engine the core-milliseconds that it takes for one line, and the part of the lines about which it is asked.
+    """
+
+    said: str
+    kept: float
+    seconds: float
+    line_ms: Mapping[str, float]
+    asked: Mapping[str, float]
+    sets: Mapping[str, CascadeSet]
+
+    def as_json(self) -> dict[str, object]:
+        return {"kept": round(self.kept, 4), "seconds": round(self.seconds, 4), "line_ms": dict(self.line_ms)}
+
+
+def cascade_figures(
+    lines: Mapping[str, Sequence[tuple[LabelledLine, FusedLine]]], profile: Profile
+) -> CascadeFigures | None:
+    """The profile's cascade on true lines, by set; None where it has none, or engines are missing."""
+    every = [line for own in lines.values() for line, _ in own]
+    cascade = profile.cascade
+    named = [] if cascade is None else [engine for step in cascade.steps for engine in step.engines]
+    if cascade is None or not every or not all(engine in every[0].claims for engine in named):
+        return None
+    sets = {}
+    asked: Counter[str] = Counter()
+    spent = 0.0
+    for name, own in lines.items():
+        walked = [walk(line, cascade, profile) for line, _ in own]
+        seconds = sum(line.seconds[engine] for (line, _), one in zip(own, walked, strict=True) for engine in one.asked)
+        sets[name] = CascadeSet(
+            min(_edits_of(engine, own) for engine in every[0].claims),
+            sum(characters(line.compared(fused.text), line.truth).edits for line, fused in own),
+            sum(one.edits for one in walked),
+            seconds / (sum(sum(line.seconds.values()) for line, _ in own) or 1.0),
+        )
+        spent += seconds
+        asked.update(engine for one in walked for engine in one.asked)
+    gains = [(own.best - own.together) / max(1, own.best) for own in sets.values()]
+    kept = [(own.best - own.edits) / max(1, own.best) for own in sets.values()]
+    whole = {engine: sum(line.seconds[engine] for line in every) for engine in every[0].claims}
+    return CascadeFigures(
+        f"{cascade.said()}.",
+        sum(kept) / sum(gains) if sum(gains) > 0.0 else 0.0,
+        spent / (sum(whole.values()) or 1.0),
+        {engine: 1000.0 * seconds / len(every) for engine, seconds in whole.items()},
+        {engine: asked[engine] / len(every) for engine in whole},
+        sets,
+    )
+
+
+def _edits_of(engine: str, lines: Sequence[tuple[LabelledLine, FusedLine]]) -> int:
+    return sum(characters(line.compared(line.claims[engine].text), line.truth).edits for line, _ in lines)

@@ -28,6 +28,8 @@ def run_of(
     readings: Path,
     limit: int | None,
     url: str | None,
+    *,
+    own_pipelines: bool = False,
 ) -> Run:
     """The run of `quorum evaluate pages`. Raises OutOfRange naming what does not exist."""
     readers = [reader_of(engine) for engine in engines.split(",")]
@@ -49,6 +51,7 @@ def run_of(
         limit,
         None if url is None else _service(url, profile, method),
         readings / f"service-{profile}-{method}",
+        own_pipelines,
     )
 
 

@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from benchmarks.accuracy import FUSED, Rate, SetFigures, Turns
+from benchmarks.accuracy import FUSED, CascadeFigures, Rate, SetFigures, Sureness, Turns
+from benchmarks.own_pipelines import Beside
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The figures of all sets for one way of cutting lines. `recalls` are of the segmentation, by set."""
+    """The figures of all sets for one way of cutting lines. `recalls` are of the segmentation, by set; `lost` is how
+    much higher the error rate of the fusion is than in the table called `lost_to`.
+    """
 
     title: str
     sets: Mapping[str, SetFigures]
     recalls: Mapping[str, float]
+    lost: Mapping[str, float] = field(default_factory=dict)
+    lost_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that an accuracy run came to. `sure` is the calibration error by set, with how many words; `turns` who
-    saved and who spoiled, by set; both on true lines.
+    """Everything that an accuracy run came to. `sure` is how words are calibrated by set, `turns` who saved and who
+    spoiled by set, `cascade` what asking fewer engines costs and saves, `fusing_ms` the processor time of the fusion of
+    one line; all on true lines. `beside` are the engines' own ways from the page, by set and engine.
     """
 
     tables: Sequence[Table]
-    sure: Mapping[str, tuple[float, int]]
+    sure: Mapping[str, Sureness]
     turns: Mapping[str, Turns]
+    cascade: CascadeFigures | None = None
+    fusing_ms: float | None = None
+    beside: Mapping[str, Mapping[str, Beside]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         return {table.title: {name: _json(own) for name, own in table.sets.items()} for table in self.tables} | {
-            "calibration_error": {name: round(error, 4) for name, (error, _) in self.sure.items()}
+            "calibration_error": {name: round(own.error, 4) for name, own in self.sure.items()},
+            "cascade": None if self.cascade is None else self.cascade.as_json(),
+            "fusing_ms": None if self.fusing_ms is None else round(self.fusing_ms, 3),
+            "own_pipelines": {
+                name: {engine: round(one.own.rate, 5) for engine, one in own.items()}
+                for name, own in self.beside.items()
+            },
         }
 
 
@@ -47,6 +62,8 @@ def markdown(report: Report, heading: str, command: str, setting: str) -> str:
             setting,
             "",
             *[row for table in report.tables for row in (*_table(table), "")],
+            *_beside(report),
+            *_cascade(report),
             *_sure(report),
             *_turns(report),
         ]
@@ -87,10 +104,12 @@ def _table(table: Table) -> Iterator[str]:
     heads = ["set", "n", *readers, "**fused**", "fewer errors than the best", "chance"]
     oracle = any(own.oracle is not None for own in table.sets.values())
     heads += ["best path", "share of it"] * oracle + ["lines found"] * bool(table.recalls)
+    heads += [f"points lost to {table.lost_to}"] * bool(table.lost)
     yield f"| {' | '.join(heads)} |"
     yield "|" + "---|" * len(heads)
     for name, own in table.sets.items():
-        yield f"| {' | '.join(_row(name, own, readers, oracle=oracle, recalls=table.recalls))} |"
+        lost = [f"{100 * table.lost[name]:.2f}"] if table.lost else []
+        yield f"| {' | '.join([*_row(name, own, readers, oracle=oracle, recalls=table.recalls), *lost])} |"
     changes = [own.reduction for own in table.sets.values()]
     yield ""
     yield f"Mean over the sets: {sum(changes) / len(changes):.1%} fewer character errors than the best engine of each."
@@ -130,16 +149,63 @@ def _percent(rate: float) -> str:
     return f"{100 * rate:.2f}"
 
 
+def _beside(report: Report) -> Iterator[str]:
+    if not report.beside:
+        return
+    yield "## Against each engine's own way from the page"
+    yield ""
+    yield "Character error rate in percent of what an engine's makers ship for whole pages, of our fusion from the"
+    yield "page, and how likely the difference is by chance, paired over pages (benchmarks/own_pipelines.py). An engine"
+    yield "that is missing has no such pipeline, or one whose detector has to be fetched first."
+    yield ""
+    yield "| set | engine | its own pipeline | fused | fewer errors | chance |"
+    yield "|---|---|---|---|---|---|"
+    for name, own in report.beside.items():
+        for engine, one in own.items():
+            rates = f"{_percent(one.own.rate)} | {_percent(one.ours.rate)}"
+            yield f"| {name} | {engine} | {rates} | {one.reduction:.1%} | {one.chance:.3f} |"
+    yield ""
+
+
+def _cascade(report: Report) -> Iterator[str]:
+    if report.cascade is None:
+        return
+    found = report.cascade
+    yield "## What a cascade saves"
+    yield ""
+    yield f"{found.said} On these lines it keeps {found.kept:.1%} of the gain over the best engine (mean over the sets)"
+    yield f"at {found.seconds:.1%} of the core-seconds of all engines."
+    yield ""
+    yield f"| | {' | '.join(found.line_ms)} |"
+    yield f"|---{'|---' * len(found.line_ms)}|"
+    yield f"| core-ms a line | {' | '.join(f'{value:.1f}' for value in found.line_ms.values())} |"
+    yield f"| asked about | {' | '.join(f'{part:.0%}' for part in found.asked.values())} |"
+    yield ""
+    yield "| set | best engine | all engines | cascade | core-seconds |"
+    yield "|---|---|---|---|---|"
+    for name, own in found.sets.items():
+        yield f"| {name} | {own.best} | {own.together} | {own.edits} | {own.seconds:.0%} |"
+    yield ""
+    yield "Edits in characters."
+    yield ""
+
+
 def _sure(report: Report) -> Iterator[str]:
     if not report.sure:
         return
     yield "## How sure a fused word is"
     yield ""
-    yield "| set | words | expected calibration error |"
-    yield "|---|---|---|"
-    for name, (error, count) in report.sure.items():
-        yield f"| {name} | {count} | {error:.3f} |"
+    yield "By chance: the error that words with these confidences would show if each were exactly as likely to be right"
+    yield "as it says (mean over drawn outcomes); few words show much even then."
     yield ""
+    yield "| set | words | expected calibration error | by chance |"
+    yield "|---|---|---|---|"
+    for name, own in report.sure.items():
+        yield f"| {name} | {own.words} | {own.error:.3f} | {own.by_chance:.3f} |"
+    yield ""
+    if report.fusing_ms is not None:
+        yield f"Fusing one line took {report.fusing_ms:.2f} ms of processor time in the mean over these lines."
+        yield ""
 
 
 def _turns(report: Report) -> Iterator[str]:

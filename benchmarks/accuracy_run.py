@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from benchmarks.accuracy import Sample, calibration_error, figures, line_sample, turns
+from benchmarks.accuracy import FUSED, Sample, cascade_figures, figures, line_sample, sureness, turns
 from benchmarks.accuracy_pages import Ask, FoundPage, by_set, compare, from_service, from_shelf
 from benchmarks.accuracy_report import Report, Table, markdown
+from benchmarks.own_pipelines import Beside, available, beside
 from benchmarks.setting import as_table, setting
 from benchmarks.votes_html import Shown, page
 from fusion import FusedLine, Method, Profile, fuse
+from training.comparing import Count, characters
 from training.evidence_fit import hear
 from training.handwriting import Hand, hands
 from training.labelled import LabelledLine, labelled, pages_of
 from training.pages import Split, TruePage, line_crops
-from training.readings import TRUE, Reader, Shelf, View, read_all, set_of
+from training.readings import FOUND, TRUE, Reader, Shelf, View, read_all, set_of
 
 SHOWN = 25
 """Lines of each set that the HTML shows: those on which engines differ most."""
@@ -43,6 +47,7 @@ class Run:
     limit: int | None = None
     ask: Ask | None = None
     answers: Path | None = None
+    own_pipelines: bool = False
 
     @property
     def pages(self) -> list[tuple[str, TruePage]]:
@@ -61,36 +66,41 @@ class Outcome:
 def measure(run: Run) -> Outcome:
     """Everything that the run asks for."""
     pages = run.pages
-    if run.ask is None:
-        read_all(run.shelf, [page for _, page in pages], run.views, run.readers)
-    lines = _true_lines(run, pages) if TRUE in run.views and run.ask is None else {}
-    tables = [_true_table(lines)] if lines else []
     if run.ask is not None:
-        tables.append(_found_table("By the service, from the page", pages, lambda page: _answered(run, page)))
-    else:
-        tables += [_view_table(run, pages, view) for view in run.views if view.found]
+        table = _found_table("By the service, from the page", pages, lambda page: _answered(run, page))
+        return Outcome(Report([table], {}, {}), {})
+    read_all(run.shelf, [page for _, page in pages], run.views, run.readers)
+    lines, fusing_s = _true_lines(run, pages) if TRUE in run.views else ({}, 0.0)
+    every = [one for own in lines.values() for one in own]
+    tables = [_true_table(lines)] if lines else []
+    tables += _view_tables(run, pages, _rates_by_folder(lines))
     best = {name: own.best for name, own in tables[0].sets.items()} if lines else {}
-    return Outcome(
-        Report(
-            tables,
-            {name: calibration_error(own) for name, own in lines.items()}
-            | ({"all": calibration_error([one for own in lines.values() for one in own])} if lines else {}),
-            {name: turns(own, best[name]) for name, own in lines.items()},
-        ),
-        lines,
+    report = Report(
+        tables,
+        {name: sureness(own) for name, own in lines.items()} | ({"all": sureness(every)} if lines else {}),
+        {name: turns(own, best[name]) for name, own in lines.items()},
+        cascade_figures(lines, run.profile),
+        1000.0 * fusing_s / len(every) if every else None,
+        _beside(run, pages),
     )
+    return Outcome(report, lines)
 
 
-def _true_lines(run: Run, pages: Sequence[tuple[str, TruePage]]) -> dict[str, list[Fused]]:
-    """The true lines by set; a set with typed and cursive lines is two."""
+def _true_lines(run: Run, pages: Sequence[tuple[str, TruePage]]) -> tuple[dict[str, list[Fused]], float]:
+    """The true lines by set, and the processor time that their fusion took; a set with typed and cursive lines is
+    two.
+    """
     hand_of = {page.image: hands(page) for _, page in pages}
     found: dict[str, list[Fused]] = {}
+    spent_s = 0.0
     for line in labelled(run.shelf, pages, run.readers):
         mixed = any(Hand.CURSIVE in hand_of[page.image] for name, page in pages if name == line.set_name)
         name = f"{line.set_name} {hand_of[line.page.image][line.index]}" if mixed else line.set_name
+        begun = time.thread_time()
         fused = fuse(line.claims, run.profile.on(line.region.material), run.method)
+        spent_s += time.thread_time() - begun
         found.setdefault(name, []).append((line, fused))
-    return found
+    return found, spent_s
 
 
 def _true_table(lines: Mapping[str, Sequence[Fused]]) -> Table:
@@ -104,11 +114,41 @@ def _true_table(lines: Mapping[str, Sequence[Fused]]) -> Table:
     return Table("True lines", sets, {})
 
 
-def _view_table(run: Run, pages: Sequence[tuple[str, TruePage]], view: View) -> Table:
-    title = f"From the page turned by {view.turned_degrees:g}°" if view.turned_degrees else "From the page"
-    return _found_table(
-        title, pages, lambda page: from_shelf(run.shelf, page, view, run.readers, run.profile, run.method)
-    )
+def _rates_by_folder(lines: Mapping[str, Sequence[Fused]]) -> dict[str, float]:
+    """The error rate of the fusion on the true lines of each folder."""
+    counts: dict[str, Count] = {}
+    for line, fused in (one for own in lines.values() for one in own):
+        own = characters(line.compared(fused.text), line.truth)
+        counts[line.set_name] = counts.get(line.set_name, Count()) + own
+    return {name: count.rate for name, count in counts.items()}
+
+
+def _view_tables(run: Run, pages: Sequence[tuple[str, TruePage]], true_rates: Mapping[str, float]) -> Iterator[Table]:
+    """A table for each view from the page. What the page as it lies loses is against true lines, what a turned page
+    loses is against the page as it lies.
+    """
+    upright: dict[str, float] = {}
+    for view in sorted((view for view in run.views if view.found), key=lambda view: view.turned_degrees != 0.0):
+        title = f"From the page turned by {view.turned_degrees:g}°" if view.turned_degrees else "From the page"
+        table = _found_table(title, pages, partial(_from_shelf, run, view))
+        rates = {name: own.characters[FUSED].count.rate for name, own in table.sets.items()}
+        against = upright if view.turned_degrees else true_rates
+        lost = {name: rate - against[name] for name, rate in rates.items()} if against else {}
+        yield replace(table, lost=lost, lost_to="the page as it lies" if view.turned_degrees else "true lines")
+        upright = upright if view.turned_degrees else rates
+
+
+def _from_shelf(run: Run, view: View, page: TruePage) -> FoundPage:
+    return from_shelf(run.shelf, page, view, run.readers, run.profile, run.method)
+
+
+def _beside(run: Run, pages: Sequence[tuple[str, TruePage]]) -> dict[str, dict[str, Beside]]:
+    """The engines' own ways from the page, where they are asked for."""
+    if not run.own_pipelines:
+        return {}
+    names = [name for name in available() if name in [reader.name for reader in run.readers]]
+    found = {name: [(page, _from_shelf(run, FOUND, page)) for page in own] for name, own in by_set(pages)}
+    return {name: {engine: beside(name, engine, run.shelf, own) for engine in names} for name, own in found.items()}
 
 
 def _found_table(title: str, pages: Sequence[tuple[str, TruePage]], found: FoundBy) -> Table:

@@ -18,6 +18,7 @@ from fusion import (
     Cascade,
     Method,
     Profile,
+    Step,
     Thresholds,
     automatic,
     joined,
@@ -59,14 +60,9 @@ class Ask:
     tolerance: Tolerance = _TOLERANCE
     cascade: Cascade | None = None
 
-    def tiers(self, engines: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Of these engines the ones that are asked about every line, and those that are asked where the first are not
-        sure; all are first where there is no cascade, or none of those that would begin is there.
-        """
-        first = [name for name in engines if self.cascade is None or name in self.cascade.first]
-        if not first:
-            return list(engines), []
-        return first, [name for name in engines if name not in first]
+    def tiers(self, engines: Sequence[str]) -> tuple[list[Step], list[str]]:
+        """These engines as the cascade asks them (see Cascade.over); all at once where there is none."""
+        return ([], list(engines)) if self.cascade is None else self.cascade.over(engines)
 
     @property
     def handling(self) -> Handling:

@@ -68,7 +68,7 @@ class CharacterReading:
     reports: tuple[EngineReport, ...]
 
 
-_ALL_SURE = "the engines that were asked first are sure of every line"
+_ALL_SURE = "the engines that were asked before are sure of every line"
 _OPEN = "left out because it kept failing; it is tried beside the requests, and comes back when it answers"
 
 
@@ -188,16 +188,25 @@ class Ensemble:
         self, willing: Sequence[str], layout: Layout, pixels: PixelsToken, ask: Ask
     ) -> dict[str, Outcome]:
         """The outcome of each of these engines: one after the other where the request has a cascade."""
-        first, rest = ask.tiers(willing)
-        every = range(len(layout.regions))
-        asked = await self._ask_about(every, first, pixels, ask)
-        if not rest:
-            return asked
-        open_lines = [index for index in every if _goes_on(index, layout, asked, ask)]
+        steps, last = ask.tiers(willing)
+        count = len(layout.regions)
+        open_lines: Sequence[int] = range(count)
+        asked: dict[str, Outcome] = {}
+        for step in steps:
+            asked |= await self._ask_about_open(open_lines, step.engines, count, pixels, ask)
+            open_lines = [index for index in open_lines if step.goes_on(_fused(index, layout, asked, ask))]
+        return asked | await self._ask_about_open(open_lines, last, count, pixels, ask)
+
+    async def _ask_about_open(
+        self, open_lines: Sequence[int], names: Sequence[str], count: int, pixels: PixelsToken, ask: Ask
+    ) -> dict[str, Outcome]:
+        """The outcomes for `count` lines of which some are open; skipped where none is."""
         if not open_lines:
-            return asked | {name: Outcome(EngineReport(name, Status.SKIPPED, detail=_ALL_SURE)) for name in rest}
-        later = await self._ask_about(open_lines, rest, pixels, ask)
-        return asked | {name: outcome.spread(open_lines, len(every)) for name, outcome in later.items()}
+            return {name: Outcome(EngineReport(name, Status.SKIPPED, detail=_ALL_SURE)) for name in names}
+        outcomes = await self._ask_about(open_lines, names, pixels, ask)
+        if len(open_lines) == count:
+            return outcomes
+        return {name: outcome.spread(open_lines, count) for name, outcome in outcomes.items()}
 
     async def _ask_about(
         self, indices: Sequence[int], names: Sequence[str], pixels: PixelsToken, ask: Ask
@@ -248,12 +257,6 @@ def _call(reader: Reader, pixels: PixelsToken, indices: Sequence[int], question:
         return answer
 
     return call
-
-
-def _goes_on(index: int, layout: Layout, asked: Mapping[str, Outcome], ask: Ask) -> bool:
-    """Whether the first engines leave so much doubt in a line that the others are asked as well."""
-    assert ask.cascade is not None
-    return ask.cascade.goes_on(_fused(index, layout, asked, ask))
 
 
 def _fused(index: int, layout: Layout, outcomes: Mapping[str, Outcome], ask: Ask) -> fusion.FusedLine:

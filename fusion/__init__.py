@@ -8,7 +8,7 @@ Pure functions over the vocabulary of ocr/: no engine by name, no image, no cloc
 """
 
 from fusion.calibration import IDENTITY, Calibration
-from fusion.cascade import Cascade, doubt
+from fusion.cascade import Cascade, Step, doubt
 from fusion.fusing import FusedCharacter, FusedLine, FusedWord, fuse
 from fusion.placement import place
 from fusion.profile_document import Document, tuned_document
@@ -28,6 +28,7 @@ __all__ = [
     "FusedWord",
     "Method",
     "Profile",
+    "Step",
     "Thresholds",
     "Verdict",
     "automatic",

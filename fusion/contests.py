@@ -7,7 +7,7 @@ only.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -86,16 +86,13 @@ def agreements(rows: Sequence[int], network: Network) -> list[float]:
     if len(rows) < 2:
         return [0.0] * len(rows)
     counts = [row.count for row in network.rows]
-    agreeing = [0] * len(counts)
-    for texts in _forms(network):
-        for row, text in enumerate(texts):
-            if counts[row] > 1 or texts.count(text) > 1:
-                agreeing[row] += 1
+    agreed = set(network.agreed)
+    agreeing = [len(agreed)] * len(counts)
+    for place, texts in enumerate(network.said):
+        if place not in agreed:
+            forms = list(map(folded, texts))
+            for row, form in enumerate(forms):
+                agreeing[row] += counts[row] > 1 or forms.count(form) > 1
     places = len(network.columns)
     by_row = [log_odds((count + 0.5) / (places + 1.0)) for count in agreeing]
     return [by_row[row] for row in rows]
-
-
-def _forms(network: Network) -> Iterator[list[str]]:
-    """What the rows say, place by place, in plain typographic forms."""
-    return ([folded(text) for text in network.texts(place)] for place in range(len(network.columns)))

@@ -74,7 +74,7 @@ class FusedLine:
         return (*said, self.spelled[place]) if place in self.spelled else said
 
     def _said(self, place: int) -> Iterator[tuple[str, float]]:
-        of_space = set(self.network.texts(place)) <= {" ", SILENT}
+        of_space = set(self.network.said[place]) <= {" ", SILENT}
         for voice, row in zip(self.voices, self.rows, strict=True):
             index = self.network.columns[place][row]
             if index != ABSENT:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from fusion.similarity import DOUBLES, JOINED, SILENT, distance
 from ocr import Span
@@ -45,6 +45,9 @@ class Row:
 
     def centre(self, index: int) -> float:
         """The mean centre of a character in pixels, NaN where nobody knows it."""
+        if len(self.spans) == 1:  # most rows are one engine's
+            only = self.spans[0][index]
+            return math.nan if only is None else (only.start + only.end) / 2
         known = [(span.start + span.end) / 2 for spans in self.spans if (span := spans[index]) is not None]
         return sum(known) / len(known) if known else math.nan
 
@@ -58,7 +61,7 @@ class Row:
         return any(spans[index] is not None for spans in self.spans)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Network:
     """`columns[place][row]` is an index into `rows[row].texts`, or ABSENT. `linked` are the places to be decided
     together with the one before, because one row reads two characters where another reads one ("rn", "m").
@@ -68,9 +71,14 @@ class Network:
     columns: tuple[Entries, ...]
     linked: frozenset[int] = frozenset()
 
-    def texts(self, place: int) -> tuple[str, ...]:
-        """What each row says at a place, SILENT where it says nothing."""
-        return tuple([row.text(index) for row, index in zip(self.rows, self.columns[place], strict=True)])
+    @cached_property
+    def said(self) -> tuple[tuple[str, ...], ...]:
+        """What each row says at each place, SILENT where it says nothing: `said[place][row]`."""
+        by_row = [
+            [SILENT if (entry := column[index]) == ABSENT else row.texts[entry] for column in self.columns]
+            for index, row in enumerate(self.rows)
+        ]
+        return tuple(zip(*by_row, strict=True))
 
     def groups(self) -> Iterator[range]:
         """The places from left to right, those that are decided together in one range."""
@@ -80,14 +88,10 @@ class Network:
                 yield range(start, place)
                 start = place
 
-    @property
+    @cached_property
     def agreed(self) -> list[int]:
         """The places at which all rows say the same."""
-        said = [
-            [SILENT if (entry := column[index]) == ABSENT else row.texts[entry] for column in self.columns]
-            for index, row in enumerate(self.rows)
-        ]
-        return [place for place, texts in enumerate(zip(*said, strict=True)) if texts.count(texts[0]) == len(texts)]
+        return [place for place, texts in enumerate(self.said) if texts.count(texts[0]) == len(texts)]
 
     def next_entry(self, place: int, row: int) -> int:
         """The index of the first character that a row says at a place or after it."""
@@ -99,11 +103,10 @@ class Network:
     @property
     def cost(self) -> int:
         """Sum over all pairs of engines of what their two readings cost as they lie; centres add nothing here."""
-        columns = [self.texts(place) for place in range(len(self.columns))]
         return sum(
             self.rows[one].count
             * self.rows[other].count
-            * _pair_cost([(column[one], column[other]) for column in columns])
+            * _pair_cost([(column[one], column[other]) for column in self.said])
             for other in range(len(self.rows))
             for one in range(other)
         )

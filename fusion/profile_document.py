@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion.calibration import Calibration
-from fusion.cascade import Cascade
+from fusion.cascade import Cascade, Step
 from fusion.evidence import Evidence, Kind, Worth
 from fusion.profiles import Profile, SpellingVote, Thresholds, Tuning, TuningSource
 from fusion.spelling import Spelling, read_spelling
@@ -109,7 +109,9 @@ def _profile(
         tuning,
         content["character_weights"],
         {},
-        None if cascade is None else Cascade(tuple(cascade["first"]), cascade["most_doubt"]),
+        None
+        if cascade is None
+        else Cascade(tuple(Step(tuple(step["engines"]), step["most_doubt"]) for step in cascade)),
     )
 
 
@@ -130,7 +132,7 @@ def _content(profile: Profile) -> dict[str, object]:
         "character_weights": None if profile.character_weights is None else dict(profile.character_weights),
         "cascade": None
         if profile.cascade is None
-        else {"first": list(profile.cascade.first), "most_doubt": profile.cascade.most_doubt},
+        else [{"engines": list(step.engines), "most_doubt": step.most_doubt} for step in profile.cascade.steps],
         "evidence": {
             engine: {
                 "worth": {str(kind): [own.base, own.slope, own.room] for kind, own in evidence.worth.items()},

@@ -25,6 +25,7 @@ OTHER = "~"
 
 _UNSEEN = -9.0  # of a symbol that was never seen, in any context
 _HUNDREDTHS = 100.0
+_REMEMBERED = 100_000  # grams: some ten megabytes at most
 
 
 @lru_cache(maxsize=65536)
@@ -53,6 +54,7 @@ class Spelling:
     likelihoods: Mapping[str, float]
     backoffs: Mapping[str, float] = field(default_factory=dict)
     source: Path | None = field(default=None, compare=False)
+    _known: dict[str, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Callable[..., Spelling], tuple[object, ...]]:
         if self.source is not None:
@@ -71,8 +73,17 @@ class Spelling:
         reach = self.order - 1
         total = 0.0
         for end in range(len(before), len(text)):
-            total += self._of_last(text[max(0, end - reach) : end + 1])
+            gram = text[max(0, end - reach) : end + 1]
+            value = self._known.get(gram)
+            total += self._remember(gram) if value is None else value
         return total
+
+    def _remember(self, gram: str) -> float:
+        """The same few grams are asked for again and again."""
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        value = self._known[gram] = self._of_last(gram)
+        return value
 
     def _of_last(self, gram: str) -> float:
         weight = 0.0

@@ -70,7 +70,7 @@ class Supports:
         supports = {index: supports_of(found, evidence, shared) for index, found in contests.items()}
         spelled = dict.fromkeys(contests, Candidates())
         if tuning.spelling is not None and multipliers[SPELLING] > 0.0:
-            plain = [network.texts(group.start)[0] for group in groups]
+            plain = [network.said[group.start][0] for group in groups]
             spelled = _spelled(plain, contests, supports, tuning.spelling)
         own = tuple([multipliers[voice.engine] for voice in heard])
         return cls(
@@ -135,12 +135,18 @@ def _spelled(
 ) -> dict[int, Candidates]:
     """The leanings of the spelling model in each contest; `said[k]` is what stands in group k where all agree."""
     candidates = {index: candidates_of(found, supports[index]) for index, found in contests.items()}
+    spelt = {index: {form: symbols(form) for form in own} for index, own in candidates.items()}
     leanings: dict[int, Candidates] = {}
+    beside: dict[int, tuple[str, str]] = {}
     for _ in range(_ROUNDS):
         for index, own in candidates.items():
             lean = leanings.get(index, {})
             said[index] = max(own, key=lambda form: (own[form] + lean.get(form, 0.0), form))
-        leanings = {index: _leanings(said, index, own, vote) for index, own in candidates.items()}
+        for index, forms in spelt.items():
+            neighbours = around(said, index, vote.model.order - 1)
+            if beside.get(index) != neighbours:
+                beside[index] = neighbours
+                leanings[index] = _leanings(*neighbours, forms, vote)
     return leanings
 
 
@@ -152,12 +158,12 @@ def candidates_of(found: Contest, supports: Sequence[float]) -> Candidates:
     return sums
 
 
-def _leanings(said: Sequence[str], index: int, candidates: Candidates, vote: SpellingVote) -> Candidates:
-    """How much more likely each candidate is than the least likely one; nothing where they are spelt alike."""
-    spelt = {form: symbols(form) for form in candidates}
+def _leanings(before: str, after: str, spelt: Mapping[str, str], vote: SpellingVote) -> Candidates:
+    """How much more likely each candidate is than the least likely one; nothing where they are spelt alike. `spelt` has
+    the symbols of each.
+    """
     if len(set(spelt.values())) == 1:
         return {}
-    before, after = around(said, index, vote.model.order - 1)
     scores = {
         form: vote.model.log_probability(before, own, after) + vote.per_symbol * len(own) for form, own in spelt.items()
     }

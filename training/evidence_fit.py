@@ -102,7 +102,7 @@ def hear(line: LabelledLine, number: int, engines: Sequence[str]) -> Heard | Non
         for index, group in enumerate(groups)
         if len(group) > 1 or group.start not in agreed
     }
-    plain = tuple(fused.network.texts(group.start)[0] for group in groups)
+    plain = tuple(fused.network.said[group.start][0] for group in groups)
     marked = mark([_said(index, contests, plain, line) for index in range(len(groups))], line.truth)
     decisive = tuple(_decisive(number, contests, marked.excesses, line))
     names = tuple(voice.engine for voice in fused.voices)

@@ -19,7 +19,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +108,22 @@ class Cuts:
 
     def layout(self, page: TruePage, view: View) -> Layout:
         """Where the lines are, without their pixels where that is known already."""
-        path = self._folder / f"{_stem(page)}.{view.name}.json.gz"
+        path = self._path(page, view)
         if not path.exists():
-            _write(path, _layout_as_json(self.lines(page, view).layout))
+            self.lines(page, view)
         return _layout_from_json(_read(path))
 
     def lines(self, page: TruePage, view: View) -> SegmentedPage:
         """The lines with their pixels."""
+        cut = self._cut(page, view)
+        if not self._path(page, view).exists():
+            _write(self._path(page, view), _layout_as_json(cut.layout))
+        return cut
+
+    def _path(self, page: TruePage, view: View) -> Path:
+        return self._folder / f"{_stem(page)}.{view.name}.json.gz"
+
+    def _cut(self, page: TruePage, view: View) -> SegmentedPage:
         if not view.found:
             return true_lines(page)
         encoded = page.image.read_bytes()
@@ -139,28 +148,41 @@ class Shelf:
 
     def kept(self, name: str, reader: Reader, crops: Callable[[], Sequence[Crop]]) -> Reading:
         """What the reader says of some crops; `name` names them whatever they are cut from."""
-        path = self._folder / f"{reader.name}-{reader.fingerprint}" / f"{name}.json.gz"
+        path = self._path(name, reader)
         if not path.exists():
             _write(path, _reading_as_json(_read_now(reader, crops())))
         return _reading_from_json(reader.name, _read(path))
 
-    def missing(self, pages: Sequence[TruePage], view: View, reader: Reader) -> list[TruePage]:
-        """The pages that have to be read."""
-        return [page for page in pages if not self._path(page, view, reader).exists()]
+    def lacks(self, page: TruePage, view: View, reader: Reader) -> bool:
+        """Whether the reader has to read the page."""
+        return not self._path(f"{_stem(page)}.{view.name}", reader).exists()
 
-    def _path(self, page: TruePage, view: View, reader: Reader) -> Path:
-        return self._folder / f"{reader.name}-{reader.fingerprint}" / f"{_stem(page)}.{view.name}.json.gz"
+    def noted(self, name: str, page: TruePage, make: Callable[[], object]) -> Any:  # noqa: ANN401 - JSON of the caller's
+        """What was made of a page under some name, as JSON; made now if it never was."""
+        path = self._folder / name / f"{_stem(page)}.json.gz"
+        if not path.exists():
+            _write(path, make())
+        return _read(path)
+
+    def _path(self, name: str, reader: Reader) -> Path:
+        return self._folder / f"{reader.name}-{reader.fingerprint}" / f"{name}.json.gz"
 
 
 def read_all(shelf: Shelf, pages: Sequence[TruePage], views: Sequence[View], readers: Sequence[Reader]) -> None:
-    """Read what is missing, with a bar."""
+    """Read what is missing, with a bar. A page is cut once for all readers."""
     from rich.progress import track
 
-    for reader in readers:
-        for view in views:
-            missing = shelf.missing(pages, view, reader)
-            for page in track(missing, f"{reader.name} {view.name}", disable=not missing):
-                shelf.reading(page, view, reader)
+    for view in views:
+        wanted = [(page, [reader for reader in readers if shelf.lacks(page, view, reader)]) for page in pages]
+        missing = [(page, lacking) for page, lacking in wanted if lacking]
+        for page, lacking in track(missing, f"reading {view.name}", disable=not missing):
+            crops = shelf.cuts.lines(page, view).crops()
+            for reader in lacking:
+                shelf.kept(f"{_stem(page)}.{view.name}", reader, partial(_same, crops))
+
+
+def _same(crops: Sequence[Crop]) -> Sequence[Crop]:
+    return crops
 
 
 def true_lines(page: TruePage) -> SegmentedPage:

@@ -33,6 +33,7 @@ def run(
     *,
     new_spelling: bool,
     keep: float,
+    error_rate: float | None = None,
     characters: Path | None,
 ) -> Iterator[str]:
     """Tune, write OUT/profiles.json with the spelling model beside it, and say what was fitted to what."""
@@ -45,7 +46,7 @@ def run(
     models = {reader.name: _model_of(shelf, folders, reader) for reader in readers}
     made = {"command": command, "lines": str(len(lines)), "folders": ", ".join(folder.name for folder in folders)}
     profiles = {own.profile.name: own.profile for own in tuned}
-    found = fit_cascade(lines, automatic(profiles, list(Kind)), keep)
+    found = fit_cascade(lines, automatic(profiles, list(Kind)), keep, error_rate)
     if found is not None:
         profiles = {name: replace(own, cascade=found.cascade) for name, own in profiles.items()}
     if characters is not None:
@@ -58,8 +59,8 @@ def run(
         yield f"{own.profile.name}: {own.lines} lines, {fitted}"
     if found is not None:
         yield (
-            f"cascade: {', '.join(found.cascade.first)} begin, above a doubt of {found.cascade.most_doubt} characters "
-            f"others are asked; keeps {found.kept:.0%} of the gain at {found.seconds:.0%} of the core-seconds"
+            f"cascade: {found.cascade.said()}; keeps {found.kept:.0%} of the gain at {found.seconds:.0%} of the "
+            f"core-seconds, with {found.error_rate:.2%} character errors on these lines"
         )
     yield f"written to {out_dir / BUNDLED.name}"
 

@@ -54,6 +54,9 @@ def pages(
     tuned: Annotated[str, typer.Option(help="bundled, none, or a document that quorum tune wrote.")] = "bundled",
     readings: Annotated[Path, typer.Option(help="Keeps what was read; a stopped run goes on.")] = Path("runs/readings"),
     url: Annotated[str | None, typer.Option(help="Read by this running service instead, from the page.")] = None,
+    own_pipelines: Annotated[
+        bool, typer.Option("--own-pipelines", help="Also what each engine's makers ship for whole pages.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(help="Only the first pages of each set.")] = None,
     report: Annotated[Path | None, typer.Option(help="Markdown file for all figures.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
@@ -65,11 +68,14 @@ def pages(
     from benchmarks.accuracy_run import measure, write
 
     with errors_speak():
-        run = run_of(folders, splits, engines, views, profile, method, tuned, readings, limit, url)
+        run = run_of(
+            folders, splits, engines, views, profile, method, tuned, readings, limit, url, own_pipelines=own_pipelines
+        )
         outcome = measure(run)
         words = ["quorum", "evaluate", "pages", *map(str, folders), "--engines", engines, "--splits", splits]
         words += ["--views", views, "--profile", profile, "--method", method, "--tuned", tuned]
         words += ["--url", url] if url else []
+        words += ["--own-pipelines"] * own_pipelines
         write(outcome, shlex.join(words), report, json_file, html)
         for title, heads, rows in summary(outcome.report):
             out().print(table(title, *heads, rows=rows, right=heads))

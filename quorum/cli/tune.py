@@ -20,6 +20,7 @@ import typer
 
 from quorum.terminal import errors_speak, out
 
+KEEP = 0.97
 ENGINES = "tesseract,paddleocr,easyocr,trocr,emnist_cnn"
 
 
@@ -37,7 +38,13 @@ def tune(
     ] = False,
     keep: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="The part of what all engines gain that a cascade has to keep.")
-    ] = 0.97,
+    ] = KEEP,
+    error_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, max=1.0, help="The character error rate that a cascade may have on the lines, instead of --keep."
+        ),
+    ] = None,
     characters: Annotated[
         Path | None, typer.Option(help="Folder of .npz collections: weights for single characters are fitted as well.")
     ] = None,
@@ -47,17 +54,19 @@ def tune(
 
     with errors_speak():
         words = ["quorum", "tune", *map(str, folders), "--out", str(out_dir), "--engines", engines]
-        command = shlex.join(
-            [*words, *(["--spelling"] if spelling else []), *(["--characters", str(characters)] if characters else [])]
-        )
+        words += ["--spelling"] * spelling
+        words += ["--keep", str(keep)] if keep != KEEP else []
+        words += [] if error_rate is None else ["--error-rate", str(error_rate)]
+        words += ["--characters", str(characters)] if characters else []
         for row in run(
             folders,
             engines.split(","),
             readings,
             out_dir,
-            command,
+            shlex.join(words),
             new_spelling=spelling,
             keep=keep,
+            error_rate=error_rate,
             characters=characters,
         ):
             out().print(row)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from benchmarks.accuracy import FUSED, Sample, calibration_error, figures, turns
+from benchmarks import own_pipelines
+from benchmarks.accuracy import FUSED, Sample, cascade_figures, figures, sureness, turns
 from benchmarks.accuracy_pages import FoundPage, compare, from_service
 from benchmarks.accuracy_report import summary
 from benchmarks.accuracy_run import Outcome, Run, measure, write
-from fusion import Method, Profile
+from benchmarks.matching import Quad
+from benchmarks.own_pipelines import ReadPage
+from fusion import Cascade, Method, Profile, Step
 from ocr import Crop, Hypothesis
 from ocr.contract import LineAnswer, TextAnswer
+from ocr.image import Pixels
 from training.pages import Split, TruePage, read_pages
 from training.readings import TRUE, Reader, Shelf
 
@@ -90,11 +95,50 @@ def test_who_saved_and_who_spoiled_is_counted_against_the_best_engine(outcome: O
 
 
 def test_the_calibration_error_is_the_gap_between_sure_and_right(outcome: Outcome) -> None:
-    error, words = calibration_error(outcome.lines["made"])
+    found = sureness(outcome.lines["made"])
     sure = [word.confidence for _, fused in outcome.lines["made"] for word in fused.words]
-    assert words == 7
-    assert 0.0 < error < 1.0
-    assert error == pytest.approx(abs(np.mean(sure) - 6 / 7), abs=0.25)
+    assert found.words == 7
+    assert 0.0 < found.error < 1.0
+    assert found.error == pytest.approx(abs(np.mean(sure) - 6 / 7), abs=0.25)
+    assert 0.0 < found.by_chance < 0.5
+
+
+def test_a_cascade_is_counted_by_what_it_keeps_and_what_it_asks(outcome: Outcome) -> None:
+    assert cascade_figures(outcome.lines, PROFILE) is None
+    frugal = replace(PROFILE, cascade=Cascade((Step(("ada",), 99.0),)))
+    found = cascade_figures(outcome.lines, frugal)
+    assert found is not None
+    assert found.asked == {"ada": 1.0, "bob": 0.0}
+    assert (found.sets["made"].best, found.sets["made"].together, found.sets["made"].edits) == (1, 1, 1)
+    curious = cascade_figures(outcome.lines, replace(PROFILE, cascade=Cascade((Step(("ada",), 0.0),))))
+    assert curious is not None
+    assert curious.asked == {"ada": 1.0, "bob": 1.0}
+
+
+def test_an_engines_own_pipeline_is_compared_by_where_its_lines_lie(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [page] = read_pages(folder)
+    quads = [line.quad() for line in page.lines]
+    read: list[tuple[int, ...]] = []
+
+    def pipeline(pixels: Pixels) -> list[tuple[Quad, str]]:
+        read.append(pixels.shape)
+        return [(quads[1], "paid"), (quads[0], TRUTHS[0])]
+
+    monkeypatch.setattr(own_pipelines, "PIPELINES", {"ada": lambda: pipeline})
+    ours = FoundPage(tuple(quads), {FUSED: TRUTHS})
+    found = [own_pipelines.beside("made", "ada", Shelf(tmp_path / "shelf"), [(page, ours)]) for _ in range(2)][1]
+    assert len(read) == 1
+    assert (found.own.edits, found.ours.edits, found.reduction) == (8, 0, 1.0)
+
+
+def test_a_pipeline_without_its_models_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> ReadPage:
+        raise FileNotFoundError("no detector")
+
+    monkeypatch.setattr(own_pipelines, "PIPELINES", {"ada": missing, "bob": lambda: list})
+    assert list(own_pipelines.available()) == ["bob"]
 
 
 def test_the_share_is_how_far_the_fusion_comes_towards_the_best_path() -> None:

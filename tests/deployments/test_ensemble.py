@@ -14,7 +14,7 @@ from deployments.circuit import Circuits, Position, Tolerance
 from deployments.ensemble import Ensemble, PixelsToken
 from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 from deployments.messages import CutCharacters, CutPage, CutRefused, EngineAnswer, EngineState, Question
-from fusion import Cascade, Method, Profile
+from fusion import Cascade, Method, Profile, Step
 from ocr import Box, Hypothesis, Layout, Region, Scope, Status
 from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage, NotReady, Overloaded, QuorumError
 
@@ -260,7 +260,9 @@ class ChoosyReader(PlainReader):
 
 def in_tiers(first: str = "a", most_doubt: float = 0.1) -> Ask:
     alone = Profile("alone", {"a": 1.0})
-    return replace(ask(), cascade=Cascade((first,), most_doubt), profile=alone, method=Method.CONFIDENCE_WEIGHTED)
+    return replace(
+        ask(), cascade=Cascade((Step((first,), most_doubt),)), profile=alone, method=Method.CONFIDENCE_WEIGHTED
+    )
 
 
 async def test_lines_of_which_the_first_engines_are_not_sure_go_to_the_others() -> None:
@@ -274,6 +276,15 @@ async def test_lines_of_which_the_first_engines_are_not_sure_go_to_the_others() 
     assert statuses(page) == dict.fromkeys(SCOPES, Status.OK)
     assert [sorted(line.readings) for line in page.lines] == [["a"], sorted(SCOPES), ["a"], sorted(SCOPES), ["a"]]
     assert "2 of 5 lines" in next(report.detail for report in page.reports if report.engine == "b")
+
+
+async def test_each_step_asks_about_the_lines_that_are_still_open() -> None:
+    engines = readers(a=ChoosyReader("hello"), b=PlainReader("hello"))
+    steps = Cascade((Step(("a",), 0.1), Step(("b",), 99.0)))
+    page = await ensemble(engines, PlainCutter(5)).read_page(b"page", replace(in_tiers(), cascade=steps))
+    assert [len(reader.asked) for reader in engines.values()] == [1, 1, 0]
+    assert engines["b"].asked == [("pixels 1", (1, 3))]
+    assert statuses(page) == {"a": Status.OK, "b": Status.OK, "lines": Status.SKIPPED}
 
 
 async def test_engines_that_no_line_needs_are_reported_as_skipped() -> None:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from fusion import Cascade, FusedLine, Method, Profile, doubt, fuse
+from fusion import Cascade, FusedLine, Method, Profile, Step, doubt, fuse
 from ocr import Hypothesis
 
 EVEN = Profile("even", {"ada": 1.0, "bob": 1.0})
@@ -24,13 +24,24 @@ def test_the_doubt_is_how_many_characters_are_expected_to_be_wrong() -> None:
 
 
 def test_a_line_goes_on_above_the_most_doubt() -> None:
-    assert Cascade(("ada",), 0.39).goes_on(read("abcd"))
-    assert not Cascade(("ada",), 0.41).goes_on(read("abcd"))
-    assert Cascade(("ada",), 1e9).goes_on(read(""))
+    assert Step(("ada",), 0.39).goes_on(read("abcd"))
+    assert not Step(("ada",), 0.41).goes_on(read("abcd"))
+    assert Step(("ada",), 1e9).goes_on(read(""))
+
+
+def test_who_is_not_there_is_left_out_and_who_is_not_named_comes_last() -> None:
+    cascade = Cascade((Step(("ada", "bob"), 0.1), Step(("cyd",), 0.2)))
+    assert cascade.over(["dan", "cyd", "bob"]) == ([Step(("bob",), 0.1), Step(("cyd",), 0.2)], ["dan"])
+    assert cascade.over(["dan", "ada"]) == ([Step(("ada",), 0.1)], ["dan"])
+    assert cascade.over(["dan", "eve"]) == ([], ["dan", "eve"])
 
 
 def test_a_cascade_that_makes_no_sense_is_refused() -> None:
-    with pytest.raises(ValueError, match="nobody begins"):
-        Cascade((), 1.0)
+    with pytest.raises(ValueError, match="nobody is asked"):
+        Step((), 1.0)
     with pytest.raises(ValueError, match="doubt"):
-        Cascade(("ada",), math.nan)
+        Step(("ada",), math.nan)
+    with pytest.raises(ValueError, match="at least one"):
+        Cascade(())
+    with pytest.raises(ValueError, match="each engine once"):
+        Cascade((Step(("ada",), 1.0), Step(("bob", "ada"), 1.0)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion import Cascade, Document, Profile, Thresholds, joined, tuned_document
+from fusion import Cascade, Document, Profile, Step, Thresholds, joined, tuned_document
 from fusion.calibration import Calibration
 from fusion.evidence import Evidence, Kind, Worth
 from fusion.profile_document import BUNDLED, read_document, write_document
@@ -24,7 +24,7 @@ def profile(model: Spelling) -> Profile:
     evidence = {"ada": Evidence({Kind.MARK: Worth(1.0, 0.5, -0.25)}, 0.5, {("l", "1"): -0.5, ("", "’"): 1.0})}
     words = Calibration((0.1, 0.9), (0.2, 0.8))
     tuning = Tuning(evidence, weights, SpellingVote(model, 0.2, -3.0), Assurance(0.1, 0.6, 0.4), words)
-    return Profile("printed", weights, THRESHOLDS, {}, tuning, {"ada": 1.0}, {}, Cascade(("ada",), 0.25))
+    return Profile("printed", weights, THRESHOLDS, {}, tuning, {"ada": 1.0}, {}, Cascade((Step(("ada",), 0.25),)))
 
 
 def test_a_document_brings_back_its_profiles(tmp_path: Path) -> None:

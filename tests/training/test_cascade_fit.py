@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fusion import Profile
+from fusion import Cascade, Profile, Step
 from ocr import Box, Hypothesis, Region
-from training.cascade_fit import fit_cascade
+from training.cascade_fit import Walked, fit_cascade, walk
 from training.labelled import LabelledLine
 from training.pages import TruePage
 
@@ -34,13 +34,32 @@ def lines() -> list[LabelledLine]:
     return [*easy, *hard]
 
 
-def test_the_strong_engine_begins_and_only_what_it_doubts_goes_on() -> None:
+def test_the_cheap_engine_begins_and_the_strong_one_reads_what_it_doubts() -> None:
     found = fit_cascade(lines(), PROFILE)
     assert found is not None
-    assert found.cascade.first == ("strong",)
+    assert [step.engines for step in found.cascade.steps] == [("help",), ("strong",)]
     assert found.kept == pytest.approx(1.0)
-    assert found.seconds == pytest.approx((100 * 2.0 + 10 * 6.0) / 800.0, abs=0.03)
-    assert 0.04 <= found.cascade.most_doubt < 2.0
+    assert found.seconds == pytest.approx((100 * 1.0 + 90 * 2.0) / 800.0)
+    assert 0.4 <= found.cascade.steps[0].most_doubt < 2.0
+
+
+def test_a_wanted_error_rate_decides_instead_of_the_gain() -> None:
+    strict, loose = fit_cascade(lines(), PROFILE, error_rate=0.0), fit_cascade(lines(), PROFILE, error_rate=0.05)
+    assert strict is not None
+    assert loose is not None
+    assert strict.error_rate == 0.0 < loose.error_rate <= 0.05
+    assert loose.seconds < strict.seconds
+    wrong = [line(k, strong=("ward", 0.3), help=("w0rd", 0.3), dear=("wrd", 0.3)) for k in range(4)]
+    assert fit_cascade(wrong, PROFILE, error_rate=0.0) is None
+
+
+def test_a_walk_asks_who_the_cascade_asks() -> None:
+    cascade = Cascade((Step(("strong",), 0.5), Step(("help",), 99.0)))
+    easy, hard = lines()[0], lines()[99]
+    assert walk(easy, cascade, PROFILE) == Walked(0, ("strong",))
+    assert walk(hard, cascade, PROFILE).asked == ("strong", "help")
+    everyone = Cascade((Step(("strong",), 0.0), Step(("help",), 0.0)))
+    assert set(walk(hard, everyone, PROFILE).asked) == {"strong", "help", "dear"}
 
 
 def test_where_nothing_is_gained_there_is_no_cascade() -> None:
