@@ -3,7 +3,8 @@
 It sees one glyph at a time (engines/glyph.py), so it knows shapes and nothing of words. In a line it adds what the
 places of the glyphs say: spaces from the gaps, and the case of look-alikes (o/O, s/S) from heights among neighbours. It
 abstains rather than guesses: on joined writing, where no boxes were found, on a line of which it believes too little,
-and on a picture that holds no character. Probabilities are calibrated with the temperature in the model's metadata.
+and on a picture that holds no character. Probabilities are calibrated (engines/character_chances.py) with the
+temperatures in the model's metadata.
 
 All places are crop pixels. How the characters of a line are separated is segmentation's, not this file's.
 """
@@ -13,14 +14,18 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.character_chances import ALPHABET, Chances, Temperatures, chances, entropies
+from engines.frameworks import light_import
 from engines.glyph import Glyph, Ink, Unreadable, as_grey, find_ink, place, prepare
 from engines.line_shapes import Candidate, LineGlyph, is_word_gap, mark_of, settled
 from engines.model_card import CARD_FILE, ModelCard, read_card, verified
@@ -43,9 +48,9 @@ from ocr import (
 from ocr.errors import EngineUnavailable
 
 WEIGHTS_FILE = "model.keras"
-ALPHABET = Classes.ALNUM.alphabet
 ALTERNATIVES = 3
-BATCH_SIZES = (1, 8, 32, 64, 128)  # one traced graph each: a batch is padded to the next of them
+BATCH_SIZES = (1, 8, 32, 64, 128)  # a batch is padded to the next of them: kernels are chosen once for each
+FULL_BATCH = BATCH_SIZES[-1]
 GLYPH_HEIGHT_PX = 40  # characters of a line are read at no more than this height; more costs time and adds no shape
 
 Logits = NDArray[np.float32]
@@ -56,19 +61,20 @@ Network = Callable[[NDArray[np.float32]], Logits]
 class Doubt:
     """When the engine keeps silent. Measured on validation characters and junk (benchmarks/results/emnist_cnn.md).
 
-    `temperature` T makes logits probabilities. A lone picture whose probabilities have an entropy above `most_entropy`
-    (nats) is no character: the network was taught to spread them over all classes where none is, and their entropy
-    tells junk better than the best of them or the energy of the logits does. A line whose mean probability is below
-    `least_line` is joined writing or not Latin.
+    `temperature` makes logits probabilities, and `within_shape` those of the characters of one shape. A lone picture
+    whose probabilities have an entropy above `most_entropy` (nats) is no character: the network was taught to spread
+    them over all classes where none is, and their entropy tells junk better than the best of them or the energy of the
+    logits does. A line whose mean probability is below `least_line` is joined writing or not Latin.
     """
 
     temperature: float = 1.0
+    within_shape: float = 1.0
     most_entropy: float = math.inf
     least_line: float = 0.6
 
-    def __post_init__(self) -> None:
-        if self.temperature <= 0.0:
-            raise ValueError(f"temperature {self.temperature} is not positive")
+    @property
+    def temperatures(self) -> Temperatures:
+        return Temperatures(self.temperature, self.within_shape)
 
 
 def load(options: LoadOptions) -> Engine:
@@ -91,38 +97,49 @@ def _read_doubt(folder: Path) -> Doubt:
         return Doubt()
     content = json.loads(path.read_text(encoding="utf-8"))
     try:
-        return Doubt(**content.get("doubt", {}))
+        doubt = Doubt(**content.get("doubt", {}))
+        doubt.temperatures  # noqa: B018 - refuses what is not positive
+        return doubt
     except (TypeError, ValueError) as error:
         raise EngineUnavailable(f"{path}: {error}", "want 'doubt' with temperature and thresholds") from error
 
 
 def _load_network(path: Path, options: LoadOptions) -> Network:
-    """A function float32 (N, 28, 28, 1) -> logits (N, 62), traced once for each of `BATCH_SIZES`."""
+    """A function float32 (N, 28, 28, 1) -> logits (N, 62), traced once and warmed up for each of `BATCH_SIZES`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        import keras
-        import tensorflow as tf
+        with light_import(absent=("matplotlib", "pandas", "sklearn")):
+            import keras
+            import tensorflow as tf
     except ImportError as error:
         raise EngineUnavailable(
             f"emnist_cnn: TensorFlow is not installed ({error})", "pip install 'quorum-ocr[emnist-cnn]'"
         ) from error
     prepare_tensorflow("emnist_cnn", options)
     model = keras.models.load_model(path, compile=False)
-    graph = tf.function(lambda ink: model(ink, training=False), reduce_retracing=False)
+    any_size = tf.TensorSpec((None, 28, 28, 1), tf.float32)
+    graph = tf.function(lambda ink: model(ink, training=False), input_signature=[any_size]).get_concrete_function()
     for size in BATCH_SIZES:
         graph(tf.zeros((size, 28, 28, 1)))
 
     def network(ink: NDArray[np.float32]) -> Logits:
-        return np.concatenate([_padded(graph, ink[start : start + 128]) for start in range(0, len(ink), 128)])
+        return np.concatenate([padded(ink[start : start + FULL_BATCH]) for start in range(0, len(ink), FULL_BATCH)])
+
+    def padded(ink: NDArray[np.float32]) -> Logits:
+        size = next(size for size in BATCH_SIZES if size >= len(ink))
+        batch = np.zeros((size, 28, 28, 1), np.float32)
+        batch[: len(ink)] = ink
+        return np.asarray(graph(tf.constant(batch)), dtype=np.float32)[: len(ink)]
 
     return network
 
 
-def _padded(graph: Callable[..., object], ink: NDArray[np.float32]) -> Logits:
-    size = next(size for size in BATCH_SIZES if size >= len(ink))
-    batch = np.zeros((size, 28, 28, 1), np.float32)
-    batch[: len(ink)] = ink
-    return np.asarray(graph(batch), dtype=np.float32)[: len(ink)]
+class Seen(NamedTuple):
+    """What the network says of one glyph: logits (62,), calibrated probabilities (62,), and their entropy in nats."""
+
+    logits: Logits
+    chances: Chances
+    entropy: float
 
 
 class EmnistCnn:
@@ -138,46 +155,58 @@ class EmnistCnn:
         return self._card.label
 
     def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
-        """One hypothesis per crop: all glyphs of all crops go through the network in one batch."""
-        found = [_glyphs_of(crop) for crop in crops]
-        glyphs = [glyph for glyphs in found if isinstance(glyphs, list) for glyph in glyphs if isinstance(glyph, Glyph)]
-        logits = iter(self._logits(glyphs))
-        answers = []
-        for crop, glyphs_or_reason in zip(crops, found, strict=True):
-            if isinstance(glyphs_or_reason, Unreadable):
-                answers.append(Hypothesis.abstain(glyphs_or_reason.reason))
-                continue
-            rows = [next(logits) if isinstance(glyph, Glyph) else None for glyph in glyphs_or_reason]
-            answers.append(self._answer(crop, glyphs_or_reason, rows))
-        return answers
+        """One hypothesis per crop.
+
+        Glyphs of all crops go through the network in full batches, while the next ones are prepared.
+        """
+        found: list[list[Glyph | Unreadable] | Unreadable] = []
+        waiting: list[Glyph] = []
+        answered: list[Future[Logits]] = []
+        with ThreadPoolExecutor(1) as beside:
+            for crop in crops:
+                found.append(glyphs := _glyphs_of(crop))
+                waiting += [glyph for glyph in glyphs if isinstance(glyph, Glyph)] if isinstance(glyphs, list) else []
+                while len(waiting) > FULL_BATCH:
+                    answered.append(beside.submit(self._logits, waiting[:FULL_BATCH]))
+                    del waiting[:FULL_BATCH]
+            last = [self._logits(waiting)] if waiting else []
+            rows = self._seen([*(batch.result() for batch in answered), *last])
+        return [self._answer(crop, glyphs, rows) for crop, glyphs in zip(crops, found, strict=True)]
 
     def _logits(self, glyphs: Sequence[Glyph]) -> Logits:
-        if not glyphs:
-            return np.zeros((0, len(ALPHABET)), np.float32)
         return self.network(np.stack([glyph.pixels for glyph in glyphs])[..., None])  # (N, 62)
 
-    def _answer(self, crop: Crop, glyphs: Sequence[Glyph | Unreadable], rows: Sequence[Logits | None]) -> Hypothesis:
+    def _seen(self, batches: Sequence[Logits]) -> Iterator[Seen]:
+        """What the network says of each glyph, in their order."""
+        if not batches:
+            return iter(())
+        logits = np.concatenate(batches)
+        probabilities = chances(logits, self._doubt.temperatures)
+        return map(Seen, logits, probabilities, entropies(probabilities).tolist())
+
+    def _answer(
+        self, crop: Crop, glyphs: Sequence[Glyph | Unreadable] | Unreadable, rows: Iterator[Seen]
+    ) -> Hypothesis:
+        """The answer to one crop; takes from `rows` as many as the crop has glyphs."""
+        if isinstance(glyphs, Unreadable):
+            return Hypothesis.abstain(glyphs.reason)
         if crop.region.scope is Scope.LINE:
-            return self._line(crop, glyphs, rows)
-        glyph, row = glyphs[0], rows[0]
-        if not isinstance(glyph, Glyph) or row is None:
-            return Hypothesis.abstain(glyph.reason if isinstance(glyph, Unreadable) else "nothing was read")
-        if entropy(self._chances(row)) > self._doubt.most_entropy:
+            return self._line(crop, [next(rows) if isinstance(glyph, Glyph) else None for glyph in glyphs])
+        (glyph,) = glyphs
+        return Hypothesis.abstain(glyph.reason) if isinstance(glyph, Unreadable) else self._one(crop, glyph, next(rows))
+
+    def _one(self, crop: Crop, glyph: Glyph, seen: Seen) -> Hypothesis:
+        if seen.entropy > self._doubt.most_entropy:
             return Hypothesis.abstain("the shape is none of the 62 characters")
-        span = Span(glyph.box.left, glyph.box.right)
-        return Hypothesis.of([claimed(ranked(self._chances(row, crop.classes), crop.classes.alphabet), span)])
+        allowed = seen.chances
+        if crop.classes is not Classes.ALNUM:
+            allowed = chances(seen.logits[None], self._doubt.temperatures, crop.classes)[0]
+        return Hypothesis.of([claimed(ranked(allowed, crop.classes.alphabet), Span(glyph.box.left, glyph.box.right))])
 
-    def _chances(self, row: Logits, classes: Classes = Classes.ALNUM) -> NDArray[np.float64]:
-        """Calibrated probabilities of the allowed classes, in their alphabet's order, summing to 1."""
-        allowed = [ALPHABET.index(character) for character in classes.alphabet]
-        scaled = row[allowed].astype(np.float64) / self._doubt.temperature
-        raised = np.exp(scaled - scaled.max())
-        return np.asarray(raised / raised.sum())
-
-    def _line(self, crop: Crop, glyphs: Sequence[Glyph | Unreadable], rows: Sequence[Logits | None]) -> Hypothesis:
+    def _line(self, crop: Crop, glyphs: Sequence[Seen | None]) -> Hypothesis:
         line = [
-            LineGlyph(box, ranked(self._chances(row), ALPHABET, most=8) if row is not None else ())
-            for box, row in zip(crop.region.character_boxes, rows, strict=True)
+            LineGlyph(box, ranked(seen.chances, ALPHABET, most=8) if seen else ())
+            for box, seen in zip(crop.region.character_boxes, glyphs, strict=True)
         ]
         best = [glyph.candidates[0].probability for glyph in line if glyph.candidates]
         if not best:
@@ -185,11 +214,6 @@ class EmnistCnn:
         if sum(best) / len(best) < self._doubt.least_line:
             return Hypothesis.abstain("too few of the separated pieces look like characters: joined or cursive writing")
         return Hypothesis.of(_with_spaces(crop, line))
-
-
-def entropy(chances: NDArray[np.float64]) -> float:
-    """How undecided probabilities are, in nats: 0 when one class has them all, log 62 when all have the same."""
-    return float(-(chances * np.log(np.maximum(chances, 1e-12))).sum())
 
 
 def _with_spaces(crop: Crop, line: Sequence[LineGlyph]) -> list[ClaimedCharacter]:
@@ -206,10 +230,10 @@ def _with_spaces(crop: Crop, line: Sequence[LineGlyph]) -> list[ClaimedCharacter
     return characters
 
 
-def ranked(chances: NDArray[np.float64], alphabet: str, most: int = ALTERNATIVES + 1) -> tuple[Candidate, ...]:
+def ranked(probabilities: Chances, alphabet: str, most: int = ALTERNATIVES) -> tuple[Candidate, ...]:
     """The most probable characters, best first."""
-    order = np.argsort(-chances, kind="stable")[:most]
-    return tuple(Candidate(alphabet[index], float(chances[index])) for index in order)
+    order = np.argsort(-probabilities, kind="stable")[:most]
+    return tuple(Candidate(alphabet[index], float(probabilities[index])) for index in order)
 
 
 def claimed(candidates: Sequence[Candidate], span: Span) -> ClaimedCharacter:

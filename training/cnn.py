@@ -6,8 +6,8 @@ picture is small, and ends in a learned pooling that keeps where things are (a g
 place), with squeeze-and-excitation (Hu et al. 2018, arXiv:1709.01507) in residual blocks (He et al. 2015,
 arXiv:1512.03385).
 
-Input float32 (N, 28, 28, 1) in [0, 1], ink = 1. Output logits float32 (N, 62) in EMNIST ByClass order: the temperature
-that makes them probabilities is fitted after training and kept in the metadata. Knows no data.
+Input float32 (N, 28, 28, 1) in [0, 1], ink = 1. Output logits float32 (N, 62) in EMNIST ByClass order: the temperatures
+that make them probabilities are fitted after training and kept in the metadata. Knows no data.
 """
 
 from __future__ import annotations

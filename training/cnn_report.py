@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.character_chances import Temperatures, chances
 from training import plots_cnn
 from training.cnn_run import logits_of
 from training.collections import Characters
-from training.evaluate_cnn import Figures, figures, probabilities
+from training.evaluate_cnn import Figures, figures
 
 if TYPE_CHECKING:
     import keras
@@ -32,24 +33,25 @@ class Tested:
     figures: Figures
 
 
-def read_model(folder: Path) -> tuple[keras.Model, float, dict[str, object]]:
-    """The network in a model directory, its temperature, and all its metadata."""
+def read_model(folder: Path) -> tuple[keras.Model, Temperatures, dict[str, object]]:
+    """The network in a model directory, its temperatures, and all its metadata."""
     import keras
 
     if not (folder / "model.keras").is_file():
         raise FileNotFoundError(f"{folder} holds no model.keras; train one with 'quorum train cnn'")
     about = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
     model = keras.models.load_model(folder / "model.keras", compile=False)
-    return model, float(about["doubt"]["temperature"]), about
+    doubt = about["doubt"]
+    return model, Temperatures(float(doubt["temperature"]), float(doubt.get("within_shape", 1.0))), about
 
 
-def tested(model: keras.Model, temperature: float, tests: Mapping[str, Characters]) -> dict[str, Tested]:
+def tested(model: keras.Model, temperatures: Temperatures, tests: Mapping[str, Characters]) -> dict[str, Tested]:
     """The model on every set."""
     found: dict[str, Tested] = {}
     for name, characters in tests.items():
         logits = logits_of(model, characters)
         found[name] = Tested(
-            characters, probabilities(logits, temperature), figures(logits, characters.labels, temperature)
+            characters, chances(logits, temperatures), figures(logits, characters.labels, temperatures)
         )
     return found
 

@@ -1,7 +1,7 @@
 """One training run from data to a model directory that the engine can load, with its metadata and its plots.
 
 A run folder holds what a run needs to go on (`resume/`, `history.csv`, `best.keras`); the model folder holds
-`model.keras` and `metadata.json`: what it was trained on with hashes, the recipe, the temperature, the thresholds at
+`model.keras` and `metadata.json`: what it was trained on with hashes, the recipe, the temperatures, the thresholds at
 which the engine abstains, and the figures on test characters that training never saw.
 """
 
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.character_chances import ALPHABET, Temperatures, chances, entropies
 from training import plots_cnn
 from training.collections import Characters, Collection, Part, sha256_of
-from training.evaluate_cnn import Figures, entropies, figures, fitted_bias, fitted_temperature, probabilities
-from training.fonts import ALPHABET
+from training.evaluate_cnn import Figures, figures, fitted_bias, fitted_temperatures
 from training.synthetic_characters import JUNK_LABEL
 from training.train_cnn import Recipe, Source, as_input, read_history, share_of, train
 
@@ -38,9 +38,9 @@ Logits = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A model's temperature, thresholds and figures by test set."""
+    """A model's temperatures, thresholds and figures by test set."""
 
-    temperature: float
+    temperatures: Temperatures
     most_entropy: float
     junk_found: float | None
     figures: Mapping[str, Figures]
@@ -99,19 +99,19 @@ def lean(model: keras.Model, collections: Sequence[Collection]) -> dict[str, flo
 
 
 def measure(model: keras.Model, collections: Sequence[Collection]) -> Measured:
-    """Fit temperature and threshold on the validation parts, then measure every test part."""
+    """Fit temperatures and threshold on the validation parts, then measure every test part."""
     logits, labels, weights, synthetic = _validation_logits(model, collections)
     real = labels != JUNK_LABEL
-    temperature = fitted_temperature(logits[real], labels[real], weights[real])
-    undecided = entropies(probabilities(logits, temperature))
+    temperatures = fitted_temperatures(logits[real], labels[real], weights[real])
+    undecided = entropies(chances(logits, temperatures))
     written = real & ~synthetic  # rendered characters are made worse on purpose than those that people send
     most = float(np.quantile(undecided[written if written.any() else real], 1.0 - LOST_CHARACTERS))
     tests = {c.name: c.parts[Part.TEST] for c in collections if len(c.parts[Part.TEST])}
     return Measured(
-        temperature,
+        temperatures,
         most,
         float((undecided[~real] > most).mean()) if (~real).any() else None,
-        {name: figures(logits_of(model, test), test.labels, temperature) for name, test in sorted(tests.items())},
+        {name: figures(logits_of(model, test), test.labels, temperatures) for name, test in sorted(tests.items())},
     )
 
 
@@ -141,7 +141,8 @@ def metadata(
     """Everything about the model but its name, version and file: a JSON object."""
     return {
         "doubt": {
-            "temperature": round(measured.temperature, 4),
+            "temperature": round(measured.temperatures.shape, 4),
+            "within_shape": round(measured.temperatures.within, 4),
             "most_entropy": round(measured.most_entropy, 4),
         },
         "junk_found": measured.junk_found,

@@ -3,7 +3,7 @@
 Four senses of "right", because a lone character holds no context: *plain* is all 62 classes; *case-merged* lets o stand
 for O; *look-alike-merged* merges no cases but the groups 0/O/o, 1/l/I/i, 5/S/s, 2/Z/z and 9/g/q; *digits* is the answer
 when only digits may be answered. Calibration is the expected calibration error with 15 equal bins (Guo et al. 2017,
-arXiv:1706.04599), after one temperature that was fitted on validation characters.
+arXiv:1706.04599), after the temperatures that were fitted on validation characters.
 
 Works on logits and labels; knows no network. Shares are in [0, 1].
 """
@@ -16,25 +16,18 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fonts import ALPHABET
+from engines.character_chances import ALPHABET, LOOK_ALIKE, Logits, Temperatures, chances, numbered
 
-LOOK_ALIKE = ("0Oo", "1lIi", "5Ss", "2Zz", "9gq")
 CALIBRATION_BINS = 15
+PLAIN_SHARE = 0.2  # of the surprise at the very class, beside that at its group
 BIAS_COST = 0.0005  # of a squared shift of one logit, beside the mean surprise in nats
 KINDS = {"digits": slice(0, 10), "upper": slice(10, 36), "lower": slice(36, 62)}
 
-Logits = NDArray[np.float32] | NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-
-def _group_numbers(names: list[str]) -> Labels:
-    numbers = {name: index for index, name in enumerate(dict.fromkeys(names))}
-    return np.array([numbers[name] for name in names], dtype=np.int64)
-
-
 # For each of the 62 classes the number of the group it is counted in: (62,).
-CASE_MERGED = _group_numbers([character.lower() for character in ALPHABET])
-LOOK_ALIKE_MERGED = _group_numbers(
+CASE_MERGED = numbered([character.lower() for character in ALPHABET])
+LOOK_ALIKE_MERGED = numbered(
     [next((group for group in LOOK_ALIKE if character in group), character) for character in ALPHABET]
 )
 
@@ -64,24 +57,11 @@ def _rounded(value: object) -> object:
     return {key: _rounded(inner) for key, inner in value.items()} if isinstance(value, dict) else value
 
 
-def probabilities(logits: Logits, temperature: float) -> NDArray[np.float64]:
-    """Softmax of logits / temperature: (N, 62), rows summing to 1."""
-    scaled = logits.astype(np.float64) / temperature
-    scaled -= scaled.max(axis=1, keepdims=True)
-    raised = np.exp(scaled)
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
-
-
-def entropies(chances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How undecided each row of probabilities is, in nats: (N,). High where the network was taught to be unsure."""
-    return np.asarray(-(chances * np.log(np.maximum(chances, 1e-12))).sum(axis=1))
-
-
-def figures(logits: Logits, labels: Labels, temperature: float) -> Figures:
+def figures(logits: Logits, labels: Labels, temperatures: Temperatures) -> Figures:
     """Measure one set. Raises ValueError when it is empty or has labels outside the 62 classes."""
     if not len(labels) or labels.min() < 0 or labels.max() >= len(ALPHABET):
         raise ValueError(f"{len(labels)} labels; want at least one, all of them classes 0 to 61")
-    chance = probabilities(logits, temperature)
+    chance = chances(logits, temperatures)
     said = chance.argmax(axis=1)
     right = said == labels
     top3 = (np.argsort(-chance, axis=1)[:, :3] == labels[:, None]).any(axis=1)
@@ -114,18 +94,19 @@ def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_])
     return float(sum(gaps) / len(right))
 
 
-def fitted_temperature(logits: Logits, labels: Labels, weights: NDArray[np.float64]) -> float:
-    """The temperature in [0.2, 5] that makes the labels most likely, weighing each character by `weights`."""
-    from scipy.optimize import minimize_scalar
+def fitted_temperatures(logits: Logits, labels: Labels, weights: NDArray[np.float64]) -> Temperatures:
+    """The temperatures, each in [0.2, 5], that make the labels most likely, weighing each character by `weights`."""
+    from scipy.optimize import minimize
 
     rows = np.arange(len(labels))
 
-    def surprise(log_temperature: float) -> float:
-        chance = probabilities(logits, float(np.exp(log_temperature)))[rows, labels]
+    def surprise(logarithms: NDArray[np.float64]) -> float:
+        chance = chances(logits, Temperatures(*np.exp(logarithms).tolist()))[rows, labels]
         return float(-(weights * np.log(np.maximum(chance, 1e-12))).sum() / weights.sum())
 
-    found = minimize_scalar(surprise, bounds=(np.log(0.2), np.log(5.0)), method="bounded")
-    return float(np.exp(found.x))
+    bounds = [(np.log(0.2), np.log(5.0))] * 2
+    found = minimize(surprise, np.zeros(2), method="L-BFGS-B", bounds=bounds, options={"eps": 1e-4})
+    return Temperatures(*np.exp(found.x).tolist())
 
 
 def fitted_bias(sets: Sequence[tuple[Logits, Labels]]) -> NDArray[np.float64]:
@@ -133,13 +114,16 @@ def fitted_bias(sets: Sequence[tuple[Logits, Labels]]) -> NDArray[np.float64]:
 
     A bar is 1, l, I and i, a ring is 0, o and O: which of them is answered is a matter of how often each was seen, and
     a run sees them in other shares than people send them. Every set weighs the same, and is to be right in the sense
-    in which a lone character can be: letters with cases merged, digits alone with look-alikes merged. Shifts are paid
-    for (`BIAS_COST`), in logits at the temperature that fits best, so that few characters move little; what is answered
+    in which a lone character can be: letters with cases merged, digits alone with look-alikes merged; and, by
+    `PLAIN_SHARE`, plainly, so that sets that ask for opposite shifts can all be calibrated. Shifts are paid for
+    (`BIAS_COST`), in logits at the temperature that fits best, so that few characters move little; what is answered
     among digits alone stays as it was.
     """
     from scipy.optimize import minimize
 
-    aims = [(logits, labels, _sense_of(labels)) for logits, labels in sets]
+    plainly = np.arange(len(ALPHABET))
+    senses = [(1.0, _sense_of(labels), logits, labels) for logits, labels in sets]
+    aims = senses + [(PLAIN_SHARE, plainly, logits, labels) for logits, labels in sets]
     classes = np.eye(len(ALPHABET))[KINDS["digits"].stop - 1 :]  # (53, 62): one row for the digits, one for each letter
     classes[0, KINDS["digits"]] = 1.0
 
@@ -147,11 +131,11 @@ def fitted_bias(sets: Sequence[tuple[Logits, Labels]]) -> NDArray[np.float64]:
         coldness, bias = np.exp(coldness_and_shifts[0]), coldness_and_shifts[1:] @ classes
         value, slope = BIAS_COST * (bias**2).sum(), 2.0 * BIAS_COST * bias
         slope_of_coldness = 0.0
-        for logits, labels, groups in aims:
+        for share, groups, logits, labels in aims:
             surprises, pulls = _surprises(coldness * logits + bias, labels, groups)
-            value += surprises.mean() / len(aims)
-            slope = slope + pulls.mean(axis=0) / len(aims)
-            slope_of_coldness += (pulls * coldness * logits).sum(axis=1).mean() / len(aims)
+            value += share * surprises.mean() / len(sets)
+            slope = slope + share * pulls.mean(axis=0) / len(sets)
+            slope_of_coldness += share * (pulls * coldness * logits).sum(axis=1).mean() / len(sets)
         return float(value), np.concatenate([[slope_of_coldness], classes @ slope])
 
     bounds = [(np.log(0.2), np.log(5.0)), *[(None, None)] * len(classes)]
@@ -166,7 +150,7 @@ def _sense_of(labels: Labels) -> Labels:
 
 def _surprises(logits: Logits, labels: Labels, groups: Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The surprise of each character at the group of its label (N,), and its slope by each logit (N, 62)."""
-    chance = probabilities(logits, 1.0)
+    chance = chances(logits, Temperatures())
     inside = np.where(groups[None, :] == groups[labels][:, None], chance, 0.0)  # (N, 62)
     mass = np.maximum(inside.sum(axis=1, keepdims=True), 1e-12)
     return -np.log(mass[:, 0]), chance - inside / mass

@@ -106,8 +106,8 @@ def cnn(
     asked = _Asked(model, collections_dir, idx_dir, tfds, variant, held_out_fonts, other_digits, disturbed, cache_dir)
     with errors_speak():
         tests = _tests(asked)
-        network, temperature, about = read_model(model)
-        measured = tested(network, temperature, tests)
+        network, temperatures, about = read_model(model)
+        measured = tested(network, temperatures, tests)
         _show(measured)
         if json_file:
             content = {name: found.figures.as_json() for name, found in measured.items()}

@@ -79,6 +79,7 @@ def cnn(
     steps_per_epoch: Annotated[int, typer.Option(help="Batches of an epoch.")] = 400,
     batch_size: Annotated[int, typer.Option(help="Characters of a batch.")] = 128,
     peak_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    mixed: Annotated[float, typer.Option(help="Share of characters with a weaker other one laid over them.")] = 0.0,
     patience: Annotated[int, typer.Option(help="Epochs without a better validation loss before it stops.")] = 6,
     seed: Annotated[int, typer.Option(help="Decides weights, batches and variations.")] = 62,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
@@ -95,6 +96,7 @@ def cnn(
             steps_per_epoch=steps_per_epoch,
             batch_size=batch_size,
             peak_rate=peak_rate or (3e-4 if fine_tune_from else 2e-3),
+            mixed=mixed,
             patience_epochs=patience,
             threads=threads,
         )

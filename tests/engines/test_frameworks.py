@@ -25,6 +25,17 @@ def test_an_unused_module_is_empty_inside_and_free_afterwards(tmp_path, monkeypa
     monkeypatch.delitem(sys.modules, "heavy_thing")
 
 
+def test_an_absent_module_is_not_found_inside_and_free_afterwards(tmp_path, monkeypatch):
+    (tmp_path / "heavier_thing.py").write_text("VALUE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with light_import(absent=["heavier_thing"]), pytest.raises(ImportError):
+        import heavier_thing  # noqa: F401
+    import heavier_thing as real
+
+    assert real.VALUE == 1
+    monkeypatch.delitem(sys.modules, "heavier_thing")
+
+
 def test_a_module_that_is_loaded_already_stays():
     with light_import("json"):
         import json
