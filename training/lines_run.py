@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -68,7 +68,11 @@ def run(
     start_from: Path | None = None,
     pace: Pace | None = None,
 ) -> dict[str, float]:
-    """Train, write the model directory, and give back the character error rate of each folder's test lines."""
+    """Train, write the model directory, and give back the character error rate of each folder's test lines.
+
+    With `start_from`, a directory that such a run wrote, the network goes on reading lines of every length at once.
+    """
+    recipe = replace(recipe, short_lines=0) if start_from else recipe
     task = CtcTask(recipe, read_weights(start_from) if start_from else None)
     trainer = Trainer(task, recipe, run_folder)
     about, figures = learn(origins, trainer, say=say, report=report, pace=pace)

@@ -31,10 +31,11 @@ def run(
     """Train, write the model directory, and give back the character error rate of each folder's test lines.
 
     `ctc_from` holds the CTC network in EasyOCR's format; with `start_from`, a line writer's directory, the run goes on
-    from that one over this CTC network.
+    from that one over this CTC network, with lines of every length at once.
     """
     ctc = line_model.read_shape(ctc_from)
     recipe = replace(recipe, shape=replace(recipe.shape, neck=ctc.neck, channels=ctc.channels, hidden=ctc.hidden))
+    recipe = replace(recipe, short_lines=0) if start_from else recipe
     start = line_writer.read_weights(start_from) if start_from else None
     trainer = Trainer(WriterTask(recipe, line_model.read_weights(ctc_from), start), recipe, run_folder)
     about, figures = learn(origins, trainer, say=say, report=report, pace=pace)

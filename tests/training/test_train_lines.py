@@ -12,9 +12,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
+from rapidfuzz.distance import Levenshtein
 
+from cluster.models import BUNDLED_DIR
 from ocr.errors import InvalidRequest
+from tests.engines.drawing import draw
 from training.line_batches import Shares, Sources, ahead, batch_of, pool
+from training.line_model import read_weights
 from training.line_texts import PRINTABLE
 from training.line_training import Pace, Trainer, error_rates, train
 from training.lines_run import Origins, run
@@ -29,6 +34,11 @@ TINY = Recipe(neck="convolutional", channels=8, hidden=8, lines=60, warmup_lines
 @pytest.fixture(autouse=True)
 def _small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.line_batches.POOL_LINES", 60)
+
+
+def _drawn(text: str) -> np.ndarray:
+    """A line in Pillow's own font at the height of the network."""
+    return cv2.resize(np.asarray(Image.fromarray(draw(text)).convert("L")), (12 * len(text), 32))
 
 
 def _written(text: str) -> np.ndarray:
@@ -206,6 +216,20 @@ def test_a_run_ends_with_a_model_that_easyocr_itself_reads_with(
         start_from=tmp_path / "model",
     )
     assert set(again) == {"letters"}
+    assert json.loads((tmp_path / "model2" / "metadata.json").read_text())["run"]["recipe"]["short_lines"] == 0
+
+
+@pytest.mark.engines
+def test_a_longer_run_goes_on_from_the_bundled_weights_where_they_were(tmp_path: Path) -> None:
+    texts = ["Two thousand copies", "on the third day", "14 March 1931"]
+    pictures = [_drawn(text) for text in texts]
+    batch = batch_of([(picture, text, False) for picture, text in zip(pictures, texts, strict=True)])
+    bundled, recipe = BUNDLED_DIR / "easyocr", replace(Recipe(), threads=1, short_lines=0, peak_rate=1e-4)
+    going_on = Trainer(CtcTask(recipe, read_weights(bundled)), recipe, tmp_path / "on")
+    afresh = Trainer(CtcTask(recipe), recipe, tmp_path / "new")
+    assert [Levenshtein.distance(*pair) <= 1 for pair in zip(going_on.read(pictures), texts, strict=True)] == [True] * 3
+    assert 10 * going_on.learn(batch) < afresh.learn(batch)
+    assert going_on.learn(batch) < 0.5
 
 
 def test_a_folder_without_lines_to_learn_from_is_named(tmp_path: Path) -> None:
