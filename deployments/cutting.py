@@ -49,9 +49,12 @@ class Scissors:
     def page(self, data: bytes, handling: Handling) -> SegmentedPage | CutRefused:
         """The lines of a page, or why it cannot be read."""
         try:
-            image = self._decoded(data, handling)
-            *_, (_, cleaned) = self._cleaned(image, handling)
-            return _as_sent(self._segmenter.segment(cleaned), image)
+            steps = self._cleaned(self._decoded(data, handling), handling)
+            _, image = next(steps)
+            size_px = image.width_px, image.height_px
+            for _, cleaned in steps:  # one after the other, so that no more than two pages are in memory
+                image = cleaned
+            return _as_sent(self._segmenter.segment(image), size_px)
         except QuorumError as error:
             return CutRefused(error)
 
@@ -107,17 +110,17 @@ class Scissors:
         return CutCharacters(tuple(outcomes), layout), SegmentedPage(layout, tuple(pixels))
 
 
-def _as_sent(cut: SegmentedPage, sent: Image) -> SegmentedPage:
-    """The same crops, placed on the page as it was sent, which a cleaning step may have scaled."""
+def _as_sent(cut: SegmentedPage, size_px: tuple[int, int]) -> SegmentedPage:
+    """The same crops, placed on the page of the width and height as it was sent, which a step may have scaled."""
     layout = cut.layout
-    if (layout.width_px, layout.height_px) == (sent.width_px, sent.height_px):
+    if (layout.width_px, layout.height_px) == size_px:
         return cut
-    x_scale, y_scale = sent.width_px / layout.width_px, sent.height_px / layout.height_px
+    x_scale, y_scale = size_px[0] / layout.width_px, size_px[1] / layout.height_px
     regions = tuple(
         replace(region, polygon=Polygon.from_array(region.polygon.array() * (x_scale, y_scale)))
         for region in layout.regions
     )
-    return SegmentedPage(Layout(sent.width_px, sent.height_px, regions, layout.rotation_degrees), cut.pixels)
+    return SegmentedPage(Layout(*size_px, regions, layout.rotation_degrees), cut.pixels)
 
 
 def _with_lines(image: Image, layout: Layout) -> Pixels:

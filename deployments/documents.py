@@ -17,9 +17,9 @@ from deployments.drawing import Drawer, DrawnPage, OpenDocument, RefusedPage
 from deployments.formats import Picture, Sheet
 from deployments.in_order import in_order
 from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
-from ocr.errors import InternalFailure, InvalidRequest, QuorumError
+from ocr.errors import InternalFailure, InvalidRequest, NotAnImage, QuorumError, TooLarge
 from segmentation.decoding import inspect
-from segmentation.page_drawer import DEFAULT_DPI, Question
+from segmentation.page_drawer import DEFAULT_DPI, Question, in_parts, tiff_pages
 
 log = logging.getLogger("quorum.gateway")
 
@@ -47,11 +47,28 @@ def is_pdf(file: bytes) -> bool:
     return file.startswith(b"%PDF")
 
 
-def has_pages(file: bytes, options: DocumentOptions, max_pixels: int) -> bool:
-    """Whether the answer to the file has pages. Raises what is wrong with an image, seen in its header."""
+def has_pages(file: bytes, options: DocumentOptions, limits: LimitsConfig) -> bool:
+    """Whether the answer to the file has pages. Raises what is wrong with an image, seen in its header: too many pages
+    too, where all of them are asked for.
+    """
     if not file:
         raise InvalidRequest("the file is empty", "send the bytes of an image or a PDF")
-    return is_pdf(file) or inspect(file, max_pixels=max_pixels).several_pages or options.pages is not None
+    if is_pdf(file):
+        return True
+    several = inspect(file, max_pixels=limits.max_pixels).several_pages
+    if several and options.pages is None:
+        _require_few_pages(file, limits.max_pages)
+    return several or options.pages is not None
+
+
+def _require_few_pages(tiff: bytes, max_pages: int) -> None:
+    """Raises TooLarge. Looks at no more pages than are allowed and one."""
+    try:
+        count = len(tiff_pages(tiff, max_pages + 1))
+    except ValueError as error:
+        raise NotAnImage(f"the TIFF file is damaged: {error}", "save it anew") from error
+    if count > max_pages:
+        raise TooLarge(f"the document has more than {max_pages} pages, the limit in one request", in_parts(max_pages))
 
 
 class Documents:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Sequence
@@ -16,12 +17,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from deployments.formats import Picture
 from ocr.errors import InputError, NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
 from segmentation import page_drawer
 from segmentation.page_drawer import Question
 
 _COMMAND = (sys.executable, "-I", "-W", "ignore", str(Path(page_drawer.__file__)))
+# A process that was given less than this part of its time is not slow: the machine is busy, and the file is innocent.
+_OWN_FAULT = 0.5
 _KINDS: dict[str, type[InputError]] = {kind.code: kind for kind in (TooLarge, OutOfRange, NotAnImage)}
 
 
@@ -48,12 +53,14 @@ class OpenDocument:
     def __init__(self, process: Process, patience_s: float, page_count: int, chosen: Sequence[int]) -> None:
         self._process = process
         self._patience_s = patience_s
+        self._spent_s = 0.0
         self.page_count = page_count
         self.chosen = tuple(chosen)
 
     async def pages(self) -> AsyncIterator[DrawnPage | RefusedPage]:
         """The pages that were asked for, drawn or refused. The next is drawn ahead while this one is used."""
         for index, number in enumerate(self.chosen):
+            self._spent_s = _processor_s(self._process)
             try:
                 async with asyncio.timeout(self._patience_s):
                     page = await self._next(number)
@@ -76,6 +83,8 @@ class OpenDocument:
     def _lost(self, index: int, *, hung: bool) -> list[tuple[int, QuorumError]]:
         """What to say of the page that stopped the drawing, and of those that were to come after it."""
         number, *later = self.chosen[index:]
+        if hung and _processor_s(self._process) - self._spent_s < _OWN_FAULT * self._patience_s:
+            return [(n, _busy(f"page {n} was not drawn")) for n in (number, *later)]
         how = f"takes longer than {self._patience_s:g} s to draw" if hung else "cannot be drawn: the drawing broke off"
         hint = f"ask for those after it with pages={number + 1}-" if later else "save the document anew"
         first = (number, NotAnImage(f"page {number} {how}", hint))
@@ -125,6 +134,8 @@ class Drawer:
             async with asyncio.timeout(self._patience_s):
                 head = await _head(process)
         except TimeoutError as error:
+            if _processor_s(process) < _OWN_FAULT * self._patience_s:
+                raise _busy("the document was not opened") from error
             raise NotAnImage(
                 f"the document takes longer than {self._patience_s:g} s to open", "save it anew, or in parts"
             ) from error
@@ -133,6 +144,19 @@ class Drawer:
         if "error" in head:
             raise _error_of(head["error"])
         return OpenDocument(process, self._patience_s, head["page_count"], head["chosen"])
+
+
+def _processor_s(process: Process) -> float:
+    """Processor time that it has taken so far."""
+    try:
+        times = psutil.Process(process.pid).cpu_times()
+    except psutil.Error:  # it is gone: a fault of its own
+        return math.inf
+    return float(times.user + times.system)
+
+
+def _busy(what: str) -> Overloaded:
+    return Overloaded(f"{what}: this machine has no time for it", "send the document again later", 5.0)
 
 
 async def _feed(process: Process, content: bytes) -> None:

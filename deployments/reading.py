@@ -100,7 +100,7 @@ class Readings:
         if form.tells_failures:
             return form.write(await self._answer(file, reader, reader.limits.timeout_s), [])
         answer: TextAnswer | DocumentAnswer
-        if has_pages(file, options, reader.limits.max_pixels):
+        if has_pages(file, options, reader.limits):
             outcomes, page_count = await self._outcomes(
                 file, reader, reader.limits.timeout_s, pictures=form.needs_picture
             )
@@ -117,7 +117,7 @@ class Readings:
         is wrong with all of it is raised before.
         """
         reader = self._reader(file, options)
-        has_pages(file, options, reader.limits.max_pixels)  # refuses an image by its header
+        has_pages(file, options, reader.limits)  # refuses an image by its header
         end = _End()
         async with self._documents.opened(file, options, reader.limits, reader.limits.timeout_s) as document:
             yield None
@@ -202,7 +202,7 @@ class Readings:
         return _PageReader(self._service, self._current(), options)
 
     async def _answer(self, file: bytes, reader: _PageReader, wait_s: float) -> TextAnswer | DocumentAnswer:
-        if not has_pages(file, reader.options, reader.limits.max_pixels):
+        if not has_pages(file, reader.options, reader.limits):
             return await reader.read(file)
         outcomes, page_count = await self._outcomes(file, reader, wait_s, pictures=False)
         return rendering.document_answer(outcomes, page_count, reader.ask, reader.age_ms)

@@ -10,14 +10,16 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
+from numpy.typing import NDArray
 
 from ocr.errors import NotAnImage, TooLarge, UnsupportedFormat
-from ocr.image import Image
+from ocr.image import Image, Pixels
 from segmentation.page_drawer import is_tiff, tiff_pages
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
@@ -27,6 +29,9 @@ _USUAL_SCANS = 20
 
 # In these, more than one frame is no animation.
 _PAGED = ("TIFF", "MPO")
+
+# Of a picture that is converted at once.
+_STRIP_PIXELS = 1_000_000
 
 # Pillow's own check warns at one fixed number of pixels; ours is a limit of the service, checked on every file.
 PIL.Image.MAX_IMAGE_PIXELS = None
@@ -149,21 +154,45 @@ def _has_second_frame(picture: PIL.Image.Image) -> bool:
     return several
 
 
-def _rgb(picture: PIL.Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    if picture.mode.startswith("I") or picture.mode == "F":
-        return _from_deep_grey(np.asarray(picture))
-    if picture.has_transparency_data:
-        coloured = picture.convert("RGBA")
-        paper = PIL.Image.new("RGBA", coloured.size, "white")
-        picture = PIL.Image.alpha_composite(paper, coloured)
-    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))  # (H, W, 3) uint8
+def _rgb(picture: PIL.Image.Image) -> Pixels:
+    """The decoded picture as (H, W, 3) uint8, strip by strip: what a conversion needs by the way, up to 45 bytes a
+    pixel for deep grey, it needs for a strip only.
+    """
+    on_paper = _from_deep_grey(picture) if picture.mode.startswith("I") or picture.mode == "F" else _coloured
+    pixels = np.empty((picture.height, picture.width, 3), np.uint8)
+    top = 0
+    for strip in _strips(picture):
+        pixels[top : top + strip.height] = on_paper(strip)
+        top += strip.height
+    return pixels
 
 
-def _from_deep_grey(
-    grey: np.ndarray[tuple[int, ...], np.dtype[np.generic]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """16-bit, 32-bit and floating point grey (H, W) -> RGB, over the full range of 16 bits, or of what is there."""
-    values = np.nan_to_num(grey.astype(np.float64))
-    top = 65535.0 if values.max(initial=0.0) > 255.0 else (255.0 if values.max(initial=0.0) > 1.0 else 1.0)
-    levels = np.clip(values / max(top, values.max(initial=0.0)) * 255.0, 0, 255).astype(np.uint8)
-    return np.repeat(levels[:, :, np.newaxis], 3, axis=2)
+def _strips(picture: PIL.Image.Image) -> Iterator[PIL.Image.Image]:
+    """The picture from top to bottom."""
+    rows = max(1, _STRIP_PIXELS // picture.width)
+    for top in range(0, picture.height, rows):
+        yield picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+
+
+def _coloured(strip: PIL.Image.Image) -> Pixels:
+    if strip.has_transparency_data:
+        coloured = strip.convert("RGBA")
+        strip = PIL.Image.alpha_composite(PIL.Image.new("RGBA", coloured.size, "white"), coloured)
+    return np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"))  # (H, W, 3) uint8
+
+
+def _from_deep_grey(picture: PIL.Image.Image) -> Callable[[PIL.Image.Image], Pixels]:
+    """16-bit, 32-bit and floating point grey -> RGB, over the full range of 16 bits, or of what is in the picture."""
+    brightest = max(float(_levels(strip).max(initial=0.0)) for strip in _strips(picture))
+    usual = 65535.0 if brightest > 255.0 else (255.0 if brightest > 1.0 else 1.0)
+    scale = 255.0 / max(usual, brightest)
+
+    def on_paper(strip: PIL.Image.Image) -> Pixels:
+        levels = np.clip(_levels(strip) * scale, 0, 255).astype(np.uint8)
+        return np.repeat(levels[:, :, np.newaxis], 3, axis=2)
+
+    return on_paper
+
+
+def _levels(strip: PIL.Image.Image) -> NDArray[np.float64]:
+    return np.nan_to_num(np.asarray(strip).astype(np.float64))  # (H, W)

@@ -81,7 +81,7 @@ def chosen_pages(pages: str | None, page_count: int, max_pages: int) -> list[int
             raise Refused(
                 "too_large",
                 f"the document has {page_count} pages; the limit is {max_pages} in one request",
-                f"read it in parts: pages=1-{max_pages}, then pages={max_pages + 1}-{2 * max_pages} and so on",
+                in_parts(max_pages),
             )
         return list(range(1, page_count + 1))
     chosen: set[int] = set()
@@ -98,6 +98,11 @@ def chosen_pages(pages: str | None, page_count: int, max_pages: int) -> list[int
     if len(chosen) > max_pages:
         raise _too_many(pages, len(chosen), max_pages)
     return sorted(chosen)
+
+
+def in_parts(max_pages: int) -> str:
+    """What to do with a document of more pages than one request may have read."""
+    return f"read it in parts: pages=1-{max_pages}, then pages={max_pages + 1}-{2 * max_pages} and so on"
 
 
 def _too_many(pages: str, count: int, max_pages: int) -> Refused:

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from ocr.errors import OutOfRange
 from ocr.image import Pixels
-from segmentation.ink import Luma, gray, percentiles
+from segmentation.ink import Luma, gray, histogram, percentiles
 
 LOW_CONTRAST = 0.25
 """Below this `contrast`, a pipeline of any profile gets CLAHE with clip 4."""
+
+_STRIP_ROWS = 256
 
 
 class Step(Protocol):
@@ -39,9 +41,13 @@ def _on_luma(pixels: Pixels, change: Callable[[Luma], NDArray[np.generic]]) -> P
     """Change the brightness of `pixels` as `change` changes its luma; the differences between the channels stay."""
     before = gray(pixels)
     after = change(before)  # (H, W) uint8
-    brighter = cv2.cvtColor(cv2.subtract(after, before), cv2.COLOR_GRAY2RGB)
-    darker = cv2.cvtColor(cv2.subtract(before, after), cv2.COLOR_GRAY2RGB)
-    return np.asarray(cv2.subtract(cv2.add(pixels, brighter), darker), dtype=np.uint8)
+    changed = np.empty_like(pixels)
+    for top in range(0, len(pixels), _STRIP_ROWS):  # of a large page, four copies in colour are too much
+        rows = slice(top, top + _STRIP_ROWS)
+        brighter = cv2.cvtColor(cv2.subtract(after[rows], before[rows]), cv2.COLOR_GRAY2RGB)
+        darker = cv2.cvtColor(cv2.subtract(before[rows], after[rows]), cv2.COLOR_GRAY2RGB)
+        changed[rows] = cv2.subtract(cv2.add(pixels[rows], brighter), darker)
+    return changed
 
 
 def _require(condition: bool, step: Step, wish: str) -> None:
@@ -311,7 +317,7 @@ def contrast(pixels: Pixels) -> float:
     """
     luma = gray(pixels)
     threshold, _ = cv2.threshold(luma, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    counts = np.bincount(luma.ravel(), minlength=256)
+    counts = histogram(luma)
     levels = np.arange(256)
     dark = levels <= threshold
     if not counts[dark].any() or not counts[~dark].any():

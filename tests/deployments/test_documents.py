@@ -109,7 +109,7 @@ async def test_an_image_is_a_document_when_pages_are_asked_for_and_not_otherwise
     ("file", "options", "status", "words"),
     [
         (pdf(5), {}, 413, "5 pages; the limit is 4"),
-        (tiff(5), {}, 413, "5 pages; the limit is 4"),
+        (tiff(5), {}, 413, "more than 4 pages"),
         (pdf(2), {"pages": "1-3"}, 422, "pages 1 to 2"),
         (pdf(2), {"pages": "one"}, 422, "pages"),
         (pdf(2), {"dpi": 5000}, 422, "dpi"),
@@ -130,6 +130,15 @@ async def test_what_cannot_be_done_is_said_and_nothing_is_left_out(
         problem = ErrorAnswer.model_validate(response.json()).error
         assert (response.status_code, words in problem.message) == (status, True), problem
         assert problem.hint
+
+
+async def test_a_tiff_of_too_many_pages_is_refused_before_any_process_is_started(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncio.create_subprocess_exec", None)
+    response = await post(client, tiff(5))
+    problem = ErrorAnswer.model_validate(response.json()).error
+    assert (response.status_code, problem.hint) == (413, "read it in parts: pages=1-4, then pages=5-8 and so on")
 
 
 async def test_a_page_that_fails_stands_in_its_place_and_the_others_are_read(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import sys
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ import PIL.Image
 import pytest
 
 from benchmarks.bad_files import png_of_size
+from deployments import drawing
 from deployments.drawing import Drawer, DrawnPage, RefusedPage
 from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
 from segmentation.page_drawer import Question, Refused, chosen_pages
@@ -166,17 +167,48 @@ async def test_a_process_that_dies_on_a_page_costs_that_page_and_says_how_to_get
         assert "pages=3-" in page.error.hint
 
 
-async def test_a_process_that_hangs_is_ended_after_its_time() -> None:
-    begun = time.monotonic()
-    pages = await drawn(b"x", drawer=talking(_OPENS + "import time; time.sleep(600)", patience_s=3.0))
-    assert time.monotonic() - begun < 60
-    assert all(isinstance(page, RefusedPage) for page in pages)
+_WAITS = "import time; time.sleep(600)"
 
 
-@pytest.mark.parametrize("program", ["import time; time.sleep(600)", "raise SystemExit(1)"], ids=["hangs", "dies"])
-async def test_a_document_that_cannot_be_opened_is_refused(program: str) -> None:
+_BLAME = pytest.mark.parametrize(("computed_s", "error"), [(0.4, NotAnImage), (0.1, Overloaded)])
+
+
+@_BLAME
+async def test_a_page_that_takes_too_long_is_given_up_and_blamed_only_if_it_computed_most_of_the_time(
+    monkeypatch: pytest.MonkeyPatch, computed_s: float, error: type[QuorumError]
+) -> None:
+    spent_s = itertools.count(5.0, computed_s)
+    monkeypatch.setattr("deployments.drawing._processor_s", lambda _process: next(spent_s))
+    async with talking(_OPENS + _WAITS).opened(b"x", QUESTION, 1.0) as document:
+        document._patience_s = 0.6
+        pages = [page async for page in document.pages()]
+    assert [type(page.error) for page in pages if isinstance(page, RefusedPage)] == [error] * 3
+
+
+@_BLAME
+async def test_a_document_that_takes_too_long_to_open_is_blamed_only_if_it_computed_most_of_the_time(
+    monkeypatch: pytest.MonkeyPatch, computed_s: float, error: type[QuorumError]
+) -> None:
+    monkeypatch.setattr("deployments.drawing._processor_s", lambda _process: computed_s)
+    with pytest.raises(error, match="open"):
+        await drawn(b"x" * 1_000_000, drawer=talking(_WAITS, patience_s=0.6))
+
+
+async def test_a_process_that_dies_before_it_has_opened_the_document_has_refused_it() -> None:
     with pytest.raises(NotAnImage, match="open"):
-        await drawn(b"x" * 1_000_000, drawer=talking(program, patience_s=3.0))
+        await drawn(b"x" * 1_000_000, drawer=talking("raise SystemExit(1)"))
+
+
+async def test_the_processor_time_of_a_process_is_that_which_it_has_taken() -> None:
+    computing = "import time\nwhile time.process_time() < 0.3: pass\nprint(1, flush=True); time.sleep(600)"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-c", computing, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    assert 0.29 <= drawing._processor_s(process) < 2.0
+    process.kill()
+    await process.wait()
 
 
 async def test_no_more_documents_are_open_than_allowed_and_the_next_is_told_when_it_waits_too_long() -> None:
