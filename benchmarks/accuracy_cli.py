@@ -9,11 +9,11 @@ from benchmarks.accuracy_pages import Ask
 from benchmarks.accuracy_run import Run
 from deployments.asking import Catalogue
 from deployments.config import ClusterConfig
-from fusion import Method
+from fusion import Method, Profile
 from ocr.contract import TextAnswer, TextOptions
 from ocr.errors import OutOfRange
 from training.pages import Split
-from training.readings import FOUND, TRUE, Shelf, View
+from training.readings import FOUND, TRUE, Reader, Shelf, View
 from training.tune_run import reader_of
 
 
@@ -32,13 +32,8 @@ def run_of(
     own_pipelines: bool = False,
 ) -> Run:
     """The run of `quorum evaluate pages`. Raises OutOfRange naming what does not exist."""
-    readers = [reader_of(engine) for engine in engines.split(",")]
-    catalogue = Catalogue.of(
-        ClusterConfig.model_validate(
-            {"engines": [{"name": own.name} for own in readers], "tuned": tuned, "ready_engines": 1}
-        ),
-        [own.spec for own in readers],
-    )
+    readers = readers_of(engines)
+    catalogue = _catalogue(readers, tuned)
     ask = catalogue.ask_text(TextOptions(profile=profile, method=method), now=0.0)
     return Run(
         folders,
@@ -53,6 +48,22 @@ def run_of(
         readings / f"service-{profile}-{method}",
         own_pipelines,
     )
+
+
+def readers_of(engines: str) -> list[Reader]:
+    """From NAME or NAME=MODEL, with commas."""
+    return [reader_of(engine) for engine in engines.split(",")]
+
+
+def profile_of(readers: Sequence[Reader], name: str, tuned: str) -> Profile:
+    """The profile of that name. Raises OutOfRange naming what does not exist."""
+    return _catalogue(readers, tuned).ask_text(TextOptions(profile=name), now=0.0).profile
+
+
+def _catalogue(readers: Sequence[Reader], tuned: str) -> Catalogue:
+    engines = [{"name": own.name} for own in readers]
+    config = ClusterConfig.model_validate({"engines": engines, "tuned": tuned, "ready_engines": 1})
+    return Catalogue.of(config, [own.spec for own in readers])
 
 
 def _split(name: str) -> Split:

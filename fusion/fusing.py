@@ -10,10 +10,11 @@ import math
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
 from fusion.alignment import align
-from fusion.calibration import IDENTITY
+from fusion.calibration import PLAIN_TRUST
 from fusion.contests import Contest, contest
 from fusion.network import ABSENT, Network, Row
 from fusion.profiles import Profile
@@ -38,11 +39,14 @@ class FusedCharacter(NamedTuple):
 
 
 class FusedWord(NamedTuple):
-    """Characters `start` to `end` of a fused line, with the confidence in [0, 1] that all of them are right."""
+    """Characters `start` to `end` of a fused line, with the confidence in [0, 1] that all of them are right, and at how
+    many of its places or beside it engines differ.
+    """
 
     start: int
     end: int
     confidence: float
+    contests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def fuse(claims: Mapping[str, Hypothesis], profile: Profile, method: Method = Me
     rows = tuple(row_of[voice.texts] for voice in heard)
     supports = _supports(heard, rows, network, profile, method)
     characters = tuple(_well_spaced(_elected(heard, rows, network, method, supports)))
-    words = tuple(_words(characters, profile))
+    words = tuple(_words(characters, network, profile))
     spelled = {} if supports is None else supports.spelled
     return FusedLine(characters, words, line_confidence(characters), heard, rows, network, spelled)
 
@@ -222,11 +226,16 @@ def line_confidence(characters: Sequence[FusedCharacter]) -> float:
     return min(1.0, math.fsum(character.confidence for character in characters) / len(characters))
 
 
-def _words(characters: Sequence[FusedCharacter], profile: Profile) -> Iterator[FusedWord]:
-    of = profile.tuning.words.of if profile.tuning else IDENTITY.of
+def _words(characters: Sequence[FusedCharacter], network: Network, profile: Profile) -> Iterator[FusedWord]:
+    trust = profile.tuning.words if profile.tuning else PLAIN_TRUST
+    agreed = set(network.agreed)
+    before = [0, *accumulate(place not in agreed for place in range(len(network.columns)))]  # contests before a place
     start = 0
     for end in range(len(characters) + 1):
         if end == len(characters) or characters[end].text == " ":
             if end > start:
-                yield FusedWord(start, end, of(min(1.0, word_confidence(characters[start:end]))))
+                first, last = characters[start].place, characters[end - 1].place
+                contests = before[min(len(before) - 1, last + 2)] - before[max(0, first - 1)]
+                mean = min(1.0, word_confidence(characters[start:end]))
+                yield FusedWord(start, end, trust.of(mean, contests), contests)
             start = end + 1

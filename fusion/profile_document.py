@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fusion.calibration import Calibration
+from fusion.calibration import Calibration, WordTrust
 from fusion.cascade import Cascade, Step
 from fusion.evidence import Evidence, Kind, Worth
 from fusion.profiles import Profile, SpellingVote, Thresholds, Tuning, TuningSource
@@ -97,7 +97,7 @@ def _profile(
         weights,
         SpellingVote(model, content["spelling"]["slope"], content["spelling"]["per_symbol"]),
         Assurance(*content["assurance"]),
-        Calibration(tuple(content["words"]["raw"]), tuple(content["words"]["probability"])),
+        _trust(content["words"]),
         source,
     )
     cascade = content["cascade"]
@@ -113,6 +113,11 @@ def _profile(
         if cascade is None
         else Cascade(tuple(Step(tuple(step["engines"]), step["most_doubt"]) for step in cascade)),
     )
+
+
+def _trust(content: Mapping[str, Any]) -> WordTrust:
+    table = Calibration(tuple(content["raw"]), tuple(content["probability"]))
+    return WordTrust(content["contested"], content["each"], table)
 
 
 def _evidence(content: Mapping[str, Any]) -> Evidence:
@@ -143,5 +148,10 @@ def _content(profile: Profile) -> dict[str, object]:
         },
         "spelling": {"slope": tuning.spelling.slope, "per_symbol": tuning.spelling.per_symbol},
         "assurance": [tuning.assurance.base, tuning.assurance.slope, tuning.assurance.agreement],
-        "words": {"raw": list(tuning.words.raw), "probability": list(tuning.words.probability)},
+        "words": {
+            "contested": tuning.words.contested,
+            "each": tuning.words.each,
+            "raw": list(tuning.words.table.raw),
+            "probability": list(tuning.words.table.probability),
+        },
     }

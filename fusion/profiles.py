@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from fusion.calibration import IDENTITY, Calibration
+from fusion.calibration import IDENTITY, PLAIN_TRUST, Calibration, WordTrust
 from fusion.cascade import Cascade
 from fusion.evidence import Evidence
 from fusion.spelling import Spelling
@@ -90,14 +90,14 @@ class TuningSource(NamedTuple):
 class Tuning:
     """What was fitted to labelled lines, beside the weights: for each engine what its claims are worth where engines
     differ, and the weight that it had when that was fitted; the spelling model's vote; how sure a fused character is;
-    and what the confidence of a word is worth. One with a source travels between processes as that.
+    and what that makes of words. One with a source travels between processes as that.
     """
 
     evidence: Mapping[str, Evidence]
     weights: Mapping[str, float]
     spelling: SpellingVote | None = None
     assurance: Assurance = PLAIN_ASSURANCE
-    words: Calibration = IDENTITY
+    words: WordTrust = PLAIN_TRUST
     source: TuningSource | None = field(default=None, compare=False)
 
     def __reduce__(self) -> tuple[Callable[..., Tuning], tuple[object, ...]]:

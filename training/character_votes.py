@@ -48,10 +48,14 @@ class CharacterSet:
     truths: tuple[str, ...]
     claims: tuple[Mapping[str, Hypothesis], ...]
 
+    def hits(self, profile: Profile, method: Method) -> list[bool]:
+        """Which characters the ensemble reads right."""
+        said = (fuse_character(claims, profile, method).text for claims in self.claims)
+        return [one == truth for one, truth in zip(said, self.truths, strict=True)]
+
     def right(self, profile: Profile, method: Method) -> float:
         """The part that the ensemble reads right."""
-        said = [fuse_character(claims, profile, method).text for claims in self.claims]
-        return sum(one == truth for one, truth in zip(said, self.truths, strict=True)) / len(said)
+        return sum(self.hits(profile, method)) / len(self.truths)
 
 
 def character_sets(
@@ -150,6 +154,6 @@ def _written(folder: Path, seed: int, count: int) -> list[tuple[Grey, str]]:
             pictures, labels = arrays["images"], arrays["labels"]
         order = np.random.default_rng((seed, 4)).permutation(len(pictures))
         own = (index for index in order if part_of(place_in_split(pictures[index])) is part)
-        chosen = [index for index, _ in zip(own, range(count // len(paths)), strict=False)]
+        chosen = [index for index, _ in zip(own, range(-(-count // len(paths))), strict=False)]
         made += [(np.asarray(pictures[index], dtype=np.uint8), str(labels[index])) for index in chosen]
     return made

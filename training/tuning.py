@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion import Calibration, Profile, fuse
+from fusion.calibration import MOST_CONTESTS, PLAIN_TRUST, WordTrust
 from fusion.contests import agreements
 from fusion.evidence import log_odds
 from fusion.fusing import FusedLine
@@ -205,21 +206,31 @@ def _same_length(line: LabelledLine, found: FusedLine) -> str:
     return text if len(text) == len(found.text) else found.text
 
 
-def fit_words(lines: Sequence[LabelledLine], profile: Profile) -> Calibration:
-    """From the confidence of a fused word to the probability that it is right (isotonic regression)."""
+def fit_words(lines: Sequence[LabelledLine], profile: Profile) -> WordTrust:
+    """From the characters of a fused word, and how many places of it are contested, to the probability that it is right
+    (logistic, then isotonic regression). The profile's own trust in words is the plain one.
+    """
     from sklearn.isotonic import IsotonicRegression
+    from sklearn.linear_model import LogisticRegression
 
-    raw: list[float] = []
+    seen: list[tuple[float, int]] = []
     right: list[bool] = []
     for line in lines:
         found = fused(line, profile)
-        raw += [word.confidence for word in found.words]
+        seen += [(word.confidence, min(word.contests, MOST_CONTESTS)) for word in found.words]
         right += right_words(_same_length(line, found), line.truth)
-    if len(raw) < _MIN_WORDS:
-        return Calibration((0.0, 1.0), (0.0, 1.0))
-    scores = np.array(raw)
+    if len(seen) < _MIN_WORDS or len(set(right)) < 2:
+        return PLAIN_TRUST
+    means = np.clip(np.array([mean for mean, _ in seen]), 1e-6, 1.0 - 1e-6)
+    contests = np.array([count for _, count in seen])
+    features = np.stack([np.log(means / (1.0 - means)), contests > 0, contests], axis=1)
+    slope, any_of_them, each = map(float, LogisticRegression(C=10.0).fit(features, np.array(right)).coef_[0])
+    if slope <= 0.0:
+        return PLAIN_TRUST
+    trust = WordTrust(round(-any_of_them / slope, 4), round(-each / slope, 4))
+    scores = np.array([trust.raw(mean, count) for mean, count in seen])
     model = IsotonicRegression(out_of_bounds="clip").fit(scores, np.array(right, dtype=float))
-    return _knots(scores, model.predict(scores))
+    return replace(trust, table=_knots(scores, model.predict(scores)))
 
 
 def _knots(scores: NDArray[np.float64], probabilities: NDArray[np.float64]) -> Calibration:

@@ -82,6 +82,34 @@ def pages(
 
 
 @group.command()
+def characters(
+    folder: Annotated[Path, typer.Argument(help="Folder of .npz collections of handwritten characters.")],
+    engines: Annotated[str, typer.Option(help="Whose readings count, as NAME or NAME=MODEL, with commas.")] = ENGINES,
+    profile: Annotated[str, typer.Option(help="Whose weights count.")] = "auto",
+    tuned: Annotated[str, typer.Option(help="bundled, none, or a document that quorum tune wrote.")] = "bundled",
+    readings: Annotated[Path, typer.Option(help="Keeps what was read; a stopped run goes on.")] = Path("runs/readings"),
+    report: Annotated[Path | None, typer.Option(help="Markdown file for all figures.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
+) -> None:
+    """How often the vote on a single character is right: printed, photographed, noisy and written by hand."""
+    from benchmarks import character_accuracy
+    from benchmarks.accuracy_cli import profile_of, readers_of
+    from benchmarks.setting import as_table, setting
+    from training.readings import Shelf
+
+    with errors_speak():
+        readers = readers_of(engines)
+        weighing = profile_of(readers, profile, tuned)
+        found = character_accuracy.measured(Shelf(readings), readers, folder, weighing)
+        words = ["quorum", "evaluate", "characters", str(folder), "--engines", engines]
+        words += ["--profile", profile, "--tuned", tuned]
+        text = character_accuracy.report(found, weighing, shlex.join(words), as_table(setting()))
+        character_accuracy.write(found, text, report, json_file)
+        heads, *rows = character_accuracy.rows(found)
+        out().print(table("Single characters", *heads[1:], rows=rows, right=heads[1:]))
+
+
+@group.command()
 def cnn(
     model: Annotated[Path, typer.Option(help="Model directory: model.keras and metadata.json.")] = BUNDLED,
     collections_dir: Annotated[Path | None, typer.Option(help="Folder of .npz collections.")] = None,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fusion import Cascade, Document, Profile, Step, Thresholds, joined, tuned_document
-from fusion.calibration import Calibration
+from fusion.calibration import Calibration, WordTrust
 from fusion.evidence import Evidence, Kind, Worth
 from fusion.profile_document import BUNDLED, read_document, write_document
 from fusion.profiles import SPELLING, SpellingVote, Tuning
@@ -22,7 +22,7 @@ THRESHOLDS = Thresholds(0.1, 0.2, 0.3)
 def profile(model: Spelling) -> Profile:
     weights = {"ada": 0.7, "bob": 0.3, SPELLING: 1.0}
     evidence = {"ada": Evidence({Kind.MARK: Worth(1.0, 0.5, -0.25)}, 0.5, {("l", "1"): -0.5, ("", "’"): 1.0})}
-    words = Calibration((0.1, 0.9), (0.2, 0.8))
+    words = WordTrust(0.5, 0.25, Calibration((0.1, 0.9), (0.2, 0.8)))
     tuning = Tuning(evidence, weights, SpellingVote(model, 0.2, -3.0), Assurance(0.1, 0.6, 0.4), words)
     return Profile("printed", weights, THRESHOLDS, {}, tuning, {"ada": 1.0}, {}, Cascade((Step(("ada",), 0.25),)))
 

@@ -128,3 +128,12 @@ def test_one_more_supporter_makes_surer() -> None:
 def test_evidence_without_a_weight_that_it_was_fitted_at_is_refused() -> None:
     with pytest.raises(ValueError, match="ada"):
         Tuning({"ada": Evidence()}, {"ada": 0.0})
+
+
+def test_words_count_the_places_in_them_and_beside_them_at_which_engines_differ() -> None:
+    said = {"ada": "one two three", "bob": "one tw0 three"}
+    fused = fuse({name: Hypothesis.of_text(text, 0.9) for name, text in said.items()}, Profile("p", {"ada": 1.0}))
+    assert [word.contests for word in fused.words] == [0, 1, 0]
+    apart = {"ada": "one two three", "bob": "onetwo three"}
+    fused = fuse({name: Hypothesis.of_text(text, 0.9) for name, text in apart.items()}, Profile("p", {"ada": 1.0}))
+    assert [word.contests for word in fused.words] == [1, 1, 0]
