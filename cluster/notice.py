@@ -52,6 +52,8 @@ REVIEWED: Mapping[str, str] = {
     "pypdfium2": "BSD-3-Clause AND Apache-2.0",
     # Its own licence file, and that of axe.min.js, which it carries.
     "axe-playwright-python": "MIT AND MPL-2.0",
+    # Its own licence file, and that of the Swagger UI that it carries.
+    "fastapi-offline": "MIT AND Apache-2.0",
     # Two classifiers; its repository offers either.
     "uvloop": "MIT OR Apache-2.0",
     # Not installed on the machine that writes the notice, because their markers exclude it.

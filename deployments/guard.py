@@ -53,13 +53,9 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
 }
-_SELF = "default-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-# The OpenAPI page of FastAPI brings its script from elsewhere.
-_DOCS = (
-    "default-src 'self' https://cdn.jsdelivr.net 'unsafe-inline'; img-src 'self' data: https://fastapi.tiangolo.com; "
-    "frame-ancestors 'none'"
-)
 
 
 def caller_from(headers: Headers, security: SecurityConfig) -> Caller | None:
@@ -147,8 +143,6 @@ class _Answer:
     def _protect(self, headers: MutableHeaders) -> None:
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
-        is_docs = self._scope["path"].startswith("/docs")
-        headers.setdefault("Content-Security-Policy", _DOCS if is_docs else _SELF)
 
     async def refuse(self, error: QuorumError, receive: Receive) -> None:
         """Answer with an error; when the answer has begun already, break it off."""

@@ -74,7 +74,9 @@ class Api:
 
 def create_app(api: Api, operations: Operations, rates: RateLimiter, record: Record) -> FastAPI:
     """The ASGI application with every route of the contract. `rates` counts for the whole cluster."""
-    app = FastAPI(title="Quorum", version=api.version, description="A distributed OCR cluster.", redoc_url=None)
+    app = FastAPI(
+        title="Quorum", version=api.version, description="A distributed OCR cluster.", docs_url=None, redoc_url=None
+    )
     _add_error_handlers(app)
     app.include_router(reading_routes(api.readings, api.places))
     app.include_router(stream_routes(api.readings))

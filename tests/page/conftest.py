@@ -76,7 +76,7 @@ def _place(letter: str, confidence: float) -> CharacterPlace:
 
 
 def _application(script: Script) -> FastAPI:
-    app = FastAPI()
+    app = FastAPI(docs_url=None)
     add_page(app)
 
     @app.get("/status")
@@ -118,9 +118,11 @@ def address(script: Script) -> Iterator[str]:
     thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium: Playwright's own is a download that not every network lets in."""
+    """Debian's Chromium: Playwright's own is a download that not every network lets in. Closed after each module,
+    because no test with an event loop of its own can run while Playwright's is there.
+    """
     from playwright.sync_api import sync_playwright
 
     program = shutil.which("chromium")
