@@ -72,10 +72,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """One deployment as Serve sees it: its status (HEALTHY, UPDATING, UNHEALTHY, DEPLOY_FAILED) and message."""
+    """One deployment as Serve sees it: its status (HEALTHY, UPDATING, UNHEALTHY, DEPLOY_FAILED), its message, and how
+    many replicas of it run.
+    """
 
     status: str
     message: str = ""
+    replicas: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +156,19 @@ class LocalCluster:
         seen = serve.status().applications.get(self._application)
         if seen is None:
             return Look("NOT_STARTED", "", {})
-        deployments = {name: Deployed(found.status.value, found.message) for name, found in seen.deployments.items()}
+        deployments = {
+            name: Deployed(found.status.value, found.message, found.replica_states.get("RUNNING", 0))
+            for name, found in seen.deployments.items()
+        }
         up = any(deployed.status == "HEALTHY" for deployed in deployments.values())
         return Look(seen.status.value, seen.message, deployments, self._status() if up else None)
+
+    def change(self, config: Mapping[str, Any]) -> None:
+        """Hand over a changed configuration. Numbers of replicas and bounds change in place, under whatever runs."""
+        from ray.serve.context import _get_global_client
+        from ray.serve.schema import ServeDeploySchema
+
+        _get_global_client().deploy_apps(ServeDeploySchema.model_validate(config), _blocking=False)
 
 
 @contextlib.contextmanager

@@ -212,6 +212,11 @@ class ClusterConfig(LiveConfig):
             raise ValueError("thresholds.accept is above thresholds.high: an answer would be both refused and sure")
         if self.ready_engines > len(names):
             raise ValueError(f"ready_engines is {self.ready_engines}, but only {len(names)} engines are configured")
+        dependable = [engine for engine in self.engines if engine.at_zero is not AtZero.UNAVAILABLE]
+        if self.ready_engines > len(dependable):
+            raise ValueError(
+                f"ready_engines is {self.ready_engines}, but {len(dependable)} engines never sleep or are waited for"
+            )
         require_cards_suffice((engine.card, engine.name, engine.gpu) for engine in self.engines)
         return self
 

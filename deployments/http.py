@@ -61,13 +61,13 @@ class Api:
         missing = self._missing(state)
         if missing:
             raise NotReady(f"not ready: {missing}", "try again in a few seconds; /status shows each part", 5.0)
-        return ReadyAnswer(engines=[name for name, engine in state.engines.items() if engine.available])
+        return ReadyAnswer(engines=[name for name, engine in state.engines.items() if engine.ready])
 
     def _missing(self, state: ServiceState) -> str:
         """What keeps the service from being ready; empty when nothing does."""
         if not state.segmentation_ready:
             return "segmentation is not warm"
-        warm = sum(engine.available for engine in state.engines.values())
+        warm = sum(engine.ready for engine in state.engines.values())
         wanted = self.config.ready_engines
         return "" if warm >= wanted else f"{warm} of the {wanted} engines that are needed are warm"
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from deployments.circuit import Position
+from deployments.config import AtZero
 from ocr import CardMemory, Classes, Hypothesis, Layout, NoCard, Scope
 from ocr.errors import QuorumError
 
@@ -39,8 +40,8 @@ class EngineAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What an engine's replica says of itself. `problem` is empty when the engine can read; `card` is what it holds of
-    a graphics card, or why it has none.
+    """What an engine's replica says of itself. `problem` is empty when the engine can read; `asleep` is what a request
+    finds while it has no replica; `card` what it holds of a graphics card, or why it has none.
     """
 
     name: str
@@ -52,11 +53,17 @@ class EngineState:
     cpus: float = 0.0
     gpu_fraction: float = 0.0
     threads: int = 1
+    asleep: AtZero | None = None
     card: CardMemory | NoCard | None = None
 
     @property
     def available(self) -> bool:
         return not self.problem
+
+    @property
+    def ready(self) -> bool:
+        """Whether who asks gets its reading: from one that sleeps only where requests wait for it."""
+        return self.available and self.asleep is not AtZero.UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,6 +195,7 @@ def _engine_status(
     component = components.get(name)
     return EngineStatus(
         available=known.available,
+        asleep=known.asleep is not None,
         model=known.model,
         detail=known.problem,
         circuit=state.circuits.get(name, Position.CLOSED).value,

@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ray import ObjectRef
+from ray import ObjectRef, serve
 from ray.serve.handle import DeploymentHandle
 
 from deployments.asking import Ask, Catalogue
 from deployments.circuit import Circuits
+from deployments.config import AtZero
 from deployments.ensemble import CharacterReading, Ensemble, Reader
 from deployments.fanout import NotDeployed, QueueFull, ReplicaLost
 from deployments.keeping import Keeper, Upkeep
@@ -33,8 +34,9 @@ from deployments.messages import (
 )
 from deployments.metrics import ENGINE_CIRCUIT_OPEN
 from deployments.observing import observe_characters, observe_page
-from deployments.transport import Response, answer_of, first_and_reference
-from ocr import Page
+from deployments.sleeping import Sleeper
+from deployments.transport import Response, answer_of, blocking_answer_of, first_and_reference
+from ocr import Page, Scope
 from ocr.errors import QuorumError
 
 log = logging.getLogger("quorum.router")
@@ -44,6 +46,12 @@ log = logging.getLogger("quorum.router")
 _POLL_STARTING_S = 0.5
 _POLL_WARM_S = 5.0
 _POLL_TIMEOUT_S = 5.0
+# Serve's controller is asked whether an engine sleeps. Longer, and more requests wait for one that just went to sleep.
+_POLL_SLEEPER_S = 2.0
+# A question that wakes an engine is taken back after so long: its model ought to be loaded by then.
+_WAKE_S = 120.0
+# A deployment in one of these states has no replica, and it is not asleep: Serve cannot start any.
+_NOT_STARTING = ("UNHEALTHY", "DEPLOY_FAILED")
 # An engine that neither said how it is nor read anything for so long counts as missing, until it is heard of again:
 # longer than it takes to replace a replica, so that one death does not take it out of the vote.
 _SILENT_S = 30.0
@@ -66,9 +74,14 @@ class RouterReplica:
         self._states: dict[str, EngineState] = {}
         self._heard: dict[str, float] = {}
         self._segmentation_ready = False
+        self._at_zero = _policies(catalogue)
+        self._sleepers = {name: _sleeper(name, engines[name]) for name in self._at_zero}
         self._ensemble = Ensemble(
             HandleCutter(segmentation),
-            {name: self._listening(name, HandleReader(handle)) for name, handle in engines.items()},
+            {
+                name: self._listening(name, HandleReader(handle), self._sleepers.get(name))
+                for name, handle in engines.items()
+            },
             catalogue.scopes,
             lambda: self._states,
             time.time,
@@ -77,7 +90,12 @@ class RouterReplica:
         )
         self._watchers = [
             asyncio.create_task(self._watch_segmentation(segmentation)),
-            *(asyncio.create_task(self._watch_engine(name, handle)) for name, handle in engines.items()),
+            *(
+                asyncio.create_task(self._watch_sleeper(name, handle, catalogue.scopes[name]))
+                if name in self._sleepers
+                else asyncio.create_task(self._watch_engine(name, handle))
+                for name, handle in engines.items()
+            ),
         ]
 
     async def read_page(self, data: bytes, ask: Ask) -> Page:
@@ -104,10 +122,16 @@ class RouterReplica:
     def _tell_circuit(self, engine: str, is_open: bool) -> None:
         self._record(ENGINE_CIRCUIT_OPEN, float(is_open), engine=engine)
 
-    def _listening(self, name: str, reader: Reader) -> Reader:
-        """`reader`, noting each answer: a busy engine answers requests sooner than questions about itself."""
+    def _listening(self, name: str, reader: Reader, sleeper: Sleeper | None) -> Reader:
+        """`reader`, noting each answer: a busy engine answers requests sooner than questions about itself. One that
+        sleeps is waited for, or woken for others, as it is configured.
+        """
 
         async def read(pixels: ObjectRef, indices: Sequence[int], question: Question, deadline: float) -> EngineAnswer:
+            if sleeper is not None:
+                sleeper.want()
+                if self._at_zero[name] is AtZero.UNAVAILABLE:
+                    sleeper.require_awake()
             answer = await reader(pixels, indices, question, deadline)
             self._heard[name] = time.time()
             return answer
@@ -117,14 +141,30 @@ class RouterReplica:
     async def _watch_engine(self, name: str, handle: DeploymentHandle) -> None:
         """Keep the engine's state. The last one stays while a replica is being replaced: it says what to expect."""
         while True:
-            state = await _in_time(handle.state.remote)
-            if isinstance(state, EngineState):
-                self._heard[name] = time.time()
-                self._note(state)
-            elif name in self._states and time.time() - self._heard[name] > _SILENT_S:
-                problem = f"has not answered for {_SILENT_S:.0f} s; see its deployment in /status and its log"
-                self._note(replace(self._states[name], problem=problem))
+            await self._ask_engine(name, handle)
             await asyncio.sleep(_POLL_WARM_S if name in self._states else _POLL_STARTING_S)
+
+    async def _watch_sleeper(self, name: str, handle: DeploymentHandle, scopes: frozenset[Scope]) -> None:
+        """The same for an engine that may sleep: it is asked only while that is not what keeps it awake."""
+        while True:
+            in_use = await self._sleepers[name].look()
+            known = self._states.get(name)
+            if self._sleepers[name].asleep:
+                resting = known or EngineState(name, tuple(sorted(scopes)))
+                self._note(replace(resting, asleep=self._at_zero[name], problem=""))
+                self._heard[name] = time.time()
+            elif in_use or known is None or known.asleep:
+                await self._ask_engine(name, handle)
+            await asyncio.sleep(_POLL_SLEEPER_S)
+
+    async def _ask_engine(self, name: str, handle: DeploymentHandle) -> None:
+        state = await _in_time(handle.state.remote)
+        if isinstance(state, EngineState):
+            self._heard[name] = time.time()
+            self._note(state)
+        elif name in self._states and time.time() - self._heard[name] > _SILENT_S:
+            problem = f"has not answered for {_SILENT_S:.0f} s; see its deployment in /status and its log"
+            self._note(replace(self._states[name], problem=problem))
 
     def _note(self, state: EngineState) -> None:
         known = self._states.get(state.name)
@@ -136,6 +176,29 @@ class RouterReplica:
         while True:
             self._segmentation_ready = await _in_time(handle.ping.remote) is True
             await asyncio.sleep(_POLL_WARM_S if self._segmentation_ready else _POLL_STARTING_S)
+
+
+def _policies(catalogue: Catalogue) -> dict[str, AtZero]:
+    """What a request finds at each engine that may sleep."""
+    listed = zip(catalogue.scopes, catalogue.config.engines, strict=True)
+    return {name: engine.at_zero for name, engine in listed if engine.at_zero is not None}
+
+
+def _sleeper(name: str, handle: DeploymentHandle) -> Sleeper:
+    application = serve.get_replica_context().app_name
+
+    async def count() -> int | None:
+        try:
+            async with asyncio.timeout(_POLL_TIMEOUT_S):
+                seen = (await blocking_answer_of(serve.status)).applications.get(application)
+        except (TimeoutError, ReplicaLost):
+            return None  # the controller is being restarted
+        deployment = seen.deployments.get(name) if seen else None
+        if deployment is None or deployment.status.value in _NOT_STARTING:
+            return None
+        return int(deployment.replica_states.get("RUNNING", 0))
+
+    return Sleeper(name, count, lambda: _in_time(handle.state.remote, _WAKE_S))
 
 
 class HandleCutter:
@@ -174,10 +237,10 @@ class HandleReader:
         return answer
 
 
-async def _in_time(ask: Callable[[], Response]) -> object:
+async def _in_time(ask: Callable[[], Response], timeout_s: float = _POLL_TIMEOUT_S) -> object:
     """What a deployment answers, or None when it does not answer in time."""
     try:
-        async with asyncio.timeout(_POLL_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             return await answer_of(ask())
     except (TimeoutError, NotDeployed, QueueFull, ReplicaLost):
         return None

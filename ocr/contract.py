@@ -333,6 +333,7 @@ class EngineStatus(_Wire):
     """One engine as `/status` shows it."""
 
     available: bool
+    asleep: bool = Field(False, description="It has no replica at the moment; the next request wakes it.")
     model: str
     detail: str
     circuit: Literal["closed", "open", "half_open"] = Field(

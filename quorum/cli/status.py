@@ -66,7 +66,8 @@ def show(answer: StatusAnswer) -> None:
 
 
 def _engine_row(name: str, engine: EngineStatus) -> tuple[str, ...]:
-    state = "unavailable" if not engine.available else "left out" if engine.circuit != "closed" else "available"
+    state = "left out" if engine.circuit != "closed" else "asleep" if engine.asleep else "available"
+    state = state if engine.available else "unavailable"
     reason = engine.model if engine.available else engine.detail
     return name, state, f"{engine.load_seconds:.1f}", f"{engine.memory_mb:.0f}", _card(engine), reason
 

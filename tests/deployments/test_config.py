@@ -25,6 +25,7 @@ def catalogue(**settings: object) -> Catalogue:
         {"engines": []},
         {"engines": [{"name": "tesseract"}, {"name": "tesseract"}], "ready_engines": 1},
         {"engines": [{"name": "tesseract"}], "ready_engines": 2},
+        {"engines": [{"name": "tesseract", "at_zero": "unavailable"}, {"name": "easyocr"}], "ready_engines": 2},
         {"limits": {"timeout_s": 0}},
         {"thresholds": {"accept": 0.9, "high": 0.8}},
         {"profiles": {"mine": {"tesseract": -1}}},

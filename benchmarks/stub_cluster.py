@@ -1,0 +1,211 @@
+"""The whole application on this machine with one stub engine, as many replicas of it as wanted, and three ways to ask:
+
+    engine handle       what the Router does for each engine: crops by reference, hypotheses back
+    application handle  what a program on the cluster does: Gateway, Router, Segmentation, engine
+    HTTP                the same through Serve's proxy
+
+The stub sleeps a fixed time for each call and computes nothing, so that two cores stand for as many GPUs as there are
+replicas; everything around it is the real thing. Which process took how much processor time is asked of the operating
+system. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import PIL.Image
+import psutil
+
+from benchmarks.closed_loop import Ask
+from benchmarks.stubs.obedient import FOLDER, Conduct
+from cluster.local import LocalCluster, local_cluster
+from ocr.contract import StatusAnswer
+
+ENGINE = "trocr"
+SERVICE_S = 0.2
+PATHS = ("engine handle", "application handle", "HTTP")
+
+_ROOT = Path(__file__).parents[1]
+_HOST, _PORT = "127.0.0.1", 8000
+_WARM_UP_S = 180.0
+# In Ray's books, so that as many replicas start as are asked for; the two cores are shared by all.
+_REPLICA_CPUS = 0.01
+
+# Which process is whose, by what stands in its command line. The first that fits counts.
+_PARTS = {
+    "ServeReplica:quorum:Gateway": "Gateway",
+    "ServeReplica:quorum:Router": "Router",
+    "ServeReplica:quorum:Segmentation": "Segmentation",
+    f"ServeReplica:quorum:{ENGINE}": "engine",
+    "ProxyActor": "proxy",
+    "ServeController": "controller",
+}
+LOAD, RAY = "load", "Ray"
+
+
+class StubCluster:
+    """It, while it runs."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        self._cluster = cluster
+
+    async def scale(self, engine: Mapping[str, Any]) -> None:
+        """Give the engine's deployment other options, and wait until it has the replicas that they ask for."""
+        self._cluster.change(_config(engine))
+        wanted = engine.get("num_replicas", 1)
+        deadline = time.monotonic() + _WARM_UP_S
+        while await self.replicas() != wanted:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{ENGINE} has {await self.replicas()} replicas, not {wanted}")
+            await asyncio.sleep(0.25)
+
+    async def replicas(self) -> int:
+        """How many replicas of the engine run."""
+        seen = await asyncio.to_thread(self._cluster.look)
+        found = seen.deployments.get(ENGINE)
+        return found.replicas if found else 0
+
+
+def cpu_seconds() -> Counter[str]:
+    """Processor time of each part until now: Ray and everything on it are this process's descendants."""
+    used: Counter[str] = Counter()
+    here = psutil.Process()
+    for process in (here, *here.children(recursive=True)):
+        try:
+            times = process.cpu_times()
+            command = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        part = next((part for words, part in _PARTS.items() if words in command), RAY)
+        used[LOAD if process == here else part] += times.user + times.system
+    return used
+
+
+@contextmanager
+def stub_cluster(engine: Mapping[str, Any], service_s: float = SERVICE_S) -> Iterator[StubCluster]:
+    """Start it with these options of the engine's deployment, until the block is left."""
+    with tempfile.TemporaryDirectory() as place:
+        Conduct(service_s=service_s).tell(ENGINE, Path(place))
+        os.environ |= {FOLDER: place, "PYTHONPATH": str(_ROOT), "STATE_DIR": place}
+        with local_cluster(_config(engine), host=_HOST, port=_PORT, status=_status) as cluster:
+            _wait_until_ready()
+            yield StubCluster(cluster)
+
+
+def _config(engine: Mapping[str, Any]) -> dict[str, Any]:
+    import engines
+    from deployments.config import AtZero, ClusterConfig, EngineConfig
+    from deployments.placement import one_machine, serve_config
+
+    # One call a request: the stub reads crop by crop, as an engine does that gains nothing by batches.
+    sleeps = engine.get("autoscaling_config", {}).get("min_replicas") == 0
+    chosen = EngineConfig(name=f"benchmarks.stubs.{ENGINE}", batch_size=1, at_zero=AtZero.WAIT if sleeps else None)
+    options = one_machine([engines.spec(chosen.name)])
+    for name, deployment in options.items():
+        deployment["ray_actor_options"] = {"num_cpus": _REPLICA_CPUS}
+        if name == ENGINE:
+            del deployment["num_replicas"]
+            deployment.update(engine)
+    return serve_config(ClusterConfig(engines=(chosen,), ready_engines=1), options, _HOST)
+
+
+def _status() -> StatusAnswer | None:
+    try:
+        answer = httpx.get(f"http://{_HOST}:{_PORT}/status", timeout=5.0)
+        return StatusAnswer.model_validate(answer.json()) if answer.status_code == 200 else None
+    except (httpx.HTTPError, ValueError):
+        return None
+
+
+def _wait_until_ready() -> None:
+    deadline = time.monotonic() + _WARM_UP_S
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"http://{_HOST}:{_PORT}/ready", timeout=5.0).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.25)
+    raise TimeoutError(f"the application was not ready after {_WARM_UP_S:.0f} s")
+
+
+def picture() -> bytes:
+    """A character of 28x28 px as PNG."""
+    pixels = np.full((28, 28), 255, np.uint8)
+    pixels[6:22, 12:16] = 0
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@asynccontextmanager
+async def asking(path: str) -> AsyncIterator[Ask]:
+    """Questions on one of the `PATHS`."""
+    if path == "HTTP":
+        async with _over_http(picture()) as ask:
+            yield ask
+    else:
+        yield _engine_handle() if path == "engine handle" else _application_handle(picture())
+
+
+def _engine_handle() -> Ask:
+    import ray
+    from ray import serve
+
+    from deployments.messages import Question
+    from ocr import Box, Layout, Region, Scope, SegmentedPage
+
+    handle = serve.get_deployment_handle(ENGINE, "quorum")
+    region = Region(Box(0, 0, 28, 28).polygon(), 28, 28, scope=Scope.CHARACTER)
+    pixels = ray.put(SegmentedPage(Layout(28, 28, (region,)), (np.zeros((28, 28, 3), np.uint8),)))
+
+    async def ask() -> None:
+        answer = await handle.read.remote(pixels, [0], Question(), time.time() + 60.0)
+        if answer.hypotheses[0] is None:
+            raise ValueError("the crop was not read")
+
+    return ask
+
+
+def _application_handle(image: bytes) -> Ask:
+    from ray import serve
+
+    handle = serve.get_app_handle("quorum")
+
+    async def ask() -> None:
+        _require_read(await handle.predict.remote(image, {}))
+
+    return ask
+
+
+@asynccontextmanager
+async def _over_http(image: bytes) -> AsyncIterator[Ask]:
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    async with httpx.AsyncClient(timeout=60.0, limits=limits, trust_env=False) as http:
+
+        async def ask() -> None:
+            response = await http.post(
+                f"http://{_HOST}:{_PORT}/predict", content=image, headers={"content-type": "image/png"}
+            )
+            response.raise_for_status()
+            _require_read(response.json())
+
+        yield ask
+
+
+def _require_read(answer: Mapping[str, Any]) -> None:
+    """Raises unless the engine itself read: an answer without it is no call of it."""
+    said = answer["engine_predictions"][ENGINE]
+    if said["status"] != "ok":
+        raise ValueError(f"{said['status']}: {said['detail']}")
