@@ -78,9 +78,19 @@ soak: $(ready)
 	@mkdir -p $(results)
 	$(call record,$(pytest) $(ARGS) --no-header -m soak) $(results)/soak.txt
 
+# The packages of engines on a card: cluster/gpu/README.md.
+define lock_card
+$(python) -m uv pip compile pyproject.toml cluster/gpu/$(1).in $(addprefix --extra ,serve models $(2)) \
+    --constraint requirements.lock --override cluster/gpu/without-cpu-builds.txt \
+    --universal --python-version 3.11 --no-annotate --no-header $(if $(UPGRADE),--upgrade) --quiet --output-file cluster/gpu/$(1).txt
+endef
+
 lock: $(ready)
 	$(python) -m uv pip compile pyproject.toml --all-extras --universal --no-annotate --no-header \
 	    --python-version 3.11 $(if $(UPGRADE),--upgrade) --quiet --output-file requirements.lock
+	$(call lock_card,torch,easyocr trocr)
+	$(call lock_card,tensorflow,emnist-cnn)
+	$(call lock_card,onnxruntime,paddleocr)
 	@echo 'now: make setup && make notice'
 
 notice: $(ready)

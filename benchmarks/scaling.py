@@ -106,7 +106,7 @@ async def _with_cores(ask: Ask, clients: int, seconds: float) -> tuple[Run, dict
     async def watch() -> None:
         for pause_s in (_WARM_S, seconds):
             await asyncio.sleep(pause_s)
-            readings.append((time.perf_counter(), dict(cpu_seconds())))
+            readings.append((time.perf_counter(), cpu_seconds()))
 
     watching = asyncio.create_task(watch())
     run = await measured(ask, clients, seconds=seconds, warm_s=_WARM_S)

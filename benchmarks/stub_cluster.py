@@ -16,7 +16,7 @@ import io
 import os
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -77,9 +77,9 @@ class StubCluster:
         return found.replicas if found else 0
 
 
-def cpu_seconds() -> Counter[str]:
+def cpu_seconds() -> dict[str, float]:
     """Processor time of each part until now: Ray and everything on it are this process's descendants."""
-    used: Counter[str] = Counter()
+    used: defaultdict[str, float] = defaultdict(float)
     here = psutil.Process()
     for process in (here, *here.children(recursive=True)):
         try:

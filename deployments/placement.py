@@ -21,7 +21,7 @@ import engines
 from cluster import pools
 from deployments.config import ENGINES, ClusterConfig, EngineConfig, SegmentationConfig
 from deployments.settings import PRESETS
-from ocr import EngineSpec
+from ocr import EngineSpec, NoCard
 
 Options = dict[str, Any]
 """Options of one Serve deployment, as `Deployment.options` and the `deployments:` section of a config file take them.
@@ -79,6 +79,10 @@ _OTHER_ENGINE = Bounds(1, 8, 4.0)
 _REPLICAS_PER_NODE = 2
 
 
+# Frameworks on a card want different CUDA, so each has an environment of its own on a node with one: cluster/gpu/.
+_INTERPRETER = "/opt/quorum-{}/bin/python"
+
+
 def one_machine(specs: Iterable[EngineSpec]) -> dict[str, Options]:
     """One replica of everything, no GPU: two cores are enough to start."""
     cpus = {**_ONE_MACHINE_CPUS, **{spec.name: _ONE_MACHINE_ENGINE_CPUS for spec in specs}}
@@ -133,13 +137,11 @@ def _scaled(name: str, needs: Options) -> Options:
 def _needs(spec: EngineSpec, *, gpus: bool) -> Options:
     """What a replica of the engine asks of its node. Without a fraction of a card it takes no place beside one."""
     needs = spec.resources
-    on_card = gpus and needs.gpu > 0.0
-    return {
-        "num_cpus": needs.cpu,
-        **({"num_gpus": needs.gpu} if gpus else {}),
-        "memory": needs.memory_mb * 1_000_000,
-        "label_selector": pools.selector(pools.GPU if on_card else pools.CPU),
-    }
+    common = {"num_cpus": needs.cpu, **({"num_gpus": needs.gpu} if gpus else {}), "memory": needs.memory_mb * 1_000_000}
+    if not gpus or needs.gpu == 0.0 or isinstance(spec.card, NoCard):
+        return {**common, "label_selector": pools.selector(pools.CPU)}
+    runtime_env = {"py_executable": _INTERPRETER.format(spec.card.framework)}
+    return {**common, "runtime_env": runtime_env, "label_selector": pools.selector(pools.GPU)}
 
 
 def _queues(name: str) -> Options:

@@ -52,6 +52,8 @@ def require_on_card(session: _Session) -> None:
 class OnnxRuntimeCard:
     """The first card that ONNX Runtime sees."""
 
+    framework: str = "onnxruntime"
+
     def require(self) -> None:
         try:
             import onnxruntime
@@ -67,7 +69,7 @@ class OnnxRuntimeCard:
         onnxruntime.preload_dlls()  # CUDA's libraries from their wheels, as nobody else here loads them
 
     def memory(self, fraction: float) -> CardMemory:
-        return CardMemory("onnxruntime", memory_limit_bytes(fraction), process_bytes=process_memory_bytes())
+        return CardMemory(self.framework, memory_limit_bytes(fraction), process_bytes=process_memory_bytes())
 
 
 ONNX_RUNTIME = OnnxRuntimeCard()

@@ -43,6 +43,8 @@ def _has_started(error: RuntimeError) -> bool:
 class TensorFlowCard:
     """The first card that TensorFlow sees. A logical device with a limit takes all of it at once, and never more."""
 
+    framework: str = "tensorflow"
+
     def require(self) -> None:
         try:
             import tensorflow as tf
@@ -58,7 +60,7 @@ class TensorFlowCard:
 
         limit = memory_limit_bytes(fraction)
         used = tf.config.experimental.get_memory_info("GPU:0")["current"]
-        return CardMemory("tensorflow", limit, used, limit, process_memory_bytes())
+        return CardMemory(self.framework, limit, used, limit, process_memory_bytes())
 
 
 TENSORFLOW = TensorFlowCard()

@@ -32,6 +32,8 @@ def prepare(engine: str, options: LoadOptions) -> str:
 class TorchCard:
     """The first card that torch sees. Its caching allocator refuses to reserve more than the limit."""
 
+    framework: str = "torch"
+
     def require(self) -> None:
         try:
             import torch
@@ -45,7 +47,7 @@ class TorchCard:
 
         total = torch.cuda.get_device_properties(0).total_memory
         return CardMemory(
-            "torch",
+            self.framework,
             int(fraction * total),
             torch.cuda.memory_allocated(0),
             torch.cuda.memory_reserved(0),

@@ -46,7 +46,14 @@ class CardMemory:
 
 
 class Card(Protocol):
-    """The card as an engine's framework sees it. Each framework is imported when it is asked."""
+    """The card as an engine's framework sees it. Each framework is imported when it is asked.
+
+    `framework` names it, and the environment in which engines on a card run: cluster/gpu/.
+    """
+
+    @property
+    def framework(self) -> str:
+        """Its name."""
 
     def require(self) -> None:
         """Raises EngineUnavailable when the framework is missing, was built without CUDA, or sees no card."""

@@ -51,6 +51,8 @@ class Conduct:
 class PretendedCard:
     """A card that is a number in Ray's books alone; what is held of it is always the same."""
 
+    framework = "stub"
+
     def require(self) -> None:
         """It is there for everybody who was given a fraction of it."""
 

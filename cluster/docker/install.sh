@@ -3,12 +3,17 @@
 #
 #   install.sh begin                 makes the virtual environment, with the uv that the lock names
 #   install.sh extras EXTRA...       installs what these extras of pyproject.toml need, as the lock pins it, and Quorum
+#   install.sh card FRAMEWORK        makes /opt/quorum-FRAMEWORK for engines on a card: cluster/gpu/FRAMEWORK.txt, and Quorum
 #   install.sh models PACK           unpacks a file of the build's folder, made by `quorum models pack`; "" is none
 #
 # Variables: QUORUM_VENV (default /opt/quorum), TORCH_INDEX (an index with builds of torch for the CPU alone),
 # PIP_INDEX_URL.
 set -euo pipefail
 
+step=${1:?usage: install.sh begin | extras EXTRA... | card FRAMEWORK | models PACK}
+shift
+
+[[ $step != card ]] || QUORUM_VENV=/opt/quorum-${1:?which framework?}
 venv=${QUORUM_VENV:-/opt/quorum}
 python=$venv/bin/python
 
@@ -43,12 +48,24 @@ extras() {
     else
         install -r "$chosen"
     fi
+    finish "$chosen"
+    rm "$chosen"
+}
+
+card() {
+    [[ -z ${PIP_INDEX_URL:-} ]] || export UV_DEFAULT_INDEX=$PIP_INDEX_URL
+    begin
+    install -r "cluster/gpu/$1.txt" "setuptools==$(locked setuptools)"
+    finish "cluster/gpu/$1.txt"
+}
+
+# What comes after the packages of the file.
+finish() {
     # Last, because paddlex brings opencv-contrib-python, whose cv2 is the same folder but needs libGL.
-    if [[ -n $(locked opencv-python-headless "$chosen") ]]; then
+    if [[ -n $(locked opencv-python-headless "$1") ]]; then
         install --reinstall "opencv-python-headless==$(locked opencv-python-headless)"
     fi
     install --no-build-isolation --editable .
-    rm "$chosen"
     # Nothing is written where it runs, so what is imported is compiled now.
     "$python" -m compileall -q -j 0 "$venv/lib" "$PWD" >/dev/null || true # a file that does not compile is not imported
 }
@@ -57,10 +74,8 @@ models() {
     [[ -z ${1:-} ]] || quorum models unpack "/context/$1" --model-dir /models
 }
 
-step=${1:?usage: install.sh begin | extras EXTRA... | models PACK}
-shift
 case $step in
-begin | extras | models) "$step" "$@" ;;
+begin | extras | card | models) "$step" "$@" ;;
 *)
     echo "install.sh: there is no step '$step'" >&2
     exit 2

@@ -44,6 +44,8 @@ def serve_run(tmp_path: Path) -> Iterator[Callable[[str], tuple[str, dict[str, A
         content = yaml.safe_load((ROOT / name).read_text())
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
+        for deployment in content["applications"][0]["deployments"]:  # there is no card, and no environment for one
+            deployment["ray_actor_options"].pop("runtime_env", None)
         content["http_options"] |= {"host": "127.0.0.1", "port": port}
         (tmp_path / name).write_text(yaml.safe_dump(content))
         environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT)}

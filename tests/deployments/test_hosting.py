@@ -50,6 +50,8 @@ class NotedEngine:
 class FakeCard:
     """A card of which the engine holds `reserved` bytes; its share is 1000."""
 
+    framework = "fake"
+
     def __init__(self, reserved: int = 0) -> None:
         self.reserved = reserved
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -22,6 +22,8 @@ from engines.torch_device import TORCH
 from ocr import Card, CardMemory, LoadOptions, NoCard
 from ocr.card import OVERHEAD_BYTES
 from ocr.errors import EngineUnavailable
+
+Pretend = Callable[[ModuleType], None]
 
 TOTAL = 16_000_000_000
 ON_CARD = LoadOptions(device="cuda", gpu_fraction=0.25)
@@ -60,6 +62,13 @@ def _driver(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     monkeypatch.setattr(ctypes, "CDLL", libraries.__getitem__)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+
+
+@pytest.fixture
+def pretend() -> Iterator[Pretend]:
+    """Puts a module in the place of a framework, until the test ends."""
+    with pytest.MonkeyPatch.context() as patched:
+        yield lambda module: patched.setitem(sys.modules, module.__name__, module)
 
 
 class FakeTorch:
@@ -105,18 +114,18 @@ def fake_onnxruntime(*providers: str) -> ModuleType:
 
 
 @pytest.mark.usefixtures("_driver")
-def test_torch_is_held_to_its_fraction_and_tells_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_is_held_to_its_fraction_and_tells_what_it_holds(pretend: Pretend) -> None:
     torch = FakeTorch()
-    monkeypatch.setitem(sys.modules, "torch", torch.module())
+    pretend(torch.module())
     assert torch_device.prepare("trocr", ON_CARD) == "cuda"
     assert torch.fractions == [(0.25, 0)]
     assert TORCH.memory(0.25) == CardMemory("torch", TOTAL // 4, 1_000_000_000, 1_200_000_000, 1_500_000_000)
 
 
 @pytest.mark.usefixtures("_driver")
-def test_tensorflow_gets_a_logical_device_of_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorflow_gets_a_logical_device_of_its_share(pretend: Pretend) -> None:
     limits: list[int] = []
-    monkeypatch.setitem(sys.modules, "tensorflow", fake_tensorflow(limits))
+    pretend(fake_tensorflow(limits))
     tensorflow_device.prepare("emnist_cnn", ON_CARD)
     assert limits == [TOTAL // 4 // 2**20], "in MiB"
     held = TENSORFLOW.memory(0.25)
@@ -124,16 +133,16 @@ def test_tensorflow_gets_a_logical_device_of_its_share(monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("_driver")
-def test_tensorflow_that_started_without_a_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow", fake_tensorflow([], started=True))
+def test_tensorflow_that_started_without_a_limit_is_refused(pretend: Pretend) -> None:
+    pretend(fake_tensorflow([], started=True))
     with pytest.raises(EngineUnavailable, match="after being initialized") as caught:
         tensorflow_device.prepare("emnist_cnn", ON_CARD)
     assert "process of its own" in caught.value.hint
 
 
 @pytest.mark.usefixtures("_driver")
-def test_the_arena_of_onnx_runtime_has_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", fake_onnxruntime(CUDA, CPU))
+def test_the_arena_of_onnx_runtime_has_the_limit(pretend: Pretend) -> None:
+    pretend(fake_onnxruntime(CUDA, CPU))
     chosen = onnx_device.providers(ON_CARD)
     assert chosen["providers"] == [CUDA, CPU]
     assert chosen["provider_options"][0]["gpu_mem_limit"] == TOTAL // 4
@@ -152,18 +161,18 @@ def test_onnx_runtime_that_falls_back_to_the_cpu_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("framework", "without_card", "card", "said"),
+    ("without_card", "card", "said"),
     [
-        ("torch", FakeTorch(card=False).module, TORCH, "torch 2.15 sees no CUDA card"),
-        ("tensorflow", lambda: fake_tensorflow([], cards=0), TENSORFLOW, "TensorFlow 2.21 sees no GPU"),
-        ("onnxruntime", lambda: fake_onnxruntime(CPU), ONNX_RUNTIME, "built without CUDA"),
+        (FakeTorch(card=False).module, TORCH, "torch 2.15 sees no CUDA card"),
+        (lambda: fake_tensorflow([], cards=0), TENSORFLOW, "TensorFlow 2.21 sees no GPU"),
+        (lambda: fake_onnxruntime(CPU), ONNX_RUNTIME, "built without CUDA"),
     ],
 )
 @pytest.mark.usefixtures("_driver")
 def test_a_framework_that_sees_no_card_is_refused_where_the_driver_has_one(
-    monkeypatch: pytest.MonkeyPatch, framework: str, without_card: Callable[[], ModuleType], card: Card, said: str
+    pretend: Pretend, without_card: Callable[[], ModuleType], card: Card, said: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, framework, without_card())
+    pretend(without_card())
     with pytest.raises(EngineUnavailable, match=said) as caught:
         card.require()
     assert caught.value.hint

@@ -142,7 +142,7 @@ def test_an_image_has_the_extras_of_its_engines_and_pyproject_knows_them(image: 
     extras = extras_of(image)
     assert extras <= known
     assert {"serve", "segmentation"} <= extras
-    wanted = set(ENGINES) if image in ("cpu", "gpu") else {image} - {"base"}
+    wanted = set(ENGINES) if image == "cpu" else {"tesseract"} if image == "gpu" else {image} - {"base"}
     assert extras & set(ENGINES) == wanted
 
 
@@ -157,7 +157,9 @@ def test_an_image_runs_as_nobody_special_and_tells_of_its_health(image: str) -> 
 @pytest.mark.parametrize("image", IMAGES)
 def test_an_image_takes_what_its_own_installing_stage_made_and_can_have_models(image: str) -> None:
     stage = STAGES[image]
-    assert stage.all("COPY") == [f"--from=with-{image} {path} {path}" for path in ("/opt/quorum", "/opt/app")]
+    environments = ["/opt/quorum-torch", "/opt/quorum-tensorflow", "/opt/quorum-onnxruntime"] if image == "gpu" else []
+    paths = ["/opt/quorum", "/opt/app", *environments]
+    assert stage.all("COPY") == [f"--from=with-{image} {path} {path}" for path in paths]
     assert stage.all("ARG") == ["MODEL_PACK"]
     assert stage.all("RUN") == ['--mount=type=bind,target=/context cluster/docker/install.sh models "${MODEL_PACK}"']
 
@@ -191,7 +193,7 @@ def test_every_step_that_is_called_is_one_of_the_script() -> None:
         for rest in stage.all("RUN")
         for match in re.findall(r"cluster/docker/install\.sh (\w+)", rest)
     }
-    assert steps == {"begin", "extras", "models"}
+    assert steps == {"begin", "extras", "card", "models"}
     wrong = subprocess.run([INSTALL, "begins"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert "no step 'begins'" in wrong.stderr

@@ -29,6 +29,7 @@ def test_the_application_is_that_of_serve_config(overlay: str, ray_service: Docu
     if not OVERLAYS[overlay].has_gpus:
         for deployment in expected["applications"][0]["deployments"]:
             deployment["ray_actor_options"].pop("num_gpus", None)
+            deployment["ray_actor_options"].pop("runtime_env", None)
             deployment["ray_actor_options"]["label_selector"] = pools.selector(pools.CPU)
         for engine in expected["applications"][0]["args"]["engines"]:
             engine.pop("gpu", None)
