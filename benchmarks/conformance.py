@@ -15,7 +15,8 @@ import base64
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,15 @@ def _character() -> Iterator[Case]:
     yield one("unknown engine", 422, json={"image": encoded, "engines": ["oracle"]})
     yield one("negative weight", 422, json={"image": encoded, "weights": {"tesseract": -1}})
     yield one("unknown method", 422, json={"image": encoded, "method": "coin"})
+    yield from _repeated(one, image)
+
+
+def _repeated(one: Callable[..., Case], image: bytes) -> Iterator[Case]:
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    yield one("an idempotency key", 200, content=image, headers=key)
+    yield one("the same key and request", 200, content=image, headers=key)
+    yield one("the same key, another request", 422, content=image, headers=key, params={"classes": "digits"})
+    yield one("a key that is none", 422, content=image, headers={"Idempotency-Key": "a b"})
 
 
 def _text() -> Iterator[Case]:

@@ -25,7 +25,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ocr import Crop, Hypothesis
 
@@ -40,9 +42,30 @@ class EngineFault(Exception):
     """The engine raised, or returned something that is not one hypothesis per crop."""
 
 
+class Spans(Protocol):
+    """Is told when a batch is read, and for whom."""
+
+    def caller(self) -> object:
+        """Stands for whoever puts crops in at this moment."""
+
+    def batch(self, callers: Sequence[object]) -> AbstractContextManager[None]:
+        """Entered while a batch is read; one caller for each crop."""
+
+
+class NoSpans:
+    """Tells nobody."""
+
+    def caller(self) -> object:
+        return None
+
+    def batch(self, callers: Sequence[object]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
 @dataclass(eq=False, slots=True)
 class _Item:
     crop: Crop
+    caller: object
     deadline: float
     rank: int
     # A fault is a result, not an exception: asyncio logs every exception that nobody retrieves.
@@ -65,7 +88,9 @@ class CropQueue:
         batch_size: int,
         clock: Callable[[], float],
         watch: Callable[[int, int], None] = lambda _batch, _waiting: None,
+        spans: Spans | None = None,
     ) -> None:
+        self._spans = spans or NoSpans()
         self._read_batch = read_batch
         self._batch_size = batch_size
         self._clock = clock
@@ -115,8 +140,10 @@ class CropQueue:
 
     def _enqueue(self, crops: Sequence[Crop], deadline: float) -> list[_Item]:
         loop = asyncio.get_running_loop()
+        caller = self._spans.caller()
         items = [
-            _Item(crop, deadline, rank, loop.create_future()) for rank, crop in enumerate(crops, self._virtual_time + 1)
+            _Item(crop, caller, deadline, rank, loop.create_future())
+            for rank, crop in enumerate(crops, self._virtual_time + 1)
         ]
         self._items.extend(items)
         self._watch(0, len(self))
@@ -134,7 +161,8 @@ class CropQueue:
             if not batch:
                 self._arrived.clear()
                 continue
-            outcomes = await loop.run_in_executor(self._thread, self._outcomes, batch)
+            with self._spans.batch([item.caller for item in batch]):
+                outcomes = await loop.run_in_executor(self._thread, self._outcomes, batch)
             for item, outcome in zip(batch, outcomes, strict=True):
                 if outcome is not None and not item.answer.done():
                     item.answer.set_result(outcome)

@@ -46,7 +46,7 @@ class EngineConfig(_Settings):
     threads: int = Field(1, ge=1, description="CPU threads of its framework. Ray sets one unless told otherwise.")
     batch_size: int | None = Field(None, ge=1, description="Most crops of one call; the engine's own by default.")
     memory_limit_mb: int | None = Field(
-        None, ge=64, description="A replica above this is replaced at its next health check; it leaks."
+        None, ge=64, description="A replica above this is replaced: it leaks. None: its `memory` in ray_actor_options."
     )
     hung_after_s: float = Field(
         180.0, gt=0.0, description="A replica that reads one batch for longer is replaced: its engine hangs."
@@ -128,6 +128,13 @@ class CacheConfig(_Settings):
     max_mb: float = Field(64.0, gt=0.0, description="Most memory that they may take.")
 
 
+class RepeatsConfig(CacheConfig):
+    """Answers to requests with an Idempotency-Key, kept by each Gateway replica in case they are sent again."""
+
+    entries: int = Field(1000, ge=0, le=1_000_000, description="Most answers kept; 0: none.")
+    seconds: float = Field(120.0, gt=0.0, le=86_400.0, description="For how long.")
+
+
 class MonitorConfig(_Settings):
     """What the cluster does by the clock. One Gateway replica does it for all."""
 
@@ -177,6 +184,7 @@ class LiveConfig(_Settings):
     log_text: bool = Field(False, description="Whether recognised text may stand in the logs.")
     circuit: CircuitConfig = CircuitConfig()
     cache: CacheConfig = CacheConfig()
+    repeats: RepeatsConfig = RepeatsConfig()
     monitor: MonitorConfig = MonitorConfig()
 
 

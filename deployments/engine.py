@@ -37,7 +37,11 @@ class EngineReplica:
         keeper = Keeper(given.upkeep)
         self._following = keeper.follow()
         assigned = ray.get_runtime_context().get_assigned_resources()
-        share = Share(cpus=float(assigned.get("CPU", 0.0)), gpu_fraction=float(assigned.get("GPU", 0.0)))
+        share = Share(
+            cpus=float(assigned.get("CPU", 0.0)),
+            gpu_fraction=float(assigned.get("GPU", 0.0)),
+            memory_mb=float(assigned.get("memory", 0.0)) / 1e6,
+        )
         wrong = disagreement(config.name, config.gpu, share.gpu_fraction)
         os.environ.update(given.programs)
         # Ray sets OMP_NUM_THREADS to the replica's CPUs, at least 1; the frameworks read it when they are imported.

@@ -28,6 +28,7 @@ from deployments.messages import (
     Question,
 )
 from deployments.metrics import FUSION_SECONDS, TASKS, Record, ignore
+from deployments.tracing import span
 from ocr import Character, EngineReport, Hypothesis, Layout, Line, Page, Scope, Status
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
 
@@ -133,7 +134,8 @@ class Ensemble:
     @contextmanager
     def _timing_fusion(self, scope: Scope) -> Iterator[None]:
         started = time.perf_counter()
-        yield
+        with span("fuse"):
+            yield
         self._record(FUSION_SECONDS, time.perf_counter() - started, task=TASKS[scope])
 
     async def _before(self, deadline: float, cut: Callable[[], Awaitable[Result]]) -> Result:
@@ -212,7 +214,7 @@ class Ensemble:
         self, indices: Sequence[int], names: Sequence[str], pixels: PixelsToken, ask: Ask
     ) -> dict[str, Outcome]:
         """The outcome of each of these engines, which their circuits hear of."""
-        calls = {name: _call(self._readers[name], pixels, indices, ask.question) for name in names}
+        calls = {name: _call(name, self._readers[name], pixels, indices, ask.question) for name in names}
         eras = {name: self.circuits.era(name) for name in names}
         now = self._clock()
         budget = Budget.until(ask.deadline, now)
@@ -250,11 +252,12 @@ class Ensemble:
         )
 
 
-def _call(reader: Reader, pixels: PixelsToken, indices: Sequence[int], question: Question) -> Call:
+def _call(name: str, reader: Reader, pixels: PixelsToken, indices: Sequence[int], question: Question) -> Call:
     async def call(deadline: float) -> EngineAnswer:
-        answer = await reader(pixels, indices, question, deadline)
-        answer.require_one_each(indices)
-        return answer
+        with span(f"ask {name}", engine=name, crops=len(indices)):
+            answer = await reader(pixels, indices, question, deadline)
+            answer.require_one_each(indices)
+            return answer
 
     return call
 

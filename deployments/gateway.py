@@ -32,7 +32,7 @@ from deployments.operations import Operations, jobs
 from deployments.rates import SharedRates
 from deployments.remembering import RememberingService
 from deployments.settings import Settings
-from deployments.transport import answer_of, blocking_answer_of
+from deployments.transport import answer_of, apart, blocking_answer_of
 from deployments.uploads import parse
 from ocr import Page
 from ocr.contract import BatchBody, CharacterOptions, ComponentStatus, DocumentOptions
@@ -66,7 +66,7 @@ class GatewayReplica:
         self._monitoring = asyncio.create_task(_monitor(self._operations, keeper, settings.config.state_dir).run())
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._api, self._operations, self._rates, self._record)
+        return create_app(self._api, self._operations, self._rates, self._record, apart)
 
     async def predict(self, image: bytes, options: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read one character. Options and answer are those of `POST /predict`."""

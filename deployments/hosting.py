@@ -22,6 +22,7 @@ from deployments.fanout import NotDeployed
 from deployments.memory import own_memory_mb
 from deployments.messages import EngineAnswer, EngineState, Question
 from deployments.metrics import BATCH_CROPS, MODEL_LOAD_SECONDS, QUEUE_CROPS, Record, ignore
+from deployments.tracing import BatchSpans
 from engines.gpu import exhausted
 from ocr import CardMemory, Crop, Engine, EngineSpec, Hypothesis, LoadOptions, NoCard, Scope, SegmentedPage
 from ocr.errors import EngineUnavailable
@@ -35,6 +36,16 @@ class Share:
 
     cpus: float = 0.0
     gpu_fraction: float = 0.0
+    memory_mb: float = 0.0
+    """Of the node's memory; 0: nothing was said."""
+
+    def memory_limit_mb(self, warm_mb: float) -> float | None:
+        """From where on a replica that takes `warm_mb` when it is warm has grown too large; None: never.
+
+        That is its share. One whose share was too small from the beginning has leaked nothing, and the next one would
+        be the same: it may grow by a quarter.
+        """
+        return max(self.memory_mb, 1.25 * warm_mb) if self.memory_mb > 0.0 else None
 
     def within(self, limit_mb: float, total_mb: float) -> Share:
         """With no more of a GPU of `total_mb` than `limit_mb`."""
@@ -51,7 +62,7 @@ class EngineHost:
         share: Share,
         *,
         batch_size: int | None = None,
-        memory_limit_mb: int | None = None,
+        memory_limit_mb: float | None = None,
         hung_after_s: float = 180.0,
         clock: Callable[[], float] = time.time,
         record: Record = ignore,
@@ -74,10 +85,24 @@ class EngineHost:
                 batch_size=batch_size or spec.batch_size,
                 clock=clock,
                 watch=_watch(spec.name, record),
+                spans=BatchSpans(),
             )
+            if memory_limit_mb is None:
+                self._memory_limit_mb = self._limit_by(share)
             self._state = replace(self._state, model=engine.model, load_seconds=time.perf_counter() - started)
             record(MODEL_LOAD_SECONDS, self._state.load_seconds, engine=spec.name, model=engine.model)
             log.info("%s: %s loaded and warm after %.1f s", spec.name, engine.model, self._state.load_seconds)
+
+    def _limit_by(self, share: Share) -> float | None:
+        warm_mb = own_memory_mb()
+        if 0.0 < share.memory_mb < warm_mb:
+            log.warning(
+                "%s takes %.0f MB when it is warm, and its share is %.0f MB: raise `memory` in its ray_actor_options",
+                self._state.name,
+                warm_mb,
+                share.memory_mb,
+            )
+        return share.memory_limit_mb(warm_mb)
 
     def _load(self, spec: EngineSpec, options: Callable[[], LoadOptions]) -> Engine | None:
         try:
@@ -109,7 +134,12 @@ class EngineHost:
         return EngineAnswer(self._state.model, tuple(await self._queue.read(crops, deadline)))
 
     def state(self) -> EngineState:
-        return replace(self._state, memory_mb=own_memory_mb(), card=self._held_of_card() or self._no_card())
+        return replace(
+            self._state,
+            memory_mb=own_memory_mb(),
+            memory_limit_mb=self._memory_limit_mb,
+            card=self._held_of_card() or self._no_card(),
+        )
 
     def _held_of_card(self) -> CardMemory | None:
         """What the engine holds of its card; None when it reads on none."""
@@ -157,7 +187,7 @@ class EngineHost:
         used_mb = own_memory_mb()
         if self._memory_limit_mb is not None and used_mb > self._memory_limit_mb:
             raise RuntimeError(
-                f"{self._state.name} uses {used_mb:.0f} MB, over its limit of {self._memory_limit_mb} MB"
+                f"{self._state.name} uses {used_mb:.0f} MB, over its limit of {self._memory_limit_mb:.0f} MB"
             )
 
     async def close(self) -> None:

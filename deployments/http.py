@@ -5,7 +5,9 @@ engine.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
+from contextvars import Context, copy_context
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -17,6 +19,7 @@ from deployments.admission import Places
 from deployments.asking import Catalogue
 from deployments.config import ClusterConfig
 from deployments.guard import API_KEY_HEADER, Guard, error_response
+from deployments.intake import IDEMPOTENCY_KEY, REPLAYED, Intake
 from deployments.messages import ServiceState
 from deployments.metrics import Record
 from deployments.operation_routes import operation_routes
@@ -25,6 +28,7 @@ from deployments.page import add_page
 from deployments.rates import RateLimiter
 from deployments.reading import Readings
 from deployments.reading_routes import reading_routes
+from deployments.repeats import Repeats
 from deployments.service import Service
 from deployments.stream_route import stream_routes
 from ocr.contract import ErrorAnswer, HealthAnswer, Problem, ReadyAnswer, StatusAnswer
@@ -72,17 +76,27 @@ class Api:
         return "" if warm >= wanted else f"{warm} of the {wanted} engines that are needed are warm"
 
 
-def create_app(api: Api, operations: Operations, rates: RateLimiter, record: Record) -> FastAPI:
-    """The ASGI application with every route of the contract. `rates` counts for the whole cluster."""
+def create_app(
+    api: Api,
+    operations: Operations,
+    rates: RateLimiter,
+    record: Record,
+    apart: Callable[[], Context] = copy_context,
+) -> FastAPI:
+    """The ASGI application with every route of the contract. `rates` counts for the whole cluster; `apart` gives the
+    context of work that goes on without its caller.
+    """
     app = FastAPI(
         title="Quorum", version=api.version, description="A distributed OCR cluster.", docs_url=None, redoc_url=None
     )
     _add_error_handlers(app)
-    app.include_router(reading_routes(api.readings, api.places))
+    app.include_router(reading_routes(api.readings))
     app.include_router(stream_routes(api.readings))
     app.include_router(operation_routes(operations))
     _add_state_routes(app, api)
     add_page(app)
+    repeats = Repeats(lambda: api.config.repeats, time.monotonic, record, apart)
+    app.add_middleware(Intake, places=api.places, repeats=repeats, max_bytes=lambda: api.readings.max_bytes)
     app.add_middleware(Guard, config=lambda: api.config, rates=rates, record=record)
     _allow_origins(app, api.config.security.cors_origins)
     return app
@@ -95,8 +109,8 @@ def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "PUT"],
-            allow_headers=["Authorization", "Content-Type", "If-Match", API_KEY_HEADER],
-            expose_headers=["ETag", "Retry-After", "X-Request-ID"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", API_KEY_HEADER, IDEMPOTENCY_KEY],
+            expose_headers=["ETag", "Retry-After", "X-Request-ID", REPLAYED],
         )
 
 

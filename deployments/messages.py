@@ -50,6 +50,7 @@ class EngineState:
     problem: str = ""
     load_seconds: float = 0.0
     memory_mb: float = 0.0
+    memory_limit_mb: float | None = None
     cpus: float = 0.0
     gpu_fraction: float = 0.0
     threads: int = 1

@@ -82,6 +82,12 @@ REPLICA_MEMORY = Metric(
     "ocr_replica_memory_bytes", Kind.GAUGE, "Memory of the replica's own, without the object store."
 )
 CACHE_LOOKUPS = Metric("ocr_cache_lookups", Kind.COUNTER, "Looks into the cache of results: hit or miss.", ("result",))
+REPEATED_REQUESTS = Metric(
+    "ocr_repeated_requests",
+    Kind.COUNTER,
+    "Requests whose Idempotency-Key was known: joined to the first, or answered from memory.",
+    ("how",),
+)
 CONFIG_VERSION = Metric("ocr_config_version", Kind.GAUGE, "The version of the live configuration in force here.")
 ENGINES_AVAILABLE = Metric("ocr_engines_available", Kind.GAUGE, "Engines that can read; from the monitor.")
 SELF_TEST_SUCCESS = Metric(
@@ -103,6 +109,7 @@ METRICS = (
     MODEL_LOAD_SECONDS,
     REPLICA_MEMORY,
     CACHE_LOOKUPS,
+    REPEATED_REQUESTS,
     CONFIG_VERSION,
     ENGINES_AVAILABLE,
     SELF_TEST_SUCCESS,

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from deployments.intake import IDEMPOTENCY_KEY
 from ocr.contract import ErrorAnswer
 
 # A PNG of one pixel, so that an example is short and can be sent as it stands.
@@ -45,6 +46,20 @@ def one_file(body: type[BaseModel], options: type[BaseModel], kinds: tuple[str, 
 def json_body(body: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
     content = {"application/json": {"schema": _inlined(body), "example": example}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+_REPEATABLE: dict[str, Any] = {
+    "name": IDEMPOTENCY_KEY,
+    "in": "header",
+    "required": False,
+    "description": "Made anew for each request, and kept when it is sent again: then the answer is the same.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+}
+
+
+def repeatable(route: dict[str, Any]) -> dict[str, Any]:
+    """The description of a route, with the header under which a request may be sent again."""
+    return {**route, "parameters": [*route.get("parameters", []), _REPEATABLE]}
 
 
 BATCH_EXAMPLE: dict[str, Any] = {"images": [PIXEL, PIXEL], "task": "character", "classes": "digits"}

@@ -6,12 +6,11 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from deployments import openapi
-from deployments.admission import Places
 from deployments.formats import Format, format_named, formats
 from deployments.negotiation import JSON, NDJSON, best_of
 from deployments.reading import Readings
@@ -36,14 +35,9 @@ _IMAGES = ("image/*", "application/octet-stream")
 _FILES = (*_IMAGES, "application/pdf")
 
 
-def reading_routes(readings: Readings, places: Places) -> APIRouter:
-    """`POST /predict`, `/predict_text` and `/batch_predict`; a request holds one of `places` until it is answered."""
-
-    async def place() -> AsyncIterator[None]:
-        with places.one():
-            yield
-
-    router = APIRouter(dependencies=[Depends(place)])
+def reading_routes(readings: Readings) -> APIRouter:
+    """`POST /predict`, `/predict_text` and `/batch_predict`."""
+    router = APIRouter()
     _add_predict(router, readings)
     _add_predict_text(router, readings)
     _add_batch_predict(router, readings)
@@ -51,7 +45,7 @@ def reading_routes(readings: Readings, places: Places) -> APIRouter:
 
 
 def _add_predict(router: APIRouter, readings: Readings) -> None:
-    describe = openapi.one_file(CharacterBody, CharacterOptions, _IMAGES)
+    describe = openapi.repeatable(openapi.one_file(CharacterBody, CharacterOptions, _IMAGES))
 
     @router.post("/predict", openapi_extra=describe, responses=openapi.ERRORS)
     async def predict(request: Request) -> CharacterAnswer:
@@ -61,7 +55,7 @@ def _add_predict(router: APIRouter, readings: Readings) -> None:
 
 
 def _add_predict_text(router: APIRouter, readings: Readings) -> None:
-    describe = openapi.one_file(TextBody, ReadingOptions, _FILES)
+    describe = openapi.repeatable(openapi.one_file(TextBody, ReadingOptions, _FILES))
     kinds = {form.media_type: f"format={form.name}" for form in formats().values() if form.media_type != JSON}
     answers = openapi.answers(
         {**kinds, "application/zip": "format=page for a document", NDJSON: "a line for each page"}
@@ -85,7 +79,7 @@ def _add_predict_text(router: APIRouter, readings: Readings) -> None:
 
 
 def _add_batch_predict(router: APIRouter, readings: Readings) -> None:
-    describe = openapi.json_body(BatchBody, openapi.BATCH_EXAMPLE)
+    describe = openapi.repeatable(openapi.json_body(BatchBody, openapi.BATCH_EXAMPLE))
     answers = openapi.answers({NDJSON: "a line for each image"})
 
     @router.post("/batch_predict", openapi_extra=describe, responses=answers, response_model=BatchAnswer)

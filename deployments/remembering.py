@@ -27,6 +27,7 @@ from ocr.errors import QuorumError
 Result = TypeVar("Result", Page, CharacterReading)
 
 Key = tuple[str, bytes]
+"""Of what is kept: a name and a digest."""
 
 _FAILED = frozenset({Status.TIMEOUT, Status.ERROR, Status.SHED, Status.UNAVAILABLE})
 
@@ -55,7 +56,10 @@ class Memory:
         return found
 
     def put(self, key: Key, value: bytes) -> None:
+        """Keep it, unless it alone is more than all may be."""
         bounds = self._bounds()
+        if len(value) > bounds.max_mb * 1e6:
+            return
         self._bytes += len(value) - len(self._kept.pop(key, b""))
         self._kept[key] = value
         while len(self._kept) > bounds.entries or self._bytes > bounds.max_mb * 1e6:

@@ -209,6 +209,7 @@ def _engine_status(
         threads=known.threads,
         load_seconds=known.load_seconds,
         memory_mb=known.memory_mb,
+        memory_limit_mb=known.memory_limit_mb,
     )
 
 

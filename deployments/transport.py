@@ -7,6 +7,7 @@ transport did wrong becomes one of the exceptions of `fanout`.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -43,6 +44,17 @@ async def blocking_answer_of(call: Callable[[], Result]) -> Result:
         return await asyncio.to_thread(call)
 
 
+def apart() -> contextvars.Context:
+    """A context for work that outlives the request in which it is begun: with its request id and its trace, but when
+    Ray cancels the request, the calls that are made in here go on.
+    """
+    from ray._raylet import async_task_id  # type: ignore[attr-defined]  # compiled, without a stub
+
+    context = contextvars.copy_context()
+    context.run(async_task_id.set, None)
+    return context
+
+
 async def first_and_reference(response: Response) -> tuple[Any, ObjectRef | None]:
     """The first value of a streaming call, and the reference of the second (None when there is no second).
 
@@ -71,6 +83,11 @@ def _translated() -> Iterator[None]:
     # The order matters: Ray makes a user's exception an instance of both RayTaskError and its own class.
     try:
         yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise ReplicaLost("the call was cancelled by somebody who did not make it") from error
     except BackPressureError as error:
         raise QueueFull(str(error)) from error
     except DeploymentUnavailableError as error:

@@ -349,7 +349,8 @@ class EngineStatus(_Wire):
     no_card: str = Field("", description="Why the engine holds no card, where it holds none.")
     threads: int
     load_seconds: float
-    memory_mb: float
+    memory_mb: float = Field(description="Of the replica's own, without the object store.")
+    memory_limit_mb: float | None = Field(None, description="A replica above this is replaced; null: none is.")
 
 
 class ComponentStatus(_Wire):

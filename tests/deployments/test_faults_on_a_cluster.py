@@ -114,6 +114,23 @@ def test_a_slow_engine_is_left_behind_at_the_deadline_and_its_replica_still_answ
         assert time.monotonic() < deadline
 
 
+def test_a_caller_that_was_cut_off_gets_the_answer_that_was_made_meanwhile(url: str) -> None:
+    def ask(wait_s: float) -> httpx.Response:
+        headers = {"content-type": "image/png", "idempotency-key": "cut-off"}
+        options = {"engines": "steady,slow"}
+        return httpx.post(f"{url}/predict_text", content=WIDE, params=options, headers=headers, timeout=wait_s)
+
+    with pytest.raises(httpx.ReadTimeout):
+        ask(1.0)
+    began = time.monotonic()
+    response = ask(60.0)
+    assert statuses(response)["slow"] == "ok"
+    assert response.headers["idempotent-replayed"] == "true"
+    again = ask(60.0)
+    assert again.content == response.content
+    assert time.monotonic() - began < 20.0
+
+
 def test_an_engine_that_hangs_has_its_replica_replaced(url: str) -> None:
     assert statuses(read(url, WIDEST, engines="steady,slow", timeout_s=1.5))["slow"] == "timeout"
     deadline = time.monotonic() + 90

@@ -70,13 +70,14 @@ def hosted(
     clock: Callable[[], float] = lambda: 0.0,
     record: Record = ignore,
     card: Card | NoCard | None = None,
+    share: Share | None = None,
 ) -> EngineHost:
     card = card or FakeCard()
     spec = EngineSpec("noted", frozenset(scopes or {Scope.LINE}), load, 8, Resources(1, 0, 100), {}, card)
     return EngineHost(
         spec,
         lambda: LoadOptions(threads=3, gpu_fraction=0.25),
-        Share(cpus=0.5, gpu_fraction=0.25),
+        share or Share(cpus=0.5, gpu_fraction=0.25),
         memory_limit_mb=memory_limit_mb,
         hung_after_s=60.0,
         clock=clock,
@@ -142,6 +143,39 @@ def test_a_replica_that_grew_over_its_limit_is_replaced() -> None:
     hosted(lambda _: NotedEngine(), memory_limit_mb=10**6).check_health()
     with pytest.raises(RuntimeError, match="over its limit of 1 MB"):
         hosted(lambda _: NotedEngine(), memory_limit_mb=1).check_health()
+
+
+@pytest.mark.parametrize(
+    ("share_mb", "warm_mb", "limit_mb"),
+    [
+        pytest.param(0.0, 300.0, None, id="nothing was said: no limit"),
+        pytest.param(900.0, 300.0, 900.0, id="its share is the limit"),
+        pytest.param(200.0, 300.0, 375.0, id="a share too small from the beginning is no leak"),
+    ],
+)
+def test_the_share_of_the_nodes_memory_limits_a_replica(
+    share_mb: float, warm_mb: float, limit_mb: float | None
+) -> None:
+    assert Share(memory_mb=share_mb).memory_limit_mb(warm_mb) == limit_mb
+
+
+def test_a_replica_that_leaks_is_replaced_and_its_limit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    used_mb = [300.0]
+    monkeypatch.setattr("deployments.hosting.own_memory_mb", lambda: used_mb[0])
+    host = hosted(lambda _: NotedEngine(), share=Share(memory_mb=500.0))
+    host.check_health()
+    assert host.state().memory_limit_mb == 500.0
+    used_mb[0] = 501.0
+    with pytest.raises(RuntimeError, match="uses 501 MB, over its limit of 500 MB"):
+        host.check_health()
+
+
+def test_a_replica_whose_share_is_too_small_from_the_beginning_is_not_replaced_for_ever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("deployments.hosting.own_memory_mb", lambda: 600.0)
+    hosted(lambda _: NotedEngine(), share=Share(memory_mb=500.0)).check_health()
+    assert "raise `memory`" in caplog.text
 
 
 def test_what_is_held_of_a_card_is_told_and_a_replica_over_its_share_is_replaced() -> None:

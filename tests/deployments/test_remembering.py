@@ -106,11 +106,13 @@ def test_the_least_used_goes_first_when_there_are_too_many_or_too_many_bytes() -
     memory.get(keys[0])
     memory.put(keys[3], b"y")
     assert [memory.get(key) is not None for key in keys] == [True, False, True, True]
-    memory.put(keys[1], b"z" * 1_000_001)  # larger than all that may be kept
-    assert len(memory) == 0
-    memory.put(keys[0], b"x")
-    memory.put(keys[0], b"xx")
-    assert (len(memory), memory.get(keys[0])) == (1, b"xx")
+    memory.put(keys[1], b"z" * 999_990)
+    assert [memory.get(key) is not None for key in keys] == [False, True, False, True]
+    memory.put(keys[0], b"z" * 1_000_001)  # larger than all that may be kept: drives nothing out
+    assert len(memory) == 2
+    memory.put(keys[3], b"x")
+    memory.put(keys[3], b"xx")
+    assert (len(memory), memory.get(keys[3])) == (2, b"xx")
     bounds[0] = CacheConfig()
     assert not memory.on
     assert len(memory) == 0

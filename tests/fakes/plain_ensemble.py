@@ -1,0 +1,83 @@
+"""An ensemble over plain coroutines: a segmentation that cuts pages into lines, engines that say one thing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from deployments.asking import Ask
+from deployments.circuit import Circuits
+from deployments.ensemble import Ensemble, PixelsToken
+from deployments.messages import CutCharacters, CutPage, CutRefused, EngineAnswer, EngineState, Question
+from fusion import Method, Profile
+from ocr import Box, Hypothesis, Layout, Region, Scope, Status
+from ocr.errors import NotAnImage
+
+SCOPES = {
+    "a": frozenset({Scope.LINE, Scope.CHARACTER}),
+    "b": frozenset({Scope.LINE, Scope.CHARACTER}),
+    "lines": frozenset({Scope.LINE}),
+}
+
+
+class PlainCutter:
+    """Cuts every page into the lines given; a 'bad' image of one character cannot be read."""
+
+    def __init__(self, lines: int = 2) -> None:
+        self.lines = lines
+        self.cuts = 0
+
+    async def page(self, data: bytes, ask: Ask) -> tuple[CutPage | CutRefused, PixelsToken]:
+        self.cuts += 1
+        if data == b"bad":
+            return CutRefused(NotAnImage("broken")), None
+        if data == b"slow":
+            await asyncio.sleep(3600)
+        regions = tuple(Region(Box(0, 20 * i, 100, 20 * i + 20).polygon(), 100, 20) for i in range(self.lines))
+        return CutPage(Layout(100, 100, regions)), f"pixels {self.cuts}"
+
+    async def characters(self, images: Sequence[bytes], ask: Ask) -> tuple[CutCharacters, PixelsToken]:
+        good = [image for image in images if image != b"bad"]
+        box = Box(0, 0, 28, 28).polygon()
+        layout = Layout(1, 1, tuple(Region(box, 28, 28, Scope.CHARACTER) for _ in good))
+        indices = iter(range(len(good)))
+        outcomes = tuple(NotAnImage("broken") if image == b"bad" else next(indices) for image in images)
+        return CutCharacters(outcomes, layout), "pixels"
+
+
+class PlainReader:
+    """Says the same of every line, or raises."""
+
+    def __init__(self, text: str, *errors: Exception) -> None:
+        self.text = text
+        self.errors = list(errors)
+        self.asked: list[tuple[PixelsToken, tuple[int, ...]]] = []
+
+    async def __call__(
+        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+    ) -> EngineAnswer:
+        self.asked.append((pixels, tuple(indices)))
+        if self.errors:
+            raise self.errors.pop(0)
+        return EngineAnswer(f"{self.text}@1", tuple(Hypothesis.of_text(self.text, 0.9) for _ in indices))
+
+
+def ask(*engines: str, seconds: float = 5.0) -> Ask:
+    profile = Profile("general", {"a": 0.6, "b": 0.3, "lines": 0.1})
+    return Ask(Method.WEIGHTED_VOTING, profile, engines or tuple(SCOPES), time.time() + seconds, Question())
+
+
+def ensemble(readers: dict[str, PlainReader], cutter: PlainCutter | None = None, **problems: str) -> Ensemble:
+    states = {name: EngineState(name, (), problem=problems.get(name, "")) for name in readers}
+    return Ensemble(
+        cutter or PlainCutter(), readers, SCOPES, lambda: states, time.time, Circuits(readers, time.monotonic)
+    )
+
+
+def readers(**changed: PlainReader) -> dict[str, PlainReader]:
+    return {"a": PlainReader("hello"), "b": PlainReader("hello"), "lines": PlainReader("hallo"), **changed}
+
+
+def statuses(page: object) -> dict[str, Status]:
+    return {report.engine: report.status for report in page.reports}  # type: ignore[attr-defined]
