@@ -11,6 +11,9 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 import pytest
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deployments.asking import Ask
 from deployments.frames import look_of
@@ -141,6 +144,33 @@ async def test_whoever_hangs_up_is_not_read_for_any_more() -> None:
         socket.send(frame(1))
         await service.begun.acquire()
     assert service.images == []
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    return app_over(PlainService())
+
+
+_BODIES = st.fixed_dictionaries(
+    {}, optional={"image_id": st.text(max_size=5), "image": st.text(max_size=9), "more": st.integers()}
+)
+
+
+@given(messages=st.lists(st.one_of(st.binary(max_size=60), st.text(max_size=40), st.none(), _BODIES), max_size=6))
+async def test_whatever_is_sent_is_answered_by_the_contract_and_the_next_frame_is_read(
+    app: FastAPI, messages: list[object]
+) -> None:
+    async with connected(app, "/stream", task="text") as socket:
+        for message in messages:
+            socket.send(message)
+        socket.send({"image_id": "the end", "image": as_base64(frame(1))})
+        answers = [await answer(socket)]
+        while answers[-1].image_id != "the end":
+            answers.append(await answer(socket))
+    assert answers[-1].status == "read"
+    assert {each.status for each in answers[:-1]} <= {"failed", "dropped"}
+    announced = [each for each in messages if isinstance(each, dict)]
+    assert len(messages) - len(announced) <= len(answers) - 1 <= len(messages)
 
 
 def film(text: str, noise_levels: float, seed: int) -> bytes:
