@@ -7,7 +7,7 @@ only.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from fusion.evidence import Kind, kind_of, log_odds
 from fusion.network import ABSENT, Network
 from fusion.similarity import SILENT, folded
 from fusion.voices import Voice
+
+_SPACE_OR_NOTHING = frozenset((" ", SILENT))
 
 
 class Saying(NamedTuple):
@@ -47,13 +49,16 @@ def contest(heard: Sequence[Voice], rows: Sequence[int], network: Network, group
     """What voices say at some places; `heard[k]` reads row `rows[k]`."""
     own = [tuple([network.columns[place][row] for place in group]) for row in rows]  # by voice, then by place
     texts = [_said(voice, entries) for voice, entries in zip(heard, own, strict=True)]
-    forms = tuple(sorted({folded(text) for text in texts}))
-    of_space = len(group) == 1 and set(forms) <= {" ", SILENT}
+    forms = tuple(sorted(set(map(folded, texts))))
+    rivals = {form: frozenset([other for other in forms if other != form]) for form in forms}
+    of_space = len(group) == 1 and rivals.keys() <= _SPACE_OR_NOTHING
     return Contest(
         group,
         tuple(
             [
-                _saying(voice, text, entries, forms, network.next_entry(group.start, row), of_space)
+                _of_ink(voice, text, entries, rivals)
+                if text not in _SPACE_OR_NOTHING
+                else _of_room(voice, text, entries, rivals, network.next_entry(group.start, row), of_space)
                 for voice, text, entries, row in zip(heard, texts, own, rows, strict=True)
             ]
         ),
@@ -65,20 +70,27 @@ def _said(voice: Voice, entries: Sequence[int]) -> str:
     return "".join([voice.texts[entry] for entry in entries if entry != ABSENT])
 
 
-def _saying(
-    voice: Voice, text: str, entries: tuple[int, ...], forms: Sequence[str], following: int, of_space: bool
-) -> Saying:
-    """`following` is the first character that the voice says there or after."""
+def _of_ink(voice: Voice, text: str, entries: tuple[int, ...], rivals: Mapping[str, frozenset[str]]) -> Saying:
+    """A voice that says something printed there."""
     form = folded(text)
-    rivals = frozenset([other for other in forms if other != form])
-    if text not in (SILENT, " "):
-        own = [voice.probabilities[entry] for entry in entries if entry != ABSENT]
-        probability = own[0] if len(own) == 1 else math.prod(own) ** (1.0 / len(own))
-        return Saying(text, form, kind_of(form, rivals), probability, 0.0, entries)
+    own = [voice.probabilities[entry] for entry in entries if entry != ABSENT]
+    probability = own[0] if len(own) == 1 else math.prod(own) ** (1.0 / len(own))
+    return Saying(text, form, kind_of(form, rivals[form]), probability, 0.0, entries)
+
+
+def _of_room(
+    voice: Voice,
+    text: str,
+    entries: tuple[int, ...],
+    rivals: Mapping[str, frozenset[str]],
+    following: int,
+    of_space: bool,
+) -> Saying:
+    """A voice that says nothing there, or a space; `following` is the first character that it says there or after."""
     before, after = following - 1, following + (text == " ")
     beside = "".join(voice.texts[max(0, before) : before + 1] + voice.texts[after : after + 1])
     probability = voice.probabilities[following] if text == " " else voice.silence(following, of_space=of_space)
-    return Saying(text, form, kind_of(form, rivals, beside), probability, voice.room(before, after), entries)
+    return Saying(text, text, kind_of(text, rivals[text], beside), probability, voice.room(before, after), entries)
 
 
 def agreements(rows: Sequence[int], network: Network) -> list[float]:

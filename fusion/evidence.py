@@ -19,7 +19,10 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fusion.similarity import SILENT
 
@@ -94,7 +97,7 @@ class Worth:
 PLAIN = Worth()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """One engine's: the worth of each kind of claim, what its agreement with the others adds, what a pair (said, rival)
     adds.
@@ -103,6 +106,12 @@ class Evidence:
     worth: Mapping[Kind, Worth] = field(default_factory=dict)
     agreement: float = 0.0
     confusions: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+    @cached_property
+    def by_kind(self) -> NDArray[np.float64]:
+        """(2, kinds): base and slope of each kind, in the order of Kind."""
+        worth = [self.worth.get(kind, PLAIN) for kind in Kind]
+        return np.array([[own.base for own in worth], [own.slope for own in worth]])
 
     def support(
         self, kind: Kind, said: str, rivals: Collection[str], probability: float, room: float, agreement: float

@@ -128,7 +128,7 @@ def _elected(
 ) -> Iterator[FusedCharacter]:
     """The winners from left to right, without the places that were decided for nothing."""
     agreed = _agreed(heard, rows, network, method, supports)
-    for group in network.groups():
+    for group in network.groups:
         if group.start in agreed and len(group) == 1:
             yield agreed[group.start]
         elif supports is None:

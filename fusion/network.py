@@ -7,9 +7,10 @@ Mangu, Brill and Stolcke 2000 (doi:10.1006/csla.2000.0152); how one is made is a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 from fusion.similarity import DOUBLES, JOINED, SILENT, distance
 from ocr import Span
@@ -80,13 +81,11 @@ class Network:
         ]
         return tuple(zip(*by_row, strict=True))
 
-    def groups(self) -> Iterator[range]:
+    @cached_property
+    def groups(self) -> tuple[range, ...]:
         """The places from left to right, those that are decided together in one range."""
-        start = 0
-        for place in range(1, len(self.columns) + 1):
-            if place not in self.linked:
-                yield range(start, place)
-                start = place
+        ends = [place for place in range(1, len(self.columns) + 1) if place not in self.linked]
+        return tuple([range(start, end) for start, end in pairwise([0, *ends])])
 
     @cached_property
     def agreed(self) -> list[int]:

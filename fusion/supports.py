@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from fusion.contests import Contest, agreements, contest
-from fusion.evidence import LEAST_LOG_ODDS, MOST_LOG_ODDS, PLAIN, Evidence, Kind, kind_of
+from fusion.evidence import LEAST_LOG_ODDS, MOST_LOG_ODDS, Evidence, Kind, kind_of
 from fusion.network import Network
 from fusion.profiles import SPELLING, Profile, SpellingVote
 from fusion.similarity import folded
@@ -58,19 +59,18 @@ class Supports:
         tuning = profile.tuning
         assert tuning is not None
         agreed = set(network.agreed)
-        groups = list(network.groups())
         multipliers = profile.multipliers([voice.engine for voice in heard])
         shared = tuple(agreements(rows, network))
         evidence = tuple([tuning.evidence.get(voice.engine, _UNTUNED) for voice in heard])
         contests = {
             index: contest(heard, rows, network, group)
-            for index, group in enumerate(groups)
+            for index, group in enumerate(network.groups)
             if len(group) > 1 or group.start not in agreed
         }
         supports = {index: supports_of(found, evidence, shared) for index, found in contests.items()}
         spelled = dict.fromkeys(contests, Candidates())
         if tuning.spelling is not None and multipliers[SPELLING] > 0.0:
-            plain = [network.said[group.start][0] for group in groups]
+            plain = [network.said[group.start][0] for group in network.groups]
             spelled = _spelled(plain, contests, supports, tuning.spelling)
         own = tuple([multipliers[voice.engine] for voice in heard])
         return cls(
@@ -92,17 +92,18 @@ class Supports:
         """In each of some characters that all engines say; `probabilities[k]` are those of voice k."""
         if not texts:
             return []
-        kinds = [_KIND_NUMBERS[kind_of(folded(text), _NO_RIVALS)] for text in texts]
-        sure = np.clip(np.array(probabilities), _LEAST, 1.0 - _LEAST)  # (V, N) of N characters
-        odds = np.clip(np.log(sure / (1.0 - sure)), LEAST_LOG_ODDS, MOST_LOG_ODDS)
-        own = np.array([_worth(evidence) for evidence in self.evidence])[:, :, kinds]  # (V, 2, N): base, slope
+        kinds = list(map(_kind_number, texts))
+        sure = np.minimum(np.maximum(np.array(probabilities), _LEAST), 1.0 - _LEAST)  # (V, N) of N characters
+        odds = np.minimum(np.maximum(np.log(sure / (1.0 - sure)), LEAST_LOG_ODDS), MOST_LOG_ODDS)
+        own = np.array([evidence.by_kind for evidence in self.evidence])[:, :, kinds]  # (V, 2, N): base, slope
         shared = [
             evidence.agreement * agreement for evidence, agreement in zip(self.evidence, self.agreements, strict=True)
         ]
         odds = own[:, 0] + own[:, 1] * odds + np.array(shared)[:, None]
         total = np.array(self.multipliers) @ np.logaddexp(0.0, odds)  # (N,)
-        value = np.clip(self.assurance.base + self.assurance.slope * total, -700.0, 700.0)
-        return [float(confidence) for confidence in 1.0 / (1.0 + np.exp(-value))]
+        value = np.minimum(np.maximum(self.assurance.base + self.assurance.slope * total, -700.0), 700.0)
+        confidences: list[float] = (1.0 / (1.0 + np.exp(-value))).tolist()
+        return confidences
 
     @property
     def spelled(self) -> dict[int, Vote]:
@@ -110,10 +111,10 @@ class Supports:
         return dict(vote for found in self.open.values() for vote in _vote(found))
 
 
-def _worth(evidence: Evidence) -> list[list[float]]:
-    """Base and slope of each kind, in the order of Kind."""
-    worth = [evidence.worth.get(kind, PLAIN) for kind in Kind]
-    return [[own.base for own in worth], [own.slope for own in worth]]
+@lru_cache(maxsize=4096)
+def _kind_number(text: str) -> int:
+    """The place in Kind of what all engines say."""
+    return _KIND_NUMBERS[kind_of(folded(text), _NO_RIVALS)]
 
 
 def supports_of(found: Contest, evidence: Sequence[Evidence], shared: Sequence[float]) -> tuple[float, ...]:

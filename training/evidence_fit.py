@@ -96,7 +96,7 @@ def hear(line: LabelledLine, number: int, engines: Sequence[str]) -> Heard | Non
     if not fused.network.columns:
         return None
     agreed = set(fused.network.agreed)
-    groups = list(fused.network.groups())
+    groups = fused.network.groups
     contests = {
         index: contest(fused.voices, fused.rows, fused.network, group)
         for index, group in enumerate(groups)

@@ -126,12 +126,12 @@ def test_a_letter_that_one_row_lacks_leaves_a_gap_and_nothing_else_moves() -> No
 def test_a_pair_that_is_read_as_one_character_is_linked_to_it() -> None:
     network = network_of("modern", "modem")
     assert drawn(network) == ["modem·", "modern"]
-    assert [list(group) for group in network.groups()] == [[0], [1], [2], [3], [4, 5]]
+    assert [list(group) for group in network.groups] == [[0], [1], [2], [3], [4, 5]]
 
 
 def test_a_pair_is_linked_for_a_third_row_too() -> None:
     network = network_of("corner", "comer", "cornet")
-    assert [2, 3] in [list(group) for group in network.groups()]
+    assert [2, 3] in [list(group) for group in network.groups]
 
 
 def test_places_decide_where_a_gap_goes() -> None:

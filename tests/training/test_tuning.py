@@ -10,9 +10,10 @@ import pytest
 from fusion import SPELLING, Method, Profile, fuse
 from fusion.evidence import Kind
 from fusion.spelling import Spelling
+from fusion.supports import supports_of
 from ocr import Box, Hypothesis, Region
 from training.comparing import characters
-from training.evidence_fit import MIN_CONTESTS
+from training.evidence_fit import MIN_CONTESTS, fit, hear
 from training.labelled import LabelledLine
 from training.pages import TruePage
 from training.tuning import Material, Tuned, tune
@@ -65,6 +66,39 @@ def test_an_engine_and_its_echo_do_not_count_for_two(tuned: list[Tuned]) -> None
     weights = tuned[0].profile.weights
     assert weights["letters"] + weights["echo"] < weights["digits"]
     assert sum(weight for engine, weight in weights.items() if engine != SPELLING) == pytest.approx(1.0, abs=0.001)
+
+
+def together(*voters: str) -> float:
+    """By how much some voters outweigh "other" where they agree and it reads something else: the mean in nats, fitted
+    to lines on which each misreads letters now and then, and "echo" those that "first" misreads.
+    """
+    rng = random.Random(6)
+    made = []
+    for index in range(160):
+        truth = " ".join(rng.choice(WORDS) for _ in range(5))
+        read = {name: _spoilt(truth, str.isalpha, 0.12, rng) for name in ("first", "second", "other")}
+        said = {name: Hypothesis.of_text(text, 0.9) for name, text in (read | {"echo": read["first"]}).items()}
+        made.append(LabelledLine("made", PAGE, index, REGION, truth, said, dict.fromkeys(said, 1.0)))
+    engines = [*voters, "other"]
+    heard = [found for number, line in enumerate(made) if (found := hear(line, number, engines)) is not None]
+    fitted = fit(heard, SPELLING_MODEL)
+    margins = []
+    for line in heard:
+        place = line.engines.index("other")
+        for contested in line.decisive:
+            forms = [saying.form for saying in contested.found.sayings]
+            if len(set(forms)) == 2 and forms.count(forms[place]) == 1:
+                evidence = [fitted.evidence(name) for name in line.engines]
+                supports = supports_of(contested.found, evidence, line.agreements)
+                margins.append(sum(supports) - 2 * supports[place])
+    return sum(margins) / len(margins)
+
+
+def test_agreement_of_independent_engines_counts_for_more_than_of_like_ones() -> None:
+    alone, like, independent = together("first"), together("first", "echo"), together("first", "second")
+    assert abs(alone) < 0.7
+    assert abs(like) < 0.7
+    assert independent > 2.0
 
 
 def test_a_material_with_too_few_lines_says_what_all_lines_say(tuned: list[Tuned]) -> None:
