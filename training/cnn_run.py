@@ -74,17 +74,34 @@ def run(
     *,
     version: str,
     start_from: Path | None = None,
+    start_share: float = 0.0,
 ) -> Measured:
-    """Train on the collections, draw the history, measure, and write the model directory."""
+    """Train on the collections, draw the history, measure, and write the model directory.
+
+    With a `start_share` the model is that much of the one it started from.
+    """
     validation = {c.name: c.parts[Part.VALIDATION] for c in collections if len(c.parts[Part.VALIDATION])}
     model = train(sources_of(collections), validation, recipe, run_folder, start_from=start_from)
     plots_cnn.history(read_history(run_folder), run_folder / "history.png")
+    if start_from and start_share:
+        blend(model, start_from, start_share)
     shifts = lean(model, collections)
     measured = measure(model, collections)
     about = metadata(collections, recipe, measured, run_folder)
-    begun = {"started_from": sha256_of(start_from)} if start_from else {}
+    begun = {"started_from": sha256_of(start_from), "start_share": start_share} if start_from else {}
     write_model(model, model_folder, version, {**about, **begun, "classes_shifted_by": shifts})
     return measured
+
+
+def blend(model: keras.Model, start: Path, share: float) -> None:
+    """Bring the weights back towards those of the start: the mean of two such networks reads better than either.
+
+    After Wortsman et al. 2022, arXiv:2109.01903. `share` in [0, 1] is the start's.
+    """
+    import keras
+
+    before = keras.models.load_model(start, compile=False).get_weights()
+    model.set_weights([share * old + (1.0 - share) * new for old, new in zip(before, model.get_weights(), strict=True)])
 
 
 def lean(model: keras.Model, collections: Sequence[Collection]) -> dict[str, float]:

@@ -72,6 +72,7 @@ def cnn(
     variant: Annotated[Variant, typer.Option(help="Which EMNIST.")] = "byclass",
     characters_dir: Annotated[Path | None, typer.Option(help="Your own: LABEL/*.png, LABEL as A or upper_A.")] = None,
     fine_tune_from: Annotated[Path | None, typer.Option(help="Model directory to start from.")] = None,
+    start_share: Annotated[float, typer.Option(help="Of what it started from, in the model.", min=0, max=1)] = 0.0,
     synthetic: Annotated[int | None, typer.Option(help="Rendered characters; a multiple of 10000.")] = None,
     stroke_fonts: Annotated[Path | None, typer.Option(help="Folder of single-stroke SVG fonts.")] = None,
     architecture: Annotated[Literal["baseline", "residual"], typer.Option(help="The network.")] = "residual",
@@ -102,7 +103,7 @@ def cnn(
         )
         rendered = synthetic if synthetic is not None else (0 if idx_dir or tfds else 120_000)
         origins = _Origins(collections_dir, idx_dir, tfds, variant, characters_dir, rendered, stroke_fonts, cache_dir)
-        _train(_collections(origins), recipe, run_dir, out, model_version, fine_tune_from)
+        _train(_collections(origins), recipe, run_dir, out, model_version, fine_tune_from, start_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,12 +280,18 @@ def _tell_rates(figures: Mapping[str, float], out: Path) -> None:
 
 
 def _train(
-    collections: list[Collection], recipe: Recipe, run_dir: Path, out: Path, version: str, start_from: Path | None
+    collections: list[Collection],
+    recipe: Recipe,
+    run_dir: Path,
+    out: Path,
+    version: str,
+    start_from: Path | None,
+    start_share: float,
 ) -> None:
     from training.cnn_run import run
 
     start = start_from / "model.keras" if start_from else None
-    measured = run(collections, recipe, run_dir, out, version=version, start_from=start)
+    measured = run(collections, recipe, run_dir, out, version=version, start_from=start, start_share=start_share)
     for name, found in measured.figures.items():
         typer.echo(
             f"{name}: {found.plain:.2%} of 62 classes, {found.case_merged:.2%} case-merged, "
