@@ -48,6 +48,19 @@ def test_sources_are_drawn_by_their_shares_which_change_as_the_run_grows_calm(st
     assert (wanted.argmax(axis=1) == 0).mean() == pytest.approx(zeros_share, abs=0.05)
 
 
+def test_characters_that_are_mixed_stay_mostly_what_they_are_and_say_how_much() -> None:
+    zeros = Characters(np.full((20, 28, 28), 0, np.uint8), np.zeros(20, np.int64))
+    ones = Characters(np.full((20, 28, 28), 255, np.uint8), np.ones(20, np.int64))
+    sources = {"zeros": Source(zeros, 1.0, 1.0, variation=0.0), "ones": Source(ones, 1.0, 1.0, variation=0.0)}
+    ink, wanted = batch(sources, Recipe(batch_size=400, mixed=1.0, smoothing=0.0), 3)
+    np.testing.assert_allclose(wanted[:, 1], ink.mean(axis=(1, 2, 3)), atol=1e-5)  # as much a 1 as there is ink of one
+    np.testing.assert_allclose(wanted.sum(axis=1), 1.0, rtol=1e-5)
+    between = (wanted[:, 1] > 0.01) & (wanted[:, 1] < 0.99)
+    assert 0.1 < between.mean() < 0.6
+    plain = batch(sources, Recipe(batch_size=400, smoothing=0.0), 3)[1]
+    assert (wanted.argmax(axis=1) == plain.argmax(axis=1)).all()
+
+
 def test_the_end_of_a_run_sees_letters_twice_as_often_as_digits_alone_and_fewer_rendered_characters() -> None:
     def collection(name: str, count: int, classes: int) -> Collection:
         return Collection(name, "", {part: characters(count, classes) for part in Part}, 0, 0)
@@ -89,7 +102,9 @@ def test_a_run_is_lively_at_first_and_calm_at_the_end() -> None:
     assert all(later >= earlier for earlier, later in itertools.pairwise(calm))
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 0}, {"smoothing": 0.7}])
+@pytest.mark.parametrize(
+    "wrong", [{"epochs": 0}, {"batch_size": 0}, {"smoothing": 0.7}, {"mixed": 1.5}, {"averaging": 1.0}]
+)
 def test_a_recipe_refuses_nonsense(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Recipe(**wrong)
@@ -191,11 +206,13 @@ def test_the_byclass_recipe_runs_end_to_end_resumes_is_measured_served_and_fine_
             cv2.putText(drawn, text, (8 + at % 4, 38), cv2.FONT_HERSHEY_DUPLEX, 1.0 + at / 30, 0, 2, cv2.LINE_AA)
             assert cv2.imwrite(str(own / name / f"{at}.png"), drawn)
     tuned = ["--characters-dir", str(own), "--fine-tune-from", str(model), "--synthetic", "0", "--epochs", "1"]
+    tuned += ["--start-share", "0.25"]
     folders = ["--out", str(tmp_path / "tuned"), "--run-dir", str(tmp_path / "run2"), "--steps-per-epoch", "5"]
     invoke("train", "cnn", *tuned, *folders, "--cache-dir", str(tmp_path / "cache"))
     tuned_card = json.loads((tmp_path / "tuned" / "metadata.json").read_text())
     assert tuned_card["trained_on"][0]["name"] == "own"
     assert tuned_card["started_from"] == about_now()["files"]["model.keras"]
+    assert tuned_card["start_share"] == 0.25
 
 
 @pytest.mark.engines
@@ -216,3 +233,22 @@ def test_a_network_that_reads_bars_as_digits_is_leant_to_the_letter_and_says_how
     found = logits_of(model, bars)[0]
     assert found.argmax() == 18
     np.testing.assert_allclose(found - bias, list(shifts.values()), atol=1e-3)
+
+
+@pytest.mark.engines
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras 3 with numpy 2
+def test_a_network_is_brought_back_towards_its_start_by_the_share(tmp_path: Path) -> None:
+    import keras
+
+    from training.cnn_run import blend
+
+    def network(value: float) -> keras.Model:
+        inputs = keras.Input((2,))
+        model = keras.Model(inputs, keras.layers.Dense(3)(inputs))
+        model.set_weights([np.full_like(weights, value) for weights in model.get_weights()])
+        return model
+
+    network(1.0).save(tmp_path / "start.keras")
+    later = network(5.0)
+    blend(later, tmp_path / "start.keras", 0.25)
+    assert all((weights == 4.0).all() for weights in later.get_weights())
