@@ -57,12 +57,13 @@ LOAD, RAY = "load", "Ray"
 class StubCluster:
     """It, while it runs."""
 
-    def __init__(self, cluster: LocalCluster) -> None:
+    def __init__(self, cluster: LocalCluster, limits: Mapping[str, Any]) -> None:
         self._cluster = cluster
+        self._limits = limits
 
     async def scale(self, engine: Mapping[str, Any]) -> None:
         """Give the engine's deployment other options, and wait until it has the replicas that they ask for."""
-        self._cluster.change(_config(engine))
+        self._cluster.change(_config(engine, self._limits))
         wanted = engine.get("num_replicas", 1)
         deadline = time.monotonic() + _WARM_UP_S
         while await self.replicas() != wanted:
@@ -93,19 +94,22 @@ def cpu_seconds() -> dict[str, float]:
 
 
 @contextmanager
-def stub_cluster(engine: Mapping[str, Any], service_s: float = SERVICE_S) -> Iterator[StubCluster]:
-    """Start it with these options of the engine's deployment, until the block is left."""
+def stub_cluster(
+    engine: Mapping[str, Any], service_s: float = SERVICE_S, limits: Mapping[str, Any] | None = None
+) -> Iterator[StubCluster]:
+    """Start it with these options of the engine's deployment and these limits, until the block is left."""
+    limits = limits or {}
     with tempfile.TemporaryDirectory() as place:
         Conduct(service_s=service_s).tell(ENGINE, Path(place))
         os.environ |= {FOLDER: place, "PYTHONPATH": str(_ROOT), "STATE_DIR": place}
-        with local_cluster(_config(engine), host=_HOST, port=_PORT, status=_status) as cluster:
+        with local_cluster(_config(engine, limits), host=_HOST, port=_PORT, status=_status) as cluster:
             _wait_until_ready()
-            yield StubCluster(cluster)
+            yield StubCluster(cluster, limits)
 
 
-def _config(engine: Mapping[str, Any]) -> dict[str, Any]:
+def _config(engine: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
     import engines
-    from deployments.config import AtZero, ClusterConfig, EngineConfig
+    from deployments.config import AtZero, ClusterConfig, EngineConfig, LimitsConfig
     from deployments.placement import one_machine, serve_config
 
     # One call a request: the stub reads crop by crop, as an engine does that gains nothing by batches.
@@ -117,7 +121,8 @@ def _config(engine: Mapping[str, Any]) -> dict[str, Any]:
         if name == ENGINE:
             del deployment["num_replicas"]
             deployment.update(engine)
-    return serve_config(ClusterConfig(engines=(chosen,), ready_engines=1), options, _HOST)
+    config = ClusterConfig(engines=(chosen,), ready_engines=1, limits=LimitsConfig(**limits))
+    return serve_config(config, options, _HOST)
 
 
 def _status() -> StatusAnswer | None:

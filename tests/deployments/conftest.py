@@ -41,7 +41,11 @@ def ray_url() -> Iterator[str]:
     # For programs that tests start: `address="auto"` is this cluster, whatever else runs on the machine.
     os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
     port = _free_port()
-    serve.start(http_options={"host": "127.0.0.1", "port": port, "request_timeout_s": 120})
+    serve.start(
+        http_options={"host": "127.0.0.1", "port": port, "request_timeout_s": 120},
+        # Only requests that come with a trace of their caller's are traced, into Serve's log files.
+        tracing_config={"enabled": True, "sampling_ratio": 0.0},
+    )
     yield f"http://127.0.0.1:{port}"
     serve.shutdown()
     ray.shutdown()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -204,6 +208,62 @@ def test_logs_tell_of_a_request_on_every_node_and_recognised_text_only_when_it_i
     [record] = eventually(lambda: records(request_id))
     assert record.fields["text"] == "steady"
     change(admin, {})
+
+
+def test_the_id_that_a_caller_gives_is_in_the_records_of_every_part_that_its_request_passes(
+    admin: httpx.Client,
+) -> None:
+    headers = {"content-type": "image/png", "x-request-id": "my-own-id", "idempotency-key": "my-own-key"}
+    response = admin.post("/predict_text", content=PAGE, headers=headers)
+    assert response.headers.get_list("x-request-id") == ["my-own-id"]
+
+    def passed() -> bool:
+        found = LogsAnswer.model_validate(admin.get("/logs?request_id=my-own-id").json()).records
+        return {record.component for record in found} >= DEPLOYMENTS
+
+    eventually(passed)
+
+
+def spans_of(trace_id: str) -> dict[str, dict[str, Any]]:
+    """What Serve's own exporter wrote of one trace: spans by their ids, without any that is half written."""
+    import ray
+
+    found = {}
+    folder = Path(ray._private.worker._global_node.get_session_dir_path()) / "logs" / "serve" / "spans"
+    for file in folder.glob("*.json"):
+        for text in re.split(r"(?<=^})\n", file.read_text(), flags=re.MULTILINE):
+            with suppress(ValueError):
+                span = json.loads(text)
+                if span["context"]["trace_id"] == f"0x{trace_id}":
+                    found[span["context"]["span_id"]] = span
+    return found
+
+
+def ancestors(span: dict[str, Any], spans: dict[str, dict[str, Any]]) -> list[str]:
+    names = []
+    while span := spans.get(span["parent_id"], {}):
+        names.append(span["name"])
+    return names
+
+
+def test_a_traced_request_is_one_trace_from_the_gateway_to_the_batches_of_the_engines(admin: httpx.Client) -> None:
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {"content-type": "image/png", "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
+    assert admin.post("/predict_text", content=PAGE, headers=headers).status_code == 200
+
+    def batches() -> Any:
+        spans = spans_of(trace_id)
+        read = [ancestors(span, spans) for span in spans.values() if span["name"] == "read batch"]
+        is_all = len(read) == len(ENGINES) and any("Gateway" in span["name"] for span in spans.values())
+        return (spans, read) if is_all else None
+
+    spans, read = eventually(batches)
+    names = {span["name"] for span in spans.values()}
+    assert {"fuse", *(f"ask {engine}" for engine in ENGINES)} <= names
+    assert any("Segmentation page" in name for name in names)
+    for above in read:
+        order = [next(at for at, name in enumerate(above) if part in name) for part in ("ask ", "Router", "Gateway")]
+        assert order == sorted(order), above
 
 
 def test_the_self_test_goes_through_the_whole_cluster(admin: httpx.Client) -> None:
