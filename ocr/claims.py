@@ -9,6 +9,7 @@ Nothing here compares engines; that is fusion's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,12 +44,12 @@ class ClaimedCharacter:
     alternatives: tuple[Alternative, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.text:
-            raise ValueError("a claimed character cannot be empty; leave it out instead")
-        if not 0.0 <= self.probability <= 1.0:
-            raise ValueError(f"character {self.text!r}: {self.probability} is not a probability")
-        if self.span is not None and not self.span.start < self.span.end:
-            raise ValueError(f"character {self.text!r}: span {tuple(self.span)} is empty")
+        for text, probability in ((self.text, self.probability), *self.alternatives):
+            _require_text(text)
+            if not 0.0 <= probability <= 1.0:
+                raise ValueError(f"character {text!r}: {probability} is not a probability")
+        if self.span is not None and not -math.inf < self.span.start < self.span.end < math.inf:
+            raise ValueError(f"character {self.text!r}: span {tuple(self.span)} is empty or endless")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,10 @@ class Hypothesis:
     def __post_init__(self) -> None:
         if self.abstention is not None and self.characters:
             raise ValueError(f"an abstention ({self.abstention}) cannot claim {self.text!r}")
-        if self.abstention == "":
-            raise ValueError("an abstention needs a reason")
+        if self.abstention is not None:
+            _require_text(self.abstention, "an abstention needs a reason")
+        if not all(isinstance(character, ClaimedCharacter) for character in self.characters):
+            raise ValueError("a claim is made of claimed characters")
 
     @classmethod
     def of(cls, characters: Iterable[ClaimedCharacter]) -> Hypothesis:
@@ -94,6 +97,14 @@ class Hypothesis:
         if not self.characters:
             return 0.0
         return sum(character.probability for character in self.characters) / len(self.characters)
+
+
+def _require_text(text: object, otherwise: str = "a claimed character cannot be empty; leave it out instead") -> None:
+    """Raise ValueError for what is no text, or none that can be sent: half a character is a lone surrogate."""
+    if not isinstance(text, str) or not text:
+        raise ValueError(f"{text!r} is no text: {otherwise}")
+    if not text.isascii() and any("\ud800" <= part <= "\udfff" for part in text):
+        raise ValueError(f"{text!r} holds half a character")
 
 
 class Status(StrEnum):
