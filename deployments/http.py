@@ -18,6 +18,7 @@ from deployments import rendering
 from deployments.admission import Places
 from deployments.asking import Catalogue
 from deployments.config import ClusterConfig
+from deployments.examples import add_examples
 from deployments.guard import API_KEY_HEADER, Guard, error_response
 from deployments.intake import IDEMPOTENCY_KEY, REPLAYED, Intake
 from deployments.messages import ServiceState
@@ -95,6 +96,7 @@ def create_app(
     app.include_router(operation_routes(operations))
     _add_state_routes(app, api)
     add_page(app)
+    add_examples(app)
     repeats = Repeats(lambda: api.config.repeats, time.monotonic, record, apart)
     app.add_middleware(Intake, places=api.places, repeats=repeats, max_bytes=lambda: api.readings.max_bytes)
     app.add_middleware(Guard, config=lambda: api.config, rates=rates, record=record)

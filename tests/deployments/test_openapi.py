@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
@@ -121,6 +122,23 @@ def test_every_answer_of_every_route_is_as_the_contract_says(url: str) -> None:
 @pytest.mark.parametrize("path", ["/predict", "/predict_text", "/batch_predict"])
 def test_many_more_requests_are_answered_as_described(description: Any, url: str, path: str) -> None:
     fuzz(description, url, "POST", path, examples=500)
+
+
+def test_every_answer_has_an_example_that_its_own_schema_allows(description: Any) -> None:
+    schema = description.raw_schema
+    answers = {
+        (method, path, status, kind): content
+        for path, item in schema["paths"].items()
+        for method, route in item.items()
+        for status, answer in route["responses"].items()
+        for kind, content in answer.get("content", {}).items()
+    }
+    without = {place for place, content in answers.items() if "example" not in content}
+    assert {kind for _, _, _, kind in without} == {"application/pdf", "application/zip"}, without
+    for place, content in answers.items():
+        if place[3] == "application/json":
+            whole = {**content["schema"], "components": schema["components"]}
+            jsonschema.validate(content["example"], whole, cls=jsonschema.Draft202012Validator)
 
 
 def test_the_examples_of_the_description_are_answered(description: Any, url: str) -> None:
