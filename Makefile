@@ -14,11 +14,12 @@ ready := $(VENV)/.ready
 pytest := $(python) -m pytest
 export PYTHON TORCH_INDEX SYSTEM_PACKAGES
 
-.PHONY: help setup run demo check test test-all soak lock pages notice
+.PHONY: help setup run demo cluster-demo check test test-all soak lock pages notice
 
 help:
 	@echo 'make run       set up, start on this machine, read a sample page, serve on port 8000 until Ctrl-C'
 	@echo 'make demo      the same, and stop after the sample page'
+	@echo 'make cluster-demo  four nodes on this machine, engines on different ones; as root each is a host of its own'
 	@echo 'make test      set up, check and test (under 12 minutes on two cores)'
 	@echo 'make test-all  make test and the slow tests; make soak: the endurance tests'
 	@echo 'make check     ruff, mypy, import-linter'
@@ -27,8 +28,8 @@ help:
 
 setup: $(ready)
 
-# Programs that only tests start; a package of each name has it.
-test_programs := chromium redis-server
+# Programs that only tests start; a package of the same name has it, or the one before the sign.
+test_programs := chromium redis-server iproute2=ip
 for_tests := $(VENV)/.ready-for-tests
 $(for_tests): $(ready) Makefile
 	@cluster/setup.sh $(VENV) $(test_programs)
@@ -44,6 +45,9 @@ run: $(ready)
 
 demo: $(ready)
 	@$(python) -m quorum up --demo $(ARGS)
+
+cluster-demo: $(ready)
+	@$(python) -m benchmarks.cluster_demo
 
 check: $(ready)
 	$(python) -m ruff check .

@@ -27,6 +27,7 @@ import httpx
 from ocr.contract import TextAnswer
 from ocr.errors import QuorumError
 from quorum.client import AsyncClient, Retries
+from quorum.client.http import NOTICING_THE_DEAD
 
 _MOST_AT_ONCE = 100
 _FAILED = frozenset({"timeout", "error", "shed", "unavailable"})
@@ -44,7 +45,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One try on the wire. `code` is None when the connection was cut or refused; `patient`: told when to come back."""
+    """One try on the wire. `code` is None when the connection was cut or refused; `patient`: told when to come back;
+    `error`: what was wrong, in the words of httpx or of the service.
+    """
 
     address: str
     started: float
@@ -105,6 +108,13 @@ class Account:
         return Counter(
             "refused" if one.refused else "cut" if one.code is None else str(one.code) for one in self.exchanges
         )
+
+    def told(self) -> tuple[str, ...]:
+        """What failures on the wire, and requests that failed or were answered wrong, said: the three most frequent."""
+        bad = (Outcome.FAILED, Outcome.WRONG, Outcome.UNFLAGGED)
+        said = Counter(one.error for one in self.exchanges if one.error)
+        said.update(f"{one.outcome}: {one.detail}" for one in self.asked if one.outcome in bad)
+        return tuple(f"{count} x {text}" for text, count in said.most_common(3))
 
     def p99_s(self) -> float:
         """The time of the slowest but one in a hundred, retries included."""
@@ -210,7 +220,7 @@ class _Watched(httpx.AsyncBaseTransport):
 
     def __init__(self, notes: list[Exchange]) -> None:
         self._notes = notes
-        self._network = httpx.AsyncHTTPTransport()
+        self._network = httpx.AsyncHTTPTransport(socket_options=NOTICING_THE_DEAD)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         address = f"{request.url.host}:{request.url.port}"
@@ -222,7 +232,8 @@ class _Watched(httpx.AsyncBaseTransport):
             self._notes.append(Exchange(address, started, time.monotonic(), None, error=type(error).__name__))
             raise
         patient = "retry-after" in response.headers
-        self._notes.append(Exchange(address, started, time.monotonic(), response.status_code, patient))
+        said = response.text[:200] if response.is_server_error else ""
+        self._notes.append(Exchange(address, started, time.monotonic(), response.status_code, patient, said))
         return response
 
     async def aclose(self) -> None:

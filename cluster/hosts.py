@@ -2,8 +2,8 @@
 
 On loopback every node shares the network of the machine and has ports of its own. A namespace is a host of its own as
 far as the network goes: its own interface, its own port 8000, and a cable that can be pulled. Namespaces need Linux,
-root and the program `ip`; `namespaces_missing` says what is not there. The address of this machine in their network is
-the bridge's, so that programs here reach every host.
+root and the program `ip`; `namespaces_missing` says what is not there. Programs of this machine reach every host, and
+are reached at `Host.outside`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HTTP_PORT = 8000
 @dataclass(frozen=True, slots=True)
 class Host:
     """Where a node runs. `enter` stands before each command that is to run there; `cable` is the interface on this side
-    that leads there, if there is one.
+    that leads there, if there is one; `outside` is this machine's address as the host sees it.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Host:
     http_port: int
     enter: tuple[str, ...] = ()
     cable: str = ""
+    outside: str = "127.0.0.1"
 
     @property
     def url(self) -> str:
@@ -95,6 +96,7 @@ def in_namespaces(count: int) -> Iterator[list[Host]]:
             _HTTP_PORT,
             ("ip", "netns", "exec", f"quorum{own}-{n}"),
             f"quorum{own}v{n}",
+            f"{_NETWORK}.{own}.1",
         )
         for n in range(1, count + 1)
     ]

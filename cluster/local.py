@@ -15,20 +15,17 @@ import contextlib
 import io
 import logging
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import FrameType
 from typing import Any
 
 import psutil
 
 from cluster import pools
 from cluster.handing_over import hand_over
-from cluster.processes import adopting_orphans, children, end
+from cluster.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
 from ocr.contract import StatusAnswer
 from ocr.errors import InternalFailure, NotReady
 
@@ -44,8 +41,6 @@ _NODE_ADDRESS = "127.0.0.2"
 _ATTEMPTS = 3
 
 _LOGS = "the logs are in /tmp/ray/session_latest/logs"
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stage(StrEnum):
@@ -183,12 +178,12 @@ def local_cluster(
     with adopting_orphans():
         ours = children()
         try:
-            with _signals_interrupt():
+            with interrupted_by_signals():
                 application = _start(config, host, port, ours)
-                with _signals_interrupt():  # again, because Ray has put its own handlers in place
+                with interrupted_by_signals():  # again, because Ray has put its own handlers in place
                     yield LocalCluster(application, status)
         finally:
-            with _undisturbed():
+            with undisturbed():
                 _stop(ours)
 
 
@@ -246,34 +241,3 @@ def _stop(spared: set[psutil.Process]) -> None:
         started |= children() - spared
         ray.shutdown()
     end(started | (children() - spared))
-
-
-@contextlib.contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """Turn the signals that ask a program to stop into KeyboardInterrupt."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    with _handling(interrupt):
-        yield
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let nothing but SIGKILL end the clearing away; it is bounded in time."""
-    with _handling(signal.SIG_IGN):
-        yield
-
-
-@contextlib.contextmanager
-def _handling(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # Python lets only the main thread do this
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)

@@ -12,18 +12,16 @@ the cluster or knows what is deployed. Times are seconds.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +31,7 @@ import psutil
 import yaml
 
 from cluster.hosts import Host, free_port
-from cluster.processes import adopting_orphans, children, end
+from cluster.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
 from ocr.errors import InternalFailure
 
 _OBJECT_STORE_BYTES = 300_000_000
@@ -46,9 +44,10 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_agent_register_timeout_ms": "100000",  # a busy machine starts agents slowly
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "600",  # a worker waits so long for a head that is gone, as in KubeRay
 }
 
-_TITLE = re.compile(r"^ray::(?:ServeReplica:[^:]+:)?(?P<part>\w+)")
+_TITLE = re.compile(r"^ray::(?:ServeReplica:[^:]+:(?P<deployment>\w+)|(?P<own>ProxyActor|ServeController|SharedActor))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,27 @@ class Actor:
     part: str
     host: str
     process: psutil.Process
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped by a signal: it is there, and does nothing."""
+        try:
+            return bool(self.process.status() == psutil.STATUS_STOPPED)
+        except psutil.NoSuchProcess:
+            return False
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def part_of(process: psutil.Process) -> str | None:
+    """What a process does for the application, by the title that Ray gives it; None for any other."""
+    title = _TITLE.match(next(iter(process.cmdline()), ""))
+    return None if title is None or not _lives(process) else title["deployment"] or title["own"]
 
 
 @dataclass(eq=False, slots=True)
@@ -78,16 +98,22 @@ class Node:
     def living(self) -> set[psutil.Process]:
         """The processes that belong to it. One whose parent died is still known."""
         self.seen |= children([self.started.pid, *(process.pid for process in self.seen)])
-        self.seen = {process for process in self.seen if process.is_running()}
+        self.seen = {process for process in self.seen if _lives(process)}
         return set(self.seen)
 
     def actors(self) -> Iterator[Actor]:
         """Those of its processes that do something for the application."""
         for process in self.living():
-            with suppress(psutil.Error, IndexError):
-                title = _TITLE.match(process.cmdline()[0])
-                if title is not None and process.status() != psutil.STATUS_ZOMBIE:
-                    yield Actor(title["part"], self.host.name, process)
+            with suppress(psutil.Error):
+                part = part_of(process)
+                if part is not None:
+                    yield Actor(part, self.host.name, process)
+
+    def ray_id(self) -> str:
+        """How Ray names the node: its raylet was told."""
+        marker = "--node_id="
+        told = [word for process in self.living() for word in process.cmdline() if word.startswith(marker)]
+        return told[0].removeprefix(marker)
 
     def wait(self) -> None:
         """Return once it runs. Raises InternalFailure when it does not."""
@@ -120,59 +146,52 @@ class Node:
         self.started.wait()
         end(doomed | self.living(), patience_s=0.0)
 
-    def stop(self, patience_s: float = 20.0) -> None:
-        """Ask it to end, and kill what stays."""
-        doomed = self.living()
-        self.started.send_signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            self.started.wait(patience_s)
-        self.started.kill()
-        self.started.wait()
-        end(doomed | self.living(), patience_s=2.0)
-
 
 class Nodes:
-    """The nodes of one cluster. When the block is left, every process of theirs is gone.
+    """The nodes of one cluster. When the block is left, by its end, an error, Ctrl-C, SIGTERM or SIGHUP, every process
+    of theirs is gone. Use it in the main thread.
 
     `environment` is given to every node; with `redis` (host:port) what the head knows outlives it.
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None, *, redis: str | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="quorum-nodes-"))
-        known = {} if redis is None else {"RAY_REDIS_ADDRESS": redis}
         secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # nobody else can join
-        self._environment = {**os.environ, **_ENVIRONMENT, **secret, **known, **(environment or {})}
-        self._orphans = adopting_orphans()
+        self._environment = {**os.environ, **_ENVIRONMENT, **secret, **(environment or {})}
+        self._redis = {} if redis is None else {"RAY_REDIS_ADDRESS": redis}
+        self._around = ExitStack()
         self._address = ""
         self.nodes: list[Node] = []
 
     def __enter__(self) -> Self:
-        self._orphans.__enter__()
+        self._around.enter_context(adopting_orphans())
+        self._around.callback(shutil.rmtree, self._folder, ignore_errors=True)
+        self._around.enter_context(interrupted_by_signals())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for node in reversed(self.nodes):
-            node.kill()
-        self._orphans.__exit__(kind, error, trace)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with undisturbed():
+            for node in reversed(self.nodes):
+                node.kill()
+            self._around.close()
 
     @property
     def head(self) -> Node:
         return self.nodes[0]
 
-    def add(self, host: Host, *, cpus: float, gpus: float = 0.0, resources: Mapping[str, float] | None = None) -> Node:
+    def add(self, host: Host, *, cpus: float, gpus: float = 0.0, labels: Mapping[str, str] | None = None) -> Node:
         """A node on `host`, once it runs. The first one is the head. One at a time: Ray gives each a fixed time."""
         if not self.nodes:
             self._address = f"{host.address}:{_GCS_PORT if host.enter else free_port()}"
-            return self._started(host, self._as_head(), cpus, gpus, resources)
-        return self._started(host, ["--address", self._address], cpus, gpus, resources)
+        role = ["--address", self._address] if self.nodes else self._as_head()
+        return self._started(host, [*role, *_told_of(labels or {})], cpus, gpus)
 
     def return_head(self, *, cpus: float = 0.0) -> Node:
         """A new head in the place of the one that was killed."""
         dead = self.nodes.pop(0)
-        node = self._started(dead.host, self._as_head(), cpus, 0.0, None)
+        node = self._started(dead.host, self._as_head(), cpus, 0.0)
         self.nodes.insert(0, self.nodes.pop())
         return node
 
@@ -181,48 +200,63 @@ class Nodes:
         node.kill()
         self.nodes.remove(node)
 
+    def drain(self, node: Node, within_s: float) -> None:
+        """Tell the cluster that the node leaves: replicas are started elsewhere before those on it end. Take it away
+        with `lose` once nothing of the application is on it.
+        """
+        self._told(
+            "ray.scripts.scripts", "drain-node", "--address", self._address, "--node-id", node.ray_id(),
+            "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "it leaves",
+            "--deadline-remaining-seconds", f"{within_s:.0f}",
+        )  # fmt: skip
+
     def actors(self, part: str | None = None) -> list[Actor]:
         """The processes of the application, or those of one part of it."""
         return [actor for node in self.nodes for actor in node.actors() if part in (None, actor.part)]
 
     def hand_over(self, config: Mapping[str, Any]) -> None:
         """Deploy what `config` says, Serve's own schema, or bring what is there to it."""
-        program = [*self.head.host.enter, sys.executable, "-m", "cluster.handing_over"]
-        told = {"RAY_ADDRESS": self._address, "QUORUM_NODE": self.head.host.address}
+        self._told("cluster.handing_over", said=yaml.safe_dump(dict(config)))
+
+    def _told(self, module: str, *words: str, said: str = "") -> None:
+        """Run a program on the head that tells the cluster something."""
+        known = {"RAY_ADDRESS": self._address, "QUORUM_NODE": self.head.host.address}
+        command = [*self.head.host.enter, sys.executable, "-m", module, *words]
         finished = subprocess.run(
-            program,
-            input=yaml.safe_dump(dict(config)),
-            env={**self._environment, **told},
-            capture_output=True,
-            text=True,
-            timeout=_START_S,
+            command, input=said, env={**self._environment, **known}, capture_output=True, text=True, timeout=_START_S,
             check=False,
-        )
+        )  # fmt: skip
         if finished.returncode != 0:
-            raise InternalFailure(f"the application was not taken: {finished.stderr[-2000:]}", "is the head alive?")
+            raise InternalFailure(f"{module} failed: {finished.stderr[-2000:]}", "is the head alive?")
 
     def _as_head(self) -> list[str]:
         port = self._address.rpartition(":")[2]
         return ["--head", "--port", port, "--include-dashboard", "false", "--ray-client-server-port", str(free_port())]
 
-    def _started(
-        self, host: Host, role: list[str], cpus: float, gpus: float, resources: Mapping[str, float] | None
-    ) -> Node:
+    def _started(self, host: Host, role: list[str], cpus: float, gpus: float) -> Node:
         log = self._folder / f"{host.name}-{time.monotonic_ns()}.log"
         command = [*host.enter, *_ray_start(host), *role, "--num-cpus", f"{cpus:g}", "--num-gpus", f"{gpus:g}"]
-        command += ["--resources", json.dumps(dict(resources or {}))]
-        environment = {**self._environment, "RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(host.http_port)}
+        own = self._redis if "--head" in role else {"RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(host.http_port)}
 
         def start() -> subprocess.Popen[bytes]:
             with log.open("wb") as out:
                 return subprocess.Popen(
-                    command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                    command,
+                    env={**self._environment, **own},
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    start_new_session=True,
                 )
 
         node = Node(host, start, log)
         self.nodes.append(node)  # before it runs, so that it is cleared away in any case
         node.wait()
         return node
+
+
+def _told_of(labels: Mapping[str, str]) -> list[str]:
+    return ["--labels", ",".join(f"{name}={value}" for name, value in labels.items())] if labels else []
 
 
 def _ray_start(host: Host) -> list[str]:

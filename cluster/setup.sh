@@ -127,9 +127,9 @@ install_packages() {
 }
 
 install_programs() {
-    local program missing=()
-    for program in "$@"; do
-        command -v "$program" >/dev/null || missing+=("$program")
+    local named missing=()
+    for named in "$@"; do # a program, or its package and it: iproute2=ip
+        command -v "${named#*=}" >/dev/null || missing+=("${named%%=*}")
     done
     ((${#missing[@]} == 0)) || install_system_packages "${missing[@]}"
 }

@@ -1,0 +1,5 @@
+"""See the package."""
+
+from benchmarks.pretending import pretending
+
+SPEC = pretending("trocr")
