@@ -1,9 +1,9 @@
 """Traces with OpenTelemetry: what part of a request took how long, and on which replica.
 
-Serve makes a span for the request in its proxy and for each handle call on both sides, and carries the trace along;
-`tracing_config` in its file is the switch, off by default. Added here is what happens between and inside those calls:
-each engine as a request waits for it, fusion, and each batch of an engine. OpenTelemetry's own environment variables
-tell where the spans go.
+Serve makes a span for the request in its proxy and for each handle call on both sides, and carries the trace along. The
+switch is its variable RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH, off by default (`tracing_config` in its file is not heard
+by proxies, as of Ray 2.60). Added here is what happens between and inside those calls: each engine as a request waits
+for it, fusion, and each batch of an engine. OpenTelemetry's own environment variables tell where the spans go.
 
 Without a trace, which is always so while tracing is off and for requests that the sampling left out, a span is one look
 at a context variable. Spans hold names, numbers and statuses, never recognised text nor what an exception says.
@@ -12,8 +12,9 @@ at a context variable. Spans hold names, numbers and statuses, never recognised 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
@@ -69,18 +70,43 @@ class BatchSpans:
 
 
 def exporter() -> list[SpanProcessor]:
-    """Where spans go, by OTEL_TRACES_EXPORTER: `otlp` (default) to OTEL_EXPORTER_OTLP_ENDPOINT over HTTP, `console` to
-    the log of the process, `none`. Serve calls it in each of its processes; raises OutOfRange for another word.
+    """Where spans go, by OTEL_TRACES_EXPORTER: `otlp` (default) to OTEL_EXPORTER_OTLP_ENDPOINT over HTTP, `file` to
+    Serve's logs, `console` to the log of the process, `none`. Serve calls it in each of its processes; raises
+    OutOfRange for another word.
     """
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
-
     chosen = os.environ.get("OTEL_TRACES_EXPORTER", "otlp")
-    if chosen == "none":
-        return []
-    if chosen == "console":
-        return [SimpleSpanProcessor(ConsoleSpanExporter())]
-    if chosen != "otlp":
-        raise OutOfRange(f"OTEL_TRACES_EXPORTER is '{chosen}'", "known are otlp, console and none")
+    if chosen not in _PROCESSORS:
+        raise OutOfRange(f"OTEL_TRACES_EXPORTER is '{chosen}'", f"known are {', '.join(_PROCESSORS)}")
+    return _PROCESSORS[chosen]()
+
+
+def _over_otlp() -> list[SpanProcessor]:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     return [BatchSpanProcessor(OTLPSpanExporter())]
+
+
+def _into_file() -> list[SpanProcessor]:
+    """A JSON object each line, in a file for each process: to look at, and for tests."""
+    from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+    from ray.serve._private.logging_utils import get_serve_logs_dir
+
+    folder = Path(get_serve_logs_dir()) / "spans"
+    folder.mkdir(exist_ok=True)
+    out = (folder / f"{os.getpid()}.jsonl").open("a")
+    return [SimpleSpanProcessor(ConsoleSpanExporter(out=out, formatter=lambda span: f"{span.to_json(indent=None)}\n"))]
+
+
+def _into_log() -> list[SpanProcessor]:
+    from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+
+    return [SimpleSpanProcessor(ConsoleSpanExporter())]
+
+
+_PROCESSORS: dict[str, Callable[[], list[SpanProcessor]]] = {
+    "otlp": _over_otlp,
+    "file": _into_file,
+    "console": _into_log,
+    "none": list,
+}

@@ -29,6 +29,12 @@ def ray_url() -> Iterator[str]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["RAY_agent_register_timeout_ms"] = "100000"  # noqa: SIM112 - Ray's spelling; a busy machine is slow
     os.environ["RAY_metrics_report_interval_ms"] = "5000"  # noqa: SIM112 - instead of 10 s, for the tests of metrics
+    # Only requests that come with a trace of their caller's are traced.
+    traced = {
+        "RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH": "deployments.tracing:exporter",
+        "RAY_SERVE_TRACING_SAMPLING_RATIO": "0",
+        "OTEL_TRACES_EXPORTER": "file",
+    }
     ray.init(
         address="local",  # never a cluster that somebody else runs on this machine
         num_cpus=2,
@@ -36,16 +42,12 @@ def ray_url() -> Iterator[str]:
         logging_level="ERROR",
         log_to_driver=False,
         object_store_memory=600_000_000,
-        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
+        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT), **traced}},
     )
     # For programs that tests start: `address="auto"` is this cluster, whatever else runs on the machine.
     os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
     port = _free_port()
-    serve.start(
-        http_options={"host": "127.0.0.1", "port": port, "request_timeout_s": 120},
-        # Only requests that come with a trace of their caller's are traced, into Serve's log files.
-        tracing_config={"enabled": True, "sampling_ratio": 0.0},
-    )
+    serve.start(http_options={"host": "127.0.0.1", "port": port, "request_timeout_s": 120})
     yield f"http://127.0.0.1:{port}"
     serve.shutdown()
     ray.shutdown()

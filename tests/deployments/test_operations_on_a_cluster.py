@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import signal
 import time
 from collections.abc import Callable
@@ -225,13 +224,13 @@ def test_the_id_that_a_caller_gives_is_in_the_records_of_every_part_that_its_req
 
 
 def spans_of(trace_id: str) -> dict[str, dict[str, Any]]:
-    """What Serve's own exporter wrote of one trace: spans by their ids, without any that is half written."""
+    """What was written of one trace: spans by their ids, without any that is half written."""
     import ray
 
     found = {}
     folder = Path(ray._private.worker._global_node.get_session_dir_path()) / "logs" / "serve" / "spans"
-    for file in folder.glob("*.json"):
-        for text in re.split(r"(?<=^})\n", file.read_text(), flags=re.MULTILINE):
+    for file in folder.glob("*.jsonl"):
+        for text in file.read_text().splitlines():
             with suppress(ValueError):
                 span = json.loads(text)
                 if span["context"]["trace_id"] == f"0x{trace_id}":
