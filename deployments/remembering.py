@@ -66,6 +66,10 @@ class Memory:
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= len(oldest)
 
+    def drop(self, key: Key) -> None:
+        """Keep it no longer, if it is kept."""
+        self._bytes -= len(self._kept.pop(key, b""))
+
     def __len__(self) -> int:
         return len(self._kept)
 

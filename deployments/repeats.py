@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextvars import Context, copy_context
 from typing import Any
@@ -91,6 +92,7 @@ class Repeats:
         self._record = record
         self._under_way: dict[Key, Answer] = {}
         self._remembered = Memory(bounds)
+        self._answered: deque[tuple[float, Key]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def find(self, key: Key, request: bytes) -> Answer | None:
@@ -130,14 +132,25 @@ class Repeats:
             answer.end(failure)
             del self._under_way[key]
         if answer.is_success:
-            self._remembered.put(key, pickle.dumps((self._clock(), answer.request, answer.messages)))
+            self._remember(key, answer)
+
+    def _remember(self, key: Key, answer: Answer) -> None:
+        """Keep it, and let go of those whose time is over."""
+        now = self._clock()
+        while self._answered and self._is_over(self._answered[0][0], now):
+            self._remembered.drop(self._answered.popleft()[1])
+        self._answered.append((now, key))
+        self._remembered.put(key, pickle.dumps((now, answer.request, answer.messages)))
+
+    def _is_over(self, answered_at: float, now: float) -> bool:
+        return now - answered_at > self._bounds().seconds
 
     def _look(self, key: Key) -> Answer | None:
         found = self._remembered.get(key)
         if found is None:
             return None
         answered_at, request, messages = pickle.loads(found)  # noqa: S301 - our own bytes, from this process
-        if self._clock() - answered_at > self._bounds().seconds:
+        if self._is_over(answered_at, self._clock()):
             return None
         return Answer(request, messages)
 

@@ -215,6 +215,18 @@ async def test_an_answer_is_forgotten_after_its_time() -> None:
     assert repeats.find(("k", b""), b"request") is None
 
 
+async def test_what_is_remembered_grows_with_the_time_that_it_is_kept_and_no_further() -> None:
+    now = [0.0]
+    repeats = Repeats(lambda: RepeatsConfig(seconds=10.0), lambda: now[0], ignore)
+    for second in range(100):
+        now[0] = float(second)
+        await all_of(repeats.begin((f"{second}", b""), b"request", sends))
+        await asyncio.sleep(0)
+    now[0] = 0.0  # whatever is kept is found again
+    kept = [second for second in range(100) if repeats.find((f"{second}", b""), b"request") is not None]
+    assert kept == list(range(89, 100))
+
+
 @pytest.mark.parametrize("bounds", [RepeatsConfig(entries=2), RepeatsConfig(max_mb=0.0025)], ids=["number", "memory"])
 async def test_what_is_remembered_is_bounded(bounds: RepeatsConfig) -> None:
     repeats = Repeats(lambda: bounds, lambda: 0.0, ignore)
