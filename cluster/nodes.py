@@ -89,11 +89,17 @@ class Node:
     host: Host
     start: Callable[[], subprocess.Popen[bytes]]
     log: Path
+    metrics_port: int = 0
     seen: set[psutil.Process] = field(default_factory=set)
     started: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
         self.started = self.start()
+
+    @property
+    def metrics(self) -> str:
+        """The host:port at which its agent exports metrics."""
+        return f"{self.host.address}:{self.metrics_port}"
 
     def living(self) -> set[psutil.Process]:
         """The processes that belong to it. One whose parent died is still known."""
@@ -236,6 +242,8 @@ class Nodes:
     def _started(self, host: Host, role: list[str], cpus: float, gpus: float) -> Node:
         log = self._folder / f"{host.name}-{time.monotonic_ns()}.log"
         command = [*host.enter, *_ray_start(host), *role, "--num-cpus", f"{cpus:g}", "--num-gpus", f"{gpus:g}"]
+        metrics_port = free_port()
+        command += ["--metrics-export-port", str(metrics_port)]
         own = self._redis if "--head" in role else {"RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(host.http_port)}
 
         def start() -> subprocess.Popen[bytes]:
@@ -249,7 +257,7 @@ class Nodes:
                     start_new_session=True,
                 )
 
-        node = Node(host, start, log)
+        node = Node(host, start, log, metrics_port)
         self.nodes.append(node)  # before it runs, so that it is cleared away in any case
         node.wait()
         return node
@@ -261,8 +269,8 @@ def _told_of(labels: Mapping[str, str]) -> list[str]:
 
 def _ray_start(host: Host) -> list[str]:
     """`ray start` for a node that may share its machine with others: no port is fixed but the head's."""
-    any_port = ("--dashboard-agent-listen-port", "--dashboard-agent-grpc-port", "--metrics-export-port")
-    ports = [word for option in (*any_port, "--min-worker-port", "--max-worker-port") for word in (option, "0")]
+    agent = ("--dashboard-agent-listen-port", "--dashboard-agent-grpc-port")
+    ports = [word for option in (*agent, "--min-worker-port", "--max-worker-port") for word in (option, "0")]
     return [
         sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats",
         "--node-ip-address", host.address, "--object-store-memory", str(_OBJECT_STORE_BYTES), *ports,

@@ -5,12 +5,10 @@ is made and clears when that ends. Windows are short here; everything else of th
 from __future__ import annotations
 
 import io
-import json
 import math
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,11 +23,14 @@ import PIL.ImageFont
 import pytest
 import yaml
 
+from cluster.hosts import Host, on_loopback
 from cluster.kuberay.monitoring import Panel, panels, rules
+from cluster.nodes import Nodes
 from tests.cluster.kuberay.conftest import ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
 
+ENGINES = ("steady", "agreeing", "letter", "slow", "broken", "doubtful")
 WINDOW, AFTER = "20s", "4s"
 _PATIENCE_S = 150.0
 
@@ -81,21 +82,31 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     program = shutil.which("prometheus")
     assert program, "prometheus is not installed; make test-all installs it"
     folder = tmp_path_factory.mktemp("prometheus")
-    with (folder / "cluster.log").open("w") as log:
-        cluster = subprocess.Popen(
-            [sys.executable, "-m", "tests.cluster.kuberay.two_nodes"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT,
-        )  # fmt: skip
-    try:
-        assert cluster.stdout is not None
-        line = cluster.stdout.readline()
-        assert line, (folder / "cluster.log").read_text()[-3000:]
-        where = json.loads(line)
-        _wait_until(lambda: httpx.get(f"{where['url']}/ready", timeout=30).status_code == 200, "the cluster is ready")
-        with Prometheus(program, folder, where["agents"]) as address:
-            yield Live(where["url"], where["agents"], address)
-    finally:
-        cluster.communicate("", timeout=120)
+    hosts = on_loopback(2)
+    with Nodes({"PYTHONPATH": str(ROOT), "RAY_metrics_report_interval_ms": "1000"}) as nodes:
+        agents = [nodes.add(host, cpus=2.0).metrics for host in hosts]
+        nodes.hand_over(_application(hosts[0], str(folder / "state")))
+        url = hosts[0].url
+        _wait_until(lambda: httpx.get(f"{url}/ready", timeout=30).status_code == 200, "the cluster is ready")
+        with Prometheus(program, folder, agents) as address:
+            yield Live(url, agents, address)
+
+
+def _application(host: Host, state_dir: str) -> dict[str, Any]:
+    """Fake engines, of which some misbehave, for a cluster of two nodes."""
+    arguments = {
+        "engines": [{"name": f"tests.fakes.{name}"} for name in ENGINES],
+        "state_dir": state_dir,
+        "ready_engines": len(ENGINES),
+        "limits": {"requests_per_minute": 100_000},
+    }
+    return {
+        "proxy_location": "HeadOnly",
+        "http_options": {"host": host.http_address, "port": host.http_port},
+        "applications": [
+            {"name": "quorum", "route_prefix": "/", "import_path": "deployments.app:build", "args": arguments}
+        ],
+    }
 
 
 class Prometheus:
