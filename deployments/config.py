@@ -85,6 +85,7 @@ class LimitsConfig(_Settings):
     # A page that only computes is given up sooner, by its processor time: see segmentation/page_drawer.py.
     draw_timeout_s: float = Field(8.0, gt=0.0, le=60.0, description="Give up a page that takes longer to be drawn.")
     max_requests: int = Field(128, ge=1, description="Most requests that one gateway reads at once; more are refused.")
+    body_timeout_s: float = Field(60.0, gt=0.0, le=600.0, description="Refuse a body that takes longer to arrive.")
     timeout_s: float = Field(30.0, gt=0.0, le=600.0, description="Answer within this time unless the request says.")
     batch_timeout_s: float = Field(
         600.0,
@@ -97,6 +98,10 @@ class LimitsConfig(_Settings):
     requests_per_minute: int = Field(
         0, ge=0, description="Most requests a minute of one key or, without keys, of one address; 0: no limit."
     )
+
+    @property
+    def max_bytes(self) -> int:
+        return int(self.max_request_mb * 1e6)
 
 
 class ThresholdsConfig(_Settings):

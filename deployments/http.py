@@ -98,7 +98,7 @@ def create_app(
     add_page(app)
     add_examples(app)
     repeats = Repeats(lambda: api.config.repeats, time.monotonic, record, apart)
-    app.add_middleware(Intake, places=api.places, repeats=repeats, max_bytes=lambda: api.readings.max_bytes)
+    app.add_middleware(Intake, places=api.places, repeats=repeats, limits=lambda: api.config.limits)
     app.add_middleware(Guard, config=lambda: api.config, rates=rates, record=record)
     _allow_origins(app, api.config.security.cors_origins)
     return app

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -18,10 +19,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.admission import Places
+from deployments.config import LimitsConfig
 from deployments.remembering import Key
 from deployments.repeats import Repeats
 from deployments.uploads import read_body
-from ocr.errors import OutOfRange
+from ocr.errors import InvalidRequest, OutOfRange
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -34,11 +36,11 @@ _BOUNDARY = re.compile(r'boundary="?([^";,]{1,70})"?', re.IGNORECASE)
 class Intake:
     """The middleware."""
 
-    def __init__(self, app: ASGIApp, places: Places, repeats: Repeats, max_bytes: Callable[[], int]) -> None:
+    def __init__(self, app: ASGIApp, places: Places, repeats: Repeats, limits: Callable[[], LimitsConfig]) -> None:
         self._app = app
         self._places = places
         self._repeats = repeats
-        self._max_bytes = max_bytes
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in READING:
@@ -46,6 +48,7 @@ class Intake:
             return
         with ExitStack() as place:
             place.enter_context(self._places.one())
+            receive = _arriving(receive, self._limits().body_timeout_s)
             headers = Headers(scope=scope)
             if IDEMPOTENCY_KEY in headers:
                 await self._once(_key_of(headers), place, scope, receive, send)
@@ -54,7 +57,7 @@ class Intake:
 
     async def _once(self, key: Key, place: ExitStack, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer of the request that came first under the key, which may be this one."""
-        body = await read_body(Request(scope, receive), self._max_bytes())
+        body = await read_body(Request(scope, receive), self._limits().max_bytes)
         request = _fingerprint(scope, body)
         found = self._repeats.find(key, request)
         if found is None:
@@ -95,6 +98,28 @@ def _fingerprint(scope: Scope, body: bytes) -> bytes:
         digest.update(len(part).to_bytes(8) + part)
     digest.update(body)
     return digest.digest()
+
+
+def _arriving(receive: Receive, within_s: float) -> Receive:
+    """`receive`, which raises InvalidRequest when the whole body is not there in time: a place is not for waiting."""
+    deadline = time.monotonic() + within_s
+    is_whole = False
+
+    async def receive_in_time() -> Message:
+        nonlocal is_whole
+        if is_whole:
+            return await receive()
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                message = await receive()
+        except TimeoutError as error:
+            raise InvalidRequest(
+                f"the body did not arrive within {within_s:g} s", "send it again, or a smaller file"
+            ) from error
+        is_whole = not message.get("more_body", False)
+        return message
+
+    return receive_in_time
 
 
 def _once_received(body: bytes) -> Receive:

@@ -63,7 +63,7 @@ class Readings:
 
     @property
     def max_bytes(self) -> int:
-        return int(self.limits.max_request_mb * 1e6)
+        return self.limits.max_bytes
 
     async def predict(self, image: bytes, options: CharacterOptions) -> CharacterAnswer:
         started = time.perf_counter()

@@ -184,6 +184,22 @@ async def test_an_answer_in_lines_is_repeated_line_by_line(client: httpx.AsyncCl
     assert as_json.status_code == 422, "another Accept is another request"
 
 
+@pytest.mark.parametrize("headers", [KEY, {}], ids=["with a key", "without"])
+async def test_a_body_that_does_not_arrive_gives_its_place_back(service: GatedService, headers: dict[str, str]) -> None:
+    async def trickle() -> AsyncIterator[bytes]:
+        yield IMAGE[:10]
+        await asyncio.Event().wait()
+
+    service.gate.set()
+    app = Whole(service, plain_config(limits={"max_requests": 1, "body_timeout_s": 0.05})).app()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://quorum") as client:
+        kind = {"content-type": "image/png"}
+        late = await client.post("/predict", content=trickle(), headers={**kind, **headers})
+        assert late.status_code == 400
+        assert "did not arrive within 0.05 s" in ErrorAnswer.model_validate(late.json()).error.message
+        assert (await client.post("/predict", content=IMAGE, headers=kind)).status_code == 200
+
+
 async def test_a_body_that_is_too_large_is_refused_before_it_is_kept(service: GatedService) -> None:
     app = Whole(service, plain_config(limits={"max_request_mb": 0.001})).app()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://quorum") as client:
