@@ -77,18 +77,18 @@ def memory_mb() -> dict[str, float]:
 async def crowd(url: str, clients: int, seconds: float) -> Crowd:
     """So many clients ask for so long. Raises nothing: a connection that breaks is an answer with the code 0."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    until = time.monotonic() + seconds
     answers: list[Answer] = []
 
-    async def client(http: httpx.AsyncClient) -> None:
-        while time.monotonic() < until:
+    async def client(http: httpx.AsyncClient, until: float) -> None:
+        while (left_s := until - time.monotonic()) > 0.0:
             answers.append(answer := await _ask(http, url))
             if answer.code != 200:
-                await asyncio.sleep(min(answer.told_s or 1.0, max(0.0, until - time.monotonic())))
+                await asyncio.sleep(min(answer.told_s or 1.0, left_s))
 
     async with httpx.AsyncClient(timeout=120.0, limits=limits, trust_env=False) as http:
+        until = time.monotonic() + seconds
         watching = asyncio.create_task(_most_memory(until))
-        await asyncio.gather(*(client(http) for _ in range(clients)))
+        await asyncio.gather(*(client(http, until) for _ in range(clients)))
     return Crowd(clients, seconds, tuple(answers), await watching)
 
 

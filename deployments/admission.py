@@ -2,25 +2,31 @@
 
 Serve can bound a deployment as well, but its proxy refuses in plain text and without Retry-After; so the Gateway has no
 bound in Serve and counts here. Counting begins before the body is read: what is refused costs no memory. Not shared
-between threads: everything that counts runs in one event loop.
+between threads: everything that counts runs in one event loop. Times are seconds.
 """
 
 from __future__ import annotations
 
+import math
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ocr.errors import Overloaded
 
-_RETRY_AFTER_S = 1.0
+# More than this a client that waits by itself does not wait (quorum.client.Retries).
+_LONGEST_S = 5
 
 
 class Places:
     """So many requests as `most` says at the moment may hold a place at the same time."""
 
-    def __init__(self, most: Callable[[], int]) -> None:
+    def __init__(self, most: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
+        self._clock = clock
         self._taken = 0
+        self._refused: deque[float] = deque()
 
     @contextmanager
     def one(self) -> Iterator[None]:
@@ -30,10 +36,20 @@ class Places:
             raise Overloaded(
                 f"{most} requests are being read, as many as this gateway takes at once",
                 "send the request again later",
-                _RETRY_AFTER_S,
+                self._retry_after_s(most),
             )
         self._taken += 1
         try:
             yield
         finally:
             self._taken -= 1
+
+    def _retry_after_s(self, most: int) -> float:
+        """When to come back: a second later for each `most` that were refused within the last second, so that a crowd
+        does not come back as a crowd.
+        """
+        now = self._clock()
+        while self._refused and self._refused[0] <= now - 1.0:
+            self._refused.popleft()
+        self._refused.append(now)
+        return float(min(_LONGEST_S, math.ceil(len(self._refused) / most)))

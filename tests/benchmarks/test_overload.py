@@ -26,7 +26,7 @@ async def test_those_beyond_the_places_are_refused_and_come_again_when_they_were
         met = await crowd(url, 6, 0.5)
     assert met.codes[503] == 4, "each of them was told to wait a second, which is longer than the crowd asks"
     assert met.codes[200] >= 2
-    assert {answer.told_s for answer in met.answers if answer.code == 503} == {1}
+    assert {answer.told_s for answer in met.answers if answer.code == 503} == {1, 2}
     assert all(answer.is_ours for answer in met.answers)
 
 

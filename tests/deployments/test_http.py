@@ -312,7 +312,7 @@ async def test_requests_beyond_what_the_gateway_takes_are_refused_at_once_and_th
     for path, content in (("/predict_text", body), ("/predict", body), ("/batch_predict", {"images": []})):
         response = await client.post(path, json=content)
         assert response.status_code == 503
-        assert response.headers["retry-after"] == "1"
+        assert int(response.headers["retry-after"]) >= 1
         assert ErrorAnswer.model_validate(response.json()).error.code == "overloaded"
     assert (await client.get("/health")).status_code == 200
     released.set()
