@@ -6,6 +6,7 @@ Replies are parsed with the types of ocr.contract, errors become those of ocr.er
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import socket
 import sys
@@ -297,10 +298,20 @@ def _raise_as_ours(error: httpx.TransportError, where: str, timeout_s: float) ->
         raise ConnectionBroken(
             f"nothing answers at {where}", "start the service with `make run` or `quorum up`, or give another --url"
         ) from error
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException) and not _host_is_dead(error):
         raise DeadlineExceeded(
             f"{where} did not answer within {timeout_s:g} s", "ask for less at once, or wait longer (timeout_s)"
         ) from error
     raise ConnectionBroken(
         f"the connection to {where} broke: {error}", "ask again; if it stays so, see the service's log"
     ) from error
+
+
+def _host_is_dead(error: httpx.TimeoutException) -> bool:
+    """Whether the system gave the connection up: httpx calls that a timeout like its own."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno == errno.ETIMEDOUT:
+            return True
+        cause = cause.__cause__
+    return False
