@@ -313,5 +313,5 @@ def _host_is_dead(error: httpx.TimeoutException) -> bool:
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno == errno.ETIMEDOUT:
             return True
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__  # httpcore hides the cause of what passes its pool
     return False

@@ -12,13 +12,13 @@ import pytest
 from cluster.hosts import Host, in_namespaces, namespaces_missing
 
 _SILENT = """
-import socket
+import socket, time
 server = socket.create_server(("", 8000))
 print("listening", flush=True)
 connection = server.accept()[0]
 connection.recv(65536)
 print("asked", flush=True)
-connection.recv(65536)
+time.sleep(600)
 """
 _ASK = """
 import sys
