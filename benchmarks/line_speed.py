@@ -2,9 +2,10 @@
 
     python -m benchmarks.line_speed
 
-EasyOCR: core-milliseconds of one thread, one line after the other as it reads on a CPU. TrOCR: milliseconds of wall
-clock on two threads, alone and eight lines at once as it is served, greedily and with beams. Lines are set here in
-Pillow's own font and go through the engines' whole `read`. Medians after a call that does not count.
+EasyOCR reads one line after the other on a CPU, TrOCR a line alone or as many at once as it is served, greedily or with
+beams. Core-milliseconds of one thread say what a line costs however busy the machine is, milliseconds on two threads
+how long somebody waits on two free cores. Lines are set here in Pillow's own font and go through the engines' whole
+`read`. Medians after a call that does not count.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.setting import RESULTS, as_table, setting
-from engines.trocr import TrOCR
+from engines.trocr import BATCH_SIZE, TrOCR
 from ocr import Crop, Engine, LoadOptions
 
 TEXTS = (
@@ -61,23 +62,25 @@ def measured(easyocr: Path, trocr: Path) -> Iterator[tuple[str, float]]:
     from engines.easyocr import SPEC as EASYOCR
     from engines.trocr import SPEC as TROCR
 
-    few, eight = lines(len(TEXTS)), lines(8)
+    few, many = lines(len(TEXTS)), lines(BATCH_SIZE)
     network = EASYOCR.load(LoadOptions(easyocr, threads=1))
-    yield (
-        f"{network.model}, core-ms of one thread",
-        median_ms(lambda: network.read(few), time.process_time, 15) / len(few),
-    )
-    writer = TROCR.load(LoadOptions(trocr, threads=2))
-    yield from ((f"{writer.model}, ms on two threads, {how}", ms) for how, ms in _written(writer, few[:1], eight))
+    ms = median_ms(lambda: network.read(few), time.process_time, 9) / len(few)
+    yield f"{network.model}, core-ms of one thread", ms
+    for threads, clock, unit in ((1, time.process_time, "core-ms of one thread"), (2, time.perf_counter, "ms on two")):
+        writer = TROCR.load(LoadOptions(trocr, threads=threads))
+        for how, ms in _written(writer, few[:1], many, clock):
+            yield f"{writer.model}, {unit}, {how}", ms
 
 
-def _written(writer: Engine, one: list[Crop], eight: list[Crop]) -> Iterator[tuple[str, float]]:
+def _written(
+    writer: Engine, one: list[Crop], many: list[Crop], clock: Callable[[], float]
+) -> Iterator[tuple[str, float]]:
     assert isinstance(writer, TrOCR)
     settings = writer.writer.network.generation_config
     for name, beams in (("greedy", 1), (f"{BEAMS} beams", BEAMS)):
         settings.num_beams = beams
-        yield f"{name}, alone", median_ms(lambda: writer.read(one), time.perf_counter, 15)
-        yield f"{name}, of eight at once", median_ms(lambda: writer.read(eight), time.perf_counter, 7) / len(eight)
+        yield f"{name}, alone", median_ms(lambda: writer.read(one), clock, 7)
+        yield f"{name}, of {len(many)} at once", median_ms(lambda: writer.read(many), clock, 5) / len(many)
 
 
 def main() -> None:

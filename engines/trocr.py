@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 128
 """A line longer than this is cut; the longest printed lines have half of it."""
-BATCH_SIZE = 8
+BATCH_SIZE = 16
 """Crops that are written at once: those of similar width, because all are padded to the widest."""
 
 _WANTED = "want a VisionEncoderDecoder checkpoint: config.json, model.safetensors, processor and tokenizer files"
