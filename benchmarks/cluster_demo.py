@@ -35,6 +35,7 @@ PAGE = ROOT / "examples" / "quick.png"
 
 _WARM_S = 600.0
 _READ_S = 60.0
+_END_S = 10.0
 # The nodes by the label that places deployments on them, the head first.
 _CARDS = {"front": 0.0, "cutting": 0.0, "card1": 1.0, "card2": 1.0}
 _FRACTIONS = {"emnist_cnn": 0.1, "easyocr": 0.2, "trocr": 0.3, "paddleocr": 0.15}
@@ -166,8 +167,9 @@ def _cables(names: Mapping[str, str], travelled: Sequence[Travelled], answer: Te
 
 
 def _left(processes: Sequence[psutil.Process]) -> str:
-    if processes:
-        sys.exit(f"still running: {', '.join(str(process) for process in processes)}")
+    _, alive = psutil.wait_procs(processes, timeout=_END_S)
+    if alive:
+        sys.exit(f"still running: {', '.join(str(process) for process in alive)}")
     return "stopped; no process is left"
 
 
