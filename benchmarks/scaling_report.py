@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -14,6 +15,11 @@ from benchmarks.setting import as_table
 
 LINEAR = 0.9
 """Of the throughput of one replica, times the replicas: less is a bend."""
+
+BUSY = 0.7
+"""Of the time; more, and what arrives unevenly waits."""
+
+_WANTED_PAGES_S = 1000
 
 _PARTS = ("load", "proxy", "Gateway", "Router", "Segmentation", "engine", "controller", "Ray")
 
@@ -89,8 +95,7 @@ def _bend_told(path: str, steps: Sequence[Figures]) -> str:
 
 
 def _costs_row(path: str, steps: Sequence[Figures]) -> str:
-    along = [step for step in steps if step["path"] == path and efficiency(step, steps) >= LINEAR]
-    step = max(along, key=lambda step: step["replicas"])
+    step = _most_linear(path, steps)
     costs = core_ms(step)
     cells = " | ".join(f"{costs[part]:.1f}" for part in _PARTS)
     return f"| {path} | {step['replicas']} | {cells} | {sum(costs.values()):.1f} |"
@@ -146,6 +151,72 @@ def page_section(figures: Figures) -> str:
     )
 
 
+def carried(throughput: Figures, page: Figures) -> dict[str, float]:
+    """Core-ms that one page of the sample costs one replica of each part: what it computes, and its calls.
+
+    The calls are those of a request for one character over HTTP, as it was measured; there the Router calls
+    Segmentation and one engine, for a page Segmentation and five, so its calls count three times.
+    """
+    calls = core_ms(_most_linear("HTTP", throughput["steps"]))
+    return {
+        "proxy": calls["proxy"],
+        "Gateway": calls["Gateway"] + page["gateway_ms"],
+        "Router": calls["Router"] * 3.0 + page["router_ms"],
+        "Segmentation": calls["Segmentation"] + page["segmentation_ms"],
+    }
+
+
+def replicas_for(pages_per_second: float, core_ms_a_page: float) -> int:
+    """Replicas of one core each, busy for `BUSY` of the time."""
+    return ceil(pages_per_second * core_ms_a_page / 1000.0 / BUSY)
+
+
+def controller_slope(steps: Sequence[Figures]) -> float:
+    """Cores that one more replica costs Serve's controller, between the fewest and the most replicas."""
+    along = sorted((step for step in steps if step["path"] == "engine handle"), key=lambda step: step["replicas"])
+    first, last = along[0], along[-1]
+    more = last["cores"].get("controller", 0.0) - first["cores"].get("controller", 0.0)
+    return float(more / (last["replicas"] - first["replicas"]))
+
+
+def paper_section(figures: Figures) -> str:
+    steps, cost = figures["throughput"]["steps"], carried(figures["throughput"], figures["page"])
+    needed = {part: replicas_for(_WANTED_PAGES_S, ms) for part, ms in cost.items()}
+    slope = controller_slope(steps)
+    limit = (
+        f"{1.0 / slope:,.0f} replicas would fill the one core that it can use"
+        if slope > 0.0
+        else "it did not rise with the replicas that were measured"
+    )
+    crops_gb_s = figures["page"]["crops_bytes"] * 5 * _WANTED_PAGES_S / 1e9
+    return "\n".join(
+        [
+            f"## On paper: {_WANTED_PAGES_S:,} pages a second",
+            "",
+            "From the tables above: what a page computes, and the calls of a request as they were measured for one "
+            "character (for the Router three times, because it calls five engines instead of one). Each replica has "
+            f"one core, busy {BUSY:.0%} of the time. Engines are not in it: how many lines a second a card reads "
+            "was not measured.",
+            "",
+            "| part | core-ms a page | pages/s of one replica | replicas |",
+            "|---|---|---|---|",
+            *(f"| {part} | {ms:.0f} | {1000.0 / ms:.1f} | {needed[part]:,} |" for part, ms in cost.items()),
+            "",
+            "The next limit is what there is one of: Serve's controller. One more replica cost it "
+            f"{slope * 1000:.2f} thousandths of a core here; {limit}, and {sum(needed.values()):,} are needed before "
+            f"any engine. The pixels are {crops_gb_s:.1f} GB/s between nodes when five engines live on others than "
+            "Segmentation.",
+            "",
+        ]
+    )
+
+
+def _most_linear(path: str, steps: Sequence[Figures]) -> Figures:
+    """The step with the most replicas that is still linear."""
+    along = [step for step in steps if step["path"] == path and efficiency(step, steps) >= LINEAR]
+    return max(along, key=lambda step: step["replicas"])
+
+
 def markdown(figures: Figures) -> str:
     """The whole page."""
     sections = {"throughput": throughput_section, "autoscaling": autoscaling_section, "page": page_section}
@@ -153,6 +224,8 @@ def markdown(figures: Figures) -> str:
     for part, section in sections.items():
         if part in figures:
             written += [section(figures[part]), as_table(figures[part]["setting"]), ""]
+    if {"throughput", "page"} <= figures.keys():
+        written.append(paper_section(figures))
     return "\n".join(written)
 
 

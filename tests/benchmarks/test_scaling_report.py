@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.scaling_report import bend, core_ms, efficiency, markdown
+from benchmarks.scaling_report import bend, carried, controller_slope, core_ms, efficiency, markdown, replicas_for
 
 
 def step(replicas: int, per_second: float, path: str = "HTTP", **cores: float) -> dict[str, Any]:
@@ -40,6 +40,18 @@ def test_the_bend_is_the_first_step_below_nine_tenths() -> None:
 def test_processor_time_is_shared_out_over_the_requests() -> None:
     costs = core_ms(STEPS[3])
     assert (costs["Gateway"], costs["Router"], costs["proxy"]) == (25.0, 20.0, 0.0)
+
+
+def test_what_one_replica_carries_is_its_computing_and_its_calls() -> None:
+    steps = [step(1, 5.0), step(4, 20.0, proxy=0.1, Gateway=0.2, Router=0.4, Segmentation=0.06)]
+    cost = carried({"steps": steps}, {"gateway_ms": 90.0, "router_ms": 40.0, "segmentation_ms": 497.0})
+    assert cost == pytest.approx({"proxy": 5.0, "Gateway": 100.0, "Router": 100.0, "Segmentation": 500.0})
+    assert replicas_for(1000, cost["Router"]) == 143
+
+
+def test_what_a_replica_costs_the_controller_is_the_rise_between_few_and_many() -> None:
+    steps = [step(count, 5.0 * count, "engine handle", controller=0.01 + 0.002 * count) for count in (1, 6, 11)]
+    assert controller_slope(steps) == pytest.approx(0.002)
 
 
 def test_the_page_says_where_it_bends_and_how_many_requests_failed() -> None:
