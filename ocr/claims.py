@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from ocr.packing import packed
+
 
 class Span(NamedTuple):
     """A horizontal extent in crop pixels, `start` <= x < `end`."""
@@ -30,6 +32,7 @@ class Alternative(NamedTuple):
     probability: float
 
 
+@packed
 @dataclass(frozen=True, slots=True)
 class ClaimedCharacter:
     """One character of a claim.
@@ -52,6 +55,7 @@ class ClaimedCharacter:
             raise ValueError(f"character {self.text!r}: span {tuple(self.span)} is empty or endless")
 
 
+@packed
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
     """One engine's claim about one crop: its characters from left to right, or an abstention with its reason.

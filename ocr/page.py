@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ocr.claims import EngineReport, Hypothesis
 from ocr.geometry import Polygon
+from ocr.packing import packed
 
 
 def _require_probability(value: float, owner: object) -> None:
@@ -18,6 +19,7 @@ def _require_probability(value: float, owner: object) -> None:
         raise ValueError(f"{owner!r}: {value} is not a probability")
 
 
+@packed
 @dataclass(frozen=True, slots=True)
 class Vote:
     """What one engine said at one place. `text` is "" when it said that nothing is there. `weight` is what the vote
@@ -35,6 +37,7 @@ class Vote:
             raise ValueError(f"vote of {self.engine} for {self.text!r}: weight {self.weight} is negative")
 
 
+@packed
 @dataclass(frozen=True, slots=True)
 class Character:
     """One character of the answer. `polygon` is None where no engine knows the place."""
@@ -48,6 +51,7 @@ class Character:
         _require_probability(self.confidence, self)
 
 
+@packed
 @dataclass(frozen=True, slots=True)
 class Word:
     """The characters between two spaces."""
