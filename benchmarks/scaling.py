@@ -16,7 +16,7 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,12 @@ class Moment:
     replicas: int
 
 
-async def throughput(cluster: StubCluster, steps: Sequence[int], seconds: float) -> list[Step]:
-    """Each number of replicas on each way to ask; a way is left when it is far beyond its bend."""
+async def throughput(
+    cluster: StubCluster, steps: Sequence[int], seconds: float, keep: Callable[[Sequence[Step]], None]
+) -> None:
+    """Each number of replicas on each way to ask; a way is left when it is far beyond its bend. `keep` is given what
+    was found so far after each number of replicas: on a busy machine the last ones may never start.
+    """
     found: list[Step] = []
     going_on = list(PATHS)
     for replicas in steps:
@@ -80,7 +84,7 @@ async def throughput(cluster: StubCluster, steps: Sequence[int], seconds: float)
             print(_told(found[-1]), flush=True)
             if scaling_report.efficiency(asdict(found[-1]), [asdict(step) for step in found]) < _ENOUGH:
                 going_on.remove(path)
-    return found
+        keep(found)
 
 
 async def _step(path: str, replicas: int, seconds: float) -> Step:
@@ -151,20 +155,25 @@ def main() -> None:
     if arguments.part == "report":
         scaling_report.write(json.loads(arguments.out.read_text()), arguments.out.with_suffix(".md"))
         return
-    figures = {"setting": setting(), **_measured(arguments)}
-    kept = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
-    arguments.out.write_text(json.dumps({**kept, arguments.part: figures}, indent=1) + "\n")
+    before = setting()
 
+    def keep(figures: dict[str, Any]) -> None:
+        kept = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+        figures = {"setting": before, **figures}
+        arguments.out.write_text(json.dumps({**kept, arguments.part: figures}, indent=1) + "\n")
 
-def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.part == "page":
-        return asdict(scaling_page.page())
-    if arguments.part == "autoscaling":
+        keep(asdict(scaling_page.page()))
+    elif arguments.part == "autoscaling":
         with stub_cluster({"autoscaling_config": BOUNDS, **_ONGOING}) as cluster:
-            return asyncio.run(autoscaling(cluster))
-    with stub_cluster({"num_replicas": arguments.steps[0], **_ONGOING}) as cluster:
-        steps = asyncio.run(throughput(cluster, arguments.steps, arguments.seconds))
-    return {"service_s": SERVICE_S, "steps": [asdict(step) for step in steps]}
+            keep(asyncio.run(autoscaling(cluster)))
+    else:
+
+        def keep_steps(steps: Sequence[Step]) -> None:
+            keep({"service_s": SERVICE_S, "steps": [asdict(step) for step in steps]})
+
+        with stub_cluster({"num_replicas": arguments.steps[0], **_ONGOING}) as cluster:
+            asyncio.run(throughput(cluster, arguments.steps, arguments.seconds, keep_steps))
 
 
 if __name__ == "__main__":
