@@ -10,6 +10,8 @@ from ocr import Hypothesis
 from training import character_votes
 from training.character_votes import HANDWRITING, LOSS, CharacterSet, fit_character_weights
 
+pytestmark = pytest.mark.processes
+
 ENGINES = ("hand", "print", "other")
 
 

@@ -16,6 +16,8 @@ from ocr import Crop, Hypothesis
 from training.readings import Reader
 from training.tune_run import run
 
+pytestmark = pytest.mark.processes
+
 WORDS = ("cat", "dog", "house", "total", "paper", "green", "stone", "river")
 LINES, PAGES = 20, 6
 

@@ -18,6 +18,8 @@ from training.labelled import LabelledLine
 from training.pages import TruePage
 from training.tuning import Material, Tuned, tune
 
+pytestmark = pytest.mark.processes
+
 WORDS = ("cat", "dog", "2019", "1.50", "house", "total", "on", "the", "Red")
 SPELLING_MODEL = Spelling(2, dict.fromkeys("abcdefghijklmnopqrstuvwxyz0. ", -3.0))
 REGION = Region(Box(0, 0, 100, 10).polygon(), 100, 10)
