@@ -37,8 +37,11 @@ _LOOK_EVERY_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. `told_s` is its Retry-After, None without; `is_ours`: it has the form of the contract."""
+    """One answer. `asked` is when, since the crowd came; `told_s` its Retry-After, None without; `is_ours`: it has the
+    form of the contract.
+    """
 
+    asked: float
     code: int
     seconds: float
     told_s: int | None
@@ -57,6 +60,12 @@ class Crowd:
     def of(self, code: int) -> list[float]:
         """How long each answer with this code took, sorted."""
         return sorted(answer.seconds for answer in self.answers if answer.code == code)
+
+    def late(self) -> Crowd:
+        """What was asked in the second half of the time, when the first rush is over."""
+        half = self.seconds / 2.0
+        late = tuple(answer for answer in self.answers if answer.asked >= half)
+        return Crowd(self.clients, half, late, self.most_mb)
 
     @property
     def codes(self) -> Counter[int]:
@@ -81,7 +90,7 @@ async def crowd(url: str, clients: int, seconds: float) -> Crowd:
 
     async def client(http: httpx.AsyncClient, until: float) -> None:
         while (left_s := until - time.monotonic()) > 0.0:
-            answers.append(answer := await _ask(http, url))
+            answers.append(answer := await _ask(http, url, seconds - left_s))
             if answer.code != 200:
                 await asyncio.sleep(min(answer.told_s or 1.0, left_s))
 
@@ -92,16 +101,15 @@ async def crowd(url: str, clients: int, seconds: float) -> Crowd:
     return Crowd(clients, seconds, tuple(answers), await watching)
 
 
-async def _ask(http: httpx.AsyncClient, url: str) -> Answer:
+async def _ask(http: httpx.AsyncClient, url: str, asked: float) -> Answer:
     began = time.perf_counter()
     try:
         response = await http.post(f"{url}/predict", content=picture(), headers={"content-type": "image/png"})
     except httpx.TransportError:
-        return Answer(0, time.perf_counter() - began, None, is_ours=False)
+        return Answer(asked, 0, time.perf_counter() - began, None, is_ours=False)
     told = response.headers.get("retry-after")
-    return Answer(
-        response.status_code, time.perf_counter() - began, None if told is None else int(told), _is_ours(response)
-    )
+    took = time.perf_counter() - began
+    return Answer(asked, response.status_code, took, None if told is None else int(told), _is_ours(response))
 
 
 def _is_ours(response: httpx.Response) -> bool:
@@ -156,7 +164,11 @@ async def story(url: str, seconds: float, sizes: Sequence[int] = (50, 500)) -> S
 def report(told: Story, before: dict[str, str]) -> str:
     """As Markdown."""
     places = {"engine": f"{REPLICAS} replicas of a stub, {SERVICE_S:g} s a call", "limits.max_requests": str(PLACES)}
-    rows = [_row(name, crowd) for name, crowd in told.crowds.items()]
+    rows = []
+    for name, crowd in told.crowds.items():
+        rows.append(_row(name, crowd))
+        if crowd.clients > 1:
+            rows.append(_row(f"{name}, second half", crowd.late()))
     parts = list(told.before_mb)
     memory = [
         ("before", told.before_mb),
@@ -206,7 +218,7 @@ def _percent(times: Sequence[float], percent: int) -> str:
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=20.0, help="For how long each crowd asks.")
+    parser.add_argument("--seconds", type=float, default=40.0, help="For how long each crowd asks.")
     parser.add_argument("--out", type=Path, default=RESULTS / "overload.md")
     arguments = parser.parse_args()
     before = setting()

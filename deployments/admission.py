@@ -15,8 +15,10 @@ from contextlib import contextmanager
 
 from ocr.errors import Overloaded
 
-# More than this a client that waits by itself does not wait (quorum.client.Retries).
-_LONGEST_S = 5
+# A caller that is refused comes again, and to refuse it costs the proxy as much as to let it pass. So callers are told
+# to stay away the longer, the more were refused of late: half as many a second may come as there are places.
+_LATELY_S = 10.0
+_LONGEST_S = 30
 
 
 class Places:
@@ -45,11 +47,9 @@ class Places:
             self._taken -= 1
 
     def _retry_after_s(self, most: int) -> float:
-        """When to come back: a second later for each `most` that were refused within the last second, so that a crowd
-        does not come back as a crowd.
-        """
+        """When to come back: the later, the more were refused lately, so that a crowd does not come back as one."""
         now = self._clock()
-        while self._refused and self._refused[0] <= now - 1.0:
+        while self._refused and self._refused[0] <= now - _LATELY_S:
             self._refused.popleft()
         self._refused.append(now)
-        return float(min(_LONGEST_S, math.ceil(len(self._refused) / most)))
+        return float(min(_LONGEST_S, math.ceil(2.0 * len(self._refused) / most)))

@@ -24,11 +24,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ocr.errors import QuorumError
 from quorum.bulk import Journal, Reading, Row, files_of, over_http, read_all
 from quorum.cli.read import ApiKey, Url, options_of
-from quorum.client import DEFAULT_URL, Client, DocumentKeywords
+from quorum.client import DEFAULT_URL, Client, DocumentKeywords, Retries
 from quorum.terminal import FAILED, INTERRUPTED, complain, errors_speak
 from quorum.terminal import out as stdout
 
 _TIMEOUT_S = 600.0
+# A busy service says when to come back; a file of a batch waits for its turn.
+_IN_NO_HURRY = Retries(times=4, longest_pause_s=60.0)
 _LISTED = 20
 
 
@@ -66,7 +68,7 @@ def batch(
 
                 _read(missing, journal, through_ray(options, address=address, at_once=at_once, whole=answers))
             else:
-                with Client(url, api_key, _TIMEOUT_S) as client:
+                with Client(url, api_key, _TIMEOUT_S, retries=_IN_NO_HURRY) as client:
                     _read(missing, journal, over_http(client, options, at_once=at_once, whole=answers))
         journal.write_table()
         failed = _report(journal.rows(), out)

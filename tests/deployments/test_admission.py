@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from deployments.admission import Places
@@ -26,12 +28,15 @@ def test_a_place_is_free_again_after_it_was_held_whatever_happened() -> None:
         pass
 
 
-def test_a_crowd_is_told_to_come_back_one_after_the_other() -> None:
+def test_a_crowd_is_told_to_come_back_one_after_the_other_and_never_after_more_than_half_a_minute() -> None:
     now = [10.0]
-    places = Places(lambda: 2, lambda: now[0])
-    with places.one(), places.one():
-        assert [told(places) for _ in range(12)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5]
-        now[0] += 1.0
+    places = Places(lambda: 4, lambda: now[0])
+    with ExitStack() as held:
+        for _ in range(4):
+            held.enter_context(places.one())
+        assert [told(places) for _ in range(8)] == [1, 1, 2, 2, 3, 3, 4, 4]
+        assert [told(places) for _ in range(100)][-1] == 30
+        now[0] += 10.0
         assert told(places) == 1
 
 
