@@ -131,7 +131,15 @@ class EngineHost:
         if self._queue is None:
             raise NotDeployed(self._state.problem)
         crops = page.crops(indices, language=question.language, classes=question.classes)
-        return EngineAnswer(self._state.model, tuple(await self._queue.read(crops, deadline)))
+        began = time.perf_counter()
+        hypotheses = await self._queue.read(crops, deadline)
+        log.info(
+            "read %d of %d crops",
+            sum(hypothesis is not None for hypothesis in hypotheses),
+            len(crops),
+            extra={"model": self._state.model, "seconds": round(time.perf_counter() - began, 4)},
+        )
+        return EngineAnswer(self._state.model, tuple(hypotheses))
 
     def state(self) -> EngineState:
         return replace(

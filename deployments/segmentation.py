@@ -7,6 +7,7 @@ second on to the engines: the crops go from this node to theirs and never throug
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,8 @@ from deployments.cutting import Scissors
 from deployments.keeping import Keeper, Upkeep
 from deployments.messages import CutCharacters, CutPage, CutRefused, Handling, NamedPicture
 from ocr import LoadOptions, SegmentedPage
+
+log = logging.getLogger("quorum.segmentation")
 
 Result = TypeVar("Result")
 
@@ -43,8 +46,10 @@ class SegmentationReplica:
         """The lines of a page: first where they are, then their pixels."""
         cut = await self._in_thread(lambda: self._scissors.page(data, handling))
         if isinstance(cut, CutRefused):
+            log.info("refused a page: %s", cut.error.code)
             yield cut
             return
+        log.info("found %d lines", len(cut.layout.regions))
         yield CutPage(cut.layout)
         yield cut
 
@@ -57,6 +62,7 @@ class SegmentationReplica:
     ) -> AsyncIterator[CutCharacters | SegmentedPage]:
         """One crop per image of one character: first which image has which crop, then the crops."""
         cut, crops = await self._in_thread(lambda: self._scissors.characters(images, max_pixels))
+        log.info("prepared %d of %d characters", len(cut.layout.regions), len(images))
         yield cut
         yield crops
 
