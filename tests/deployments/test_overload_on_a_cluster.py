@@ -26,7 +26,7 @@ def test_500_clients_are_answered_or_sent_away_with_a_time_and_leave_nothing_beh
     many, afterwards = told.crowds["500 clients"], told.crowds["alone, at once after 500"]
     assert set(many.codes) == {200, 503}, many.codes
     assert all(answer.is_ours and answer.told_s for answer in many.answers if answer.code == 503)
-    assert many.of(200)[-1] < 20.0
+    assert many.of(200)[-1] < 60.0  # most of it in the queue of the proxy, which passes fifty a second on two cores
     assert set(afterwards.codes) == {200}
     assert set(told.crowds["alone, beside 500 idle connections"].codes) == {200}
     grown = {part: many.most_mb[part] - told.before_mb[part] for part in told.before_mb}
