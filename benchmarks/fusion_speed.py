@@ -28,8 +28,8 @@ from ocr.claims import ClaimedCharacter, Span
 
 LENGTH = 60
 WIDTH_PX = 12.0
-LINES = 400
-ERROR_RATES = (0.01, 0.02, 0.05, 0.1)
+LINES = 200
+ERROR_RATES = (0.01, 0.02, 0.05)
 _LOOKALIKES = {"o": "0c", "l": "1I", "i": "lj", "e": "c", "c": "e", "n": "h", "h": "n", "m": "rn", "s": "5", "a": "o"}
 _SOUNDS = (
     "ba",

@@ -25,9 +25,7 @@ from fusion.similarity import SILENT
 _LONG_RUN = 4  # characters
 _MARGIN = 2  # columns around a gap that refinement may move
 _ROUNDS = 4  # of refinement at most; most stretches settle in one
-_MANY = (
-    120  # characters of all readings together, above which one round has to do: there is little to be saved in noise
-)
+_MANY = 120  # characters of all readings together, above which nothing is refined: in noise nothing is to be saved
 
 
 def from_the_middle(readings: Sequence[Sequence[str]], counts: Sequence[int]) -> list[int]:
@@ -192,7 +190,9 @@ def _around_gaps(columns: Sequence[Entries]) -> list[tuple[int, int]]:
 
 def _settled(columns: list[Entries], readings: _Readings) -> list[Entries]:
     """Takes one row after the other out and lays it in again, until nothing gets cheaper."""
-    for _ in range(_ROUNDS if len(columns) * len(readings.texts) <= _MANY else 1):
+    if len(columns) * len(readings.texts) > _MANY:
+        return columns
+    for _ in range(_ROUNDS):
         before = columns
         for row in range(len(readings.texts)):
             columns = _relaid(columns, readings, row)
