@@ -45,7 +45,7 @@ class Turn:
         matrix = np.concatenate([rotation, shift[:, None]], axis=1)  # (2, 3) float64
         return cls(degrees, matrix, max(1, round(width)), max(1, round(height)))
 
-    def pixels(self, page: Pixels) -> Pixels:
+    def pixels(self, page: Pixels, interpolation: int = cv2.INTER_LINEAR) -> Pixels:
         """The upright page. What was not on the page is white-ish: the colour of the nearest edge."""
         quarters = self.degrees / 90
         if quarters == round(quarters):
@@ -54,7 +54,7 @@ class Turn:
         # cv2 counts from pixel centres, we from corners: shift by half a pixel on both sides.
         matrix = self.matrix.copy()
         matrix[:, 2] += matrix[:, :2] @ np.array([0.5, 0.5]) - 0.5
-        turned = cv2.warpAffine(page, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        turned = cv2.warpAffine(page, matrix, size, flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(turned, dtype=np.uint8)
 
     def to_page(self, quads: Quads) -> Quads:
