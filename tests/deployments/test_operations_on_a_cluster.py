@@ -18,18 +18,23 @@ import PIL.ImageDraw
 import PIL.ImageFont
 import psutil
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from deployments.keys import hashed
+from deployments.scraping import summed
 from ocr.contract import ConfigAnswer, LogsAnswer, PerformanceAnswer, SelfTestAnswer, TextAnswer
+from quorum.cli import config as config_command
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 ENGINES = ("steady", "agreeing")
+REPORT_S = 3.0  # how often what was counted is told, as conftest.py sets it
 DEPLOYMENTS = {"Gateway", "Router", "Segmentation", *ENGINES}
 CONFIG = {
     "engines": [{"name": f"tests.fakes.{name}"} for name in ENGINES],
     "limits": {"timeout_s": 20.0},
-    "security": {"admin_api_keys": [hashed("boss"), hashed("chief")]},
+    "security": {"admin_api_keys": [hashed("boss")]},
 }
 
 
@@ -42,6 +47,8 @@ def _page() -> bytes:
 
 
 PAGE = _page()
+COMMANDS = typer.Typer()
+config_command.register(COMMANDS)
 
 
 @pytest.fixture(scope="module")
@@ -141,14 +148,6 @@ def test_a_change_survives_a_redeploy(admin: httpx.Client, serving: Callable[[di
     assert read(admin)[0].profile == "general"
 
 
-def test_a_rate_is_counted_outside_of_the_gateway(admin: httpx.Client) -> None:
-    change(admin, {"limits": {"requests_per_minute": 3}})
-    statuses = [admin.post("/predict_text", content=b"").status_code for _ in range(4)]
-    assert statuses == [400, 400, 400, 429]
-    admin.headers["X-API-Key"] = "chief"  # another caller
-    change(admin, {})
-
-
 def test_metrics_of_the_whole_cluster_are_on_one_page(admin: httpx.Client) -> None:
     read(admin)
     names = (
@@ -177,13 +176,57 @@ def test_metrics_of_the_whole_cluster_are_on_one_page(admin: httpx.Client) -> No
     assert "WorkerId" not in page
     assert "SessionName" not in page
 
-    def performance() -> PerformanceAnswer:
-        return PerformanceAnswer.model_validate(admin.get("/performance").json())
 
-    seen = eventually(lambda: told if "/predict_text" in (told := performance()).routes and told.engines else None)
-    assert seen.routes["/predict_text"].by_status["200"] >= 1
-    # Seen once: 108 of 109 readings. Why one was missing is not known; a look between two reports would explain it.
-    assert seen.engines["steady"].agreement == pytest.approx(1.0, abs=0.05)
+def agreements(admin: httpx.Client) -> dict[str, float]:
+    """How often what "steady" said was taken, and was not, since Ray was started: other applications count too."""
+    family = summed([admin.get("/metrics").text]).get("ray_ocr_engine_readings")
+    series = family.series("_total") if family else ()
+    return {labels["agrees"]: value for labels, value in series if labels["engine"] == "steady"}
+
+
+def at_rest(admin: httpx.Client) -> dict[str, float]:
+    """The same once it stays the same for longer than it takes to be reported: then all that was counted is there."""
+    told = [agreements(admin)]
+    deadline = time.monotonic() + 60
+    while told[-2:] != [told[-1]] * 2:
+        assert time.monotonic() < deadline, told
+        time.sleep(1.5 * REPORT_S)
+        told.append(agreements(admin))
+    return told[-1]
+
+
+def test_the_performance_is_what_was_read_to_the_last_request(admin: httpx.Client) -> None:
+    before = at_rest(admin)
+    for _ in range(5):
+        read(admin)
+    wanted = before.get("yes", 0.0) + 5.0
+    eventually(lambda: agreements(admin).get("yes", 0.0) >= wanted)
+    after = at_rest(admin)
+    assert after == {**before, "yes": wanted}
+    seen = PerformanceAnswer.model_validate(admin.get("/performance").json())
+    assert seen.engines["steady"].agreement == after["yes"] / sum(after.values())
+    assert seen.routes["/predict_text"].by_status["200"] >= 5
+
+
+def test_the_command_changes_a_running_cluster_and_shows_it(admin: httpx.Client, tmp_path: Path) -> None:
+    def quorum(*words: str) -> str:
+        done = CliRunner().invoke(COMMANDS, ["config", *words, "--url", str(admin.base_url), "--api-key", "boss"])
+        assert done.exit_code == 0, done.output
+        return " ".join(done.output.split())
+
+    quorum("reset")
+    quorum("set", "method=majority_voting", "limits.max_batch=7")
+    assert (read(admin)[0].method, configuration(admin).values["limits.max_batch"].value) == ("majority_voting", 7)
+    quorum("weights", "steady=0.7", "agreeing=0.3", "--profile", "printed")
+    assert configuration(admin).live["profiles"] == {"printed": {"steady": 0.7, "agreeing": 0.3}}
+    (tmp_path / "live.yaml").write_text("profile: printed\n")
+    quorum("put", str(tmp_path / "live.yaml"))
+    assert configuration(admin).live == {"profile": "printed"}
+    assert "profile printed live" in quorum("show", "profile")
+    refused = CliRunner().invoke(COMMANDS, ["config", "show", "--url", str(admin.base_url)])
+    assert (refused.exit_code, "API key" in refused.output) == (1, True)
+    quorum("reset")
+    assert configuration(admin).live == {}
 
 
 def test_logs_tell_of_a_request_on_every_node_and_recognised_text_only_when_it_is_asked_for(
