@@ -10,11 +10,14 @@ import contextlib
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
+
+_LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,14 @@ class Running:
         try:
             process = psutil.Process(self.process)
             process.send_signal(signal.SIGTERM)
-            process.wait(patience_s)
+            deadline = time.monotonic() + patience_s
+            # One that has ended, of which its parent has not heard yet, is a zombie: there is nothing to wait for.
+            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(_LOOK_S)
         except psutil.NoSuchProcess:
             pass
-        except psutil.TimeoutExpired:
-            return False
         return True
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import psutil
+import pytest
 
 from cluster.running import Running, find, noted
 
@@ -53,6 +54,19 @@ def test_a_note_that_cannot_be_read_counts_as_none(tmp_path: Path) -> None:
     assert find(tmp_path, 8000) is None
 
 
+@pytest.mark.processes
+def test_a_process_that_has_ended_is_stopped_though_its_parent_does_not_know_yet(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", _HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "noted\n"
+        stop = "import sys; from pathlib import Path; from cluster.running import find; "
+        stop += "print(find(Path(sys.argv[1]), 8000).stop(patience_s=60.0))"
+        told = subprocess.run([sys.executable, "-c", stop, str(tmp_path)], capture_output=True, text=True, check=True)
+        assert told.stdout == "True\n"
+        assert holder.wait() == 0
+
+
+@pytest.mark.processes
 def test_stopping_waits_until_the_process_has_cleared_up(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _HOLDER, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
