@@ -180,8 +180,11 @@ def test_metrics_of_the_whole_cluster_are_on_one_page(admin: httpx.Client) -> No
 def agreements(admin: httpx.Client) -> dict[str, float]:
     """How often what "steady" said was taken, and was not, since Ray was started: other applications count too."""
     family = summed([admin.get("/metrics").text]).get("ray_ocr_engine_readings")
-    series = family.series("_total") if family else ()
-    return {labels["agrees"]: value for labels, value in series if labels["engine"] == "steady"}
+    counts: dict[str, float] = {}
+    for labels, value in family.series("_total") if family else ():
+        if labels["engine"] == "steady":
+            counts[labels["agrees"]] = counts.get(labels["agrees"], 0.0) + value
+    return counts
 
 
 def at_rest(admin: httpx.Client) -> dict[str, float]:

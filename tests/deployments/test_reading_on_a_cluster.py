@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import string
 import subprocess
@@ -182,6 +183,26 @@ def test_the_python_examples_of_the_readme_work(url: str, program: str) -> None:
         check=False,
     )
     assert TRUTH.split("\n", 1)[0] in finished.stdout, finished.stderr[-2000:]
+
+
+def test_programs_of_the_system_before_run_on_a_real_service(url: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "compat.md").read_text().replace("http://127.0.0.1:8000", url)
+    program = "\n".join(re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    (tmp_path / "examples").mkdir()
+    for name in ("quick.png", "page.png"):  # the quick one in both places: the other has forty lines
+        (tmp_path / "examples" / name).write_bytes(QUICK.read_bytes())
+    finished = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    assert finished.stdout.count(TRUTH.split("\n", 1)[0]) >= 3
+    assert json.loads((tmp_path / "metrics.json").read_text())
 
 
 def test_the_tour_runs_from_its_first_cell_to_its_last(url: str) -> None:
