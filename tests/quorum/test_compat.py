@@ -74,7 +74,7 @@ def test_the_status_counts_what_this_program_asked(tmp_path: Path) -> None:
     service = FakeService()
     api = api_of(service)
     api.predict_image_text(IMAGE)
-    service.answers["/predict_text"] = NotReady("no", "wait", 1.0)
+    service.answers["/predict_text"] = NotReady("no", "wait", 0.01)
     with pytest.raises(NotReady):
         api.predict_image_text(IMAGE)
     state = api.get_system_status()
