@@ -90,10 +90,14 @@ def _risen(points: Sequence[tuple[float, float]]) -> float:
 
 def draw(samples: Sequence[Sample], path: Path, title: str) -> None:
     """A line for each part, as PNG."""
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, 5.0), layout="constrained")
     axes = figure.add_subplot(xlabel="minutes", ylabel="own memory, MB", title=title)
+    axes.set_prop_cycle(
+        "color", [colormaps["tab20"](number) for number in range(20)]
+    )  # ten colours are not enough for all parts
     for part in _parts(samples):
         points = [(s.at_s / 60.0, s.megabytes[part]) for s in samples if part in s.megabytes]
         axes.plot(*zip(*points, strict=True), label=part, linewidth=1.2)
