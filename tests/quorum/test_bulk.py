@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 from ocr.errors import InvalidRequest, NotAnImage, Unreachable
 from quorum.bulk import Journal, Row, files_of
 from quorum.cli import batch, read
+from quorum.client.retrying import Retries
 from tests.fakes.service import FakeService, document_answer, listening
 
 APP = typer.Typer()
@@ -160,7 +161,8 @@ def test_killed_half_way_and_started_again_nothing_is_lost_and_nothing_that_was_
     assert len(table_of(out)) == 120
 
 
-def test_unreachable_is_said_with_the_remedy(scans: Path, tmp_path: Path) -> None:
+def test_unreachable_is_said_with_the_remedy(scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_IN_NO_HURRY", Retries(first_pause_s=0.01))
     result = quorum(scans, "--out", tmp_path / "t.parquet", "--url", "http://127.0.0.1:9")
     assert result.exit_code == 1
     assert "quorum up" in result.stderr
