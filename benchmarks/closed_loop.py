@@ -7,10 +7,11 @@ queue. Times are seconds.
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+
+from benchmarks.percentiles import percentile
 
 Ask = Callable[[], Awaitable[None]]
 """One question; raises when it was not answered as it should be."""
@@ -43,8 +44,7 @@ class Run:
 
     def latency_s(self, percent: int) -> float:
         """The time that so many percent of the questions took at most."""
-        times = [answer.seconds for answer in self.answers]
-        return statistics.quantiles(times, n=100, method="inclusive")[percent - 1] if len(times) > 1 else sum(times)
+        return percentile([answer.seconds for answer in self.answers], percent)
 
 
 class Clients:

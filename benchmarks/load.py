@@ -13,7 +13,6 @@ request came to an `Asked`. The clients ask the addresses of the cluster in turn
 from __future__ import annotations
 
 import asyncio
-import statistics
 import threading
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from enum import StrEnum
 
 import httpx
 
+from benchmarks.percentiles import percentile
 from ocr.contract import TextAnswer
 from ocr.errors import QuorumError
 from quorum.client import AsyncClient, Retries
@@ -118,8 +118,7 @@ class Account:
 
     def p99_s(self) -> float:
         """The time of the slowest but one in a hundred, retries included."""
-        times = [one.seconds for one in self.asked]
-        return statistics.quantiles(times, n=100, method="inclusive")[98] if len(times) > 1 else sum(times)
+        return percentile([one.seconds for one in self.asked], 99)
 
     def in_flight(self, moment: float) -> int:
         """How many exchanges were under way."""

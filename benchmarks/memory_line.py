@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from cluster.nodes import part_of
+from cluster.nodes import parts_among
 from cluster.processes import children
 
 _SETTLES = 1.0 / 3.0
@@ -34,11 +34,9 @@ class Sample:
 def own_memory() -> dict[str, float]:
     """The memory of each part of the clusters below this process: replicas by deployment, and Serve's own."""
     sizes: dict[str, float] = {}
-    for process in children():
+    for part, process in parts_among(children()):
         with suppress(psutil.Error):
-            part = part_of(process)
-            if part is not None:
-                sizes[part] = sizes.get(part, 0.0) + process.memory_full_info().uss / 1e6
+            sizes[part] = sizes.get(part, 0.0) + process.memory_full_info().uss / 1e6
     return sizes
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import statistics
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -23,15 +22,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-import psutil
 
+from benchmarks.memory_line import own_memory
+from benchmarks.percentiles import percentile
 from benchmarks.setting import RESULTS, as_table, setting
 from benchmarks.stub_cluster import SERVICE_S, picture, stub_cluster
 from ocr.contract import ErrorAnswer
 
 REPLICAS, PLACES = 4, 32
 _URL = "http://127.0.0.1:8000"
-_PARTS = {"ProxyActor": "proxy", "ServeReplica:quorum:Gateway": "Gateway", "ServeReplica:quorum:Router": "Router"}
+_PARTS = {"ProxyActor": "proxy", "Gateway": "Gateway", "Router": "Router"}
 _LOOK_EVERY_S = 0.5
 
 
@@ -74,13 +74,8 @@ class Crowd:
 
 def memory_mb() -> dict[str, float]:
     """Of each part that a request passes before it is accepted."""
-    found = dict.fromkeys(_PARTS.values(), 0.0)
-    for process in psutil.process_iter(["cmdline"]):
-        command = " ".join(process.info["cmdline"] or [])
-        for words, part in _PARTS.items():
-            if words in command:
-                found[part] += process.memory_full_info().uss / 1e6
-    return found
+    own = own_memory()
+    return {shown: own.get(part, 0.0) for part, shown in _PARTS.items()}
 
 
 async def crowd(url: str, clients: int, seconds: float) -> Crowd:
@@ -210,9 +205,7 @@ def _row(name: str, crowd: Crowd) -> str:
 
 
 def _percent(times: Sequence[float], percent: int) -> str:
-    if len(times) < 2:
-        return f"{times[0]:.3f}" if times else ""
-    return f"{statistics.quantiles(times, n=100, method='inclusive')[percent - 1]:.3f}"
+    return f"{percentile(times, percent):.3f}" if times else ""
 
 
 def main() -> None:

@@ -9,11 +9,11 @@ only when every engine that was asked answered.
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from pathlib import Path
 
 from benchmarks.one_page import ROOT, URL, served
+from benchmarks.percentiles import percentile
 from benchmarks.setting import RESULTS, as_table, setting
 from quorum.client import Client
 
@@ -54,8 +54,7 @@ def _timed(client: Client, image: bytes, engines: tuple[str, ...] | None) -> flo
 def report(figures: dict[str, list[float]], before: dict[str, str]) -> str:
     rows = []
     for name, times in figures.items():
-        cuts = statistics.quantiles(times, n=100, method="inclusive")
-        shown = " | ".join(f"{value:.1f}" for value in (min(times), cuts[49], cuts[89], cuts[98]))
+        shown = " | ".join(f"{percentile(times, percent):.1f}" for percent in (0, 50, 90, 99))
         rows.append(f"| {name} | {shown} | {len(times)} |")
     return "\n".join(
         [

@@ -30,6 +30,7 @@ import psutil
 from benchmarks.closed_loop import Ask
 from benchmarks.stubs.obedient import FOLDER, Conduct
 from cluster.local import LocalCluster, local_cluster
+from cluster.nodes import part_of
 from ocr.contract import StatusAnswer
 
 ENGINE = "trocr"
@@ -42,12 +43,12 @@ _WARM_UP_S = 180.0
 # In Ray's books, so that as many replicas start as are asked for; the two cores are shared by all.
 _REPLICA_CPUS = 0.01
 
-# Which process is whose, by what stands in its command line. The first that fits counts.
+# How the parts of the application are called here; every other process is Ray's own.
 _PARTS = {
-    "ServeReplica:quorum:Gateway": "Gateway",
-    "ServeReplica:quorum:Router": "Router",
-    "ServeReplica:quorum:Segmentation": "Segmentation",
-    f"ServeReplica:quorum:{ENGINE}": "engine",
+    "Gateway": "Gateway",
+    "Router": "Router",
+    "Segmentation": "Segmentation",
+    ENGINE: "engine",
     "ProxyActor": "proxy",
     "ServeController": "controller",
 }
@@ -85,10 +86,9 @@ def cpu_seconds() -> dict[str, float]:
     for process in (here, *here.children(recursive=True)):
         try:
             times = process.cpu_times()
-            command = " ".join(process.cmdline())
+            part = _PARTS.get(part_of(process) or "", RAY)
         except psutil.Error:
             continue
-        part = next((part for words, part in _PARTS.items() if words in command), RAY)
         used[LOAD if process == here else part] += times.user + times.system
     return used
 

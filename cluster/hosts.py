@@ -108,7 +108,8 @@ def in_namespaces(count: int) -> Iterator[list[Host]]:
             _connect(host, bridge)
         yield hosts
     finally:
-        for host in hosts:  # its end of the cable goes with it, and with that the other one
+        for host in hosts:  # the cable by name: the kernel clears away a namespace, and what is in it, only later
+            subprocess.run(["ip", "link", "delete", host.cable], capture_output=True, check=False)
             subprocess.run(["ip", "netns", "delete", host.name], capture_output=True, check=False)
         subprocess.run(["ip", "link", "delete", bridge], capture_output=True, check=False)
 

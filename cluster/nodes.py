@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +82,17 @@ def part_of(process: psutil.Process) -> str | None:
     return None if title is None or not _lives(process) else title["deployment"] or title["own"]
 
 
+def parts_among(processes: Iterable[psutil.Process]) -> Iterator[tuple[str, psutil.Process]]:
+    """Those of the processes that do something for the application, each with what it does. One that ends meanwhile is
+    left out.
+    """
+    for process in processes:
+        with suppress(psutil.Error):
+            part = part_of(process)
+            if part is not None:
+                yield part, process
+
+
 @dataclass(eq=False, slots=True)
 class Node:
     """One node. `start` runs the program that starts it and stays with it."""
@@ -109,11 +120,7 @@ class Node:
 
     def actors(self) -> Iterator[Actor]:
         """Those of its processes that do something for the application."""
-        for process in self.living():
-            with suppress(psutil.Error):
-                part = part_of(process)
-                if part is not None:
-                    yield Actor(part, self.host.name, process)
+        return (Actor(part, self.host.name, process) for part, process in parts_among(self.living()))
 
     def ray_id(self) -> str:
         """How Ray names the node: its raylet was told."""

@@ -32,7 +32,7 @@ from deployments.operations import Operations, jobs
 from deployments.rates import SharedRates
 from deployments.remembering import RememberingService
 from deployments.settings import Settings
-from deployments.transport import answer_of, apart, blocking_answer_of
+from deployments.transport import answer_of, apart, own_deployments
 from deployments.uploads import parse
 from ocr import Page
 from ocr.contract import BatchBody, CharacterOptions, ComponentStatus, DocumentOptions
@@ -141,19 +141,13 @@ class RouterService:
         return state
 
     async def components(self) -> dict[str, ComponentStatus]:
-        try:
-            async with asyncio.timeout(_STATUS_S):
-                status = await blocking_answer_of(serve.status)
-        except (TimeoutError, ReplicaLost):
-            return {}  # Serve's controller is being restarted; requests do not need it
-        application = status.applications.get(serve.get_replica_context().app_name)
         return {
             name: ComponentStatus(
                 status=str(deployment.status.value),
                 message=deployment.message,
                 replicas=deployment.replica_states.get("RUNNING", 0),
             )
-            for name, deployment in (application.deployments if application else {}).items()
+            for name, deployment in (await own_deployments(_STATUS_S)).items()
         }
 
 

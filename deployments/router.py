@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ray import ObjectRef, serve
+from ray import ObjectRef
 from ray.serve.handle import DeploymentHandle
 
 from deployments.asking import Ask, Catalogue
@@ -35,7 +35,7 @@ from deployments.messages import (
 from deployments.metrics import ENGINE_CIRCUIT_OPEN
 from deployments.observing import observe_characters, observe_page
 from deployments.sleeping import Sleeper
-from deployments.transport import Response, answer_of, blocking_answer_of, first_and_reference
+from deployments.transport import Response, answer_of, first_and_reference, own_deployments
 from ocr import Page, Scope
 from ocr.errors import QuorumError
 
@@ -185,15 +185,8 @@ def _policies(catalogue: Catalogue) -> dict[str, AtZero]:
 
 
 def _sleeper(name: str, handle: DeploymentHandle) -> Sleeper:
-    application = serve.get_replica_context().app_name
-
     async def count() -> int | None:
-        try:
-            async with asyncio.timeout(_POLL_TIMEOUT_S):
-                seen = (await blocking_answer_of(serve.status)).applications.get(application)
-        except (TimeoutError, ReplicaLost):
-            return None  # the controller is being restarted
-        deployment = seen.deployments.get(name) if seen else None
+        deployment = (await own_deployments(_POLL_TIMEOUT_S)).get(name)
         if deployment is None or deployment.status.value in _NOT_STARTING:
             return None
         return int(deployment.replica_states.get("RUNNING", 0))

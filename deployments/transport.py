@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
-from ray import ObjectRef
+from ray import ObjectRef, serve
 from ray.exceptions import (
     NodeDiedError,
     ObjectLostError,
@@ -23,10 +23,9 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
+from ray.serve.schema import DeploymentStatusOverview
 
 from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
-
-Result = TypeVar("Result")
 
 Response = Any
 """Serve's response types share no public base class."""
@@ -38,10 +37,18 @@ async def answer_of(response: Response) -> Any:  # noqa: ANN401 - whatever the o
         return await response
 
 
-async def blocking_answer_of(call: Callable[[], Result]) -> Result:
-    """What a function of Serve's own returns that blocks; fails in the same ways."""
-    with _translated():
-        return await asyncio.to_thread(call)
+async def own_deployments(within_s: float) -> dict[str, DeploymentStatusOverview]:
+    """What Serve's controller says of each deployment of this replica's application; nothing when it does not answer
+    in time, because it is being restarted.
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            with _translated():
+                status = await asyncio.to_thread(serve.status)
+    except (TimeoutError, ReplicaLost):
+        return {}
+    application = status.applications.get(serve.get_replica_context().app_name)
+    return application.deployments if application else {}
 
 
 def apart() -> contextvars.Context:

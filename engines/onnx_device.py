@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from engines.gpu import memory_limit_bytes, process_memory_bytes
+from engines.gpu import memory_limit_bytes, process_memory_bytes, total_memory_bytes
 from ocr.card import CardMemory
 from ocr.errors import EngineUnavailable
 from ocr.ports import LoadOptions
@@ -65,7 +65,7 @@ class OnnxRuntimeCard:
             raise EngineUnavailable(
                 f"ONNX Runtime {onnxruntime.__version__} was built without CUDA", "cluster/gpu/onnxruntime.txt has both"
             )
-        memory_limit_bytes(1.0)  # raises where there is no driver or no card
+        total_memory_bytes()  # raises where there is no driver or no card
         onnxruntime.preload_dlls()  # CUDA's libraries from their wheels, as nobody else here loads them
 
     def memory(self, fraction: float) -> CardMemory:

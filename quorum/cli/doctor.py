@@ -69,7 +69,7 @@ def _cards(content: dict[str, Any], settings: ClusterConfig) -> list[Finding]:
 
     The fraction stands twice in the file, for the engine and for Ray. Without a driver no framework is asked.
     """
-    from engines.gpu import memory_limit_bytes
+    from engines.gpu import total_memory_bytes
 
     asked = _actor_options(content, settings)
     placed = {name: float(options.get("num_gpus", 0.0)) for name, options in asked.items()}
@@ -82,7 +82,7 @@ def _cards(content: dict[str, Any], settings: ClusterConfig) -> list[Finding]:
     wanted = {name: fraction for name, fraction in placed.items() if fraction > 0.0}
     if not wanted:
         return differing
-    driver = preflight.card(wanted, lambda: memory_limit_bytes(1.0))
+    driver = preflight.card(wanted, total_memory_bytes)
     if driver.verdict is not Verdict.OK:
         return [*differing, driver]
     return [*differing, driver, *(preflight.framework(name, _interpreter(asked[name])) for name in wanted)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,13 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from cluster.hosts import free_port
+
 ROOT = Path(__file__).parents[2]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +42,7 @@ def ray_url() -> Iterator[str]:
     )
     # For programs that tests start: `address="auto"` is this cluster, whatever else runs on the machine.
     os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
-    port = _free_port()
+    port = free_port()
     serve.start(http_options={"host": "127.0.0.1", "port": port, "request_timeout_s": 120})
     yield f"http://127.0.0.1:{port}"
     serve.shutdown()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -20,6 +18,9 @@ import PIL.ImageDraw
 import PIL.ImageFont
 import psutil
 import pytest
+
+from cluster.nodes import parts_among
+from cluster.processes import children
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -69,9 +70,8 @@ def statuses(response: httpx.Response) -> dict[str, str]:
     return {name: report["status"] for name, report in response.json()["engine_predictions"].items()}
 
 
-def replica_pids(deployment: str) -> list[int]:
-    marker = f"ServeReplica:quorum:{deployment}"
-    return [p.pid for p in psutil.process_iter(["cmdline"]) if marker in " ".join(p.info["cmdline"] or [])]
+def replicas(deployment: str) -> list[psutil.Process]:
+    return [process for part, process in parts_among(children()) if part == deployment]
 
 
 def test_every_engine_answers_or_says_what_it_needs(url: str) -> None:
@@ -169,8 +169,8 @@ def test_killed_replicas_under_load_lose_no_request(url: str) -> None:
         sent = []
         for deployment in ("steady", "Segmentation", "Router"):
             sent += [pool.submit(read, url, NARROW, engines="steady,agreeing") for _ in range(8)]
-            for pid in replica_pids(deployment):
-                os.kill(pid, signal.SIGKILL)
+            for process in replicas(deployment):
+                process.kill()
             sent += [pool.submit(read, url, NARROW, engines="steady,agreeing") for _ in range(8)]
             [future.result() for future in sent]
         answers = [future.result() for future in sent]
@@ -183,7 +183,7 @@ def test_pixels_never_pass_through_the_router(url: str) -> None:
     large = page("large page", width=3000, height=2300, noise=True)
     for _ in range(2):
         assert read(url, large, engines="steady").status_code == 200
-    [router] = [psutil.Process(pid) for pid in replica_pids("Router")]
+    [router] = replicas("Router")
     before = router.memory_full_info().uss
     for _ in range(6):
         assert read(url, large, engines="steady").status_code == 200

@@ -21,6 +21,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cluster.nodes import parts_among
+from cluster.processes import children
 from deployments.keys import hashed
 from deployments.scraping import summed
 from ocr.contract import ConfigAnswer, LogsAnswer, PerformanceAnswer, SelfTestAnswer, TextAnswer
@@ -90,8 +92,8 @@ def eventually(found: Callable[[], Any], within_s: float = 60.0) -> Any:
     return result
 
 
-def process_of(marker: str) -> psutil.Process:
-    [process] = [p for p in psutil.process_iter(["cmdline"]) if marker in " ".join(p.info["cmdline"] or [])]
+def process_of(part: str) -> psutil.Process:
+    [process] = [process for found, process in parts_among(children()) if found == part]
     return process
 
 
@@ -117,7 +119,7 @@ def test_a_change_reaches_every_replica_within_five_seconds_and_answers_name_it(
 
 def test_a_change_survives_the_death_of_its_store_and_the_next_one_is_made(admin: httpx.Client) -> None:
     before = change(admin, {"profile": "printed"})
-    kill(process_of("ray::SharedActor"))
+    kill(process_of("SharedActor"))
     assert read(admin)[0].config_version == before.version  # reading needs no store
     after = change(admin, {"profile": "general"})  # waits for the store to come back
     assert after.version == before.version + 1
@@ -126,7 +128,7 @@ def test_a_change_survives_the_death_of_its_store_and_the_next_one_is_made(admin
 
 def test_a_replica_that_is_replaced_begins_under_the_version_in_force(admin: httpx.Client) -> None:
     version = change(admin, {"profile": "printed"}).version
-    kill(process_of("ServeReplica:quorum:Gateway"))
+    kill(process_of("Gateway"))
 
     def answered() -> TextAnswer | None:
         try:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import io
-import socket
 import warnings
 from collections.abc import Generator
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cluster.hosts import free_port
 from ocr.contract import (
     BatchBody,
     CharacterOptions,
@@ -169,9 +169,7 @@ def test_what_answers_like_another_service_is_named_as_such(answer: httpx.Respon
 
 
 def test_a_closed_port_names_the_address_and_the_remedy() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     with Client(url) as client, pytest.raises(Unreachable, match="quorum up") as caught:
         client.status()
     assert url in caught.value.message

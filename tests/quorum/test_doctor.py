@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -11,6 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from cluster.hosts import free_port
 from cluster.preflight import Finding, Verdict, card, framework
 from ocr.errors import EngineUnavailable
 from quorum.cli import doctor, down
@@ -18,12 +18,6 @@ from quorum.cli import doctor, down
 APP = typer.Typer()
 for command in (doctor, down):
     command.register(APP)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def quorum(*arguments: object) -> Result:

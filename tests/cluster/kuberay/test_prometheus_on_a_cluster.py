@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import math
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -23,7 +22,7 @@ import PIL.ImageFont
 import pytest
 import yaml
 
-from cluster.hosts import Host, on_loopback
+from cluster.hosts import Host, free_port, on_loopback
 from cluster.kuberay.monitoring import Panel, panels, rules
 from cluster.nodes import Nodes
 from tests.cluster.kuberay.conftest import ROOT
@@ -113,9 +112,7 @@ class Prometheus:
     """A Prometheus that scrapes `agents` every two seconds, under the rules that are deployed."""
 
     def __init__(self, program: str, folder: Path, agents: list[str]) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._address = f"127.0.0.1:{probe.getsockname()[1]}"
+        self._address = f"127.0.0.1:{free_port()}"
         (folder / "rules.yaml").write_text(yaml.safe_dump(rules(WINDOW, AFTER)))
         config = {
             "global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
