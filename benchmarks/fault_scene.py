@@ -101,6 +101,8 @@ class Scene:
     key: str
     arguments: dict[str, Any]
     deployments: dict[str, dict[str, Any]] = field(default_factory=_deployments)
+    leaving: set[str] = field(default_factory=set)
+    """Addresses that a load balancer has turned away from."""
 
     @property
     def urls(self) -> list[str]:
@@ -181,15 +183,27 @@ class Scene:
             time.sleep(0.2)
 
     def await_departure(self, node: Node) -> None:
-        """Return once no replica is on the node, and no proxy, which stays half a minute for those who still ask it."""
+        """Return once no replica is on the node, and no proxy, which stays for those who still ask it: whoever spreads
+        the load turns away from it when /-/healthz says so.
+        """
         deadline = time.monotonic() + _PATIENCE_S
         while any(actor.part in (*PARTS, PROXY) for actor in node.actors()):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"replicas stay on {node.host.name}")
+                raise TimeoutError(f"not everything leaves {node.host.name}: {self._state()}")
+            if not _healthy(node.host.url):
+                self.leaving.add(node.host.url)
             time.sleep(0.5)
 
     def _state(self) -> str:
         return ", ".join(sorted(f"{actor.part}@{actor.host}" for actor in self.nodes.actors()))
+
+
+def _healthy(url: str) -> bool:
+    """What a load balancer asks a proxy, which is not well when its node leaves."""
+    try:
+        return httpx.get(f"{url}/-/healthz", timeout=5.0).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def _status(url: str) -> StatusAnswer:

@@ -16,7 +16,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -149,15 +149,21 @@ class Load:
 
 
 @contextmanager
-def constant_load(urls: Sequence[str], question: Question, *, per_second: float, most: int = 10_000) -> Iterator[Load]:
-    """Send `per_second` requests each second, at most `most`, until the block is left; then wait for the answers."""
+def constant_load(
+    urls: Sequence[str], question: Question, *, per_second: float, most: int = 10_000, leaving: Collection[str] = ()
+) -> Iterator[Load]:
+    """Send `per_second` requests each second, at most `most`, until the block is left; then wait for the answers.
+
+    Addresses in `leaving`, which may change meanwhile, get no new requests: a load balancer turns away from a node that
+    says it leaves.
+    """
     load = Load()
     stop = threading.Event()
     failures: list[Exception] = []
 
     def run() -> None:
         try:
-            asyncio.run(_send(urls, question, load, 1.0 / per_second, most, stop.is_set))
+            asyncio.run(_send(urls, question, load, 1.0 / per_second, most, leaving, stop.is_set))
         except Exception as error:  # noqa: BLE001 - raised again where the load is waited for
             failures.append(error)
 
@@ -173,11 +179,17 @@ def constant_load(urls: Sequence[str], question: Question, *, per_second: float,
 
 
 async def _send(
-    urls: Sequence[str], question: Question, load: Load, period_s: float, most: int, stopped: Callable[[], bool]
+    urls: Sequence[str],
+    question: Question,
+    load: Load,
+    period_s: float,
+    most: int,
+    leaving: Collection[str],
+    stopped: Callable[[], bool],
 ) -> None:
     places = asyncio.Semaphore(_MOST_AT_ONCE)
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(_client(urls, first, load)) for first in range(len(urls))]
+        clients = [(url, await stack.enter_async_context(_client(urls, first, load))) for first, url in enumerate(urls)]
         async with asyncio.TaskGroup() as group:
             began = time.monotonic()
             for number in range(most):
@@ -185,7 +197,8 @@ async def _send(
                 if stopped():
                     break
                 await places.acquire()
-                task = group.create_task(_ask(clients[number % len(clients)], question, load))
+                asked = [client for url, client in clients if url not in leaving]
+                task = group.create_task(_ask(asked[number % len(asked)], question, load))
                 task.add_done_callback(lambda _: places.release())
 
 

@@ -168,7 +168,8 @@ class Nodes:
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None, *, redis: str | None = None) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="quorum-nodes-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="quorum-"))
+        self._ray_folder = self._folder / "ray"  # short: the paths of sockets lie below it
         secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # nobody else can join
         self._environment = {**os.environ, **_ENVIRONMENT, **secret, **(environment or {})}
         self._redis = {} if redis is None else {"RAY_REDIS_ADDRESS": redis}
@@ -204,6 +205,8 @@ class Nodes:
     def return_head(self, *, cpus: float = 0.0) -> Node:
         """A new head in the place of the one that was killed."""
         dead = self.nodes.pop(0)
+        # Left there, it and the workers that wait for the head would pass for a head that runs.
+        (self._ray_folder / "ray_current_cluster").unlink(missing_ok=True)
         node = self._started(dead.host, self._as_head(), cpus, 0.0)
         self.nodes.insert(0, self.nodes.pop())
         return node
@@ -244,7 +247,9 @@ class Nodes:
 
     def _as_head(self) -> list[str]:
         port = self._address.rpartition(":")[2]
-        return ["--head", "--port", port, "--include-dashboard", "false", "--ray-client-server-port", str(free_port())]
+        folder = ["--temp-dir", str(self._ray_folder)]
+        client = ["--ray-client-server-port", str(free_port())]
+        return ["--head", "--port", port, "--include-dashboard", "false", *folder, *client]
 
     def _started(self, host: Host, role: list[str], cpus: float, gpus: float) -> Node:
         log = self._folder / f"{host.name}-{time.monotonic_ns()}.log"

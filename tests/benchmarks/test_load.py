@@ -56,6 +56,15 @@ def test_both_addresses_are_asked_in_turn() -> None:
     ]
 
 
+def test_an_address_that_leaves_gets_no_new_requests() -> None:
+    service = FakeService({"/predict_text": RIGHT})
+    with listening(service) as first, listening(service) as second:
+        leaving = {first}
+        with constant_load([first, second], QUESTION, per_second=50.0, most=4, leaving=leaving) as load:
+            account = settled(load, 4)
+    assert {f"http://{one.address}" for one in account.exchanges} == {second}
+
+
 @pytest.mark.parametrize(
     ("text", "degraded", "outcome"),
     [
