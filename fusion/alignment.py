@@ -35,7 +35,7 @@ def align(rows: Sequence[Row]) -> Network:
     reached: Entries = (0,) * len(ordered)
     for starts, length in _anchors(ordered, tolerance_px):
         columns += _stretch(ordered, reached, starts, tolerance_px)
-        columns += [tuple([start + offset for start in starts]) for offset in range(length)]
+        columns += zip(*[range(start, start + length) for start in starts], strict=True)
         reached = tuple([start + length for start in starts])
     columns += _stretch(ordered, reached, tuple([len(row.texts) for row in ordered]), tolerance_px)
     return Network(ordered, tuple(columns), linked_places(columns, ordered))
@@ -55,42 +55,30 @@ def _anchors(rows: Sequence[Row], tolerance_px: float) -> Iterator[tuple[Entries
     Runs at the two ends of the line are always right to keep (see laying). One in between is kept when it is long
     enough that no cheaper way around it is to be expected.
     """
-    for starts, length in _runs(_matches(rows)):
+    for starts, length in _runs(rows):
         if _is_anchor(rows, starts, length) and not _lie_apart(rows, starts, length, tolerance_px):
             yield starts, length
 
 
-def _matches(rows: Sequence[Row]) -> list[Entries]:
-    """For every character of the middle row that all rows share: its index in each, ABSENT where a row lacks it, as the
-    fewest edits from the middle row to each row have it.
+def _runs(rows: Sequence[Row]) -> list[tuple[Entries, int]]:
+    """Runs of characters of the middle row that all rows have side by side, as the fewest edits from the middle row to
+    each row have it, as (first characters, length).
     """
     readings = [spelling(row.texts) for row in rows]
     middle = readings[from_the_middle(readings, [row.count for row in rows])[0]] if rows else ""
-    matched = []
+    runs: list[tuple[int, int, Entries]] = [(0, len(middle), ())]  # in the middle row, and how far ahead each row is
     for reading in readings:
-        entries = [ABSENT] * len(middle)
-        for block in Levenshtein.editops(middle, reading).as_matching_blocks():
-            entries[block.a : block.a + block.size] = range(block.b, block.b + block.size)
-        matched.append(entries)
-    return list(zip(*matched, strict=True))
-
-
-def _runs(matches: Sequence[Entries]) -> Iterator[tuple[Entries, int]]:
-    """Neighbouring matches that all rows have side by side, as (first match, length)."""
-    start: Entries = ()
-    length = 0
-    for match in matches:
-        if ABSENT in match:
-            continue
-        # Each row only ever goes forward: all went one step if together they went as many as there are rows.
-        if start and sum(match) - sum(start) == length * len(match):
-            length += 1
-            continue
-        if start:
-            yield start, length
-        start, length = match, 1
-    if start:
-        yield start, length
+        blocks = [
+            (block.a, block.a + block.size, block.b - block.a)
+            for block in Levenshtein.editops(middle, reading).as_matching_blocks()
+        ]
+        runs = [
+            (max(start, first), min(end, last), (*ahead, by))
+            for start, end, ahead in runs
+            for first, last, by in blocks
+            if first < end and start < last
+        ]
+    return [(tuple([start + by for by in ahead]), end - start) for start, end, ahead in runs]
 
 
 def _is_anchor(rows: Sequence[Row], starts: Sequence[int], length: int) -> bool:
@@ -149,14 +137,16 @@ def _mean_centres(
         [(row, start) for row, start, own in zip(rows, starts, which, strict=True) if own == part]
         for part in range(len(different))
     ]
+    return tuple([_centres_of(group, len(texts)) for texts, group in zip(different, same, strict=True)])
+
+
+def _centres_of(group: Sequence[tuple[Row, int]], length: int) -> tuple[float, ...]:
+    """The centres of as many characters from a start on in rows that read the same there; most often it is one row."""
+    if len(group) == 1 and group[0][0].count == 1:
+        (row, start), *_ = group
+        return tuple([row.centre(start + offset) for offset in range(length)])
     return tuple(
-        tuple(
-            [
-                mean_known([(row.centre(start + offset), row.count) for row, start in group])
-                for offset in range(len(texts))
-            ]
-        )
-        for texts, group in zip(different, same, strict=True)
+        [mean_known([(row.centre(start + offset), row.count) for row, start in group]) for offset in range(length)]
     )
 
 

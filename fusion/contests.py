@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from fusion.evidence import Kind, kind_of, log_odds
@@ -47,34 +48,39 @@ class Contest:
 
 def contest(heard: Sequence[Voice], rows: Sequence[int], network: Network, group: range) -> Contest:
     """What voices say at some places; `heard[k]` reads row `rows[k]`."""
-    own = [tuple([network.columns[place][row] for place in group]) for row in rows]  # by voice, then by place
-    texts = [_said(voice, entries) for voice, entries in zip(heard, own, strict=True)]
-    forms = tuple(sorted(set(map(folded, texts))))
-    rivals = {form: frozenset([other for other in forms if other != form]) for form in forms}
-    of_space = len(group) == 1 and rivals.keys() <= _SPACE_OR_NOTHING
+    entries = list(zip(*network.columns[group.start : group.stop], strict=True))  # by row, then by place
+    said = ["".join(texts) for texts in zip(*network.said[group.start : group.stop], strict=True)]  # by row
+    forms = tuple(sorted(set(map(folded, said))))
+    rivals = rivals_of(forms)
+    of_space = len(group) == 1 and _SPACE_OR_NOTHING.issuperset(forms)
     return Contest(
         group,
         tuple(
             [
-                _of_ink(voice, text, entries, rivals)
-                if text not in _SPACE_OR_NOTHING
-                else _of_room(voice, text, entries, rivals, network.next_entry(group.start, row), of_space)
-                for voice, text, entries, row in zip(heard, texts, own, rows, strict=True)
+                _of_ink(voice, said[row], entries[row], rivals)
+                if said[row] not in _SPACE_OR_NOTHING
+                else _of_room(voice, said[row], entries[row], rivals, network.next_entry(group.start, row), of_space)
+                for voice, row in zip(heard, rows, strict=True)
             ]
         ),
         forms,
     )
 
 
-def _said(voice: Voice, entries: Sequence[int]) -> str:
-    return "".join([voice.texts[entry] for entry in entries if entry != ABSENT])
+@lru_cache(maxsize=16384)
+def rivals_of(forms: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    """For each thing said the others, in their order. The same few meet again and again."""
+    return {form: tuple([other for other in forms if other != form]) for form in forms}
 
 
-def _of_ink(voice: Voice, text: str, entries: tuple[int, ...], rivals: Mapping[str, frozenset[str]]) -> Saying:
+def _of_ink(voice: Voice, text: str, entries: tuple[int, ...], rivals: Mapping[str, tuple[str, ...]]) -> Saying:
     """A voice that says something printed there."""
     form = folded(text)
-    own = [voice.probabilities[entry] for entry in entries if entry != ABSENT]
-    probability = own[0] if len(own) == 1 else math.prod(own) ** (1.0 / len(own))
+    if len(entries) == 1:
+        probability = voice.probabilities[entries[0]]
+    else:
+        own = [voice.probabilities[entry] for entry in entries if entry != ABSENT]
+        probability = own[0] if len(own) == 1 else math.prod(own) ** (1.0 / len(own))
     return Saying(text, form, kind_of(form, rivals[form]), probability, 0.0, entries)
 
 
@@ -82,7 +88,7 @@ def _of_room(
     voice: Voice,
     text: str,
     entries: tuple[int, ...],
-    rivals: Mapping[str, frozenset[str]],
+    rivals: Mapping[str, tuple[str, ...]],
     following: int,
     of_space: bool,
 ) -> Saying:

@@ -56,9 +56,9 @@ _SPACES = (
 
 
 @lru_cache(maxsize=65536)
-def kind_of(said: str, rivals: frozenset[str], beside: str = "") -> Kind:
+def kind_of(said: str, rivals: tuple[str, ...], beside: str = "") -> Kind:
     """The kind of what was said at a place at which others say `rivals`, and the engine `beside` on both sides."""
-    if said == SILENT and not rivals <= {" ", SILENT}:
+    if said == SILENT and any(rival not in (" ", SILENT) for rival in rivals):
         return Kind.NOTHING
     if said in (" ", SILENT):
         at_mark = any(not letter.isalnum() for letter in beside)
@@ -120,7 +120,8 @@ class Evidence:
         worth = self.worth.get(kind, PLAIN)
         odds = worth.base + worth.slope * log_odds(probability) + worth.room * room + self.agreement * agreement
         if rivals and self.confusions:
-            odds += sum([self.confusions.get((said, rival), 0.0) for rival in rivals]) / len(rivals)
+            known = self.confusions.get
+            odds += sum([known((said, rival), 0.0) for rival in rivals]) / len(rivals)
         return _softplus(odds)
 
 

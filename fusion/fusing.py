@@ -143,9 +143,9 @@ def _agreed(
 ) -> dict[int, FusedCharacter]:
     """The characters that all say, by place: what an election would find, for the whole line at once."""
     places = network.agreed
-    entries = [[network.columns[place][row] for place in places] for row in rows]  # by voice, then by place
-    said = list(zip(heard, entries, strict=True))
-    texts = [heard[0].texts[entry] for entry in entries[0]]
+    by_row = list(zip(*[network.columns[place] for place in places], strict=True)) or [()] * len(network.rows)
+    said = [(voice, by_row[row]) for voice, row in zip(heard, rows, strict=True)]  # entries by voice, then by place
+    texts = [network.said[place][0] for place in places]
     sure = [[voice.probabilities[entry] for entry in own] for voice, own in said]  # by voice, then by place
     if supports is None:
         weights = weights_of([voice.share for voice in heard], method)

@@ -20,6 +20,7 @@ APART = 25
 """Extra cost, for every engine in the column, of a character whose centre lies too far from the column's."""
 
 _UNREACHABLE = 1 << 60
+_NO_LIMIT = 1 << 61
 
 Column = tuple[str, ...]
 Step = tuple[int, int]
@@ -52,21 +53,32 @@ class Places(NamedTuple):
 
 def lay(columns: Sequence[Column], counts: tuple[int, ...], row: Sequence[str], places: Places | None = None) -> Laid:
     """The cheapest way to lay a row into columns, of all ways."""
+    laid = lay_below(_NO_LIMIT, columns, counts, row, places)
+    assert laid is not None
+    return laid
+
+
+def lay_below(
+    limit: int, columns: Sequence[Column], counts: tuple[int, ...], row: Sequence[str], places: Places | None = None
+) -> Laid | None:
+    """The same if it costs less than `limit`; None without a look at the steps where it does not."""
     head = _common(columns, row, places, 0)
     tail = _common(columns, row, places, head, backwards=True)
     last_column, last_character = len(columns) - tail, len(row) - tail
     inner = places.part(slice(head, last_column), slice(head, last_character)) if places else None
-    steps, cost = _shortest(_Board(columns[head:last_column], counts, row[head:last_character], inner))
+    laid = _inside(limit, columns[head:last_column], counts, row[head:last_character], inner)
+    if laid is None or not (head or tail):
+        return laid
     return Laid(
         [
             *[(index, index) for index in range(head)],
             *[
                 (column + head if column >= 0 else NOWHERE, own + head if own >= 0 else NOWHERE)
-                for column, own in steps
+                for column, own in laid.steps
             ],
             *[(last_column + offset, last_character + offset) for offset in range(tail)],
         ],
-        cost,
+        laid.cost,
     )
 
 
@@ -95,6 +107,34 @@ def _common(
         if columns[column].count(row[index]) != len(columns[column]) or (places and places.apart(column, index)):
             return offset
     return most
+
+
+def _inside(
+    limit: int, columns: Sequence[Column], counts: tuple[int, ...], row: Sequence[str], places: Places | None
+) -> Laid | None:
+    """The cheapest way where neither end is in common; most often little is left, and needs no board."""
+    if len(columns) == len(row) == 1:
+        laid = _one_in_one(columns[0], counts, row[0], apart=places is not None and places.apart(0, 0))
+        return laid if laid.cost < limit else None
+    removals = sorted([_costs(column, counts)[SILENT] for column in columns])
+    # At least as many gaps as one side is longer: a pair read as one character closes one gap, and costs no less.
+    longer = len(row) - len(columns)
+    least = longer * GAP * sum(counts) if longer >= 0 else sum(removals[:-longer])
+    if least >= limit:
+        return None
+    if columns and row:
+        return _shortest(limit, _Board(columns, counts, row, places), removals)
+    return Laid(
+        [*[(column, NOWHERE) for column in range(len(columns))], *[(NOWHERE, own) for own in range(len(row))]], least
+    )
+
+
+def _one_in_one(column: Column, counts: tuple[int, ...], character: str, *, apart: bool) -> Laid:
+    """One character into the only column, or beside it where that is no dearer."""
+    engines = sum(counts)
+    costs = _costs(column, counts)
+    together, beside = costs[character] + apart * APART * engines, costs[SILENT] + GAP * engines
+    return Laid([(0, 0)], together) if together < beside else Laid([(NOWHERE, 0), (0, NOWHERE)], beside)
 
 
 class _Costs(dict[str, int]):
@@ -171,25 +211,25 @@ def _singles(left: Column, right: Column) -> str:
     return "".join(DOUBLES.get(one + other, "") for one, other in zip(left, right, strict=True) if one and other)
 
 
-def _shortest(board: _Board) -> Laid:
-    """The cheapest path through the board.
+def _shortest(limit: int, board: _Board, removals: Sequence[int]) -> Laid | None:
+    """The cheapest path through the board, if it costs less than `limit`. `removals` are the costs of leaving a column
+    out, the cheapest first.
 
     Only cells near the diagonal are looked at. A path that leaves this band needs so many more insertions and removals;
     when those alone are dearer than the path found inside, that one is the cheapest of all, else the band is
     doubled (Ukkonen 1985, doi:10.1016/S0019-9958(85)80046-2).
     """
     height, width = len(board.costs), len(board.row)
-    if not height or not width:
-        steps = [*[(column, NOWHERE) for column in range(height)], *[(NOWHERE, index) for index in range(width)]]
-        return Laid(steps, sum([costs[SILENT] for costs in board.costs]) + width * board.insertion)
     longer = width - height
-    removals = sorted([costs[SILENT] for costs in board.costs])
     reach = 1
     while True:
         table = _banded(board, min(0, longer) - reach, max(0, longer) + reach)
         inserted, removed = max(0, longer) + reach + 1, max(0, -longer) + reach + 1
-        if table[-1][-1] <= inserted * board.insertion + sum(removals[:removed]) or reach >= max(height, width):
-            return Laid(_walked(board, table), table[-1][-1])
+        cost, outside = table[-1][-1], inserted * board.insertion + sum(removals[:removed])
+        if cost <= outside or reach >= max(height, width):
+            return Laid(_walked(board, table), cost) if cost < limit else None
+        if outside >= limit <= cost:
+            return None
         reach *= 2
 
 

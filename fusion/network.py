@@ -75,10 +75,9 @@ class Network:
     @cached_property
     def said(self) -> tuple[tuple[str, ...], ...]:
         """What each row says at each place, SILENT where it says nothing: `said[place][row]`."""
-        by_row = [
-            [SILENT if (entry := column[index]) == ABSENT else row.texts[entry] for column in self.columns]
-            for index, row in enumerate(self.rows)
-        ]
+        entries = list(zip(*self.columns, strict=True)) or [()] * len(self.rows)
+        # ABSENT is -1, and the last of these texts is SILENT.
+        by_row = [map((*row.texts, SILENT).__getitem__, own) for row, own in zip(self.rows, entries, strict=True)]
         return tuple(zip(*by_row, strict=True))
 
     @cached_property

@@ -69,12 +69,13 @@ class Spelling:
 
     def log_probability(self, before: str, said: str, after: str) -> float:
         """Of what was said and of what follows it, given what stands before; all in symbols."""
-        text = before + said + after
         reach = self.order - 1
+        text = before[-reach:] + said + after
+        known = self._known
         total = 0.0
-        for end in range(len(before), len(text)):
-            gram = text[max(0, end - reach) : end + 1]
-            value = self._known.get(gram)
+        for end in range(min(reach, len(before)), len(text)):
+            gram = text[end - reach : end + 1] if end >= reach else text[: end + 1]
+            value = known.get(gram)
             total += self._remember(gram) if value is None else value
         return total
 
@@ -99,14 +100,14 @@ def around(said: Sequence[str], place: int, reach: int) -> tuple[str, str]:
     """Up to `reach` symbols before and after a place of a line, `said[k]` being what stands at place k. A line begins
     and ends with a space.
     """
-    before, index = "", place - 1
-    while index >= 0 and len(before) < reach:
-        before = symbols(said[index]) + before
-        index -= 1
-    after, index = "", place + 1
-    while index < len(said) and len(after) < reach:
-        after += symbols(said[index])
-        index += 1
+    first, last = max(0, place - reach), min(len(said), place + 1 + reach)  # a place mostly holds one symbol
+    before, after = "".join(map(symbols, said[first:place])), "".join(map(symbols, said[place + 1 : last]))
+    while first > 0 and len(before) < reach:
+        first -= 1
+        before = symbols(said[first]) + before
+    while last < len(said) and len(after) < reach:
+        after += symbols(said[last])
+        last += 1
     if len(before) < reach:
         before = " " + before
     if len(after) < reach:

@@ -18,7 +18,7 @@ from itertools import combinations
 
 from rapidfuzz.distance import Levenshtein
 
-from fusion.laying import NOWHERE, Column, Laid, Places, cost_as_laid, lay
+from fusion.laying import NOWHERE, Column, Laid, Places, cost_as_laid, lay, lay_below
 from fusion.network import ABSENT, Entries
 from fusion.similarity import SILENT
 
@@ -46,10 +46,12 @@ def spelling(texts: Sequence[str]) -> Sequence[str]:
     return joined if len(joined) == len(texts) else texts
 
 
-def mean_known(places: Iterable[tuple[float, int]]) -> float:
+def mean_known(places: Sequence[tuple[float, int]]) -> float:
     """Mean of (centre, count) over the known centres, NaN when there are none."""
     known = [(centre * count, count) for centre, count in places if not math.isnan(centre)]
-    return math.fsum([centre for centre, _ in known]) / sum([count for _, count in known]) if known else math.nan
+    if len(known) < 2:
+        return known[0][0] / known[0][1] if known else math.nan
+    return math.fsum([centre for centre, _ in known]) / sum([count for _, count in known])
 
 
 @lru_cache(maxsize=16384)
@@ -80,8 +82,22 @@ class _Readings:
     def said(self, column: Entries, rows: Iterable[int]) -> Column:
         return tuple([SILENT if (entry := column[row]) == ABSENT else self.texts[row][entry] for row in rows])
 
-    def centre(self, column: Entries, rows: Iterable[int]) -> float:
-        return mean_known((self.centres[row][column[row]], self.counts[row]) for row in rows if column[row] != ABSENT)
+    def lies(self, row: int, entry: int) -> float:
+        """The centre of a character, NaN where it is unknown or does not matter."""
+        return self.centres[row][entry] if self.centres and entry != ABSENT else math.nan
+
+    def columns_lie(self, columns: Sequence[Entries], rows: Sequence[int]) -> list[float]:
+        """The mean centres of what some rows have in columns."""
+        if not self.centres:
+            return [math.nan] * len(columns)
+        return [self._centre(column, rows) for column in columns]
+
+    def _centre(self, column: Entries, rows: Sequence[int]) -> float:
+        return mean_known([(self.centres[row][column[row]], self.counts[row]) for row in rows if column[row] != ABSENT])
+
+    def places(self, columns: Sequence[float], row: Sequence[float]) -> Places | None:
+        """Where columns and the characters of a row lie, if it matters."""
+        return Places(columns, row, self.tolerance_px) if self.centres else None
 
 
 def _laid_out(readings: _Readings) -> tuple[Entries, ...]:
@@ -136,10 +152,7 @@ def _laid(columns: Sequence[Entries], readings: _Readings, row: int, entries: ra
     """The cheapest way to lay some characters of a row into the columns of others."""
     counts = tuple([readings.counts[other] for other in others])
     texts = readings.texts[row][entries.start : entries.stop]
-    places = None
-    if readings.centres:
-        centres = [readings.centre(column, others) for column in columns]
-        places = Places(centres, readings.centres[row][entries.start : entries.stop], readings.tolerance_px)
+    places = readings.places(readings.columns_lie(columns, others), [readings.lies(row, entry) for entry in entries])
     return lay([readings.said(column, others) for column in columns], counts, texts, places)
 
 
@@ -190,35 +203,33 @@ def _around_gaps(columns: Sequence[Entries]) -> list[tuple[int, int]]:
 
 def _settled(columns: list[Entries], readings: _Readings) -> list[Entries]:
     """Takes one row after the other out and lays it in again, until nothing gets cheaper."""
-    if len(columns) * len(readings.texts) > _MANY:
+    rows = len(readings.texts)
+    if len(columns) * rows > _MANY:
         return columns
-    for _ in range(_ROUNDS):
-        before = columns
-        for row in range(len(readings.texts)):
-            columns = _relaid(columns, readings, row)
-        if columns == before:
+    as_they_lie = 0  # rows in a row that found no cheaper place
+    for turn in range(_ROUNDS * rows):
+        cheaper = _relaid(columns, readings, turn % rows)
+        as_they_lie = as_they_lie + 1 if cheaper is None else 1  # what was just laid in lies as cheaply as can be
+        columns = columns if cheaper is None else cheaper
+        if as_they_lie == rows:
             break
     return columns
 
 
-def _relaid(columns: list[Entries], readings: _Readings, row: int) -> list[Entries]:
+def _relaid(columns: list[Entries], readings: _Readings, row: int) -> list[Entries] | None:
     """The columns with one row laid in again, if that is cheaper than how it lies."""
     others = [other for other in range(len(readings.texts)) if other != row]
-    own = [column[row] for column in columns if column[row] != ABSENT]
-    entries = range(own[0], own[-1] + 1) if own else range(0)
-    nobody = (ABSENT,) * len(readings.texts)
-    rest = [bare for column in columns if (bare := _set(column, row, ABSENT)) != nobody]
-    laid = _laid(rest, readings, row, entries, others)
-    return _insert(rest, readings, row, entries, laid) if laid.cost < _cost(columns, readings, row, others) else columns
-
-
-def _cost(columns: Sequence[Entries], readings: _Readings, row: int, others: Sequence[int]) -> int:
-    """What a row costs as it lies among the others."""
     counts = tuple([readings.counts[other] for other in others])
-    places = None
-    if readings.centres:
-        centres = [readings.centre(column, others) for column in columns]
-        own = [readings.centre(column, (row,)) for column in columns]
-        places = Places(centres, own, readings.tolerance_px)
-    texts = [text for column in columns for text in readings.said(column, (row,))]
-    return cost_as_laid([readings.said(column, others) for column in columns], counts, texts, places)
+    own = [column[row] for column in columns]
+    said = [readings.said(column, others) for column in columns]
+    texts = [SILENT if entry == ABSENT else readings.texts[row][entry] for entry in own]
+    centres = readings.columns_lie(columns, others)
+    cost = cost_as_laid(said, counts, texts, readings.places(centres, [readings.lies(row, entry) for entry in own]))
+    spoken = [index for index, among in enumerate(said) if any(among)]  # the others would have no further columns
+    entries = [entry for entry in own if entry != ABSENT]
+    places = readings.places([centres[index] for index in spoken], [readings.lies(row, entry) for entry in entries])
+    laid = lay_below(cost, [said[index] for index in spoken], counts, [text for text in texts if text], places)
+    if laid is None:
+        return None
+    rest = [_set(columns[index], row, ABSENT) for index in spoken]
+    return _insert(rest, readings, row, range(entries[0], entries[-1] + 1) if entries else range(0), laid)

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fusion.contests import Contest, agreements, contest
+from fusion.contests import Contest, agreements, contest, rivals_of
 from fusion.evidence import LEAST_LOG_ODDS, MOST_LOG_ODDS, Evidence, Kind, kind_of
 from fusion.network import Network
 from fusion.profiles import SPELLING, Profile, SpellingVote
@@ -28,7 +28,6 @@ _ROUNDS = 2
 _LEAST = 1e-9
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(Kind)}
 _UNTUNED = Evidence()
-_NO_RIVALS: frozenset[str] = frozenset()
 
 Candidates = dict[str, float]
 """What is said in a contest, in plain typographic forms, with a support in nats."""
@@ -114,12 +113,12 @@ class Supports:
 @lru_cache(maxsize=4096)
 def _kind_number(text: str) -> int:
     """The place in Kind of what all engines say."""
-    return _KIND_NUMBERS[kind_of(folded(text), _NO_RIVALS)]
+    return _KIND_NUMBERS[kind_of(folded(text), ())]
 
 
 def supports_of(found: Contest, evidence: Sequence[Evidence], shared: Sequence[float]) -> tuple[float, ...]:
     """What each saying of a contest is worth; `shared` are the voices' agreements in log-odds."""
-    rivals = {form: tuple([other for other in found.forms if other != form]) for form in found.forms}
+    rivals = rivals_of(found.forms)
     return tuple(
         [
             own.support(said.kind, said.form, rivals[said.form], said.probability, said.room, agreement)

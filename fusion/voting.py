@@ -101,19 +101,21 @@ def elect(
     """
     if not ballots:
         raise ValueError("an election without ballots; leave the place out")
-    form = _most([(folded(ballot.text), ballot) for ballot in ballots], method, leanings)
-    supporters = [(ballot.text, index) for index, ballot in enumerate(ballots) if folded(ballot.text) == form]
-    text = _most([(text, ballots[index]) for text, index in supporters], method)
+    cast = [(folded(ballot.text), ballot) for ballot in ballots]
+    form = _most(cast, method, leanings)
+    text = _most([(ballot.text, ballot) for own, ballot in cast if own == form], method)
     if assurance is not None:
-        return Winner(text, _assured(form, ballots, leanings, assurance))
+        return Winner(text, _assured(form, cast, leanings, assurance))
     weights = weights_of([ballot.share for ballot in ballots], method)
-    return Winner(text, min(1.0, sum([weights[index] * ballots[index].probability for _, index in supporters])))
+    agreeing = [weight * ballot.probability for weight, (own, ballot) in zip(weights, cast, strict=True) if own == form]
+    return Winner(text, min(1.0, sum(agreeing)))
 
 
-def _assured(form: str, ballots: Sequence[Ballot], leanings: Mapping[str, float], assurance: Assurance) -> float:
+def _assured(
+    form: str, cast: Sequence[tuple[str, Ballot]], leanings: Mapping[str, float], assurance: Assurance
+) -> float:
     supports: dict[str, float] = dict(leanings)
-    for ballot in ballots:
-        own = folded(ballot.text)
+    for own, ballot in cast:
         supports[own] = supports.get(own, 0.0) + (ballot.support or 0.0)
     winner = supports.pop(form)
     return assurance.of(winner, list(supports.values()))
@@ -122,6 +124,8 @@ def _assured(form: str, ballots: Sequence[Ballot], leanings: Mapping[str, float]
 def _most(ballots: Sequence[tuple[str, Ballot]], method: Method, leanings: Mapping[str, float] = _NO_LEANINGS) -> str:
     """The choice with the most support, ties broken by summed probability, then by weight, then by code point."""
     leaders = {choice for choice, _ in ballots}
+    if len(leaders) == 1:
+        return next(iter(leaders))
     for measure in (_COUNT[method], _probability, _share):
         if len(leaders) == 1:
             break
