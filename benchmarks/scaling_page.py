@@ -87,7 +87,7 @@ def _scissors(config: ClusterConfig) -> Scissors:
     model = models.resolve(
         DETECTOR, "auto", model_dir=config.model_dir.expanduser(), cache_dir=config.cache_dir.expanduser()
     )
-    scissors = Scissors(segmentation.load(LoadOptions(model), rapidocr_models.orientation_file()))
+    scissors = Scissors(segmentation.load(LoadOptions(model), *rapidocr_models.orientation_files()))
     scissors.warm_up()
     return scissors
 

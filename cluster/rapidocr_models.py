@@ -100,10 +100,13 @@ def lay_out(key: str, cache_dir: Path) -> Path:
     return target
 
 
-def orientation_file() -> Path:
-    """The classifier that tells a line from one that lies upside down. Raises EngineUnavailable without rapidocr."""
-    path, _ = _carried("orientation", ORIENTATION)
-    return path
+def orientation_files() -> tuple[Path, Path]:
+    """The classifier that tells a line from one that lies upside down, and the recogniser that reads it both ways where
+    that leaves a doubt. Raises EngineUnavailable without rapidocr.
+    """
+    classifier, _ = _carried("orientation", ORIENTATION)
+    reader, _ = _carried("orientation", MODELS["paddleocr"].file)
+    return classifier, reader
 
 
 def _find(key: str, model: PaddleModel) -> tuple[Path, str]:

@@ -38,7 +38,7 @@ class SegmentationReplica:
             DETECTOR, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
         )
         options = LoadOptions(model, threads=config.threads)
-        self._scissors = Scissors(segmentation.load(options, rapidocr_models.orientation_file()))
+        self._scissors = Scissors(segmentation.load(options, *rapidocr_models.orientation_files()))
         self._scissors.warm_up()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="segmentation")
 

@@ -1,6 +1,6 @@
 """From the pixels of a page to upright lines in reading order, and the steps that clean an image before.
 
-    segmenter = load(LoadOptions(model=directory_of_the_detector), orientation_model=file_of_the_classifier)
+    segmenter = load(LoadOptions(model=directory_of_the_detector), file_of_the_classifier, file_of_a_recogniser)
     page = segmenter.segment(image)
 
 Importing this package loads OpenCV and numpy; ONNX Runtime is imported by `load`. It knows no engine, no Ray and no
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ocr.ports import LoadOptions
 from segmentation.detector import load_detector
-from segmentation.orientation import UprightJudge, load_classifier
+from segmentation.orientation import OnnxReader, UprightJudge, load_classifier
 from segmentation.preprocessing import PROFILES, STEPS, Pipeline, pipeline_for
 from segmentation.projection import ProjectionDetector
 from segmentation.segmenter import TextSegmenter
@@ -21,19 +21,24 @@ from segmentation.segmenter import TextSegmenter
 __all__ = ["PROFILES", "STEPS", "Pipeline", "TextSegmenter", "load", "pipeline_for"]
 
 
-def load(options: LoadOptions, orientation_model: Path | None = None) -> TextSegmenter:
+def load(
+    options: LoadOptions, orientation_model: Path | None = None, reading_model: Path | None = None
+) -> TextSegmenter:
     """A segmenter that is ready to work.
 
     `options.model` is the directory of a PaddleOCR text detector as ONNX (`inference.onnx` in it), or that file; None
     finds lines with projection profiles. `orientation_model` is the ONNX file of PaddleOCR's text-line orientation
-    classifier; without it only the shapes of the letters tell whether a page stands on its head.
+    classifier, `reading_model` that of its recogniser, which is opened when a page leaves a doubt; without them only
+    the shapes of the letters tell whether a page stands on its head.
 
     Raises:
         EngineUnavailable: ONNX Runtime is not installed or a model is not where it should be.
     """
-    judge = UprightJudge()
-    if orientation_model is not None:
-        judge = UprightJudge(load_classifier(orientation_model, options.threads, options.device))
+    threads, device = options.threads, options.device
+    judge = UprightJudge(
+        None if orientation_model is None else load_classifier(orientation_model, threads, device),
+        None if reading_model is None else OnnxReader(reading_model, threads, device),
+    )
     if options.model is None:
         return TextSegmenter(ProjectionDetector(), judge)
-    return TextSegmenter(load_detector(options.model, options.threads, options.device), judge)
+    return TextSegmenter(load_detector(options.model, threads, device), judge)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ocr.errors import TooLarge
 from ocr.geometry import Box, Polygon
 from ocr.image import Image, Layout, Pixels, Region, Scope, SegmentedPage
-from segmentation.characters import is_joined, separate
+from segmentation.characters import separate
 from segmentation.detector import Detector
 from segmentation.ink import gray, ink_mask
 from segmentation.lines import joined, standing, without_inner, without_specks
@@ -26,20 +27,19 @@ from segmentation.orientation import UprightJudge, line_angle, reading_along
 from segmentation.preprocessing import Pipeline
 from segmentation.projection import ProjectionDetector
 from segmentation.quads import Quads, bounds, clockwise_from_top_left, heights, mapped, no_quads, turned, widths
-from segmentation.upright import Turn, cut
+from segmentation.upright import OBLIQUE_DEGREES, Turn, cut
 
 MAX_SIDE_PX = 32_000  # OpenCV warps images of less than 2**15 pixels a side
 # Pages are sent upright far more often than not: only this much evidence (log-odds, see orientation.py) turns one
-# round, and the witnesses may be wrong about joined handwriting.
+# round.
 _ON_ITS_HEAD = -1.5
-_JOINED_ON_ITS_HEAD = -7.0
 _STRAIGHT_DEGREES = 0.3  # below this a page counts as not skewed
 _CHARACTER_MARGIN = 0.2  # of the longer side of the ink
 _AS_IT_IS = Pipeline()
 _CLOCKWISE = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]])  # what reads upwards reads to the right
 _COUNTER_CLOCKWISE = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 _READS_DOWN = -1.0  # evidence (log-odds) from which a line along the margin reads down the page
-_SECOND_LOOK_DEGREES = 3.0  # from this the detector looks again at the page turned upright
+_MISSED = 0.05  # of the sides of the text, and a line, around it, where a first look may have missed some
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,10 @@ class TextSegmenter:
             turn = Turn.back(pixels.shape[1], pixels.shape[0], 0.0)
             pieces = self.fallback.find(pixels)
         lines, blocks = self._lines(pixels, without_specks(pieces), turn)
-        cuts = [cut_line(pixels, quad, block) for quad, block in zip(turn.to_page(lines), blocks, strict=True)]
+        # Between the pixels of a page that lies askew a straight line is too blunt, at letters of ten pixels.
+        filtering = cv2.INTER_CUBIC if turn.is_oblique else cv2.INTER_LINEAR
+        places = zip(turn.to_page(lines), blocks, strict=True)
+        cuts = [cut_line(pixels, quad, block, filtering) for quad, block in places]
         return _page(image, pixels, cuts, turn.degrees)
 
     def character(self, image: Image, pipeline: Pipeline = _AS_IT_IS) -> SegmentedPage:
@@ -88,18 +91,20 @@ class TextSegmenter:
         """Whether `lines` lie upside down when they are read in the direction they have."""
         longest = np.argsort(-widths(lines), kind="stable")[: self.judge.second_look]
         crops = [cut(page, lines[index]) for index in longest]
-        odds = self.judge.log_odds(crops)
-        if on_its_side or odds >= 0.0:  # neither way of lying on the side is more usual
-            return odds < 0.0
-        joined_writing = np.mean([is_joined(crop) for crop in crops]) > 0.5
-        return odds < (_JOINED_ON_ITS_HEAD if joined_writing else _ON_ITS_HEAD)
+        # Neither way of lying on the side is more usual.
+        return self.judge.log_odds(crops) < (0.0 if on_its_side else _ON_ITS_HEAD)
 
     def _upright_pieces(self, page: Pixels, pieces: Quads, turn: Turn) -> Quads:
         """The pieces on the upright page, found again if the page lay too far from upright for the first look."""
-        off = abs((turn.degrees + 90) % 180 - 90)
-        if off < _SECOND_LOOK_DEGREES:
-            return clockwise_from_top_left(turn.to_upright(pieces))
-        return self.detector.find(turn.pixels(page))
+        upright = turn.to_upright(pieces)
+        if abs((turn.degrees + 90) % 180 - 90) < OBLIQUE_DEGREES:
+            return clockwise_from_top_left(upright)
+        if not turn.is_oblique or not len(pieces):
+            return self.detector.find(turn.pixels(page))
+        left, top, right, bottom = _room_of(upright, turn)
+        # The page has grown by turning it, text has not: to look at all of it would be to look from farther away.
+        found = self.detector.find(np.ascontiguousarray(turn.pixels(page)[top:bottom, left:right]))
+        return found + np.array([left, top], dtype=np.float32)
 
     def _lines(self, page: Pixels, pieces: Quads, turn: Turn) -> tuple[Quads, list[int]]:
         """The lines on the upright page in reading order, and the block of each.
@@ -126,6 +131,19 @@ class TextSegmenter:
         return lines
 
 
+def _room_of(pieces: Quads, turn: Turn) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the part of the upright page that holds some pieces of text, with a margin for
+    what a first look has missed.
+    """
+    box = bounds(pieces)
+    low, high = box[:, :2].min(axis=0), box[:, 2:].max(axis=0)
+    margin = _MISSED * (high - low) + float(np.median(heights(reading_along(pieces))))
+    size = np.array([turn.upright_width_px, turn.upright_height_px])
+    left, top = np.clip(np.floor(low - margin), 0, size - 1).astype(int)
+    right, bottom = np.clip(np.ceil(high + margin), [left + 1, top + 1], size).astype(int)
+    return int(left), int(top), int(right), int(bottom)
+
+
 def _reading_at(pieces: Quads, degrees: float) -> Quads:
     """The elongated pieces that run along `degrees`, read in that direction."""
     along = reading_along(pieces)
@@ -145,9 +163,11 @@ def _require_size(image: Image) -> None:
         )
 
 
-def cut_line(page: Pixels, quad: NDArray[np.float32], block: int) -> tuple[Region, Pixels]:
+def cut_line(
+    page: Pixels, quad: NDArray[np.float32], block: int, interpolation: int = cv2.INTER_LINEAR
+) -> tuple[Region, Pixels]:
     """One line of the page with its words and characters."""
-    crop = cut(page, quad)
+    crop = cut(page, quad, interpolation)
     height, width = crop.shape[:2]
     parts = separate(crop)
     place, kind = Polygon.from_array(quad), judge().material(crop)

@@ -18,6 +18,8 @@ from ocr.image import Pixels
 from segmentation.quads import Quads, heights, mapped, widths
 
 MAX_CROP_SIDE_PX = 8192
+OBLIQUE_DEGREES = 3.0
+"""From this on a page is not just a little off: text runs across its rows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +47,11 @@ class Turn:
         matrix = np.concatenate([rotation, shift[:, None]], axis=1)  # (2, 3) float64
         return cls(degrees, matrix, max(1, round(width)), max(1, round(height)))
 
+    @property
+    def is_oblique(self) -> bool:
+        """Whether the page lies farther than OBLIQUE_DEGREES from each quarter of a turn."""
+        return abs((self.degrees + 45) % 90 - 45) >= OBLIQUE_DEGREES
+
     def pixels(self, page: Pixels, interpolation: int = cv2.INTER_LINEAR) -> Pixels:
         """The upright page. What was not on the page is white-ish: the colour of the nearest edge."""
         quarters = self.degrees / 90
@@ -66,7 +73,7 @@ class Turn:
         return mapped(quads, self.matrix)
 
 
-def cut(page: Pixels, quad: NDArray[np.float32]) -> Pixels:
+def cut(page: Pixels, quad: NDArray[np.float32], interpolation: int = cv2.INTER_LINEAR) -> Pixels:
     """The upright pixels inside one rectangle (4, 2): RGB uint8 (H, W, 3), at the page's own scale.
 
     What lies beyond the page repeats its edge. A side is never shorter than one pixel or longer than
@@ -79,7 +86,7 @@ def cut(page: Pixels, quad: NDArray[np.float32]) -> Pixels:
     target = np.array([[0, 0], [width, 0], [0, height]], dtype=np.float32) - 0.5
     window, shift = _window(page, quad)
     matrix = cv2.getAffineTransform((source - shift).astype(np.float32), target)
-    crop = cv2.warpAffine(window, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    crop = cv2.warpAffine(window, matrix, (width, height), flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(crop, dtype=np.uint8)
 
 

@@ -216,7 +216,7 @@ def _core_seconds() -> float:
 @cache
 def _scissors() -> Scissors:
     detector = models.resolve(DETECTOR, model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
-    return Scissors(segmentation.load(LoadOptions(detector), rapidocr_models.orientation_file()))
+    return Scissors(segmentation.load(LoadOptions(detector), *rapidocr_models.orientation_files()))
 
 
 def set_of(page: TruePage) -> str:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ocr.geometry import Box
 from segmentation.orientation import (
+    OnnxReader,
     OnnxUprightClassifier,
     UprightJudge,
     asymmetry,
@@ -31,9 +32,24 @@ class ScriptedClassifier:
         return np.array([self.probability if stand else 1 - self.probability for stand in stands], np.float32)
 
 
+class ScriptedReader:
+    """Reads pieces whose left half is darker, and is as sure of them as it is told; of others it is not."""
+
+    def __init__(self, sure: float) -> None:
+        self.sure = sure
+        self.asked = 0
+
+    def sureness(self, crops):
+        self.asked += len(crops)
+        stands = [crop[:, : crop.shape[1] // 2].mean() < crop[:, crop.shape[1] // 2 :].mean() for crop in crops]
+        return np.array([self.sure if stand else 0.5 for stand in stands], np.float32)
+
+
 def half_dark() -> np.ndarray:
+    """Three bars, as letters stand apart, in the left half."""
     crop = np.full((48, 192, 3), 255, np.uint8)
-    crop[:, :96] = 0
+    for left in (5, 35, 65):
+        crop[2:46, left : left + 20] = 0
     return crop
 
 
@@ -95,6 +111,13 @@ def test_lines_turned_round_give_the_opposite_evidence(probability):
     assert judge.log_odds([crop]) == pytest.approx(-judge.log_odds([crop[::-1, ::-1]]), abs=1e-6)
 
 
+def test_nobody_but_the_ink_is_asked_about_joined_writing(combs):
+    comb = combs(400, 40, [Box(5, 5, 395, 35)])  # hangs together from end to end
+    classifier = ScriptedClassifier(0.9999)
+    assert UprightJudge(classifier).log_odds([comb]) == UprightJudge().log_odds([comb])
+    assert classifier.asked == 0
+
+
 def test_a_sure_first_look_is_enough_and_a_doubt_asks_for_more():
     sure, doubting = ScriptedClassifier(0.001), ScriptedClassifier(0.4)
     lines = [half_dark()] * 16
@@ -102,6 +125,21 @@ def test_a_sure_first_look_is_enough_and_a_doubt_asks_for_more():
     UprightJudge(doubting).log_odds(lines)
     assert sure.asked == 8
     assert doubting.asked == 8 + 32
+
+
+def test_a_doubt_is_settled_by_reading_a_few_lines_both_ways():
+    reader = ScriptedReader(0.9)
+    judge = UprightJudge(ScriptedClassifier(0.5), reader)
+    lines = [half_dark()] * 16
+    assert judge.log_odds(lines) > 5
+    assert judge.log_odds([line[::-1, ::-1] for line in lines]) < -5
+    assert reader.asked == 2 * 8
+
+
+def test_where_the_classifier_is_sure_nothing_is_read():
+    reader = ScriptedReader(0.9)
+    UprightJudge(ScriptedClassifier(0.001), reader).log_odds([half_dark()] * 16)
+    assert reader.asked == 0
 
 
 def test_letters_alone_tell_combs_from_combs_on_their_head(combs):
@@ -122,3 +160,26 @@ def test_the_classifier_gets_pieces_of_its_size_between_minus_one_and_one():
     crops = [np.zeros((30, 500, 3), np.uint8), np.full((100, 10, 3), 255, np.uint8)]
     assert OnnxUprightClassifier(Session(), "x").upside_down(crops).tolist() == pytest.approx([0.1, 0.8])
     assert OnnxUprightClassifier(Session(), "x").upside_down([]).shape == (0,)
+
+
+def test_a_reader_is_as_sure_as_of_the_characters_that_it_sees(tmp_path, monkeypatch):
+    opened = []
+
+    class Session:
+        def run(self, outputs, inputs):
+            assert inputs["x"].shape == (1, 3, 48, 480)
+            if inputs["x"].max() > 0.9:  # white paper
+                return [np.array([[[0.9, 0.1, 0.0], [0.8, 0.1, 0.1]]], np.float32)]  # no character in either step
+            return [np.array([[[0.9, 0.1, 0.0], [0.2, 0.7, 0.1], [0.1, 0.0, 0.9]]], np.float32)]
+
+    def open_it(model, threads, device):
+        opened.append(model)
+        return Session(), "x"
+
+    monkeypatch.setattr("segmentation.orientation.open_session", open_it)
+    reader = OnnxReader(tmp_path / "inference.onnx", threads=1)
+    assert not opened
+    crops = [np.zeros((30, 500, 3), np.uint8), np.full((100, 10, 3), 255, np.uint8)]
+    assert reader.sureness(crops).tolist() == pytest.approx([0.8, 0.0])
+    assert reader.sureness([]).shape == (0,)
+    assert len(opened) == 1

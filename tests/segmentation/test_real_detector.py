@@ -33,7 +33,9 @@ def segmenter() -> segmentation.TextSegmenter:
     assert package.origin is not None
     models = Path(package.origin).parent / "models"
     return segmentation.load(
-        LoadOptions(model=models / "PP-OCRv6_det_small.onnx"), models / "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
+        LoadOptions(model=models / "PP-OCRv6_det_small.onnx"),
+        models / "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
+        models / "PP-OCRv6_rec_small.onnx",
     )
 
 

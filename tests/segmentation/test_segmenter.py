@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from segmentation.preprocessing import Resize
 from segmentation.projection import ProjectionDetector
 from segmentation.quads import from_boxes, no_quads
 from segmentation.segmenter import MAX_SIDE_PX
-from segmentation.upright import Turn
+from segmentation.upright import Turn, cut
 
 # Lines of a page 900 x 700, told apart by their lengths, in reading order.
 LINES = [Box(100, 100 + 60 * row, 800 - 40 * row, 130 + 60 * row) for row in range(8)]
@@ -67,6 +68,31 @@ def test_a_straight_page_is_looked_at_once_and_a_turned_one_twice(page, comb_det
     assert detector.looks == 1
     segmenter.segment(Image(np.ascontiguousarray(np.rot90(page))))
     assert detector.looks == 3
+
+
+def test_the_second_look_at_a_page_askew_is_at_its_text_not_at_the_corners_that_turning_adds(page, comb_detector):
+    seen = []
+
+    class Watched(comb_detector):
+        def find(self, pixels):
+            seen.append(pixels.shape[:2])
+            return super().find(pixels)
+
+    sent = Turn.back(900, 700, -15.0).pixels(page)
+    segmented = TextSegmenter(Watched()).segment(Image(sent))
+    assert len(segmented.pixels) == len(LINES)
+    (high, wide), (inner_high, inner_wide) = seen
+    assert inner_wide <= 900 < wide
+    assert inner_high <= 700 < high
+
+
+def test_lines_of_a_page_askew_are_cut_with_a_sharper_filter(page, comb_detector):
+    segmenter = TextSegmenter(comb_detector())
+    for degrees, filtering in ((0.0, cv2.INTER_LINEAR), (12.0, cv2.INTER_CUBIC)):
+        sent = Turn.back(900, 700, -degrees).pixels(page)
+        segmented = segmenter.segment(Image(sent))
+        for region, crop in zip(segmented.layout.regions, segmented.pixels, strict=True):
+            assert np.array_equal(crop, cut(sent, region.polygon.array().astype(np.float32), filtering))
 
 
 def test_a_margin_line_is_cut_lying_and_its_polygon_begins_where_it_begins_to_read(combs, comb_detector):
