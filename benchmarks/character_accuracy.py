@@ -45,7 +45,7 @@ def measured(shelf: Shelf, readers: Sequence[Reader], folder: Path, profile: Pro
 
 
 def _votes(own: CharacterSet, engines: Sequence[str], profile: Profile) -> Votes:
-    alone = {engine: own.hits(Profile("alone", {engine: 1.0}), Method.WEIGHTED_VOTING) for engine in engines}
+    alone = {engine: own.alone(engine) for engine in engines}
     together = {str(method): own.hits(profile, method) for method in Method}
     chance = {method: paired(_wrong(hits), _wrong(alone[ALONE])) for method, hits in together.items()}
     count = len(own.truths)

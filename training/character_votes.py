@@ -12,7 +12,7 @@ three; on handwriting, which one engine was made for, it may lose no more than L
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -53,6 +53,11 @@ class CharacterSet:
         """Which characters the ensemble reads right."""
         said = (fuse_character(claims, profile, method).text for claims in self.claims)
         return [one == truth for one, truth in zip(said, self.truths, strict=True)]
+
+    def alone(self, engine: str) -> list[bool]:
+        """Which characters an engine reads right by itself: none where it says nothing, whatever others say there."""
+        own = replace(self, claims=tuple({engine: claims[engine]} for claims in self.claims))
+        return own.hits(Profile("alone", {engine: 1.0}), Method.WEIGHTED_VOTING)
 
     def right(self, profile: Profile, method: Method) -> float:
         """The part that the ensemble reads right."""

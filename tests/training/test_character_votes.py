@@ -42,6 +42,14 @@ def test_handwriting_loses_no_more_than_allowed_whatever_print_would_gain() -> N
     assert handwriting.right(Profile("p", weights), Method.CONFIDENCE_WEIGHTED) >= 1.0 - LOSS
 
 
+def test_alone_an_engine_that_says_nothing_is_not_right_because_others_are() -> None:
+    handwriting = made(HANDWRITING, (3, "a", "o", "x"))
+    silent = {"hand": Hypothesis.abstain("joined"), "print": Hypothesis.of_text("a", 0.9)}
+    both = CharacterSet(HANDWRITING, ("a", "a", "a", "a"), (*handwriting.claims, silent))
+    assert both.alone("hand") == [True, True, True, False]
+    assert both.alone("print") == [False, False, False, True]
+
+
 def test_pictures_depend_on_the_seed_and_on_nothing_else() -> None:
     for make in (character_votes._printed, character_votes._noisy, character_votes._photographed):
         (one, truth), (again, same), (other, _) = make(5, 1)[0], make(5, 2)[0], make(6, 1)[0]
