@@ -106,7 +106,7 @@ def _misread(text: str, chance: random.Random) -> Hypothesis:
 
 def _fused(cut: SegmentedPage, readings: Readings, ask: Ask) -> Page:
     lines = [
-        fusion.place(fusion.fuse(said, ask.profile.on(region.material), ask.method), region, said)
+        fusion.place(fusion.fuse(said, ask.profile.on(region.material), ask.method), region, said, keep_votes=False)
         for region, said in zip(cut.layout.regions, readings, strict=True)
     ]
     reports = tuple(EngineReport(name, Status.OK) for name in ENGINES)

@@ -1,4 +1,5 @@
-"""The whole application on this machine with one stub engine, as many replicas of it as wanted, and three ways to ask:
+"""The whole application on this machine with one stub engine or several, as many replicas of each as wanted, and three
+ways to ask one of them:
 
     engine handle       what the Router does for each engine: crops by reference, hypotheses back
     application handle  what a program on the cluster does: Gateway, Router, Segmentation, engine
@@ -17,8 +18,9 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ PATHS = ("engine handle", "application handle", "HTTP")
 
 _ROOT = Path(__file__).parents[1]
 _HOST, _PORT = "127.0.0.1", 8000
+URL = f"http://{_HOST}:{_PORT}"
 _WARM_UP_S = 180.0
 # In Ray's books, so that as many replicas start as are asked for; the two cores are shared by all.
 _REPLICA_CPUS = 0.01
@@ -55,16 +58,32 @@ _PARTS = {
 LOAD, RAY = "load", "Ray"
 
 
+@dataclass(frozen=True, slots=True)
+class Stubs:
+    """The engines: which, and how many crops they read in one call. One by one, as an engine does that gains nothing by
+    batches, a request for a character is a call.
+    """
+
+    names: Sequence[str] = (ENGINE,)
+    batch_size: int = 1
+
+
 class StubCluster:
     """It, while it runs."""
 
-    def __init__(self, cluster: LocalCluster, limits: Mapping[str, Any]) -> None:
+    def __init__(self, cluster: LocalCluster, stubs: Stubs, limits: Mapping[str, Any], folder: Path) -> None:
         self._cluster = cluster
+        self._stubs = stubs
         self._limits = limits
+        self._folder = folder
+
+    def tell(self, engine: str, conduct: Conduct) -> None:
+        """Have an engine behave so from now on."""
+        conduct.tell(engine, self._folder)
 
     async def scale(self, engine: Mapping[str, Any]) -> None:
         """Give the engine's deployment other options, and wait until it has the replicas that they ask for."""
-        self._cluster.change(_config(engine, self._limits))
+        self._cluster.change(_config(engine, self._stubs, self._limits))
         wanted = engine.get("num_replicas", 1)
         deadline = time.monotonic() + _WARM_UP_S
         while await self.replicas() != wanted:
@@ -95,39 +114,47 @@ def cpu_seconds() -> dict[str, float]:
 
 @contextmanager
 def stub_cluster(
-    engine: Mapping[str, Any], service_s: float = SERVICE_S, limits: Mapping[str, Any] | None = None
+    engine: Mapping[str, Any],
+    service_s: float = SERVICE_S,
+    limits: Mapping[str, Any] | None = None,
+    stubs: Stubs = Stubs(),
 ) -> Iterator[StubCluster]:
-    """Start it with these options of the engine's deployment and these limits, until the block is left."""
+    """Start it with these options of each engine's deployment and these limits, until the block is left."""
     limits = limits or {}
     with tempfile.TemporaryDirectory() as place:
-        Conduct(service_s=service_s).tell(ENGINE, Path(place))
+        for name in stubs.names:
+            Conduct(service_s=service_s).tell(name, Path(place))
         os.environ |= {FOLDER: place, "PYTHONPATH": str(_ROOT), "STATE_DIR": place}
-        with local_cluster(_config(engine, limits), host=_HOST, port=_PORT, status=_status) as cluster:
+        with local_cluster(_config(engine, stubs, limits), host=_HOST, port=_PORT, status=_status) as cluster:
             _wait_until_ready()
-            yield StubCluster(cluster, limits)
+            yield StubCluster(cluster, stubs, limits, Path(place))
 
 
-def _config(engine: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
+def _config(engine: Mapping[str, Any], stubs: Stubs, limits: Mapping[str, Any]) -> dict[str, Any]:
     import engines
     from deployments.config import AtZero, ClusterConfig, EngineConfig, LimitsConfig
     from deployments.placement import one_machine, serve_config
 
-    # One call a request: the stub reads crop by crop, as an engine does that gains nothing by batches.
     sleeps = engine.get("autoscaling_config", {}).get("min_replicas") == 0
-    chosen = EngineConfig(name=f"benchmarks.stubs.{ENGINE}", batch_size=1, at_zero=AtZero.WAIT if sleeps else None)
-    options = one_machine([engines.spec(chosen.name)])
+    chosen = tuple(
+        EngineConfig(
+            name=f"benchmarks.stubs.{name}", batch_size=stubs.batch_size, at_zero=AtZero.WAIT if sleeps else None
+        )
+        for name in stubs.names
+    )
+    options = one_machine([engines.spec(each.name) for each in chosen])
     for name, deployment in options.items():
         deployment["ray_actor_options"] = {"num_cpus": _REPLICA_CPUS}
-        if name == ENGINE:
+        if name in stubs.names:
             del deployment["num_replicas"]
             deployment.update(engine)
-    config = ClusterConfig(engines=(chosen,), ready_engines=1, limits=LimitsConfig(**limits))
+    config = ClusterConfig(engines=chosen, ready_engines=len(chosen), limits=LimitsConfig(**limits))
     return serve_config(config, options, _HOST)
 
 
 def _status() -> StatusAnswer | None:
     try:
-        answer = httpx.get(f"http://{_HOST}:{_PORT}/status", timeout=5.0)
+        answer = httpx.get(f"{URL}/status", timeout=5.0)
         return StatusAnswer.model_validate(answer.json()) if answer.status_code == 200 else None
     except (httpx.HTTPError, ValueError):
         return None
@@ -137,7 +164,7 @@ def _wait_until_ready() -> None:
     deadline = time.monotonic() + _WARM_UP_S
     while time.monotonic() < deadline:
         try:
-            if httpx.get(f"http://{_HOST}:{_PORT}/ready", timeout=5.0).status_code == 200:
+            if httpx.get(f"{URL}/ready", timeout=5.0).status_code == 200:
                 return
         except httpx.HTTPError:
             pass
@@ -200,9 +227,7 @@ async def _over_http(image: bytes) -> AsyncIterator[Ask]:
     async with httpx.AsyncClient(timeout=60.0, limits=limits, trust_env=False) as http:
 
         async def ask() -> None:
-            response = await http.post(
-                f"http://{_HOST}:{_PORT}/predict", content=image, headers={"content-type": "image/png"}
-            )
+            response = await http.post(f"{URL}/predict", content=image, headers={"content-type": "image/png"})
             response.raise_for_status()
             _require_read(response.json())
 

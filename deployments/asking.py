@@ -124,9 +124,7 @@ class Catalogue:
     def ask_text(self, options: TextOptions, now: float) -> Ask:
         if options.preprocess is not None:
             Pipeline.named(options.preprocess)  # refuses an unknown step before anything is sent
-        ask = self._ask(
-            options, now, Scope.LINE, Question(language=options.lang), options.preprocess, explain=options.explain
-        )
+        ask = self._ask(options, now, Scope.LINE, Question(language=options.lang), options.preprocess)
         return replace(ask, cascade=self._cascade(options.policy, ask.profile))
 
     def ask_character(self, options: CharacterOptions, now: float) -> Ask:
@@ -139,8 +137,6 @@ class Catalogue:
         scope: Scope,
         question: Question,
         steps: tuple[str, ...] | None = None,
-        *,
-        explain: bool = False,
     ) -> Ask:
         return Ask(
             self._method(options.method),
@@ -149,7 +145,7 @@ class Catalogue:
             now + (options.timeout_s or self.config.limits.timeout_s),
             question,
             steps,
-            explain,
+            options.explain,
             self.config.limits.max_pixels,
             self.config.limits.retries,
             self.version,

@@ -29,7 +29,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ocr import Crop, Hypothesis
+from ocr import Crop, Hypothesis, Laps
 
 ReadBatch = Callable[[Sequence[Crop]], list[Hypothesis]]
 
@@ -63,17 +63,43 @@ class NoSpans:
 
 
 @dataclass(eq=False, slots=True)
-class _Item:
-    crop: Crop
+class _Visit:
+    """One request in the queue, and where its time goes: until its first crop is read it is in the `queue`, afterwards
+    it waits for batches of others between its own.
+    """
+
     caller: object
     deadline: float
+    laps: Laps
+    waits_for: str = "queue"
+    is_read: bool = False
+
+    def begin(self) -> None:
+        """Some of its crops are read from now on."""
+        self.laps.more(self.waits_for)
+        self.is_read = True
+
+    def end(self) -> None:
+        """They are read."""
+        self.laps.more("inference")
+        self.waits_for, self.is_read = "batch wait", False
+
+    def leave(self) -> None:
+        """It waits no longer for those that were not read."""
+        self.laps.more("inference" if self.is_read else self.waits_for)
+
+
+@dataclass(eq=False, slots=True)
+class _Item:
+    crop: Crop
+    visit: _Visit
     rank: int
     # A fault is a result, not an exception: asyncio logs every exception that nobody retrieves.
     answer: asyncio.Future[Hypothesis | EngineFault] = field(repr=False)
 
     def is_wanted(self, now: float) -> bool:
         """Whether somebody still waits for it, and there is time left."""
-        return self.deadline > now and not self.answer.done()
+        return self.visit.deadline > now and not self.answer.done()
 
 
 class CropQueue:
@@ -111,21 +137,25 @@ class CropQueue:
         since = self._reading_since  # the worker thread sets it
         return 0.0 if since is None else self._clock() - since
 
-    async def read(self, crops: Sequence[Crop], deadline: float) -> list[Hypothesis | None]:
-        """One hypothesis per crop, in order; None for those that were not read before the deadline.
+    async def read(self, crops: Sequence[Crop], deadline: float, laps: Laps | None = None) -> list[Hypothesis | None]:
+        """One hypothesis per crop, in order; None for those that were not read before the deadline. `laps` learns what
+        the time went to: `queue`, `inference`, `batch wait`.
 
         Raises EngineFault when the engine cannot read one of the crops. When the caller is cancelled, its crops leave
         the queue.
         """
         if not crops:
             return []
-        answers = [item.answer for item in self._enqueue(crops, deadline)]
+        visit = _Visit(self._spans.caller(), deadline, laps or Laps("engine"))
+        answers = [item.answer for item in self._enqueue(crops, visit)]
         try:
             await asyncio.wait(answers, timeout=max(0.0, deadline - self._clock()))
         finally:
             for answer in answers:
                 answer.cancel()
         outcomes = [None if answer.cancelled() else answer.result() for answer in answers]
+        if None in outcomes:
+            visit.leave()
         for outcome in outcomes:
             if isinstance(outcome, EngineFault):
                 raise outcome
@@ -138,12 +168,10 @@ class CropQueue:
             await asyncio.gather(self._loop_task, return_exceptions=True)
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _enqueue(self, crops: Sequence[Crop], deadline: float) -> list[_Item]:
+    def _enqueue(self, crops: Sequence[Crop], visit: _Visit) -> list[_Item]:
         loop = asyncio.get_running_loop()
-        caller = self._spans.caller()
         items = [
-            _Item(crop, caller, deadline, rank, loop.create_future())
-            for rank, crop in enumerate(crops, self._virtual_time + 1)
+            _Item(crop, visit, rank, loop.create_future()) for rank, crop in enumerate(crops, self._virtual_time + 1)
         ]
         self._items.extend(items)
         self._watch(0, len(self))
@@ -161,8 +189,13 @@ class CropQueue:
             if not batch:
                 self._arrived.clear()
                 continue
-            with self._spans.batch([item.caller for item in batch]):
+            visits = dict.fromkeys(item.visit for item in batch)
+            for visit in visits:
+                visit.begin()
+            with self._spans.batch([item.visit.caller for item in batch]):
                 outcomes = await loop.run_in_executor(self._thread, self._outcomes, batch)
+            for visit in visits:
+                visit.end()
             for item, outcome in zip(batch, outcomes, strict=True):
                 if outcome is not None and not item.answer.done():
                     item.answer.set_result(outcome)

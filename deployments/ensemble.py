@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import fusion
@@ -28,8 +28,9 @@ from deployments.messages import (
     Question,
 )
 from deployments.metrics import FUSION_SECONDS, TASKS, Record, ignore
+from deployments.placement import ROUTER, SEGMENTATION
 from deployments.tracing import span
-from ocr import Character, EngineReport, Hypothesis, Layout, Line, Page, Scope, Status
+from ocr import Character, EngineReport, Hypothesis, Laps, Layout, Line, Page, Scope, Status, Stretch
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
 
 Result = TypeVar("Result")
@@ -62,11 +63,24 @@ class Cutter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CharacterReading:
-    """What the ensemble says of an image of one character; its text is "" when no engine has a vote for one."""
+    """What the ensemble says of an image of one character; its text is "" when no engine has a vote for one. `spent` is
+    where the time of its whole request went.
+    """
 
     character: Character
     claims: Mapping[str, Hypothesis]
     reports: tuple[EngineReport, ...]
+    spent: tuple[Stretch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cut:
+    """A page that is cut, what is asked about it, and who learns where the time goes."""
+
+    layout: Layout
+    pixels: PixelsToken
+    ask: Ask
+    laps: Laps
 
 
 _ALL_SURE = "the engines that were asked before are sure of every line"
@@ -99,30 +113,35 @@ class Ensemble:
         """Every line of the page, fused. Raises an error of the tree when nobody can answer, ReplicaLost when the
         segmentation died: then the page may be sent again.
         """
+        laps = Laps(ROUTER)
 
         async def once() -> Page:
             cut, pixels = await self._before(ask.deadline, lambda: self._cutter.page(data, ask))
             if isinstance(cut, CutRefused):
                 raise cut.error
-            outcomes = await self._ask_engines(cut.layout, pixels, ask, Scope.LINE)
-            with self._timing_fusion(Scope.LINE):
+            laps.call("segmentation", SEGMENTATION, cut.spent)
+            outcomes = await self._ask_engines(_Cut(cut.layout, pixels, ask, laps), Scope.LINE)
+            with self._timing_fusion(Scope.LINE, laps):
                 return self._fused_page(cut.layout, outcomes, ask)
 
-        return await _again_when_pixels_are_lost(once)
+        page = await _again_when_pixels_are_lost(once, laps)
+        return replace(page, spent=laps.spent)
 
     async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
         """One character per image, in order; an image that cannot be read is an error in its place."""
+        laps = Laps(ROUTER)
 
         async def once() -> list[CharacterReading | QuorumError]:
             cut, pixels = await self._before(ask.deadline, lambda: self._cutter.characters(images, ask))
-            outcomes = await self._ask_engines(cut.layout, pixels, ask, Scope.CHARACTER)
-            with self._timing_fusion(Scope.CHARACTER):
+            laps.call("segmentation", SEGMENTATION, cut.spent)
+            outcomes = await self._ask_engines(_Cut(cut.layout, pixels, ask, laps), Scope.CHARACTER)
+            with self._timing_fusion(Scope.CHARACTER, laps):
                 return [
                     index if isinstance(index, QuorumError) else _fused_character(index, outcomes, ask)
                     for index in cut.outcomes
                 ]
 
-        return await _again_when_pixels_are_lost(once)
+        return _spending(await _again_when_pixels_are_lost(once, laps), laps.spent)
 
     async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...]:
         """What is done to a page before it is read."""
@@ -132,10 +151,11 @@ class Ensemble:
         return pictures
 
     @contextmanager
-    def _timing_fusion(self, scope: Scope) -> Iterator[None]:
+    def _timing_fusion(self, scope: Scope, laps: Laps) -> Iterator[None]:
         started = time.perf_counter()
         with span("fuse"):
             yield
+        laps.lap("fusion")
         self._record(FUSION_SECONDS, time.perf_counter() - started, task=TASKS[scope])
 
     async def _before(self, deadline: float, cut: Callable[[], Awaitable[Result]]) -> Result:
@@ -157,70 +177,65 @@ class Ensemble:
         except NotDeployed as error:
             raise NotReady("no segmentation is running", "see /status", 5.0) from error
 
-    async def _ask_engines(self, layout: Layout, pixels: PixelsToken, ask: Ask, scope: Scope) -> dict[str, Outcome]:
+    async def _ask_engines(self, cut: _Cut, scope: Scope) -> dict[str, Outcome]:
         """The outcome of every configured engine: asked, left out, or known to be unavailable."""
-        outcomes = {name: self._not_asked(name, ask, scope) for name in self._readers}
+        outcomes = {name: self._not_asked(name, cut.ask, scope) for name in self._readers}
         willing = [name for name, outcome in outcomes.items() if outcome is None]
-        asked = await self._ask_closed(willing, layout, pixels, ask) if layout.regions else {}
+        asked = await self._ask_closed(willing, cut) if cut.layout.regions else {}
         idle = {name: Outcome(EngineReport(name, Status.OK)) for name in outcomes}
         complete = {name: asked.get(name) or outcome or idle[name] for name, outcome in outcomes.items()}
-        if layout.regions:
+        if cut.layout.regions:
             _require_one_answer(complete)
         return complete
 
-    async def _ask_closed(
-        self, willing: Sequence[str], layout: Layout, pixels: PixelsToken, ask: Ask
-    ) -> dict[str, Outcome]:
+    async def _ask_closed(self, willing: Sequence[str], cut: _Cut) -> dict[str, Outcome]:
         """The outcome of each of these engines; those whose circuit is open are left out."""
-        admitted = self.circuits.admit(willing, ask.tolerance)
+        admitted = self.circuits.admit(willing, cut.ask.tolerance)
         for name in admitted.probed:
-            probe = asyncio.create_task(self._probe(name, pixels, ask))
+            probe = asyncio.create_task(self._probe(name, cut))
             self._probes.add(probe)
             probe.add_done_callback(self._probes.discard)
         left_out = (*admitted.probed, *admitted.left_out)
-        asked = await self._in_tiers(admitted.asked, layout, pixels, ask)
+        asked = await self._in_tiers(admitted.asked, cut)
         return asked | {name: Outcome(EngineReport(name, Status.UNAVAILABLE, detail=_OPEN)) for name in left_out}
 
-    async def _probe(self, name: str, pixels: PixelsToken, ask: Ask) -> None:
+    async def _probe(self, name: str, cut: _Cut) -> None:
         """Ask an engine about the first line of a request that does not wait for the answer."""
         with suppress(PixelsLost):
-            await self._ask_about([0], [name], pixels, ask)
+            await self._ask_about([0], [name], replace(cut, laps=Laps(ROUTER)))
 
-    async def _in_tiers(
-        self, willing: Sequence[str], layout: Layout, pixels: PixelsToken, ask: Ask
-    ) -> dict[str, Outcome]:
+    async def _in_tiers(self, willing: Sequence[str], cut: _Cut) -> dict[str, Outcome]:
         """The outcome of each of these engines: one after the other where the request has a cascade."""
-        steps, last = ask.tiers(willing)
-        count = len(layout.regions)
-        open_lines: Sequence[int] = range(count)
+        steps, last = cut.ask.tiers(willing)
+        open_lines: Sequence[int] = range(len(cut.layout.regions))
         asked: dict[str, Outcome] = {}
         for step in steps:
-            asked |= await self._ask_about_open(open_lines, step.engines, count, pixels, ask)
-            open_lines = [index for index in open_lines if step.goes_on(_fused(index, layout, asked, ask))]
-        return asked | await self._ask_about_open(open_lines, last, count, pixels, ask)
+            asked |= await self._ask_about_open(open_lines, step.engines, cut)
+            open_lines = [index for index in open_lines if step.goes_on(_fused(index, cut.layout, asked, cut.ask))]
+            cut.laps.lap("fusion")
+        return asked | await self._ask_about_open(open_lines, last, cut)
 
-    async def _ask_about_open(
-        self, open_lines: Sequence[int], names: Sequence[str], count: int, pixels: PixelsToken, ask: Ask
-    ) -> dict[str, Outcome]:
-        """The outcomes for `count` lines of which some are open; skipped where none is."""
+    async def _ask_about_open(self, open_lines: Sequence[int], names: Sequence[str], cut: _Cut) -> dict[str, Outcome]:
+        """The outcomes for all lines, of which some are open; skipped where none is."""
         if not open_lines:
             return {name: Outcome(EngineReport(name, Status.SKIPPED, detail=_ALL_SURE)) for name in names}
-        outcomes = await self._ask_about(open_lines, names, pixels, ask)
+        outcomes = await self._ask_about(open_lines, names, cut)
+        count = len(cut.layout.regions)
         if len(open_lines) == count:
             return outcomes
         return {name: outcome.spread(open_lines, count) for name, outcome in outcomes.items()}
 
-    async def _ask_about(
-        self, indices: Sequence[int], names: Sequence[str], pixels: PixelsToken, ask: Ask
-    ) -> dict[str, Outcome]:
+    async def _ask_about(self, indices: Sequence[int], names: Sequence[str], cut: _Cut) -> dict[str, Outcome]:
         """The outcome of each of these engines, which their circuits hear of."""
-        calls = {name: _call(name, self._readers[name], pixels, indices, ask.question) for name in names}
+        ask = cut.ask
+        calls = {name: _call(name, self._readers[name], cut.pixels, indices, ask.question) for name in names}
         eras = {name: self.circuits.era(name) for name in names}
         now = self._clock()
         budget = Budget.until(ask.deadline, now)
         outcomes: dict[str, Outcome] = {}
         try:
-            outcomes = await ask_all(calls, budget, self._clock, ask.retries)
+            outcomes = await ask_all(calls, budget, self._clock, ask.retries, caller=ROUTER)
+            cut.laps.side_by_side("engines", [outcome.spent for outcome in outcomes.values() if outcome.spent])
         finally:  # also when the pixels were lost or nobody waits any more: a probe must not stay under way for ever
             for name, era in eras.items():
                 failed = outcomes[name].failed(budget.engines - now, ask.tolerance.patience_s) if outcomes else None
@@ -272,7 +287,8 @@ def _claims(index: int, outcomes: Mapping[str, Outcome]) -> dict[str, Hypothesis
 
 
 def _fused_line(layout: Layout, index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> Line:
-    return fusion.place(_fused(index, layout, outcomes, ask), layout.regions[index], _claims(index, outcomes))
+    fused, claims = _fused(index, layout, outcomes, ask), _claims(index, outcomes)
+    return fusion.place(fused, layout.regions[index], claims, keep_votes=ask.explain)
 
 
 def _fused_character(index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> CharacterReading | QuorumError:
@@ -307,12 +323,19 @@ def _failure_of(statuses: set[Status], summary: str) -> ServiceError:
     return InternalFailure(f"every engine failed ({summary})", "try again; the log has the details")
 
 
-async def _again_when_pixels_are_lost(once: Callable[[], Awaitable[Result]]) -> Result:
+def _spending(
+    readings: Sequence[CharacterReading | QuorumError], spent: tuple[Stretch, ...]
+) -> list[CharacterReading | QuorumError]:
+    """The same, with where the time went; an error has no place for it."""
+    return [replace(each, spent=spent) if isinstance(each, CharacterReading) else each for each in readings]
+
+
+async def _again_when_pixels_are_lost(once: Callable[[], Awaitable[Result]], laps: Laps) -> Result:
     """The node that holds the crops can die between the cut and the reading; then the page is cut once more."""
     try:
         return await once()
     except PixelsLost:
-        pass
+        laps.lap("lost")
     try:
         return await once()
     except PixelsLost as error:

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from deployments.formats import Sheet, formats
 from deployments.negotiation import JSON, NDJSON
-from deployments.rendering import error_answer
+from deployments.rendering import error_answer, timings
+from ocr import Stretch
 from ocr.contract import (
     Bands,
     BatchAnswer,
@@ -167,6 +168,22 @@ def _character() -> CharacterAnswer:
     )
 
 
+def _spent() -> tuple[Stretch, ...]:
+    """Where 61 ms went."""
+    cut = (Stretch("decode", "Segmentation", 0.002), Stretch("find lines", "Segmentation", 0.01))
+    read = tuple(
+        Stretch.of_call(name, "Router", name, seconds + 0.005, (Stretch("inference", name, seconds),))
+        for name, seconds in {"tesseract": 0.035, "paddleocr": 0.025}.items()
+    )
+    told = (
+        Stretch.of_call("segmentation", "Router", "Segmentation", 0.014, cut),
+        Stretch("engines", "Router", 0.04, read, side_by_side=True),
+        Stretch("fusion", "Router", 0.001),
+    )
+    ensemble = Stretch.of_call("ensemble", "Gateway", "Router", 0.059, told)
+    return Stretch("receive", "Gateway", 0.001), ensemble, Stretch("render", "Gateway", 0.001)
+
+
 def _text() -> TextAnswer:
     place = ((20.0, 30.0), (60.0, 30.0), (60.0, 50.0), (20.0, 50.0))
     word = WordAnswer(text="Hi", confidence=0.95, polygon=place, votes={"tesseract": "Hi", "paddleocr": "Hi"})
@@ -186,6 +203,7 @@ def _text() -> TextAnswer:
         lines=[LineAnswer(text="Hi", confidence=0.95, polygon=place, block=0, words=[word])],
         characters=characters,
         engine_predictions={"tesseract": said, "paddleocr": said.model_copy(update={"model": "PP-OCRv6-small@1"})},
+        timings=timings(_spent()),
     )
 
 

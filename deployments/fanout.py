@@ -7,11 +7,12 @@ translates the transport's exceptions into the four below, and a test passes pla
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deployments.messages import EngineAnswer
-from ocr import EngineReport, Hypothesis, Status
+from ocr import EngineReport, Hypothesis, Status, Stretch
 
 Call = Callable[[float], Awaitable[EngineAnswer]]
 """Asks one engine, given the deadline by which it should answer."""
@@ -57,10 +58,13 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of asking one engine: its report and, unless it failed, one hypothesis per crop (None: not read)."""
+    """What came of asking one engine: its report and, unless it failed, one hypothesis per crop (None: not read).
+    `spent` is where the time went since all were asked; None for one that was not.
+    """
 
     report: EngineReport
     hypotheses: tuple[Hypothesis | None, ...] = ()
+    spent: Stretch | None = None
 
     @property
     def answered(self) -> bool:
@@ -88,43 +92,58 @@ class Outcome:
         return Outcome(replace(self.report, detail=detail), tuple(spread) if self.hypotheses else ())
 
 
-async def ask_all(calls: Mapping[str, Call], budget: Budget, clock: Clock, retries: int = 2) -> dict[str, Outcome]:
-    """Ask all engines at the same time. Every engine has an outcome, whatever became of it.
+async def ask_all(
+    calls: Mapping[str, Call], budget: Budget, clock: Clock, retries: int = 2, *, caller: str = "caller"
+) -> dict[str, Outcome]:
+    """Ask all engines at the same time. Every engine has an outcome, whatever became of it. `caller` is the name under
+    which it is told where the time went.
 
     A replica that dies takes the requests on it along; the next one that is asked is most likely alive, so it is asked
     again, at most `retries` times: several deaths in a row mean that the request itself kills it. Raises PixelsLost
     when any engine could not fetch the crops; the others are cancelled then.
     """
+    began = time.perf_counter()
+
+    async def ask(name: str, call: Call) -> Outcome:
+        outcome, spent = await _ask(name, call, budget, clock, retries)
+        return replace(outcome, spent=Stretch.of_call(name, caller, name, time.perf_counter() - began, spent))
+
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = {name: group.create_task(_ask(name, call, budget, clock, retries)) for name, call in calls.items()}
+            tasks = {name: group.create_task(ask(name, call)) for name, call in calls.items()}
     except* PixelsLost as lost:
         raise PixelsLost(str(lost.exceptions[0])) from lost
     return {name: task.result() for name, task in tasks.items()}
 
 
-async def _ask(name: str, call: Call, budget: Budget, clock: Clock, retries: int) -> Outcome:
+async def _ask(
+    name: str, call: Call, budget: Budget, clock: Clock, retries: int
+) -> tuple[Outcome, tuple[Stretch, ...]]:
+    """The outcome of one engine, and where it says that its time went."""
     started = clock()
 
     def report(status: Status, detail: str = "", model: str = "") -> EngineReport:
         return EngineReport(name, status, max(0.0, clock() - started), model, detail)
 
+    def failed(status: Status, detail: str) -> tuple[Outcome, tuple[Stretch, ...]]:
+        return Outcome(report(status, detail)), ()
+
     try:
         async with asyncio.timeout(max(0.0, budget.router - clock())):
             answer = await _with_retries(call, budget, retries)
     except TimeoutError:
-        return Outcome(report(Status.TIMEOUT, "no answer before the deadline; ask for more with timeout_s"))
+        return failed(Status.TIMEOUT, "no answer before the deadline; ask for more with timeout_s")
     except QueueFull:
-        return Outcome(report(Status.SHED, "its queue is full; add replicas or send less at once"))
+        return failed(Status.SHED, "its queue is full; add replicas or send less at once")
     except NotDeployed as error:
-        return Outcome(report(Status.UNAVAILABLE, str(error)))
+        return failed(Status.UNAVAILABLE, str(error))
     except ReplicaLost as error:
-        return Outcome(report(Status.ERROR, f"its replica died {retries + 1} times on this request: {error}"))
+        return failed(Status.ERROR, f"its replica died {retries + 1} times on this request: {error}")
     except PixelsLost:
         raise
     except Exception as error:  # noqa: BLE001 - whatever an engine does, the others vote; the report says what it was
-        return Outcome(report(Status.ERROR, f"{type(error).__name__}: {error}"))
-    return Outcome(_report_of(answer, report), answer.hypotheses)
+        return failed(Status.ERROR, f"{type(error).__name__}: {error}")
+    return Outcome(_report_of(answer, report), answer.hypotheses), answer.spent
 
 
 def _report_of(answer: EngineAnswer, report: Callable[[Status, str, str], EngineReport]) -> EngineReport:

@@ -12,15 +12,18 @@ import time
 from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.config import ClusterConfig, SecurityConfig
 from deployments.keys import Caller, Role, caller_of
 from deployments.metrics import REQUEST_SECONDS, REQUESTS, Record
+from deployments.placement import GATEWAY
 from deployments.rates import RateLimiter
 from deployments.reading import fault
 from deployments.rendering import error_answer
+from ocr import Laps
 from ocr.errors import Forbidden, QuorumError, RateLimited, ServiceError, Unauthorized
 
 log = logging.getLogger("quorum.gateway")
@@ -45,6 +48,7 @@ ROLES: Mapping[str, Role] = {
 # Asked by machines all the time, and cheap.
 _UNLIMITED = frozenset({"/status", "/metrics"})
 _OTHER = "other"
+_LAPS = "quorum.laps"
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -76,6 +80,12 @@ def require(caller: Caller | None, needed: Role) -> Caller:
     raise Forbidden("this API key may read, and not administer", "use a key of ADMIN_API_KEYS")
 
 
+def laps_of(request: Request) -> Laps:
+    """They measure since the request came to the guard."""
+    laps: Laps = request.scope[_LAPS]
+    return laps
+
+
 class Guard:
     """The middleware."""
 
@@ -91,8 +101,10 @@ class Guard:
             return
         answer = _Answer(scope, send)
         started = time.perf_counter()
+        scope[_LAPS] = Laps(GATEWAY)
         try:
             await self._admit(scope)
+            scope[_LAPS].lap("admit")
             await self._app(scope, receive, answer.send)
         except QuorumError as error:
             await answer.refuse(error, receive)

@@ -24,8 +24,9 @@ from deployments.messages import EngineAnswer, EngineState, Question
 from deployments.metrics import BATCH_CROPS, MODEL_LOAD_SECONDS, QUEUE_CROPS, Record, ignore
 from deployments.tracing import BatchSpans
 from engines.gpu import exhausted
-from ocr import CardMemory, Crop, Engine, EngineSpec, Hypothesis, LoadOptions, NoCard, Scope, SegmentedPage
+from ocr import CardMemory, Crop, Engine, EngineSpec, Hypothesis, Laps, LoadOptions, NoCard, Scope, SegmentedPage
 from ocr.errors import EngineUnavailable
+from ocr.timing import OTHER
 
 log = logging.getLogger("quorum.engine")
 
@@ -130,16 +131,18 @@ class EngineHost:
         """Read the crops at `indices`; those that the deadline cuts off come back as None."""
         if self._queue is None:
             raise NotDeployed(self._state.problem)
+        laps = Laps(self._state.name)
         crops = page.crops(indices, language=question.language, classes=question.classes)
         began = time.perf_counter()
-        hypotheses = await self._queue.read(crops, deadline)
+        hypotheses = await self._queue.read(crops, deadline, laps)
         log.info(
             "read %d of %d crops",
             sum(hypothesis is not None for hypothesis in hypotheses),
             len(crops),
             extra={"model": self._state.model, "seconds": round(time.perf_counter() - began, 4)},
         )
-        return EngineAnswer(self._state.model, tuple(hypotheses))
+        laps.lap(OTHER)
+        return EngineAnswer(self._state.model, tuple(hypotheses), laps.spent)
 
     def state(self) -> EngineState:
         return replace(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from deployments.circuit import Position
 from deployments.config import AtZero
-from ocr import CardMemory, Classes, Hypothesis, Layout, NoCard, Scope
+from ocr import CardMemory, Classes, Hypothesis, Layout, NoCard, Scope, Stretch
 from ocr.errors import QuorumError
 
 
@@ -26,11 +26,12 @@ class GarbageAnswer(Exception):
 @dataclass(frozen=True, slots=True)
 class EngineAnswer:
     """One engine's hypotheses, one per crop it was asked about, in order; None for a crop that it did not come to
-    before the deadline.
+    before the deadline. `spent` is where the time of the replica went.
     """
 
     model: str
     hypotheses: tuple[Hypothesis | None, ...]
+    spent: tuple[Stretch, ...] = ()
 
     def require_one_each(self, crops: Sequence[int]) -> None:
         """Raise GarbageAnswer unless there is a hypothesis or None for each of these crops."""
@@ -81,9 +82,12 @@ class Handling:
 
 @dataclass(frozen=True, slots=True)
 class CutPage:
-    """How the segmentation of one page begins: where the text is. The pixels follow, by reference."""
+    """How the segmentation of one page begins: where the text is, and where the time went until it was found. The
+    pixels follow, by reference.
+    """
 
     layout: Layout
+    spent: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class CutCharacters:
 
     outcomes: tuple[int | QuorumError, ...]
     layout: Layout
+    spent: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

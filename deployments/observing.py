@@ -5,6 +5,7 @@ log cuts out unless the configuration allows it.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from deployments.asking import Ask
@@ -19,7 +20,7 @@ from deployments.metrics import (
     Record,
 )
 from fusion import judge
-from ocr import EngineReport, Hypothesis, Page, Scope, Status
+from ocr import EngineReport, Hypothesis, Page, Reading, Scope, Status
 from ocr.errors import QuorumError
 
 log = logging.getLogger("quorum.reading")
@@ -32,8 +33,7 @@ _NOT_ASKED = frozenset({Status.SKIPPED, Status.UNAVAILABLE})
 def observe_page(page: Page, ask: Ask, record: Record) -> None:
     """Tell of one page."""
     _observe_reports(page.reports, record)
-    for line in page.lines:
-        _observe_agreement(line.text, line.readings, record)
+    _observe_agreement([(line.text, line.readings) for line in page.lines], record)
     band = _observe_confidence(page.confidence, _TEXT, ask, record)
     log.info(
         "read a page of %d lines",
@@ -45,8 +45,8 @@ def observe_page(page: Page, ask: Ask, record: Record) -> None:
 def observe_characters(readings: Sequence[CharacterReading | QuorumError], ask: Ask, record: Record) -> None:
     """Tell of the characters of one request."""
     read = [reading for reading in readings if isinstance(reading, CharacterReading)]
+    _observe_agreement([(reading.character.text, reading.claims) for reading in read], record)
     for reading in read:
-        _observe_agreement(reading.character.text, reading.claims, record)
         _observe_confidence(reading.character.confidence, _CHARACTER, ask, record)
     reports = read[0].reports if read else ()  # of the request, the same for each of its characters
     _observe_reports(reports, record)
@@ -70,11 +70,20 @@ def _observe_reports(reports: Iterable[EngineReport], record: Record) -> None:
             record(ENGINE_SECONDS, report.seconds, engine=report.engine)
 
 
-def _observe_agreement(text: str, claims: Mapping[str, Hypothesis], record: Record) -> None:
-    for engine, claim in claims.items():
-        if not claim.abstained:
-            agrees = claim.text.strip() == text.strip()
-            record(ENGINE_READINGS, engine=engine, agrees="yes" if agrees else "no")
+def _observe_agreement(
+    readings: Iterable[tuple[str, Mapping[str, Hypothesis] | Mapping[str, Reading]]], record: Record
+) -> None:
+    """Whether engines agree with the text that was made of their claims: told once for each of them, because each time
+    is a call into Ray.
+    """
+    counts = Counter(
+        (engine, "yes" if claim.text.strip() == text.strip() else "no")
+        for text, claims in readings
+        for engine, claim in claims.items()
+        if not claim.abstained
+    )
+    for (engine, agrees), count in counts.items():
+        record(ENGINE_READINGS, count, engine=engine, agrees=agrees)
 
 
 def _observe_confidence(confidence: float, task: str, ask: Ask, record: Record) -> str:

@@ -16,14 +16,17 @@ from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from deployments import rendering
-from deployments.asking import Catalogue
+from deployments.asking import Ask, Catalogue
 from deployments.config import LimitsConfig
 from deployments.documents import Documents, PageOutcome, ReadPage, has_pages, is_pdf, read_pages, sheets_of
 from deployments.drawing import Drawer
+from deployments.ensemble import CharacterReading
 from deployments.formats import Format, Sheet, Written
 from deployments.in_order import in_order
+from deployments.placement import GATEWAY, ROUTER
 from deployments.service import Service
 from deployments.uploads import Options, parse
+from ocr import Laps
 from ocr.contract import (
     BatchAnswer,
     BatchBody,
@@ -45,6 +48,7 @@ log = logging.getLogger("quorum.gateway")
 
 BatchResult: TypeAlias = CharacterAnswer | TextAnswer | DocumentAnswer | FailedItem
 PageLine: TypeAlias = PageAnswer | FailedPage | StreamEnd
+TimedAnswer = TypeVar("TimedAnswer", CharacterAnswer, TextAnswer)
 CountedLine = TypeVar("CountedLine", bound=BatchResult | PageAnswer | FailedPage)
 
 
@@ -65,15 +69,18 @@ class Readings:
     def max_bytes(self) -> int:
         return self.limits.max_bytes
 
-    async def predict(self, image: bytes, options: CharacterOptions) -> CharacterAnswer:
+    async def predict(self, image: bytes, options: CharacterOptions, laps: Laps | None = None) -> CharacterAnswer:
+        """The answer to an image of one character. `laps` has measured since the request came; else they begin now."""
+        laps = laps or Laps(GATEWAY)
         started = time.perf_counter()
         catalogue = self._current()
         ask = catalogue.ask_character(options, time.time())
         _require_image(image, catalogue.config.limits.max_pixels)
-        [outcome] = await self._service.read_characters([image], ask)
+        [outcome] = await self._read_characters([image], ask, laps)
         if isinstance(outcome, QuorumError):
             raise outcome
-        return rendering.character_answer(outcome, ask, since_ms(started))
+        answer = rendering.character_answer(outcome, ask, since_ms(started))
+        return _timed(answer, laps) if ask.explain else answer
 
     def check_character(self, options: CharacterOptions) -> None:
         """Raises what is not allowed about the options."""
@@ -94,11 +101,13 @@ class Readings:
         reader = self._reader(file, options)
         return await self._answer(file, reader, reader.limits.timeout_s)
 
-    async def written(self, file: bytes, options: DocumentOptions, form: Format) -> Written:
-        """The same in one of the formats. In one that cannot tell of a page that failed, its error is raised."""
+    async def written(self, file: bytes, options: DocumentOptions, form: Format, laps: Laps | None = None) -> Written:
+        """The same in one of the formats. In one that cannot tell of a page that failed, its error is raised. `laps`
+        has measured since the request came; else they begin now.
+        """
         reader = self._reader(file, options)
         if form.tells_failures:
-            return form.write(await self._answer(file, reader, reader.limits.timeout_s), [])
+            return form.write(await self._answer(file, reader, reader.limits.timeout_s, laps), [])
         answer: TextAnswer | DocumentAnswer
         if has_pages(file, options, reader.limits):
             outcomes, page_count = await self._outcomes(
@@ -159,19 +168,29 @@ class Readings:
     async def _batch_of_characters(
         self, images: Sequence[bytes | QuorumError], body: BatchBody, catalogue: Catalogue
     ) -> AsyncGenerator[CharacterAnswer | FailedItem | None, None]:
+        laps = Laps(GATEWAY)
         started = time.perf_counter()
         ask = catalogue.ask_character(_options_of(body, CharacterOptions), time.time())
         yield None
         checked = [_checked(image, catalogue.config.limits.max_pixels) for image in images]
-        outcomes = iter(
-            await self._service.read_characters([image for image in checked if isinstance(image, bytes)], ask)
-        )
+        readings = await self._read_characters([image for image in checked if isinstance(image, bytes)], ask, laps)
+        outcomes = iter(readings)
         for image in checked:
             outcome = image if isinstance(image, QuorumError) else next(outcomes)
             if isinstance(outcome, QuorumError):
                 yield rendering.failed_item(outcome)
             else:
-                yield rendering.character_answer(outcome, ask, since_ms(started))
+                answer = rendering.character_answer(outcome, ask, since_ms(started))
+                yield _timed(answer, laps) if ask.explain else answer
+
+    async def _read_characters(
+        self, images: Sequence[bytes], ask: Ask, laps: Laps
+    ) -> list[CharacterReading | QuorumError]:
+        laps.lap("check")
+        readings = await self._service.read_characters(images, ask)
+        read = [reading.spent for reading in readings if isinstance(reading, CharacterReading)]
+        laps.call("ensemble", ROUTER, max(read, key=len, default=()))  # none of those that were remembered
+        return readings
 
     async def _batch_of_files(
         self, images: Sequence[bytes | QuorumError], body: BatchBody, catalogue: Catalogue
@@ -201,9 +220,11 @@ class Readings:
             raise OutOfRange("dpi is for PDF: the resolution of an image is what it is", "leave dpi out")
         return _PageReader(self._service, self._current(), options)
 
-    async def _answer(self, file: bytes, reader: _PageReader, wait_s: float) -> TextAnswer | DocumentAnswer:
+    async def _answer(
+        self, file: bytes, reader: _PageReader, wait_s: float, laps: Laps | None = None
+    ) -> TextAnswer | DocumentAnswer:
         if not has_pages(file, reader.options, reader.limits):
-            return await reader.read(file)
+            return await reader.read(file, laps)
         outcomes, page_count = await self._outcomes(file, reader, wait_s, pictures=False)
         return rendering.document_answer(outcomes, page_count, reader.ask, reader.age_ms)
 
@@ -243,14 +264,29 @@ class _PageReader:
     def age_ms(self) -> float:
         return since_ms(self._started)
 
-    async def read(self, image: bytes) -> TextAnswer:
+    async def read(self, image: bytes, laps: Laps | None = None) -> TextAnswer:
+        """The answer to an image, or to one page. `laps` has measured since the request came; else they begin now."""
+        laps = laps or Laps(GATEWAY)
+        laps.lap("check")
         async with self._places:
             started = time.perf_counter()
+            laps.lap("turn")
             # The time of a page begins when it is its turn, so that the last pages of a document have as much.
             ask = replace(self.ask, deadline=min(time.time() + self._time_a_page_s, self._end))
             page = await self._service.read_page(image, ask)
-            pictures = await self._service.pictures(image, ask) if self.options.pictures else None
-        return rendering.text_answer(page, ask, since_ms(started), pictures)
+            laps.call("ensemble", ROUTER, page.spent)
+            pictures = None
+            if self.options.pictures:
+                pictures = await self._service.pictures(image, ask)
+                laps.lap("pictures")
+        answer = rendering.text_answer(page, ask, since_ms(started), pictures)
+        return _timed(answer, laps) if ask.explain else answer
+
+
+def _timed(answer: TimedAnswer, laps: Laps) -> TimedAnswer:
+    """The answer with where its time went: what was done since the last lap is that it was rendered."""
+    laps.more("render")
+    return answer.model_copy(update={"timings": rendering.timings(laps.spent)})
 
 
 class _End:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from deployments import openapi
 from deployments.formats import Format, format_named, formats
+from deployments.guard import laps_of
 from deployments.negotiation import JSON, NDJSON, best_of
 from deployments.reading import Readings
 from deployments.uploads import decode_base64, parse, read_json, read_upload, require_json
@@ -51,7 +52,9 @@ def _add_predict(router: APIRouter, readings: Readings) -> None:
     async def predict(request: Request) -> CharacterAnswer:
         """Read one character."""
         image, options = await read_upload(request, CharacterOptions, readings.max_bytes)
-        return await readings.predict(image, options)
+        laps = laps_of(request)
+        laps.lap("receive")
+        return await readings.predict(image, options, laps)
 
 
 def _add_predict_text(router: APIRouter, readings: Readings) -> None:
@@ -71,10 +74,12 @@ def _add_predict_text(router: APIRouter, readings: Readings) -> None:
         """Read a page, a line or a document."""
         file, asked = await read_upload(request, ReadingOptions, readings.max_bytes)
         options = DocumentOptions(**asked.model_dump(exclude={"format"}))
+        laps = laps_of(request)
+        laps.lap("receive")
         form = _form_of(request, asked.format)
         if form is None:
             return await _streamed(readings.page_lines(file, options))
-        written = await readings.written(file, options, form)
+        written = await readings.written(file, options, form, laps)
         return Response(written.content, media_type=written.media_type)
 
 

@@ -128,7 +128,8 @@ class RememberingService:
     def _keep(self, key: Key, result: Page | CharacterReading | QuorumError) -> None:
         if not isinstance(result, QuorumError) and worth_keeping(result.reports):
             # As bytes, so that its size is known and nobody can change it.
-            self._memory.put(key, pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL))
+            # Where the time went is of the request that it went to.
+            self._memory.put(key, pickle.dumps(replace(result, spent=()), protocol=pickle.HIGHEST_PROTOCOL))
 
     def _look(self, key: Key, kind: type[Result]) -> Result | None:
         found = self._memory.get(key)

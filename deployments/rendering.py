@@ -12,7 +12,7 @@ from deployments.documents import PageOutcome, ReadPage
 from deployments.ensemble import CharacterReading
 from deployments.messages import EngineState, NamedPicture, ServiceState
 from fusion import judge
-from ocr import CardMemory, Character, EngineReport, Hypothesis, Line, NoCard, Page, Polygon, Status, Word
+from ocr import CardMemory, Character, EngineReport, Hypothesis, Line, NoCard, Page, Polygon, Status, Stretch, Word
 from ocr.contract import (
     CardStatus,
     CharacterAnswer,
@@ -31,10 +31,13 @@ from ocr.contract import (
     StatusAnswer,
     TextAnswer,
     TextPrediction,
+    TimedPart,
+    Timings,
     VoteAnswer,
     WordAnswer,
 )
 from ocr.errors import QuorumError
+from ocr.timing import placed
 
 # An engine in one of these states was asked and did not do what it was asked for.
 _FAILED = frozenset({Status.TIMEOUT, Status.ERROR, Status.SHED, Status.UNAVAILABLE})
@@ -92,6 +95,27 @@ def text_answer(
         timestamp=datetime.now(UTC),
         pictures=None if pictures is None else [_picture(picture) for picture in pictures],
     )
+
+
+def timings(spent: Sequence[Stretch]) -> Timings:
+    """Where the time of a request went, of which these are the stretches one after another."""
+    parts = [
+        TimedPart(
+            name=part.stretch.name,
+            where=part.stretch.where,
+            depth=part.depth,
+            start_ms=_ms(part.start_s),
+            duration_ms=_ms(part.stretch.seconds),
+            critical=part.critical,
+        )
+        for part in placed(spent)
+    ]
+    return Timings(wall_ms=_ms(sum(stretch.seconds for stretch in spent)), parts=parts)
+
+
+def _ms(seconds: float) -> float:
+    """To the microsecond: what comes after it is noise."""
+    return round(seconds * 1000.0, 3)
 
 
 def document_answer(
@@ -248,10 +272,9 @@ def _item_status(report: EngineReport, claim: Hypothesis | None) -> Status:
 
 def _text_prediction(report: EngineReport, lines: tuple[Line, ...]) -> TextPrediction:
     readings = [line.readings[report.engine] for line in lines if report.engine in line.readings]
-    scores = [character.probability for reading in readings for character in reading.characters]
     return TextPrediction(
         text="\n".join(reading.text for reading in readings),
-        confidence=sum(scores) / len(scores) if scores else 0.0,
+        confidence=_mean([(reading.confidence, reading.length) for reading in readings]),
         status=report.status.value,
         latency_ms=report.seconds * 1000.0,
         model=report.model,
@@ -271,17 +294,11 @@ def _line_answer(line: Line, *, explain: bool) -> LineAnswer:
 
 
 def _word_answer(word: Word) -> WordAnswer:
-    engines = dict.fromkeys(vote.engine for character in word.characters for vote in character.votes)
     return WordAnswer(
         text=word.text,
         confidence=word.confidence,
         polygon=_corners(word.polygon) if word.polygon else None,
-        votes={
-            engine: "".join(
-                vote.text for character in word.characters for vote in character.votes if vote.engine == engine
-            )
-            for engine in engines
-        },
+        votes=dict(word.votes),
     )
 
 

@@ -34,9 +34,10 @@ from deployments.messages import (
 )
 from deployments.metrics import ENGINE_CIRCUIT_OPEN
 from deployments.observing import observe_characters, observe_page
+from deployments.placement import ROUTER
 from deployments.sleeping import Sleeper
 from deployments.transport import Response, answer_of, first_and_reference, own_deployments
-from ocr import Page, Scope
+from ocr import Laps, Page, Scope
 from ocr.errors import QuorumError
 
 log = logging.getLogger("quorum.router")
@@ -100,8 +101,10 @@ class RouterReplica:
 
     async def read_page(self, data: bytes, ask: Ask) -> Page:
         page = await self._ensemble.read_page(data, ask)
+        laps = Laps(ROUTER)
         observe_page(page, ask, self._record)
-        return page
+        laps.lap("metrics")
+        return replace(page, spent=(*page.spent, *laps.spent))
 
     async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
         readings = await self._ensemble.read_characters(images, ask)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +20,8 @@ from deployments.config import SegmentationConfig
 from deployments.cutting import Scissors
 from deployments.keeping import Keeper, Upkeep
 from deployments.messages import CutCharacters, CutPage, CutRefused, Handling, NamedPicture
-from ocr import LoadOptions, SegmentedPage
+from deployments.placement import SEGMENTATION
+from ocr import Laps, LoadOptions, SegmentedPage
 
 log = logging.getLogger("quorum.segmentation")
 
@@ -44,30 +46,37 @@ class SegmentationReplica:
 
     async def page(self, data: bytes, handling: Handling) -> AsyncIterator[CutPage | CutRefused | SegmentedPage]:
         """The lines of a page: first where they are, then their pixels."""
-        cut = await self._in_thread(lambda: self._scissors.page(data, handling))
+        laps = Laps(SEGMENTATION)
+        cut = await self._in_thread(lambda: self._scissors.page(data, handling, laps), laps)
         if isinstance(cut, CutRefused):
             log.info("refused a page: %s", cut.error.code)
             yield cut
             return
         log.info("found %d lines", len(cut.layout.regions))
-        yield CutPage(cut.layout)
+        yield CutPage(cut.layout, laps.spent)
         yield cut
 
     async def pictures(self, data: bytes, handling: Handling) -> tuple[NamedPicture, ...] | CutRefused:
         """What is done to a page on the way to its lines."""
-        return await self._in_thread(lambda: self._scissors.pictures(data, handling))
+        return await self._in_thread(lambda: self._scissors.pictures(data, handling), Laps(SEGMENTATION))
 
     async def characters(
         self, images: Sequence[bytes], max_pixels: int
     ) -> AsyncIterator[CutCharacters | SegmentedPage]:
         """One crop per image of one character: first which image has which crop, then the crops."""
-        cut, crops = await self._in_thread(lambda: self._scissors.characters(images, max_pixels))
+        laps = Laps(SEGMENTATION)
+        cut, crops = await self._in_thread(lambda: self._scissors.characters(images, max_pixels), laps)
+        laps.lap("prepare")
         log.info("prepared %d of %d characters", len(cut.layout.regions), len(images))
-        yield cut
+        yield replace(cut, spent=laps.spent)
         yield crops
 
-    async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _in_thread(self, work: Callable[[], Result], laps: Laps) -> Result:
+        def begin() -> Result:
+            laps.lap("queue")
+            return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, begin)
 
     async def ping(self) -> bool:
         """Answers once the replica is warm."""

@@ -17,7 +17,7 @@ from fusion.alignment import align
 from fusion.calibration import PLAIN_TRUST
 from fusion.contests import Contest, contest
 from fusion.network import ABSENT, Network, Row
-from fusion.profiles import Profile
+from fusion.profiles import SPELLING, Profile
 from fusion.similarity import SILENT
 from fusion.supports import Open, Supports
 from fusion.voices import Voice, voices
@@ -76,6 +76,13 @@ class FusedLine:
             for voice, (said, probability) in zip(self.voices, self._said(place), strict=True)
         )
         return (*said, self.spelled[place]) if place in self.spelled else said
+
+    def texts(self, place: int) -> Iterator[tuple[str, str]]:
+        """Who said what at a place of the network: the same without anything else that a vote knows."""
+        for voice, (said, _) in zip(self.voices, self._said(place), strict=True):
+            yield voice.engine, said
+        if place in self.spelled:
+            yield SPELLING, self.spelled[place].text
 
     def _said(self, place: int) -> Iterator[tuple[str, float]]:
         of_space = set(self.network.said[place]) <= {" ", SILENT}

@@ -10,21 +10,39 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, groupby
 
 from fusion.fusing import FusedLine, FusedWord
-from ocr import Character, Hypothesis, Line, Polygon, Region, Span, Word
+from ocr import Character, Hypothesis, Line, Polygon, Reading, Region, Span, Word
 
 
-def place(fused: FusedLine, region: Region, readings: Mapping[str, Hypothesis]) -> Line:
-    """The line of the answer: `fused` laid on the region's polygon, with every vote and what each engine read."""
+def place(fused: FusedLine, region: Region, claims: Mapping[str, Hypothesis], *, keep_votes: bool = True) -> Line:
+    """The line of the answer: `fused` laid on the region's polygon, with what each engine read of it and of its words.
+
+    With `keep_votes` every character has its votes. They are most of a page, and few who ask for it want them.
+    """
     spans = whole_spans([character.span for character in fused.characters], region.width_px)
     characters = tuple(
-        Character(character.text, character.confidence, fused.votes(character.place), _polygon(region, span))
+        Character(
+            character.text,
+            character.confidence,
+            fused.votes(character.place) if keep_votes else (),
+            _polygon(region, span),
+        )
         for character, span in zip(fused.characters, spans, strict=True)
     )
     words = tuple(
-        Word(characters[word.start : word.end], word.confidence, polygon)
+        Word(characters[word.start : word.end], word.confidence, polygon, _said(fused, word))
         for word, polygon in zip(fused.words, _word_polygons(fused.words, spans, region), strict=True)
     )
+    readings = {engine: Reading.of(claim) for engine, claim in claims.items()}
     return Line(characters, words, fused.confidence, region.polygon, region.block, readings)
+
+
+def _said(fused: FusedLine, word: FusedWord) -> dict[str, str]:
+    """What each engine said at all places of the word together."""
+    said: dict[str, str] = {}
+    for character in fused.characters[word.start : word.end]:
+        for engine, text in fused.texts(character.place):
+            said[engine] = said.get(engine, "") + text
+    return said
 
 
 def whole_spans(spans: Sequence[Span | None], width_px: float) -> list[Span | None]:

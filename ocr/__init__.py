@@ -4,8 +4,9 @@ from ocr.card import Card, CardMemory, NoCard
 from ocr.claims import Alternative, ClaimedCharacter, EngineReport, Hypothesis, Span, Status
 from ocr.geometry import Box, Point, Polygon
 from ocr.image import Classes, Crop, Image, Layout, Pixels, Region, Scope, SegmentedPage
-from ocr.page import Character, Document, Line, Page, Vote, Word
+from ocr.page import Character, Document, Line, Page, Reading, Vote, Word
 from ocr.ports import Engine, EngineSpec, LoadOptions, Resources, Segmenter
+from ocr.timing import Laps, Stretch
 
 __all__ = [
     "Alternative",
@@ -22,6 +23,7 @@ __all__ = [
     "EngineSpec",
     "Hypothesis",
     "Image",
+    "Laps",
     "Layout",
     "Line",
     "LoadOptions",
@@ -30,6 +32,7 @@ __all__ = [
     "Pixels",
     "Point",
     "Polygon",
+    "Reading",
     "Region",
     "Resources",
     "Scope",
@@ -37,6 +40,7 @@ __all__ = [
     "Segmenter",
     "Span",
     "Status",
+    "Stretch",
     "Vote",
     "Word",
 ]

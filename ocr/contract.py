@@ -57,6 +57,9 @@ class EnsembleOptions(_Wire):
     )
     engines: Names | None = Field(None, description="Ask only these engines.", examples=[["tesseract", "paddleocr"]])
     timeout_s: float | None = Field(None, gt=0.0, le=600.0, description="Answer within this time.")
+    explain: bool = Field(
+        False, description="Add where the time went and, for a text, every engine's reading and every vote."
+    )
 
 
 class CharacterOptions(EnsembleOptions):
@@ -75,7 +78,6 @@ class TextOptions(EnsembleOptions):
     policy: Literal["all", "cascade"] | None = Field(
         None, description="Ask all engines about every line, or the others only where the first ones are not sure."
     )
-    explain: bool = Field(False, description="Add every engine's reading and every vote, character by character.")
     pictures: bool = Field(
         False, description="Add pictures of what was done to the page: after each step, and each line as it was cut."
     )
@@ -119,11 +121,11 @@ class TaskOptions(_Wire):
     weights: Weights | None = None
     engines: Names | None = None
     timeout_s: float | None = Field(None, gt=0.0, le=600.0)
+    explain: bool | None = None
     classes: Classes | None = Field(None, description="Only for the task `character`.")
     lang: str | None = Field(None, pattern="^[a-z]{2}$", description="Only for the task `text`.")
     preprocess: Steps | None = Field(None, description="Only for the task `text`.")
     policy: Literal["all", "cascade"] | None = Field(None, description="Only for the task `text`.")
-    explain: bool | None = Field(None, description="Only for the task `text`.")
     pictures: bool | None = Field(None, description="Only for the task `text`.")
     pages: PageChoice | None = Field(None, description="Only for the task `text`: of each document in the batch.")
     dpi: Dpi | None = Field(None, description="Only for the task `text`.")
@@ -165,6 +167,24 @@ class TextPrediction(EnginePrediction):
     text: str
 
 
+class TimedPart(_Wire):
+    """A part of the time that an answer took. It lies within the last one above it that is less deep."""
+
+    name: str
+    where: str = Field(description="The deployment that it was spent in, or the two that it lies between.")
+    depth: int = Field(ge=0)
+    start_ms: float = Field(ge=0.0, description="Since the request came.")
+    duration_ms: float = Field(ge=0.0)
+    critical: bool = Field(description="The answer waited for it. Those that it waited for add up to `wall_ms`.")
+
+
+class Timings(_Wire):
+    """Where the time went, from when the Gateway saw the request to when its answer was ready to be written out."""
+
+    wall_ms: float = Field(ge=0.0)
+    parts: list[TimedPart]
+
+
 class _Judged(_Wire):
     """What every answer says of itself."""
 
@@ -186,6 +206,7 @@ class CharacterAnswer(_Judged):
 
     character: str | None
     engine_predictions: dict[str, CharacterPrediction]
+    timings: Timings | None = Field(None, description="Only with `explain`.")
 
 
 class VoteAnswer(_Wire):
@@ -242,6 +263,7 @@ class TextAnswer(_Judged):
     characters: list[CharacterPlace]
     engine_predictions: dict[str, TextPrediction]
     pictures: list[Picture] | None = Field(None, description="Only with `pictures`.")
+    timings: Timings | None = Field(None, description="Only with `explain`.")
 
 
 class PageAnswer(TextAnswer):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr.packing import packed
+
 Point = tuple[float, float]
 
 
@@ -61,6 +63,7 @@ class Box:
         )
 
 
+@packed
 @dataclass(frozen=True, slots=True)
 class Polygon:
     """Four corners (x, y) in page pixels: top-left, top-right, bottom-right, bottom-left *as the text reads*.
@@ -72,9 +75,11 @@ class Polygon:
     corners: tuple[Point, Point, Point, Point]
 
     def __post_init__(self) -> None:
-        if len(self.corners) != 4 or any(len(corner) != 2 for corner in self.corners):
-            raise ValueError(f"a polygon has four (x, y) corners, not {self.corners!r}")
-        if not all(math.isfinite(value) for corner in self.corners for value in corner):
+        try:
+            (ax, ay), (bx, by), (cx, cy), (dx, dy) = self.corners
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"a polygon has four (x, y) corners, not {self.corners!r}") from error
+        if not math.isfinite(ax + ay + bx + by + cx + cy + dx + dy):  # a page has some thousands of these
             raise ValueError(f"polygon {self.corners} has a corner that is not a finite number")
 
     @classmethod

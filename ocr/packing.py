@@ -1,4 +1,5 @@
-"""Pickling frozen values with slots in half the time. A page of 40 lines goes from Router to Gateway as 23,000 values.
+"""Pickling frozen values with slots in half the time. A page of 40 lines goes from Router to Gateway as 23,000 values
+where its votes are wanted, and as 5,000 where they are not.
 
 What dataclasses puts into such a class looks the fields up anew for every object, both ways: 53 ms to write the page
 and 48 ms to read it, 27 and 22 with this (one core).
@@ -13,15 +14,13 @@ Value = TypeVar("Value")
 
 
 def packed(cls: type[Value]) -> type[Value]:
-    """Decorates a frozen dataclass with slots and two fields or more, from the outside."""
+    """Decorates a frozen dataclass with slots, from the outside."""
     names: tuple[str, ...] = cls.__slots__  # type: ignore[attr-defined]
-    if len(names) < 2:
-        raise TypeError(f"{cls.__name__} has {len(names)} fields; attrgetter makes a tuple of two or more")
     state_of = attrgetter(*names)
     setters = tuple(getattr(cls, name).__set__ for name in names)  # of the slots: the class itself is frozen
 
     def getstate(self: Value) -> tuple[Any, ...]:
-        return state_of(self)
+        return state_of(self) if len(names) > 1 else (state_of(self),)
 
     def setstate(self: Value, state: tuple[Any, ...]) -> None:
         for put, value in zip(setters, state, strict=True):

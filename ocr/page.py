@@ -1,7 +1,8 @@
 """The answer: what a page says, how sure we are, and who said what.
 
-Document > Page > Line > Word > Character > Vote. Confidences are probabilities in [0, 1]; places are page pixels. Votes
-are kept, so that "why this letter" can be answered from the result alone. Nothing here knows how votes are counted.
+Document > Page > Line > Word > Character > Vote. Confidences are probabilities in [0, 1]; places are page pixels. Where
+it is asked for, votes are kept, so that "why this letter" can be answered from the result alone. Nothing here knows how
+votes are counted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from ocr.claims import EngineReport, Hypothesis
 from ocr.geometry import Polygon
 from ocr.packing import packed
+from ocr.timing import Stretch
 
 
 def _require_probability(value: float, owner: object) -> None:
@@ -40,7 +42,7 @@ class Vote:
 @packed
 @dataclass(frozen=True, slots=True)
 class Character:
-    """One character of the answer. `polygon` is None where no engine knows the place."""
+    """One character of the answer, with the votes that were kept. `polygon` is None where no engine knows the place."""
 
     text: str
     confidence: float
@@ -54,11 +56,12 @@ class Character:
 @packed
 @dataclass(frozen=True, slots=True)
 class Word:
-    """The characters between two spaces."""
+    """The characters between two spaces. `votes` is what each engine read in its place."""
 
     characters: tuple[Character, ...]
     confidence: float
     polygon: Polygon | None = None
+    votes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require_probability(self.confidence, self)
@@ -70,6 +73,26 @@ class Word:
         return "".join(character.text for character in self.characters)
 
 
+@packed
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one engine said of a whole line: its text of so many characters, and how sure it was of one on average. The
+    claim itself is many times as large and stays where the vote was.
+    """
+
+    text: str
+    confidence: float
+    length: int
+    abstained: bool = False
+
+    def __post_init__(self) -> None:
+        _require_probability(self.confidence, self)
+
+    @classmethod
+    def of(cls, claim: Hypothesis) -> Reading:
+        return cls(claim.text, claim.confidence, len(claim.characters), claim.abstained)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the answer. `characters` has the spaces too; `readings` is what each engine said of all of it."""
@@ -79,7 +102,7 @@ class Line:
     confidence: float
     polygon: Polygon
     block: int = 0
-    readings: Mapping[str, Hypothesis] = field(default_factory=dict)
+    readings: Mapping[str, Reading] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require_probability(self.confidence, self)
@@ -91,7 +114,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of the answer, in reading order, with the report of every configured engine."""
+    """One page of the answer, in reading order, with the report of every configured engine and where the time went that
+    it took, one after another.
+    """
 
     width_px: int
     height_px: int
@@ -99,6 +124,7 @@ class Page:
     reports: tuple[EngineReport, ...]
     method: str
     profile: str
+    spent: tuple[Stretch, ...] = ()
 
     @property
     def text(self) -> str:

@@ -30,11 +30,12 @@ _PROFILES = ("general", "handwritten", "printed", "noisy")
 
 @dataclass(frozen=True, slots=True)
 class Conduct:
-    """How an engine behaves: how long a batch takes, whether loading fails, how many MB it loses a batch, whether what
-    it returns is no answer at all (`garbage`), or one that makes no sense (`nonsense`).
+    """How an engine behaves: how long a batch takes, what a line says, whether loading fails, how many MB it loses a
+    batch, whether what it returns is no answer at all (`garbage`), or one that makes no sense (`nonsense`).
     """
 
     service_s: float = SERVICE_S
+    text: str = TEXT
     crash_at_load: bool = False
     leak_mb: float = 0.0
     garbage: bool = False
@@ -75,7 +76,7 @@ class Obedient:
             self._lost.append(os.urandom(int(conduct.leak_mb * 1e6)))
         if conduct.garbage:
             return [Hypothesis.of_text("one too few", 0.9)] * (len(crops) - 1)
-        said = "wzkq jxv" if conduct.nonsense else TEXT
+        said = "wzkq jxv" if conduct.nonsense else conduct.text
         return [Hypothesis.of_text(said if crop.region.scope is Scope.LINE else said[0], 0.9) for crop in crops]
 
 

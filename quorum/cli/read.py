@@ -1,7 +1,7 @@
 """`quorum read FILE...`: read image files and PDFs with a running service.
 
     quorum read page.png
-    quorum read page.png --explain                     and the words on which engines differ
+    quorum read page.png --explain                     and the words on which engines differ, and where the time went
     quorum read --format json *.png > answers.ndjson
     quorum read --format pdf scan.png > searchable.pdf
 
@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ocr.contract import DocumentAnswer, TextAnswer, WordAnswer
+from ocr.contract import DocumentAnswer, TextAnswer, Timings, WordAnswer
 from quorum.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client, TextKeywords, is_document
 from quorum.terminal import FAILED, errors_speak, out, table
 
@@ -43,7 +43,9 @@ def read(
     method: Annotated[str | None, typer.Option(help="How votes are counted.")] = None,
     engines: Annotated[str | None, typer.Option(help="Ask only these engines: a,b.")] = None,
     timeout_s: Annotated[float | None, typer.Option(help="Answer within this time.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show how the engines read words differently.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show how the engines read words differently, and where the time went.")
+    ] = False,
     api_key: ApiKey = None,
 ) -> None:
     """Read image files with a running service."""
@@ -97,7 +99,11 @@ def _show(file: str, answer: TextAnswer | DocumentAnswer, form: str, *, several:
     typer.echo(answer.text)
     if explain:
         pages = answer.pages if isinstance(answer, DocumentAnswer) else [answer]
-        _show_differences([word for page in pages if isinstance(page, TextAnswer) for word in _differing(page)])
+        read = [page for page in pages if isinstance(page, TextAnswer)]
+        _show_differences([word for page in read for word in _differing(page)])
+        for page in read:
+            if page.timings is not None:
+                _show_times(page.timings)
 
 
 def _differing(page: TextAnswer) -> list[WordAnswer]:
@@ -113,3 +119,10 @@ def _show_differences(words: list[WordAnswer]) -> None:
         for word in words
     ]
     out().print("", table("word", "confidence", *engines, rows=rows, right=("confidence",)), sep="\n")
+
+
+def _show_times(timings: Timings) -> None:
+    """What the answer waited for, which adds up to the whole."""
+    rows = [(f"{part.duration_ms:.1f}", part.name, part.where) for part in timings.parts if part.critical]
+    whole = (f"{timings.wall_ms:.1f}", "together", "")
+    out().print("", table("ms", "waited for", "where", rows=[*rows, whole], right=("ms",)), sep="\n")

@@ -51,6 +51,7 @@ class EnsembleKeywords(TypedDict, total=False):
     weights: Mapping[str, float]
     engines: Sequence[str]
     timeout_s: float
+    explain: bool
 
 
 class CharacterKeywords(EnsembleKeywords, total=False):
@@ -65,7 +66,6 @@ class TextKeywords(EnsembleKeywords, total=False):
     lang: str
     preprocess: Sequence[str]
     policy: Literal["all", "cascade"]
-    explain: bool
     pictures: bool
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from deployments.batching import CropQueue, EngineFault
-from ocr import Crop, Hypothesis
+from ocr import Crop, Hypothesis, Laps
 
 FAR = 1e9
 
@@ -219,3 +219,57 @@ async def test_nothing_to_read_needs_no_engine() -> None:
     queue = CropQueue(gate.read, batch_size=4, clock=lambda: 0.0)
     assert await queue.read([], FAR) == []
     assert gate.batches == []
+
+
+class Timed:
+    """An engine whose batches take a second each for a crop on the clock of a test."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
+        self.now += len(crops)
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    def laps(self) -> Laps:
+        return Laps("engine", lambda: self.now)
+
+
+def told(laps: Laps) -> dict[str, float]:
+    return {lap.name: lap.seconds for lap in laps.spent}
+
+
+async def test_a_request_learns_how_long_it_waited_for_its_turn_between_its_batches_and_was_read() -> None:
+    engine = Timed()
+    queue = CropQueue(engine.read, batch_size=1, clock=lambda: engine.now)
+    page, line = engine.laps(), engine.laps()
+    await asyncio.gather(queue.read([crop(1), crop(2), crop(3), crop(4)], FAR, page), queue.read([crop(9)], FAR, line))
+    assert told(page) == {"queue": 0.0, "inference": 4.0, "batch wait": 1.0}
+    assert told(line) == {"queue": 1.0, "inference": 1.0}
+    await queue.close()
+
+
+async def test_a_batch_is_one_time_for_all_that_are_in_it() -> None:
+    engine = Timed()
+    queue = CropQueue(engine.read, batch_size=8, clock=lambda: engine.now)
+    page, line = engine.laps(), engine.laps()
+    await asyncio.gather(queue.read([crop(1), crop(2)], FAR, page), queue.read([crop(9)], FAR, line))
+    assert told(page) == told(line) == {"queue": 0.0, "inference": 3.0}
+    await queue.close()
+
+
+async def test_a_request_whose_deadline_passes_learns_what_it_waited_for_until_then() -> None:
+    gate = Gate()
+    now = [0.0]
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: now[0])
+    read, unread = Laps("engine", lambda: now[0]), Laps("engine", lambda: now[0])
+    reading = asyncio.create_task(queue.read([crop(1)], 0.05, read))
+    await until(lambda: len(gate.batches) == 1)
+    now[0] = 0.02
+    assert texts(await queue.read([crop(2)], 0.03, unread)) == [None]
+    assert list(told(unread)) == ["queue"]
+    now[0] = 7.0
+    assert texts(await reading) == [None]
+    assert told(read) == {"queue": 0.0, "inference": 7.0}
+    gate.open()
+    await queue.close()

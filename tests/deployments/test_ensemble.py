@@ -15,7 +15,7 @@ from deployments.ensemble import Ensemble, PixelsToken
 from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 from deployments.messages import CutPage, CutRefused, EngineAnswer, EngineState, Question
 from fusion import Cascade, Method, Profile, Step
-from ocr import Hypothesis, Status
+from ocr import Hypothesis, Status, Stretch
 from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage, NotReady, Overloaded, QuorumError
 from tests.fakes.plain_ensemble import SCOPES, PlainCutter, PlainReader, ask, ensemble, readers, statuses
 
@@ -36,7 +36,7 @@ class LateReader(PlainReader):
 
 async def test_all_engines_read_all_lines_and_the_majority_is_the_text() -> None:
     engines = readers()
-    page = await ensemble(engines).read_page(b"page", ask())
+    page = await ensemble(engines).read_page(b"page", replace(ask(), explain=True))
     assert page.text == "hello\nhello"
     assert statuses(page) == dict.fromkeys(SCOPES, Status.OK)
     assert [reader.asked for reader in engines.values()] == [[("pixels 1", (0, 1))]] * 3
@@ -356,3 +356,57 @@ async def test_an_answer_with_too_few_hypotheses_is_an_error_and_no_vote() -> No
     assert statuses(page)["b"] is Status.ERROR
     assert "1 hypotheses for 2 crops" in next(report.detail for report in page.reports if report.engine == "b")
     assert page.text == "hello\nhello"
+
+
+# --- where the time goes ---
+
+
+class TimedReader(PlainReader):
+    """Says that it took a hundredth of a second, and takes at least that long."""
+
+    async def __call__(
+        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+    ) -> EngineAnswer:
+        whole = await super().__call__(pixels, indices, question, deadline)
+        await asyncio.sleep(0.015)
+        return replace(whole, spent=(Stretch("inference", self.text, 0.01),))
+
+
+def names(spent: Sequence[Stretch]) -> list[str]:
+    return [stretch.name for stretch in spent]
+
+
+async def test_a_page_says_where_its_time_went_and_in_each_engine() -> None:
+    began = time.perf_counter()
+    page = await ensemble(readers(a=TimedReader("hello"))).read_page(b"page", ask("a", "b"))
+    waited_s = time.perf_counter() - began
+    assert names(page.spent) == ["segmentation", "engines", "fusion"]
+    assert sum(stretch.seconds for stretch in page.spent) == pytest.approx(waited_s, abs=0.01)
+    timed, plain = page.spent[1].parts
+    assert (timed.name, plain.name) == ("a", "b")
+    assert [(part.name, part.seconds) for part in timed.parts[1:]] == [("inference", 0.01)]
+    assert timed.parts[0].name == "transfer"
+    assert timed.parts[0].seconds > 0.004
+    assert page.spent[1].longest is timed
+
+
+async def test_characters_say_where_the_time_of_their_request_went() -> None:
+    first, _, last = await ensemble(readers()).read_characters([b"1", b"bad", b"3"], ask("a", "b"))
+    assert not isinstance(first, QuorumError)
+    assert not isinstance(last, QuorumError)
+    assert names(first.spent) == ["segmentation", "engines", "fusion"]
+    assert first.spent == last.spent
+
+
+async def test_a_cascade_shows_each_step_and_an_engine_that_failed_takes_the_time_it_was_waited_for() -> None:
+    engines = readers(a=ChoosyReader("hello"), b=PlainReader("x", ValueError("no")))
+    page = await ensemble(engines, PlainCutter(5)).read_page(b"page", in_tiers())
+    assert names(page.spent) == ["segmentation", "engines", "fusion", "engines", "fusion"]
+    assert [names(stretch.parts) for stretch in page.spent if stretch.name == "engines"] == [["a"], ["b", "lines"]]
+    assert page.spent[3].parts[0].parts == ()
+
+
+async def test_an_attempt_whose_pixels_were_lost_is_part_of_the_time() -> None:
+    engines = readers(a=PlainReader("hello", PixelsLost("node is gone")))
+    page = await ensemble(engines).read_page(b"page", ask("a"))
+    assert names(page.spent) == ["segmentation", "lost", "segmentation", "engines", "fusion"]

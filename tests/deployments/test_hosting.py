@@ -108,6 +108,14 @@ async def test_the_lines_asked_for_are_read_in_the_order_asked_for_with_the_ques
     assert {(crop.language, crop.classes) for crop in engine.seen} == {("de", Classes.DIGITS)}
 
 
+async def test_an_answer_says_where_the_time_of_the_replica_went() -> None:
+    host = hosted(lambda _: NotedEngine())
+    answer = await host.read(page(5, 6), [0, 1], Question(), 1.0)
+    await host.close()
+    assert [stretch.name for stretch in answer.spent] == ["queue", "inference", "other"]
+    assert {stretch.where for stretch in answer.spent} == {"noted"}
+
+
 async def test_what_the_deadline_cuts_off_is_none_and_no_abstention() -> None:
     host = hosted(lambda _: NotedEngine())
     assert (await host.read(page(5, 6), [0, 1], Question(), -1.0)).hypotheses == (None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from ocr import (
     Page,
     Status,
 )
-from ocr.contract import BatchAnswer, CharacterAnswer, ErrorAnswer, StatusAnswer, TextAnswer
+from ocr.contract import BatchAnswer, CharacterAnswer, ErrorAnswer, StatusAnswer, TextAnswer, Timings
 from ocr.errors import NotAnImage, Overloaded, QuorumError
 from tests.fakes.plain_service import PlainService, app_over, as_base64, png
 
@@ -86,6 +87,46 @@ async def test_explain_adds_every_reading_and_every_vote(client: httpx.AsyncClie
     assert answer.lines[0].readings == {"a": "Hi"}
     assert answer.characters[0].votes is not None
     assert answer.characters[0].votes["a"].text == "H"
+
+
+def waited_for(timings: Timings | None) -> list[str]:
+    """The names of the parts that an answer waited for, which add up."""
+    assert timings is not None
+    critical = [part for part in timings.parts if part.critical]
+    assert sum(part.duration_ms for part in critical) == pytest.approx(timings.wall_ms, abs=0.01)
+    return [part.name for part in critical]
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/predict", CharacterAnswer), ("/predict_text", TextAnswer)])
+async def test_explain_says_where_the_time_went_and_it_adds_up(
+    client: httpx.AsyncClient, path: str, kind: type[CharacterAnswer] | type[TextAnswer]
+) -> None:
+    began = time.perf_counter()
+    response = await client.post(path, json={"image": as_base64(png()), "explain": True})
+    waited_ms = (time.perf_counter() - began) * 1000.0
+    answer = kind.model_validate(response.json())
+    named = waited_for(answer.timings)
+    assert named[:3] == ["admit", "receive", "check"]
+    assert named[-5:] == ["transfer", "find lines", "inference", "other", "render"], "as the service told it"
+    assert answer.timings is not None
+    assert answer.processing_time_ms <= answer.timings.wall_ms <= waited_ms
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict_text"])
+async def test_who_asks_for_no_explanation_is_not_told_where_the_time_went(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    response = await client.post(path, json={"image": as_base64(png())})
+    assert response.json()["timings"] is None
+
+
+@pytest.mark.parametrize("task", ["character", "text"])
+async def test_each_answer_of_a_batch_says_where_its_time_went(client: httpx.AsyncClient, task: str) -> None:
+    body = {"images": [as_base64(png())] * 2, "task": task, "explain": True}
+    response = await client.post("/batch_predict", json=body)
+    for result in BatchAnswer.model_validate(response.json()).results:
+        assert isinstance(result, CharacterAnswer | TextAnswer)
+        assert waited_for(result.timings)[-1] == "render"
 
 
 async def test_three_ways_to_send_an_image_bring_the_same_bytes_and_options(

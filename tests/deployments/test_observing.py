@@ -168,3 +168,13 @@ def test_records_of_several_nodes_become_one_sequence(tmp_path: Path) -> None:
     first = records(tmp_path)
     (tmp_path / "a.log").write_text("\n".join(map(line, [2, 4])))
     assert [record.message for record in merged([first, records(tmp_path)], 4)] == ["at 2", "at 3", "at 4", "at 5"]
+
+
+def test_agreement_is_counted_over_the_lines_of_a_page_and_told_once_for_each_engine() -> None:
+    noted = Noted()
+    claims = {"a": Hypothesis.of_text("Q", 0.6), "b": Hypothesis.of_text("O", 0.6), "c": Hypothesis.abstain("no")}
+    readings = [CharacterReading(Character(said, 0.6), claims, REPORTS) for said in "QQO"]
+    observe_characters(readings, ASK, noted)
+    told = {(labels["engine"], labels["agrees"]): count for count, labels in noted.of("ocr_engine_readings")}
+    assert told == {("a", "yes"): 2, ("a", "no"): 1, ("b", "no"): 2, ("b", "yes"): 1}
+    assert len(noted.of("ocr_engine_readings")) == len(told)

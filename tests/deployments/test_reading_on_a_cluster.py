@@ -64,6 +64,16 @@ def test_tesseract_and_paddleocr_read_it_each_and_every_engine_reports(quick: Te
         )
 
 
+def test_where_the_time_went_adds_up_over_all_processes_and_little_of_it_has_no_name(quick: TextAnswer) -> None:
+    assert quick.timings is not None
+    waited = [part for part in quick.timings.parts if part.critical]
+    assert sum(part.duration_ms for part in waited) == pytest.approx(quick.timings.wall_ms, abs=0.1)
+    named = {part.name for part in waited}
+    assert {"receive", "transfer", "decode", "find lines", "inference", "fusion", "render"} <= named
+    assert {part.where for part in quick.timings.parts if part.name == "inference"} == set(quick.engine_predictions)
+    assert sum(part.duration_ms for part in waited if part.name == "other") < 0.05 * quick.timings.wall_ms
+
+
 def test_lines_are_in_reading_order_and_lie_on_the_page(quick: TextAnswer) -> None:
     tops = [min(y for _, y in line.polygon) for line in quick.lines]
     assert tops == sorted(tops)

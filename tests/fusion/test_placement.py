@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fusion import Profile, fuse, place
 from fusion.placement import whole_spans
-from ocr import Box, ClaimedCharacter, Hypothesis, Polygon, Region, Span
+from ocr import Box, ClaimedCharacter, Hypothesis, Polygon, Reading, Region, Span
 from tests.fusion.strategies import claims, profiles
 
 REGION = Region(Box(100, 50, 300, 70).polygon(), 200, 20, block=3)
@@ -31,10 +31,26 @@ def test_a_line_has_its_text_words_votes_readings_and_place() -> None:
     line = place(fuse(readings, EVEN), REGION, readings)
     assert (line.text, line.block, line.polygon) == ("ab cd", 3, REGION.polygon)
     assert [word.text for word in line.words] == ["ab", "cd"]
-    assert line.readings == readings
+    assert {name: reading.text for name, reading in line.readings.items()} == {
+        "ada": "ab cd",
+        "bob": "ab cd",
+        "cyd": "",
+    }
+    assert line.readings["ada"] == Reading("ab cd", readings["ada"].confidence, 5)
+    assert line.readings["cyd"].abstained
     assert [vote.engine for vote in line.characters[0].votes] == ["ada", "bob"]
+    assert [dict(word.votes) for word in line.words] == [{"ada": "ab", "bob": "ab"}, {"ada": "cd", "bob": "cd"}]
     assert left_right(line.characters[0].polygon) == pytest.approx((100, 110))
     assert [left_right(word.polygon) for word in line.words] == [pytest.approx((100, 120)), pytest.approx((130, 150))]
+
+
+def test_votes_that_nobody_wants_are_left_out_and_words_still_say_what_each_engine_read() -> None:
+    readings = {"ada": placed("ab cd"), "bob": Hypothesis.of_text("ab xd", 0.9)}
+    whole, lean = (place(fuse(readings, EVEN), REGION, readings, keep_votes=keep) for keep in (True, False))
+    assert all(character.votes for character in whole.characters)
+    assert not any(character.votes for character in lean.characters)
+    assert [(word.text, word.votes) for word in lean.words] == [(word.text, word.votes) for word in whole.words]
+    assert lean.words[1].votes == {"ada": "cd", "bob": "xd"}
 
 
 def test_places_lie_along_the_direction_of_reading() -> None:

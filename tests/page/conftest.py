@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from deployments.page import add_page
-from ocr.contract import CharacterPlace, LineAnswer, TextAnswer, VoteAnswer, WordAnswer
+from ocr.contract import CharacterPlace, LineAnswer, TextAnswer, TimedPart, Timings, VoteAnswer, WordAnswer
 from tests.fakes.service import status_answer, text_answer
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ _FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+]
+
+
+_PARTS = [
+    TimedPart(name="engines", where="Router", depth=0, start_ms=0.0, duration_ms=90.0, critical=False),
+    TimedPart(name="inference", where="tesseract", depth=1, start_ms=0.0, duration_ms=40.0, critical=False),
+    TimedPart(name="inference", where="paddleocr", depth=1, start_ms=0.0, duration_ms=90.0, critical=True),
+    TimedPart(name="render", where="Gateway", depth=0, start_ms=90.0, duration_ms=10.0, critical=True),
 ]
 
 
@@ -54,6 +62,7 @@ class Script:
             "lines": [line],
             "characters": [_place(letter, word.confidence) for word in words for letter in word.text],
             "method": method or "confidence_weighted",
+            "timings": Timings(wall_ms=100.0, parts=_PARTS),
         }
         return text_answer().model_copy(update=changed)
 

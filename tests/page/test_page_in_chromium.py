@@ -66,6 +66,17 @@ def test_pointing_at_a_box_shows_how_every_engine_voted_for_its_word(screen: Pag
     assert "1 of 2 engines" in screen.locator("#votes").inner_text()
 
 
+def test_the_time_is_shown_in_words_and_as_a_chart_with_a_row_for_each_that_ran_at_the_same_time(screen: Page) -> None:
+    _read(screen)
+    assert screen.locator("#waited").inner_text() == (
+        "100 ms, of them inference 90 ms (paddleocr), render 10 ms (Gateway)."
+    )
+    bars = screen.locator("#flames rect").evaluate_all(
+        "bars => bars.map(bar => [bar.getAttribute('class'), Math.floor(bar.getAttribute('y'))])"
+    )
+    assert bars == [["holder", 0], ["beside", 1], ["waited", 2], ["waited", 0]]
+
+
 def test_the_words_are_one_tab_stop_and_the_arrow_keys_go_through_them(screen: Page) -> None:
     _read(screen)
     screen.locator(".word").first.focus()

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cluster.local import Deployed, Look
-from ocr.contract import LineAnswer, StatusAnswer, TextAnswer, WordAnswer
+from ocr.contract import LineAnswer, StatusAnswer, TextAnswer, TimedPart, Timings, WordAnswer
 from ocr.errors import InternalFailure, NotAnImage, OutOfRange
 from quorum.cli import read, status, up
 from tests.fakes.service import FakeService, listening, status_answer, text_answer
@@ -67,6 +67,19 @@ def test_read_explains_the_words_that_engines_read_differently(page: Path) -> No
     [head, row] = result.stdout.splitlines()[-2:]
     assert head.split() == ["word", "confidence", "tesseract", "trocr"]
     assert row.split() == ["world", "0.60", "world", "nothing"]
+
+
+def test_read_explains_where_the_time_went(page: Path) -> None:
+    parts = [
+        TimedPart(name="ensemble", where="Router", depth=0, start_ms=0.0, duration_ms=30.0, critical=False),
+        TimedPart(name="fusion", where="Router", depth=1, start_ms=0.0, duration_ms=30.0, critical=True),
+        TimedPart(name="render", where="Gateway", depth=0, start_ms=30.0, duration_ms=12.0, critical=True),
+    ]
+    answer = text_answer().model_copy(update={"timings": Timings(wall_ms=42.0, parts=parts)})
+    with listening(FakeService({"/predict_text": answer})) as url:
+        result = quorum("read", page, "--explain", "--url", url)
+    rows = [row.split() for row in result.stdout.splitlines()[-3:]]
+    assert rows == [["30.0", "fusion", "Router"], ["12.0", "render", "Gateway"], ["42.0", "together"]]
 
 
 def test_read_writes_another_format_byte_for_byte(page: Path) -> None:

@@ -142,6 +142,7 @@ function showPage(index) {
   showText(page);
   showPicture(page);
   showReports(page);
+  showTimes(page.timings);
   at("votes").replaceChildren(make("p", { className: "quiet", textContent: "Point at a word, or move to it with Tab and the arrow keys, to see how each engine read it." }));
 }
 
@@ -280,6 +281,41 @@ function showReports(page) {
     ),
   );
   at("reports").replaceChildren(...rows);
+}
+
+/** What the answer waited for in words, longest first, and everything as a flame chart: a row below the other for what
+ * lies in it, and for what ran at the same time. */
+function showTimes(timings) {
+  at("times").hidden = !timings;
+  if (!timings) return;
+  const waited = timings.parts.filter((part) => part.critical).sort((one, other) => other.duration_ms - one.duration_ms);
+  const told = waited.slice(0, 5).map((part) => `${part.name} ${part.duration_ms.toFixed(0)} ms (${part.where})`);
+  at("waited").textContent = `${timings.wall_ms.toFixed(0)} ms, of them ${told.join(", ")}.`;
+  const bars = barsOf(timings.parts, 0);
+  at("flames").setAttribute("viewBox", `0 0 ${timings.wall_ms || 1} ${1 + Math.max(0, ...bars.map((bar) => bar.row))}`);
+  at("flames").replaceChildren(...bars.map(flame));
+}
+
+function flame({ part, row, inner }) {
+  const kind = inner ? "holder" : part.critical ? "waited" : "beside";
+  const bar = makeSvg("rect", { x: part.start_ms, y: row + 0.06, width: part.duration_ms, height: 0.88, class: kind });
+  const title = makeSvg("title", {});
+  title.textContent = `${part.name}, ${part.where}: ${part.duration_ms.toFixed(1)} ms`;
+  bar.append(title);
+  return bar;
+}
+
+function barsOf(parts, first) {
+  const bars = [];
+  let [row, end] = [first, 0];
+  for (let at = 0, next; at < parts.length; at = next) {
+    const part = parts[at];
+    for (next = at + 1; next < parts.length && parts[next].depth > part.depth; ) next += 1;
+    if (bars.length && part.start_ms < end - 0.001) row = 1 + Math.max(...bars.map((bar) => bar.row));
+    bars.push({ part, row, inner: next > at + 1 }, ...barsOf(parts.slice(at + 1, next), row + 1));
+    end = part.start_ms + part.duration_ms;
+  }
+  return bars;
 }
 
 async function showEngines() {
