@@ -24,6 +24,8 @@ from ocr import Box
 SIDE_PX = 28
 MARGIN_PX = 2  # Cohen et al. leave two pixels free on each side
 LONGEST_SIDE_PX = 96  # more pixels than this carry noise, not shape, and cost time
+FEW_PX = 24  # a longest side below this is too short to tell paper from ink and to place an edge between two pixels
+ENLARGED_PX = 48  # to which it is brought then
 MAX_ASPECT = 40  # longest to shortest side of the picture
 
 MIN_CONTRAST = 9.0  # grey levels between paper and ink; faint pencil on grey paper has about 15
@@ -70,28 +72,36 @@ def prepare(pixels: NDArray[np.uint8]) -> Glyph | Unreadable:
     if longest > MAX_ASPECT * shortest:
         return Unreadable(f"a picture of {width_px}x{height_px} px is a bar, not a character")
     found = _searched(grey, Box(0, 0, width_px, height_px))
-    shrunk = longest > LONGEST_SIDE_PX
-    if shrunk and not isinstance(found, Unreadable) and max(found[0].width, found[0].height) <= 0.45 * longest:
-        # A small character on a large picture: look again at its surroundings, with all their pixels.
+    if not isinstance(found, Unreadable) and _deserves_a_closer_look(found[0], longest):
         found = _searched(grey, _surroundings(found[0], width_px, height_px))
     return found if isinstance(found, Unreadable) else _glyph(*found)
 
 
+def _deserves_a_closer_look(box: Box, longest: int) -> bool:
+    """Whether the search saw less of a character than the picture holds: a small one on a large picture, which was
+    shrunk, or one of few pixels in a picture that was not enlarged.
+    """
+    size = max(box.width, box.height)
+    return (longest > LONGEST_SIDE_PX and size <= 0.45 * longest) or (longest >= FEW_PX and size < FEW_PX // 2)
+
+
 def _searched(grey: Grey, within: Box) -> tuple[Box, Ink] | Unreadable:
     """The character in a part of a grey picture: its box in the picture, and its ink at the scale of the search."""
-    small, scale = _shrunk(grey[within.top : within.bottom, within.left : within.right])
-    ink = find_ink(small)
+    part, scale = _at_scale_of_search(grey[within.top : within.bottom, within.left : within.right])
+    ink = find_ink(part, edge_px=max(0, round(scale - 1.0)) if scale <= 6.0 else 0)
     found = ink if isinstance(ink, Unreadable) else _character_in(ink, along_edge=True)
     return found if isinstance(found, Unreadable) else (_scaled(found[0], 1.0 / scale, within), found[1])
 
 
-def _shrunk(grey: Grey) -> tuple[Grey, float]:
-    """The picture with at most `LONGEST_SIDE_PX` on its longer side, and its scale."""
-    scale = min(1.0, LONGEST_SIDE_PX / max(grey.shape))
+def _at_scale_of_search(grey: Grey) -> tuple[Grey, float]:
+    """The picture with `FEW_PX` to `LONGEST_SIDE_PX` on its longer side, and its scale."""
+    longest = max(grey.shape)
+    scale = ENLARGED_PX / longest if longest < FEW_PX else min(1.0, LONGEST_SIDE_PX / longest)
     if scale == 1.0:
         return grey, scale
     size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8), scale
+    method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(grey, size, interpolation=method), dtype=np.uint8), scale
 
 
 def _surroundings(box: Box, width_px: int, height_px: int) -> Box:
@@ -129,10 +139,11 @@ def as_grey(pixels: NDArray[np.uint8]) -> Grey:
     return grey
 
 
-def find_ink(grey: Grey) -> Ink | Unreadable:
+def find_ink(grey: Grey, *, edge_px: int = 0) -> Ink | Unreadable:
     """The map of ink of a grey picture, float32 (H, W) in [0, 1]: paper 0, ink 1, shading of the paper taken out.
 
     Which of the two is ink is decided by the border and by the area: paper surrounds ink, and there is more of it.
+    Within `edge_px` of the ink nothing is taken for the grain of the paper: an enlarged picture is half-tones there.
     """
     grey = _smoothed(grey)
     _, dark = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
@@ -142,7 +153,7 @@ def find_ink(grey: Grey) -> Ink | Unreadable:
         return Unreadable("the picture has one colour only")
     # Ink is positive from here on: (H, W) float32, in grey levels above the paper.
     signed = (grey if light_is_ink else 255 - grey).astype(np.float32)
-    return _normalised(signed - _paper_plane(signed, paper))
+    return _normalised(signed - _paper_plane(signed, paper), edge_px)
 
 
 def _smoothed(grey: Grey) -> Grey:
@@ -166,10 +177,15 @@ def _smoothed(grey: Grey) -> Grey:
 
 
 def _light_is_ink(dark: NDArray[np.uint8]) -> bool:
+    """Whether the dark part (1 in uint8 (H, W)) is the paper: it has the corners, where a character seldom reaches even
+    in a tight cut, more of the border, and more of the area.
+    """
     height, width = dark.shape
     border = cv2.countNonZero(dark[0]) + cv2.countNonZero(dark[-1])
     border += cv2.countNonZero(dark[:, 0]) + cv2.countNonZero(dark[:, -1])
-    dark_share = 0.65 * border / (2 * (height + width)) + 0.35 * cv2.countNonZero(dark) / (height * width)
+    corners = cv2.countNonZero(dark[:: max(1, height - 1), :: max(1, width - 1)])
+    dark_share = 0.1 * corners + 0.3 * border / (2 * (height + width))
+    dark_share += 0.3 * cv2.countNonZero(dark) / (height * width)
     return bool(dark_share > 0.55)  # in doubt ink is dark
 
 
@@ -201,7 +217,7 @@ def _median(values: Ink | Grey) -> float:
     return float(np.partition(values, middle, axis=None)[middle])
 
 
-def _normalised(rise: Ink) -> Ink | Unreadable:
+def _normalised(rise: Ink, edge_px: int) -> Ink | Unreadable:
     """Grey levels above the paper -> ink in [0, 1]; the grain of the paper becomes 0."""
     _, top, _, _ = cv2.minMaxLoc(rise)
     if top < MIN_CONTRAST:
@@ -209,7 +225,8 @@ def _normalised(rise: Ink) -> Ink | Unreadable:
     stretched = cv2.convertScaleAbs(np.maximum(rise, np.float32(0)), alpha=255.0 / top)
     _, shape = cv2.threshold(stretched, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     inside = shape != 0
-    paper = rise[~inside]
+    near = cv2.dilate(shape, np.ones((2 * edge_px + 1, 2 * edge_px + 1), np.uint8)) if edge_px else shape
+    paper = rise[near == 0]
     if paper.size in (0, rise.size):
         return Unreadable("the picture has one colour only")
     contrast = _median(rise[inside])
@@ -232,7 +249,7 @@ def place(ink: Ink, *, along_edge: bool = True) -> Glyph | Unreadable:
 
 
 def _glyph(box: Box, tight: Ink) -> Glyph | Unreadable:
-    refusal = _cannot_be_a_character(tight)
+    refusal = _cannot_be_a_character(box, tight)
     return Unreadable(refusal) if refusal else Glyph(_centred(tight), box)
 
 
@@ -277,10 +294,11 @@ def _along_edge(piece: list[int], shape: tuple[int, ...]) -> bool:
     )
 
 
-def _cannot_be_a_character(tight: Ink) -> str | None:
+def _cannot_be_a_character(box: Box, tight: Ink) -> str | None:
+    """Why the ink, which is `box` in the picture and `tight` at the scale of the search, is none."""
     height, width = tight.shape
-    if max(height, width) < MIN_INK_PX:
-        return f"the ink is {width}x{height} px: too small to read"
+    if max(box.height, box.width) < MIN_INK_PX:
+        return f"the ink is {box.width}x{box.height} px: too small to read"
     if width > MAX_WIDTH_TO_HEIGHT * height:
         return f"the ink is {width}x{height} px: a bar, wider than any letter"
     if width > 0.6 * height and min(height, width) > 6 and cv2.mean(tight)[0] > SOLID_FILL:
@@ -308,7 +326,7 @@ def _centred(tight: Ink) -> Ink:
 
 def _scaled(box: Box, factor: float, within: Box) -> Box:
     """The box at another scale, moved to where `within` begins, and kept inside of it."""
-    left, top = within.left + int(box.left * factor), within.top + int(box.top * factor)
+    left, top = within.left + round(box.left * factor), within.top + round(box.top * factor)
     right = min(within.right, max(left + 1, within.left + round(box.right * factor)))
     bottom = min(within.bottom, max(top + 1, within.top + round(box.bottom * factor)))
     return Box(min(left, right - 1), min(top, bottom - 1), right, bottom)

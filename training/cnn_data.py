@@ -224,8 +224,7 @@ def digits_of_8_px() -> Characters:
     found = load_digits()
     images, labels = [], []
     for pixels, label in zip(found.images, found.target, strict=True):  # float64 (8, 8) in [0, 16], ink = 16
-        enlarged = cv2.resize((pixels * (255.0 / 16.0)).astype(np.uint8), (32, 32), interpolation=cv2.INTER_CUBIC)
-        glyph = prepare(np.asarray(enlarged, dtype=np.uint8))
+        glyph = prepare((pixels * (255.0 / 16.0)).astype(np.uint8))
         if isinstance(glyph, Glyph):
             images.append(np.round(glyph.pixels * 255.0).astype(np.uint8))
             labels.append(int(label))

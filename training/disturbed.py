@@ -42,6 +42,14 @@ def _tiny(picture: Picture, _: np.random.Generator) -> Picture:
     return np.asarray(cv2.resize(picture, (20, 20), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+def _few_pixels(picture: Picture, _: np.random.Generator) -> Picture:
+    """The picture so small that its character is 8 px on its longer side."""
+    glyph = prepare(picture)
+    longest = max(glyph.box.width, glyph.box.height) if isinstance(glyph, Glyph) else max(picture.shape)
+    size = [max(1, round(extent * min(1.0, 8.0 / longest))) for extent in reversed(picture.shape)]
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
 def _large(picture: Picture, _: np.random.Generator) -> Picture:
     return np.asarray(cv2.resize(picture, (400, 400), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
 
@@ -72,6 +80,7 @@ DISTURBANCES: dict[str, Disturbance] = {
     "shaded": _shaded,
     "grainy": _grainy,
     "20 px": _tiny,
+    "its ink 8 px": _few_pixels,
     "400 px": _large,
     "on a sheet": _on_a_sheet,
     "JPEG 25": _compressed,

@@ -59,6 +59,41 @@ def test_the_size_of_the_picture_does_not_matter(side: int) -> None:
     assert likeness(glyph_of(letter(side=96, scale=2.4, thickness=6)), glyph_of(picture)) > 0.95
 
 
+@pytest.mark.parametrize("side", [8, 10, 14])
+@pytest.mark.parametrize("text", list("285kR"))
+def test_a_character_of_few_pixels_is_read_with_edges_between_them(side: int, text: str) -> None:
+    large = letter(text, side=96, scale=2.4, thickness=8)
+    box = glyph_of(large).box
+    tight = large[box.top - 2 : box.bottom + 2, box.left - 2 : box.right + 2]
+    width = max(1, round(side * tight.shape[1] / tight.shape[0]))
+    few = cv2.resize(tight, (width, side), interpolation=cv2.INTER_AREA)
+    alone = glyph_of(few)
+    assert likeness(glyph_of(large), alone) > 0.68
+    assert alone.box.right <= width
+    sheet = np.full((50, 50), 255, np.uint8)
+    sheet[20 : 20 + side, 10 : 10 + width] = few
+    assert likeness(alone, glyph_of(sheet)) > 0.85
+
+
+@pytest.mark.parametrize("text", list("08BGRS"))
+@pytest.mark.parametrize("lighter", [False, True], ids=["dark ink", "light ink"])
+def test_bold_ink_that_fills_a_tight_cut_is_not_taken_for_paper(text: str, lighter: bool) -> None:
+    large = letter(text, side=96, scale=2.4, thickness=11)
+    box = glyph_of(large).box
+    tight = large[box.top : box.bottom, box.left : box.right]
+    assert likeness(glyph_of(large), glyph_of(255 - tight if lighter else tight)) > 0.9
+
+
+@pytest.mark.parametrize("ink", [(1, 1), (2, 3), (3, 3)])
+def test_a_speck_stays_a_speck_however_large_it_is_looked_at(ink: tuple[int, int]) -> None:
+    for side in (6, 12, 40):
+        picture = np.full((side, side), 255, np.uint8)
+        picture[2 : 2 + ink[0], 2 : 2 + ink[1]] = 0
+        found = prepare(picture)
+        assert isinstance(found, Unreadable)
+        assert "too small" in found.reason
+
+
 def test_a_small_character_on_a_large_sheet_is_looked_at_closely() -> None:
     sheet = np.full((900, 1200), 235, np.uint8)
     sheet[400:464, 700:764] = np.minimum(letter(), 235)
