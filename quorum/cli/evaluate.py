@@ -76,6 +76,7 @@ def pages(
         words += ["--views", views, "--profile", profile, "--method", method, "--tuned", tuned]
         words += ["--url", url] if url else []
         words += ["--own-pipelines"] * own_pipelines
+        words += ["--limit", str(limit)] if limit is not None else []
         write(outcome, shlex.join(words), report, json_file, html)
         for title, heads, rows in summary(outcome.report):
             out().print(table(title, *heads, rows=rows, right=heads))
