@@ -6,7 +6,7 @@ from functools import cache
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.laying import NOWHERE, Column, Places, cost_as_laid, lay
+from fusion.laying import NOWHERE, Column, Places, cost_as_laid, lay, lay_below
 from fusion.similarity import DOUBLES, GAP, SILENT, distance, joined_distance
 
 words = st.text("abrnm l1", max_size=9)
@@ -59,6 +59,19 @@ def test_a_row_is_laid_into_another_in_the_cheapest_of_all_ways(one: str, other:
 def test_a_row_is_laid_into_columns_in_the_cheapest_of_all_ways(columns: list[Column], row: str) -> None:
     counts = (1, 3, 2)
     assert lay(columns, counts, row).cost == optimum(columns, counts, row)
+
+
+@given(
+    st.lists(st.tuples(*[st.sampled_from(["", *"abrnm "])] * 3).filter(any), max_size=7), words, st.integers(0, 2000)
+)
+@settings(max_examples=200)
+def test_below_a_limit_a_row_is_laid_as_without_one_and_not_at_all_where_nothing_is_below(
+    columns: list[Column], row: str, limit: int
+) -> None:
+    counts = (1, 3, 2)
+    whatever_it_costs = lay(columns, counts, row)
+    expected = whatever_it_costs if whatever_it_costs.cost < limit else None
+    assert lay_below(limit, columns, counts, row) == expected
 
 
 @given(words, words)
