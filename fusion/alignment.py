@@ -91,7 +91,7 @@ def _lie_apart(rows: Sequence[Row], starts: Sequence[int], length: int, toleranc
     """Whether the rows know different places for the first or the last character of a run."""
     if math.isinf(tolerance_px):
         return False
-    for offset in (0, length - 1):
+    for offset in {0, length - 1}:
         centres = [row.centre(start + offset) for row, start in zip(rows, starts, strict=True)]
         if _spread(centres) > tolerance_px:
             return True
@@ -99,7 +99,7 @@ def _lie_apart(rows: Sequence[Row], starts: Sequence[int], length: int, toleranc
 
 
 def _spread(centres: Iterable[float]) -> float:
-    known = [centre for centre in centres if not math.isnan(centre)]
+    known = [centre for centre in centres if centre == centre]  # NaN is not equal to itself
     return max(known) - min(known) if known else 0.0
 
 

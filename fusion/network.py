@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
 
 from fusion.similarity import DOUBLES, JOINED, SILENT, distance
 from ocr import Span
@@ -83,8 +82,8 @@ class Network:
     @cached_property
     def groups(self) -> tuple[range, ...]:
         """The places from left to right, those that are decided together in one range."""
-        ends = [place for place in range(1, len(self.columns) + 1) if place not in self.linked]
-        return tuple([range(start, end) for start, end in pairwise([0, *ends])])
+        starts = [place for place in range(len(self.columns) + 1) if place not in self.linked]
+        return tuple(map(range, starts, starts[1:]))
 
     @cached_property
     def agreed(self) -> list[int]:
@@ -112,12 +111,15 @@ class Network:
 
 def linked_places(columns: Sequence[Entries], rows: Sequence[Row]) -> frozenset[int]:
     """Places whose column, with the one before, holds a pair in one row and its single character in another."""
-    gaps = [ABSENT in column for column in columns]
+    gaps = [place for place, column in enumerate(columns) if ABSENT in column]
+    beside = {*gaps, *[place + 1 for place in gaps]}
     return frozenset(
-        place
-        for place in range(1, len(columns))
-        if (gaps[place] or gaps[place - 1])
-        and _pair_meets_single(_texts(columns[place - 1], rows), _texts(columns[place], rows))
+        [
+            place
+            for place in beside
+            if 0 < place < len(columns)
+            and _pair_meets_single(_texts(columns[place - 1], rows), _texts(columns[place], rows))
+        ]
     )
 
 
