@@ -30,6 +30,7 @@ from typing import Any, Self
 import psutil
 import yaml
 
+from cluster import noticing
 from cluster.hosts import Host, free_port
 from cluster.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
 from ocr.errors import InternalFailure
@@ -45,6 +46,7 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_agent_register_timeout_ms": "100000",  # a busy machine starts agents slowly
     "RAY_gcs_rpc_server_reconnect_timeout_s": "600",  # a worker waits so long for a head that is gone, as in KubeRay
+    **noticing.ENVIRONMENT,
 }
 
 _TITLE = re.compile(r"^ray::(?:ServeReplica:[^:]+:(?P<deployment>\w+)|(?P<own>ProxyActor|ServeController|SharedActor))")

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from cluster import pools
+from cluster import noticing, pools
 from cluster.kuberay.overlays import HEAD, Overlay, Pool
 from cluster.kuberay.pods import (
     APP,
@@ -115,7 +115,9 @@ def _autoscaler() -> Document:
 
 def _head(release: Release, *, redis: bool) -> Document:
     pod = ray_pod("head", release.of("cpu"), HEAD, models=release.models, redis=redis)
-    pod["spec"]["containers"][0]["ports"] += [
+    container = pod["spec"]["containers"][0]
+    container["env"] += [{"name": name, "value": value} for name, value in noticing.ENVIRONMENT.items()]
+    container["ports"] += [
         {"name": "gcs", "containerPort": 6379},
         {"name": "dashboard", "containerPort": 8265},
         {"name": "client", "containerPort": 10001},

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import pools
+from cluster import noticing, pools
 from cluster.kuberay import OVERLAYS, Release, documents
 from cluster.kuberay.pods import HOME, Size
 from quorum.cli.render import manifests
@@ -237,6 +237,11 @@ def test_all_pods_are_closed_but_for_what_the_policies_open(
             for direction in policy["policyTypes"]
         }
         assert directions == {"Ingress", "Egress"}
+
+
+def test_the_head_notices_soon_that_a_node_is_gone(ray_service: Document) -> None:
+    [ray, *_] = ray_service["spec"]["rayClusterConfig"]["headGroupSpec"]["template"]["spec"]["containers"]
+    assert {one["name"]: one.get("value") for one in ray["env"]}.items() >= noticing.ENVIRONMENT.items()
 
 
 def test_with_ha_the_head_and_the_application_keep_their_state_in_redis() -> None:

@@ -12,6 +12,8 @@ import jsonschema
 import pytest
 import yaml
 
+from cluster import noticing
+
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "cluster" / "launcher").glob("*.yaml"))
 
@@ -48,6 +50,11 @@ def test_the_head_takes_no_work_and_somebody_has_a_card(config: dict[str, Any]) 
     types = config["available_node_types"]
     assert types[config["head_node_type"]]["resources"] == {"CPU": 0}
     assert any(kind["resources"].get("GPU") for kind in types.values())
+
+
+def test_the_head_notices_soon_that_a_node_is_gone(config: dict[str, Any]) -> None:
+    [start] = [command for command in config["head_start_ray_commands"] if "ray start" in command]
+    assert all(f" {name}={value} " in start for name, value in noticing.ENVIRONMENT.items())
 
 
 def test_the_least_nodes_hold_the_least_replicas_of_everything(config: dict[str, Any]) -> None:
