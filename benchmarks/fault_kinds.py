@@ -170,6 +170,13 @@ def _new_worker(stage: Scene) -> None:
     stage.add_worker()
 
 
+def _replace_worker(stage: Scene) -> None:
+    """The cable is back, too late: a node that the head has given up ends when it hears of it. Another one joins."""
+    stage.first_worker.host.plug_in()
+    stage.nodes.lose(stage.first_worker)
+    stage.add_worker()
+
+
 def _drain_worker(stage: Scene) -> None:
     """Another worker comes, then one leaves: /-/healthz of its proxy says so, and who spreads the load turns away."""
     leaving = stage.first_worker
@@ -228,7 +235,7 @@ FAULTS = (
     Fault(
         "the cable of a worker is pulled",
         lambda stage: stage.first_worker.host.unplug(),
-        lambda stage: stage.first_worker.host.plug_in(),
+        _replace_worker,
         15.0,
         kills=True,
         needs_cables=True,
