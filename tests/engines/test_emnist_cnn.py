@@ -275,6 +275,14 @@ class TestBundled:
         assert [answer.text for answer in answers] == [text, text]
         assert all(len(answer.characters[0].alternatives) == 2 for answer in answers)
 
+    @pytest.mark.parametrize("side", [10, 14])
+    def test_it_reads_characters_of_few_pixels(self, reader: EmnistCnn, side: int) -> None:
+        texts = "2347ABDEFHKRTdehnr"
+        few = [cv2.resize(self.drawn(text), (side, side), interpolation=cv2.INTER_AREA) for text in texts]
+        answers = reader.read([Crop.whole(picture, Scope.CHARACTER) for picture in few])
+        right = [answer.text.lower() == text.lower() for answer, text in zip(answers, texts, strict=True)]
+        assert sum(right) >= 0.9 * len(texts), [answer.text for answer in answers]
+
     def test_a_batch_answers_as_single_calls_do(self, reader: EmnistCnn) -> None:
         crops = [Crop.whole(self.drawn(text), Scope.CHARACTER) for text in "A4kR7bZ2e"]
         together = reader.read(crops)
@@ -282,9 +290,10 @@ class TestBundled:
         assert [answer.text for answer in together] == [answer.text for answer in alone]
         np.testing.assert_allclose([a.confidence for a in together], [a.confidence for a in alone], atol=1e-4)
 
-    def test_noise_is_no_confident_letter(self, reader: EmnistCnn) -> None:
+    @pytest.mark.parametrize("side", [12, 20, 40])
+    def test_noise_is_no_confident_letter(self, reader: EmnistCnn, side: int) -> None:
         rng = np.random.default_rng(4)
-        noise = [Crop.whole(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8), Scope.CHARACTER) for _ in range(20)]
+        noise = [Crop.whole(rng.integers(0, 256, (side, side, 3), dtype=np.uint8), Scope.CHARACTER) for _ in range(20)]
         assert all(answer.abstained or answer.confidence < 0.5 for answer in reader.read(noise))
 
     def test_its_name_says_its_version(self, reader: EmnistCnn) -> None:
