@@ -23,7 +23,7 @@ SPENT = (
 @pytest.fixture
 def page() -> Asked:
     told = timings(SPENT)
-    return Asked(540.0, told.wall_ms, tuple(part for part in told.parts if part.critical))
+    return Asked(540.0, told.wall_ms, tuple(part for part in told.parts if part.critical), 530.0)
 
 
 def test_all_but_finding_lines_and_the_engine_that_was_waited_for_is_the_clusters_cost(page: Asked) -> None:
