@@ -32,6 +32,7 @@ from deployments.placement import ROUTER, SEGMENTATION
 from deployments.tracing import span
 from ocr import Character, EngineReport, Hypothesis, Laps, Layout, Line, Page, Scope, Status, Stretch
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
+from ocr.packing import sealed
 
 Result = TypeVar("Result")
 
@@ -61,6 +62,7 @@ class Cutter(Protocol):
         """What is done to a page on the way to its lines."""
 
 
+@sealed
 @dataclass(frozen=True, slots=True)
 class CharacterReading:
     """What the ensemble says of an image of one character; its text is "" when no engine has a vote for one. `spent` is

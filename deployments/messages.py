@@ -9,6 +9,7 @@ from deployments.circuit import Position
 from deployments.config import AtZero
 from ocr import CardMemory, Classes, Hypothesis, Layout, NoCard, Scope, Stretch
 from ocr.errors import QuorumError
+from ocr.packing import sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class GarbageAnswer(Exception):
     """An engine's replica answered something that is no answer to the question."""
 
 
+@sealed
 @dataclass(frozen=True, slots=True)
 class EngineAnswer:
     """One engine's hypotheses, one per crop it was asked about, in order; None for a crop that it did not come to

@@ -17,6 +17,7 @@ from ocr.packing import packed
 Point = tuple[float, float]
 
 
+@packed
 @dataclass(frozen=True, slots=True)
 class Box:
     """An upright rectangle in integer pixels, half-open: it holds the pixels left <= x < right, top <= y < bottom."""
@@ -96,10 +97,10 @@ class Polygon:
 
     def bounding_box(self) -> Box:
         """The smallest box of whole pixels that holds the polygon (at least one pixel wide and high)."""
-        xs = [x for x, _ in self.corners]
-        ys = [y for _, y in self.corners]
-        left, top = math.floor(min(xs)), math.floor(min(ys))
-        return Box(left, top, max(left + 1, math.ceil(max(xs))), max(top + 1, math.ceil(max(ys))))
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = self.corners
+        left, top = math.floor(min(ax, bx, cx, dx)), math.floor(min(ay, by, cy, dy))
+        right, bottom = math.ceil(max(ax, bx, cx, dx)), math.ceil(max(ay, by, cy, dy))
+        return Box(left, top, max(left + 1, right), max(top + 1, bottom))
 
     def slice(self, start: float, end: float) -> Polygon:
         """The part between two fractions of the reading direction, 0 <= start < end <= 1.

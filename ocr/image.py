@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.geometry import Box, Polygon
+from ocr.packing import packed, sealed
 
 Pixels = NDArray[np.uint8]
 """RGB uint8, shape (H, W, 3), H and W at least 1."""
@@ -81,6 +82,7 @@ class Image:
         return int(self.pixels.shape[1])
 
 
+@packed
 @dataclass(frozen=True, slots=True)
 class Region:
     """One line or one character of a page, without its pixels.
@@ -136,6 +138,7 @@ class Crop:
         return cls(pixels, Region(Box(0, 0, width, height).polygon(), width, height, scope), classes=classes)
 
 
+@sealed
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where the text of a page is, in reading order. `rotation_degrees` is how far the page lay from upright,

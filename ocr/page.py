@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ocr.claims import EngineReport, Hypothesis
 from ocr.geometry import Polygon
-from ocr.packing import packed
+from ocr.packing import packed, sealed
 from ocr.timing import Stretch
 
 
@@ -93,6 +93,7 @@ class Reading:
         return cls(claim.text, claim.confidence, len(claim.characters), claim.abstained)
 
 
+@packed
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the answer. `characters` has the spaces too; `readings` is what each engine said of all of it."""
@@ -112,6 +113,7 @@ class Line:
         return "".join(character.text for character in self.characters)
 
 
+@sealed
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of the answer, in reading order, with the report of every configured engine and where the time went that

@@ -7,13 +7,29 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from ocr import Alternative, Box, Character, ClaimedCharacter, Hypothesis, Span, Vote
+from ocr import (
+    Alternative,
+    Box,
+    Character,
+    ClaimedCharacter,
+    Hypothesis,
+    Layout,
+    Line,
+    Page,
+    Reading,
+    Region,
+    Span,
+    Vote,
+)
 
 CLAIMED = ClaimedCharacter("a", 0.9, Span(1.0, 2.0), (Alternative("b", 0.05),))
 VOTE = Vote("trocr", "a", 0.9, 0.3)
 CHARACTER = Character("a", 0.8, (VOTE,), None)
 ONE_FIELD = Box(1, 2, 3, 4).polygon()
-VALUES = [CLAIMED, Hypothesis((CLAIMED,)), Hypothesis.abstain("no"), VOTE, CHARACTER, ONE_FIELD]
+REGION = Region(ONE_FIELD, 2, 2, character_boxes=(Box(0, 0, 1, 2),))
+LAYOUT = Layout(20, 10, (REGION,), 90.0)
+PAGE = Page(20, 10, (Line((CHARACTER,), (), 0.8, ONE_FIELD, 1, {"trocr": Reading("a", 0.8, 1)}),), (), "m", "p")
+VALUES = [CLAIMED, Hypothesis((CLAIMED,)), Hypothesis.abstain("no"), VOTE, CHARACTER, ONE_FIELD, REGION, LAYOUT, PAGE]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
@@ -23,3 +39,9 @@ def test_every_field_arrives_and_the_value_is_still_frozen(value: object) -> Non
     name = fields(arrived)[0].name  # type: ignore[arg-type]
     with pytest.raises(FrozenInstanceError):
         setattr(arrived, name, "other")
+
+
+def test_what_is_sealed_is_one_string_of_bytes_to_those_who_write_it() -> None:
+    opening, state = LAYOUT.__reduce__()
+    assert [type(part) for part in state] == [bytes]
+    assert opening(*state) == LAYOUT
