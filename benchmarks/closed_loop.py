@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+
+import aiohttp
 
 from benchmarks.percentiles import percentile
 
@@ -45,6 +48,16 @@ class Run:
     def latency_s(self, percent: int) -> float:
         """The time that so many percent of the questions took at most."""
         return percentile([answer.seconds for answer in self.answers], percent)
+
+
+@asynccontextmanager
+async def many_connections(timeout_s: float) -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client for many who ask at once, whose cost does not grow with them: the one of httpx looks at all its
+    connections for each request, which with 500 of them takes it 12 ms of a core instead of 0.2.
+    """
+    limit = aiohttp.ClientTimeout(total=timeout_s)
+    async with aiohttp.ClientSession(timeout=limit, connector=aiohttp.TCPConnector(limit=0)) as session:
+        yield session
 
 
 class Clients:

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import aiohttp
 
+from benchmarks.closed_loop import many_connections
 from benchmarks.memory_line import own_memory
 from benchmarks.percentiles import percentile
 from benchmarks.setting import RESULTS, as_table, setting
@@ -80,38 +81,38 @@ def memory_mb() -> dict[str, float]:
 
 async def crowd(url: str, clients: int, seconds: float) -> Crowd:
     """So many clients ask for so long. Raises nothing: a connection that breaks is an answer with the code 0."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     answers: list[Answer] = []
 
-    async def client(http: httpx.AsyncClient, until: float) -> None:
+    async def client(http: aiohttp.ClientSession, until: float) -> None:
         while (left_s := until - time.monotonic()) > 0.0:
             answers.append(answer := await _ask(http, url, seconds - left_s))
             if answer.code != 200:
                 await asyncio.sleep(min(answer.told_s or 1.0, left_s))
 
-    async with httpx.AsyncClient(timeout=120.0, limits=limits, trust_env=False) as http:
+    async with many_connections(timeout_s=120.0) as http:
         until = time.monotonic() + seconds
         watching = asyncio.create_task(_most_memory(until))
         await asyncio.gather(*(client(http, until) for _ in range(clients)))
     return Crowd(clients, seconds, tuple(answers), await watching)
 
 
-async def _ask(http: httpx.AsyncClient, url: str, asked: float) -> Answer:
+async def _ask(http: aiohttp.ClientSession, url: str, asked: float) -> Answer:
     began = time.perf_counter()
     try:
-        response = await http.post(f"{url}/predict", content=picture(), headers={"content-type": "image/png"})
-    except httpx.TransportError:
+        async with http.post(f"{url}/predict", data=picture(), headers={"content-type": "image/png"}) as response:
+            body = await response.read()
+    except (aiohttp.ClientError, TimeoutError):
         return Answer(asked, 0, time.perf_counter() - began, None, is_ours=False)
     told = response.headers.get("retry-after")
     took = time.perf_counter() - began
-    return Answer(asked, response.status_code, took, None if told is None else int(told), _is_ours(response))
+    return Answer(asked, response.status, took, None if told is None else int(told), _is_ours(response.status, body))
 
 
-def _is_ours(response: httpx.Response) -> bool:
-    if response.status_code == 200:
+def _is_ours(code: int, body: bytes) -> bool:
+    if code == 200:
         return True
     try:
-        ErrorAnswer.model_validate_json(response.content)
+        ErrorAnswer.model_validate_json(body)
     except ValueError:
         return False
     return True

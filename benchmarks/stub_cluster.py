@@ -29,7 +29,7 @@ import numpy as np
 import PIL.Image
 import psutil
 
-from benchmarks.closed_loop import Ask
+from benchmarks.closed_loop import Ask, many_connections
 from benchmarks.stubs.obedient import FOLDER, Conduct
 from cluster.local import LocalCluster, local_cluster
 from cluster.nodes import part_of
@@ -223,13 +223,12 @@ def _application_handle(image: bytes) -> Ask:
 
 @asynccontextmanager
 async def _over_http(image: bytes) -> AsyncIterator[Ask]:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncClient(timeout=60.0, limits=limits, trust_env=False) as http:
+    async with many_connections(timeout_s=60.0) as http:
 
         async def ask() -> None:
-            response = await http.post(f"{URL}/predict", content=image, headers={"content-type": "image/png"})
-            response.raise_for_status()
-            _require_read(response.json())
+            async with http.post(f"{URL}/predict", data=image, headers={"content-type": "image/png"}) as response:
+                response.raise_for_status()
+                _require_read(await response.json())
 
         yield ask
 
