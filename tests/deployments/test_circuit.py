@@ -9,25 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.circuit import Admitted, Circuit, Circuits, Position, Tolerance, Verdict
+from tests.fakes.hand_clock import HandClock
 
 TOLERANCE = Tolerance(failures=3, share=0.5, window_s=10.0, cool_down_s=5.0, patience_s=1.0)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def circuit(clock: Clock) -> Circuit:
+def circuit(clock: HandClock) -> Circuit:
     return Circuit(clock)
 
 
@@ -50,7 +43,7 @@ def test_failures_among_many_successes_leave_it_closed(circuit: Circuit) -> None
     assert circuit.position is Position.OPEN
 
 
-def test_failures_that_are_long_ago_do_not_count(circuit: Circuit, clock: Clock) -> None:
+def test_failures_that_are_long_ago_do_not_count(circuit: Circuit, clock: HandClock) -> None:
     note(circuit, True, True)
     clock.now += 10.0
     note(circuit, True, True)
@@ -62,7 +55,7 @@ def test_what_says_nothing_about_the_engine_does_not_count(circuit: Circuit) -> 
     assert circuit.position is Position.CLOSED
 
 
-def test_after_the_cool_down_there_is_one_probe_and_its_success_closes_it(circuit: Circuit, clock: Clock) -> None:
+def test_after_the_cool_down_there_is_one_probe_and_its_success_closes_it(circuit: Circuit, clock: HandClock) -> None:
     note(circuit, True, True, True)
     clock.now += 4.9
     assert circuit.take(TOLERANCE) is Verdict.LEAVE_OUT
@@ -72,7 +65,7 @@ def test_after_the_cool_down_there_is_one_probe_and_its_success_closes_it(circui
     assert circuit.take(TOLERANCE) is Verdict.ASK
 
 
-def test_a_probe_that_fails_opens_it_for_another_cool_down(circuit: Circuit, clock: Clock) -> None:
+def test_a_probe_that_fails_opens_it_for_another_cool_down(circuit: Circuit, clock: HandClock) -> None:
     note(circuit, True, True, True)
     clock.now += 5.0
     circuit.take(TOLERANCE)
@@ -82,7 +75,7 @@ def test_a_probe_that_fails_opens_it_for_another_cool_down(circuit: Circuit, clo
     assert circuit.take(TOLERANCE) is Verdict.PROBE
 
 
-def test_a_probe_that_tells_nothing_is_followed_by_another_at_once(circuit: Circuit, clock: Clock) -> None:
+def test_a_probe_that_tells_nothing_is_followed_by_another_at_once(circuit: Circuit, clock: HandClock) -> None:
     note(circuit, True, True, True)
     clock.now += 5.0
     circuit.take(TOLERANCE)
@@ -91,7 +84,7 @@ def test_a_probe_that_tells_nothing_is_followed_by_another_at_once(circuit: Circ
 
 
 def test_what_was_asked_before_it_opened_neither_closes_it_nor_counts_after_it_is_closed(
-    circuit: Circuit, clock: Clock
+    circuit: Circuit, clock: HandClock
 ) -> None:
     before = circuit.era
     note(circuit, True, True, True)
@@ -128,7 +121,7 @@ Events = list[tuple[float, bool | None]]
 EVENTS = st.lists(st.tuples(st.sampled_from([0.0, 0.5, 3.0, 6.0]), st.sampled_from([True, False, None])), max_size=60)
 
 
-def run(circuit: Circuit, clock: Clock, events: Sequence[tuple[float, bool | None]]) -> list[Verdict]:
+def run(circuit: Circuit, clock: HandClock, events: Sequence[tuple[float, bool | None]]) -> list[Verdict]:
     """Each event: time passes, a request asks what to do and, if it asks or probes, its outcome is noted."""
     verdicts = []
     for seconds, failed in events:
@@ -142,7 +135,7 @@ def run(circuit: Circuit, clock: Clock, events: Sequence[tuple[float, bool | Non
 
 @given(EVENTS)
 def test_an_engine_that_never_fails_is_never_left_out(events: Events) -> None:
-    clock = Clock()
+    clock = HandClock()
     sane = [(seconds, failed and None) for seconds, failed in events]
     assert set(run(Circuit(clock), clock, sane)) <= {Verdict.ASK}
 
@@ -151,7 +144,7 @@ def test_an_engine_that_never_fails_is_never_left_out(events: Events) -> None:
 def test_whatever_happened_an_engine_that_answers_again_is_asked_after_one_cool_down_and_one_probe(
     events: Events,
 ) -> None:
-    clock = Clock()
+    clock = HandClock()
     circuit = Circuit(clock)
     run(circuit, clock, events)
     run(circuit, clock, [(TOLERANCE.cool_down_s, False)])
@@ -160,7 +153,7 @@ def test_whatever_happened_an_engine_that_answers_again_is_asked_after_one_cool_
 
 @given(EVENTS)
 def test_an_engine_that_always_fails_costs_at_most_its_failures_and_a_probe_for_each_cool_down(events: Events) -> None:
-    clock = Clock()
+    clock = HandClock()
     verdicts = run(Circuit(clock), clock, [(seconds, True) for seconds, _ in events])
     probes = sum(seconds for seconds, _ in events) / TOLERANCE.cool_down_s
     assert verdicts.count(Verdict.PROBE) <= probes
@@ -176,7 +169,7 @@ def test_of_two_histories_that_differ_in_one_failure_the_better_one_is_never_lef
     """Within one window, where nothing is forgotten and nothing is probed."""
     still = [(0.0, failed) for _, failed in events]
     better = [(seconds, False if index == at else failed) for index, (seconds, failed) in enumerate(still)]
-    first, second = Clock(), Clock()
+    first, second = HandClock(), HandClock()
     worse_out = run(Circuit(first), first, still).count(Verdict.LEAVE_OUT)
     assert run(Circuit(second), second, better).count(Verdict.LEAVE_OUT) <= worse_out
 
@@ -190,7 +183,7 @@ def fail(circuits: Circuits, *engines: str) -> None:
             circuits.note(engine, circuits.era(engine), True, TOLERANCE)
 
 
-def test_an_engine_whose_circuit_is_open_is_left_out_then_probed_and_then_asked(clock: Clock) -> None:
+def test_an_engine_whose_circuit_is_open_is_left_out_then_probed_and_then_asked(clock: HandClock) -> None:
     told: dict[str, bool] = {}
     circuits = Circuits(("a", "b"), clock, told.__setitem__)
     assert told == {"a": False, "b": False}
@@ -205,14 +198,14 @@ def test_an_engine_whose_circuit_is_open_is_left_out_then_probed_and_then_asked(
     assert told == {"a": False, "b": False}
 
 
-def test_where_all_circuits_are_open_all_engines_are_asked(clock: Clock) -> None:
+def test_where_all_circuits_are_open_all_engines_are_asked(clock: HandClock) -> None:
     circuits = Circuits(("a", "b"), clock)
     fail(circuits, "a", "b")
     assert circuits.admit(("a", "b"), TOLERANCE) == Admitted(("a", "b"))
     assert circuits.admit(("b",), TOLERANCE) == Admitted(("b",))
 
 
-def test_an_answer_to_a_request_that_asked_all_closes_the_circuit(clock: Clock) -> None:
+def test_an_answer_to_a_request_that_asked_all_closes_the_circuit(clock: HandClock) -> None:
     circuits = Circuits(("a", "b"), clock)
     fail(circuits, "a", "b")
     circuits.admit(("a", "b"), TOLERANCE)

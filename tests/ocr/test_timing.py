@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ocr import Laps, Stretch
 from ocr.timing import OTHER, TRANSFER, Placed, placed
+from tests.fakes.hand_clock import HandClock
 
 pytestmark = pytest.mark.hypothesis
 
@@ -27,23 +28,13 @@ stretches = st.recursive(
 )
 
 
-class Clock:
-    """A clock that a test moves on."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def laps(clock: Clock) -> Laps:
+def laps(clock: HandClock) -> Laps:
     return Laps("Router", clock)
 
 
@@ -99,7 +90,7 @@ def test_a_call_that_was_not_answered_has_no_parts() -> None:
     assert Stretch.of_call("read", "Router", "engine", 0.5, ()) == Stretch("read", "engine", 0.5)
 
 
-def test_every_moment_belongs_to_one_lap(laps: Laps, clock: Clock) -> None:
+def test_every_moment_belongs_to_one_lap(laps: Laps, clock: HandClock) -> None:
     clock.now += 1.0
     laps.lap("a")
     clock.now += 2.0
@@ -111,14 +102,14 @@ def test_every_moment_belongs_to_one_lap(laps: Laps, clock: Clock) -> None:
     assert critical == ["a", TRANSFER, "c", "f", OTHER], "the others were waited for with the longest"
 
 
-def test_what_is_done_in_turns_is_put_together(laps: Laps, clock: Clock) -> None:
+def test_what_is_done_in_turns_is_put_together(laps: Laps, clock: HandClock) -> None:
     for name, duration in (("queue", 1.0), ("read", 2.0), ("wait", 4.0), ("read", 8.0)):
         clock.now += duration
         laps.more(name)
     assert told(laps.spent) == [("queue", 1.0), ("read", 10.0), ("wait", 4.0)]
 
 
-def test_a_clock_that_is_set_back_makes_no_negative_time(laps: Laps, clock: Clock) -> None:
+def test_a_clock_that_is_set_back_makes_no_negative_time(laps: Laps, clock: HandClock) -> None:
     clock.now -= 1.0
     laps.lap("a")
     assert told(laps.spent) == [("a", 0.0)]
