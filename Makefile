@@ -14,7 +14,7 @@ ready := $(VENV)/.ready
 pytest := $(python) -m pytest
 export PYTHON TORCH_INDEX SYSTEM_PACKAGES
 
-.PHONY: help setup run demo cluster-demo check test test-all soak lock pages notice
+.PHONY: help setup run demo cluster-demo check test test-all soak speed speed-check lock pages notice
 
 help:
 	@echo 'make run       set up, start on this machine, read a sample page, serve on port 8000 until Ctrl-C'
@@ -23,6 +23,7 @@ help:
 	@echo 'make test      set up, check and test (under 12 minutes on two cores)'
 	@echo 'make test-all  make test and the slow tests; make soak: the endurance tests'
 	@echo 'make check     ruff, mypy, import-linter'
+	@echo 'make speed     measure it beside what a user would run instead; make speed-check: has it become slower?'
 	@echo 'make setup     only set up; make lock: pin the newest versions that fit (UPGRADE=1) or those of now'
 	@echo 'make notice    write NOTICE.md again; make pages: draw the sample pages again'
 
@@ -81,6 +82,14 @@ test-all: test
 soak: $(ready)
 	@mkdir -p $(results)
 	$(call record,$(pytest) $(ARGS) --no-header -m soak) $(results)/soak.txt
+
+# PAGES="FOLDER...": pages with their truth beside the sample page.
+speed: $(ready)
+	@$(python) -m benchmarks.speed $(addprefix --pages ,$(PAGES))
+
+# Ratios against benchmarks/results/speed.json, in less than two minutes.
+speed-check: $(ready)
+	@$(python) -m benchmarks.speed check
 
 # The packages of engines on a card: cluster/gpu/README.md.
 define lock_card

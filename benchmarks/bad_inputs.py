@@ -2,7 +2,7 @@
 
     python -m benchmarks.bad_inputs [--url http://127.0.0.1:8000] [--out benchmarks/results/bad_inputs.md]
 
-Starts the application as benchmarks/one_page.py does, unless it is told where one runs. Sends each file by itself,
+Starts the application as benchmarks/serving.py does, unless it is told where one runs. Sends each file by itself,
 while somebody else reads a small page over and over. Memory is read from the operating system: for each process of the
 Gateway, the Router, the Segmentation and the drawing of documents, the highest resident size while the file was being
 answered. Times are seconds of the wall.
@@ -24,7 +24,7 @@ import httpx
 import psutil
 
 from benchmarks.bad_files import BadFile, bad_files
-from benchmarks.one_page import ROOT, URL, served
+from benchmarks.serving import ROOT, URL, served
 from benchmarks.setting import RESULTS, as_table, setting
 
 _ROLE = re.compile(r"ray::ServeReplica:quorum:(Gateway|Router|Segmentation)|(page_drawer)\.py")

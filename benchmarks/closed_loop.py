@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -86,13 +86,31 @@ class Clients:
 
     async def _go_on(self, number: int) -> None:
         while number < self._wanted:
-            asked = self._clock()
-            problem = ""
-            try:
-                await self._ask()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it counts as a failure and the client goes on
-                problem = f"{type(error).__name__}: {error}"
-            self.answers.append(Answered(asked, self._clock() - asked, problem))
+            self.answers.append(await _answered(self._ask, self._clock))
+
+
+async def worked_off(asks: Iterable[Ask], clients: int) -> Run:
+    """What `clients` meet until all these questions are answered, each asked once: its begin, when not all is under
+    way yet, and its end, when some clients have nothing left to ask, count like the rest.
+    """
+    waiting = iter(asks)
+    began = time.perf_counter()
+
+    async def go_on() -> list[Answered]:
+        return [await _answered(ask, time.perf_counter) for ask in waiting]
+
+    by_client = await asyncio.gather(*(go_on() for _ in range(clients)))
+    return Run(clients, time.perf_counter() - began, tuple(answer for answers in by_client for answer in answers))
+
+
+async def _answered(ask: Ask, clock: Callable[[], float]) -> Answered:
+    asked = clock()
+    problem = ""
+    try:
+        await ask()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it counts as a failure and the client goes on
+        problem = f"{type(error).__name__}: {error}"
+    return Answered(asked, clock() - asked, problem)
 
 
 async def measured(ask: Ask, clients: int, *, seconds: float, warm_s: float) -> Run:

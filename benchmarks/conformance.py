@@ -2,7 +2,7 @@
 
     python -m benchmarks.conformance [--url http://127.0.0.1:8000 --admin-key KEY] [--out conformance.md]
 
-Asks over HTTP and a WebSocket, good requests and bad ones. Starts the application as benchmarks/one_page.py does,
+Asks over HTTP and a WebSocket, good requests and bad ones. Starts the application as benchmarks/serving.py does,
 unless it is told where one runs; then the routes of administration need its key. A case passes when the status is the
 one of the contract and the body is what the contract says: a type of ocr.contract, every line of a stream, or a media
 type. Changes nothing that it does not change back.
@@ -25,7 +25,7 @@ import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from benchmarks.bad_files import pdf_of_pages, png_of_size
-from benchmarks.one_page import ROOT, URL, served
+from benchmarks.serving import ROOT, URL, served
 from benchmarks.setting import RESULTS, as_table, setting
 from ocr.contract import (
     BatchAnswer,

@@ -8,9 +8,11 @@ the line writer have no pipeline: they read what somebody else cuts.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +24,9 @@ from ocr.image import Pixels
 from training.comparing import Count, characters
 from training.pages import TruePage
 from training.readings import MODEL_DIR, Shelf
+
+_OF_EASYOCR = {"easyocr": "english_g2", "easyocr_detector": "craft_mlt_25k"}
+"""Its recogniser and its detector in the model store."""
 
 ReadPage = Callable[[Pixels], Sequence[tuple[Quad, str]]]
 """The lines of a page, RGB, as one pipeline finds and reads them."""
@@ -64,10 +69,16 @@ def _of_paddleocr() -> ReadPage:
 
 
 def _of_easyocr() -> ReadPage:
+    pulled = [MODEL_DIR / key / name / f"{name}.pth" for key, name in _OF_EASYOCR.items()]
+    missing = [path.stem for path in pulled if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(f"not pulled: {', '.join(missing)}; quorum models pull {' '.join(missing)}")
     import easyocr
 
-    models = MODEL_DIR / "easyocr"
-    reader = easyocr.Reader(["en"], gpu=False, model_storage_directory=str(models), download_enabled=False)
+    with tempfile.TemporaryDirectory() as together:  # it looks for both in one folder, and only while it is loaded
+        for path in pulled:
+            (Path(together) / path.name).symlink_to(path)
+        reader = easyocr.Reader(["en"], gpu=False, model_storage_directory=together, download_enabled=False)
 
     def read(page: Pixels) -> list[tuple[Quad, str]]:
         return [(np.asarray(box, dtype=np.float32), text) for box, text, _ in reader.readtext(page)]
@@ -109,9 +120,9 @@ class Beside:
 
 def beside(set_name: str, name: str, shelf: Shelf, pages: Sequence[tuple[TruePage, FoundPage]]) -> Beside:
     """One pipeline against the fusion, on pages that ours has read already."""
-    own = [_count(set_name, page, read_by(name, shelf, page), name) for page, _ in pages]
-    ours = [_count(set_name, page, found, FUSED) for page, found in pages]
-    chance = paired([count.edits for count in ours], [count.edits for count in own])
+    own = [count(set_name, page, read_by(name, shelf, page), name) for page, _ in pages]
+    ours = [count(set_name, page, found, FUSED) for page, found in pages]
+    chance = paired([counted.edits for counted in ours], [counted.edits for counted in own])
     return Beside(sum(own, Count()), sum(ours, Count()), chance)
 
 
@@ -125,6 +136,7 @@ def read_by(name: str, shelf: Shelf, page: TruePage) -> FoundPage:
     return FoundPage(tuple(np.array(quad, dtype=np.float32) for quad, _ in lines), {name: [text for _, text in lines]})
 
 
-def _count(set_name: str, page: TruePage, found: FoundPage, reader: str) -> Count:
+def count(set_name: str, page: TruePage, found: FoundPage, reader: str) -> Count:
+    """The edits that turn what a reader read of a page into what is true, matched by where it lies."""
     samples = compare(set_name, [(page, found)]).samples
     return sum((characters(own.reads.get(reader, ""), own.truth) for own in samples), Count())

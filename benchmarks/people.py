@@ -28,7 +28,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from benchmarks.one_page import ROOT, URL, served
+from benchmarks.serving import ROOT, URL, served
 from benchmarks.setting import RESULTS, as_table, setting
 from quorum.bulk import Journal
 from quorum.client import Client

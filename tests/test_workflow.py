@@ -14,6 +14,7 @@ from tests.cluster.docker.test_dockerfile import IMAGES
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
 # YAML 1.1 reads the key `on` as a truth value.
 WORKFLOW: dict[Any, Any] = yaml.safe_load(TEXT)
 JOBS: dict[str, dict[str, Any]] = WORKFLOW["jobs"]
@@ -78,6 +79,12 @@ def test_what_it_runs_exists() -> None:
         for step in JOBS[name]["steps"]:
             if step.get("uses", "").startswith("docker/build-push-action"):
                 assert (ROOT / step["with"]["file"]).is_file()
+
+
+def test_what_was_tested_is_checked_for_having_become_slower() -> None:
+    said = [step["run"] for name, step in STEPS if name == "test" and "run" in step]
+    assert said == [".ci/run", "make speed-check"]
+    assert re.search(r"^speed-check: .*\n\t@\$\(python\) -m benchmarks.speed check$", MAKEFILE, re.MULTILINE)
 
 
 def test_each_image_is_scanned_and_a_severe_finding_stops_it() -> None:

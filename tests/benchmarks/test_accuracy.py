@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -139,6 +141,28 @@ def test_a_pipeline_without_its_models_is_left_out(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(own_pipelines, "PIPELINES", {"ada": missing, "bob": lambda: list})
     assert list(own_pipelines.available()) == ["bob"]
+
+
+def test_easyocrs_pipeline_has_what_the_store_pulled_in_one_folder_and_names_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[str] = []
+
+    def reader(_languages: list[str], *, model_storage_directory: str, **_: object) -> SimpleNamespace:
+        found.extend(path.read_text() for path in sorted(Path(model_storage_directory).iterdir()))
+        return SimpleNamespace(readtext=lambda _: [([[0, 0], [9, 0], [9, 9], [0, 9]], "paid", 0.9)])
+
+    monkeypatch.setattr(own_pipelines, "MODEL_DIR", tmp_path)
+    load = own_pipelines._of_easyocr
+    for key, name in (("easyocr", "english_g2"), ("easyocr_detector", "craft_mlt_25k")):
+        with pytest.raises(FileNotFoundError, match=f"quorum models pull .*{name}"):
+            load()
+        (tmp_path / key / name).mkdir(parents=True)
+        (tmp_path / key / name / f"{name}.pth").write_text(name)
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "easyocr", SimpleNamespace(Reader=reader))
+        assert [text for _, text in load()(np.zeros((9, 9, 3), np.uint8))] == ["paid"]
+    assert found == ["craft_mlt_25k", "english_g2"]
 
 
 def test_the_share_is_how_far_the_fusion_comes_towards_the_best_path() -> None:
