@@ -163,6 +163,7 @@ def _of_pixels(load: Callable[[], own_pipelines.ReadPage]) -> ReadFile:
 
 def _paddleocr() -> own_pipelines.ReadPage:
     """The pipeline of the paddleocr package, with the models that rapidocr carries, on ONNX Runtime."""
+    os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
     from paddleocr import PaddleOCR as Pipeline
 
     parts = {"detection": "paddleocr_detector", "recognition": "paddleocr"}

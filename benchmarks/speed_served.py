@@ -96,7 +96,7 @@ class Amount:
 
     characters: int = 100
     batches: int = 15
-    pages: int = 9
+    pages: int = 7
     rounds: int = 2
     several: int = 4
     crowd: int = 50
