@@ -1,7 +1,7 @@
 """Speed against what a user would run instead, side by side on this machine, as ratios: machines differ.
 
     python -m benchmarks.speed [--pages ../shared/data/pages/fondue ...]    all of it, in one run
-    python -m benchmarks.speed peers|served|report                          one part of it, beside what is kept
+    python -m benchmarks.speed ours|others|served|report                    one part of it, beside what is kept
     python -m benchmarks.speed check [--keep]                               whether ratios got worse
 
 Results are kept in results/speed.json and told in results/speed.md. What is measured and how is in speed_peers.py and
@@ -14,24 +14,25 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import speed_check, speed_peers, speed_report, speed_served
 from benchmarks.serving import served
 from benchmarks.setting import RESULTS, setting
-from benchmarks.speed_readers import READERS
+from benchmarks.speed_readers import OTHERS, OURS
 from benchmarks.speed_served import Amount
 
 Figures = dict[str, Any]
 
 
-def peers(arguments: argparse.Namespace) -> Figures:
-    """Every way in a process of its own."""
+def peers(ways: Iterable[str], arguments: argparse.Namespace) -> Figures:
+    """These ways, each in a process of its own."""
     pages = speed_peers.pages_of(arguments.pages, arguments.each)
-    return {"peers": [asdict(one) for one in speed_peers.measured(READERS, pages, _told)]}
+    return {"peers": [asdict(one) for one in speed_peers.measured(ways, pages, _told)]}
 
 
 def serve(arguments: argparse.Namespace) -> Figures:
@@ -41,7 +42,11 @@ def serve(arguments: argparse.Namespace) -> Figures:
         return asdict(speed_served.everything(ready_s, pages, Amount(), _told))
 
 
-PARTS: Mapping[str, Callable[[argparse.Namespace], Figures]] = {"peers": peers, "served": serve}
+PARTS: Mapping[str, Callable[[argparse.Namespace], Figures]] = {
+    "ours": partial(peers, OURS),
+    "others": partial(peers, OTHERS),
+    "served": serve,
+}
 
 
 def measure(part: str, arguments: argparse.Namespace, out: Path) -> None:

@@ -67,7 +67,10 @@ def measured(names: Iterable[str], pages: Sequence[TruePage], told: Callable[[st
     """All of them. What is told is for whoever waits."""
     found: list[Peer | Missing] = []
     for name in names:
-        made = in_own_process(name, [page.image for page in pages])
+        try:
+            made = in_own_process(name, [page.image for page in pages])
+        except RuntimeError as error:  # the others are still worth knowing
+            made = str(error)
         found.append(Missing(name, made) if isinstance(made, str) else peer(name, made, pages))
         told(str(found[-1]))
     return found

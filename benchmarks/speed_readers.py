@@ -195,18 +195,24 @@ def _doctr() -> own_pipelines.ReadPage:
     )
 
 
-READERS: Mapping[str, Callable[[], ReadFile]] = {
+# TensorFlow last: where it comes first, a second copy of LLVM, which torch brings, ends the process.
+_IN_ONE_PROCESS = sorted(ENGINES, key="emnist_cnn".__eq__)
+
+OURS: Mapping[str, Callable[[], ReadFile]] = {
     SEGMENTATION: partial(of_engines, (), as_they_come=False),
     **{alone(name): partial(of_engines, (name,), as_they_come=False) for name in ENGINES},
-    ONE_THREAD: partial(of_engines, ENGINES, as_they_come=False),
-    DEFAULTS: partial(of_engines, ENGINES, as_they_come=True),
+    ONE_THREAD: partial(of_engines, _IN_ONE_PROCESS, as_they_come=False),
+    DEFAULTS: partial(of_engines, _IN_ONE_PROCESS, as_they_come=True),
+}
+OTHERS: Mapping[str, Callable[[], ReadFile]] = {
     "pytesseract": partial(_of_pixels, own_pipelines.PIPELINES["tesseract"]),
     "rapidocr": partial(_of_pixels, own_pipelines.PIPELINES["paddleocr"]),
     "paddleocr": partial(_of_pixels, _paddleocr),
     "easyocr.readtext": partial(_of_pixels, own_pipelines.PIPELINES["easyocr"]),
     "docTR, OnnxTR": partial(_of_pixels, _doctr),
 }
-HELD_TO_ONE_THREAD = frozenset({SEGMENTATION, ONE_THREAD, *map(alone, ENGINES)})
+READERS = {**OURS, **OTHERS}
+HELD_TO_ONE_THREAD = OURS.keys() - {DEFAULTS}
 
 
 # --- one of them, here ---

@@ -18,6 +18,8 @@ from deployments.config import ENGINES
 
 Figures = Mapping[str, Any]
 
+_TITLES = {"ours": "Our engines in plain scripts", "others": "What a user would run instead"}
+
 
 @dataclass(frozen=True, slots=True)
 class Goal:
@@ -42,8 +44,8 @@ class Goal:
 
 
 def by_name(figures: Figures) -> dict[str, Figures]:
-    """The peers that could be had."""
-    return {one["name"]: one for one in figures["peers"]["peers"] if "missing" not in one}
+    """Our scripts, by name."""
+    return {one["name"]: one for one in figures["ours"]["peers"] if "missing" not in one}
 
 
 def core_seconds_of_engines(peers: Mapping[str, Figures]) -> float:
@@ -54,7 +56,7 @@ def core_seconds_of_engines(peers: Mapping[str, Figures]) -> float:
 
 def cores_of(figures: Figures) -> int:
     """How many cores the machine had, by what its setting says of it."""
-    found = re.match(r"(\d+) cores", figures["peers"]["setting"]["machine"])
+    found = re.match(r"(\d+) cores", figures["ours"]["setting"]["machine"])
     if found is None:
         raise ValueError(f"no number of cores in {figures['peers']['setting']['machine']!r}")
     return int(found[1])
@@ -111,10 +113,9 @@ def crowds(served: Figures) -> tuple[Figures, Figures]:
 def markdown(figures: Figures) -> str:
     """The whole report, of the parts that there are."""
     sections = []
-    if {"peers", "served"} <= figures.keys():
+    if {"ours", "served"} <= figures.keys():
         sections.append(_goals_section(figures))
-    if "peers" in figures:
-        sections.append(_peers_section(figures["peers"]))
+    sections += [_peers_section(part, figures[part]) for part in _TITLES if part in figures]
     if "served" in figures:
         sections.append(_served_section(figures["served"]))
     return "\n".join(["# Speed, side by side", "", "Made by `python -m benchmarks.speed`.", "", *sections])
@@ -138,7 +139,7 @@ def _goals_section(figures: Figures) -> str:
     )
 
 
-def _peers_section(part: Figures) -> str:
+def _peers_section(name: str, part: Figures) -> str:
     found = [one for one in part["peers"] if "missing" not in one]
     missing = [one for one in part["peers"] if "missing" in one]
     rows = [
@@ -148,7 +149,7 @@ def _peers_section(part: Figures) -> str:
     ]
     return "\n".join(
         [
-            "## Every way on the same pages and cores",
+            f"## {_TITLES[name]}, on the same pages and cores",
             "",
             "Each in a process of its own, one after the other, without Ray (benchmarks/speed_readers.py); "
             f"{found[0]['pages']} pages, each read once after another page that does not count. CER: character errors, "

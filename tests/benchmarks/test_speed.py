@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from benchmarks import speed_check, speed_readers, speed_report, speed_served
+from benchmarks import speed_check, speed_peers, speed_readers, speed_report, speed_served
 from benchmarks.matching import Quad
 from benchmarks.serving import PAGE
 from benchmarks.setting import RESULTS
@@ -78,6 +78,18 @@ def test_a_way_that_cannot_be_had_says_why_from_its_process() -> None:
 def test_a_way_that_breaks_is_an_error_with_its_own_words(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"pytesseract ended with 1: [\s\S]*absent\.png"):
         in_own_process("pytesseract", [tmp_path / "absent.png"])
+
+
+def test_the_others_are_measured_where_one_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str, _files: object) -> Run:
+        if name == "ada":
+            raise RuntimeError("ada ended with 1")
+        return Run(1.0, [Reading(1.0, 1.0, [])], 9.0)
+
+    monkeypatch.setattr(speed_peers, "in_own_process", broken)
+    ada, bob = measured(["ada", "bob"], pages_of([], 0), lambda _: None)
+    assert ada == Missing("ada", "ada ended with 1")
+    assert bob.name == "bob"
 
 
 def test_the_figures_of_a_way_are_those_of_its_readings() -> None:
@@ -197,7 +209,8 @@ def figures() -> dict[str, Any]:
         "memory_mb": {"Gateway": 200.0, "raylet": 30.0},
     }
     absent = {"name": "easyocr.readtext", "missing": "its detector is not here"}
-    return {"peers": {"setting": setting, "peers": [*peers, absent]}, "served": served}
+    others = {"setting": setting, "peers": [{**peers[0], "name": "rapidocr"}, absent]}
+    return {"ours": {"setting": setting, "peers": peers}, "others": others, "served": served}
 
 
 def test_the_bound_is_all_cores_on_segmentation_once_and_every_engine() -> None:
@@ -224,7 +237,7 @@ def test_a_goal_is_a_ceiling_or_a_floor(most: bool, met: bool) -> None:
 
 def test_the_report_has_a_row_for_each_way_and_the_reason_for_each_that_is_missing() -> None:
     told = markdown(figures())
-    for name in (*map(alone, ENGINES), ONE_THREAD, DEFAULTS, "50 clients, a.png"):
+    for name in (*map(alone, ENGINES), ONE_THREAD, DEFAULTS, "rapidocr", "50 clients, a.png"):
         assert f"\n| {name} |" in told
     assert "**easyocr.readtext** not measured: its detector is not here." in told
     assert f"| throughput over {DEFAULTS} | at least 1.05 | 1.4 | yes |" in told
