@@ -37,6 +37,8 @@ def served() -> Iterator[float]:
     command = [str(Path(sys.executable).with_name("serve")), "run", "serve_config.cpu.yaml"]
     # RAY_ADDRESS: a cluster of its own, whatever else runs on this machine.
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ADDRESS": "local", "PYTHONPATH": str(ROOT)}
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script: it would stop nothing
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     started = time.monotonic()
     log = Path(tempfile.gettempdir()) / "quorum-served.log"
     with log.open("wb") as output:

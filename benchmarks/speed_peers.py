@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 
 from benchmarks.accuracy_pages import FoundPage
 from benchmarks.own_pipelines import count
 from benchmarks.percentiles import percentile
 from benchmarks.serving import PAGE, ROOT
 from benchmarks.speed_readers import HELD_TO_ONE_THREAD, Reading, Run
+from deployments.config import LimitsConfig
 from training.comparing import Count
 from training.pages import Split, TruePage, pages_for, read_pages
 from training.readings import set_of
@@ -58,9 +60,16 @@ class Missing:
 
 
 def pages_of(folders: Sequence[Path], each: int) -> list[TruePage]:
-    """The sample page of 40 lines, and the first test pages of each folder."""
+    """The sample page of 40 lines, and the first test pages of each folder that the service takes as they are."""
     sample = [page for page in read_pages(PAGE.parent) if page.image == PAGE]
-    return sample + [page for folder in folders for page in pages_for(folder, Split.TEST)[:each]]
+    return sample + [
+        page for folder in folders for page in list(filter(_is_taken, pages_for(folder, Split.TEST)))[:each]
+    ]
+
+
+def _is_taken(page: TruePage) -> bool:
+    with PIL.Image.open(page.image) as header:
+        return header.width * header.height <= LimitsConfig().max_pixels
 
 
 def measured(names: Iterable[str], pages: Sequence[TruePage], told: Callable[[str], None]) -> list[Peer | Missing]:
@@ -86,7 +95,7 @@ def in_own_process(name: str, files: Sequence[Path]) -> Run | str:
             command, cwd=ROOT, env=environment(name), capture_output=True, text=True, timeout=_LONGEST_S, check=False
         )
         if finished.returncode:
-            raise RuntimeError(f"{name} ended with {finished.returncode}: {finished.stderr[-2000:]}")
+            raise RuntimeError(f"{name} ended with {finished.returncode}: {finished.stderr.strip()[-300:]}")
         content = json.loads(out.read_text())
     return str(content["missing"]) if "missing" in content else _run(content)
 

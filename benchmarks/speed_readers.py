@@ -124,7 +124,7 @@ def _ask() -> Ask:
 
 def _segmenter(threads: int, *, as_they_come: bool) -> PageSegmenter:
     model = models.resolve(DETECTOR, model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
-    made = segmentation.load(LoadOptions(model, threads=threads), rapidocr_models.orientation_file())
+    made = segmentation.load(LoadOptions(model, threads=threads), *rapidocr_models.orientation_files())
     if not as_they_come or model is None:
         return made
     return replace(made, detector=DbDetector(session := _session(model), session.get_inputs()[0].name))

@@ -152,7 +152,8 @@ def _peers_section(name: str, part: Figures) -> str:
             f"## {_TITLES[name]}, on the same pages and cores",
             "",
             "Each in a process of its own, one after the other, without Ray (benchmarks/speed_readers.py); "
-            f"{found[0]['pages']} pages, each read once after another page that does not count. CER: character errors, "
+            f"{' and '.join({str(one['pages']) for one in found})} pages, each read once after another page that does "
+            "not count. CER: character errors, "
             "lines matched by where they lie. Memory: the most of the process and those that it started.",
             "",
             as_table(part["setting"]),

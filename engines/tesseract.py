@@ -1,5 +1,5 @@
 """Tesseract: one process reads all lines of a batch, one more all single characters of each class; as many processes
-side by side share them as the engine may use threads.
+side by side share them as the engine may use threads and as are worth their start.
 
 The program is called through pytesseract with a file that lists the images, and answers in hOCR with a box and a
 confidence for every character. Crops are brought between two heights and get a border, which Tesseract needs to see
@@ -45,6 +45,9 @@ LINE_HEIGHT_PX = (36, 64)
 BORDER_PX = 10
 MAX_WIDTH_PX = 10_000
 """Wider than any line at that height; Tesseract itself refuses images from 32,768 px on."""
+
+CHARACTERS_A_PROCESS = 64
+"""So many single characters are left to one process: to start another takes as long as to read thirty of them."""
 
 _PSM_LINE, _PSM_CHARACTER = 7, 10
 
@@ -111,7 +114,11 @@ class Tesseract:
             elif (prepared := _prepare(crop.pixels)) is not None:
                 single = crop.region.scope is Scope.CHARACTER
                 groups[Group(crop.region.scope, crop.language, crop.classes if single else None)][index] = prepared
-        runs = [(group, share) for group, prepared in groups.items() for share in _shares(prepared, self.processes)]
+        runs = [
+            (group, share)
+            for group, prepared in groups.items()
+            for share in _shares(prepared, min(self.processes, _most_processes(group, len(prepared))))
+        ]
         with ThreadPoolExecutor(self.processes) as threads:
             for characters_of in threads.map(lambda run: self._read_group(*run), runs):
                 for index, characters in characters_of.items():
@@ -159,6 +166,11 @@ class Tesseract:
             options.append(f"-c tessedit_char_whitelist={group.classes.alphabet}")
         # Of an option that is given twice the program takes the last.
         return " ".join([*options, self.config] if line else [self.config, *options])
+
+
+def _most_processes(group: Group, crops: int) -> int:
+    """How many processes are worth their start."""
+    return crops if group.scope is Scope.LINE else math.ceil(crops / CHARACTERS_A_PROCESS)
 
 
 def _shares(crops: Mapping[int, Prepared], most: int) -> list[dict[int, Prepared]]:

@@ -96,6 +96,17 @@ def test_a_mixed_batch_on_a_gpu_would_give_the_same(engine):
                 assert first.span.start == pytest.approx(second.span.start, abs=12)
 
 
+def test_many_characters_in_one_run_are_read_as_each_alone(engine):
+    wide = Crop.whole(np.tile(draw("8"), (1, 9, 1)), Scope.CHARACTER)
+    crops = [*(character(letter) for letter in "Quorum2026"), line("and a line between"), wide, character("Z")]
+    assert isinstance(engine, paddleocr.PaddleOCR)
+    batches = list(engine._batches(crops, range(len(crops))))
+    assert sorted(map(len, batches)) == [1, 1, 11], "what is wider than a character would make all of them as wide"
+    alone = [engine.read([crop])[0].text for crop in crops]
+    assert [hypothesis.text for hypothesis in engine.read(crops)] == alone
+    assert "".join(alone[:10]) == "Quorum2026"
+
+
 def test_the_scope_of_a_crop_is_respected(engine):
     drawn = draw("ab")
     [hypothesis] = engine.read([Crop.whole(drawn, Scope.CHARACTER)])

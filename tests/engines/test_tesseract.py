@@ -201,3 +201,10 @@ def test_a_crop_of_one_colour_starts_no_process(tmp_path, monkeypatch):
     monkeypatch.setenv("TESSERACT_CMD", program(tmp_path, f"{ANSWERS_AT_LOAD} exit 3"))
     engine = tesseract.load(LoadOptions())
     assert engine.read([Crop.whole(np.full((30, 90, 3), 200, np.uint8), Scope.LINE)])[0].text == ""
+
+
+@pytest.mark.parametrize(
+    ("scope", "crops", "most"), [(Scope.LINE, 2, 2), (Scope.CHARACTER, 32, 1), (Scope.CHARACTER, 65, 2)]
+)
+def test_a_process_is_started_for_what_takes_longer_than_its_start(scope, crops, most):
+    assert tesseract._most_processes(tesseract.Group(scope, "en", None), crops) == most
