@@ -96,11 +96,11 @@ class Amount:
 
     characters: int = 100
     batches: int = 15
-    pages: int = 7
+    pages: int = 5
     rounds: int = 2
     several: int = 4
     crowd: int = 50
-    crowd_rounds: int = 2
+    crowd_rounds: int = 1
     crowd_file: Path = WARM_UP
 
 
