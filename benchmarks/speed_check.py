@@ -95,13 +95,15 @@ def _plain_python_s() -> float:
 def main(out: Path, *, keep: bool, measure: Callable[[], Mapping[str, float]] = measured) -> int:
     """Print every ratio; 1 where one is worse than in `out` or nothing is kept there, unless it is to be kept."""
     kept = json.loads(out.read_text()) if out.exists() else {}
-    now = ratios_of(measure())
+    spent = dict(measure())
+    now = ratios_of(spent)
     before: Mapping[str, float] = kept.get("check", {}).get("ratios", {})
     ratios = [Ratio(name, value, before.get(name)) for name, value in now.items()]
     for ratio in ratios:
         print(ratio)
     if keep:
-        out.write_text(json.dumps({**kept, "check": {"setting": setting(), "ratios": now}}, indent=1) + "\n")
+        check = {"setting": setting(), "core_seconds": spent, "ratios": now}
+        out.write_text(json.dumps({**kept, "check": check}, indent=1) + "\n")
         return 0
     return _verdict(ratios, out)
 
