@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.one_page import PAGE, ROOT, URL, served
+from benchmarks.serving import PAGE, ROOT, URL, served
 from benchmarks.setting import RESULTS, setting
 from ocr.contract import TimedPart, Timings
 from quorum.client import Client
