@@ -117,11 +117,14 @@ def peer(name: str, run: Run, pages: Sequence[TruePage]) -> Peer:
     """The figures of a run over these pages."""
     seconds = [reading.seconds for reading in run.readings]
     errors = [errors_of(page, reading.lines) for page, reading in zip(pages, run.readings, strict=True)]
+    p50_s, p95_s, p99_s = (percentile(seconds, percent) for percent in (50, 95, 99))
     return Peer(
         name,
         len(pages),
         len(pages) / sum(seconds),
-        *(percentile(seconds, percent) for percent in (50, 95, 99)),
+        p50_s,
+        p95_s,
+        p99_s,
         sum(reading.core_seconds for reading in run.readings) / len(pages),
         run.peak_mb,
         sum(errors, Count()).rate,

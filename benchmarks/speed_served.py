@@ -60,7 +60,8 @@ class Times:
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Times:
-        return cls(len(seconds), min(seconds), *(percentile(seconds, percent) for percent in (50, 95, 99)))
+        p50_s, p95_s, p99_s = (percentile(seconds, percent) for percent in (50, 95, 99))
+        return cls(len(seconds), min(seconds), p50_s, p95_s, p99_s)
 
 
 @dataclass(frozen=True, slots=True)
