@@ -218,10 +218,13 @@ HELD_TO_ONE_THREAD = OURS.keys() - {DEFAULTS}
 # --- one of them, here ---
 
 
-def run(load: Callable[[], ReadFile], warm_up: Path, files: Sequence[Path]) -> Run:
-    """Load it, read the first file without counting, then each of the others."""
+def run(load: Callable[[], ReadFile], warm_up: Path, files: Sequence[Path]) -> Run | str:
+    """Load it, read the first file without counting, then each of the others; or why it cannot be had here."""
     began = time.perf_counter()
-    read = load()
+    try:
+        read = load()
+    except (EngineUnavailable, FileNotFoundError) as error:
+        return str(error)
     loading_s = time.perf_counter() - began
     read(warm_up)
     with sampled(_LOOK_EVERY_S, _started_mb) as started:
@@ -256,18 +259,15 @@ def _core_seconds() -> float:
 
 
 def main() -> None:
-    """Run one way and write what came of it; a way that cannot be had here says why."""
+    """Run one way and write what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
     parser.add_argument("name", choices=READERS)
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--warm-up", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    try:
-        made: dict[str, object] = asdict(run(READERS[arguments.name], arguments.warm_up, arguments.files))
-    except (EngineUnavailable, FileNotFoundError) as error:
-        made = {"missing": str(error)}
-    arguments.out.write_text(json.dumps(made))
+    made = run(READERS[arguments.name], arguments.warm_up, arguments.files)
+    arguments.out.write_text(json.dumps({"missing": made} if isinstance(made, str) else asdict(made)))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ def test_the_first_file_is_read_without_being_counted() -> None:
         return [(np.array(SQUARE, np.float32), file.name)]
 
     made = run(lambda: reader, Path("warm"), [Path("one"), Path("two")])
+    assert isinstance(made, Run)
     assert read == [Path("warm"), Path("one"), Path("two")]
     assert [reading.lines for reading in made.readings] == [[(SQUARE, "one")], [(SQUARE, "two")]]
     assert made.peak_mb > 10.0
@@ -76,8 +77,8 @@ def test_a_way_that_cannot_be_had_says_why_from_its_process() -> None:
 
 @pytest.mark.processes
 def test_a_way_that_breaks_is_an_error_with_its_own_words(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match=r"pytesseract ended with 1: [\s\S]*absent\.png"):
-        in_own_process("pytesseract", [tmp_path / "absent.png"])
+    with pytest.raises(RuntimeError, match=r"segmentation alone ended with 1: [\s\S]*absent\.png"):
+        in_own_process(SEGMENTATION, [tmp_path / "absent.png"])
 
 
 def test_the_others_are_measured_where_one_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
