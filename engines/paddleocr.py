@@ -39,7 +39,7 @@ CHARACTERS = 16
 """Single characters in one run where all are padded to the same width."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PaddleOCR:
     """A loaded recogniser. `network` is paddlex's predictor; `preparations` bring crops of each scope to its height and
     their least width, `together` is how many crops of any width one run of it takes.
