@@ -17,13 +17,13 @@ class SlowService(PlainService):
     """Takes a while for a character."""
 
     async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(0.4)
         return await super().read_characters(images, ask)
 
 
 async def test_those_beyond_the_places_are_refused_and_come_again_when_they_were_told() -> None:
     with over_http(app_over(SlowService(), max_requests=2)) as url:
-        met = await crowd(url, 6, 0.5)
+        met = await crowd(url, 6, 0.2)
     assert met.codes == {200: 2, 503: 4}, "each of them was told to wait a second, which is longer than the crowd asks"
     assert {answer.told_s for answer in met.answers if answer.code == 503} == {1, 2, 3, 4}
     assert all(answer.is_ours for answer in met.answers)
