@@ -91,7 +91,7 @@ def stop_from_another_terminal(run: Run) -> None:
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "stopped"), done.stderr
 
 
-@pytest.mark.parametrize("stop", [interrupt, stop_from_another_terminal])
+@pytest.mark.parametrize("stop", [interrupt, pytest.param(stop_from_another_terminal, marks=pytest.mark.slow)])
 def test_it_serves_until_it_is_stopped_and_leaves_no_process_behind(
     runs: list[Run], tmp_path: Path, stop: Callable[[Run], None]
 ) -> None:
