@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,8 @@ from pathlib import Path
 # The range that is set aside for measuring between hosts (RFC 2544): nothing else is there.
 _NETWORK = "198.18"
 _HTTP_PORT = 8000
+# Below those that Linux gives away (ip_local_port_range), of which a node of Ray takes a hundred.
+_PORTS = range(20_000, 32_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,14 @@ def on_loopback(count: int) -> list[Host]:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback interface that nobody uses at the moment, and that is given to nobody who asks for any:
+    what is started on it later must still find it free.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def namespaces_missing() -> str:
