@@ -60,7 +60,10 @@ class Host:
 def on_loopback(count: int) -> list[Host]:
     """Hosts that share the machine's network, with a port each."""
     # Ray replaces 127.0.0.1 by the address of an interface, but not its neighbours.
-    return [Host(f"host{n}", f"127.0.0.{n + 1}", "127.0.0.1", free_port()) for n in range(1, count + 1)]
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return [Host(f"host{n}", f"127.0.0.{n + 1}", "127.0.0.1", port) for n, port in enumerate(ports, 1)]
 
 
 def free_port() -> int:
