@@ -171,7 +171,7 @@ class Nodes:
 
     def __init__(self, environment: Mapping[str, str] | None = None, *, redis: str | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="quorum-"))
-        self._ray_folder = self._folder / "ray"  # short: the paths of sockets lie below it
+        self.ray_folder = self._folder / "ray"  # sockets and logs of the nodes; short, as the paths of sockets must be
         secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # nobody else can join
         self._environment = {**os.environ, **_ENVIRONMENT, **secret, **(environment or {})}
         self._redis = {} if redis is None else {"RAY_REDIS_ADDRESS": redis}
@@ -208,7 +208,7 @@ class Nodes:
         """A new head in the place of the one that was killed."""
         dead = self.nodes.pop(0)
         # Left there, it and the workers that wait for the head would pass for a head that runs.
-        (self._ray_folder / "ray_current_cluster").unlink(missing_ok=True)
+        (self.ray_folder / "ray_current_cluster").unlink(missing_ok=True)
         node = self._started(dead.host, self._as_head(), cpus, 0.0)
         self.nodes.insert(0, self.nodes.pop())
         return node
@@ -249,7 +249,7 @@ class Nodes:
 
     def _as_head(self) -> list[str]:
         port = self._address.rpartition(":")[2]
-        folder = ["--temp-dir", str(self._ray_folder)]
+        folder = ["--temp-dir", str(self.ray_folder)]
         client = ["--ray-client-server-port", str(free_port())]
         return ["--head", "--port", port, "--include-dashboard", "false", *folder, *client]
 

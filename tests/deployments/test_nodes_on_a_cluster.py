@@ -35,10 +35,10 @@ class Stage:
     far: str
 
 
-def _with_a_folder(host: Host, folder: Path) -> Host:
-    """A host on which Ray's folder is not that of the other hosts."""
+def _with_a_folder(host: Host, folder: Path, place: Path) -> Host:
+    """A host on which Ray's folder at `place` is not that of the other hosts."""
     folder.mkdir()
-    own = f'mount --bind {folder} /tmp/ray && exec "$@"'
+    own = f'mount --bind {folder} {place} && exec "$@"'
     return replace(host, enter=(*host.enter, "unshare", "--mount", "--propagation", "private", "sh", "-c", own, "sh"))
 
 
@@ -64,10 +64,10 @@ def _config(state: Path, port: int) -> dict[str, Any]:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     if missing := namespaces_missing():
         pytest.skip(missing)
-    Path("/tmp/ray").mkdir(exist_ok=True)
     environment = {"PYTHONPATH": str(ROOT), "RAY_metrics_report_interval_ms": "3000"}
     with tempfile.TemporaryDirectory() as folder, Nodes(environment) as nodes:
-        near, far = (_with_a_folder(host, Path(folder) / host.name) for host in on_loopback(2))
+        nodes.ray_folder.mkdir()
+        near, far = (_with_a_folder(host, Path(folder) / host.name, nodes.ray_folder) for host in on_loopback(2))
         nodes.add(near, cpus=2, labels={"place": "near"})
         nodes.add(far, cpus=2, labels={"place": "far"})
         nodes.hand_over(_config(tmp_path_factory.mktemp("state"), near.http_port))
