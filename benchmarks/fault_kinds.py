@@ -117,8 +117,8 @@ def survive(stage: Scene, fault: Fault) -> Result:
 def take_down(stage: Scene) -> Result:
     """Take the application away while requests are in flight: they are answered. Nothing is left after this."""
     for name in ENGINES:
-        stage.tell(name, Conduct(service_s=1.5))
-    most = int(2 * PER_SECOND)
+        stage.tell(name, Conduct(service_s=0.8))
+    most = 4  # two for each replica of an engine: none comes to its deadline, and asks again where nobody is left
     with constant_load(stage.urls, question(), per_second=2 * PER_SECOND, most=most) as load:
         time.sleep(most / (2 * PER_SECOND) + 0.3)
         begun = time.monotonic()
