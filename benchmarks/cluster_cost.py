@@ -27,6 +27,7 @@ from statistics import median
 import httpx
 
 from benchmarks.percentiles import percentile
+from benchmarks.serving import PAGE
 from benchmarks.setting import RESULTS, as_table, setting
 from benchmarks.stub_cluster import URL, StubCluster, Stubs, stub_cluster
 from benchmarks.stubs.obedient import TEXT, Conduct
@@ -35,7 +36,6 @@ from deployments.placement import SEGMENTATION
 from ocr import SegmentedPage
 from ocr.contract import TextAnswer, TimedPart
 
-PAGE = Path(__file__).parents[1] / "examples" / "page.png"
 SERVICE_S = 0.04
 BATCH_CROPS = 8
 LONG = "Engines that read the same line differ in a few of its letters"
