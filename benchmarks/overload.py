@@ -27,11 +27,10 @@ from benchmarks.closed_loop import many_connections
 from benchmarks.memory_line import own_memory
 from benchmarks.percentiles import percentile
 from benchmarks.setting import RESULTS, as_table, setting
-from benchmarks.stub_cluster import SERVICE_S, picture, stub_cluster
+from benchmarks.stub_cluster import SERVICE_S, URL, picture, stub_cluster
 from ocr.contract import ErrorAnswer
 
 REPLICAS, PLACES = 4, 32
-_URL = "http://127.0.0.1:8000"
 _PARTS = {"ProxyActor": "proxy", "Gateway": "Gateway", "Router": "Router"}
 _LOOK_EVERY_S = 0.5
 
@@ -219,7 +218,7 @@ def main() -> None:
     arguments = parser.parse_args()
     before = setting()
     with stub_cluster({"num_replicas": REPLICAS}, limits={"max_requests": PLACES}):
-        told = asyncio.run(story(_URL, arguments.seconds))
+        told = asyncio.run(story(URL, arguments.seconds))
     text = report(told, before)
     print(text)
     arguments.out.write_text(text)
