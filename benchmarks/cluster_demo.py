@@ -26,6 +26,7 @@ from rich.table import Table
 from cluster.hosts import Host, in_namespaces, namespaces_missing, on_loopback
 from cluster.nodes import Nodes
 from deployments.config import ENGINES
+from deployments.placement import application
 from ocr.contract import StatusAnswer, TextAnswer
 from ocr.errors import NotReady, ServiceError
 from quorum.client import Client
@@ -89,13 +90,10 @@ def _application(head: Host, state: str) -> dict[str, Any]:
         "proxy_location": "HeadOnly",
         "http_options": {"host": address, "port": head.http_port, "request_timeout_s": 120.0},
         "applications": [
-            {
-                "name": "quorum",
-                "route_prefix": "/",
-                "import_path": "deployments.app:build",
-                "args": {"engines": known, "state_dir": state, "ready_engines": len(known)},
-                "deployments": [_placed(name, place) for name, place in _PLACES.items()],
-            }
+            application(
+                {"engines": known, "state_dir": state, "ready_engines": len(known)},
+                {name: _placed(name, place) for name, place in _PLACES.items()},
+            )
         ],
     }
 
@@ -106,7 +104,7 @@ def _module(name: str) -> str:
 
 def _placed(name: str, place: str) -> dict[str, Any]:
     needs = {"num_cpus": 0.5, "num_gpus": _FRACTIONS.get(name, 0.0), "label_selector": {"place": place}}
-    return {"name": name, "num_replicas": 1, "ray_actor_options": needs}
+    return {"num_replicas": 1, "ray_actor_options": needs}
 
 
 def _warm(client: Client) -> StatusAnswer:

@@ -26,7 +26,7 @@ from cluster.nodes import Actor, Node, Nodes
 from cluster.redis_server import running_redis
 from deployments.config import ENGINES
 from deployments.keys import hashed, new_key
-from deployments.placement import one_machine
+from deployments.placement import application, one_machine
 from engines import spec
 from ocr.contract import StatusAnswer
 from quorum.client import Client
@@ -66,23 +66,7 @@ def _deployments() -> dict[str, dict[str, Any]]:
     """Two replicas of everything, on different nodes."""
     options = one_machine([spec(f"benchmarks.stubs.{name}") for name in ENGINES])
     spread = {"num_replicas": _REPLICAS, "max_replicas_per_node": 1}
-    return {name: {"name": name, **chosen, **spread} for name, chosen in options.items()}
-
-
-def _application(host: Host, arguments: dict[str, Any], deployments: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What `serve deploy` would be given."""
-    return {
-        **_http(host),
-        "applications": [
-            {
-                "name": "quorum",
-                "route_prefix": "/",
-                "import_path": "deployments.app:build",
-                "args": arguments,
-                "deployments": list(deployments.values()),
-            }
-        ],
-    }
+    return {name: {**chosen, **spread} for name, chosen in options.items()}
 
 
 def _http(host: Host) -> dict[str, Any]:
@@ -116,7 +100,9 @@ class Scene:
     def deploy(self, **changes: object) -> None:
         """Hand over the application, with these arguments changed."""
         self.arguments |= changes
-        self.nodes.hand_over(_application(self.nodes.head.host, self.arguments, self.deployments))
+        self.nodes.hand_over(
+            {**_http(self.nodes.head.host), "applications": [application(self.arguments, self.deployments)]}
+        )
 
     def exchange(self, part: str, reason: str) -> None:
         """Have Serve exchange the replicas of one deployment: something in its own section is another."""

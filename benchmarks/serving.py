@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -69,20 +69,21 @@ def _settled() -> bool:
 
 
 def memory_of_parts() -> dict[str, float]:
-    """Proportional set size in MB of everything below this process, by what it does for the application; what is Ray's
-    own by its name.
+    """Proportional set size in MB of everything below this process, part by part."""
+    return _of_parts(lambda process: process.memory_full_info().pss / 1e6)
+
+
+def core_seconds_of_parts() -> dict[str, float]:
+    """Processor time until now of everything below this process that still lives, with what it waited for, part by
+    part.
     """
-    sizes: defaultdict[str, float] = defaultdict(float)
-    for process in children():
-        with suppress(psutil.Error):
-            sizes[part_of(process) or process.name()] += process.memory_full_info().pss / 1e6
-    return dict(sorted(sizes.items()))
+    return _of_parts(lambda process: sum(process.cpu_times()[:4]))  # also of its ended children: Tesseract's processes
 
 
-def core_seconds() -> float:
-    """Processor time until now of everything below this process that still lives, with what it waited for."""
-    spent = 0.0
+def _of_parts(measure: Callable[[psutil.Process], float]) -> dict[str, float]:
+    """The sum over the processes of each part, by what they do for the application; what is Ray's own by its name."""
+    sums: defaultdict[str, float] = defaultdict(float)
     for process in children():
         with suppress(psutil.Error):
-            spent += sum(process.cpu_times()[:4])  # of itself and of its ended children: Tesseract's processes
-    return spent
+            sums[part_of(process) or process.name()] += measure(process)
+    return dict(sorted(sums.items()))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.closed_loop import worked_off
 from benchmarks.percentiles import percentile
-from benchmarks.serving import PAGE, ROOT, URL, core_seconds, memory_of_parts
+from benchmarks.serving import PAGE, ROOT, URL, core_seconds_of_parts, memory_of_parts
 from benchmarks.speed_peers import WARM_UP, errors_of
 from ocr.contract import BatchAnswer, CharacterAnswer, TextAnswer
 from quorum.client import AsyncClient, Client, Retries
@@ -67,14 +67,14 @@ class Times:
 @dataclass(frozen=True, slots=True)
 class Flow:
     """So many clients over so many files. `failures` are what failed answers said; `core_s` is the processor time of
-    the whole cluster for one file, `error_rate` that of characters where the truth is known.
+    each part of the cluster for one file, `error_rate` that of characters where the truth is known.
     """
 
     clients: int
     files: int
     per_s: float
     times: Times
-    core_s: float
+    core_s: Mapping[str, float]
     failures: tuple[str, ...]
     error_rate: float | None = None
 
@@ -196,7 +196,7 @@ async def _flows(pages: Sequence[TruePage], amount: Amount, told: Callable[[str]
 async def flow(files: Sequence[Path], clients: int, truth: Mapping[Path, TruePage]) -> Flow:
     """All files, read by so many clients, each file once for each time that it is named."""
     answers: list[tuple[Path, TextAnswer]] = []
-    spent = core_seconds()
+    before = core_seconds_of_parts()
     async with AsyncClient(URL, timeout_s=_PATIENCE_S, retries=Retries(times=20, longest_pause_s=30.0)) as client:
 
         async def read(file: Path) -> None:
@@ -205,7 +205,7 @@ async def flow(files: Sequence[Path], clients: int, truth: Mapping[Path, TruePag
             answers.append((file, answer))
 
         run = await worked_off([partial(read, file) for file in files], clients)
-        spent = core_seconds() - spent
+        spent = core_seconds_of_parts()
     errors = [
         errors_of(truth[file], [(line.polygon, line.text) for line in answer.lines])
         for file, answer in answers
@@ -216,7 +216,7 @@ async def flow(files: Sequence[Path], clients: int, truth: Mapping[Path, TruePag
         len(files),
         run.per_second,
         Times.of([answer.seconds for answer in run.answers]),
-        spent / len(files),
+        {part: (core_s - before.get(part, 0.0)) / len(files) for part, core_s in spent.items()},
         tuple(answer.problem for answer in run.failed),
         sum(errors, Count()).rate if errors else None,
     )

@@ -321,7 +321,7 @@ SPEC = EngineSpec(
     name="tesseract",
     scopes=frozenset({Scope.LINE, Scope.CHARACTER}),
     load=load,
-    batch_size=32,
+    batch_size=64,
     resources=Resources(cpu=1.0, gpu=0.0, memory_mb=300),
     card=NoCard("Tesseract's network runs on CPUs only: the program has no code for a card"),
     prior_weights={"general": 0.20, "handwritten": 0.05, "printed": 0.40, "noisy": 0.05},
