@@ -6,7 +6,8 @@ The whole application with five stub engines that sleep (benchmarks/stub_cluster
 one request at a time. Every answer says where its time went (`explain`); what is left of the client's own time without
 the work of Segmentation and the `inference` of the engine that was waited for is the cost: HTTP, calls, queues, the
 vote, the answer. It is measured with two short words in each line, and with lines of a real page's length in which
-every engine misreads another letter.
+every engine misreads another letter. Beside it stands what the same calls take among deployments that do nothing
+(benchmarks/bare_serve.py): below that no application of this shape can come.
 
 Bytes copied into the object store are the raylet's own count. An engine reads crops where they lie in it: that none of
 them is copied on the way out is looked at in this process. Times are milliseconds.
@@ -26,6 +27,7 @@ from statistics import median
 
 import httpx
 
+from benchmarks.bare_serve import times
 from benchmarks.percentiles import percentile
 from benchmarks.serving import PAGE
 from benchmarks.setting import RESULTS, as_table, setting
@@ -187,7 +189,7 @@ def _stored_bytes() -> int:
     return int(stats.store_stats.cumulative_created_bytes)
 
 
-def report(figures: dict[str, list[Asked]], copied: Copies, before: dict[str, str]) -> str:
+def report(figures: dict[str, list[Asked]], bare: Sequence[float], copied: Copies, before: dict[str, str]) -> str:
     return "\n".join(
         [
             "# What the cluster costs one page",
@@ -203,6 +205,10 @@ def report(figures: dict[str, list[Asked]], copied: Copies, before: dict[str, st
             "| what a line says | page without `explain`, p50 ms | with it | **cost, p50 ms** | p90 | p99 | n |",
             "|---|---|---|---|---|---|---|",
             *(_cost_row(name, runs) for name, runs in figures.items()),
+            "",
+            "The same calls among deployments that do nothing, with a file, crops and answers of the same sizes "
+            f"(benchmarks/bare_serve.py): p50 {1000.0 * median(bare):.1f} ms, p90 "
+            f"{1000.0 * percentile(bare, 90):.1f} ms.",
             "",
             "## What the cost consists of",
             "",
@@ -259,7 +265,8 @@ def main() -> None:
     with stub_cluster({"num_replicas": 1}, SERVICE_S, stubs=stubs) as cluster:
         figures = pages(cluster, arguments.runs)
         copied = asyncio.run(copies(5))
-    text = report(figures, copied, before)
+        bare = times(PAGE.read_bytes(), arguments.runs)
+    text = report(figures, bare, copied, before)
     arguments.out.write_text(text)
     print(text)
 

@@ -79,16 +79,17 @@ _OTHER_ENGINE = Bounds(1, 8, 4.0)
 _REPLICAS_PER_NODE = 2
 
 
-# What Serve is told in the processes of the replicas; docs/log.md has what each is worth. Everything here waits on one
-# event loop and computes in threads of its own, so Serve's two further loops only pass messages on. Logs are in files.
-# The collector leaves alone what was loaded before the first request: a framework is a million objects.
-_PROCESSES = {
+PROCESSES: Mapping[str, str] = {
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
     "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
     "RAY_SERVE_LOG_TO_STDERR": "0",
     "RAY_SERVE_FREEZE_GC_ON_STARTUP": "1",
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
 }
+"""What Serve is told in the processes of the replicas; docs/log.md has what it is worth. Everything here waits on one
+event loop and computes in threads of its own, so Serve's two further loops only pass messages on. Logs are in files.
+The collector leaves alone what was loaded before the first request: a framework is a million objects.
+"""
 
 # Frameworks on a card want different CUDA, so each has an environment of its own on a node with one: cluster/gpu/.
 _INTERPRETER = "/opt/quorum-{}/bin/python"
@@ -210,7 +211,7 @@ def application(arguments: Mapping[str, Any], options: Mapping[str, Options]) ->
         "name": "quorum",
         "route_prefix": "/",
         "import_path": "deployments.app:build",
-        "runtime_env": {"env_vars": dict(_PROCESSES)},
+        "runtime_env": {"env_vars": dict(PROCESSES)},
         "args": dict(arguments),
         "deployments": [{"name": name, **chosen} for name, chosen in options.items()],
     }
