@@ -59,7 +59,8 @@ class Middle:
 
         _, crops = await first_and_reference(self._cutter.page.remote(file))
         asked = [answer_of(reader.read.remote(crops, list(range(LINES)))) for reader in self._readers]
-        return max(await asyncio.gather(*asked))
+        answers: list[bytes] = await asyncio.gather(*asked)
+        return max(answers)
 
 
 class Cutter:
@@ -90,7 +91,7 @@ def bare_application() -> Iterator[str]:
 
     readers = [deployed(Reader, f"Reader{number}") for number in range(_READERS)]
     front = deployed(Front, "Front", deployed(Middle, "Middle", deployed(Cutter, "Cutter"), *readers))
-    serve.run(front, name="bare", route_prefix=_PREFIX)  # type: ignore[arg-type]  # serve.deployment is not typed
+    serve.run(front, name="bare", route_prefix=_PREFIX)
     try:
         yield f"{URL}{_PREFIX}"
     finally:

@@ -39,7 +39,7 @@ from cluster.processes import children
 from deployments.asking import Ask, Catalogue
 from deployments.config import ENGINES, ClusterConfig
 from deployments.cutting import PageSegmenter, Scissors
-from engines.paddleocr import PaddleOCR
+from engines.paddleocr import PaddleOCR, by_session
 from engines.tesseract import Tesseract
 from fusion import fuse
 from ocr import Engine, LoadOptions, SegmentedPage
@@ -137,13 +137,14 @@ def _engine(name: str, threads: int, *, as_they_come: bool) -> Engine:
 
 
 def _unheld(engine: Engine, model: Path | None) -> Engine:
-    """The engine with its library's own threads, where the project holds the library to one a run."""
+    """The engine with its library's own threads, where the project holds the library to one a run, and on the runtime
+    that is the library's own.
+    """
     if isinstance(engine, Tesseract):
         os.environ.pop("OMP_THREAD_LIMIT", None)
         return replace(engine, processes=1)
     if isinstance(engine, PaddleOCR) and model is not None:
-        engine.network.runner.session = _session(model)
-        return replace(engine, runs=ThreadPoolExecutor(1))
+        return replace(engine, infer=by_session(_session(model)), width_step_px=1, runs=ThreadPoolExecutor(1))
     return engine
 
 

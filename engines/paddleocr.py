@@ -1,4 +1,5 @@
-"""PaddleOCR's recogniser (PP-OCRv6) on ONNX Runtime, decoded here from the raw CTC output.
+"""PaddleOCR's recogniser (PP-OCRv6) on ONNX Runtime, or in bfloat16 where the processor computes in it, decoded here
+from the raw CTC output.
 
 `paddleocr.TextRecognition` builds the model and prepares the crops; its public answer has neither a probability nor a
 place for each character, and answers in any of 18,708 characters. So the answer is taken one step earlier, as the
@@ -12,12 +13,16 @@ import copy
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from engines import bfloat16
 from engines.ctc import Decoder, Steps
 from engines.frameworks import light_import
 from engines.ink import is_blank
@@ -33,6 +38,11 @@ MIN_WIDTH_PX = {Scope.LINE: 320, Scope.CHARACTER: 64}
 """Narrower crops are padded to this width. A lone character at the width that lines are padded to is read no better,
 and takes four times as long.
 """
+BFLOAT16_STEP_PX = 64
+"""In bfloat16 widths are rounded up to multiples of this, as each new one has to be prepared: those from the least to
+`BFLOAT16_WIDEST_PX` are when the model is loaded.
+"""
+BFLOAT16_WIDEST_PX = 1600
 GPU_BATCH = 16
 """Crops in one run on a GPU. On a CPU it is one: padding to the widest crop costs more than a batch saves there."""
 CHARACTERS = 16
@@ -41,14 +51,17 @@ CHARACTERS = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PaddleOCR:
-    """A loaded recogniser. `network` is paddlex's predictor; `preparations` bring crops of each scope to its height and
-    their least width, `together` is how many crops of any width one run of it takes.
+    """A loaded recogniser. `infer` makes steps (N, T, C) of a batch (N, 3, 48, W) whose width is a multiple of
+    `width_step_px`; `network` is paddlex's predictor, `preparations` bring crops of each scope to its height and their
+    least width, `together` is how many crops of any width one run takes.
 
     `runs` makes several runs at once, each on one thread: 40 lines take 1.8 s so, and 2.4 to 3.3 s when one run after
     the other is spread over two threads, because a line is too little work to be spread.
     """
 
     network: Any
+    infer: Callable[[NDArray[np.float32]], Steps]
+    width_step_px: int
     decoder: Decoder
     model: str
     preparations: Mapping[Scope, Any]
@@ -90,7 +103,8 @@ class PaddleOCR:
             for image in self.preparations[crop.region.scope](imgs=[crop.pixels[:, :, ::-1]])
         ]
         [batch] = self.network.pre_tfs["ToBatch"](imgs=images)  # (N, 3, 48, widest W)
-        steps = self.network.runner(x=[batch])[0]  # (N, T, C) float32
+        batch = np.pad(batch, ((0, 0), (0, 0), (0, 0), (0, -batch.shape[3] % self.width_step_px)))
+        steps = self.infer(batch)  # (N, T, C) float32
         for crop, of_crop in zip(crops, steps, strict=True):
             width, height = crop.region.width_px, crop.region.height_px
             scaled_width = min(math.ceil(HEIGHT_PX * width / height), self.preparations[crop.region.scope].max_imgW)
@@ -130,14 +144,38 @@ def load(options: LoadOptions) -> Engine:
     on_cpu = options.device == "cpu"
     if not on_cpu:
         require_on_card(network.runner.session)
+    half = _in_bfloat16(options.model, options.threads) if on_cpu else None
+    infer = half or by_session(network.runner.session)
+    network.runner = None  # whoever infers keeps what it needs: in bfloat16 that is no session
     return PaddleOCR(
         network,
+        infer,
+        BFLOAT16_STEP_PX if half else 1,
         Decoder(network.post_op.character),
         card.label,
         {scope: _padding_to(network.pre_tfs["ReisizeNorm"], width) for scope, width in MIN_WIDTH_PX.items()},
         together=1 if on_cpu else GPU_BATCH,
         runs=ThreadPoolExecutor(options.threads if on_cpu else 1, thread_name_prefix="paddleocr"),
     )
+
+
+def _in_bfloat16(model: Path, threads: int) -> bfloat16.Network | None:
+    """Having met the widths of most lines, and one character and a full run of them."""
+    widths = range(MIN_WIDTH_PX[Scope.LINE], BFLOAT16_WIDEST_PX + 1, BFLOAT16_STEP_PX)
+    lines = [(1, 3, HEIGHT_PX, width) for width in widths]
+    singles = [(count, 3, HEIGHT_PX, MIN_WIDTH_PX[Scope.CHARACTER]) for count in (1, CHARACTERS)]
+    return bfloat16.open_network(model / "inference.onnx", threads, [*lines, *singles])
+
+
+def by_session(session: Any) -> Callable[[NDArray[np.float32]], Steps]:  # noqa: ANN401 - onnxruntime is not typed
+    """Inference by a session of ONNX Runtime."""
+    [entry] = session.get_inputs()
+
+    def infer(batch: NDArray[np.float32]) -> Steps:
+        [steps] = session.run(None, {entry.name: batch})
+        return np.asarray(steps)
+
+    return infer
 
 
 def _is_narrow(crop: Crop) -> bool:

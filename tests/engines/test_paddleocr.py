@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from cluster import models
-from engines import paddleocr
+from engines import bfloat16, paddleocr
 from ocr import Classes, Crop, Engine, LoadOptions, Scope
 from ocr.errors import EngineUnavailable
 from tests.engines.drawing import character, draw, line
@@ -78,8 +79,39 @@ def test_a_directory_without_onnx_is_refused(model, tmp_path):
 def test_the_threads_are_those_that_were_given(model):
     loaded = paddleocr.load(LoadOptions(model, threads=2))
     assert isinstance(loaded, paddleocr.PaddleOCR)
-    assert loaded.network.runner.session.get_session_options().intra_op_num_threads == 1
     assert loaded.runs._max_workers == 2  # runs go side by side, each on one thread
+    if isinstance(loaded.infer, bfloat16.Network):
+        assert loaded.infer.compiled.get_property("INFERENCE_NUM_THREADS") == 2
+
+
+@pytest.fixture(scope="module")
+def single_precision(model: Path) -> Engine:
+    """The engine as it is on a processor that computes in float32 only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bfloat16, "_ABILITY", "none of this kind")
+        return paddleocr.load(LoadOptions(model))
+
+
+def test_where_the_processor_has_no_bfloat16_the_same_is_read_by_onnx_runtime(engine, single_precision):
+    assert isinstance(single_precision, paddleocr.PaddleOCR)
+    assert not isinstance(single_precision.infer, bfloat16.Network)
+    crops = [line("Invoice 1942 is paid"), line("a line that is a good deal longer than that one"), character("k")]
+    for here, there in zip(engine.read(crops), single_precision.read(crops), strict=True):
+        assert here.text == there.text
+        assert here.confidence == pytest.approx(there.confidence, abs=0.02)
+        for first, second in zip(here.characters, there.characters, strict=True):
+            assert (first.span is None) == (second.span is None)
+            if first.span is not None and second.span is not None:
+                assert first.span.start == pytest.approx(second.span.start, abs=12)
+
+
+def test_without_openvino_onnx_runtime_reads(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)  # the import system takes it for absent
+    loaded = paddleocr.load(LoadOptions(model))
+    assert isinstance(loaded, paddleocr.PaddleOCR)
+    assert not isinstance(loaded.infer, bfloat16.Network)
+    [hypothesis] = loaded.read([line("Invoice 1942 is paid")])
+    assert hypothesis.text == "Invoice 1942 is paid"
 
 
 def test_a_mixed_batch_on_a_gpu_would_give_the_same(engine):

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ FRAMEWORKS = {name: spec.card.framework for name, spec in engines.specs().items(
 
 # What only a build for cards brings.
 FOR_CARDS = {"torch": "nvidia-cudnn-cu13", "tensorflow": "nvidia-cudnn-cu12", "onnxruntime": "onnxruntime-gpu"}
+
+EXTRAS = ("serve", "models")
+"""Of pyproject.toml, in each of them beside that of its engines."""
 
 PROGRAM = """
 import ast, importlib.metadata, json, pathlib, sys
@@ -67,8 +71,16 @@ def test_it_is_within_the_lock(environment: str) -> None:
     assert {name: pin for name, pin in chosen.items() if name in lock and lock[name] != pin} == {}
 
 
-def test_onnx_runtime_for_cpus_does_not_stand_beside_the_one_for_cards() -> None:
-    assert "onnxruntime" not in pinned(ROOT / "cluster" / "gpu" / "onnxruntime.txt")
+def test_it_has_what_every_replica_is_said_to_need(environment: str) -> None:
+    """Also what is imported only when it is switched on, like the exporter of traces."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(one for extra in EXTRAS for one in project["optional-dependencies"][extra])]
+    chosen = pinned(ROOT / "cluster" / "gpu" / f"{environment}.txt")
+    assert {name for one in wanted if (name := normal(Requirement(one).name)) not in chosen} == set()
+
+
+def test_runtimes_for_cpus_do_not_stand_beside_the_one_for_cards() -> None:
+    assert {"onnxruntime", "openvino"}.isdisjoint(pinned(ROOT / "cluster" / "gpu" / "onnxruntime.txt"))
 
 
 @pytest.mark.processes
