@@ -58,6 +58,8 @@ _LOOK_EVERY_S = 0.5
 SEGMENTATION = "segmentation alone"
 ONE_THREAD = "five engines in turn, one thread"
 DEFAULTS = "five engines in turn, the libraries' defaults"
+FLOAT32 = "paddleocr alone on ONNX Runtime, one thread"
+"""As on processors without bfloat16."""
 
 
 def alone(engine: str) -> str:
@@ -91,8 +93,18 @@ class Run:
 def of_engines(names: Sequence[str], *, as_they_come: bool) -> ReadFile:
     """The segmentation and these engines, one after the other; the lines are those of the fusion."""
     threads = len(os.sched_getaffinity(0)) if as_they_come else 1
-    scissors, ask = Scissors(_segmenter(threads, as_they_come=as_they_come)), _ask()
     loaded = {name: _engine(name, threads, as_they_come=as_they_come) for name in names}
+    return _reading_with(_segmenter(threads, as_they_come=as_they_come), loaded)
+
+
+def _paddleocr_in_float32() -> ReadFile:
+    return _reading_with(
+        _segmenter(1, as_they_come=False), {"paddleocr": _in_float32(_engine("paddleocr", 1, as_they_come=False), 1)}
+    )
+
+
+def _reading_with(segmenter: PageSegmenter, loaded: Mapping[str, Engine]) -> ReadFile:
+    scissors, ask = Scissors(segmenter), _ask()
 
     def read(file: Path) -> list[tuple[Quad, str]]:
         cut = scissors.page(file.read_bytes(), ask.handling)
@@ -133,25 +145,33 @@ def _segmenter(threads: int, *, as_they_come: bool) -> PageSegmenter:
 def _engine(name: str, threads: int, *, as_they_come: bool) -> Engine:
     model = models.resolve(name, model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
     engine = engines.spec(name).load(LoadOptions(model, threads=threads))
-    return _unheld(engine, model) if as_they_come else engine
+    return _unheld(engine) if as_they_come else engine
 
 
-def _unheld(engine: Engine, model: Path | None) -> Engine:
+def _unheld(engine: Engine) -> Engine:
     """The engine with its library's own threads, where the project holds the library to one a run, and on the runtime
     that is the library's own.
     """
     if isinstance(engine, Tesseract):
         os.environ.pop("OMP_THREAD_LIMIT", None)
         return replace(engine, processes=1)
-    if isinstance(engine, PaddleOCR) and model is not None:
-        return replace(engine, infer=by_session(_session(model)), width_step_px=1, runs=ThreadPoolExecutor(1))
-    return engine
+    return _in_float32(engine, threads=0) if isinstance(engine, PaddleOCR) else engine
 
 
-def _session(model: Path) -> Any:  # noqa: ANN401 - onnxruntime is not typed
+def _in_float32(engine: Engine, threads: int) -> Engine:
+    """PaddleOCR on ONNX Runtime; with 0 threads it is as many as the runtime likes."""
+    model = models.resolve("paddleocr", model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
+    if not isinstance(engine, PaddleOCR) or model is None:
+        raise EngineUnavailable("this is not PaddleOCR with its bundled model", "pip install 'quorum-ocr[paddleocr]'")
+    return replace(engine, infer=by_session(_session(model, threads)), width_step_px=1, runs=ThreadPoolExecutor(1))
+
+
+def _session(model: Path, threads: int = 0) -> Any:  # noqa: ANN401 - onnxruntime is not typed
     import onnxruntime
 
-    return onnxruntime.InferenceSession(model / "inference.onnx", providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(model / "inference.onnx", options, providers=["CPUExecutionProvider"])
 
 
 # --- what a user would run instead ---
@@ -202,6 +222,7 @@ _IN_ONE_PROCESS = sorted(ENGINES, key="emnist_cnn".__eq__)
 OURS: Mapping[str, Callable[[], ReadFile]] = {
     SEGMENTATION: partial(of_engines, (), as_they_come=False),
     **{alone(name): partial(of_engines, (name,), as_they_come=False) for name in ENGINES},
+    FLOAT32: _paddleocr_in_float32,
     ONE_THREAD: partial(of_engines, _IN_ONE_PROCESS, as_they_come=False),
     DEFAULTS: partial(of_engines, _IN_ONE_PROCESS, as_they_come=True),
 }

@@ -60,7 +60,7 @@ def test_tesseract_at_its_defaults_is_one_process_with_the_threads_that_it_likes
 ) -> None:
     monkeypatch.setenv("OMP_THREAD_LIMIT", "1")
     engine = Tesseract(os, "5", frozenset({"eng"}), ("en",), processes=2)
-    unheld = speed_readers._unheld(engine, None)
+    unheld = speed_readers._unheld(engine)
     assert isinstance(unheld, Tesseract)
     assert unheld.processes == 1
     assert "OMP_THREAD_LIMIT" not in os.environ
