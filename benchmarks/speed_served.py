@@ -98,7 +98,7 @@ class Amount:
     characters: int = 100
     batches: int = 15
     pages: int = 5
-    rounds: int = 2
+    rounds: int = 4
     several: int = 4
     crowd: int = 50
     crowd_rounds: int = 1
