@@ -6,11 +6,12 @@ stays free.
 
 Three rules make it fair, cheap and honest:
 
-- *Fair*: every crop gets a rank when it arrives, the queue's virtual time plus its position in its request. A single
-  line that arrives behind a page of forty is read after the page's current batch, not after its last line
-  (start-time fair queueing, Goyal et al. 1996, doi 10.1145/248157.248171).
-- *Cheap*: a batch is padded to its widest crop, so the crops that join the first one in rank are, among those close in
-  rank, the ones closest to it in width.
+- *Fair*: requests are read in the order in which they would be done if all that wait were read at the same pace. None
+  is done later than so, and most are done sooner: a single line that arrives behind a page of forty is read after the
+  page's current batch, and pages that arrive together leave one after the other instead of all at the end (fair sojourn
+  protocol, Friedman and Henderson 2003, doi 10.1145/781027.781056).
+- *Cheap*: a batch is padded to its widest crop, so the crops that join the first one are those of its request that are
+  closest to it in width; what is left of a batch is filled up from the next request.
 - *Honest*: a crop whose deadline has passed or whose request was cancelled is dropped when a batch is formed; after
   a burst that timed out, the next request does not queue behind dead work.
 
@@ -32,10 +33,6 @@ from typing import Protocol
 from ocr import Crop, Hypothesis, Laps
 
 ReadBatch = Callable[[Sequence[Crop]], list[Hypothesis]]
-
-# Among how many batches' worth of the first crops in rank the neighbours of a batch are sought. Larger means less
-# padding and more delay for the crop that is passed over; 4 keeps that delay below four batches.
-_WINDOW_BATCHES = 4
 
 
 class EngineFault(Exception):
@@ -93,7 +90,7 @@ class _Visit:
 class _Item:
     crop: Crop
     visit: _Visit
-    rank: int
+    done_at: float  # in virtual time, at an equal pace: the same for all crops of a request
     # A fault is a result, not an exception: asyncio logs every exception that nobody retrieves.
     answer: asyncio.Future[Hypothesis | EngineFault] = field(repr=False)
 
@@ -122,7 +119,7 @@ class CropQueue:
         self._clock = clock
         self._watch = watch
         self._items: list[_Item] = []
-        self._virtual_time = 0
+        self._virtual_time = 0.0  # crops that each waiting request would have had read at an equal pace
         self._reading_since: float | None = None
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
@@ -170,9 +167,8 @@ class CropQueue:
 
     def _enqueue(self, crops: Sequence[Crop], visit: _Visit) -> list[_Item]:
         loop = asyncio.get_running_loop()
-        items = [
-            _Item(crop, visit, rank, loop.create_future()) for rank, crop in enumerate(crops, self._virtual_time + 1)
-        ]
+        done_at = self._virtual_time + len(crops)
+        items = [_Item(crop, visit, done_at, loop.create_future()) for crop in crops]
         self._items.extend(items)
         self._watch(0, len(self))
         self._arrived.set()
@@ -203,15 +199,18 @@ class CropQueue:
     def _form_batch(self) -> list[_Item]:
         """Take the next batch out of the queue; empty when nothing that is still wanted waits."""
         now = self._clock()
-        self._items = sorted((item for item in self._items if item.is_wanted(now)), key=lambda item: item.rank)
+        # Sorting is stable: of requests that would be done at the same time, the one that came first is read first.
+        self._items = sorted((item for item in self._items if item.is_wanted(now)), key=lambda item: item.done_at)
         if not self._items:
             return []
-        first, *others = self._items[: self._batch_size * _WINDOW_BATCHES]
-        others.sort(key=lambda item: abs(item.crop.region.width_px - first.crop.region.width_px))
-        batch = [first, *others[: self._batch_size - 1]]
+        first, *others = self._items
+        own = sum(item.visit is first.visit for item in others)
+        candidates = others[: max(own, self._batch_size - 1)]
+        candidates.sort(key=lambda item: abs(item.crop.region.width_px - first.crop.region.width_px))
+        batch = [first, *candidates[: self._batch_size - 1]]
+        self._virtual_time += len(batch) / len({item.visit for item in self._items})
         taken = set(map(id, batch))
         self._items = [item for item in self._items if id(item) not in taken]
-        self._virtual_time = first.rank
         return batch
 
     def _outcomes(self, batch: list[_Item]) -> list[Hypothesis | EngineFault | None]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -73,6 +75,43 @@ async def test_a_single_line_is_not_read_after_a_long_page_that_came_first() -> 
     await asyncio.gather(page, line)
     order = [widths[0] for widths in gate.batches]
     assert order.index(7) <= 3
+    await queue.close()
+
+
+async def test_pages_that_arrive_together_leave_one_after_the_other() -> None:
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=2, clock=lambda: 0.0)
+    before = asyncio.create_task(queue.read([crop(1)], FAR))
+    await until(lambda: len(gate.batches) == 1)
+    pages = [asyncio.create_task(queue.read([crop(10 * page + line) for line in range(5)], FAR)) for page in (1, 2, 3)]
+    await until(lambda: len(queue) == 15)
+    gate.open()
+    await asyncio.gather(before, *pages)
+    read = [width // 10 for widths in gate.batches[1:] for width in widths]
+    assert read == sorted(read), "what is left of a batch is filled up from the next page"
+    assert [len(widths) for widths in gate.batches] == [1, *[2] * 7, 1]
+    await queue.close()
+
+
+async def test_lines_that_keep_coming_do_not_keep_a_page_waiting_for_ever() -> None:
+    lines_read = [0]
+
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        lines_read[0] += sum(crop.region.width_px == 7 for crop in crops)
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    queue = CropQueue(read, batch_size=1, clock=lambda: 0.0)
+
+    async def keep_coming() -> None:
+        while True:
+            await queue.read([crop(7)], FAR)
+
+    callers = [asyncio.create_task(keep_coming()) for _ in range(3)]
+    await queue.read([crop(100 + line) for line in range(10)], FAR)
+    assert lines_read[0] <= 3 * 10 + 3, "at an equal pace each of the three callers has ten lines read meanwhile"
+    for caller in callers:
+        caller.cancel()
+    await asyncio.gather(*callers, return_exceptions=True)
     await queue.close()
 
 
@@ -240,10 +279,20 @@ def told(laps: Laps) -> dict[str, float]:
 
 
 async def test_a_request_learns_how_long_it_waited_for_its_turn_between_its_batches_and_was_read() -> None:
-    engine = Timed()
-    queue = CropQueue(engine.read, batch_size=1, clock=lambda: engine.now)
+    engine, loop = Timed(), asyncio.get_running_loop()
     page, line = engine.laps(), engine.laps()
-    await asyncio.gather(queue.read([crop(1), crop(2), crop(3), crop(4)], FAR, page), queue.read([crop(9)], FAR, line))
+    later: list[Future[list[Hypothesis | None]]] = []
+
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        if not later:  # the line comes while the page's first crop is read
+            later.append(asyncio.run_coroutine_threadsafe(queue.read([crop(9)], FAR, line), loop))
+            while len(queue) < 4:
+                time.sleep(0.001)
+        return engine.read(crops)
+
+    queue = CropQueue(read, batch_size=1, clock=lambda: engine.now)
+    await queue.read([crop(1), crop(2), crop(3), crop(4)], FAR, page)
+    await asyncio.wrap_future(later[0])
     assert told(page) == {"queue": 0.0, "inference": 4.0, "batch wait": 1.0}
     assert told(line) == {"queue": 1.0, "inference": 1.0}
     await queue.close()
