@@ -81,14 +81,14 @@ _REPLICAS_PER_NODE = 2
 
 PROCESSES: Mapping[str, str] = {
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
-    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
     "RAY_SERVE_LOG_TO_STDERR": "0",
     "RAY_SERVE_FREEZE_GC_ON_STARTUP": "1",
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
 }
-"""What Serve is told in the processes of the replicas; docs/log.md has what it is worth. Everything here waits on one
-event loop and computes in threads of its own, so Serve's two further loops only pass messages on. Logs are in files.
-The collector leaves alone what was loaded before the first request: a framework is a million objects.
+"""What Serve is told in the processes of the replicas; docs/log.md has what it is worth. Calls are routed on the loop
+of who makes them, but our code keeps a loop apart from Serve's: where a node falls silent, Ray holds that up for
+seconds. Logs are in files. The collector leaves alone what was loaded before the first request: a framework is a
+million objects.
 """
 
 # Frameworks on a card want different CUDA, so each has an environment of its own on a node with one: cluster/gpu/.
