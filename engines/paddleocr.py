@@ -10,6 +10,7 @@ This file does not know where models are stored.
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import os
 import re
@@ -32,6 +33,8 @@ from ocr.claims import Hypothesis
 from ocr.errors import EngineUnavailable
 from ocr.image import Crop, Scope
 from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
+
+log = logging.getLogger("quorum.paddleocr")
 
 HEIGHT_PX = 48
 MIN_WIDTH_PX = {Scope.LINE: 320, Scope.CHARACTER: 64}
@@ -160,11 +163,15 @@ def load(options: LoadOptions) -> Engine:
 
 
 def _in_bfloat16(model: Path, threads: int) -> bfloat16.Network | None:
-    """Having met the widths of most lines, and one character and a full run of them."""
+    """Having met the widths of most lines, and one character and a full run of them; None where ONNX Runtime reads."""
     widths = range(MIN_WIDTH_PX[Scope.LINE], BFLOAT16_WIDEST_PX + 1, BFLOAT16_STEP_PX)
     lines = [(1, 3, HEIGHT_PX, width) for width in widths]
     singles = [(count, 3, HEIGHT_PX, MIN_WIDTH_PX[Scope.CHARACTER]) for count in (1, CHARACTERS)]
-    return bfloat16.open_network(model / "inference.onnx", threads, [*lines, *singles])
+    try:
+        return bfloat16.open_network(model / "inference.onnx", threads, [*lines, *singles])
+    except RuntimeError as error:  # somebody's own export, which ONNX Runtime did load
+        log.warning("OpenVINO does not take %s, so ONNX Runtime reads in float32: %s", model, error)
+        return None
 
 
 def by_session(session: Any) -> Callable[[NDArray[np.float32]], Steps]:  # noqa: ANN401 - onnxruntime is not typed

@@ -105,6 +105,17 @@ def test_where_the_processor_has_no_bfloat16_the_same_is_read_by_onnx_runtime(en
                 assert first.span.start == pytest.approx(second.span.start, abs=12)
 
 
+def test_a_model_that_openvino_does_not_take_is_read_by_onnx_runtime_and_that_is_told(model, monkeypatch, caplog):
+    def refuse(*_arguments: object) -> None:
+        raise RuntimeError("an operation that is not known here")
+
+    monkeypatch.setattr(bfloat16, "open_network", refuse)
+    loaded = paddleocr.load(LoadOptions(model))
+    assert "an operation that is not known here" in caplog.text
+    [hypothesis] = loaded.read([line("Invoice 1942 is paid")])
+    assert hypothesis.text == "Invoice 1942 is paid"
+
+
 def test_without_openvino_onnx_runtime_reads(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)  # the import system takes it for absent
     loaded = paddleocr.load(LoadOptions(model))
