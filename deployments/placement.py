@@ -86,9 +86,9 @@ PROCESSES: Mapping[str, str] = {
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
 }
 """What Serve is told in the processes of the replicas; docs/log.md has what it is worth. Calls are routed on the loop
-of who makes them, but our code keeps a loop apart from Serve's: where a node falls silent, Ray holds that up for
-seconds. Logs are in files. The collector leaves alone what was loaded before the first request: a framework is a
-million objects.
+of who makes them, but our code keeps a loop apart from Serve's, which Ray holds up for seconds where it waits for a
+node that is gone. Logs are in files. The collector leaves alone what was loaded before the first request: a framework
+is a million objects.
 """
 
 # Frameworks on a card want different CUDA, so each has an environment of its own on a node with one: cluster/gpu/.
