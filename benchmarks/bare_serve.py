@@ -8,7 +8,6 @@ in each line. Nobody decodes, reads, votes or writes JSON. Times are seconds.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import httpx
 import numpy as np
 
 from benchmarks.stub_cluster import URL
+from benchmarks.timing import timed
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -100,10 +100,5 @@ def bare_application() -> Iterator[str]:
 
 def times(file: bytes, runs: int, uncounted: int = 10) -> list[float]:
     """Of so many pages, one after another."""
-    seconds = []
     with bare_application() as url, httpx.Client(timeout=60.0, trust_env=False) as client:
-        for _ in range(uncounted + runs):
-            began = time.perf_counter()
-            client.post(url, content=file).raise_for_status()
-            seconds.append(time.perf_counter() - began)
-    return seconds[uncounted:]
+        return timed(lambda: client.post(url, content=file).raise_for_status(), runs, uncounted)

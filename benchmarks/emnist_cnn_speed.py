@@ -14,7 +14,6 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import cv2
 import numpy as np
 
 from benchmarks.setting import RESULTS, as_table, setting
+from benchmarks.timing import timed
 from ocr import Crop, LoadOptions, Scope
 
 LOADING = """
@@ -49,13 +49,7 @@ def characters(count: int) -> list[Crop]:
 
 def median_s(call: Callable[[], object], times: int) -> float:
     """Median seconds of a call, after one that does not count."""
-    call()
-    seconds = []
-    for _ in range(times):
-        begun = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - begun)
-    return statistics.median(seconds)
+    return statistics.median(timed(call, times))
 
 
 def measured(model: Path) -> dict[str, float]:

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.setting import RESULTS, as_table, setting
+from benchmarks.timing import timed
 from engines.trocr import BATCH_SIZE, TrOCR
 from ocr import Crop, Engine, LoadOptions
 
@@ -48,13 +49,7 @@ def lines(count: int) -> list[Crop]:
 
 def median_ms(call: Callable[[], object], clock: Callable[[], float], times: int) -> float:
     """Median of a call by `clock`, in milliseconds."""
-    call()
-    taken = []
-    for _ in range(times):
-        begun = clock()
-        call()
-        taken.append(1000.0 * (clock() - begun))
-    return statistics.median(taken)
+    return 1000.0 * statistics.median(timed(call, times, clock=clock))
 
 
 def measured(easyocr: Path, trocr: Path) -> Iterator[tuple[str, float]]:

@@ -8,7 +8,6 @@ seconds, memory is in MB.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from benchmarks.closed_loop import worked_off
 from benchmarks.percentiles import percentile
 from benchmarks.serving import PAGE, ROOT, URL, core_seconds_of_parts, memory_of_parts
 from benchmarks.speed_peers import WARM_UP, errors_of
+from benchmarks.timing import timed
 from ocr.contract import BatchAnswer, CharacterAnswer, TextAnswer
 from quorum.client import AsyncClient, Client, Retries
 from training.comparing import Count
@@ -125,7 +125,7 @@ def _characters(client: Client, options: Mapping[str, object], amount: Amount) -
     def ask() -> None:
         require_whole(client.read_character(image, classes="digits", **options))  # type: ignore[arg-type]
 
-    return _timed(ask, amount.characters, _UNCOUNTED)
+    return timed(ask, amount.characters, _UNCOUNTED)
 
 
 def _batches(client: Client, options: Mapping[str, object], amount: Amount) -> list[float]:
@@ -134,7 +134,7 @@ def _batches(client: Client, options: Mapping[str, object], amount: Amount) -> l
     def ask() -> None:
         require_batch(client.read_batch(images, "character", **options))  # type: ignore[arg-type]
 
-    return _timed(ask, amount.batches, 1)
+    return timed(ask, amount.batches, 1)
 
 
 def _pages(client: Client, options: Mapping[str, object], runs: int) -> list[float]:
@@ -146,18 +146,7 @@ def _pages(client: Client, options: Mapping[str, object], runs: int) -> list[flo
         if len(answer.lines) < LINES:
             raise RuntimeError(f"this run does not count: {len(answer.lines)} lines")
 
-    return _timed(ask, runs, 1)
-
-
-def _timed(ask: Callable[[], None], runs: int, uncounted: int) -> list[float]:
-    for _ in range(uncounted):
-        ask()
-    seconds = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        ask()
-        seconds.append(time.perf_counter() - began)
-    return seconds
+    return timed(ask, runs, 1)
 
 
 def require_whole(answer: Answer) -> None:

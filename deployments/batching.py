@@ -6,10 +6,10 @@ stays free.
 
 Three rules make it fair, cheap and honest:
 
-- *Fair*: requests are read in the order in which they would be done if all that wait were read at the same pace. None
-  is done later than so, and most are done sooner: a single line that arrives behind a page of forty is read after the
-  page's current batch, and pages that arrive together leave one after the other instead of all at the end (fair sojourn
-  protocol, Friedman and Henderson 2003, doi 10.1145/781027.781056).
+- *Fair*: requests are read in the order in which they would be done if all that wait were read at the same pace. Read
+  crop by crop none would be done later than so, and most are done sooner: a single line that arrives behind a page of
+  forty is read after the page's current batch, and pages that arrive together leave one after the other instead of all
+  at the end (fair sojourn protocol, Friedman and Henderson 2003, doi 10.1145/781027.781056).
 - *Cheap*: a batch is padded to its widest crop, so the crops that join the first one are those of its request that are
   closest to it in width; what is left of a batch is filled up from the next request.
 - *Honest*: a crop whose deadline has passed or whose request was cancelled is dropped when a batch is formed; after
