@@ -48,7 +48,7 @@ demo: $(ready)
 	@$(python) -m quorum up --demo $(ARGS)
 
 cluster-demo: $(ready)
-	@$(python) -m benchmarks.cluster_demo
+	@$(python) -m benchmarks.scaling.cluster_demo
 
 check: $(ready)
 	$(python) -m ruff check .

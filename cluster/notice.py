@@ -145,7 +145,7 @@ _LEARNT_FROM = (
     ("SCOWL, as Debian's wamerican", "words of synthetic lines", "LicenseRef-SCOWL (permissive)"),
     ("The Devil's Dictionary; the Jargon File", "sentences of synthetic lines", "public domain"),
     (
-        "fonts of the Debian packages that training/fonts.py names",
+        "fonts of the Debian packages that training/drawing/fonts.py names",
         "synthetic lines and characters",
         "free; see each package",
     ),

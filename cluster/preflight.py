@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cluster import models
+from cluster.weights import models
 from ocr.errors import EngineUnavailable
 
 _NO_CARD = (

@@ -16,15 +16,15 @@ from ray import serve
 from ray.serve import Application
 
 import engines
-from deployments.asking import Catalogue
-from deployments.config import ClusterConfig, EngineConfig
-from deployments.engine import EngineReplica, Given
-from deployments.gateway import GatewayReplica
-from deployments.keeping import Upkeep
+from deployments.config.layers import layered, read_dotenv
+from deployments.config.schema import ClusterConfig, EngineConfig
+from deployments.engine.deployment import EngineReplica, Given
+from deployments.gateway.deployment import GatewayReplica
+from deployments.messages.request import Catalogue
 from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, one_machine, with_arguments
-from deployments.router import RouterReplica
-from deployments.segmentation import SegmentationReplica
-from deployments.settings import layered, read_dotenv
+from deployments.replica.runtime import Upkeep
+from deployments.router.deployment import RouterReplica
+from deployments.segmentation.deployment import SegmentationReplica
 from ocr import EngineSpec
 from ocr.errors import OutOfRange
 

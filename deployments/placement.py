@@ -19,8 +19,8 @@ import yaml
 
 import engines
 from cluster import pools
-from deployments.config import ENGINES, ClusterConfig, EngineConfig, SegmentationConfig
-from deployments.settings import PRESETS
+from deployments.config.layers import PRESETS
+from deployments.config.schema import ENGINES, ClusterConfig, EngineConfig, SegmentationConfig
 from ocr import EngineSpec, NoCard
 
 Options = dict[str, Any]
@@ -226,7 +226,8 @@ def for_kubernetes(*, gpus: bool) -> dict[str, Any]:
 _HEADER = """\
 # {title}
 # Written by `python -m deployments.placement`; a test holds it equal to that. Change the tables there, or copy this
-# file and change the copy. Everything here is Serve's own schema; what `args` may say is in deployments/config.py.
+# file and change the copy. Everything here is Serve's own schema; what `args` may say is in
+# deployments/config/schema.py.
 """
 
 

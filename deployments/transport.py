@@ -25,7 +25,7 @@ from ray.exceptions import (
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.schema import DeploymentStatusOverview
 
-from deployments.fanout import NotDeployed, PixelsLost, QueueFull, ReplicaLost
+from deployments.router.fan_out import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 
 Response = Any
 """Serve's response types share no public base class."""

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.ctc import Decoder, Steps
-from engines.frameworks import light_import
-from engines.ink import is_blank
-from engines.model_card import read_card, verified
-from engines.tight import tightened
-from engines.torch_device import TORCH, prepare
+from engines.common.ctc import Decoder, Steps
+from engines.common.ink import is_blank
+from engines.common.model_card import read_card, verified
+from engines.common.tight_crop import tightened
+from engines.devices.frameworks import light_import
+from engines.devices.torch_device import TORCH, prepare
 from ocr.claims import Hypothesis
 from ocr.errors import EngineUnavailable
 from ocr.image import Crop, Scope

@@ -1,10 +1,10 @@
 """The character engine: a Keras CNN over 0-9, A-Z, a-z for lone characters and for the separated characters of a line.
 
-It sees one glyph at a time (engines/glyph.py), so it knows shapes and nothing of words. In a line it adds what the
-places of the glyphs say: spaces from the gaps, and the case of look-alikes (o/O, s/S) from heights among neighbours. It
-abstains rather than guesses: on joined writing, where no boxes were found, on a line of which it believes too little,
-and on a picture that holds no character. Probabilities are calibrated (engines/character_chances.py) with the
-temperatures in the model's metadata.
+It sees one glyph at a time (engines/common/glyph.py), so it knows shapes and nothing of words. In a line it adds what
+the places of the glyphs say: spaces from the gaps, and the case of look-alikes (o/O, s/S) from heights among
+neighbours. It abstains rather than guesses: on joined writing, where no boxes were found, on a line of which it
+believes too little, and on a picture that holds no character. Probabilities are calibrated
+(engines/common/character_probabilities.py) with the temperatures in the model's metadata.
 
 All places are crop pixels. How the characters of a line are separated is segmentation's, not this file's.
 """
@@ -24,13 +24,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.character_chances import ALPHABET, Chances, Temperatures, chances, entropies
-from engines.frameworks import light_import
-from engines.glyph import Glyph, Ink, Unreadable, as_grey, find_ink, place, prepare
-from engines.line_shapes import Candidate, LineGlyph, is_word_gap, mark_of, settled
-from engines.model_card import CARD_FILE, ModelCard, read_card, verified
-from engines.tensorflow_device import TENSORFLOW
-from engines.tensorflow_device import prepare as prepare_tensorflow
+from engines.common.character_probabilities import ALPHABET, Chances, Temperatures, chances, entropies
+from engines.common.glyph import Glyph, Ink, Unreadable, as_grey, find_ink, place, prepare
+from engines.common.line_shapes import Candidate, LineGlyph, is_word_gap, mark_of, settled
+from engines.common.model_card import CARD_FILE, ModelCard, read_card, verified
+from engines.devices.frameworks import light_import
+from engines.devices.tensorflow_device import TENSORFLOW
+from engines.devices.tensorflow_device import prepare as prepare_tensorflow
 from ocr import (
     Alternative,
     Box,

@@ -3,7 +3,7 @@ from the raw CTC output.
 
 `paddleocr.TextRecognition` builds the model and prepares the crops; its public answer has neither a probability nor a
 place for each character, and answers in any of 18,708 characters. So the answer is taken one step earlier, as the
-probabilities (T, C) of T steps of 8 px in a crop scaled to 48 px height, and decoded by engines/ctc.py.
+probabilities (T, C) of T steps of 8 px in a crop scaled to 48 px height, and decoded by engines/common/ctc.py.
 This file does not know where models are stored.
 """
 
@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines import bfloat16
-from engines.ctc import Decoder, Steps
-from engines.frameworks import light_import
-from engines.ink import is_blank
-from engines.model_card import read_card
-from engines.onnx_device import ONNX_RUNTIME, providers, require_on_card
+from engines.common.ctc import Decoder, Steps
+from engines.common.ink import is_blank
+from engines.common.model_card import read_card
+from engines.devices import bfloat16
+from engines.devices.frameworks import light_import
+from engines.devices.onnx_device import ONNX_RUNTIME, providers, require_on_card
 from ocr.claims import Hypothesis
 from ocr.errors import EngineUnavailable
 from ocr.image import Crop, Scope

@@ -30,10 +30,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.alphabet import admit
-from engines.frameworks import light_import
-from engines.ink import is_blank
-from engines.model_card import CARD_FILE, read_card
+from engines.common.alphabet import admit
+from engines.common.ink import is_blank
+from engines.common.model_card import CARD_FILE, read_card
+from engines.devices.frameworks import light_import
 from ocr.card import NoCard
 from ocr.claims import ClaimedCharacter, Hypothesis, Span
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure

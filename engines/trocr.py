@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from engines.alphabet import admit
-from engines.frameworks import light_import
-from engines.ink import is_blank
-from engines.model_card import read_card
-from engines.torch_device import TORCH, prepare
+from engines.common.alphabet import admit
+from engines.common.ink import is_blank
+from engines.common.model_card import read_card
+from engines.devices.frameworks import light_import
+from engines.devices.torch_device import TORCH, prepare
 from ocr.claims import ClaimedCharacter, Hypothesis
 from ocr.errors import EngineUnavailable
 from ocr.image import Crop, Pixels, Scope

@@ -7,14 +7,24 @@
 Pure functions over the vocabulary of ocr/: no engine by name, no image, no clock. docs/fusion.md explains the whole.
 """
 
-from fusion.calibration import IDENTITY, Calibration
 from fusion.cascade import Cascade, Step, doubt
 from fusion.fusing import FusedCharacter, FusedLine, FusedWord, fuse
 from fusion.placement import place
-from fusion.profile_document import Document, tuned_document
-from fusion.profiles import SPELLING, Band, Profile, Thresholds, Verdict, automatic, joined, judge, profiles_from_priors
+from fusion.profiles.profile import (
+    SPELLING,
+    Band,
+    Profile,
+    Thresholds,
+    Verdict,
+    automatic,
+    joined,
+    judge,
+    profiles_from_priors,
+)
+from fusion.profiles.profile_document import Document, tuned_document
 from fusion.single import fuse_character
-from fusion.voting import Method
+from fusion.votes.calibration import IDENTITY, Calibration
+from fusion.votes.voting import Method
 
 __all__ = [
     "IDENTITY",

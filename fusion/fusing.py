@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple
 
-from fusion.alignment import align
-from fusion.calibration import PLAIN_TRUST
-from fusion.contests import Contest, contest
-from fusion.network import ABSENT, Network, Row
-from fusion.profiles import SPELLING, Profile
-from fusion.similarity import SILENT
-from fusion.supports import Open, Supports
-from fusion.voices import Voice, voices
-from fusion.voting import Assurance, Ballot, Method, elect, weights_of
+from fusion.alignment.align import align
+from fusion.alignment.confusion_network import ABSENT, Network, Row
+from fusion.alignment.similarity import SILENT
+from fusion.profiles.profile import SPELLING, Profile
+from fusion.votes.calibration import PLAIN_TRUST
+from fusion.votes.contests import Contest, contest
+from fusion.votes.supports import Open, Supports
+from fusion.votes.voices import Voice, voices
+from fusion.votes.voting import Assurance, Ballot, Method, elect, weights_of
 from ocr import Hypothesis, Span, Vote
 
 _NOTHING = Network((), ())

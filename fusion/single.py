@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from fusion.profiles import Profile
-from fusion.voices import NO_SCORE, spoken
-from fusion.voting import Ballot, Method, elect
+from fusion.profiles.profile import Profile
+from fusion.votes.voices import NO_SCORE, spoken
+from fusion.votes.voting import Ballot, Method, elect
 from ocr import Character, ClaimedCharacter, Classes, Hypothesis, Vote
 
 GUESSES = 3

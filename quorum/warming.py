@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from cluster.local import Progress, Stage
+from cluster.local.local_cluster import Progress, Stage
 from quorum.terminal import table
 
 _STYLES = {Stage.STARTING: "yellow", Stage.READY: "green", Stage.UNAVAILABLE: "dim", Stage.FAILED: "red"}

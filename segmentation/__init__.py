@@ -12,10 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ocr.ports import LoadOptions
-from segmentation.detector import load_detector
+from segmentation.detection.detector import load_detector
+from segmentation.detection.projection import ProjectionDetector
 from segmentation.orientation import OnnxReader, UprightJudge, load_classifier
 from segmentation.preprocessing import PROFILES, STEPS, Pipeline, pipeline_for
-from segmentation.projection import ProjectionDetector
 from segmentation.segmenter import TextSegmenter
 
 __all__ = ["PROFILES", "STEPS", "Pipeline", "TextSegmenter", "load", "pipeline_for"]

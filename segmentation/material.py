@@ -2,7 +2,7 @@
 
 A multinomial logistic regression on a handful of measures of the line's ink and paper. Receipts and letters mix kinds
 on one page, so each line is judged by itself. Lengths are in units of the typical height of a component, brightnesses
-in units of the contrast. The coefficients are training's (training/material_fit.py); this file applies them.
+in units of the contrast. The coefficients are training's (training/votes/material_fit.py); this file applies them.
 """
 
 from __future__ import annotations

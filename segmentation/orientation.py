@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from ocr.image import Pixels
 from segmentation.characters import is_joined
+from segmentation.detection.onnx import Session, open_session
+from segmentation.detection.quads import Quads, angles, heights, turned, widths
 from segmentation.ink import gray, ink_mask, without_neighbours
-from segmentation.onnx import Session, open_session
-from segmentation.quads import Quads, angles, heights, turned, widths
 
 _MIN_ELONGATION = 2.5  # shorter pieces say nothing about how lines run
 _CLASSIFIER_SIZE_PX = (192, 48)  # width, height

@@ -18,15 +18,24 @@ from ocr.errors import TooLarge
 from ocr.geometry import Box, Polygon
 from ocr.image import Image, Layout, Pixels, Region, Scope, SegmentedPage
 from segmentation.characters import separate
-from segmentation.detector import Detector
+from segmentation.detection.detector import Detector
+from segmentation.detection.lines import joined, standing, without_inner, without_specks
+from segmentation.detection.projection import ProjectionDetector
+from segmentation.detection.quads import (
+    Quads,
+    bounds,
+    clockwise_from_top_left,
+    heights,
+    mapped,
+    no_quads,
+    turned,
+    widths,
+)
 from segmentation.ink import gray, ink_mask
-from segmentation.lines import joined, standing, without_inner, without_specks
 from segmentation.material import judge
 from segmentation.order import reading_order
 from segmentation.orientation import UprightJudge, line_angle, reading_along
 from segmentation.preprocessing import Pipeline
-from segmentation.projection import ProjectionDetector
-from segmentation.quads import Quads, bounds, clockwise_from_top_left, heights, mapped, no_quads, turned, widths
 from segmentation.upright import OBLIQUE_DEGREES, Turn, cut
 
 MAX_SIDE_PX = 32_000  # OpenCV warps images of less than 2**15 pixels a side

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.image import Pixels
-from segmentation.quads import Quads, heights, mapped, widths
+from segmentation.detection.quads import Quads, heights, mapped, widths
 
 MAX_CROP_SIDE_PX = 8192
 OBLIQUE_DEGREES = 3.0

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployments.asking import Catalogue
-from deployments.config import ClusterConfig
+from deployments.config.schema import ClusterConfig
+from deployments.messages.request import Catalogue
 from tests.fakes.plain_service import PlainService, app_over
 from tests.fakes.served import over_http
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from cluster import noticing, pools
+from cluster import pools
 from cluster.kuberay.overlays import HEAD, Overlay, Pool
 from cluster.kuberay.pods import (
     APP,
@@ -27,6 +27,7 @@ from cluster.kuberay.pods import (
     ray_start,
     unprivileged,
 )
+from cluster.local import failure_detection
 
 _REDIS_IMAGE = "redis:7.4-alpine"
 _SERVE_PORT = 8000
@@ -116,7 +117,7 @@ def _autoscaler() -> Document:
 def _head(release: Release, *, redis: bool) -> Document:
     pod = ray_pod("head", release.of("cpu"), HEAD, models=release.models, redis=redis)
     container = pod["spec"]["containers"][0]
-    container["env"] += [{"name": name, "value": value} for name, value in noticing.ENVIRONMENT.items()]
+    container["env"] += [{"name": name, "value": value} for name, value in failure_detection.ENVIRONMENT.items()]
     container["ports"] += [
         {"name": "gcs", "containerPort": 6379},
         {"name": "dashboard", "containerPort": 8265},

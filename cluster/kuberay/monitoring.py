@@ -1,8 +1,8 @@
 """What watches the cluster: which pods Prometheus scrapes, when it calls somebody, and what Grafana draws.
 
-Metrics are named as Ray's node agents export them; a test holds every name to the table in deployments/metrics.py.
-The runbook of every alert is the section of its name in docs/operations.md. The same rules and dashboard serve the
-Prometheus operator on Kubernetes and the plain Prometheus of cluster/docker/.
+Metrics are named as Ray's node agents export them; a test holds every name to the table in
+deployments/observability/metrics.py. The runbook of every alert is the section of its name in docs/operations.md. The
+same rules and dashboard serve the Prometheus operator on Kubernetes and the plain Prometheus of cluster/docker/.
 """
 
 from __future__ import annotations

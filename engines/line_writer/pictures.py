@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers.image_processing_utils import BaseImageProcessor, BatchFeature
 
-from engines.tight import tightened
+from engines.common.tight_crop import tightened
 
 MAX_RATIO = 60
 """A crop that is wider than this many times its height is squeezed to it: nothing else bounds the memory it takes."""

@@ -19,8 +19,8 @@ import typer
 
 from cluster import preflight
 from cluster.preflight import Finding, Verdict
-from deployments.cards import disagreement
-from deployments.config import ClusterConfig
+from deployments.config.gpu_fractions import disagreement
+from deployments.config.schema import ClusterConfig
 from quorum.cli.up import CONFIG, read_config, wants_of_machine
 from quorum.terminal import FAILED, errors_speak, out, table
 
@@ -69,7 +69,7 @@ def _cards(content: dict[str, Any], settings: ClusterConfig) -> list[Finding]:
 
     The fraction stands twice in the file, for the engine and for Ray. Without a driver no framework is asked.
     """
-    from engines.gpu import total_memory_bytes
+    from engines.devices.gpu import total_memory_bytes
 
     asked = _actor_options(content, settings)
     placed = {name: float(options.get("num_gpus", 0.0)) for name, options in asked.items()}

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from cluster import running
-from deployments.config import ClusterConfig
-from deployments.settings import layered, read_dotenv
+from cluster.local import running
+from deployments.config.layers import layered, read_dotenv
+from deployments.config.schema import ClusterConfig
 from quorum.terminal import FAILED, complain, errors_speak, out
 
 # Replicas finish what they read before they go.

@@ -23,8 +23,8 @@ from quorum.cli.train import Variant
 from quorum.terminal import errors_speak, out, table
 
 if TYPE_CHECKING:
-    from training.cnn_report import Tested
-    from training.collections import Characters
+    from training.characters.cnn_report import Tested
+    from training.characters.collections import Characters
 
 group = typer.Typer(no_args_is_help=True, help="Measure a model or the service.")
 
@@ -63,9 +63,9 @@ def pages(
     html: Annotated[Path | None, typer.Option(help="File that shows lines, readings and votes in colour.")] = None,
 ) -> None:
     """Character and word error rates of every engine and of the fusion, with intervals, on labelled pages."""
-    from benchmarks.accuracy_cli import run_of
-    from benchmarks.accuracy_report import summary
-    from benchmarks.accuracy_run import measure, write
+    from evaluation.accuracy.arguments import run_of
+    from evaluation.accuracy.report import summary
+    from evaluation.accuracy.run import measure, write
 
     with errors_speak():
         run = run_of(
@@ -93,10 +93,10 @@ def characters(
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
 ) -> None:
     """How often the vote on a single character is right: printed, photographed, noisy and written by hand."""
-    from benchmarks import character_accuracy
-    from benchmarks.accuracy_cli import profile_of, readers_of
-    from benchmarks.setting import as_table, setting
-    from training.readings import Shelf
+    from evaluation.accuracy import character_accuracy
+    from evaluation.accuracy.arguments import profile_of, readers_of
+    from evaluation.pages.readings import Shelf
+    from evaluation.setting import as_table, setting
 
     with errors_speak():
         readers = readers_of(engines)
@@ -130,7 +130,7 @@ def cnn(
     report_file: Annotated[Path | None, typer.Option("--report", help="Markdown file for the report.")] = None,
 ) -> None:
     """Accuracy, top-3, by kind and class, merged senses and calibration error of the character network."""
-    from training.cnn_report import read_model, report, tested, write_plots
+    from training.characters.cnn_report import read_model, report, tested, write_plots
 
     asked = _Asked(model, collections_dir, idx_dir, tfds, variant, held_out_fonts, other_digits, disturbed, cache_dir)
     with errors_speak():
@@ -142,7 +142,7 @@ def cnn(
             content = {name: found.figures.as_json() for name, found in measured.items()}
             json_file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if report_file:
-            from benchmarks.setting import as_table, setting
+            from evaluation.setting import as_table, setting
 
             text = report(measured, about, as_table(setting()), asked.command)
             report_file.write_text(text, encoding="utf-8")
@@ -178,8 +178,8 @@ class _Asked:
 
 def _tests(asked: _Asked) -> dict[str, Characters]:
     """The test parts of everything that was named, by name."""
-    from training import cnn_data
-    from training.disturbed import disturbed_sets
+    from training.characters import cnn_data
+    from training.characters.disturbed import disturbed_sets
 
     collections = []
     if asked.collections_dir:

@@ -27,12 +27,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cluster.models import DEFAULT_MODEL_DIR
-from cluster.store.archive import pack, unpack
-from cluster.store.pulling import Supply, pull
-from cluster.store.shelf import Record, Shelf, State
-from cluster.store.table import Model, Table, read_table
-from cluster.store.verifying import Checked, repair, verify
+from cluster.weights.models import DEFAULT_MODEL_DIR
+from cluster.weights.store.archive import pack, unpack
+from cluster.weights.store.pulling import Supply, pull
+from cluster.weights.store.shelf import Record, Shelf, State
+from cluster.weights.store.table import Model, Table, read_table
+from cluster.weights.store.verifying import Checked, repair, verify
 from ocr.errors import StoreError
 from quorum.terminal import FAILED, INTERRUPTED, complain, errors_speak, out, table
 from quorum.transfers import bars

@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cluster.models import BUNDLED_DIR
+from cluster.weights.models import BUNDLED_DIR
 from quorum.terminal import errors_speak
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from training.collections import Collection
-    from training.train_cnn import Recipe
+    from training.characters.collections import Collection
+    from training.characters.train_cnn import Recipe
 
 Variant = Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"]
 
@@ -87,7 +87,7 @@ def cnn(
     model_version: Annotated[str, typer.Option(help="The version written into its metadata.")] = "local",
 ) -> None:
     """Train the character network on collections, EMNIST files, rendered fonts or your own folder."""
-    from training.train_cnn import Recipe
+    from training.characters.train_cnn import Recipe
 
     with errors_speak():
         recipe = Recipe(
@@ -128,8 +128,8 @@ def _collections(origins: _Origins) -> list[Collection]:
     """Every origin that was named, prepared and split."""
     from rich.progress import BarColumn, Progress, TextColumn
 
-    from training import cnn_data
-    from training.fonts import STROKE_FONT_DIR
+    from training.characters import cnn_data
+    from training.drawing.fonts import STROKE_FONT_DIR
 
     found: list[Collection] = []
     with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}")) as bars:
@@ -190,9 +190,9 @@ def easyocr(
     model_version: ModelVersion = "local",
 ) -> None:
     """Train the line network that EasyOCR loads, on true pages and synthetic lines."""
-    from training.line_batches import Shares
-    from training.lines_run import Origins, run
-    from training.train_lines import Recipe
+    from training.lines.line_batches import Shares
+    from training.lines.lines_run import Origins, run
+    from training.lines.train_lines import Recipe
 
     with errors_speak():
         with _refused_by_name():
@@ -233,10 +233,10 @@ def trocr(
     model_version: ModelVersion = "local",
 ) -> None:
     """Train the line writer that TrOCR loads, over a CTC network, on true pages and synthetic lines."""
-    from training.line_batches import Shares
-    from training.lines_run import Origins
-    from training.train_trocr import Recipe
-    from training.trocr_run import run
+    from training.lines.line_batches import Shares
+    from training.lines.lines_run import Origins
+    from training.lines.train_trocr import Recipe
+    from training.lines.trocr_run import run
 
     with errors_speak():
         with _refused_by_name():
@@ -288,7 +288,7 @@ def _train(
     start_from: Path | None,
     start_share: float,
 ) -> None:
-    from training.cnn_run import run
+    from training.characters.cnn_run import run
 
     start = start_from / "model.keras" if start_from else None
     measured = run(collections, recipe, run_dir, out, version=version, start_from=start, start_share=start_share)

@@ -50,7 +50,7 @@ def tune(
     ] = None,
 ) -> None:
     """Fit what engines' claims are worth, and their weights, to labelled lines."""
-    from training.tune_run import run
+    from training.votes.tune_run import run
 
     with errors_speak():
         words = ["quorum", "tune", *map(str, folders), "--out", str(out_dir), "--engines", engines]

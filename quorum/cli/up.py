@@ -24,11 +24,12 @@ import yaml
 from pydantic import ValidationError
 from rich.console import Console
 
-from cluster import preflight, running
-from cluster.local import LocalCluster, local_cluster, warm_up
+from cluster import preflight
+from cluster.local import running
+from cluster.local.local_cluster import LocalCluster, local_cluster, warm_up
 from cluster.preflight import Finding, Verdict
-from deployments.config import ClusterConfig
-from deployments.settings import layered, read_dotenv
+from deployments.config.layers import layered, read_dotenv
+from deployments.config.schema import ClusterConfig
 from ocr.contract import StatusAnswer, TextAnswer, TextPrediction
 from ocr.errors import InvalidRequest, ServiceError
 from quorum.cli.read import ApiKey

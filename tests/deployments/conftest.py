@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cluster.hosts import free_port
+from cluster.local.hosts import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +27,7 @@ def ray_url() -> Iterator[str]:
     os.environ["RAY_metrics_report_interval_ms"] = "3000"  # noqa: SIM112 - Ray's spelling
     # Only requests that come with a trace of their caller's are traced.
     traced = {
-        "RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH": "deployments.tracing:exporter",
+        "RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH": "deployments.observability.tracing:exporter",
         "RAY_SERVE_TRACING_SAMPLING_RATIO": "0",
         "OTEL_TRACES_EXPORTER": "file",
     }
@@ -61,7 +61,7 @@ def serving(ray_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     from ray import serve
 
     from deployments.app import build
-    from deployments.config import ClusterConfig
+    from deployments.config.schema import ClusterConfig
 
     state_dir = str(tmp_path_factory.mktemp("state"))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.config import ClusterConfig
+from deployments.config.schema import ClusterConfig
 from deployments.placement import GATEWAY
 
 pytestmark = pytest.mark.processes

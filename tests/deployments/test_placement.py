@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 import engines
 from cluster import pools
-from deployments.cards import disagreement
-from deployments.config import ENGINES, ClusterConfig
+from deployments.config.gpu_fractions import disagreement
+from deployments.config.schema import ENGINES, ClusterConfig
 from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, one_machine, render, with_arguments
 
 ROOT = Path(__file__).parents[2]

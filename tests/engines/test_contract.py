@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import engines
-from cluster import models
-from engines.alphabet import alphabet
+from cluster.weights import models
+from engines.common.alphabet import alphabet
 from ocr import Crop, Engine, EngineSpec, Hypothesis, LoadOptions, Scope
 from ocr.errors import EngineUnavailable
 from tests.engines.drawing import character, draw, line

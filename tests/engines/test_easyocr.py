@@ -112,7 +112,7 @@ def test_without_a_gpu_the_remedy_is_named(model):
 
 
 def test_the_bundled_model_reads_print_and_a_lone_character():
-    from cluster.models import BUNDLED_DIR
+    from cluster.weights.models import BUNDLED_DIR
 
     engine = easyocr.load(LoadOptions(BUNDLED_DIR / "easyocr"))
     assert engine.model.startswith("quorum-lines@")
@@ -123,7 +123,7 @@ def test_the_bundled_model_reads_print_and_a_lone_character():
 
 
 def test_the_bundled_model_reads_small_letters_on_much_paper_and_tells_their_places():
-    from cluster.models import BUNDLED_DIR
+    from cluster.weights.models import BUNDLED_DIR
 
     engine = easyocr.load(LoadOptions(BUNDLED_DIR / "easyocr"))
     alone = line("Two thousand copies, 1931.")
@@ -136,7 +136,7 @@ def test_the_bundled_model_reads_small_letters_on_much_paper_and_tells_their_pla
 
 
 def test_the_bundled_network_is_the_one_that_is_trained():
-    from cluster.models import BUNDLED_DIR
+    from cluster.weights.models import BUNDLED_DIR
     from engines.line_writer import columns
 
     assert (BUNDLED_DIR / "easyocr" / "quorum_lines.py").read_bytes() == Path(columns.__file__).read_bytes()

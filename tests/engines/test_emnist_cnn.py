@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
+from engines.common.line_shapes import Candidate, LineGlyph, is_word_gap, mark_of, settled
+from engines.common.model_card import ModelCard
 from engines.emnist_cnn import ALPHABET, SPEC, Doubt, EmnistCnn, load
-from engines.line_shapes import Candidate, LineGlyph, is_word_gap, mark_of, settled
-from engines.model_card import ModelCard
 from ocr import Box, Classes, Crop, LoadOptions, Region, Scope
 from ocr.errors import EngineUnavailable
 

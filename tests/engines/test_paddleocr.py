@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster import models
-from engines import bfloat16, paddleocr
+from cluster.weights import models
+from engines import paddleocr
+from engines.devices import bfloat16
 from ocr import Classes, Crop, Engine, LoadOptions, Scope
 from ocr.errors import EngineUnavailable
 from tests.engines.drawing import character, draw, line

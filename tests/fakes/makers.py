@@ -7,10 +7,10 @@ import io
 import zipfile
 from pathlib import Path
 
-from cluster.store.downloading import Patience
-from cluster.store.pulling import Supply
-from cluster.store.shelf import Shelf
-from cluster.store.table import Fetch, Model, ModelFile, Table
+from cluster.weights.store.downloading import Patience
+from cluster.weights.store.pulling import Supply
+from cluster.weights.store.shelf import Shelf
+from cluster.weights.store.table import Fetch, Model, ModelFile, Table
 
 REVISION = "1234567890abcdef1234567890abcdef12345678"
 ENGLISH = bytes(range(256)) * 800  # 204,800 bytes: several reads of a socket

@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from deployments.asking import Ask
-from deployments.circuit import Circuits
-from deployments.ensemble import Ensemble, PixelsToken
-from deployments.messages import CutCharacters, CutPage, CutRefused, EngineAnswer, EngineState, Question
+from deployments.messages.protocol import CutCharacters, CutPage, CutRefused, EngineAnswer, EngineState, Question
+from deployments.messages.request import Ask
+from deployments.router.circuit_breaker import Circuits
+from deployments.router.ensemble import Ensemble, PixelsToken
 from fusion import Method, Profile
 from ocr import Box, Hypothesis, Layout, Region, Scope, Status
 from ocr.errors import NotAnImage

@@ -13,21 +13,21 @@ import numpy as np
 import PIL.Image
 from fastapi import FastAPI
 
-from deployments.asking import Ask, Catalogue
-from deployments.circuit import Position
-from deployments.config import ClusterConfig
-from deployments.ensemble import CharacterReading
-from deployments.http import Api, create_app
-from deployments.live import LiveConfiguration
-from deployments.logbook import Wanted
-from deployments.messages import EngineState, NamedPicture, ServiceState
-from deployments.metrics import Metric
-from deployments.operations import Operations
-from deployments.rates import windows_in_memory
-from deployments.remembering import RememberingService
-from deployments.scraping import Family, summed
-from deployments.settings import layered
-from deployments.versions import Version, VersionStore
+from deployments.config.layers import layered
+from deployments.config.schema import ClusterConfig
+from deployments.config.versions import Version, VersionStore
+from deployments.gateway.access.rate_limit import windows_in_memory
+from deployments.gateway.http_app import Api, create_app
+from deployments.gateway.live_config import LiveConfiguration
+from deployments.gateway.operations import Operations
+from deployments.gateway.result_cache import RememberingService
+from deployments.messages.protocol import EngineState, NamedPicture, ServiceState
+from deployments.messages.request import Ask, Catalogue
+from deployments.observability.log_tail import Wanted
+from deployments.observability.metrics import Metric
+from deployments.observability.metrics_page import Family, summed
+from deployments.router.circuit_breaker import Position
+from deployments.router.ensemble import CharacterReading
 from ocr import (
     Box,
     Character,

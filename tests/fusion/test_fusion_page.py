@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fusion.alignment import align
-from fusion.network import ABSENT, Row
+from fusion.alignment.align import align
+from fusion.alignment.confusion_network import ABSENT, Row
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fusion.md").read_text()
 

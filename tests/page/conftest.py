@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from deployments.page import add_page
+from deployments.gateway.page import add_page
 from ocr.contract import CharacterPlace, LineAnswer, TextAnswer, TimedPart, Timings, VoteAnswer, WordAnswer
 from tests.fakes.service import status_answer, text_answer
 

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from cluster.local import Deployed, Look
+from cluster.local.local_cluster import Deployed, Look
 from ocr.contract import LineAnswer, StatusAnswer, TextAnswer, TimedPart, Timings, WordAnswer
 from ocr.errors import InternalFailure, NotAnImage, OutOfRange
 from quorum.cli import read, status, up

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cluster.hosts import free_port
+from cluster.local.hosts import free_port
 from ocr.contract import (
     BatchBody,
     CharacterOptions,

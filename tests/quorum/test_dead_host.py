@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.hosts import Host, in_namespaces, namespaces_missing
+from cluster.local.hosts import Host, in_namespaces, namespaces_missing
 
 _SILENT = """
 import socket, time

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from cluster.hosts import free_port
+from cluster.local.hosts import free_port
 from cluster.preflight import Finding, Verdict, card, framework
 from ocr.errors import EngineUnavailable
 from quorum.cli import doctor, down

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from cluster.store.shelf import Shelf
+from cluster.weights.store.shelf import Shelf
 from quorum.cli import models
 from tests.fakes.makers import ENGLISH_PATH, LANGUAGES, TABLE, published
 from tests.fakes.model_server import ModelServer, serving

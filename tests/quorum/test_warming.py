@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from cluster.local import Progress, Stage
+from cluster.local.local_cluster import Progress, Stage
 from quorum.warming import Timings, board
 
 STARTING = Progress("tesseract", Stage.STARTING)

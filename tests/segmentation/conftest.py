@@ -16,7 +16,7 @@ from PIL import ImageDraw, ImageFont
 
 from ocr.geometry import Box
 from ocr.image import Pixels
-from segmentation.quads import Quads, clockwise_from_top_left, no_quads
+from segmentation.detection.quads import Quads, clockwise_from_top_left, no_quads
 
 settings.register_profile("quorum", max_examples=40, deadline=None, derandomize=True)
 settings.load_profile("quorum")

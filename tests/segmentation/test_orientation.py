@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr.geometry import Box
+from segmentation.detection.quads import clockwise_from_top_left, from_boxes, heights, no_quads, widths
 from segmentation.orientation import (
     OnnxReader,
     OnnxUprightClassifier,
@@ -15,7 +16,6 @@ from segmentation.orientation import (
     reading_along,
     weighted_median,
 )
-from segmentation.quads import clockwise_from_top_left, from_boxes, heights, no_quads, widths
 from segmentation.upright import Turn
 
 

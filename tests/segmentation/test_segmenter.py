@@ -12,9 +12,9 @@ from ocr.errors import TooLarge
 from ocr.geometry import Box
 from ocr.image import Image, Scope
 from segmentation import Pipeline, TextSegmenter
+from segmentation.detection.projection import ProjectionDetector
+from segmentation.detection.quads import from_boxes, no_quads
 from segmentation.preprocessing import Resize
-from segmentation.projection import ProjectionDetector
-from segmentation.quads import from_boxes, no_quads
 from segmentation.segmenter import MAX_SIDE_PX
 from segmentation.upright import Turn, cut
 

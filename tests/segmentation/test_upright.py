@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segmentation.quads import from_boxes, turned
+from segmentation.detection.quads import from_boxes, turned
 from segmentation.upright import MAX_CROP_SIDE_PX, Turn, cut
 
 

@@ -27,7 +27,7 @@ EXTRAS = ("serve", "models")
 
 PROGRAM = """
 import ast, importlib.metadata, json, pathlib, sys
-import deployments.engine
+import deployments.engine.deployment
 ours = [module for name, module in sys.modules.items()
         if name.partition(".")[0] in {"ocr", "engines", "fusion", "cluster", "deployments"} and module.__file__]
 named = set()

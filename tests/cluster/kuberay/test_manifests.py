@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import noticing, pools
+from cluster import pools
 from cluster.kuberay import OVERLAYS, Release, documents
 from cluster.kuberay.pods import HOME, Size
+from cluster.local import failure_detection
 from quorum.cli.render import manifests
 from tests.cluster.kuberay.conftest import ROOT
 
@@ -170,7 +171,7 @@ def test_ray_wants_a_token_and_the_service_a_key(documents: list[Document], ray_
 
 
 def test_every_setting_is_a_variable_that_the_application_reads(documents: list[Document]) -> None:
-    from deployments.settings import VARIABLES
+    from deployments.config.layers import VARIABLES
 
     [settings] = [
         document for document in documents if document["kind"] == "ConfigMap" and "MODEL_DIR" in document["data"]
@@ -241,7 +242,7 @@ def test_all_pods_are_closed_but_for_what_the_policies_open(
 
 def test_the_head_notices_soon_that_a_node_is_gone(ray_service: Document) -> None:
     [ray, *_] = ray_service["spec"]["rayClusterConfig"]["headGroupSpec"]["template"]["spec"]["containers"]
-    assert {one["name"]: one.get("value") for one in ray["env"]}.items() >= noticing.ENVIRONMENT.items()
+    assert {one["name"]: one.get("value") for one in ray["env"]}.items() >= failure_detection.ENVIRONMENT.items()
 
 
 def test_with_ha_the_head_and_the_application_keep_their_state_in_redis() -> None:

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from cluster.kuberay.monitoring import Alert, alerts, dashboard, panels, rules
-from deployments.metrics import METRICS, Kind, Metric
-from fusion.profiles import Band
+from deployments.observability.metrics import METRICS, Kind, Metric
+from fusion.profiles.profile import Band
 from ocr import Status
 from tests.cluster.kuberay.conftest import ROOT, committed
 

@@ -22,9 +22,9 @@ import PIL.ImageFont
 import pytest
 import yaml
 
-from cluster.hosts import Host, free_port, on_loopback
 from cluster.kuberay.monitoring import Panel, panels, rules
-from cluster.nodes import Nodes
+from cluster.local.hosts import Host, free_port, on_loopback
+from cluster.local.nodes import Nodes
 from tests.cluster.kuberay.conftest import ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]

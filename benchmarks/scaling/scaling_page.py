@@ -1,0 +1,125 @@
+"""What a page of 40 lines costs the parts that only compute, in processor time of one core, in this process.
+
+Segmentation: the file of a page to upright crops. Router: five readings of each line to one, aligned, voted and placed;
+each reading is the sample's own text with 2 % of its characters wrong, wrong elsewhere for each engine. Gateway: the
+fused page to the JSON of an answer. What calls, references and HTTP cost comes on top, and is measured where they are.
+"""
+
+from __future__ import annotations
+
+import gc
+import pickle
+import random
+import string
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import engines
+import fusion
+from deployments.config.schema import ENGINES, ClusterConfig
+from deployments.gateway import rendering
+from deployments.messages.request import Ask, Catalogue
+from ocr import EngineReport, Hypothesis, LoadOptions, Page, SegmentedPage, Status
+from ocr.contract import TextOptions
+
+if TYPE_CHECKING:
+    from deployments.segmentation.page_cutting import Scissors
+
+_EXAMPLES = Path(__file__).parents[2] / "examples"
+_WRONG = 0.02
+_RUNS = 5
+
+Readings = Sequence[Mapping[str, Hypothesis]]
+"""What each engine says of each line."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageCost:
+    """Milliseconds of one core for one page, each the median of `runs`; bytes of the answer's JSON, and of the pixels
+    that go to the node of each engine.
+    """
+
+    lines: int
+    runs: int
+    segmentation_ms: float
+    router_ms: float
+    gateway_ms: float
+    answer_bytes: int
+    crops_bytes: int
+
+
+def page() -> PageCost:
+    """Measure it."""
+    config = ClusterConfig()
+    ask = Catalogue.of(config, [engines.spec(name) for name in ENGINES]).ask_text(TextOptions(), time.time() + 3600.0)
+    scissors = _scissors(config)
+    file = (_EXAMPLES / "page.png").read_bytes()
+    cut = scissors.page(file, ask.handling)
+    if not isinstance(cut, SegmentedPage):
+        raise cut.error
+    readings = _readings(len(cut.pixels))
+    sent = pickle.dumps(_fused(cut, readings, ask))
+
+    def answered() -> str:
+        return rendering.text_answer(pickle.loads(sent), ask, 0.0).model_dump_json()  # noqa: S301 - our own
+
+    return PageCost(
+        lines=len(cut.pixels),
+        runs=_RUNS,
+        segmentation_ms=_core_ms(lambda: scissors.page(file, ask.handling)),
+        router_ms=_core_ms(lambda: pickle.dumps(_fused(cut, readings, ask))),
+        gateway_ms=_core_ms(answered),
+        answer_bytes=len(answered()),
+        crops_bytes=sum(pixels.nbytes for pixels in cut.pixels),
+    )
+
+
+def _scissors(config: ClusterConfig) -> Scissors:
+    import segmentation
+    from cluster.weights import models, rapidocr_models
+    from deployments.segmentation.deployment import DETECTOR
+    from deployments.segmentation.page_cutting import Scissors
+
+    model = models.resolve(
+        DETECTOR, "auto", model_dir=config.model_dir.expanduser(), cache_dir=config.cache_dir.expanduser()
+    )
+    scissors = Scissors(segmentation.load(LoadOptions(model), *rapidocr_models.orientation_files()))
+    scissors.warm_up()
+    return scissors
+
+
+def _readings(lines: int) -> Readings:
+    """What the engines say of so many lines, the same on every run."""
+    chance = random.Random(1)  # noqa: S311 - the same errors on every run
+    truth = [line for line in (_EXAMPLES / "page.txt").read_text().splitlines() if line.strip()]
+    return [{name: _misread(truth[index % len(truth)], chance) for name in ENGINES} for index in range(lines)]
+
+
+def _misread(text: str, chance: random.Random) -> Hypothesis:
+    letters = [chance.choice(string.ascii_lowercase) if chance.random() < _WRONG else letter for letter in text]
+    return Hypothesis.of_text("".join(letters), 0.9)
+
+
+def _fused(cut: SegmentedPage, readings: Readings, ask: Ask) -> Page:
+    lines = [
+        fusion.place(fusion.fuse(said, ask.profile.on(region.material), ask.method), region, said, keep_votes=False)
+        for region, said in zip(cut.layout.regions, readings, strict=True)
+    ]
+    reports = tuple(EngineReport(name, Status.OK) for name in ENGINES)
+    return Page(cut.layout.width_px, cut.layout.height_px, tuple(lines), reports, str(ask.method), ask.profile.name)
+
+
+def _core_ms(work: Callable[[], object]) -> float:
+    work()  # what is computed once and kept is no cost of a page
+    gc.collect()
+    gc.freeze()  # one process holds here what three hold elsewhere: looking through all of it is no part's cost
+    times = []
+    for _ in range(_RUNS):
+        began = time.process_time()
+        work()
+        times.append((time.process_time() - began) * 1000.0)
+    return median(times)

@@ -1,0 +1,141 @@
+"""How long it takes to make one line of five readings: align, vote, judge; and to lay the line on the page.
+
+    python -m benchmarks.speed.fusion_speed
+
+Each line is fused once, as in service: what was learnt of other lines is remembered, the line itself is new. Five
+engines read 60 characters of invented words, each with errors of its own (half of them look-alikes, then characters
+lost, invented or taken for any other), and know the places of their characters within a fifth of a width. The profile
+is the bundled one, with the spelling model. Times are processor time of the thread, which other work on the machine
+lengthens a little.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import string
+import sys
+import time
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from evaluation.setting import RESULTS, as_table, setting
+from fusion import Method, Profile, Thresholds, fuse, place, tuned_document
+from fusion.profiles.profile import SPELLING
+from ocr import Box, Hypothesis, Region
+from ocr.claims import ClaimedCharacter, Span
+
+LENGTH = 60
+WIDTH_PX = 12.0
+LINES = 200
+ERROR_RATES = (0.01, 0.02, 0.05)
+_LOOKALIKES = {"o": "0c", "l": "1I", "i": "lj", "e": "c", "c": "e", "n": "h", "h": "n", "m": "rn", "s": "5", "a": "o"}
+_SOUNDS = (
+    "ba",
+    "con",
+    "der",
+    "es",
+    "fin",
+    "ing",
+    "la",
+    "men",
+    "or",
+    "pre",
+    "ter",
+    "tion",
+    "un",
+    "ver",
+    "wh",
+    "y",
+    "ol",
+)
+
+Line = Mapping[str, Hypothesis]
+
+
+def lines(engines: tuple[str, ...], error_rate: float, count: int, seed: int) -> Iterator[Line]:
+    """Readings of lines of LENGTH characters by each engine."""
+    rng = np.random.default_rng((seed, round(1000 * error_rate)))
+    for _ in range(count):
+        truth = _truth(rng)
+        yield {engine: Hypothesis.of(_read(truth, error_rate, rng)) for engine in engines}
+
+
+def _truth(rng: np.random.Generator) -> str:
+    words: list[str] = []
+    while len(" ".join(words)) < LENGTH:
+        digits = rng.random() < 0.15
+        words.append(
+            f"{rng.integers(1, 2000)}.{rng.integers(10, 99)}"
+            if digits
+            else "".join(rng.choice(_SOUNDS, int(rng.integers(1, 4))))
+        )
+    return " ".join(words)[:LENGTH].strip()
+
+
+def _read(truth: str, error_rate: float, rng: np.random.Generator) -> Iterator[ClaimedCharacter]:
+    for index, letter in enumerate(truth):
+        start = index * WIDTH_PX + float(rng.normal(0.0, WIDTH_PX / 5))
+        wrong = rng.random() < error_rate
+        for said in _mistaken(letter, rng) if wrong else letter:
+            sure = float(rng.uniform(0.3, 0.95) if wrong else rng.beta(20, 1))
+            yield ClaimedCharacter(said, sure, Span(start, start + WIDTH_PX))
+
+
+def _mistaken(letter: str, rng: np.random.Generator) -> str:
+    """What is read instead: none, one or two characters."""
+    how = rng.random()
+    if how < 0.5 and letter in _LOOKALIKES:
+        return _LOOKALIKES[letter]
+    other = string.ascii_letters[int(rng.integers(52))]
+    return other if how < 0.7 else "" if how < 0.85 else letter + other
+
+
+def timed(profile: Profile, engines: tuple[str, ...], error_rate: float) -> tuple[list[float], list[float]]:
+    """Milliseconds to fuse each line, and to lay each on the page; what came before does not count."""
+    region = Region(Box(0, 0, round(LENGTH * WIDTH_PX), 20).polygon(), round(LENGTH * WIDTH_PX), 20)
+    for line in lines(engines, error_rate, LINES, 1):
+        place(fuse(line, profile, Method.CONFIDENCE_WEIGHTED), region, line)
+    fusing: list[float] = []
+    placing: list[float] = []
+    for line in lines(engines, error_rate, LINES, 2):
+        begun = time.thread_time()
+        fused = fuse(line, profile, Method.CONFIDENCE_WEIGHTED)
+        between = time.thread_time()
+        place(fused, region, line)
+        fusing.append(1000.0 * (between - begun))
+        placing.append(1000.0 * (time.thread_time() - between))
+    return fusing, placing
+
+
+def rows() -> Iterator[str]:
+    """A Markdown table, row by row."""
+    document = tuned_document("bundled", Thresholds())
+    assert document is not None
+    profile = document.profiles["general"]
+    engines = tuple(name for name in profile.weights if name != SPELLING)
+    gc.freeze()  # what a service holds for good is not looked at again with every line
+    yield f"| errors of each of {len(engines)} engines | fuse: median ms | mean | 95 of 100 within | place: median ms |"
+    yield "|---|---|---|---|---|"
+    for error_rate in ERROR_RATES:
+        fusing, placing = timed(profile, engines, error_rate)
+        yield (
+            f"| {error_rate:.0%} | {statistics.median(fusing):.2f} | {statistics.mean(fusing):.2f} "
+            f"| {sorted(fusing)[round(0.95 * LINES)]:.2f} | {statistics.median(placing):.2f} |"
+        )
+
+
+def main() -> None:
+    before = as_table(setting())
+    about = (
+        f"Made by `python -m benchmarks.speed.fusion_speed`: {LINES} lines of {LENGTH} characters for each row, "
+        "one thread."
+    )
+    text = "\n".join(["# Speed of fusion", "", about, "", before, "", *rows(), ""])
+    (RESULTS / "fusion_speed.md").write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Every way from a file to its lines (benchmarks/speed/speed_readers.py), each in a process of its own over the same
+pages on the same cores, one after the other: how fast, for how much processor time and memory, and with how many
+errors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from benchmarks.harness.percentiles import percentile
+from benchmarks.harness.serving import PAGE, ROOT
+from benchmarks.speed.speed_readers import HELD_TO_ONE_THREAD, Reading, Run
+from deployments.config.schema import LimitsConfig
+from evaluation.accuracy.found_pages import FoundPage
+from evaluation.pages.own_pipelines import count
+from evaluation.pages.pages import Split, TruePage, pages_for, read_pages
+from evaluation.pages.readings import set_of
+from evaluation.text_comparison import Count
+
+WARM_UP = ROOT / "examples" / "quick.png"
+# Read by OpenMP, OpenBLAS and MKL when they are loaded; every framework here computes with one of them.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_THREAD_LIMIT")
+_LONGEST_S = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One way over `pages` pages: seconds of wall clock and of all cores together for a page, the most memory in MB,
+    character error rate, seconds to load.
+    """
+
+    name: str
+    pages: int
+    pages_per_s: float
+    p50_s: float
+    p95_s: float
+    p99_s: float
+    core_s: float
+    peak_mb: float
+    error_rate: float
+    loading_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A way that cannot be had here, and why."""
+
+    name: str
+    missing: str
+
+
+def pages_of(folders: Sequence[Path], each: int) -> list[TruePage]:
+    """The sample page of 40 lines, and the first test pages of each folder that the service takes as they are."""
+    sample = [page for page in read_pages(PAGE.parent) if page.image == PAGE]
+    return sample + [
+        page for folder in folders for page in list(filter(_is_taken, pages_for(folder, Split.TEST)))[:each]
+    ]
+
+
+def _is_taken(page: TruePage) -> bool:
+    with PIL.Image.open(page.image) as header:
+        return header.width * header.height <= LimitsConfig().max_pixels
+
+
+def measured(names: Iterable[str], pages: Sequence[TruePage], told: Callable[[str], None]) -> list[Peer | Missing]:
+    """All of them. What is told is for whoever waits."""
+    found: list[Peer | Missing] = []
+    for name in names:
+        try:
+            made = in_own_process(name, [page.image for page in pages])
+        except RuntimeError as error:  # the others are still worth knowing
+            made = str(error)
+        found.append(Missing(name, made) if isinstance(made, str) else peer(name, made, pages))
+        told(str(found[-1]))
+    return found
+
+
+def in_own_process(name: str, files: Sequence[Path]) -> Run | str:
+    """What one way made of the files, or why it cannot be had. Raises RuntimeError when its process fails."""
+    with tempfile.TemporaryDirectory(prefix="quorum-speed-") as folder:
+        out = Path(folder) / "run.json"
+        command = [sys.executable, "-m", "benchmarks.speed.speed_readers", name, "--out", str(out)]
+        command += ["--warm-up", str(WARM_UP), "--", *map(str, files)]
+        finished = subprocess.run(
+            command, cwd=ROOT, env=environment(name), capture_output=True, text=True, timeout=_LONGEST_S, check=False
+        )
+        if finished.returncode:
+            raise RuntimeError(f"{name} ended with {finished.returncode}: {finished.stderr.strip()[-300:]}")
+        content = json.loads(out.read_text())
+    return str(content["missing"]) if "missing" in content else _run(content)
+
+
+def environment(name: str, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
+    """That of this process, with one thread for every library, or without a word about threads."""
+    given = os.environ if inherited is None else inherited
+    kept = {key: value for key, value in given.items() if key not in _THREADS}
+    held = dict.fromkeys(_THREADS, "1") if name in HELD_TO_ONE_THREAD else {}
+    return {**kept, **held, "PYTHONPATH": str(ROOT)}
+
+
+def _run(content: Mapping[str, Any]) -> Run:
+    readings = [Reading(one["seconds"], one["core_seconds"], one["lines"]) for one in content["readings"]]
+    return Run(content["loading_s"], readings, content["peak_mb"])
+
+
+def peer(name: str, run: Run, pages: Sequence[TruePage]) -> Peer:
+    """The figures of a run over these pages."""
+    seconds = [reading.seconds for reading in run.readings]
+    errors = [errors_of(page, reading.lines) for page, reading in zip(pages, run.readings, strict=True)]
+    p50_s, p95_s, p99_s = (percentile(seconds, percent) for percent in (50, 95, 99))
+    return Peer(
+        name,
+        len(pages),
+        len(pages) / sum(seconds),
+        p50_s,
+        p95_s,
+        p99_s,
+        sum(reading.core_seconds for reading in run.readings) / len(pages),
+        run.peak_mb,
+        sum(errors, Count()).rate,
+        run.loading_s,
+    )
+
+
+def errors_of(page: TruePage, lines: Sequence[tuple[Sequence[Sequence[float]], str]]) -> Count:
+    """The edits between what was read and what is true, line by line where they lie."""
+    quads = tuple(np.asarray(quad, dtype=np.float32) for quad, _ in lines)
+    return count(set_of(page), page, FoundPage(quads, {"read": [text for _, text in lines]}), "read")

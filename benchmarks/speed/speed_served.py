@@ -1,0 +1,211 @@
+"""The served ensemble as its users meet it, over HTTP on this machine: characters, batches of them, one page, many
+pages by one client and by several, a crowd; and what it takes of the machine.
+
+An answer counts only when no engine that was asked failed and, for the sample page, its 40 lines are there. Times are
+seconds, memory is in MB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from benchmarks.harness.closed_loop import worked_off
+from benchmarks.harness.percentiles import percentile
+from benchmarks.harness.serving import PAGE, ROOT, URL, core_seconds_of_parts, memory_of_parts
+from benchmarks.harness.timing import timed
+from benchmarks.speed.speed_peers import WARM_UP, errors_of
+from evaluation.pages.pages import TruePage
+from evaluation.text_comparison import Count
+from ocr.contract import BatchAnswer, CharacterAnswer, TextAnswer
+from quorum.client import AsyncClient, Client, Retries
+
+CHARACTER = ROOT / "tests" / "fixtures" / "seven.png"
+BATCH = 32
+LINES = 40
+CNN, ALL = "emnist_cnn", "every engine"
+PAIR, CASCADE = "tesseract + paddleocr", "cascade"
+
+_CHARACTERS: dict[str, dict[str, object]] = {
+    CNN: {"engines": ("emnist_cnn",)},
+    "tesseract": {"engines": ("tesseract",)},
+    "paddleocr": {"engines": ("paddleocr",)},
+    ALL: {},
+}
+_PAGES: dict[str, dict[str, object]] = {
+    PAIR: {"engines": ("tesseract", "paddleocr")},
+    CASCADE: {"policy": "cascade"},
+    ALL: {},
+}
+_UNCOUNTED = 10
+_PATIENCE_S = 600.0
+"""A crowd's last page waits for all the others."""
+_FAILED = frozenset({"timeout", "error", "shed", "unavailable"})
+
+Answer = CharacterAnswer | TextAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How often something was asked, and seconds."""
+
+    count: int
+    least_s: float
+    p50_s: float
+    p95_s: float
+    p99_s: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Times:
+        p50_s, p95_s, p99_s = (percentile(seconds, percent) for percent in (50, 95, 99))
+        return cls(len(seconds), min(seconds), p50_s, p95_s, p99_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """So many clients over so many files. `failures` are what failed answers said; `core_s` is the processor time of
+    each part of the cluster for one file, `error_rate` that of characters where the truth is known.
+    """
+
+    clients: int
+    files: int
+    per_s: float
+    times: Times
+    core_s: Mapping[str, float]
+    failures: tuple[str, ...]
+    error_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Everything that was measured. Memory at rest is that of the whole cluster after everything was asked once."""
+
+    ready_s: float
+    characters: Mapping[str, Times]
+    batches: Mapping[str, Times]
+    pages: Mapping[str, Times]
+    flows: Mapping[str, Flow]
+    memory_mb: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How often each thing is asked. A crowd of so many clients reads `crowd_file`, `crowd_rounds` times each."""
+
+    characters: int = 300
+    batches: int = 15
+    pages: int = 5
+    rounds: int = 4
+    several: int = 4
+    crowd: int = 50
+    crowd_rounds: int = 1
+    crowd_file: Path = WARM_UP
+
+
+def everything(ready_s: float, pages: Sequence[TruePage], amount: Amount, told: Callable[[str], None]) -> Served:
+    """Ask for all of it, one after the other; what takes milliseconds last, when nothing of the start is left."""
+    with Client(URL, timeout_s=_PATIENCE_S) as client:
+        alone = {name: Times.of(_pages(client, chosen, amount.pages)) for name, chosen in _PAGES.items()}
+        told(f"pages {alone}")
+        batches = {name: Times.of(_batches(client, _CHARACTERS[name], amount)) for name in (CNN, ALL)}
+        told(f"batches {batches}")
+        characters = {name: Times.of(_characters(client, chosen, amount)) for name, chosen in _CHARACTERS.items()}
+        told(f"characters {characters}")
+    memory = memory_of_parts()
+    flows = asyncio.run(_flows(pages, amount, told))
+    return Served(ready_s, characters, batches, alone, flows, memory)
+
+
+def _characters(client: Client, options: Mapping[str, object], amount: Amount) -> list[float]:
+    image = CHARACTER.read_bytes()
+
+    def ask() -> None:
+        require_whole(client.read_character(image, classes="digits", **options))  # type: ignore[arg-type]
+
+    return timed(ask, amount.characters, _UNCOUNTED)
+
+
+def _batches(client: Client, options: Mapping[str, object], amount: Amount) -> list[float]:
+    images = [CHARACTER.read_bytes()] * BATCH
+
+    def ask() -> None:
+        require_batch(client.read_batch(images, "character", **options))  # type: ignore[arg-type]
+
+    return timed(ask, amount.batches, 1)
+
+
+def _pages(client: Client, options: Mapping[str, object], runs: int) -> list[float]:
+    page = PAGE.read_bytes()
+
+    def ask() -> None:
+        answer = client.read(page, **options)  # type: ignore[arg-type]
+        require_whole(answer)
+        if len(answer.lines) < LINES:
+            raise RuntimeError(f"this run does not count: {len(answer.lines)} lines")
+
+    return timed(ask, runs, 1)
+
+
+def require_whole(answer: Answer) -> None:
+    """Raises unless every engine that was asked answered, and one at least."""
+    said = {name: prediction.status for name, prediction in answer.engine_predictions.items()}
+    if any(status in _FAILED for status in said.values()) or "ok" not in said.values():
+        raise RuntimeError(f"this answer does not count: {said}")
+
+
+def require_batch(answer: BatchAnswer) -> None:
+    """Raises unless every item counts."""
+    for item in answer.results:
+        if not isinstance(item, CharacterAnswer):
+            raise RuntimeError(f"this batch does not count: {item}")
+        require_whole(item)
+
+
+async def _flows(pages: Sequence[TruePage], amount: Amount, told: Callable[[str], None]) -> dict[str, Flow]:
+    known = [page.image for page in pages]
+    truth = {page.image: page for page in pages}
+    crowd = [amount.crowd_file] * (amount.crowd * amount.crowd_rounds)
+    few = [amount.crowd_file] * max(5, len(crowd) // 10)
+    plan = {
+        "one client": (known, 1),
+        "several clients": (known * amount.rounds, amount.several),
+        f"one client, {amount.crowd_file.name}": (few, 1),
+        f"{amount.crowd} clients, {amount.crowd_file.name}": (crowd, amount.crowd),
+    }
+    flows = {}
+    for name, (files, clients) in plan.items():
+        flows[name] = await flow(files, clients, truth)
+        told(f"{name}: {flows[name]}")
+    return flows
+
+
+async def flow(files: Sequence[Path], clients: int, truth: Mapping[Path, TruePage]) -> Flow:
+    """All files, read by so many clients, each file once for each time that it is named."""
+    answers: list[tuple[Path, TextAnswer]] = []
+    before = core_seconds_of_parts()
+    async with AsyncClient(URL, timeout_s=_PATIENCE_S, retries=Retries(times=20, longest_pause_s=30.0)) as client:
+
+        async def read(file: Path) -> None:
+            answer = await client.read(file, timeout_s=_PATIENCE_S)
+            require_whole(answer)
+            answers.append((file, answer))
+
+        run = await worked_off([partial(read, file) for file in files], clients)
+        spent = core_seconds_of_parts()
+    errors = [
+        errors_of(truth[file], [(line.polygon, line.text) for line in answer.lines])
+        for file, answer in answers
+        if file in truth
+    ]
+    return Flow(
+        clients,
+        len(files),
+        run.per_second,
+        Times.of([answer.seconds for answer in run.answers]),
+        {part: (core_s - before.get(part, 0.0)) / len(files) for part, core_s in spent.items()},
+        tuple(answer.problem for answer in run.failed),
+        sum(errors, Count()).rate if errors else None,
+    )

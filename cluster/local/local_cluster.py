@@ -1,0 +1,243 @@
+"""A Ray cluster on this machine for as long as a program runs: started, watched while it warms up, and cleared away.
+
+    with local_cluster(config, host="127.0.0.1", port=8000, on_stage=print) as cluster:
+        warm_up(cluster.look, report=board.show, deadline=time.monotonic() + 600)
+
+`config` is Serve's own schema, the content of a serve_config.yaml. Ray starts without its dashboard, on loopback only,
+quiet, and reports nothing to anybody. When the block is left, by its end, an error, Ctrl-C, SIGTERM or SIGHUP, every
+process that came into being below this one is gone. Which deployments there are and what they do is not known here;
+what an engine says of itself comes from `GET /status`. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import psutil
+
+from cluster import pools
+from cluster.local.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
+from cluster.local.serve_deploy import hand_over
+from ocr.contract import StatusAnswer
+from ocr.errors import InternalFailure, NotReady
+
+# Three of the largest pages that the default limits let in (100 megapixels of RGB).
+_OBJECT_STORE_BYTES = 1_000_000_000
+# Replicas share the cores, so their CPUs are bookkeeping; two is what a configuration for one machine counts on.
+_LEAST_CPUS = 2
+# On loopback, so that Ray's addresses lead nowhere else and survive a change of network. Ray replaces 127.0.0.1 by
+# the address of an interface, but not its neighbour.
+_NODE_ADDRESS = "127.0.0.2"
+# Ray gives its processes fixed times to import themselves, which a cold or busy machine misses. The next attempt finds
+# their files in the page cache.
+_ATTEMPTS = 3
+
+_LOGS = "the logs are in /tmp/ray/session_latest/logs"
+
+
+class Stage(StrEnum):
+    """How far one part of the cluster is."""
+
+    STARTING = "starting"  # its process is being made, or loads its model
+    READY = "ready"
+    UNAVAILABLE = "unavailable"  # it runs, and says why it cannot read
+    FAILED = "failed"  # Serve gave up on it
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one deployment is. `detail` is its model when it is ready, else the reason."""
+
+    part: str
+    stage: Stage
+    detail: str = ""
+
+    @property
+    def settled(self) -> bool:
+        return self.stage is not Stage.STARTING
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One deployment as Serve sees it: its status (HEALTHY, UPDATING, UNHEALTHY, DEPLOY_FAILED), its message, and how
+    many replicas of it run.
+    """
+
+    status: str
+    message: str = ""
+    replicas: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The application at one moment. `answer` is what `GET /status` says, None while nobody answers there."""
+
+    status: str
+    message: str
+    deployments: Mapping[str, Deployed]
+    answer: StatusAnswer | None = None
+
+
+def progress(look: Look) -> list[Progress]:
+    """How far each deployment is, in Serve's order."""
+    return [_progress_of(name, deployed, look.answer) for name, deployed in look.deployments.items()]
+
+
+def _progress_of(name: str, deployed: Deployed, answer: StatusAnswer | None) -> Progress:
+    if deployed.status in ("UNHEALTHY", "DEPLOY_FAILED"):
+        return Progress(name, Stage.FAILED, deployed.message)
+    if deployed.status != "HEALTHY" or answer is None:
+        return Progress(name, Stage.STARTING)
+    engine = answer.engines.get(name)
+    if engine is None:
+        return Progress(name, Stage.READY)
+    if engine.available:
+        return Progress(name, Stage.READY, engine.model)
+    # The service says "starting" of an engine that it has not heard from.
+    return Progress(name, Stage.STARTING if engine.detail == "starting" else Stage.UNAVAILABLE, engine.detail)
+
+
+def warm_up(
+    look: Callable[[], Look],
+    report: Callable[[list[Progress]], None],
+    *,
+    timeout_s: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    period_s: float = 0.25,
+) -> StatusAnswer:
+    """Look until every part is ready or known to be unavailable, and report each look.
+
+    Raises InternalFailure when Serve gives up on the application, NotReady after `timeout_s`.
+    """
+    deadline = clock() + timeout_s
+    while True:
+        seen = look()
+        parts = progress(seen)
+        report(parts)
+        if seen.status == "DEPLOY_FAILED":
+            failed = [f"{part.part}: {part.detail}" for part in parts if part.stage is Stage.FAILED]
+            raise InternalFailure(f"the application did not start: {'; '.join(failed) or seen.message}", _LOGS)
+        if seen.answer is not None and parts and all(part.settled for part in parts):
+            return seen.answer
+        if clock() >= deadline:
+            waiting = ", ".join(part.part for part in parts if not part.settled) or "the application"
+            raise NotReady(
+                f"{waiting} did not start within {timeout_s:g} s",
+                f"is the machine busy, or short of memory? {_LOGS}",
+            )
+        sleep(period_s)
+
+
+class LocalCluster:
+    """A running cluster with one application."""
+
+    def __init__(self, application: str, status: Callable[[], StatusAnswer | None]) -> None:
+        self._application = application
+        self._status = status
+
+    def look(self) -> Look:
+        """The application now. `status` is asked only when something runs that could answer."""
+        from ray import serve
+
+        seen = serve.status().applications.get(self._application)
+        if seen is None:
+            return Look("NOT_STARTED", "", {})
+        deployments = {
+            name: Deployed(found.status.value, found.message, found.replica_states.get("RUNNING", 0))
+            for name, found in seen.deployments.items()
+        }
+        up = any(deployed.status == "HEALTHY" for deployed in deployments.values())
+        return Look(seen.status.value, seen.message, deployments, self._status() if up else None)
+
+    def change(self, config: Mapping[str, Any]) -> None:
+        """Hand over a changed configuration. Numbers of replicas and bounds change in place, under whatever runs."""
+        from ray.serve.context import _get_global_client
+        from ray.serve.schema import ServeDeploySchema
+
+        _get_global_client().deploy_apps(ServeDeploySchema.model_validate(config), _blocking=False)
+
+
+@contextlib.contextmanager
+def local_cluster(
+    config: Mapping[str, Any], *, host: str, port: int, status: Callable[[], StatusAnswer | None]
+) -> Iterator[LocalCluster]:
+    """Run the one application of `config`, serving HTTP on `host`:`port`, until the block is left.
+
+    `status` asks `GET /status` and returns None when nobody answers. SIGTERM and SIGHUP raise KeyboardInterrupt in the
+    block, as Ctrl-C does. Call it from the main thread.
+    """
+    with adopting_orphans():
+        ours = children()
+        try:
+            with interrupted_by_signals():
+                application = _start(config, host, port, ours)
+                with interrupted_by_signals():  # again, because Ray has put its own handlers in place
+                    yield LocalCluster(application, status)
+        finally:
+            with undisturbed():
+                _stop(ours)
+
+
+def _start(config: Mapping[str, Any], host: str, port: int, spared: set[psutil.Process]) -> str:
+    """Start Ray and Serve and hand over the application; it comes up in the background. Returns its name."""
+    _start_ray(spared)
+    [name] = hand_over(config, host=host, port=port)
+    return name
+
+
+def _start_ray(spared: set[psutil.Process]) -> None:
+    """Start Ray. Raises InternalFailure when its own processes do not come up."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # what Ray will do one day, and warns about until then
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "100000")  # a cold or busy machine starts agents slowly
+    import ray
+
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            ray.init(
+                address="local",  # never the cluster that RAY_ADDRESS or an earlier `ray start` points at
+                namespace="serve",
+                num_cpus=max(_LEAST_CPUS, os.cpu_count() or 1),
+                object_store_memory=_OBJECT_STORE_BYTES,
+                labels={pools.LABEL: pools.ANY},
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _node_ip_address=_NODE_ADDRESS,
+            )
+            return
+        except Exception as error:
+            # Ray raises Exception itself when a node is too slow, and leaves behind what it had started.
+            end(children() - spared)
+            if attempt == _ATTEMPTS:
+                raise InternalFailure(
+                    f"Ray did not start in {_ATTEMPTS} attempts: {error}", f"is the machine very busy? {_LOGS}"
+                ) from error
+
+
+def _stop(spared: set[psutil.Process]) -> None:
+    """Stop Serve and Ray, and then whatever was started since `spared` and is still there."""
+    started = children() - spared
+    if not started:
+        return
+    import ray
+    from ray import serve
+
+    # Ray prints to stdout that Serve's controller, which ends itself, has died.
+    with contextlib.redirect_stdout(io.StringIO()):
+        if ray.is_initialized():
+            # A replica that hangs must not keep the others from being stopped.
+            with contextlib.suppress(ray.exceptions.RayError, TimeoutError):
+                serve.shutdown()
+        started |= children() - spared
+        ray.shutdown()
+    end(started | (children() - spared))

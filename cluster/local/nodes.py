@@ -1,0 +1,291 @@
+"""A Ray cluster of several nodes on this machine: each a tree of processes of its own, which can be killed, frozen or
+joined by another at any time.
+
+    with in_namespaces(3) as hosts, Nodes(environment={"PYTHONPATH": "."}) as nodes:
+        head = nodes.add(hosts[0], cpus=0)
+        nodes.add(hosts[1], cpus=4, gpus=1)        # a number in Ray's books: nobody looks whether there is a GPU
+        nodes.hand_over(config)
+
+The first node is the head. Which process belongs to which node is read from the trees, so nothing here is a driver of
+the cluster or knows what is deployed. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+import yaml
+
+from cluster.local import failure_detection
+from cluster.local.hosts import Host, free_port
+from cluster.local.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
+from ocr.errors import InternalFailure
+
+_OBJECT_STORE_BYTES = 300_000_000
+_START_S = 120.0
+# Ray gives its processes fixed times to import themselves, which a cold or busy machine misses.
+_ATTEMPTS = 3
+_GCS_PORT = 6379
+# What every node is told, unless the caller says otherwise.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_agent_register_timeout_ms": "100000",  # a busy machine starts agents slowly
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "600",  # a worker waits so long for a head that is gone, as in KubeRay
+    **failure_detection.ENVIRONMENT,
+}
+
+_TITLE = re.compile(r"^ray::(?:ServeReplica:[^:]+:(?P<deployment>\w+)|(?P<own>ProxyActor|ServeController|SharedActor))")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A process that does something for the application: a replica of the deployment `part`, or one of Serve's own
+    (`ProxyActor`, `ServeController`).
+    """
+
+    part: str
+    host: str
+    process: psutil.Process
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped by a signal: it is there, and does nothing."""
+        try:
+            return bool(self.process.status() == psutil.STATUS_STOPPED)
+        except psutil.NoSuchProcess:
+            return False
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def part_of(process: psutil.Process) -> str | None:
+    """What a process does for the application, by the title that Ray gives it; None for any other."""
+    title = _TITLE.match(next(iter(process.cmdline()), ""))
+    return None if title is None or not _lives(process) else title["deployment"] or title["own"]
+
+
+def parts_among(processes: Iterable[psutil.Process]) -> Iterator[tuple[str, psutil.Process]]:
+    """Those of the processes that do something for the application, each with what it does. One that ends meanwhile is
+    left out.
+    """
+    for process in processes:
+        with suppress(psutil.Error):
+            part = part_of(process)
+            if part is not None:
+                yield part, process
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One node. `start` runs the program that starts it and stays with it."""
+
+    host: Host
+    start: Callable[[], subprocess.Popen[bytes]]
+    log: Path
+    metrics_port: int = 0
+    seen: set[psutil.Process] = field(default_factory=set)
+    started: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.start()
+
+    @property
+    def metrics(self) -> str:
+        """The host:port at which its agent exports metrics."""
+        return f"{self.host.address}:{self.metrics_port}"
+
+    def living(self) -> set[psutil.Process]:
+        """The processes that belong to it. One whose parent died is still known."""
+        self.seen |= children([self.started.pid, *(process.pid for process in self.seen)])
+        self.seen = {process for process in self.seen if _lives(process)}
+        return set(self.seen)
+
+    def actors(self) -> Iterator[Actor]:
+        """Those of its processes that do something for the application."""
+        return (Actor(part, self.host.name, process) for part, process in parts_among(self.living()))
+
+    def ray_id(self) -> str:
+        """How Ray names the node: its raylet was told."""
+        marker = "--node_id="
+        told = [word for process in self.living() for word in process.cmdline() if word.startswith(marker)]
+        return told[0].removeprefix(marker)
+
+    def wait(self) -> None:
+        """Return once it runs. Raises InternalFailure when it does not."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            if self._runs():
+                self.living()  # they are known from now on, even when their parent dies
+                return
+            self.kill()
+            if attempt < _ATTEMPTS:
+                self.started = self.start()
+        said = self.log.read_text()[-2000:]
+        raise InternalFailure(f"node {self.host.name} did not start: {said}", "is the machine very busy?")
+
+    def _runs(self) -> bool:
+        """Whether `ray start` says so, before it ends or its time is over."""
+        deadline = time.monotonic() + _START_S
+        while b"Ray runtime started" not in self.log.read_bytes():
+            if self.started.poll() is not None or time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def kill(self) -> None:
+        """Kill everything on it at once, as when the power fails."""
+        doomed = self.living()
+        for process in doomed:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.started.kill()
+        self.started.wait()
+        end(doomed | self.living(), patience_s=0.0)
+
+
+class Nodes:
+    """The nodes of one cluster. When the block is left, by its end, an error, Ctrl-C, SIGTERM or SIGHUP, every process
+    of theirs is gone. Use it in the main thread.
+
+    `environment` is given to every node; with `redis` (host:port) what the head knows outlives it.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None, *, redis: str | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="quorum-"))
+        self.ray_folder = self._folder / "ray"  # sockets and logs of the nodes; short, as the paths of sockets must be
+        secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # nobody else can join
+        self._environment = {**os.environ, **_ENVIRONMENT, **secret, **(environment or {})}
+        self._redis = {} if redis is None else {"RAY_REDIS_ADDRESS": redis}
+        self._around = ExitStack()
+        self._address = ""
+        self.nodes: list[Node] = []
+
+    def __enter__(self) -> Self:
+        self._around.enter_context(adopting_orphans())
+        self._around.callback(shutil.rmtree, self._folder, ignore_errors=True)
+        self._around.enter_context(interrupted_by_signals())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with undisturbed():
+            for node in reversed(self.nodes):
+                node.kill()
+            self._around.close()
+
+    @property
+    def head(self) -> Node:
+        return self.nodes[0]
+
+    def add(self, host: Host, *, cpus: float, gpus: float = 0.0, labels: Mapping[str, str] | None = None) -> Node:
+        """A node on `host`, once it runs. The first one is the head. One at a time: Ray gives each a fixed time."""
+        if not self.nodes:
+            self._address = f"{host.address}:{_GCS_PORT if host.enter else free_port()}"
+        role = ["--address", self._address] if self.nodes else self._as_head()
+        return self._started(host, [*role, *_told_of(labels or {})], cpus, gpus)
+
+    def return_head(self, *, cpus: float = 0.0) -> Node:
+        """A new head in the place of the one that was killed."""
+        dead = self.nodes.pop(0)
+        # Left there, it and the workers that wait for the head would pass for a head that runs.
+        (self.ray_folder / "ray_current_cluster").unlink(missing_ok=True)
+        node = self._started(dead.host, self._as_head(), cpus, 0.0)
+        self.nodes.insert(0, self.nodes.pop())
+        return node
+
+    def lose(self, node: Node) -> None:
+        """Kill a node that does not come back."""
+        node.kill()
+        self.nodes.remove(node)
+
+    def drain(self, node: Node, within_s: float) -> None:
+        """Tell the cluster that the node leaves: replicas are started elsewhere before those on it end. Take it away
+        with `lose` once nothing of the application is on it.
+        """
+        self._told(
+            "ray.scripts.scripts", "drain-node", "--address", self._address, "--node-id", node.ray_id(),
+            "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "it leaves",
+            "--deadline-remaining-seconds", f"{within_s:.0f}",
+        )  # fmt: skip
+
+    def actors(self, part: str | None = None) -> list[Actor]:
+        """The processes of the application, or those of one part of it."""
+        return [actor for node in self.nodes for actor in node.actors() if part in (None, actor.part)]
+
+    def hand_over(self, config: Mapping[str, Any]) -> None:
+        """Deploy what `config` says, Serve's own schema, or bring what is there to it."""
+        self._told("cluster.local.serve_deploy", said=yaml.safe_dump(dict(config)))
+
+    def _told(self, module: str, *words: str, said: str = "") -> None:
+        """Run a program on the head that tells the cluster something."""
+        known = {"RAY_ADDRESS": self._address, "QUORUM_NODE": self.head.host.address}
+        command = [*self.head.host.enter, sys.executable, "-m", module, *words]
+        finished = subprocess.run(
+            command, input=said, env={**self._environment, **known}, capture_output=True, text=True, timeout=_START_S,
+            check=False,
+        )  # fmt: skip
+        if finished.returncode != 0:
+            raise InternalFailure(f"{module} failed: {finished.stderr[-2000:]}", "is the head alive?")
+
+    def _as_head(self) -> list[str]:
+        port = self._address.rpartition(":")[2]
+        folder = ["--temp-dir", str(self.ray_folder)]
+        client = ["--ray-client-server-port", str(free_port())]
+        return ["--head", "--port", port, "--include-dashboard", "false", *folder, *client]
+
+    def _started(self, host: Host, role: list[str], cpus: float, gpus: float) -> Node:
+        log = self._folder / f"{host.name}-{time.monotonic_ns()}.log"
+        command = [*host.enter, *_ray_start(host), *role, "--num-cpus", f"{cpus:g}", "--num-gpus", f"{gpus:g}"]
+        metrics_port = free_port()
+        command += ["--metrics-export-port", str(metrics_port)]
+        own = self._redis if "--head" in role else {"RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(host.http_port)}
+
+        def start() -> subprocess.Popen[bytes]:
+            with log.open("wb") as out:
+                return subprocess.Popen(
+                    command,
+                    env={**self._environment, **own},
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    start_new_session=True,
+                )
+
+        node = Node(host, start, log, metrics_port)
+        self.nodes.append(node)  # before it runs, so that it is cleared away in any case
+        node.wait()
+        return node
+
+
+def _told_of(labels: Mapping[str, str]) -> list[str]:
+    return ["--labels", ",".join(f"{name}={value}" for name, value in labels.items())] if labels else []
+
+
+def _ray_start(host: Host) -> list[str]:
+    """`ray start` for a node that may share its machine with others: no port is fixed but the head's."""
+    agent = ("--dashboard-agent-listen-port", "--dashboard-agent-grpc-port")
+    ports = [word for option in (*agent, "--min-worker-port", "--max-worker-port") for word in (option, "0")]
+    return [
+        sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats",
+        "--node-ip-address", host.address, "--object-store-memory", str(_OBJECT_STORE_BYTES), *ports,
+    ]  # fmt: skip

@@ -1,0 +1,209 @@
+"""A whole model, from its makers to its place under MODEL_DIR: fetched, checked, moved there in one step.
+
+Until everything is right nothing is seen of it. What was cut by a lost network stays in staging and is gone on from;
+what was wrong, or filled the disk, leaves nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cluster.weights import files
+from cluster.weights.store import hub
+from cluster.weights.store.downloading import Part, Patience, Progress, download
+from cluster.weights.store.locking import exclusive
+from cluster.weights.store.shelf import Fact, Shelf, State
+from cluster.weights.store.table import Fetch, Model, ModelFile
+from ocr.errors import StoreError
+
+MB = 1_000_000
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_SLACK = 1.25
+"""How much longer than the rounded size of the table an answer may be before it is refused."""
+
+
+def _silent(_name: str, _done: int, _total: int | None) -> None:
+    """Nobody watches."""
+
+
+def _unmentioned() -> None:
+    """Nobody is told that another process is at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Where files come from and who watches. `mirrors` replaces the beginning of an address by another."""
+
+    mirrors: Mapping[str, str] | None = None
+    progress: Progress = _silent
+    waiting: Callable[[], None] = _unmentioned
+    patience: Patience = field(default_factory=Patience)
+
+    def at(self, url: str) -> str:
+        """The address to ask instead of `url`; of several mirrors the one that replaces most."""
+        known = [prefix for prefix in self.mirrors or {} if url.startswith(prefix)]
+        if self.mirrors is None or not known:
+            return url
+        prefix = max(known, key=len)
+        return self.mirrors[prefix].rstrip("/") + url[len(prefix.rstrip("/")) :]
+
+
+def pull(model: Model, shelf: Shelf, supply: Supply | None = None, *, thorough: bool = False) -> Path:
+    """The directory of `model`, fetched unless it is there. `thorough` reads what is there instead of its dates.
+
+    Raises StoreError when the network, the disk or the content is not what it should be.
+    """
+    supply = supply or Supply()
+    try:
+        with exclusive(shelf.lock(model), supply.waiting):
+            if _is_there(model, shelf, thorough=thorough):
+                return shelf.directory(model.key, model.name)
+            return _pull(model, shelf, supply)
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise StoreError(f"{shelf.root} cannot be written: {error.strerror}", "set MODEL_DIR or --model-dir") from error
+
+
+def _is_there(model: Model, shelf: Shelf, *, thorough: bool) -> bool:
+    if shelf.state(model) is not State.INSTALLED:
+        return False
+    record = shelf.installed(model.key, model.name)
+    return not thorough or (record is not None and not shelf.damaged(record, thorough=True))
+
+
+def _pull(model: Model, shelf: Shelf, supply: Supply) -> Path:
+    staging = shelf.staging(model)
+    present = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())  # of an attempt before
+    require_space(model.megabytes * MB * (2 if model.fetch is Fetch.ZIPS else 1) - present, shelf, model.name)
+    with nothing_left_when_full(model, staging):
+        facts = {file.path: _obtain(model, file, shelf, staging, supply) for file in model.files}
+        return shelf.place(model, staging, facts)
+
+
+def require_space(needed_bytes: int, shelf: Shelf, name: str) -> None:
+    """Raise StoreError when `needed_bytes` will not fit on the shelf's disk."""
+    free = shutil.disk_usage(shelf.root).free
+    if free < needed_bytes:
+        raise StoreError(
+            f"{name} needs {needed_bytes / MB:,.1f} MB, and {free / MB:,.1f} MB are free in {shelf.root}",
+            "free some space, or set MODEL_DIR to another disk",
+        )
+
+
+@contextmanager
+def nothing_left_when_full(model: Model, staging: Path) -> Iterator[None]:
+    """Turn a disk that filled up on the way into a StoreError, and give back what was taken of it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        shutil.rmtree(staging, ignore_errors=True)
+        raise StoreError(
+            f"{model.name}: no space left where {staging} is",
+            f"free {model.megabytes} MB, or set MODEL_DIR to another disk",
+        ) from error
+
+
+def _obtain(model: Model, file: ModelFile, shelf: Shelf, staging: Path, supply: Supply) -> Fact:
+    """Bring one file into `staging`, right: what is there already, else what lies installed, else from its makers."""
+    wanted = expected_sha256(model, file, shelf)
+    target = staging / file.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    here = shelf.directory(model.key, model.name) / file.path
+    if wanted is not None and not target.is_file() and here.is_file() and files.sha256(here) == wanted:
+        files.link_or_copy(here, target)
+    if not target.is_file():
+        _fetch(model, file, staging, supply, checked=wanted is not None)
+    try:
+        return check(model, file, target, wanted, shelf)
+    except StoreError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def expected_sha256(model: Model, file: ModelFile, shelf: Shelf) -> str | None:
+    """What `file` must be: as the table says, else as it was when it first came; None when it never did."""
+    if file.sha256 is not None:
+        return file.sha256
+    record = shelf.record(model.key, model.label)
+    return record.files[file.path].sha256 if record is not None and file.path in record.files else None
+
+
+def check(model: Model, file: ModelFile, path: Path, wanted: str | None, shelf: Shelf) -> Fact:
+    """What the file at `path` is. Raises StoreError when it is not the `file` of `model`."""
+    fact = Fact.of(path)
+    if wanted is not None and fact.sha256 != wanted:
+        hint = "the source or the network is not to be trusted; nothing of it was kept"
+        if file.sha256 is None:
+            record = shelf.record_path(model.key, model.label)
+            hint = f"it was another one when it first came; if you trust this one, delete {record} and pull again"
+        raise StoreError(f"{model.name}: {file.path} has sha256 {fact.sha256[:12]}..., want {wanted[:12]}...", hint)
+    if file.md5 is not None and files.md5(path) != file.md5:
+        raise StoreError(
+            f"{model.name}: {file.path} has not the md5 that its makers publish",
+            "the source or the network is not to be trusted; nothing of it was kept",
+        )
+    return fact
+
+
+def _fetch(model: Model, file: ModelFile, staging: Path, supply: Supply, *, checked: bool) -> None:
+    if model.fetch is Fetch.HUB:
+        endpoint = supply.at(hub.HUB)
+        other = endpoint if endpoint != hub.HUB else None
+        hub.fetch(model, file, staging, endpoint=other, progress=supply.progress)
+        return
+    limit = file.size_bytes or int(model.megabytes * MB * _SLACK)
+    if model.fetch is Fetch.FILES:
+        url = supply.at(f"{model.url}/{model.revision}/{file.path}")
+        download(
+            url,
+            staging / file.path,
+            progress=supply.progress,
+            patience=supply.patience,
+            hash_is_known=checked,
+            limit_bytes=limit,
+        )
+        return
+    archive = staging / f"{Path(file.path).stem}.zip"
+    if not archive.is_file():
+        download(
+            supply.at(f"{model.url}/{model.revision}/{archive.name}"),
+            archive,
+            progress=supply.progress,
+            patience=supply.patience,
+            hash_is_known=checked,
+            limit_bytes=int(limit * _SLACK),
+        )
+    try:
+        _extract(archive, file, staging / file.path, limit)
+    except StoreError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    archive.unlink()
+
+
+def _extract(archive: Path, file: ModelFile, target: Path, limit_bytes: int) -> None:
+    """The one file that is wanted of a zip archive, and no more bytes than it may have."""
+    part = Part.of(target)
+    try:
+        with zipfile.ZipFile(archive) as zipped, zipped.open(file.path) as content, part.path.open("wb") as out:
+            left = limit_bytes
+            while chunk := content.read(1 << 20):
+                left -= len(chunk)
+                if left < 0:
+                    raise StoreError(
+                        f"{archive.name}: {file.path} is longer than it may be", "it is not the right file"
+                    )
+                out.write(chunk)
+    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+        raise StoreError(
+            f"{archive.name} is not an archive that holds {file.path}: {error}",
+            "the source or the network is not to be trusted; nothing of it was kept",
+        ) from error
+    part.complete()

@@ -1,0 +1,158 @@
+"""The live configuration as a sequence of versions: one at a time, kept before it is acknowledged.
+
+`VersionStore` is the one writer of a cluster; where it runs and how replicas reach it is
+`deployments.replica.shared_actor`. A version is a number, the document that `PUT /config` sent, and the name of the
+change that made it, so that a change that is sent again because its answer was lost is not made twice. Times are epoch
+seconds. Knows no Ray and no HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+log = logging.getLogger("quorum.configuration")
+
+_REDIS_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of the live layer. Number 0 is what was deployed, without a live layer."""
+
+    number: int = 0
+    document: Mapping[str, Any] = field(default_factory=dict)
+    changed_at: float = 0.0
+    change: str = ""
+
+
+class Archive(Protocol):
+    """Where the newest version is kept."""
+
+    async def load(self) -> Version:
+        """The newest version that was saved, or version 0."""
+
+    async def save(self, version: Version) -> None:
+        """Keep it; returns when it will survive the death of this process."""
+
+
+class VersionStore:
+    """The current version, and who waits for the next."""
+
+    def __init__(self, archive: Archive, clock: Callable[[], float]) -> None:
+        self._archive = archive
+        self._clock = clock
+        self._changed = asyncio.Condition()
+        self._current: Version | None = None
+
+    async def current(self) -> Version:
+        async with self._changed:
+            return await self._loaded()
+
+    async def change(self, document: Mapping[str, Any], change: str, expected: int | None) -> Version | None:
+        """The new version, or None when the current one is not the `expected` one.
+
+        Asked again with the same `change`, it answers with the version that this change made.
+        """
+        async with self._changed:
+            current = await self._loaded()
+            if current.change == change:
+                return current
+            if expected is not None and expected != current.number:
+                return None
+            version = Version(current.number + 1, document, self._clock(), change)
+            await self._archive.save(version)
+            self._current = version
+            self._changed.notify_all()
+            return version
+
+    async def other_than(self, number: int, patience_s: float) -> Version:
+        """The current version as soon as its number is another one, at the latest after `patience_s`."""
+        async with self._changed:
+            await self._loaded()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await self._changed.wait_for(lambda: self._current is not None and self._current.number != number)
+            return await self._loaded()
+
+    async def _loaded(self) -> Version:
+        if self._current is None:
+            self._current = await self._archive.load()
+        return self._current
+
+
+def as_json(version: Version) -> str:
+    return json.dumps(asdict(version))
+
+
+def from_json(text: str | bytes) -> Version:
+    """Raises ValueError when it is not what `as_json` made."""
+    try:
+        return Version(**json.loads(text))
+    except TypeError as error:
+        raise ValueError(f"not a version of the configuration: {error}") from error
+
+
+class FileArchive:
+    """One file, replaced as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def load(self) -> Version:
+        return await asyncio.to_thread(self._load)
+
+    async def save(self, version: Version) -> None:
+        await asyncio.to_thread(self._save, as_json(version))
+
+    def _load(self) -> Version:
+        try:
+            return from_json(self._path.read_text())
+        except FileNotFoundError:
+            return Version()
+        except ValueError:
+            aside = self._path.with_suffix(".unreadable")
+            self._path.replace(aside)
+            log.exception("the live configuration in %s cannot be read; it lies in %s now", self._path, aside)
+            return Version()
+
+    def _save(self, text: str) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._path.with_suffix(".new")
+        with beside.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # or the new name may be lost with the power
+        finally:
+            os.close(folder)
+
+
+class RedisArchive:
+    """One key of a Redis server. How durable that is, is its configuration."""
+
+    def __init__(self, url: str, application: str) -> None:
+        import redis.asyncio  # takes longer to load than all that is needed without a Redis
+
+        self._redis = redis.asyncio.Redis.from_url(url, socket_timeout=_REDIS_S)
+        self._key = f"quorum:{application}:configuration"
+
+    async def load(self) -> Version:
+        text = await self._redis.get(self._key)
+        return Version() if text is None else from_json(text)
+
+    async def save(self, version: Version) -> None:
+        await self._redis.set(self._key, as_json(version))
+
+    async def close(self) -> None:
+        await self._redis.aclose()

@@ -1,0 +1,85 @@
+"""The Serve shell that hosts any engine. One deployment per engine, one engine per replica."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+
+import engines
+from cluster.weights import models
+from deployments.config.gpu_fractions import disagreement
+from deployments.config.schema import EngineConfig
+from deployments.engine.hosting import EngineHost, Share
+from deployments.messages.protocol import EngineAnswer, EngineState, Question
+from deployments.replica.runtime import Keeper, Upkeep
+from engines.devices.gpu import total_memory_bytes
+from ocr import LoadOptions, SegmentedPage
+from ocr.errors import EngineUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What every engine of the application is given alike."""
+
+    upkeep: Upkeep
+    programs: Mapping[str, str]
+    gpu_memory_mb: int | None
+
+
+class EngineReplica:
+    """A replica of one engine. `read` may be called by many requests at once; their crops share batches."""
+
+    def __init__(self, config: EngineConfig, model_dir: Path, cache_dir: Path, given: Given) -> None:
+        keeper = Keeper(given.upkeep)
+        self._following = keeper.follow()
+        assigned = ray.get_runtime_context().get_assigned_resources()
+        share = Share(
+            cpus=float(assigned.get("CPU", 0.0)),
+            gpu_fraction=float(assigned.get("GPU", 0.0)),
+            memory_mb=float(assigned.get("memory", 0.0)) / 1e6,
+        )
+        wrong = disagreement(config.name, config.gpu, share.gpu_fraction)
+        os.environ.update(given.programs)
+        # Ray sets OMP_NUM_THREADS to the replica's CPUs, at least 1; the frameworks read it when they are imported.
+        os.environ["OMP_NUM_THREADS"] = str(config.threads)
+        spec = engines.spec(config.name)
+
+        def held() -> Share:
+            if share.gpu_fraction == 0.0 or given.gpu_memory_mb is None:
+                return share
+            return share.within(given.gpu_memory_mb, total_memory_bytes() / 1e6)
+
+        def options() -> LoadOptions:
+            if wrong:
+                raise EngineUnavailable(wrong, "deploy the file again")
+            model = models.resolve(
+                spec.name, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
+            )
+            device = "cuda" if share.gpu_fraction > 0.0 else "cpu"
+            return LoadOptions(model, config.languages, config.threads, device, held().gpu_fraction)
+
+        self._host = EngineHost(
+            spec,
+            options,
+            share,
+            batch_size=config.batch_size,
+            memory_limit_mb=config.memory_limit_mb,
+            hung_after_s=config.hung_after_s,
+            record=keeper.record,
+        )
+
+    async def read(
+        self, page: SegmentedPage, indices: Sequence[int], question: Question, deadline: float
+    ) -> EngineAnswer:
+        """The engine's hypotheses for the crops at `indices`. `deadline` is wall-clock time in epoch seconds."""
+        return await self._host.read(page, indices, question, deadline)
+
+    async def state(self) -> EngineState:
+        return self._host.state()
+
+    async def check_health(self) -> None:
+        self._host.check_health()

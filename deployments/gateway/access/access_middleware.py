@@ -1,0 +1,190 @@
+"""What stands before every route: who asks, whether it may, how often; and what every answer carries.
+
+An ASGI middleware around the whole application, so that it sees bodies that stream and WebSockets as well. Keys travel
+in `X-API-Key` or as `Authorization: Bearer`. The id of a request, `X-Request-ID`, is Serve's. Reads nothing of a body.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deployments.config.api_keys import Caller, Role, caller_of
+from deployments.config.schema import ClusterConfig, SecurityConfig
+from deployments.gateway.access.rate_limit import RateLimiter
+from deployments.gateway.readings import fault
+from deployments.gateway.rendering import error_answer
+from deployments.observability.metrics import REQUEST_SECONDS, REQUESTS, Record
+from deployments.placement import GATEWAY
+from ocr import Laps
+from ocr.errors import Forbidden, QuorumError, RateLimited, ServiceError, Unauthorized
+
+log = logging.getLogger("quorum.gateway")
+
+API_KEY_HEADER = "X-API-Key"
+
+ROLES: Mapping[str, Role] = {
+    "/predict": Role.USER,
+    "/predict_text": Role.USER,
+    "/batch_predict": Role.USER,
+    "/stream": Role.USER,
+    "/status": Role.USER,
+    "/metrics": Role.USER,
+    "/config": Role.ADMIN,
+    "/config/weights": Role.ADMIN,
+    "/logs": Role.ADMIN,
+    "/performance": Role.ADMIN,
+    "/test": Role.ADMIN,
+}
+"""Who may use a route; any other is open to anybody. USER counts only when the configuration wants keys for reading."""
+
+# Asked by machines all the time, and cheap.
+_UNLIMITED = frozenset({"/status", "/metrics"})
+_OTHER = "other"
+_LAPS = "quorum.laps"
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+}
+
+
+def caller_from(headers: Headers, security: SecurityConfig) -> Caller | None:
+    """Who asks; None when the key is nobody's."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    return caller_of(headers.get(API_KEY_HEADER) or bearer, security)
+
+
+def require(caller: Caller | None, needed: Role) -> Caller:
+    """The caller, when it may. Raises Unauthorized or Forbidden."""
+    if caller is None:
+        raise Unauthorized("the API key is not known", "check the key; after it was changed, ask the administrator")
+    if caller.role.may(needed):
+        return caller
+    if caller.role is Role.ANYBODY:
+        raise Unauthorized("this needs an API key", "send it in the header X-API-Key")
+    raise Forbidden("this API key may read, and not administer", "use a key of ADMIN_API_KEYS")
+
+
+def laps_of(request: Request) -> Laps:
+    """They measure since the request came to the guard."""
+    laps: Laps = request.scope[_LAPS]
+    return laps
+
+
+class Guard:
+    """The middleware."""
+
+    def __init__(self, app: ASGIApp, config: Callable[[], ClusterConfig], rates: RateLimiter, record: Record) -> None:
+        self._app = app
+        self._config = config
+        self._rates = rates
+        self._record = record
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(scope, send)
+        started = time.perf_counter()
+        scope[_LAPS] = Laps(GATEWAY)
+        try:
+            await self._admit(scope)
+            scope[_LAPS].lap("admit")
+            await self._app(scope, receive, answer.send)
+        except QuorumError as error:
+            await answer.refuse(error, receive)
+        except Exception:
+            log.exception("%s %s failed", scope.get("method", "WS"), scope["path"])
+            await answer.refuse(fault(), receive)
+        finally:
+            labels = {"route": _route_of(scope), "status": str(answer.status)}
+            self._record(REQUESTS, **labels)
+            self._record(REQUEST_SECONDS, time.perf_counter() - started, **labels)
+
+    async def _admit(self, scope: Scope) -> None:
+        """Raises when the caller may not, or asks too often."""
+        path = scope["path"]
+        needed = ROLES.get(path, Role.ANYBODY)
+        if needed is Role.ANYBODY:
+            return
+        config = self._config()
+        caller = caller_from(Headers(scope=scope), config.security)
+        if needed is Role.ADMIN or config.security.api_key_required:
+            caller = require(caller, needed)
+        per_minute = config.limits.requests_per_minute
+        if per_minute and path not in _UNLIMITED:
+            wait_s = await self._rates.wait_s(_counted_as(caller, scope), per_minute)
+            if wait_s > 0.0:
+                raise RateLimited(f"more than {per_minute} requests in a minute", f"wait {math.ceil(wait_s)} s", wait_s)
+
+
+class _Answer:
+    """What is sent back, with the headers that every answer carries."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope = scope
+        self._send = send
+        self.status = 500
+        self._begun = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._begun = True
+            self._protect(MutableHeaders(scope=message))
+        elif message["type"] == "websocket.accept":
+            self.status = 101
+            self._begun = True
+        await self._send(message)
+
+    def _protect(self, headers: MutableHeaders) -> None:
+        for name, value in _HEADERS.items():
+            headers.setdefault(name, value)
+
+    async def refuse(self, error: QuorumError, receive: Receive) -> None:
+        """Answer with an error; when the answer has begun already, break it off."""
+        if self._scope["type"] == "websocket":
+            self.status = error.http_status
+            await self._send({"type": "websocket.close", "code": 1008, "reason": error.message[:100]})
+        elif self._begun:
+            raise error
+        else:
+            await error_response(error)(self._scope, receive, self.send)
+
+
+def error_response(error: QuorumError) -> JSONResponse:
+    """An error in the shape of the contract, with the headers that belong to it."""
+    headers = {}
+    if isinstance(error, ServiceError) and error.retry_after_s is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(error_answer(error).model_dump(mode="json"), error.http_status, headers)
+
+
+def _counted_as(caller: Caller | None, scope: Scope) -> str:
+    """By its key, or by the address that it comes from."""
+    if caller is not None and caller.key:
+        return f"key {caller.key}"
+    client = scope.get("client")
+    return f"address {client[0] if client else 'unknown'}"
+
+
+def _route_of(scope: Scope) -> str:
+    """The route's own path, so that what callers make up does not become labels without end."""
+    return getattr(scope.get("route"), "path", None) or (scope["path"] if scope["path"] in ROLES else _OTHER)

@@ -1,0 +1,78 @@
+"""How often a caller may ask: a moving window of one minute.
+
+The counting is that of the `limits` library; where the counts lie is its storage: memory, or a Redis server. Without
+Redis one process counts for the whole cluster, `deployments.replica.shared_actor`, which is not known here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any, Protocol
+
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+log = logging.getLogger("quorum.shared")
+
+COUNT_S = 1.0
+"""A count that takes longer than this is made by the replica alone."""
+
+_REDIS_S = 2.0
+
+
+class RateLimiter(Protocol):
+    """Counts requests."""
+
+    async def wait_s(self, caller: str, per_minute: int) -> float:
+        """Count one request of `caller`; 0 when it may pass, else the seconds until one may."""
+
+
+class Windows:
+    """A moving window for each caller."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._limiter = MovingWindowRateLimiter(storage)
+
+    async def wait_s(self, caller: str, per_minute: int) -> float:
+        limit = RateLimitItemPerMinute(per_minute)
+        if await self._limiter.hit(limit, caller):
+            return 0.0
+        stats = await self._limiter.get_window_stats(limit, caller)
+        return max(1.0, stats.reset_time - time.time())
+
+
+def windows_in_memory() -> Windows:
+    return Windows(MemoryStorage())
+
+
+class RedisWindows(Windows):
+    """Windows on a Redis server, the same for all who use it."""
+
+    def __init__(self, url: str) -> None:
+        import redis.asyncio  # takes longer to load than all that is needed without a Redis
+
+        self._connections = redis.asyncio.ConnectionPool.from_url(url, socket_timeout=_REDIS_S)
+        options: dict[str, Any] = {"connection_pool": self._connections}
+        super().__init__(RedisStorage(f"async+{url}", implementation="redispy", key_prefix="quorum-rates", **options))
+
+    async def close(self) -> None:
+        await self._connections.aclose()
+
+
+class SharedRates:
+    """Counts for all replicas: in Redis, or in what they share. A replica that reaches neither counts by itself."""
+
+    def __init__(self, shared: RateLimiter, redis_url: str | None) -> None:
+        self._counter: RateLimiter = RedisWindows(redis_url) if redis_url else shared
+        self._alone = windows_in_memory()
+
+    async def wait_s(self, caller: str, per_minute: int) -> float:
+        try:
+            async with asyncio.timeout(COUNT_S):
+                return await self._counter.wait_s(caller, per_minute)
+        except Exception as error:  # noqa: BLE001 - whatever Redis or Ray raise; a request must not fail of being counted
+            log.warning("requests are counted by this replica alone: %s", type(error).__name__)
+            return await self._alone.wait_s(caller, per_minute)

@@ -1,0 +1,134 @@
+"""What stands before the routes that read: a place for each request, and its idempotency key.
+
+An ASGI middleware, because a place is held from before the body is read until the last byte of the answer is sent, and
+because a repeated request is answered without its route. The header is that of the IETF's draft "The Idempotency-Key
+HTTP Header Field"; what a key promises is in repeats.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deployments.config.schema import LimitsConfig
+from deployments.gateway.access.admission import Places
+from deployments.gateway.access.idempotency import Repeats
+from deployments.gateway.result_cache import Key
+from deployments.gateway.routes.uploads import read_body
+from ocr.errors import InvalidRequest, OutOfRange
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+REPLAYED = "Idempotent-Replayed"
+READING = frozenset({"/predict", "/predict_text", "/batch_predict"})
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_BOUNDARY = re.compile(r'boundary="?([^";,]{1,70})"?', re.IGNORECASE)
+
+
+class Intake:
+    """The middleware."""
+
+    def __init__(self, app: ASGIApp, places: Places, repeats: Repeats, limits: Callable[[], LimitsConfig]) -> None:
+        self._app = app
+        self._places = places
+        self._repeats = repeats
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in READING:
+            await self._app(scope, receive, send)
+            return
+        with ExitStack() as place:
+            place.enter_context(self._places.one())
+            receive = _arriving(receive, self._limits().body_timeout_s)
+            headers = Headers(scope=scope)
+            if IDEMPOTENCY_KEY in headers:
+                await self._once(_key_of(headers), place, scope, receive, send)
+            else:
+                await self._app(scope, receive, send)
+
+    async def _once(self, key: Key, place: ExitStack, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer of the request that came first under the key, which may be this one."""
+        body = await read_body(Request(scope, receive), self._limits().max_bytes)
+        request = _fingerprint(scope, body)
+        found = self._repeats.find(key, request)
+        if found is None:
+            held = place.pop_all()  # the work holds it, which may outlive this caller
+
+            async def make(send: Send) -> None:
+                with held:
+                    await self._app(scope, _once_received(body), send)
+
+            answer = self._repeats.begin(key, request, make)
+        else:
+            answer = found
+        async for message in answer.follow():
+            if found is not None and message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[REPLAYED] = "true"
+            await send(message)
+
+
+def _key_of(headers: Headers) -> Key:
+    """The key as this caller's own: two callers may choose the same one. Raises OutOfRange."""
+    key = headers[IDEMPOTENCY_KEY]
+    if not _KEY.fullmatch(key):
+        raise OutOfRange(f"{IDEMPOTENCY_KEY} is not 1 to 255 visible ASCII characters", "send a UUID, for example")
+    caller = f"{headers.get('x-api-key', '')} {headers.get('authorization', '')}"
+    return key, hashlib.sha256(caller.encode()).digest()
+
+
+def _fingerprint(scope: Scope, body: bytes) -> bytes:
+    """Stands for all that is asked. The boundary of a form is made anew each time that it is sent, and says nothing."""
+    headers = Headers(scope=scope)
+    kind = headers.get("content-type", "")
+    boundary = _BOUNDARY.search(kind)
+    if boundary:
+        kind = kind.replace(boundary[1], "")
+        body = body.replace(boundary[1].encode("latin-1"), b"")
+    digest = hashlib.sha256()
+    for part in (scope["path"].encode(), scope["query_string"], kind.encode(), headers.get("accept", "").encode()):
+        digest.update(len(part).to_bytes(8) + part)
+    digest.update(body)
+    return digest.digest()
+
+
+def _arriving(receive: Receive, within_s: float) -> Receive:
+    """`receive`, which raises InvalidRequest when the whole body is not there in time: a place is not for waiting."""
+    deadline = time.monotonic() + within_s
+    is_whole = False
+
+    async def receive_in_time() -> Message:
+        nonlocal is_whole
+        if is_whole:
+            return await receive()
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                message = await receive()
+        except TimeoutError as error:
+            raise InvalidRequest(
+                f"the body did not arrive within {within_s:g} s", "send it again, or a smaller file"
+            ) from error
+        is_whole = not message.get("more_body", False)
+        return message
+
+    return receive_in_time
+
+
+def _once_received(body: bytes) -> Receive:
+    """Receives a body that was read already; then nothing, for the caller may go and the work goes on."""
+    parts = [body]
+
+    async def receive() -> Message:
+        if not parts:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": parts.pop(), "more_body": False}
+
+    return receive

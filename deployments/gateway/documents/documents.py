@@ -1,0 +1,143 @@
+"""Documents: which files are one, and their pages read at the same time and answered in order.
+
+A page that cannot be drawn or read is an outcome in its place, and costs the others nothing; nothing is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from copy import copy
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from deployments.config.schema import LimitsConfig
+from deployments.gateway.documents.ordered_gather import in_order
+from deployments.gateway.documents.page_drawing import Drawer, DrawnPage, OpenDocument, RefusedPage
+from deployments.gateway.formats import Picture, Sheet
+from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
+from ocr.errors import InternalFailure, InvalidRequest, NotAnImage, QuorumError, TooLarge
+from segmentation.files.decoding import inspect
+from segmentation.files.page_drawer import DEFAULT_DPI, Question, in_parts, tiff_pages
+
+log = logging.getLogger("quorum.gateway")
+
+ReadImage: TypeAlias = Callable[[bytes], Awaitable[TextAnswer]]
+"""Reads one page from its image file. Raises an error of the tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """A page that was read, with its picture where one was asked for."""
+
+    answer: PageAnswer
+    picture: Picture | None
+
+    @property
+    def sheet(self) -> Sheet:
+        return Sheet(self.answer.page, self.answer, self.picture)
+
+
+PageOutcome: TypeAlias = ReadPage | RefusedPage
+
+
+def is_pdf(file: bytes) -> bool:
+    """What a file is, its first bytes say, not its name nor what else is in it."""
+    return file.startswith(b"%PDF")
+
+
+def has_pages(file: bytes, options: DocumentOptions, limits: LimitsConfig) -> bool:
+    """Whether the answer to the file has pages. Raises what is wrong with an image, seen in its header: too many pages
+    too, where all of them are asked for.
+    """
+    if not file:
+        raise InvalidRequest("the file is empty", "send the bytes of an image or a PDF")
+    if is_pdf(file):
+        return True
+    several = inspect(file, max_pixels=limits.max_pixels).several_pages
+    if several and options.pages is None:
+        _require_few_pages(file, limits.max_pages)
+    return several or options.pages is not None
+
+
+def _require_few_pages(tiff: bytes, max_pages: int) -> None:
+    """Raises TooLarge. Looks at no more pages than are allowed and one."""
+    try:
+        count = len(tiff_pages(tiff, max_pages + 1))
+    except ValueError as error:
+        raise NotAnImage(f"the TIFF file is damaged: {error}", "save it anew") from error
+    if count > max_pages:
+        raise TooLarge(f"the document has more than {max_pages} pages, the limit in one request", in_parts(max_pages))
+
+
+class Documents:
+    """Opens documents and reads their pages."""
+
+    def __init__(self, drawer: Drawer) -> None:
+        self._drawer = drawer
+
+    @asynccontextmanager
+    async def opened(
+        self, file: bytes, options: DocumentOptions, limits: LimitsConfig, wait_s: float, *, pictures: bool = False
+    ) -> AsyncIterator[OpenDocument]:
+        """The document in `file`, with the pages that `options` choose. Raises as `Drawer.opened` does."""
+        question = _question(options, limits, files=True, pictures=pictures)
+        async with self._drawer.opened(file, question, wait_s) as document:
+            yield document
+
+    async def picture_of(self, image: bytes, limits: LimitsConfig) -> Picture:
+        """An image as a picture to lay text over. Raises NotAnImage."""
+        question = _question(DocumentOptions(pages="1"), limits, files=False, pictures=True)
+        async with self._drawer.opened(image, question, limits.timeout_s) as document:
+            async for page in document.pages():
+                if isinstance(page, RefusedPage):
+                    raise page.error
+                if page.picture is not None:
+                    return page.picture
+        raise InternalFailure("the image could not be drawn", "the log has the details")
+
+
+def read_pages(document: OpenDocument, read: ReadImage, ahead: int) -> AsyncGenerator[PageOutcome, None]:
+    """An outcome for each page that was asked for, in order, with `ahead` of them begun at most."""
+
+    async def outcome(page: DrawnPage | RefusedPage) -> PageOutcome:
+        if isinstance(page, RefusedPage):
+            return page
+        try:
+            answer = await read(page.file)
+        except QuorumError as error:
+            return RefusedPage(page.number, _on_page(page.number, error))
+        except Exception:  # a fault of ours on one page costs the others nothing
+            log.exception("a page of a document failed")
+            return RefusedPage(page.number, InternalFailure(f"page {page.number} failed", "the log has the details"))
+        return ReadPage(PageAnswer(page=page.number, **dict(answer)), page.picture)
+
+    return in_order(document.pages(), outcome, ahead)
+
+
+def sheets_of(outcomes: Sequence[PageOutcome]) -> list[Sheet]:
+    """The pages for a format that has no place for one that failed. Raises the error of the first that did."""
+    sheets: list[Sheet] = []
+    for outcome in outcomes:
+        if isinstance(outcome, RefusedPage):
+            raise outcome.error
+        sheets.append(outcome.sheet)
+    return sheets
+
+
+def _on_page(number: int, error: QuorumError) -> QuorumError:
+    told = copy(error)
+    told.message = f"page {number}: {error.message}"
+    return told
+
+
+def _question(options: DocumentOptions, limits: LimitsConfig, *, files: bool, pictures: bool) -> Question:
+    return Question(
+        pages=options.pages,
+        dpi=options.dpi or DEFAULT_DPI,
+        max_pages=limits.max_pages,
+        max_pixels=limits.max_pixels,
+        files=files,
+        pictures=pictures,
+    )

@@ -1,0 +1,180 @@
+"""The pages of a document, taken out of it by a process of its own (segmentation/files/page_drawer.py), one after
+another.
+
+What strangers wrote is opened there and not here: a file that makes the process die, hang or grow costs that process
+and nothing else, and its caller is told. Documents stay in memory and go through pipes. Knows no HTTP and no Serve.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from deployments.gateway.formats import Picture
+from ocr.errors import InputError, NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
+from segmentation.files import page_drawer
+from segmentation.files.page_drawer import Question
+
+_COMMAND = (sys.executable, "-I", "-W", "ignore", str(Path(page_drawer.__file__)))
+# A process that was given less than this part of its time is not slow: the machine is busy, and the file is innocent.
+_OWN_FAULT = 0.5
+_KINDS: dict[str, type[InputError]] = {kind.code: kind for kind in (TooLarge, OutOfRange, NotAnImage)}
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPage:
+    """A page as an image file, and as a picture to lay text over; each is empty or None unless it was asked for."""
+
+    number: int
+    file: bytes
+    picture: Picture | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedPage:
+    """A page that cannot be drawn, and why."""
+
+    number: int
+    error: QuorumError
+
+
+class OpenDocument:
+    """A document whose pages are being drawn: `chosen` are the numbers of those that were asked for, in order."""
+
+    def __init__(self, process: Process, patience_s: float, page_count: int, chosen: Sequence[int]) -> None:
+        self._process = process
+        self._patience_s = patience_s
+        self._spent_s = 0.0
+        self.page_count = page_count
+        self.chosen = tuple(chosen)
+
+    async def pages(self) -> AsyncIterator[DrawnPage | RefusedPage]:
+        """The pages that were asked for, drawn or refused. The next is drawn ahead while this one is used."""
+        for index, number in enumerate(self.chosen):
+            self._spent_s = _processor_s(self._process)
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    page = await self._next(number)
+            except (TimeoutError, asyncio.IncompleteReadError) as error:
+                for lost, refusal in self._lost(index, hung=isinstance(error, TimeoutError)):
+                    yield RefusedPage(lost, refusal)
+                return
+            yield page
+
+    async def _next(self, number: int) -> DrawnPage | RefusedPage:
+        head = await _head(self._process)
+        if "error" in head:
+            return RefusedPage(number, _error_of(head["error"], f"page {number}: "))
+        assert self._process.stdout is not None
+        file = await self._process.stdout.readexactly(head["file"])
+        shown = await self._process.stdout.readexactly(head["picture"])
+        picture = Picture(shown, head["kind"], head["mode"], head["width"], head["height"], head["dpi"])
+        return DrawnPage(number, file, picture if shown else None)
+
+    def _lost(self, index: int, *, hung: bool) -> list[tuple[int, QuorumError]]:
+        """What to say of the page that stopped the drawing, and of those that were to come after it."""
+        number, *later = self.chosen[index:]
+        if hung and _processor_s(self._process) - self._spent_s < _OWN_FAULT * self._patience_s:
+            return [(n, _busy(f"page {n} was not drawn")) for n in (number, *later)]
+        how = f"takes longer than {self._patience_s:g} s to draw" if hung else "cannot be drawn: the drawing broke off"
+        hint = f"ask for those after it with pages={number + 1}-" if later else "save the document anew"
+        first = (number, NotAnImage(f"page {number} {how}", hint))
+        return [first, *((n, NotAnImage(f"page {n} was not drawn: page {number} {how}", hint)) for n in later)]
+
+
+class Drawer:
+    """Opens documents, `at_once` at the same time; each page has `patience_s` to be drawn."""
+
+    def __init__(self, at_once: int, patience_s: float, command: Sequence[str] = _COMMAND) -> None:
+        self._free = asyncio.Semaphore(at_once)
+        self._patience_s = patience_s
+        self._command = tuple(command)
+
+    @asynccontextmanager
+    async def opened(self, file: bytes, question: Question, wait_s: float) -> AsyncIterator[OpenDocument]:
+        """The document in `file`, for as long as the context lasts.
+
+        Raises NotAnImage, TooLarge or OutOfRange for what is wrong with it as a whole, and Overloaded when other
+        documents are being drawn for longer than `wait_s`.
+        """
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise Overloaded("too many documents are being read", "send the document again later", 5.0) from error
+        try:
+            async with self._started(file, question) as process:
+                yield await self._open(process)
+        finally:
+            self._free.release()
+
+    @asynccontextmanager
+    async def _started(self, file: bytes, question: Question) -> AsyncIterator[Process]:
+        process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={})
+        feeding = asyncio.create_task(_feed(process, json.dumps(asdict(question)).encode() + b"\n" + file))
+        try:
+            yield process
+        finally:
+            feeding.cancel()
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _open(self, process: Process) -> OpenDocument:
+        try:
+            async with asyncio.timeout(self._patience_s):
+                head = await _head(process)
+        except TimeoutError as error:
+            if _processor_s(process) < _OWN_FAULT * self._patience_s:
+                raise _busy("the document was not opened") from error
+            raise NotAnImage(
+                f"the document takes longer than {self._patience_s:g} s to open", "save it anew, or in parts"
+            ) from error
+        except asyncio.IncompleteReadError as error:
+            raise NotAnImage("the document cannot be opened", "send a file that opens in a viewer") from error
+        if "error" in head:
+            raise _error_of(head["error"])
+        return OpenDocument(process, self._patience_s, head["page_count"], head["chosen"])
+
+
+def _processor_s(process: Process) -> float:
+    """Processor time that it has taken so far."""
+    try:
+        times = psutil.Process(process.pid).cpu_times()
+    except psutil.Error:  # it is gone: a fault of its own
+        return math.inf
+    return float(times.user + times.system)
+
+
+def _busy(what: str) -> Overloaded:
+    return Overloaded(f"{what}: this machine has no time for it", "send the document again later", 5.0)
+
+
+async def _feed(process: Process, content: bytes) -> None:
+    assert process.stdin is not None
+    with suppress(ConnectionError):  # it ended before it had read everything; its output says why
+        process.stdin.write(content)
+        await process.stdin.drain()
+        process.stdin.close()
+
+
+async def _head(process: Process) -> dict[str, Any]:
+    assert process.stdout is not None
+    line = await process.stdout.readuntil(b"\n")
+    head: dict[str, Any] = json.loads(line)
+    return head
+
+
+def _error_of(told: Sequence[str], where: str = "") -> QuorumError:
+    code, message, hint = told
+    return _KINDS[code](where + message, hint)

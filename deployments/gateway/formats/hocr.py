@@ -1,0 +1,74 @@
+"""hOCR 1.2: HTML whose elements carry places and confidences (http://kba.github.io/hocr-spec/1.2/).
+
+Boxes are upright, in pixels of the page; `x_wconf` is a word's confidence in percent. A line that runs otherwise than
+to the right carries its `textangle` in degrees, counter-clockwise.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+
+from deployments.gateway.formats.sheets import Format, Points, Sheet, Written, around, printable
+from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+
+_XHTML = "http://www.w3.org/1999/xhtml"
+_DOCTYPE = b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE html>\n'
+_CAPABILITIES = "ocr_page ocr_carea ocr_line ocrx_word ocrp_wconf"
+
+
+def write(_: TextAnswer | DocumentAnswer, sheets: Sequence[Sheet]) -> Written:
+    html = ET.Element("html", xmlns=_XHTML)
+    head = ET.SubElement(html, "head")
+    ET.SubElement(head, "title").text = "Quorum"
+    ET.SubElement(head, "meta", {"http-equiv": "Content-Type", "content": "text/html; charset=utf-8"})
+    ET.SubElement(head, "meta", name="ocr-system", content="quorum")
+    ET.SubElement(head, "meta", name="ocr-capabilities", content=_CAPABILITIES)
+    body = ET.SubElement(html, "body")
+    for sheet in sheets:
+        _page(body, sheet)
+    content = _DOCTYPE + ET.tostring(html, encoding="utf-8")
+    return Written(content, "text/html; charset=utf-8")
+
+
+def _page(body: ET.Element, sheet: Sheet) -> None:
+    place = f"bbox 0 0 {sheet.answer.width} {sheet.answer.height}; ppageno {sheet.number - 1}"
+    page = ET.SubElement(body, "div", {"class": "ocr_page", "id": f"page_{sheet.number}", "title": place})
+    count = 0
+    for index, lines in sheet.blocks():
+        box = around([sheet.lies(line.polygon) for line in lines])
+        name = f"block_{sheet.number}_{index}"
+        block = ET.SubElement(page, "div", {"class": "ocr_carea", "id": name, "title": _bbox(box)})
+        for line in lines:
+            count += 1
+            _line(block, sheet, line, f"{sheet.number}_{count}")
+
+
+def _line(block: ET.Element, sheet: Sheet, line: LineAnswer, name: str) -> None:
+    place = _bbox(sheet.lies(line.polygon))
+    angle = _angle(line.polygon)
+    title = f"{place}; textangle {angle:.1f}" if abs(angle) >= 0.1 else place
+    element = ET.SubElement(block, "span", {"class": "ocr_line", "id": f"line_{name}", "title": title})
+    for index, word in enumerate(line.words, 1):
+        box = _bbox(sheet.lies(word.polygon or line.polygon))
+        facts = {
+            "class": "ocrx_word",
+            "id": f"word_{name}_{index}",
+            "title": f"{box}; x_wconf {round(word.confidence * 100)}",
+        }
+        span = ET.SubElement(element, "span", facts)
+        span.text, span.tail = printable(word.text), " "
+
+
+def _bbox(box: tuple[int, int, int, int]) -> str:
+    return "bbox " + " ".join(map(str, box))
+
+
+def _angle(polygon: Points) -> float:
+    """How far the direction of reading is turned from rightwards, in degrees counter-clockwise."""
+    (x0, y0), (x1, y1) = polygon[0], polygon[1]
+    return math.degrees(math.atan2(y0 - y1, x1 - x0))
+
+
+FORMAT = Format("hocr", "text/html", write, ("application/xhtml+xml", "text/vnd.hocr+html"))

@@ -1,0 +1,128 @@
+"""Frames of a film or a camera, one connection each: the newest are read, what came too fast is dropped and said so.
+
+`WaitingFrames` holds a few frames; when it is full, the oldest gives way. A `FrameReader` reads one frame at a time and
+repeats its last answer for a frame that looks the same: the same bytes, or the same picture but for noise. Knows no
+WebSocket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from deployments.gateway.rendering import error_answer
+from ocr.contract import CharacterAnswer, FrameAnswer, TextAnswer
+from ocr.errors import NotAnImage, QuorumError
+from segmentation.files.decoding import FORMATS, inspect, require_one_page
+
+Read: TypeAlias = Callable[[bytes], Awaitable[CharacterAnswer | TextAnswer]]
+
+# Frames are compared as grey pictures of this longer side, each pixel the mean of those it stands for. In a frame of
+# 1280 x 720 px, noise of 8 levels a pixel came to 22 levels at most, and one digit in 18 px print to 43 at least.
+_COMPARED_PX = 512
+_SAME_LEVELS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An image file and the name under which its result goes back."""
+
+    image_id: str
+    image: bytes
+
+
+class WaitingFrames:
+    """At most `most` frames that wait to be read."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._frames: deque[Frame] = deque()
+        self._arrived = asyncio.Event()
+
+    def put(self, frame: Frame) -> Frame | None:
+        """Add the newest frame; the oldest one that has to give way for it, if any."""
+        dropped = self._frames.popleft() if len(self._frames) == self._most else None
+        self._frames.append(frame)
+        self._arrived.set()
+        return dropped
+
+    async def next(self) -> Frame:
+        """The frame that has waited longest, as soon as there is one."""
+        while not self._frames:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._frames.popleft()
+
+
+class FrameReader:
+    """Reads the frames of one connection with `read`, one after another."""
+
+    def __init__(self, read: Read, max_pixels: int) -> None:
+        self._read = read
+        self._max_pixels = max_pixels
+        self._last: _Known | None = None
+
+    async def answer(self, frame: Frame) -> FrameAnswer:
+        """What became of the frame; a failure is an answer too."""
+        try:
+            look = await asyncio.to_thread(look_of, frame.image, self._max_pixels)
+            if self._last is not None and self._last.look.is_like(look):
+                return FrameAnswer(image_id=frame.image_id, status="unchanged", answer=self._last.answer)
+            answer = await self._read(frame.image)
+        except QuorumError as error:
+            return failed(frame.image_id, error)
+        self._last = _Known(look, answer)
+        return FrameAnswer(image_id=frame.image_id, status="read", answer=answer)
+
+
+def failed(image_id: str, error: QuorumError) -> FrameAnswer:
+    return FrameAnswer(image_id=image_id, status="failed", error=error_answer(error).error)
+
+
+def dropped(frame: Frame) -> FrameAnswer:
+    return FrameAnswer(image_id=frame.image_id, status="dropped")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """How a frame looks, for comparison: the hash of its file, and a small grey picture (H, W)."""
+
+    digest: bytes
+    size: tuple[int, int]
+    grey: NDArray[np.int16]
+
+    def is_like(self, other: Look) -> bool:
+        if self.digest == other.digest:
+            return True
+        return self.size == other.size and int(np.abs(self.grey - other.grey).max()) <= _SAME_LEVELS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    look: Look
+    answer: CharacterAnswer | TextAnswer
+
+
+def look_of(image: bytes, max_pixels: int) -> Look:
+    """Raises what is wrong with the image: not one, too large, of several pages."""
+    header = inspect(image, max_pixels=max_pixels)
+    require_one_page(header)
+    with PIL.Image.open(io.BytesIO(image), formats=FORMATS) as picture:
+        picture.draft("L", (2 * _COMPARED_PX, 2 * _COMPARED_PX))  # a JPEG is decoded no larger than is needed
+        try:
+            grey = picture.convert("L")
+        except (OSError, SyntaxError, ValueError) as error:
+            raise NotAnImage(f"the {header.format} file is damaged: {error}", "send a whole file") from error
+    scale = min(1.0, _COMPARED_PX / max(header.width_px, header.height_px))
+    size = max(1, round(header.width_px * scale)), max(1, round(header.height_px * scale))
+    small = np.asarray(grey.resize(size, PIL.Image.Resampling.BOX), dtype=np.int16)  # (H, W)
+    return Look(hashlib.sha256(image).digest(), (header.width_px, header.height_px), small)

@@ -1,0 +1,320 @@
+"""From the ensemble's result to the answers of the HTTP contract. Pure; knows neither HTTP nor Serve."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from deployments.gateway.documents.documents import PageOutcome, ReadPage
+from deployments.messages.protocol import EngineState, NamedPicture, ServiceState
+from deployments.messages.request import Ask, Catalogue
+from deployments.router.circuit_breaker import Position
+from deployments.router.ensemble import CharacterReading
+from fusion import judge
+from ocr import CardMemory, Character, EngineReport, Hypothesis, Line, NoCard, Page, Polygon, Status, Stretch, Word
+from ocr.contract import (
+    CardStatus,
+    CharacterAnswer,
+    CharacterPlace,
+    CharacterPrediction,
+    ComponentStatus,
+    DocumentAnswer,
+    EngineStatus,
+    ErrorAnswer,
+    FailedItem,
+    FailedPage,
+    LineAnswer,
+    PageAnswer,
+    Picture,
+    Problem,
+    StatusAnswer,
+    TextAnswer,
+    TextPrediction,
+    TimedPart,
+    Timings,
+    VoteAnswer,
+    WordAnswer,
+)
+from ocr.errors import QuorumError
+from ocr.timing import placed
+
+# An engine in one of these states was asked and did not do what it was asked for.
+_FAILED = frozenset({Status.TIMEOUT, Status.ERROR, Status.SHED, Status.UNAVAILABLE})
+
+
+def character_answer(reading: CharacterReading, ask: Ask, processing_time_ms: float) -> CharacterAnswer:
+    """The answer of `/predict`."""
+    confidence = reading.character.confidence
+    verdict = judge(confidence, ask.profile.thresholds)
+    predictions = {
+        report.engine: _character_prediction(report, reading.claims.get(report.engine)) for report in reading.reports
+    }
+    return CharacterAnswer(
+        character=reading.character.text or None,
+        confidence=confidence,
+        method=str(ask.method),
+        profile=ask.profile.name,
+        processing_time_ms=processing_time_ms,
+        accepted=verdict.accepted,
+        needs_review=verdict.needs_review,
+        band=verdict.band.value,
+        degraded=any(prediction.status in _FAILED for prediction in predictions.values()),
+        config_version=ask.config_version,
+        timestamp=datetime.now(UTC),
+        engine_predictions=predictions,
+    )
+
+
+def text_answer(
+    page: Page, ask: Ask, processing_time_ms: float, pictures: Sequence[NamedPicture] | None = None
+) -> TextAnswer:
+    """The answer of `/predict_text` to one page."""
+    verdict = judge(page.confidence, ask.profile.thresholds)
+    return TextAnswer(
+        text=page.text,
+        confidence=page.confidence,
+        width=page.width_px,
+        height=page.height_px,
+        lines=[_line_answer(line, explain=ask.explain) for line in page.lines],
+        characters=[
+            _place(character, explain=ask.explain)
+            for line in page.lines
+            for character in line.characters
+            if not character.text.isspace()
+        ],
+        engine_predictions={report.engine: _text_prediction(report, page.lines) for report in page.reports},
+        method=page.method,
+        profile=page.profile,
+        processing_time_ms=processing_time_ms,
+        accepted=verdict.accepted,
+        needs_review=verdict.needs_review,
+        band=verdict.band.value,
+        degraded=any(report.status in _FAILED for report in page.reports),
+        config_version=ask.config_version,
+        timestamp=datetime.now(UTC),
+        pictures=None if pictures is None else [_picture(picture) for picture in pictures],
+    )
+
+
+def timings(spent: Sequence[Stretch]) -> Timings:
+    """Where the time of a request went, of which these are the stretches one after another."""
+    parts = [
+        TimedPart(
+            name=part.stretch.name,
+            where=part.stretch.where,
+            depth=part.depth,
+            start_ms=_ms(part.start_s),
+            duration_ms=_ms(part.stretch.seconds),
+            critical=part.critical,
+        )
+        for part in placed(spent)
+    ]
+    return Timings(wall_ms=_ms(sum(stretch.seconds for stretch in spent)), parts=parts)
+
+
+def _ms(seconds: float) -> float:
+    """To the microsecond: what comes after it is noise."""
+    return round(seconds * 1000.0, 3)
+
+
+def document_answer(
+    outcomes: Sequence[PageOutcome], page_count: int, ask: Ask, processing_time_ms: float
+) -> DocumentAnswer:
+    """The answer of `/predict_text` to a document."""
+    pages = [page_line(outcome) for outcome in outcomes]
+    read = [page for page in pages if isinstance(page, PageAnswer)]
+    confidence = _mean([(page.confidence, len(page.characters)) for page in read])
+    verdict = judge(confidence, ask.profile.thresholds)
+    names = list(dict.fromkeys(name for page in read for name in page.engine_predictions))
+    return DocumentAnswer(
+        text="\n\n".join(page.text for page in read),
+        confidence=confidence,
+        page_count=page_count,
+        pages=pages,
+        succeeded=len(read),
+        engine_predictions={name: _over_pages(name, read) for name in names},
+        method=str(ask.method),
+        profile=ask.profile.name,
+        processing_time_ms=processing_time_ms,
+        accepted=verdict.accepted,
+        needs_review=verdict.needs_review,
+        band=verdict.band.value,
+        degraded=len(read) < len(pages) or any(page.degraded for page in read),
+        config_version=ask.config_version,
+        timestamp=datetime.now(UTC),
+    )
+
+
+def page_line(outcome: PageOutcome) -> PageAnswer | FailedPage:
+    """One page of a document as an answer holds it."""
+    if isinstance(outcome, ReadPage):
+        return outcome.answer
+    return FailedPage(page=outcome.number, error=error_answer(outcome.error).error)
+
+
+def failed_item(error: QuorumError) -> FailedItem:
+    return FailedItem(error=error_answer(error).error)
+
+
+def error_answer(error: QuorumError) -> ErrorAnswer:
+    """An error in the shape of the contract. Its message may quote what the caller sent, and JSON can hold half
+    characters (lone surrogates) that cannot be sent back.
+    """
+    message = error.message.encode("utf-8", "backslashreplace").decode()
+    return ErrorAnswer(error=Problem(code=error.code, message=message, hint=error.hint))
+
+
+def _over_pages(name: str, pages: Sequence[PageAnswer]) -> TextPrediction:
+    """What one engine read on all pages; its status is that of the first page where it failed, if it did."""
+    said = [(page.page, page.engine_predictions[name]) for page in pages]
+    spoken = next((prediction.status for _, prediction in said if prediction.text), said[0][1].status)
+    failed = next(((n, prediction) for n, prediction in said if prediction.status in _FAILED), None)
+    return TextPrediction(
+        text="\n\n".join(prediction.text for _, prediction in said),
+        confidence=_mean([(prediction.confidence, len(prediction.text)) for _, prediction in said]),
+        status=failed[1].status if failed else spoken,
+        latency_ms=sum(prediction.latency_ms for _, prediction in said),
+        model=next((prediction.model for _, prediction in said if prediction.model), ""),
+        detail=f"page {failed[0]}: {failed[1].detail}" if failed else said[0][1].detail,
+    )
+
+
+def _mean(values: Sequence[tuple[float, int]]) -> float:
+    """The mean of (value, how often it counts); 0 where there is nothing."""
+    total = sum(count for _, count in values)
+    return sum(value * count for value, count in values) / total if total else 0.0
+
+
+def _picture(picture: NamedPicture) -> Picture:
+    return Picture(name=picture.name, image=base64.b64encode(picture.file).decode())
+
+
+def status_answer(
+    state: ServiceState,
+    components: Mapping[str, ComponentStatus],
+    catalogue: Catalogue,
+    *,
+    ready: bool,
+    version: str,
+) -> StatusAnswer:
+    """The answer of `/status`: every configured engine, also those that nobody has heard of yet."""
+    engines = {name: _engine_status(name, state, components, catalogue) for name in catalogue.scopes}
+    degraded = not all(engine.available and engine.circuit == "closed" for engine in engines.values())
+    return StatusAnswer(
+        status="not_ready" if not ready else "degraded" if degraded else "ready",
+        version=version,
+        uptime_s=state.uptime_s,
+        engines=engines,
+        components=dict(components),
+        methods=[str(method) for method in type(catalogue.config.method)],
+        profiles=list(catalogue.profiles),
+    )
+
+
+def _engine_status(
+    name: str, state: ServiceState, components: Mapping[str, ComponentStatus], catalogue: Catalogue
+) -> EngineStatus:
+    known = state.engines.get(name) or EngineState(name, tuple(catalogue.scopes[name]), problem="starting")
+    component = components.get(name)
+    return EngineStatus(
+        available=known.available,
+        asleep=known.asleep is not None,
+        model=known.model,
+        detail=known.problem,
+        circuit=state.circuits.get(name, Position.CLOSED).value,
+        scopes=[str(scope) for scope in known.scopes],
+        weight={profile.name: profile.weights.get(name, 0.0) for profile in catalogue.profiles.values()},
+        replicas=component.replicas if component else 0,
+        cpus=known.cpus,
+        gpu_fraction=known.gpu_fraction,
+        card=_card_status(known.card) if isinstance(known.card, CardMemory) else None,
+        no_card=known.card.reason if isinstance(known.card, NoCard) else "",
+        threads=known.threads,
+        load_seconds=known.load_seconds,
+        memory_mb=known.memory_mb,
+        memory_limit_mb=known.memory_limit_mb,
+    )
+
+
+def _card_status(held: CardMemory) -> CardStatus:
+    def mb(count: int | None) -> float | None:
+        return None if count is None else count / 1e6
+
+    return CardStatus(
+        framework=held.framework,
+        limit_mb=held.limit_bytes / 1e6,
+        allocated_mb=mb(held.allocated_bytes),
+        reserved_mb=mb(held.reserved_bytes),
+        process_mb=mb(held.process_bytes),
+    )
+
+
+def _character_prediction(report: EngineReport, claim: Hypothesis | None) -> CharacterPrediction:
+    first = claim.characters[0] if claim and claim.characters else None
+    return CharacterPrediction(
+        character=claim.text if claim and first else None,
+        confidence=claim.confidence if claim else 0.0,
+        alternatives={} if first is None else {guess.text: guess.probability for guess in first.alternatives},
+        status=_item_status(report, claim).value,
+        latency_ms=report.seconds * 1000.0,
+        model=report.model,
+        detail=report.detail if claim is None else claim.abstention or "",
+    )
+
+
+def _item_status(report: EngineReport, claim: Hypothesis | None) -> Status:
+    """In a batch an engine may have read this image and not come to others, or have abstained on this one alone."""
+    if claim is None:
+        return report.status
+    return Status.ABSTAINED if claim.abstained else Status.OK
+
+
+def _text_prediction(report: EngineReport, lines: tuple[Line, ...]) -> TextPrediction:
+    readings = [line.readings[report.engine] for line in lines if report.engine in line.readings]
+    return TextPrediction(
+        text="\n".join(reading.text for reading in readings),
+        confidence=_mean([(reading.confidence, reading.length) for reading in readings]),
+        status=report.status.value,
+        latency_ms=report.seconds * 1000.0,
+        model=report.model,
+        detail=report.detail,
+    )
+
+
+def _line_answer(line: Line, *, explain: bool) -> LineAnswer:
+    return LineAnswer(
+        text=line.text,
+        confidence=line.confidence,
+        polygon=_corners(line.polygon),
+        block=line.block,
+        words=[_word_answer(word) for word in line.words],
+        readings={name: reading.text for name, reading in line.readings.items()} if explain else None,
+    )
+
+
+def _word_answer(word: Word) -> WordAnswer:
+    return WordAnswer(
+        text=word.text,
+        confidence=word.confidence,
+        polygon=_corners(word.polygon) if word.polygon else None,
+        votes=dict(word.votes),
+    )
+
+
+def _place(character: Character, *, explain: bool) -> CharacterPlace:
+    return CharacterPlace(
+        character=character.text,
+        confidence=character.confidence,
+        bounding_box=character.polygon.bounding_box().xywh if character.polygon else None,
+        votes={
+            vote.engine: VoteAnswer(text=vote.text, weight=vote.weight, probability=vote.probability)
+            for vote in character.votes
+        }
+        if explain
+        else None,
+    )
+
+
+def _corners(polygon: Polygon) -> tuple[tuple[float, float], ...]:
+    return tuple((round(x, 1), round(y, 1)) for x, y in polygon.corners)

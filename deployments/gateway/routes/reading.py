@@ -1,0 +1,138 @@
+"""The routes that read: requests into calls of `Readings`, answers into the form that was asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from deployments.gateway.access.access_middleware import laps_of
+from deployments.gateway.formats import Format, format_named, formats
+from deployments.gateway.readings import Readings
+from deployments.gateway.routes import openapi
+from deployments.gateway.routes.content_negotiation import JSON, NDJSON, best_of
+from deployments.gateway.routes.uploads import decode_base64, parse, read_json, read_upload, require_json
+from ocr.contract import (
+    BatchAnswer,
+    BatchBody,
+    CharacterAnswer,
+    CharacterBody,
+    CharacterOptions,
+    DocumentAnswer,
+    DocumentOptions,
+    ReadingOptions,
+    TextAnswer,
+    TextBody,
+)
+from ocr.errors import NotAcceptable, QuorumError
+
+log = logging.getLogger("quorum.gateway")
+
+_IMAGES = ("image/*", "application/octet-stream")
+_FILES = (*_IMAGES, "application/pdf")
+
+
+def reading_routes(readings: Readings) -> APIRouter:
+    """`POST /predict`, `/predict_text` and `/batch_predict`."""
+    router = APIRouter()
+    _add_predict(router, readings)
+    _add_predict_text(router, readings)
+    _add_batch_predict(router, readings)
+    return router
+
+
+def _add_predict(router: APIRouter, readings: Readings) -> None:
+    describe = openapi.repeatable(openapi.one_file(CharacterBody, CharacterOptions, _IMAGES))
+
+    @router.post("/predict", openapi_extra=describe, responses=openapi.ERRORS)
+    async def predict(request: Request) -> CharacterAnswer:
+        """Read one character."""
+        image, options = await read_upload(request, CharacterOptions, readings.max_bytes)
+        laps = laps_of(request)
+        laps.lap("receive")
+        return await readings.predict(image, options, laps)
+
+
+def _add_predict_text(router: APIRouter, readings: Readings) -> None:
+    describe = openapi.repeatable(openapi.one_file(TextBody, ReadingOptions, _FILES))
+    kinds = {form.media_type: f"format={form.name}" for form in formats().values() if form.media_type != JSON}
+    answers = openapi.answers(
+        {**kinds, "application/zip": "format=page for a document", NDJSON: "a line for each page"}
+    )
+
+    @router.post(
+        "/predict_text",
+        openapi_extra=describe,
+        responses=answers,
+        response_model=TextAnswer | DocumentAnswer,
+    )
+    async def predict_text(request: Request) -> Response:
+        """Read a page, a line or a document."""
+        file, asked = await read_upload(request, ReadingOptions, readings.max_bytes)
+        options = DocumentOptions(**asked.model_dump(exclude={"format"}))
+        laps = laps_of(request)
+        laps.lap("receive")
+        form = _form_of(request, asked.format)
+        if form is None:
+            return await _streamed(readings.page_lines(file, options))
+        written = await readings.written(file, options, form, laps)
+        return Response(written.content, media_type=written.media_type)
+
+
+def _add_batch_predict(router: APIRouter, readings: Readings) -> None:
+    describe = openapi.repeatable(openapi.json_body(BatchBody, openapi.BATCH_EXAMPLE))
+    answers = openapi.answers({NDJSON: "a line for each image"})
+
+    @router.post("/batch_predict", openapi_extra=describe, responses=answers, response_model=BatchAnswer)
+    async def batch_predict(request: Request) -> Response:
+        """Read many images; answers in order, an error per item."""
+        require_json(request)
+        kind = best_of(request.headers.get("accept", ""), (JSON, NDJSON))
+        if kind is None:
+            raise _not_acceptable((JSON, NDJSON))
+        body = parse(BatchBody, await read_json(request, readings.max_bytes))
+        images = [_decoded(image, f"images.{index}") for index, image in enumerate(body.images)]
+        if kind == NDJSON:
+            return await _streamed(readings.batch_lines(images, body))
+        return Response((await readings.batch_predict(images, body)).model_dump_json(), media_type=JSON)
+
+
+def _form_of(request: Request, named: str | None) -> Format | None:
+    """The format that the request asks for; None when it wants a line for each page."""
+    if named is not None:
+        return format_named(named)
+    kinds: dict[str, Format | None] = {JSON: formats()["json"], NDJSON: None}
+    for form in formats().values():
+        kinds.update(dict.fromkeys((form.media_type, *form.accepts), form))
+    kind = best_of(request.headers.get("accept", ""), tuple(kinds))
+    if kind is None:
+        raise _not_acceptable(tuple(kinds))
+    return kinds[kind]
+
+
+def _not_acceptable(kinds: tuple[str, ...]) -> NotAcceptable:
+    return NotAcceptable("Accept asks for nothing that this route answers", f"it answers {', '.join(kinds)}")
+
+
+async def _streamed(lines: AsyncGenerator[BaseModel | None, None]) -> Response:
+    """A response of a line for each answer. What is refused as a whole is raised before it begins."""
+    await anext(lines)
+    return StreamingResponse(_as_ndjson(lines), media_type=NDJSON)
+
+
+async def _as_ndjson(lines: AsyncGenerator[BaseModel | None, None]) -> AsyncIterator[bytes]:
+    async with aclosing(lines):
+        async for line in lines:
+            if line is not None:
+                yield line.model_dump_json().encode() + b"\n"
+
+
+def _decoded(image: str, field: str) -> bytes | QuorumError:
+    try:
+        return decode_base64(image, field)
+    except QuorumError as error:
+        return error

@@ -1,0 +1,176 @@
+"""`WS /stream`: frames in, results out by `image_id`. The options stand in the address, as in a query.
+
+A message is JSON with `image_id` and the image in base64, or JSON with `image_id` alone followed by the image as a
+binary message; a binary message without an announcement is numbered. Every frame gets exactly one answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from deployments.gateway.frames import Frame, FrameReader, Read, WaitingFrames, dropped, failed
+from deployments.gateway.readings import Readings
+from deployments.gateway.rendering import error_answer
+from deployments.gateway.routes import openapi
+from deployments.gateway.routes.uploads import decode_base64, parse
+from ocr.contract import CharacterOptions, ErrorAnswer, FrameAnswer, FrameBody, Problem, TaskOptions, TextOptions
+from ocr.errors import InvalidRequest, Overloaded, QuorumError, TooLarge
+
+# https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1; 1013 is in the registry that it opens.
+_REFUSED = 1008
+_TRY_AGAIN_LATER = 1013
+
+
+def stream_routes(readings: Readings) -> APIRouter:
+    router = APIRouter()
+    streams = 0
+
+    @router.websocket("/stream")
+    async def stream(socket: WebSocket) -> None:
+        nonlocal streams
+        await socket.accept()
+        if streams >= readings.limits.max_streams:
+            full = Overloaded(f"{streams} streams are open, as many as this gateway takes", "try again later")
+            await _refuse(socket, full, _TRY_AGAIN_LATER)
+            return
+        streams += 1
+        try:
+            await _serve(socket, readings)
+        finally:
+            streams -= 1
+
+    _describe(router)
+    return router
+
+
+async def _serve(socket: WebSocket, readings: Readings) -> None:
+    try:
+        read = _reading(readings, dict(socket.query_params))
+    except QuorumError as error:
+        await _refuse(socket, error, _REFUSED)
+        return
+    waiting = WaitingFrames(readings.limits.stream_queue)
+    reader = FrameReader(read, readings.limits.max_pixels)
+    sending = asyncio.Lock()
+
+    async def send(answer: FrameAnswer) -> None:
+        async with sending:
+            await socket.send_text(answer.model_dump_json())
+
+    async def receive() -> None:
+        async for frame in _frames(socket, readings.max_bytes):
+            if isinstance(frame, FrameAnswer):
+                await send(frame)
+            elif (overtaken := waiting.put(frame)) is not None:
+                await send(dropped(overtaken))
+
+    async def answer() -> None:
+        while True:
+            await send(await reader.answer(await waiting.next()))
+
+    await _until_first_ends(receive(), answer())
+
+
+async def _until_first_ends(*parts: Coroutine[Any, Any, None]) -> None:
+    """The one that receives ends when the other side hangs up; then nobody waits for answers any more."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            with suppress(WebSocketDisconnect, RuntimeError):  # it hung up while an answer was being sent
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _reading(readings: Readings, query: Mapping[str, str]) -> Read:
+    """How the frames are to be read, with every option checked before the first one comes."""
+    options = parse(TaskOptions, query)
+    given = options.model_dump(exclude={"task"}, exclude_none=True)
+    if options.task == "character":
+        asked = parse(CharacterOptions, given)
+        readings.check_character(asked)
+        return lambda image: readings.predict(image, asked)
+    wanted = parse(TextOptions, given)
+    readings.check_text(wanted)
+    return lambda image: readings.read_image(image, wanted)
+
+
+async def _frames(socket: WebSocket, max_bytes: int) -> AsyncIterator[Frame | FrameAnswer]:
+    """The frames that come in, and an answer at once to a message that is none."""
+    count = 0
+    announced: str | None = None
+    while (message := await socket.receive())["type"] != "websocket.disconnect":
+        count += 1
+        name = announced or str(count)
+        try:
+            if message.get("bytes") is not None:
+                announced = None
+                yield Frame(name, _bounded(message["bytes"], max_bytes))
+                continue
+            body = _parsed(message.get("text") or "")
+            name = body.image_id
+            if body.image is None:
+                announced = name
+                count -= 1
+                continue
+            yield Frame(name, _bounded(decode_base64(body.image, "image"), max_bytes))
+        except QuorumError as error:
+            yield failed(name, error)
+
+
+def _parsed(text: str) -> FrameBody:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(
+            f"the message is not JSON: {error}", 'send {"image_id": "1", "image": "<base64>"}'
+        ) from error
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"the message is a {type(value).__name__}", "send a JSON object")
+    return parse(FrameBody, value)
+
+
+def _bounded(image: bytes, max_bytes: int) -> bytes:
+    if len(image) > max_bytes:
+        raise TooLarge(f"the frame has {len(image)} bytes; the limit is {max_bytes}", "send smaller frames")
+    return image
+
+
+async def _refuse(socket: WebSocket, error: QuorumError, code: int) -> None:
+    await socket.send_text(error_answer(error).model_dump_json())
+    await socket.close(code)
+
+
+_EXCHANGE: dict[str, BaseModel] = {
+    "message": FrameBody(image_id="7", image=openapi.PIXEL),
+    "answer": FrameAnswer(image_id="7", status="dropped"),
+}
+
+
+def _describe(router: APIRouter) -> None:
+    """A route for those who ask without a WebSocket: OpenAPI has no other place for what a stream takes and gives."""
+    example = {name: model.model_dump(mode="json", exclude_none=True) for name, model in _EXCHANGE.items()}
+    answers: dict[int | str, dict[str, Any]] = {
+        101: {"description": f"A WebSocket; see docs/http.md. For example: {json.dumps(example)}"},
+        426: {"model": ErrorAnswer, "description": "Asked without a WebSocket."},
+    }
+    describe = {"parameters": openapi.in_query(TaskOptions)}
+
+    @router.get("/stream", responses=answers, openapi_extra=describe, response_class=JSONResponse, status_code=426)
+    async def stream_over_http() -> JSONResponse:
+        """Read frames over a WebSocket at this address."""
+        problem = Problem(code="upgrade_required", message="/stream is a WebSocket", hint="connect to it with ws://")
+        headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+        return JSONResponse(ErrorAnswer(error=problem).model_dump(mode="json"), 426, headers)

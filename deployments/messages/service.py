@@ -1,0 +1,34 @@
+"""The ensemble as those see it who answer requests. The Gateway has one that calls the Router through a Serve handle; a
+unit test has one that answers by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from deployments.messages.protocol import NamedPicture, ServiceState
+from deployments.messages.request import Ask
+from deployments.router.ensemble import CharacterReading
+from ocr import Page
+from ocr.contract import ComponentStatus
+from ocr.errors import QuorumError
+
+
+class Service(Protocol):
+    """Every method raises the errors of the tree."""
+
+    async def read_page(self, data: bytes, ask: Ask) -> Page:
+        """The text of one image file."""
+
+    async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
+        """One character per image file, in order; an image that cannot be read is an error in its place."""
+
+    async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...]:
+        """What is done to one image file before it is read: the page after each step, and each line as it is cut."""
+
+    async def state(self) -> ServiceState:
+        """What is warm."""
+
+    async def components(self) -> dict[str, ComponentStatus]:
+        """The deployments and their replicas."""

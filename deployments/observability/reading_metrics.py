@@ -1,0 +1,93 @@
+"""What is told of each reading: to the metrics, and to the log. The text itself only in the field `text`, which the
+log cuts out unless the configuration allows it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from deployments.messages.request import Ask
+from deployments.observability.metrics import (
+    ANSWERS,
+    CONFIDENCE,
+    ENGINE_OUTCOMES,
+    ENGINE_READINGS,
+    ENGINE_SECONDS,
+    TASKS,
+    Record,
+)
+from deployments.router.ensemble import CharacterReading
+from fusion import judge
+from ocr import EngineReport, Hypothesis, Page, Reading, Scope, Status
+from ocr.errors import QuorumError
+
+log = logging.getLogger("quorum.reading")
+
+_TEXT, _CHARACTER = TASKS[Scope.LINE], TASKS[Scope.CHARACTER]
+# These engines were not asked, so they have no latency.
+_NOT_ASKED = frozenset({Status.SKIPPED, Status.UNAVAILABLE})
+
+
+def observe_page(page: Page, ask: Ask, record: Record) -> None:
+    """Tell of one page."""
+    _observe_reports(page.reports, record)
+    _observe_agreement([(line.text, line.readings) for line in page.lines], record)
+    band = _observe_confidence(page.confidence, _TEXT, ask, record)
+    log.info(
+        "read a page of %d lines",
+        len(page.lines),
+        extra={**_common(page.reports, ask), "confidence": round(page.confidence, 4), "band": band, "text": page.text},
+    )
+
+
+def observe_characters(readings: Sequence[CharacterReading | QuorumError], ask: Ask, record: Record) -> None:
+    """Tell of the characters of one request."""
+    read = [reading for reading in readings if isinstance(reading, CharacterReading)]
+    _observe_agreement([(reading.character.text, reading.claims) for reading in read], record)
+    for reading in read:
+        _observe_confidence(reading.character.confidence, _CHARACTER, ask, record)
+    reports = read[0].reports if read else ()  # of the request, the same for each of its characters
+    _observe_reports(reports, record)
+    text = "".join(reading.character.text for reading in read)
+    log.info("read %d of %d characters", len(read), len(readings), extra={**_common(reports, ask), "text": text})
+
+
+def _common(reports: Iterable[EngineReport], ask: Ask) -> dict[str, object]:
+    return {
+        "config_version": ask.config_version,
+        "method": str(ask.method),
+        "profile": ask.profile.name,
+        "engines": {report.engine: report.status.value for report in reports},
+    }
+
+
+def _observe_reports(reports: Iterable[EngineReport], record: Record) -> None:
+    for report in reports:
+        record(ENGINE_OUTCOMES, engine=report.engine, outcome=report.status.value)
+        if report.status not in _NOT_ASKED:
+            record(ENGINE_SECONDS, report.seconds, engine=report.engine)
+
+
+def _observe_agreement(
+    readings: Iterable[tuple[str, Mapping[str, Hypothesis] | Mapping[str, Reading]]], record: Record
+) -> None:
+    """Whether engines agree with the text that was made of their claims: told once for each of them, because each time
+    is a call into Ray.
+    """
+    counts = Counter(
+        (engine, "yes" if claim.text.strip() == text.strip() else "no")
+        for text, claims in readings
+        for engine, claim in claims.items()
+        if not claim.abstained
+    )
+    for (engine, agrees), count in counts.items():
+        record(ENGINE_READINGS, count, engine=engine, agrees=agrees)
+
+
+def _observe_confidence(confidence: float, task: str, ask: Ask, record: Record) -> str:
+    band = judge(confidence, ask.profile.thresholds).band.value
+    record(CONFIDENCE, confidence, task=task)
+    record(ANSWERS, task=task, band=band)
+    return band

@@ -1,0 +1,94 @@
+"""From what was typed to a run: names checked, engines and profiles found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from deployments.config.schema import ClusterConfig
+from deployments.messages.request import Catalogue
+from evaluation.accuracy.found_pages import Ask
+from evaluation.accuracy.run import Run
+from evaluation.pages.pages import Split
+from evaluation.pages.readings import FOUND, TRUE, Reader, Shelf, View
+from fusion import Method, Profile
+from ocr.contract import TextAnswer, TextOptions
+from ocr.errors import OutOfRange
+from training.votes.tune_run import reader_of
+
+
+def run_of(
+    folders: Sequence[Path],
+    splits: str,
+    engines: str,
+    views: str,
+    profile: str,
+    method: str,
+    tuned: str,
+    readings: Path,
+    limit: int | None,
+    url: str | None,
+    *,
+    own_pipelines: bool = False,
+) -> Run:
+    """The run of `quorum evaluate pages`. Raises OutOfRange naming what does not exist."""
+    readers = readers_of(engines)
+    catalogue = _catalogue(readers, tuned)
+    ask = catalogue.ask_text(TextOptions(profile=profile, method=method), now=0.0)
+    return Run(
+        folders,
+        [_split(split) for split in splits.split(",")],
+        readers,
+        Shelf(readings),
+        ask.profile,
+        Method(ask.method),
+        [_view(view) for view in views.split(",")],
+        limit,
+        None if url is None else _service(url, profile, method),
+        readings / f"service-{profile}-{method}",
+        own_pipelines,
+    )
+
+
+def readers_of(engines: str) -> list[Reader]:
+    """From NAME or NAME=MODEL, with commas."""
+    return [reader_of(engine) for engine in engines.split(",")]
+
+
+def profile_of(readers: Sequence[Reader], name: str, tuned: str) -> Profile:
+    """The profile of that name. Raises OutOfRange naming what does not exist."""
+    return _catalogue(readers, tuned).ask_text(TextOptions(profile=name), now=0.0).profile
+
+
+def _catalogue(readers: Sequence[Reader], tuned: str) -> Catalogue:
+    engines = [{"name": own.name} for own in readers]
+    config = ClusterConfig.model_validate({"engines": engines, "tuned": tuned, "ready_engines": 1})
+    return Catalogue.of(config, [own.spec for own in readers])
+
+
+def _split(name: str) -> Split:
+    if name not in list(Split):
+        raise OutOfRange(f"there is no split {name!r}", f"known are {', '.join(Split)}")
+    return Split(name)
+
+
+def _view(name: str) -> View:
+    if name in ("true", "found"):
+        return FOUND if name == "found" else TRUE
+    try:
+        return View(found=True, turned_degrees=float(name.removeprefix("found")))
+    except ValueError as error:
+        raise OutOfRange(
+            f"there is no view {name!r}", "want true, found, or found+15 for a page that is turned"
+        ) from error
+
+
+def _service(url: str, profile: str, method: str) -> Ask:
+    from quorum.client import Client
+
+    client = Client(url, timeout_s=600.0)
+
+    def ask(image: Path) -> TextAnswer:
+        return client.read(image, profile=profile, method=method, explain=True, timeout_s=300.0)
+
+    return ask

@@ -1,0 +1,248 @@
+"""The figures of an accuracy run as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from evaluation.accuracy.figures import FUSED, CascadeFigures, Rate, SetFigures, Sureness, Turns
+from evaluation.pages.own_pipelines import Beside
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The figures of all sets for one way of cutting lines. `recalls` are of the segmentation, by set; `lost` is how
+    much higher the error rate of the fusion is than in the table called `lost_to`.
+    """
+
+    title: str
+    sets: Mapping[str, SetFigures]
+    recalls: Mapping[str, float]
+    lost: Mapping[str, float] = field(default_factory=dict)
+    lost_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that an accuracy run came to. `sure` is how words are calibrated by set, `turns` who saved and who
+    spoiled by set, `cascade` what asking fewer engines costs and saves, `fusing_ms` the processor time of the fusion of
+    one line; all on true lines. `beside` are the engines' own ways from the page, by set and engine.
+    """
+
+    tables: Sequence[Table]
+    sure: Mapping[str, Sureness]
+    turns: Mapping[str, Turns]
+    cascade: CascadeFigures | None = None
+    fusing_ms: float | None = None
+    beside: Mapping[str, Mapping[str, Beside]] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        return {table.title: {name: _json(own) for name, own in table.sets.items()} for table in self.tables} | {
+            "calibration_error": {name: round(own.error, 4) for name, own in self.sure.items()},
+            "cascade": None if self.cascade is None else self.cascade.as_json(),
+            "fusing_ms": None if self.fusing_ms is None else round(self.fusing_ms, 3),
+            "own_pipelines": {
+                name: {engine: round(one.own.rate, 5) for engine, one in own.items()}
+                for name, own in self.beside.items()
+            },
+        }
+
+
+def markdown(report: Report, heading: str, command: str, setting: str) -> str:
+    """The whole report."""
+    return "\n".join(
+        [
+            f"# {heading}",
+            "",
+            f"Made by `{command}`. Rates are edits over true characters, with 95 % bootstrap intervals over lines; "
+            "chance is the two-sided paired bootstrap probability that fusion and best engine differ by luck only; "
+            "from the page lines are matched by where they lie (evaluation/pages/matching.py), "
+            "and missed and invented ones "
+            "count whole.",
+            "",
+            setting,
+            "",
+            *[row for table in report.tables for row in (*_table(table), "")],
+            *_beside(report),
+            *_cascade(report),
+            *_sure(report),
+            *_turns(report),
+        ]
+    )
+
+
+def summary(report: Report) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+    """For the screen: of each table its title, heads and rows, the set first."""
+    for table in report.tables:
+        readers = list(dict.fromkeys(name for own in table.sets.values() for name in own.characters))
+        rows = [
+            [
+                name,
+                *[_rate(own, reader) for reader in readers],
+                f"{own.reduction:.1%}",
+                f"{own.chance:.3f}",
+                _share(own),
+            ]
+            for name, own in table.sets.items()
+        ]
+        yield table.title, [*readers, "fewer errors", "chance", "share of best path"], rows
+
+
+def _rate(own: SetFigures, reader: str) -> str:
+    return _percent(own.characters[reader].count.rate) if reader in own.characters else ""
+
+
+def _share(own: SetFigures) -> str:
+    return "" if own.share is None else f"{own.share:.0%}"
+
+
+def _table(table: Table) -> Iterator[str]:
+    readers = list(dict.fromkeys(name for own in table.sets.values() for name in own.characters if name != FUSED))
+    yield f"## {table.title}"
+    yield ""
+    yield "Character error rate in percent:"
+    yield ""
+    heads = ["set", "n", *readers, "**fused**", "fewer errors than the best", "chance"]
+    oracle = any(own.oracle is not None for own in table.sets.values())
+    heads += ["best path", "share of it"] * oracle + ["lines found"] * bool(table.recalls)
+    heads += [f"points lost to {table.lost_to}"] * bool(table.lost)
+    yield f"| {' | '.join(heads)} |"
+    yield "|" + "---|" * len(heads)
+    for name, own in table.sets.items():
+        lost = [f"{100 * table.lost[name]:.2f}"] if table.lost else []
+        yield f"| {' | '.join([*_row(name, own, readers, oracle=oracle, recalls=table.recalls), *lost])} |"
+    changes = [own.reduction for own in table.sets.values()]
+    yield ""
+    yield f"Mean over the sets: {sum(changes) / len(changes):.1%} fewer character errors than the best engine of each."
+    yield ""
+    yield "Word error rate in percent:"
+    yield ""
+    yield f"| set | {' | '.join([*readers, '**fused**'])} |"
+    yield "|---" * (len(readers) + 2) + "|"
+    for name, own in table.sets.items():
+        cells = [_percent(own.words[reader].count.rate) if reader in own.words else "" for reader in (*readers, FUSED)]
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+def _row(
+    name: str, own: SetFigures, readers: Sequence[str], *, oracle: bool, recalls: Mapping[str, float]
+) -> Iterator[str]:
+    yield name
+    yield str(own.samples)
+    for reader in readers:
+        yield _cell(own.characters[reader]) if reader in own.characters else ""
+    yield f"**{_cell(own.characters[FUSED])}**"
+    yield f"{own.reduction:.1%}"
+    yield f"{own.chance:.3f}"
+    if oracle:
+        length = own.characters[FUSED].count.length
+        yield "" if own.oracle is None else _percent(own.oracle / length)
+        yield _share(own)
+    if recalls:
+        yield f"{recalls[name]:.1%}"
+
+
+def _cell(rate: Rate) -> str:
+    return f"{_percent(rate.count.rate)} ({_percent(rate.within.low)} to {_percent(rate.within.high)})"
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.2f}"
+
+
+def _beside(report: Report) -> Iterator[str]:
+    if not report.beside:
+        return
+    yield "## Against each engine's own way from the page"
+    yield ""
+    yield "Character error rate in percent of what an engine's makers ship for whole pages, of our fusion from the"
+    yield "page, and how likely the difference is by chance, paired over pages (evaluation/pages/own_pipelines.py). An"
+    yield "engine that is missing has no such pipeline, or one whose detector has to be fetched first."
+    yield ""
+    yield "| set | engine | its own pipeline | fused | fewer errors | chance |"
+    yield "|---|---|---|---|---|---|"
+    for name, own in report.beside.items():
+        for engine, one in own.items():
+            rates = f"{_percent(one.own.rate)} | {_percent(one.ours.rate)}"
+            yield f"| {name} | {engine} | {rates} | {one.reduction:.1%} | {one.chance:.3f} |"
+    yield ""
+
+
+def _cascade(report: Report) -> Iterator[str]:
+    if report.cascade is None:
+        return
+    found = report.cascade
+    yield "## What a cascade saves"
+    yield ""
+    yield f"{found.said} On these lines it keeps {found.kept:.1%} of the gain over the best engine (mean over the sets)"
+    yield f"at {found.seconds:.1%} of the core-seconds of all engines."
+    yield ""
+    yield f"| | {' | '.join(found.line_ms)} |"
+    yield f"|---{'|---' * len(found.line_ms)}|"
+    yield f"| core-ms a line | {' | '.join(f'{value:.1f}' for value in found.line_ms.values())} |"
+    yield f"| asked about | {' | '.join(f'{part:.0%}' for part in found.asked.values())} |"
+    yield ""
+    yield "| set | best engine | all engines | cascade | core-seconds |"
+    yield "|---|---|---|---|---|"
+    for name, own in found.sets.items():
+        yield f"| {name} | {own.best} | {own.together} | {own.edits} | {own.seconds:.0%} |"
+    yield ""
+    yield "Edits in characters."
+    yield ""
+
+
+def _sure(report: Report) -> Iterator[str]:
+    if not report.sure:
+        return
+    yield "## How sure a fused word is"
+    yield ""
+    yield "By chance: the error that words with these confidences would show if each were exactly as likely to be right"
+    yield "as it says (mean over drawn outcomes); few words show much even then."
+    yield ""
+    yield "| set | words | expected calibration error | by chance |"
+    yield "|---|---|---|---|"
+    for name, own in report.sure.items():
+        yield f"| {name} | {own.words} | {own.error:.3f} | {own.by_chance:.3f} |"
+    yield ""
+    if report.fusing_ms is not None:
+        yield f"Fusing one line took {report.fusing_ms:.2f} ms of processor time in the mean over these lines."
+        yield ""
+
+
+def _turns(report: Report) -> Iterator[str]:
+    if not report.turns:
+        return
+    engines = list(dict.fromkeys(name for own in report.turns.values() for name in (*own.saved, *own.spoiled)))
+    yield "## Who saved and who spoiled"
+    yield ""
+    yield "Places at which the fusion chose otherwise than the best engine: right where it is wrong (saved), wrong"
+    yield "where it is right (spoiled), by who said so. Several may have said it."
+    yield ""
+    yield f"| set | {' | '.join(f'{engine}: saved, spoiled' for engine in engines)} |"
+    yield "|---" * (len(engines) + 1) + "|"
+    for name, own in report.turns.items():
+        cells = [f"{own.saved.get(engine, 0)}, {own.spoiled.get(engine, 0)}" for engine in engines]
+        yield f"| {name} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _json(own: SetFigures) -> dict[str, object]:
+    return {
+        "samples": own.samples,
+        "best": own.best,
+        "chance": round(own.chance, 4),
+        "reduction": round(own.reduction, 4),
+        "oracle_edits": own.oracle,
+        "share": None if own.share is None else round(own.share, 4),
+        "readers": {
+            name: {
+                "edits": rate.count.edits,
+                "characters": rate.count.length,
+                "cer": round(rate.count.rate, 5),
+                "cer_low": round(rate.within.low, 5),
+                "cer_high": round(rate.within.high, 5),
+                "wer": round(own.words[name].count.rate, 5),
+            }
+            for name, rate in own.characters.items()
+        },
+    }

@@ -1,0 +1,140 @@
+"""Real pages with what they say, cut into true lines, and split by page into training, tuning and test.
+
+A folder holds images and `truth.jsonl`, one page a row: `{"image", "lines": [{"polygon": [[x, y], ...], "text"}]}`,
+lengths in pixels of the page. Recognisers learn from `Split.TRAIN`; calibration, weights and thresholds are
+fitted on those of `Split.TUNE`, which recognisers have not learnt by heart; every reported figure is from `Split.TEST`.
+The split depends on the file names alone, so that everybody who splits a folder splits it alike. Pages of one
+document may be on different sides: figures are for new pages of known kinds of material, not for new kinds.
+
+Nothing here knows an engine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr.image import Pixels
+from segmentation.detection.quads import clockwise_from_top_left, turned
+from segmentation.upright import cut
+
+# Of the pages, in the order of their names' hashes: the first part tests, the second tunes, the rest trains.
+TEST_SHARE = 0.2
+TUNE_SHARE = 0.2
+
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+
+
+class Split(StrEnum):
+    """What a page is used for."""
+
+    TRAIN = "train"
+    TUNE = "tune"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrueLine:
+    """A line of a page: its outline (N, 2) float32 in page pixels, N >= 3, and what it says."""
+
+    outline: NDArray[np.float32]
+    text: str
+
+    def quad(self) -> NDArray[np.float32]:
+        """The smallest rectangle around the outline, (4, 2) float32, clockwise from the text's top-left corner.
+
+        A tall rectangle with several characters is text that stands; it is taken to read upwards.
+        """
+        corners = cv2.boxPoints(cv2.minAreaRect(self.outline))
+        quads = clockwise_from_top_left(corners[None])  # (1, 4, 2)
+        (x0, y0), (x1, y1), _, (x3, y3) = quads[0]
+        width, height = np.hypot(x1 - x0, y1 - y0), np.hypot(x3 - x0, y3 - y0)
+        stands = height > 2 * width and len(self.text.strip()) > 2
+        return np.asarray(turned(quads, 1)[0] if stands else quads[0], dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class TruePage:
+    """A page with its lines in reading order."""
+
+    image: Path
+    lines: tuple[TrueLine, ...]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.text for line in self.lines)
+
+    def pixels(self) -> Pixels:
+        """RGB uint8 (H, W, 3). Raises ValueError when the file is not an image."""
+        picture = cv2.imread(str(self.image), cv2.IMREAD_COLOR)
+        if picture is None:
+            raise ValueError(f"{self.image} is not an image that can be read")
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def read_pages(folder: Path) -> list[TruePage]:
+    """The pages of a folder, in the order of its truth.jsonl; lines without text or without an area are left out.
+
+    A folder without that file holds pairs: pictures, and beside each a text file of the same name with what it says.
+    Such a picture is one line. Raises ValueError, naming the row, when the file is not in the format above.
+    """
+    path = folder / "truth.jsonl"
+    if not path.exists():
+        return list(_pairs(folder))
+    pages = []
+    for number, row in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            content = json.loads(row)
+            lines = tuple(
+                TrueLine(np.asarray(line["polygon"], dtype=np.float32), line["text"])
+                for line in content["lines"]
+                if line["text"].strip() and len(line["polygon"]) >= 3
+            )
+            pages.append(TruePage(folder / content["image"], lines))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f'{path}, row {number}: {error!r}; want {{"image", "lines": [{{"polygon", "text"}}]}}'
+            ) from error
+    return pages
+
+
+def _pairs(folder: Path) -> Iterator[TruePage]:
+    """The pictures that have a text beside them, in the order of their names."""
+    texts = {path.name.removesuffix(".txt").removesuffix(".gt"): path for path in sorted(folder.glob("*.txt"))}
+    for image in sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.stem in texts):
+        page = TruePage(image, ())
+        height, width = page.pixels().shape[:2]
+        outline = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+        text = " ".join(texts[image.stem].read_text(encoding="utf-8").split())
+        if text:
+            yield TruePage(image, (TrueLine(outline, text),))
+
+
+def split_of(pages: Sequence[TruePage]) -> dict[Path, Split]:
+    """The split of each page of one folder, by its image. Small folders have at least one page to test and to tune."""
+    ranked = sorted((page.image for page in pages), key=lambda image: hashlib.sha256(image.name.encode()).digest())
+    tests = max(1, round(TEST_SHARE * len(ranked)))
+    tunes = max(1, round(TUNE_SHARE * len(ranked)))
+    parts = [Split.TEST] * tests + [Split.TUNE] * tunes + [Split.TRAIN] * len(ranked)
+    return dict(zip(ranked, parts, strict=False))
+
+
+def pages_for(folder: Path, split: Split) -> list[TruePage]:
+    """The pages of a folder that are in `split`."""
+    pages = read_pages(folder)
+    splits = split_of(pages)
+    return [page for page in pages if splits[page.image] is split]
+
+
+def line_crops(page: TruePage) -> list[Pixels]:
+    """The upright pixels of each line, RGB uint8 (H, W, 3) at the page's own scale."""
+    pixels = page.pixels()
+    return [cut(pixels, line.quad()) for line in page.lines]

@@ -1,0 +1,157 @@
+"""Tuned profiles as a document: JSON that `quorum tune` writes and the configuration names.
+
+A document holds its version, what it was made from, the model of each engine that it was made with, and the profiles.
+The spelling model lies beside it, under the name that it gives. Everything is checked when it is read; numbers and
+names that make no sense are refused by the values that they become.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fusion.cascade import Cascade, Step
+from fusion.profiles.profile import Profile, SpellingVote, Thresholds, Tuning, TuningSource
+from fusion.votes.calibration import Calibration, WordTrust
+from fusion.votes.evidence import Evidence, Kind, Worth
+from fusion.votes.spelling import Spelling, read_spelling
+from fusion.votes.voting import Assurance
+
+VERSION = 1
+BUNDLED = Path(__file__).parents[1] / "bundled" / "profiles.json"
+SPELLING_FILE = "english.json.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Tuned profiles by name; `models` are the engines' models they were fitted to, `made` says when and from what."""
+
+    profiles: Mapping[str, Profile]
+    models: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, str] = field(default_factory=dict)
+
+    def knows(self, engines: Iterable[str]) -> bool:
+        """Whether any of the engines was there when the profiles were tuned."""
+        return any(engine in profile.weights for engine in engines for profile in self.profiles.values())
+
+
+def tuned_document(name: str, thresholds: Thresholds) -> Document | None:
+    """The document that a configuration names: "bundled", "none" or a path. Raises as `read_document` does."""
+    if name == "none":
+        return None
+    return _bundled(thresholds) if name == "bundled" else read_document(Path(name).expanduser(), thresholds)
+
+
+@lru_cache(maxsize=8)
+def _bundled(thresholds: Thresholds) -> Document:
+    """Read once: it takes tens of milliseconds, and a Gateway asks at each change of the configuration."""
+    return read_document(BUNDLED, thresholds)
+
+
+def read_document(path: Path, thresholds: Thresholds) -> Document:
+    """Raises ValueError, naming the file, when it is no document of this version."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["version"] != VERSION:
+            raise ValueError(f"version {content['version']}; this program reads version {VERSION}")
+        model = read_spelling((path.parent / content["spelling"]).resolve())
+        profiles = {
+            name: _profile(name, profile, model, thresholds, TuningSource(_tuning_in, (path.resolve(), name)))
+            for name, profile in content["profiles"].items()
+        }
+        return Document(profiles, content["models"], content["made"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no document of tuned profiles: {error!r}; write one with `quorum tune`") from error
+
+
+def write_document(document: Document, path: Path, spelling: str = SPELLING_FILE) -> None:
+    """With the name of the spelling model's file, which is to lie beside it."""
+    content = {
+        "version": VERSION,
+        "made": dict(document.made),
+        "models": dict(document.models),
+        "spelling": spelling,
+        "profiles": {name: _content(profile) for name, profile in document.profiles.items()},
+    }
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@lru_cache(maxsize=64)
+def _tuning_in(path: Path, name: str) -> Tuning:
+    """What a process that is sent a profile gets; read once there."""
+    tuning = read_document(path, Thresholds()).profiles[name].tuning
+    assert tuning is not None
+    return tuning
+
+
+def _profile(
+    name: str, content: Mapping[str, Any], model: Spelling, thresholds: Thresholds, source: TuningSource
+) -> Profile:
+    weights = content["weights"]
+    tuning = Tuning(
+        {engine: _evidence(own) for engine, own in content["evidence"].items()},
+        weights,
+        SpellingVote(model, content["spelling"]["slope"], content["spelling"]["per_symbol"]),
+        Assurance(*content["assurance"]),
+        _trust(content["words"]),
+        source,
+    )
+    cascade = content["cascade"]
+    return Profile(
+        name,
+        weights,
+        thresholds,
+        {},
+        tuning,
+        content["character_weights"],
+        {},
+        None
+        if cascade is None
+        else Cascade(tuple(Step(tuple(step["engines"]), step["most_doubt"]) for step in cascade)),
+    )
+
+
+def _trust(content: Mapping[str, Any]) -> WordTrust:
+    table = Calibration(tuple(content["raw"]), tuple(content["probability"]))
+    return WordTrust(content["contested"], content["each"], table)
+
+
+def _evidence(content: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        {Kind(kind): Worth(*values) for kind, values in content["worth"].items()},
+        content["agreement"],
+        {(said, rival): value for said, rival, value in content["confusions"]},
+    )
+
+
+def _content(profile: Profile) -> dict[str, object]:
+    tuning = profile.tuning
+    if tuning is None or tuning.spelling is None:
+        raise ValueError(f"profile {profile.name} was not tuned")
+    return {
+        "weights": dict(profile.weights),
+        "character_weights": None if profile.character_weights is None else dict(profile.character_weights),
+        "cascade": None
+        if profile.cascade is None
+        else [{"engines": list(step.engines), "most_doubt": step.most_doubt} for step in profile.cascade.steps],
+        "evidence": {
+            engine: {
+                "worth": {str(kind): [own.base, own.slope, own.room] for kind, own in evidence.worth.items()},
+                "agreement": evidence.agreement,
+                "confusions": [[said, rival, value] for (said, rival), value in sorted(evidence.confusions.items())],
+            }
+            for engine, evidence in tuning.evidence.items()
+        },
+        "spelling": {"slope": tuning.spelling.slope, "per_symbol": tuning.spelling.per_symbol},
+        "assurance": [tuning.assurance.base, tuning.assurance.slope, tuning.assurance.agreement],
+        "words": {
+            "contested": tuning.words.contested,
+            "each": tuning.words.each,
+            "raw": list(tuning.words.table.raw),
+            "probability": list(tuning.words.table.probability),
+        },
+    }

@@ -1,0 +1,135 @@
+"""How likely a run of characters is as a text: what settles "ohildren" against "children" and "O5/O1" against "05/01".
+
+An n-gram model over symbols with back-off (Katz 1987, doi:10.1109/TASSP.1987.1165125; smoothed as Witten and Bell 1991,
+doi:10.1109/18.87000). A symbol is a letter without its case and accent, "0" for every digit, a space, or a mark: so it
+holds words, and patterns of dates, amounts and codes, but says nothing of which digit it is or of case. It is only
+ever asked which of the things that engines said is the likeliest; it never says anything of its own. Logarithms are
+natural.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from fusion.alignment.similarity import folded
+
+MARKS = ".,:;'\"-()/&%$!?*#="
+OTHER = "~"
+"""Stands for every character that is no Latin letter, no digit, no space and no mark of the list."""
+
+_UNSEEN = -9.0  # of a symbol that was never seen, in any context
+_HUNDREDTHS = 100.0
+_REMEMBERED = 100_000  # grams: some ten megabytes at most
+
+
+@lru_cache(maxsize=65536)
+def symbols(text: str) -> str:
+    """The symbol of each letter of a text."""
+    return "".join([_symbol(letter) for letter in folded(text)])
+
+
+def _symbol(letter: str) -> str:
+    bare = unicodedata.normalize("NFD", letter)[0].lower()
+    if "a" <= bare <= "z" or bare in MARKS:
+        return bare
+    if bare.isspace():
+        return " "
+    return "0" if bare.isdigit() else OTHER
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """`likelihoods[gram]` is the log-probability of the last symbol of a gram after the others; `backoffs[context]` the
+    log-weight with which a context without the gram is shortened by its first symbol. Grams have at most `order`
+    symbols. A model that was read from a file travels between processes as the name of that file.
+    """
+
+    order: int
+    likelihoods: Mapping[str, float]
+    backoffs: Mapping[str, float] = field(default_factory=dict)
+    source: Path | None = field(default=None, compare=False)
+    _known: dict[str, float] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Callable[..., Spelling], tuple[object, ...]]:
+        if self.source is not None:
+            return read_spelling, (self.source,)
+        return Spelling, (self.order, dict(self.likelihoods), dict(self.backoffs))
+
+    def __post_init__(self) -> None:
+        if self.order < 2:
+            raise ValueError(f"spelling of order {self.order}; want at least 2")
+        if any(value > 0.0 for value in self.likelihoods.values()):
+            raise ValueError("spelling: a log-probability is above 0")
+
+    def log_probability(self, before: str, said: str, after: str) -> float:
+        """Of what was said and of what follows it, given what stands before; all in symbols."""
+        reach = self.order - 1
+        text = before[-reach:] + said + after
+        known = self._known
+        total = 0.0
+        for end in range(min(reach, len(before)), len(text)):
+            gram = text[end - reach : end + 1] if end >= reach else text[: end + 1]
+            value = known.get(gram)
+            total += self._remember(gram) if value is None else value
+        return total
+
+    def _remember(self, gram: str) -> float:
+        """The same few grams are asked for again and again."""
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        value = self._known[gram] = self._of_last(gram)
+        return value
+
+    def _of_last(self, gram: str) -> float:
+        weight = 0.0
+        while (found := self.likelihoods.get(gram)) is None:
+            if len(gram) == 1:
+                return weight + _UNSEEN
+            weight += self.backoffs.get(gram[:-1], 0.0)
+            gram = gram[1:]
+        return weight + found
+
+
+def around(said: Sequence[str], place: int, reach: int) -> tuple[str, str]:
+    """Up to `reach` symbols before and after a place of a line, `said[k]` being what stands at place k. A line begins
+    and ends with a space.
+    """
+    first, last = max(0, place - reach), min(len(said), place + 1 + reach)  # a place mostly holds one symbol
+    before, after = "".join(map(symbols, said[first:place])), "".join(map(symbols, said[place + 1 : last]))
+    while first > 0 and len(before) < reach:
+        first -= 1
+        before = symbols(said[first]) + before
+    while last < len(said) and len(after) < reach:
+        after += symbols(said[last])
+        last += 1
+    if len(before) < reach:
+        before = " " + before
+    if len(after) < reach:
+        after += " "
+    return before[-reach:], after[:reach]
+
+
+@lru_cache(maxsize=4)
+def read_spelling(path: Path) -> Spelling:
+    """From a file that `write_spelling` wrote; read once in a process."""
+    content = json.loads(gzip.decompress(path.read_bytes()))
+    likelihoods = {gram: -cost / _HUNDREDTHS for gram, cost in content["costs"].items()}
+    backoffs = {gram: -cost / _HUNDREDTHS for gram, cost in content["backoffs"].items()}
+    return Spelling(content["order"], likelihoods, backoffs, path)
+
+
+def write_spelling(spelling: Spelling, path: Path) -> None:
+    """Log-probabilities in hundredths, so that the file stays small; the same bytes for the same model."""
+    content = {
+        "order": spelling.order,
+        "costs": {gram: round(-value * _HUNDREDTHS) for gram, value in sorted(spelling.likelihoods.items())},
+        "backoffs": {gram: round(-value * _HUNDREDTHS) for gram, value in sorted(spelling.backoffs.items())},
+    }
+    text = json.dumps(content, separators=(",", ":"))
+    path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))

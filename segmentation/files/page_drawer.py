@@ -1,0 +1,341 @@
+"""A program of its own that takes the pages out of a file: PDF, TIFF of many pages, or one image.
+
+    python segmentation/files/page_drawer.py < question-and-file > pages
+
+PDFium and the decoders of images are C code that reads what strangers wrote, and PDFium serves one thread at a time.
+So they run here, in a process that may use so much memory and no more, and that whoever started it can end at any
+moment. It starts in a fraction of a second because it imports nothing of ours.
+
+In: one line of JSON, a `Question` as a dict, and then the file up to the end of the input. Out: one line of JSON
+`{"page_count", "chosen"}`, and for each page in turn a line `{"page", "file", "picture", "width", "height", "mode",
+"kind", "dpi"}` followed by as many bytes as `file` and `picture` say: the page as a lossless image file for reading,
+and, if asked, as a picture to lay text over. What cannot be done is a line `{"error": [code, message, hint], "page"}`,
+without `page` when it is the whole file. Sizes are pixels.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import resource
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import PIL.Image
+import PIL.ImageOps
+
+MEMORY_BYTES = 900_000_000
+"""All that this process may have, programs and libraries too."""
+CPU_S = 5
+CPU_A_PAGE_S = 1
+"""The processor time that it may use: so much, and so much more for each page that is asked for."""
+MAX_SIDE_PX = 32_000
+DEFAULT_DPI = 200
+_IMAGES = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+_KEPT_BY_PNG = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
+_JPEG_QUALITY = 85
+_MOST_ENTRIES = 1000
+
+PIL.Image.MAX_IMAGE_PIXELS = None  # the limit is part of the question
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a file. `pages` is as in the contract ("1-3,7"), None for all; `pictures` asks for pictures to
+    lay text over, `files` for files to read.
+    """
+
+    pages: str | None
+    dpi: int
+    max_pages: int
+    max_pixels: int
+    files: bool
+    pictures: bool
+
+
+class Refused(Exception):
+    """What is wrong with the file or a page: the code of an error of ocr.errors, a message and a hint."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One page: `file` for reading, `picture` to lay text over, of `kind` jpeg or png and a mode of Pillow's."""
+
+    file: bytes
+    picture: bytes
+    width: int
+    height: int
+    mode: str
+    kind: str
+    dpi: float
+
+
+def chosen_pages(pages: str | None, page_count: int, max_pages: int) -> list[int]:
+    """The page numbers that `pages` names, each once, in ascending order. Raises Refused."""
+    if pages is None:
+        if page_count > max_pages:
+            raise Refused(
+                "too_large",
+                f"the document has {page_count} pages; the limit is {max_pages} in one request",
+                in_parts(max_pages),
+            )
+        return list(range(1, page_count + 1))
+    chosen: set[int] = set()
+    for part in pages.split(","):
+        first, dash, last = part.partition("-")
+        end = int(last) if last else (page_count if dash else int(first))
+        if not 1 <= int(first) <= end <= page_count:
+            raise Refused(
+                "out_of_range", f"pages={pages}: the document has the pages 1 to {page_count}", "ask for some of them"
+            )
+        if end - int(first) >= max_pages:
+            raise _too_many(pages, end - int(first) + 1, max_pages)
+        chosen.update(range(int(first), end + 1))
+    if len(chosen) > max_pages:
+        raise _too_many(pages, len(chosen), max_pages)
+    return sorted(chosen)
+
+
+def in_parts(max_pages: int) -> str:
+    """What to do with a document of more pages than one request may have read."""
+    return f"read it in parts: pages=1-{max_pages}, then pages={max_pages + 1}-{2 * max_pages} and so on"
+
+
+def _too_many(pages: str, count: int, max_pages: int) -> Refused:
+    return Refused(
+        "too_large",
+        f"pages={pages} are {count} pages; the limit is {max_pages} in one request",
+        "ask for fewer at once",
+    )
+
+
+def require_size(width: int, height: int, max_pixels: int, remedy: str) -> None:
+    """Raise Refused unless a page of that size may be drawn."""
+    if width * height > max_pixels or max(width, height) > MAX_SIDE_PX:
+        raise Refused(
+            "too_large",
+            f"the page has {width}x{height} px; the limit is {max_pixels} pixels and {MAX_SIDE_PX} px a side",
+            remedy,
+        )
+
+
+class PdfPages:
+    """The pages of a PDF, drawn by PDFium at the resolution asked for."""
+
+    def __init__(self, file: bytes, question: Question) -> None:
+        import pypdfium2
+
+        self._question = question
+        self._damaged = pypdfium2.PdfiumError
+        try:
+            self._pdf = pypdfium2.PdfDocument(file)
+            self.count = len(self._pdf)
+        except pypdfium2.PdfiumError as error:
+            if "assword" in str(error):
+                raise Refused("out_of_range", "the PDF is encrypted", "send it without a password") from error
+            raise Refused("not_an_image", f"the PDF is damaged: {error}", "send a file that opens") from error
+        if self.count < 1:
+            raise Refused("not_an_image", "the PDF has no pages", "send a file that opens")
+        with suppress(self._damaged):  # what is filled into a form is part of the page
+            self._pdf.init_forms()
+
+    def draw(self, number: int) -> Drawn:
+        dpi = self._question.dpi
+        try:
+            page = self._pdf[number - 1]
+            width, height = (max(1, round(side * dpi / 72)) for side in page.get_size())
+            require_size(width, height, self._question.max_pixels, f"draw it smaller than dpi={dpi}")
+            picture = page.render(scale=dpi / 72, rev_byteorder=True).to_pil()
+            page.close()
+        except self._damaged as error:
+            raise Refused("not_an_image", f"the page is damaged: {error}", "send a file that opens") from error
+        return _drawn(picture.convert("RGB"), self._question, float(dpi))
+
+
+class ImagePages:
+    """The pages of a TIFF, or an image as its only page."""
+
+    def __init__(self, file: bytes, question: Question) -> None:
+        self._file = file
+        self._question = question
+        try:
+            self._places = tiff_pages(file) if is_tiff(file) else [0]
+        except ValueError as error:
+            raise Refused("not_an_image", f"the TIFF is damaged: {error}", "save it anew") from error
+        self.count = len(self._places)
+
+    def draw(self, number: int) -> Drawn:
+        try:
+            picture = PIL.Image.open(io.BytesIO(self._page_file(number)), formats=_IMAGES)
+            require_size(*picture.size, self._question.max_pixels, "scale it down, or cut it into parts")
+            dpi = _dpi(picture)
+            if not self._question.files and _is_plain_jpeg(picture):
+                return Drawn(b"", self._file, *picture.size, picture.mode, "jpeg", dpi)
+            picture.load()
+            return _drawn(PIL.ImageOps.exif_transpose(picture), self._question, dpi)
+        except (Refused, MemoryError):
+            raise
+        except Exception as error:  # Pillow's decoders promise no single type
+            raise Refused("not_an_image", f"the page is damaged: {error}", "send a file that opens") from error
+
+    def _page_file(self, number: int) -> bytes:
+        """The file, with that page as its first: to seek a late page of a TIFF, Pillow reads all those before it."""
+        if number == 1:
+            return self._file
+        order, wide = _tiff_layout(self._file)
+        first = struct.pack(f"{order}{'Q' if wide else 'I'}", self._places[number - 1])
+        at = 8 if wide else 4
+        return self._file[:at] + first + self._file[at + len(first) :]
+
+
+def _is_plain_jpeg(picture: PIL.Image.Image) -> bool:
+    """Whether the file can be taken into a PDF as it is: upright, grey or RGB."""
+    return picture.format == "JPEG" and picture.mode in ("L", "RGB") and picture.getexif().get(0x0112, 1) == 1
+
+
+def _dpi(picture: PIL.Image.Image) -> float:
+    try:
+        dpi = float(picture.info["dpi"][0])
+    except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):
+        return float(DEFAULT_DPI)
+    return dpi if 36.0 <= dpi <= 2400.0 else float(DEFAULT_DPI)
+
+
+def is_tiff(file: bytes) -> bool:
+    return file[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def _tiff_layout(file: bytes) -> tuple[str, bool]:
+    """The byte order as `struct` writes it, and whether it is a BigTIFF."""
+    return ("<" if file[:2] == b"II" else ">"), b"+" in file[2:4]
+
+
+def tiff_pages(file: bytes, most: int = 1_000_000) -> list[int]:
+    """Where the directory of each page of a TIFF begins, `most` of them (TIFF 6.0, section 2; BigTIFF).
+
+    Raises ValueError when the list of pages leads out of the file or round in a circle, and for a directory of more
+    entries than any program writes: Pillow takes a fraction of a millisecond for each.
+    """
+    order, wide = _tiff_layout(file)
+    count_as, offset_as, entry_bytes = (f"{order}Q", f"{order}Q", 20) if wide else (f"{order}H", f"{order}I", 12)
+    places: dict[int, None] = {}
+    try:
+        (place,) = struct.unpack_from(offset_as, file, 8 if wide else 4)
+        while place and len(places) < most:
+            if place in places:
+                raise ValueError(f"its page {len(places) + 1} is one that was there before")
+            (entries,) = struct.unpack_from(count_as, file, place)
+            if entries > _MOST_ENTRIES:
+                raise ValueError(f"its page {len(places) + 1} has {entries} entries")
+            places[place] = None
+            (place,) = struct.unpack_from(offset_as, file, place + struct.calcsize(count_as) + entries * entry_bytes)
+    except (struct.error, OverflowError) as error:
+        raise ValueError(f"the list of its pages leads out of the file after page {len(places)}") from error
+    return list(places)
+
+
+def _drawn(picture: PIL.Image.Image, question: Question, dpi: float) -> Drawn:
+    shown, kind, mode = b"", "", picture.mode
+    if question.pictures:
+        on_paper = _on_paper(picture)
+        # Two colours as JPEG would be larger and smeared.
+        kind, mode = ("png" if on_paper.mode == "1" else "jpeg"), on_paper.mode
+        shown = _saved(on_paper, kind)
+    file = _saved(picture, "png" if picture.mode in _KEPT_BY_PNG else "tiff") if question.files else b""
+    return Drawn(file, shown, *picture.size, mode, kind, dpi)
+
+
+def _on_paper(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """In mode 1, L or RGB, transparency over white."""
+    if picture.mode.startswith("I") or picture.mode == "F":
+        grey = picture.convert("F")
+        extrema: Any = grey.getextrema()
+        brightest = float(extrema[1])
+        scale = 255.0 / (65535.0 if brightest > 255.0 else max(brightest, 1.0))
+        return grey.point(lambda level: level * scale + 0.0).convert("L")
+    if picture.has_transparency_data:
+        coloured = picture.convert("RGBA")
+        paper = PIL.Image.new("RGB", coloured.size, "white")
+        paper.paste(coloured, mask=coloured.getchannel("A"))
+        return paper
+    return picture if picture.mode in ("1", "L", "RGB") else picture.convert("RGB")
+
+
+def _saved(picture: PIL.Image.Image, kind: str) -> bytes:
+    options: dict[str, Any] = {
+        "png": {"compress_level": 1},  # made to travel once, not to be kept
+        "jpeg": {"quality": _JPEG_QUALITY},
+        "tiff": {},
+    }[kind]
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def answers(question: Question, file: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """What is written out: the head of each answer and the bytes that follow it."""
+    try:
+        pages = PdfPages(file, question) if file.startswith(b"%PDF") else ImagePages(file, question)
+        chosen = chosen_pages(question.pages, pages.count, question.max_pages)
+    except Refused as refused:
+        yield {"error": refused.args}, b""
+        return
+    except MemoryError:
+        yield {"error": _out_of_memory("the file")}, b""
+        return
+    yield {"page_count": pages.count, "chosen": chosen}, b""
+    for number in chosen:
+        yield _answer(pages, number)
+
+
+def _answer(pages: PdfPages | ImagePages, number: int) -> tuple[dict[str, Any], bytes]:
+    try:
+        drawn = pages.draw(number)
+    except Refused as refused:
+        return {"page": number, "error": refused.args}, b""
+    except MemoryError:
+        return {"page": number, "error": _out_of_memory("the page")}, b""
+    head = {
+        "page": number,
+        "file": len(drawn.file),
+        "picture": len(drawn.picture),
+        "width": drawn.width,
+        "height": drawn.height,
+        "mode": drawn.mode,
+        "kind": drawn.kind,
+        "dpi": drawn.dpi,
+    }
+    return head, drawn.file + drawn.picture
+
+
+def _out_of_memory(what: str) -> tuple[str, str, str]:
+    return "too_large", f"{what} needs more than {MEMORY_BYTES // 1_000_000} MB to be drawn", "simplify or shrink it"
+
+
+def main(source: BinaryIO = sys.stdin.buffer, target: BinaryIO = sys.stdout.buffer) -> None:
+    """Answer the one question that comes in, within the memory and the time that are allowed."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    question = Question(**json.loads(source.readline()))
+    _allow(CPU_S)
+    for head, content in answers(question, source.read()):
+        _allow(CPU_S + CPU_A_PAGE_S * len(head.get("chosen", ())))
+        target.write(json.dumps(head).encode() + b"\n")
+        target.write(content)
+        target.flush()
+
+
+def _allow(seconds: int) -> None:
+    """Never less than was allowed before."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_CPU)
+    if allowed == resource.RLIM_INFINITY or seconds > allowed:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
+
+
+if __name__ == "__main__":
+    with suppress(BrokenPipeError):  # nobody wants the rest
+        main()

@@ -1,0 +1,95 @@
+"""What is required of the cluster while it is broken, judged on made-up accounts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.faults.__main__ import Row
+from benchmarks.faults.fault_kinds import FAULTS, Fault, Result
+from benchmarks.harness.load import Account, Asked, Exchange, Outcome
+
+DEATH = 10.0
+KILLED = Fault("a Gateway dies", lambda _: None, kills=True)
+HUNG = Fault("an engine hangs", lambda _: None, degrades=True, hangs=True)
+
+
+def asked(started: float, outcome: Outcome = Outcome.ANSWERED, seconds: float = 0.3) -> Asked:
+    return Asked(started, started + seconds, outcome)
+
+
+def exchange(started: float, code: int | None = 200, *, error: str = "", patient: bool = False) -> Exchange:
+    return Exchange("a:1", started, started + 0.3, code, patient, error)
+
+
+def result(fault: Fault, *met: Asked | Exchange) -> Result:
+    requests = tuple(one for one in met if isinstance(one, Asked))
+    exchanges = tuple(one for one in met if isinstance(one, Exchange))
+    return Result(fault, Account(requests, exchanges), DEATH - 0.1, DEATH, DEATH, DEATH + 7.0, configured=True)
+
+
+def test_everything_answered_is_no_problem() -> None:
+    assert result(KILLED, asked(9.0), asked(11.0), exchange(9.0), exchange(11.0)).problems() == []
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.WRONG, Outcome.UNFLAGGED])
+def test_a_request_that_is_lost_or_answered_wrong_is_one(outcome: Outcome) -> None:
+    assert result(KILLED, asked(9.0, outcome)).problems() == [f"1 {outcome}"]
+
+
+def test_what_is_in_flight_at_a_death_may_be_cut() -> None:
+    assert result(KILLED, exchange(9.9, None, error="ReadError"), exchange(9.8, 500)).problems() == []
+
+
+def test_what_begins_after_a_death_may_not() -> None:
+    [problem] = result(KILLED, exchange(10.1, 500)).problems()
+    assert "began after the death" in problem
+
+
+def test_it_may_be_refused_or_told_when_to_come_back() -> None:
+    later = exchange(10.1, None, error="ConnectError"), exchange(10.2, 503, patient=True)
+    assert result(KILLED, *later).problems() == []
+
+
+def test_nothing_may_be_cut_while_gateway_proxy_and_node_live() -> None:
+    [problem] = result(replace(KILLED, kills=False), exchange(9.9, None, error="ReadError")).problems()
+    assert "1 raw failures" in problem
+
+
+def test_a_later_request_must_be_answered_within_five_seconds() -> None:
+    assert result(KILLED, asked(11.0, seconds=4.0)).problems() == []
+    assert result(KILLED, asked(11.0, seconds=6.0)).problems() == ["a later request took 6.0 s"]
+
+
+def test_a_missing_engine_must_be_told_of() -> None:
+    assert result(HUNG, asked(11.0)).problems() == ["no answer says that an engine was missing"]
+    assert result(HUNG, asked(11.0, Outcome.DEGRADED)).problems() == []
+
+
+def test_an_engine_that_hangs_must_not_hold_answers_up() -> None:
+    [problem] = result(HUNG, asked(11.0, Outcome.DEGRADED, seconds=2.8)).problems()
+    assert problem.startswith("p99")
+
+
+def test_the_live_configuration_must_be_the_same_afterwards() -> None:
+    [problem] = replace(result(KILLED), configured=False).problems()
+    assert "configuration" in problem
+
+
+def test_recovery_counts_from_the_fault_or_from_its_end_where_it_lasts() -> None:
+    lasting = replace(result(replace(KILLED, lasts_s=3.0)), over=DEATH + 3.0)
+    assert result(KILLED).recovery_s == pytest.approx(7.1)
+    assert lasting.recovery_s == 4.0
+
+
+def test_a_row_has_as_many_cells_as_its_table() -> None:
+    row = str(Row.of(result(KILLED, asked(9.0), exchange(9.0)), "here"))
+    assert row.count("|") == 13
+    assert "| 1 200 |" in row
+
+
+def test_every_part_of_the_cluster_is_killed_once() -> None:
+    names = [fault.name for fault in FAULTS]
+    assert len(set(names)) == len(names)
+    assert {"kill trocr", "kill Router", "kill Gateway", "kill a proxy", "kill a worker node"} <= set(names)

@@ -1,0 +1,52 @@
+"""What counts as the cluster's cost, and what as somebody's work."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.scaling.cluster_cost import LONG, Asked, Copies, misread, report
+from deployments.gateway.rendering import timings
+from ocr import Stretch
+
+_CUT = (Stretch("queue", "Segmentation", 0.002), Stretch("find lines", "Segmentation", 0.3))
+_READ = (
+    Stretch.of_call("trocr", "Router", "trocr", 0.21, (Stretch("inference", "trocr", 0.2),)),
+    Stretch.of_call("easyocr", "Router", "easyocr", 0.12, (Stretch("inference", "easyocr", 0.1),)),
+)
+SPENT = (
+    Stretch.of_call("segmentation", "Router", "Segmentation", 0.31, _CUT),
+    Stretch("engines", "Router", 0.215, _READ, side_by_side=True),
+    Stretch("fusion", "Router", 0.004),
+)
+
+
+@pytest.fixture
+def page() -> Asked:
+    told = timings(SPENT)
+    return Asked(540.0, told.wall_ms, tuple(part for part in told.parts if part.critical), 530.0)
+
+
+def test_all_but_finding_lines_and_the_engine_that_was_waited_for_is_the_clusters_cost(page: Asked) -> None:
+    assert page.cost_ms == pytest.approx(540.0 - 300.0 - 200.0)
+
+
+def test_the_parts_of_the_cost_add_up_to_it(page: Asked) -> None:
+    assert sum(page.costs.values()) == pytest.approx(page.cost_ms)
+    assert page.costs["transfer, Router to trocr"] == pytest.approx(10.0)
+    assert page.costs["queue, Segmentation"] == pytest.approx(2.0)
+
+
+def test_each_engine_misreads_another_letter() -> None:
+    misreadings = {misread(LONG, 7 * number) for number in range(5)}
+    assert len(misreadings) == 5
+    assert all(sum(a != b for a, b in zip(said, LONG, strict=True)) == 1 for said in misreadings)
+
+
+def test_the_report_names_no_engine_because_another_one_is_waited_for_each_time(page: Asked) -> None:
+    text = report({"short": [page, page]}, [0.05, 0.06, 0.07], Copies(10, 100, 130.0, 0), {"commit": "abc"})
+    assert "| transfer, Router to engine | 10.0 |" in text
+    assert "1.30 times the crops" in text
+    assert (
+        "do nothing, with a file, crops and answers of the same sizes (benchmarks/scaling/bare_serve.py): p50 60.0 ms"
+        in text
+    )

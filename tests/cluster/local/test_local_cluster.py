@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from cluster.local.local_cluster import Deployed, Look, Progress, Stage, progress, warm_up
+from ocr.errors import InternalFailure, NotReady
+from tests.fakes.service import status_answer
+
+ANSWER = status_answer(available=("tesseract",))  # and trocr, which is not
+
+
+def look(status: str = "DEPLOYING", answer: bool = True, message: str = "", **deployments: str) -> Look:
+    return Look(
+        status, message, {name: Deployed(state) for name, state in deployments.items()}, ANSWER if answer else None
+    )
+
+
+def stages(seen: Look) -> dict[str, Stage]:
+    return {part.part: part.stage for part in progress(seen)}
+
+
+def test_an_engine_that_answers_is_ready_with_its_model() -> None:
+    assert progress(look(tesseract="HEALTHY")) == [Progress("tesseract", Stage.READY, "tesseract@1")]
+
+
+def test_an_engine_that_cannot_read_is_unavailable_with_its_reason() -> None:
+    assert progress(look(trocr="HEALTHY")) == [Progress("trocr", Stage.UNAVAILABLE, "no model is bundled")]
+
+
+def test_an_engine_that_the_service_has_not_heard_from_is_still_starting() -> None:
+    engines = {**ANSWER.engines, "trocr": ANSWER.engines["trocr"].model_copy(update={"detail": "starting"})}
+    seen = Look("RUNNING", "", {"trocr": Deployed("HEALTHY")}, ANSWER.model_copy(update={"engines": engines}))
+    assert stages(seen) == {"trocr": Stage.STARTING}
+
+
+def test_a_part_that_is_no_engine_is_ready_when_serve_says_so() -> None:
+    assert stages(look(Router="HEALTHY", Gateway="UPDATING")) == {"Router": Stage.READY, "Gateway": Stage.STARTING}
+
+
+def test_nothing_is_ready_while_nobody_answers() -> None:
+    assert stages(look(answer=False, Router="HEALTHY", tesseract="HEALTHY")) == {
+        "Router": Stage.STARTING,
+        "tesseract": Stage.STARTING,
+    }
+
+
+@pytest.mark.parametrize("status", ["UNHEALTHY", "DEPLOY_FAILED"])
+def test_a_part_that_serve_gave_up_on_has_failed(status: str) -> None:
+    assert stages(look(tesseract=status)) == {"tesseract": Stage.FAILED}
+
+
+class Scene:
+    """Looks one after the other, and a clock that runs by one second a look."""
+
+    def __init__(self, looks: Iterable[Look]) -> None:
+        self._looks = iter(looks)
+        self._last: Look | None = None
+        self.now = 0.0
+        self.reports: list[list[Progress]] = []
+
+    def look(self) -> Look:
+        self._last = next(self._looks, self._last)
+        assert self._last is not None
+        return self._last
+
+    def sleep(self, _seconds: float) -> None:
+        self.now += 1.0
+
+    def warm_up(self, timeout_s: float = 10.0) -> object:
+        return warm_up(self.look, self.reports.append, timeout_s=timeout_s, clock=lambda: self.now, sleep=self.sleep)
+
+
+def test_warming_up_ends_when_every_part_is_settled_and_reports_each_look() -> None:
+    scene = Scene(
+        [
+            look("NOT_STARTED", answer=False),
+            look(tesseract="UPDATING", trocr="UPDATING"),
+            look(tesseract="HEALTHY", trocr="UPDATING"),
+            look("RUNNING", tesseract="HEALTHY", trocr="HEALTHY"),
+        ]
+    )
+    assert scene.warm_up() is ANSWER
+    assert [[str(part.stage) for part in parts] for parts in scene.reports] == [
+        [],
+        ["starting", "starting"],
+        ["ready", "starting"],
+        ["ready", "unavailable"],
+    ]
+
+
+def test_an_application_that_cannot_start_is_an_error_with_serves_reason() -> None:
+    failed = Look("DEPLOY_FAILED", "", {"trocr": Deployed("DEPLOY_FAILED", "it cannot be made")})
+    with pytest.raises(InternalFailure, match="trocr: it cannot be made"):
+        Scene([failed]).warm_up()
+
+
+def test_an_application_that_was_never_built_is_an_error_with_the_applications_message() -> None:
+    with pytest.raises(InternalFailure, match="no module named"):
+        Scene([look("DEPLOY_FAILED", answer=False, message="no module named nowhere")]).warm_up()
+
+
+def test_what_does_not_start_in_time_is_named() -> None:
+    scene = Scene([look(tesseract="UPDATING", trocr="HEALTHY")])
+    with pytest.raises(NotReady, match=r"^tesseract did not start within 3 s"):
+        scene.warm_up(timeout_s=3.0)

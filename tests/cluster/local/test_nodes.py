@@ -1,0 +1,104 @@
+"""Nodes as trees of processes, with programs in the place of Ray's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cluster.local.hosts import Host
+from cluster.local.nodes import Node, part_of
+from cluster.local.processes import adopting_orphans
+from ocr.errors import InternalFailure
+
+HOST = Host("host1", "127.0.0.2", "127.0.0.1", 8000)
+
+# Says that it runs and starts a program that starts another and may die itself.
+_TREE = """
+import subprocess, sys, time
+inner = "import time; time.sleep(600)"
+outer = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {inner!r}]); time.sleep(600)"
+child = subprocess.Popen([sys.executable, "-c", outer])
+print("Ray runtime started", flush=True)
+time.sleep(600)
+"""
+
+
+def node_of(program: str, folder: Path) -> Node:
+    log = folder / "node.log"
+
+    def start() -> subprocess.Popen[bytes]:
+        with log.open("ab") as out:
+            return subprocess.Popen([sys.executable, "-c", program], stdout=out, stderr=out)
+
+    return Node(HOST, start, log)
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.processes
+def test_a_killed_node_leaves_nothing_not_even_what_lost_its_parent_before(tmp_path: Path) -> None:
+    with adopting_orphans():
+        node = node_of(_TREE, tmp_path)
+        node.wait()
+        eventually(lambda: len(node.living()) == 2)
+        known = node.living()
+        [middle] = [process for process in known if process.children()]
+        middle.kill()
+        eventually(lambda: middle not in node.living())
+        assert len(node.living()) == 1
+        node.kill()
+    assert not [process for process in known if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.processes
+def test_a_node_that_does_not_start_is_tried_again_and_then_told_of(tmp_path: Path) -> None:
+    node = node_of("print('no memory left')", tmp_path)
+    with pytest.raises(InternalFailure, match="no memory left"):
+        node.wait()
+    assert node.log.read_text().count("no memory left") == 3
+
+
+class Titled:
+    """A process as far as its title goes."""
+
+    def __init__(self, *cmdline: str, status: str = psutil.STATUS_RUNNING) -> None:
+        self._cmdline, self._status = cmdline, status
+
+    def cmdline(self) -> list[str]:
+        return list(self._cmdline)
+
+    def status(self) -> str:
+        return self._status
+
+
+@pytest.mark.parametrize(
+    ("title", "part"),
+    [
+        ("ray::ServeReplica:quorum:Gateway", "Gateway"),
+        ("ray::ServeReplica:quorum:emnist_cnn.read", "emnist_cnn"),
+        ("ray::ServeController.listen_for_change", "ServeController"),
+        ("ray::ProxyActor", "ProxyActor"),
+        ("ray::IDLE", None),
+        ("ray::DashboardAgent", None),
+        ("/usr/bin/python", None),
+    ],
+)
+def test_parts_are_known_by_their_titles(title: str, part: str | None) -> None:
+    assert part_of(Titled(title)) == part  # type: ignore[arg-type]
+
+
+def test_what_has_no_title_or_is_dead_already_is_no_part() -> None:
+    assert part_of(Titled()) is None  # type: ignore[arg-type]
+    dead = Titled("ray::ProxyActor", status=psutil.STATUS_ZOMBIE)
+    assert part_of(dead) is None  # type: ignore[arg-type]

@@ -1,0 +1,368 @@
+"""Models come whole or not at all: against a server that cuts, lies and refuses, a full disk, and another process."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cluster.weights.store import downloading
+from cluster.weights.store.downloading import Part
+from cluster.weights.store.pulling import Supply, pull
+from cluster.weights.store.shelf import Shelf, State
+from cluster.weights.store.table import Model, ModelFile
+from ocr.errors import StoreError
+from tests.fakes.makers import (
+    CONFIG,
+    CONFIG_PATH,
+    ENGLISH,
+    ENGLISH_PATH,
+    GERMAN,
+    GERMAN_PATH,
+    LANGUAGES,
+    NETWORK,
+    PICKLE,
+    READER,
+    WEIGHTS,
+    WEIGHTS_PATH,
+    ZIP_PATH,
+    left_of,
+    sha256,
+    supply_from,
+    zipped,
+)
+from tests.fakes.model_server import ModelServer
+
+EACH_KIND = pytest.mark.parametrize(
+    ("model", "files"),
+    [
+        (LANGUAGES, {"eng.traineddata": ENGLISH, "deu.traineddata": GERMAN}),
+        (NETWORK, {"model.safetensors": WEIGHTS, "config.json": CONFIG}),
+        (READER, {"reader.pth": PICKLE}),
+    ],
+    ids=lambda value: value.fetch if isinstance(value, Model) else "",
+)
+PULL = [
+    sys.executable,
+    "-c",
+    "import pickle, sys; from cluster.weights.store.pulling import pull; print(pull(*pickle.load(sys.stdin.buffer)))",
+]
+LARGE_FILES = pytest.mark.parametrize(
+    ("model", "path", "content"),
+    [(LANGUAGES, ENGLISH_PATH, ENGLISH), (NETWORK, WEIGHTS_PATH, WEIGHTS)],
+    ids=["files", "hub"],
+)
+
+
+@EACH_KIND
+def test_a_model_is_fetched_and_named(
+    model: Model, files: dict[str, bytes], server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    directory = pull(model, shelf, supply)
+    assert directory == shelf.root / model.key / model.name
+    assert {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "metadata.json"} == files
+    card = json.loads((directory / "metadata.json").read_text())
+    assert (card["name"], card["version"]) == (model.name, model.version)
+    assert card["files"] == {name: sha256(content) for name, content in files.items()}
+    assert shelf.state(model) is State.INSTALLED
+    assert not shelf.staging(model).exists()
+
+
+@EACH_KIND
+def test_a_model_that_is_here_is_not_fetched_again(
+    model: Model, files: dict[str, bytes], server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    pull(model, shelf, supply)
+    server.asked.clear()
+    pull(model, shelf, supply)
+    assert server.asked == []
+
+
+@LARGE_FILES
+def test_a_cut_transfer_goes_on_where_it_was_cut(
+    model: Model, path: str, content: bytes, server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    server.cuts[path] = [50_000, 30_000]
+    directory = pull(model, shelf, supply)
+    assert server.fetched(path) == [None, "bytes=50000-", "bytes=80000-"]
+    assert (directory / model.files[0].path).read_bytes() == content
+
+
+@LARGE_FILES
+def test_a_later_attempt_goes_on_where_an_earlier_one_gave_up(
+    model: Model, path: str, content: bytes, server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    server.cuts[path] = [50_000] + [0] * 10
+    with pytest.raises(StoreError, match="cannot be reached"):
+        pull(model, shelf, supply)
+    assert shelf.state(model) is State.ABSENT
+    server.cuts[path].clear()
+    server.asked.clear()
+    pull(model, shelf, supply)
+    assert server.fetched(path) == ["bytes=50000-"]
+
+
+@LARGE_FILES
+def test_a_server_that_ignores_ranges_sends_the_whole_again(
+    model: Model, path: str, content: bytes, server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    server.honours_ranges = False
+    server.cuts[path] = [50_000]
+    directory = pull(model, shelf, supply)
+    assert (directory / model.files[0].path).read_bytes() == content
+
+
+@LARGE_FILES
+def test_a_file_that_changed_between_two_attempts_is_begun_anew(
+    model: Model, path: str, content: bytes, server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    server.files[path] = b"x" * len(content)
+    server.cuts[path] = [50_000] + [0] * 10
+    with pytest.raises(StoreError):
+        pull(model, shelf, supply)
+    server.files[path] = content
+    server.cuts[path].clear()
+    directory = pull(model, shelf, supply)
+    assert (directory / model.files[0].path).read_bytes() == content
+
+
+def test_without_a_validator_only_what_will_be_checked_is_gone_on_with(
+    server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    server.sends_tags = False
+    server.cuts[ENGLISH_PATH], server.cuts[GERMAN_PATH] = [50_000], [10_000]
+    pull(LANGUAGES, shelf, supply)
+    assert server.fetched(ENGLISH_PATH) == [None, "bytes=50000-"]  # its sha256 is in the table
+    assert server.fetched(GERMAN_PATH) == [None, None]
+
+
+def test_a_server_that_is_busy_is_asked_again(server: ModelServer, supply: Supply, shelf: Shelf) -> None:
+    server.statuses[ENGLISH_PATH] = [503, 429]
+    pull(LANGUAGES, shelf, supply)
+    assert len(server.fetched(ENGLISH_PATH)) == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [(LANGUAGES, ENGLISH_PATH), (NETWORK, WEIGHTS_PATH), (READER, ZIP_PATH)],
+    ids=["files", "hub", "zips"],
+)
+def test_wrong_bytes_are_refused_and_nothing_of_them_stays(
+    model: Model, path: str, server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    content = bytearray(server.files[path])
+    if model is READER:
+        content = bytearray(zipped("reader.pth", b"another pickle"))
+    else:
+        content[1000] ^= 1
+    server.files[path] = bytes(content)
+    with pytest.raises(StoreError, match=r"sha256|md5") as caught:
+        pull(model, shelf, supply)
+    assert "nothing of it was kept" in caught.value.hint
+    assert left_of(shelf, model) == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a zip archive", zipped("other.pth", PICKLE), zipped("reader.pth", PICKLE)[:-30]]
+)
+def test_what_is_no_archive_of_the_file_is_refused(
+    content: bytes, server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    server.files[ZIP_PATH] = content
+    with pytest.raises(StoreError, match="not an archive"):
+        pull(READER, shelf, supply)
+    assert left_of(shelf, READER) == []
+
+
+def test_an_archive_that_swells_is_stopped(server: ModelServer, supply: Supply, shelf: Shelf) -> None:
+    server.files[ZIP_PATH] = zipped("reader.pth", bytes(50_000_000))
+    with pytest.raises(StoreError, match="longer than it may be"):
+        pull(READER, shelf, supply)
+    assert left_of(shelf, READER) == []
+
+
+def test_an_answer_that_is_longer_than_the_file_is_stopped(server: ModelServer, supply: Supply, shelf: Shelf) -> None:
+    server.files[ENGLISH_PATH] = ENGLISH + b"and more"
+    with pytest.raises(StoreError, match="longer than"):
+        pull(LANGUAGES, shelf, supply)
+    assert left_of(shelf, LANGUAGES) == []
+
+
+def test_what_does_not_say_how_long_it_is_must_have_a_known_hash(
+    server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    server.sends_lengths = False
+    with pytest.raises(StoreError, match=r"deu\.traineddata does not say how long it is"):
+        pull(LANGUAGES, shelf, supply)
+    assert (shelf.staging(LANGUAGES) / "eng.traineddata").read_bytes() == ENGLISH
+
+
+def test_what_comes_compressed_is_refused(server: ModelServer, supply: Supply, shelf: Shelf) -> None:
+    server.encoding = "gzip"
+    with pytest.raises(StoreError, match="compressed"):
+        pull(LANGUAGES, shelf, supply)
+
+
+def test_an_encrypted_address_may_not_lead_to_one_that_is_not() -> None:
+    answer = httpx.Response(200, request=httpx.Request("GET", "http://mirror.example/file"))
+    with pytest.raises(StoreError, match="not encrypted"):
+        downloading._start(answer, "https://makers.example/file", Part.of(Path("file")))
+
+
+@pytest.mark.parametrize(
+    ("model", "path"), [(LANGUAGES, ENGLISH_PATH), (NETWORK, CONFIG_PATH), (READER, ZIP_PATH)], ids=lambda v: str(v)[:5]
+)
+def test_a_file_that_is_not_there_is_said(
+    model: Model, path: str, server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    del server.files[path]
+    with pytest.raises(StoreError, match="404") as caught:
+        pull(model, shelf, supply)
+    assert "--mirror" in caught.value.hint
+    assert shelf.state(model) is State.ABSENT
+
+
+@pytest.mark.parametrize("model", [LANGUAGES, NETWORK, READER], ids=lambda model: model.fetch)
+def test_no_network_is_said(model: Model, supply: Supply, shelf: Shelf) -> None:
+    with pytest.raises(StoreError, match="cannot be reached") as caught:
+        pull(model, shelf, supply_from("http://127.0.0.1:9"))
+    assert "network" in caught.value.hint
+
+
+def test_a_hub_that_answers_with_another_revision_is_refused(server: ModelServer, supply: Supply, shelf: Shelf) -> None:
+    moved = dataclasses.replace(NETWORK, revision="main")
+    server.files = {path.replace(NETWORK.revision, "main"): content for path, content in server.files.items()}
+    pull(moved, shelf, supply)  # the fake says that the commit is "main", as it was asked
+    other = dataclasses.replace(NETWORK, name="other", url="https://huggingface.co/makers/other")
+    server.files[f"/makers/other/resolve/{NETWORK.revision}/model.safetensors"] = WEIGHTS
+    with pytest.raises(StoreError, match="404"):
+        pull(other, shelf, supply)
+
+
+class TestTrustOnFirstUse:
+    def test_what_came_first_is_demanded_ever_after(self, server: ModelServer, supply: Supply, shelf: Shelf) -> None:
+        shutil.rmtree(pull(LANGUAGES, shelf, supply))
+        server.files[GERMAN_PATH] = b"another language"
+        with pytest.raises(StoreError, match=r"deu\.traineddata has sha256") as caught:
+            pull(LANGUAGES, shelf, supply)
+        assert "when it first came" in caught.value.hint
+        assert left_of(shelf, LANGUAGES) == []
+
+    def test_forgetting_the_record_trusts_anew(self, server: ModelServer, supply: Supply, shelf: Shelf) -> None:
+        shutil.rmtree(pull(LANGUAGES, shelf, supply))
+        shelf.record_path(LANGUAGES.key, LANGUAGES.label).unlink()
+        server.files[GERMAN_PATH] = b"another language"
+        assert (pull(LANGUAGES, shelf, supply) / "deu.traineddata").read_bytes() == b"another language"
+
+
+def test_a_new_revision_replaces_the_old_one_and_keeps_what_is_the_same(
+    server: ModelServer, supply: Supply, shelf: Shelf
+) -> None:
+    pull(LANGUAGES, shelf, supply)
+    newer = dataclasses.replace(LANGUAGES, revision="f" * 40)
+    assert shelf.state(newer) is State.OTHER
+    server.files[GERMAN_PATH.replace(LANGUAGES.revision, newer.revision)] = b"neues Deutsch"
+    server.asked.clear()
+    directory = pull(newer, shelf, supply)
+    assert [path.rsplit("/")[-1] for _, path, _ in server.asked] == ["deu.traineddata"]
+    assert (directory / "deu.traineddata").read_bytes() == b"neues Deutsch"
+    assert (directory / "eng.traineddata").read_bytes() == ENGLISH
+    assert shelf.state(newer) is State.INSTALLED
+
+
+class TestFullDisk:
+    def test_too_little_space_is_said_before_anything_is_asked_for(
+        self, server: ModelServer, supply: Supply, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        usage = shutil.disk_usage(shelf.root.parent)._replace(free=500_000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+        with pytest.raises(StoreError, match=r"needs 1\.0 MB, and 0\.5 MB are free"):
+            pull(LANGUAGES, shelf, supply)
+        assert server.asked == []
+
+    def test_a_disk_that_fills_up_on_the_way_is_given_back(
+        self, server: ModelServer, supply: Supply, shelf: Shelf
+    ) -> None:
+        staging = shelf.staging(LANGUAGES)
+        staging.mkdir(parents=True)
+        (staging / "eng.traineddata.partial").symlink_to("/dev/full")
+        with pytest.raises(StoreError, match="no space left"):
+            pull(LANGUAGES, shelf, supply)
+        assert left_of(shelf, LANGUAGES) == []
+
+    @pytest.mark.parametrize("model", [LANGUAGES, NETWORK, READER], ids=lambda model: model.fetch)
+    def test_a_real_disk_that_is_too_small(
+        self, model: Model, server: ModelServer, supply: Supply, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shelf = Shelf(small_disk / "models")
+        monkeypatch.setattr(
+            "cluster.weights.store.pulling.require_space", lambda *_: None
+        )  # another process takes it later
+        with pytest.raises(StoreError, match="no space left"):
+            pull(model, shelf, supply)
+        assert left_of(shelf, model) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 16 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("only root may mount a small file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_directory_that_cannot_be_written_is_said(supply: Supply, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file where a directory should be")
+    with pytest.raises(StoreError, match="cannot be written"):
+        pull(LANGUAGES, Shelf(tmp_path / "models"), supply)
+
+
+class TestTwoAtOnce:
+    def test_the_second_waits_and_finds_it_done(self, server: ModelServer, supply: Supply, shelf: Shelf) -> None:
+        server.hold = threading.Event()
+        waiting = dataclasses.replace(supply, waiting=server.hold.set)  # the first gets its bytes once the other waits
+        with ThreadPoolExecutor(2) as pool:
+            directories = {pool.submit(pull, LANGUAGES, shelf, waiting).result for _ in range(2)}
+            assert len({result(20) for result in directories}) == 1
+        assert server.hold.is_set()
+        assert len(server.fetched(ENGLISH_PATH)) == 1
+
+    @pytest.mark.processes
+    def test_two_processes_fetch_once(self, server: ModelServer, shelf: Shelf) -> None:
+        server.hold = threading.Event()
+        what = pickle.dumps((LANGUAGES, shelf, supply_from(server.url)))
+        processes = [subprocess.Popen(PULL, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
+        threading.Timer(0.3, server.hold.set).start()
+        with ThreadPoolExecutor(2) as pool:
+            answers = {out for out, _ in pool.map(lambda process: process.communicate(what), processes)}
+        assert answers == {f"{shelf.directory('tesseract', 'languages')}\n".encode()}
+        assert len(server.fetched(ENGLISH_PATH)) == 1
+        assert shelf.state(LANGUAGES) is State.INSTALLED
+
+
+def test_of_two_mirrors_the_nearer_one_is_asked() -> None:
+    supply = Supply(mirrors={"https://files.example": "http://a", "https://files.example/releases": "http://b/r/"})
+    assert supply.at("https://files.example/languages/x") == "http://a/languages/x"
+    assert supply.at("https://files.example/releases/v1/x.zip") == "http://b/r/v1/x.zip"
+    assert supply.at("https://elsewhere.example/x") == "https://elsewhere.example/x"
+
+
+def test_a_file_of_a_model_stays_inside_its_directory() -> None:
+    for path in ("../up", "/etc/passwd", "a/../../b", "a\\b", ""):
+        with pytest.raises(ValueError, match="not a path inside"):
+            ModelFile(path)

@@ -1,0 +1,97 @@
+"""The live configuration as versions: kept before they are acknowledged, one writer, and who waits hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from deployments.config.versions import Archive, FileArchive, Version, VersionStore
+from deployments.replica.lease_table import Leases
+
+
+def clock() -> float:
+    return 1000.0
+
+
+def store_in(folder: Path) -> VersionStore:
+    return VersionStore(FileArchive(folder / "live.json"), clock)
+
+
+async def test_a_version_is_on_disk_before_it_is_acknowledged_and_a_new_process_finds_it(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    assert (await store.current()).number == 0
+    made = await store.change({"method": "majority_voting"}, "first", None)
+    assert made == Version(1, {"method": "majority_voting"}, 1000.0, "first")
+    assert await store_in(tmp_path).current() == made
+
+
+async def test_an_archive_that_fails_leaves_the_current_version_in_force(tmp_path: Path) -> None:
+    class Full(FileArchive):
+        async def save(self, version: Version) -> None:
+            raise OSError("no space left on device")
+
+    archive: Archive = Full(tmp_path / "live.json")
+    store = VersionStore(archive, clock)
+    with pytest.raises(OSError, match="space"):
+        await store.change({"method": "majority_voting"}, "first", None)
+    assert (await store.current()).number == 0
+
+
+async def test_a_change_for_an_outdated_version_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    await store.change({"log_level": "DEBUG"}, "one", 0)
+    assert await store.change({"log_level": "ERROR"}, "two", 0) is None
+    assert (await store.current()).document == {"log_level": "DEBUG"}
+    second = await store.change({"log_level": "ERROR"}, "three", 1)
+    assert second is not None
+    assert second.number == 2
+
+
+async def test_a_change_that_is_sent_again_is_made_once(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    first = await store.change({"log_level": "DEBUG"}, "one", 0)
+    assert await store.change({"log_level": "DEBUG"}, "one", 0) == first
+    assert await store_in(tmp_path).change({"log_level": "DEBUG"}, "one", 0) == first
+
+
+async def test_of_many_changes_for_the_same_version_one_is_made(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    made = await asyncio.gather(*(store.change({"ready_engines": n}, f"change {n}", 0) for n in range(1, 9)))
+    assert [version.number for version in made if version is not None] == [1]
+
+
+async def test_who_waits_for_another_version_hears_of_it_at_once_and_of_the_same_after_its_patience(
+    tmp_path: Path,
+) -> None:
+    store = store_in(tmp_path)
+    waiting = [asyncio.create_task(store.other_than(0, 30.0)) for _ in range(20)]
+    await asyncio.sleep(0.01)
+    await store.change({"log_level": "DEBUG"}, "one", None)
+    async with asyncio.timeout(5):
+        assert {version.number for version in await asyncio.gather(*waiting)} == {1}
+        assert (await store.other_than(1, 0.01)).number == 1
+        assert (await store.other_than(-1, 30.0)).number == 1
+        assert (await store.other_than(7, 30.0)).number == 1  # a store that lost its archive is followed as well
+
+
+async def test_a_file_that_cannot_be_read_is_put_aside_and_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "live.json").write_text('{"number": 3, "docu')
+    assert (await store_in(tmp_path).current()).number == 0
+    assert (tmp_path / "live.unreadable").read_text().startswith('{"number": 3')
+
+
+def test_a_lease_belongs_to_one_holder_until_it_runs_out() -> None:
+    now = [0.0]
+    leases = Leases(lambda: now[0])
+    assert leases.hold("monitor", "a", 30.0)
+    assert not leases.hold("monitor", "b", 30.0)
+    assert leases.hold("other", "b", 30.0)
+    now[0] = 20.0
+    assert leases.hold("monitor", "a", 30.0)
+    now[0] = 45.0
+    assert not leases.hold("monitor", "b", 30.0)
+    now[0] = 50.0
+    assert leases.hold("monitor", "b", 30.0)
+    assert not leases.hold("monitor", "a", 30.0)

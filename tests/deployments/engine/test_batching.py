@@ -1,0 +1,324 @@
+"""The queue in front of an engine: fairness, honest deadlines, similar widths, and one bad crop that harms nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+
+from deployments.engine.batching import CropQueue, EngineFault
+from ocr import Crop, Hypothesis, Laps
+
+FAR = 1e9
+
+
+class Gate:
+    """An engine whose batches wait until the test lets them through, and that notes what it was given."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self._open = threading.Event()
+
+    def open(self) -> None:
+        self._open.set()
+
+    def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
+        self.batches.append([crop.region.width_px for crop in crops])
+        assert self._open.wait(timeout=10)
+        return [Hypothesis.of_text(str(crop.region.width_px), 0.9) for crop in crops]
+
+
+def crop(width_px: int) -> Crop:
+    return Crop.whole(np.zeros((4, width_px, 3), np.uint8))
+
+
+def texts(answers: Sequence[Hypothesis | None]) -> list[str | None]:
+    return [None if answer is None else answer.text for answer in answers]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+async def test_answers_come_back_in_the_order_of_the_crops() -> None:
+    gate = Gate()
+    gate.open()
+    queue = CropQueue(gate.read, batch_size=2, clock=lambda: 0.0)
+    assert texts(await queue.read([crop(30), crop(5), crop(31), crop(6)], FAR)) == ["30", "5", "31", "6"]
+    await queue.close()
+
+
+async def test_a_batch_holds_crops_of_similar_width() -> None:
+    gate = Gate()
+    gate.open()
+    queue = CropQueue(gate.read, batch_size=2, clock=lambda: 0.0)
+    await queue.read([crop(300), crop(5), crop(310), crop(6)], FAR)
+    assert gate.batches == [[300, 310], [5, 6]]
+    await queue.close()
+
+
+async def test_a_single_line_is_not_read_after_a_long_page_that_came_first() -> None:
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: 0.0)
+    page = asyncio.create_task(queue.read([crop(100 + i) for i in range(20)], FAR))
+    await until(lambda: len(gate.batches) == 1)
+    line = asyncio.create_task(queue.read([crop(7)], FAR))
+    await until(lambda: len(queue) == 20)
+    gate.open()
+    await asyncio.gather(page, line)
+    order = [widths[0] for widths in gate.batches]
+    assert order.index(7) <= 3
+    await queue.close()
+
+
+async def test_pages_that_arrive_together_leave_one_after_the_other() -> None:
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=2, clock=lambda: 0.0)
+    before = asyncio.create_task(queue.read([crop(1)], FAR))
+    await until(lambda: len(gate.batches) == 1)
+    pages = [asyncio.create_task(queue.read([crop(10 * page + line) for line in range(5)], FAR)) for page in (1, 2, 3)]
+    await until(lambda: len(queue) == 15)
+    gate.open()
+    await asyncio.gather(before, *pages)
+    read = [width // 10 for widths in gate.batches[1:] for width in widths]
+    assert read == sorted(read), "what is left of a batch is filled up from the next page"
+    assert [len(widths) for widths in gate.batches] == [1, *[2] * 7, 1]
+    await queue.close()
+
+
+async def test_lines_that_keep_coming_do_not_keep_a_page_waiting_for_ever() -> None:
+    lines_read = [0]
+
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        lines_read[0] += sum(crop.region.width_px == 7 for crop in crops)
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    queue = CropQueue(read, batch_size=1, clock=lambda: 0.0)
+
+    async def keep_coming() -> None:
+        while True:
+            await queue.read([crop(7)], FAR)
+
+    callers = [asyncio.create_task(keep_coming()) for _ in range(3)]
+    await queue.read([crop(100 + line) for line in range(10)], FAR)
+    assert lines_read[0] <= 3 * 10 + 3, "at an equal pace each of the three callers has ten lines read meanwhile"
+    for caller in callers:
+        caller.cancel()
+    await asyncio.gather(*callers, return_exceptions=True)
+    await queue.close()
+
+
+async def test_a_crop_past_its_deadline_is_dropped_before_it_is_read() -> None:
+    now = [0.0]
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: now[0])
+    first = asyncio.create_task(queue.read([crop(1)], FAR))
+    await until(lambda: len(gate.batches) == 1)
+    late = asyncio.create_task(queue.read([crop(2)], 0.02))
+    assert texts(await late) == [None]
+    now[0] = 1.0
+    gate.open()
+    assert texts(await first) == ["1"]
+    assert texts(await queue.read([crop(3)], FAR)) == ["3"]
+    assert gate.batches == [[1], [3]]
+    await queue.close()
+
+
+async def test_crops_of_a_cancelled_request_leave_the_queue() -> None:
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: 0.0)
+    first = asyncio.create_task(queue.read([crop(1)], FAR))
+    await until(lambda: len(gate.batches) == 1)
+    cancelled = asyncio.create_task(queue.read([crop(2), crop(3)], FAR))
+    await until(lambda: len(queue) == 2)
+    cancelled.cancel()
+    gate.open()
+    await first
+    assert texts(await queue.read([crop(4)], FAR)) == ["4"]
+    assert gate.batches == [[1], [4]]
+    await queue.close()
+
+
+async def test_what_was_read_before_the_deadline_is_kept() -> None:
+    now = [0.0]
+    release = threading.Event()
+
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        if crops[0].region.width_px == 2:
+            assert release.wait(timeout=10)
+        return [Hypothesis.of_text(str(crop.region.width_px), 0.9) for crop in crops]
+
+    queue = CropQueue(read, batch_size=1, clock=lambda: now[0])
+    assert texts(await queue.read([crop(1), crop(2), crop(3)], 0.05)) == ["1", None, None]
+    release.set()
+    await queue.close()
+
+
+async def test_one_bad_crop_does_not_spoil_its_neighbours_request() -> None:
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        if any(crop.region.width_px == 13 for crop in crops):
+            raise ZeroDivisionError("thirteen")
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    queue = CropQueue(read, batch_size=8, clock=lambda: 0.0)
+    good, bad = await asyncio.gather(
+        queue.read([crop(12), crop(14)], FAR), queue.read([crop(13)], FAR), return_exceptions=True
+    )
+    assert isinstance(good, list)
+    assert texts(good) == ["ok", "ok"]
+    assert isinstance(bad, EngineFault)
+    assert "ZeroDivisionError: thirteen" in str(bad)
+    await queue.close()
+
+
+async def test_looking_for_the_bad_crop_of_a_batch_ends_at_the_deadline() -> None:
+    now = [0.0]
+    calls: list[int] = []
+
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        calls.append(len(crops))
+        now[0] += 0.1
+        if len(crops) > 1:
+            raise ZeroDivisionError
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    queue = CropQueue(read, batch_size=8, clock=lambda: now[0])
+    patient, late = await asyncio.gather(
+        queue.read([crop(1), crop(2)], FAR), queue.read([crop(width) for width in range(3, 9)], 0.35)
+    )
+    assert texts(patient) == ["ok", "ok"]
+    assert texts(late) == ["ok", *[None] * 5]
+    assert calls == [8, 1, 1, 1]
+    await queue.close()
+
+
+async def test_the_queue_tells_for_how_long_its_engine_has_been_at_it() -> None:
+    now = [0.0]
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: now[0])
+    assert queue.busy_s() == 0.0
+    reading = asyncio.create_task(queue.read([crop(1)], FAR))
+    await until(lambda: len(gate.batches) == 1)
+    now[0] = 7.0
+    assert queue.busy_s() == 7.0
+    gate.open()
+    await reading
+    assert queue.busy_s() == 0.0
+    await queue.close()
+
+
+class Panic(BaseException):
+    """As Rust extensions raise it: no Exception."""
+
+
+async def test_a_panic_of_the_engine_is_a_fault_and_the_next_request_is_read() -> None:
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        if crops[0].region.width_px == 13:
+            raise Panic("unwrap on None")
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    queue = CropQueue(read, batch_size=8, clock=lambda: 0.0)
+    with pytest.raises(EngineFault, match="Panic: unwrap"):
+        await queue.read([crop(13)], FAR)
+    assert texts(await queue.read([crop(12)], FAR)) == ["ok"]
+    await queue.close()
+
+
+async def test_an_engine_that_fails_on_every_line_leaves_no_error_that_nobody_looks_at() -> None:
+    def read(_: Sequence[Crop]) -> list[Hypothesis]:
+        raise ZeroDivisionError
+
+    forgotten: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: forgotten.append(context))
+    queue = CropQueue(read, batch_size=2, clock=lambda: 0.0)
+    with pytest.raises(EngineFault):
+        await queue.read([crop(width) for width in range(1, 6)], FAR)
+    await queue.close()
+    gc.collect()
+    assert forgotten == []
+
+
+@pytest.mark.parametrize("garbage", [[], [None], ["text"], None, [Hypothesis(), Hypothesis()]])
+async def test_an_answer_that_is_not_one_hypothesis_per_crop_is_a_fault_of_the_engine(garbage: object) -> None:
+    queue = CropQueue(lambda _: garbage, batch_size=4, clock=lambda: 0.0)  # type: ignore[arg-type, return-value]
+    with pytest.raises(EngineFault, match="want"):
+        await queue.read([crop(3)], FAR)
+    await queue.close()
+
+
+async def test_nothing_to_read_needs_no_engine() -> None:
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=4, clock=lambda: 0.0)
+    assert await queue.read([], FAR) == []
+    assert gate.batches == []
+
+
+class Timed:
+    """An engine whose batches take a second each for a crop on the clock of a test."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
+        self.now += len(crops)
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    def laps(self) -> Laps:
+        return Laps("engine", lambda: self.now)
+
+
+def told(laps: Laps) -> dict[str, float]:
+    return {lap.name: lap.seconds for lap in laps.spent}
+
+
+async def test_a_request_learns_how_long_it_waited_for_its_turn_between_its_batches_and_was_read() -> None:
+    engine, loop = Timed(), asyncio.get_running_loop()
+    page, line = engine.laps(), engine.laps()
+    later: list[Future[list[Hypothesis | None]]] = []
+
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        if not later:  # the line comes while the page's first crop is read
+            later.append(asyncio.run_coroutine_threadsafe(queue.read([crop(9)], FAR, line), loop))
+            while len(queue) < 4:
+                time.sleep(0.001)
+        return engine.read(crops)
+
+    queue = CropQueue(read, batch_size=1, clock=lambda: engine.now)
+    await queue.read([crop(1), crop(2), crop(3), crop(4)], FAR, page)
+    await asyncio.wrap_future(later[0])
+    assert told(page) == {"queue": 0.0, "inference": 4.0, "batch wait": 1.0}
+    assert told(line) == {"queue": 1.0, "inference": 1.0}
+    await queue.close()
+
+
+async def test_a_batch_is_one_time_for_all_that_are_in_it() -> None:
+    engine = Timed()
+    queue = CropQueue(engine.read, batch_size=8, clock=lambda: engine.now)
+    page, line = engine.laps(), engine.laps()
+    await asyncio.gather(queue.read([crop(1), crop(2)], FAR, page), queue.read([crop(9)], FAR, line))
+    assert told(page) == told(line) == {"queue": 0.0, "inference": 3.0}
+    await queue.close()
+
+
+async def test_a_request_whose_deadline_passes_learns_what_it_waited_for_until_then() -> None:
+    gate = Gate()
+    now = [0.0]
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: now[0])
+    read, unread = Laps("engine", lambda: now[0]), Laps("engine", lambda: now[0])
+    reading = asyncio.create_task(queue.read([crop(1)], 0.05, read))
+    await until(lambda: len(gate.batches) == 1)
+    now[0] = 0.02
+    assert texts(await queue.read([crop(2)], 0.03, unread)) == [None]
+    assert list(told(unread)) == ["queue"]
+    now[0] = 7.0
+    assert texts(await reading) == [None]
+    assert told(read) == {"queue": 0.0, "inference": 7.0}
+    gate.open()
+    await queue.close()

@@ -1,0 +1,320 @@
+"""Documents over HTTP with a service that answers by itself: pages, formats, streams, limits."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pypdfium2
+import pytest
+from pydantic import TypeAdapter
+
+from deployments.gateway.documents.ordered_gather import in_order
+from deployments.gateway.formats import formats
+from deployments.gateway.routes.content_negotiation import best_of
+from deployments.messages.request import Ask
+from ocr import Page
+from ocr.contract import (
+    BatchAnswer,
+    DocumentAnswer,
+    ErrorAnswer,
+    FailedItem,
+    FailedPage,
+    PageAnswer,
+    StreamEnd,
+    TextAnswer,
+)
+from ocr.errors import DeadlineExceeded
+from tests.fakes.files import bars_of, image_file, pdf, tiff
+from tests.fakes.plain_service import PlainService, app_over, as_base64
+
+pytestmark = pytest.mark.processes
+
+LINES: TypeAdapter[PageAnswer | FailedPage | StreamEnd] = TypeAdapter(PageAnswer | FailedPage | StreamEnd)
+NDJSON = {"accept": "application/x-ndjson"}
+
+
+@pytest.fixture
+def service() -> PlainService:
+    return PlainService()
+
+
+@pytest.fixture
+async def client(service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
+    app = app_over(service, max_pages=4, max_pixels=1_000_000, draw_timeout_s=60.0)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://quorum", timeout=120) as client:
+        yield client
+
+
+def failing_on(service: PlainService, bars: int, error: Exception) -> Callable[..., Any]:
+    whole = service.read_page
+
+    async def read(data: bytes, ask: Ask) -> Page:
+        if bars_of(data) == bars:
+            raise error
+        return await whole(data, ask)
+
+    return read
+
+
+async def post(client: httpx.AsyncClient, file: bytes, headers: dict[str, str] | None = None, **options: Any) -> Any:
+    return await client.post("/predict_text", content=file, params=options, headers=headers)
+
+
+@pytest.mark.parametrize("file", [pdf(3), tiff(3)], ids=["pdf", "tiff"])
+async def test_every_page_of_a_document_is_answered_in_order(
+    client: httpx.AsyncClient, service: PlainService, file: bytes
+) -> None:
+    answer = DocumentAnswer.model_validate((await post(client, file)).json())
+    assert [page.page for page in answer.pages] == [1, 2, 3]
+    assert (answer.text, answer.page_count, answer.succeeded) == ("Hi\n\nHi\n\nHi", 3, 3)
+    assert answer.confidence == pytest.approx(0.9)
+    assert answer.engine_predictions["a"].text == "Hi\n\nHi\n\nHi"
+    assert answer.engine_predictions["b"].status == "timeout"
+    assert answer.engine_predictions["b"].detail.startswith("page 1: ")
+    assert [bars_of(image) for image in service.images] == [1, 2, 3]
+
+
+async def test_only_the_pages_asked_for_are_read(client: httpx.AsyncClient, service: PlainService) -> None:
+    answer = DocumentAnswer.model_validate((await post(client, pdf(4), pages="2,4")).json())
+    assert ([page.page for page in answer.pages], answer.page_count) == ([2, 4], 4)
+    assert [bars_of(image) for image in service.images] == [2, 4]
+
+
+async def test_a_document_in_json_or_in_a_form_is_the_same(client: httpx.AsyncClient) -> None:
+    file = pdf(2)
+    ways: list[dict[str, Any]] = [
+        {"json": {"image": as_base64(file), "pages": "2", "dpi": 100}},
+        {"files": {"image": ("a.pdf", file)}, "data": {"pages": "2", "dpi": "100"}},
+        {"content": file, "params": {"pages": "2", "dpi": 100}, "headers": {"content-type": "application/pdf"}},
+    ]
+    for way in ways:
+        answer = DocumentAnswer.model_validate((await client.post("/predict_text", **way)).json())
+        assert [page.page for page in answer.pages] == [2]
+
+
+async def test_an_image_is_a_document_when_pages_are_asked_for_and_not_otherwise(client: httpx.AsyncClient) -> None:
+    image = image_file("PNG")
+    TextAnswer.model_validate((await post(client, image)).json())
+    assert DocumentAnswer.model_validate((await post(client, image, pages="1-")).json()).page_count == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "status", "words"),
+    [
+        (pdf(5), {}, 413, "5 pages; the limit is 4"),
+        (tiff(5), {}, 413, "more than 4 pages"),
+        (pdf(2), {"pages": "1-3"}, 422, "pages 1 to 2"),
+        (pdf(2), {"pages": "one"}, 422, "pages"),
+        (pdf(2), {"dpi": 5000}, 422, "dpi"),
+        (pdf(2, 144, 72), {"dpi": 1200, "format": "text"}, 413, "page 1"),
+        (image_file("PNG"), {"dpi": 100}, 422, "dpi is for PDF"),
+        (b"%PDF-1.4 and then nothing", {}, 400, "damaged"),
+        (pdf(1), {"format": "docx"}, 422, "unknown format 'docx'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_what_cannot_be_done_is_said_and_nothing_is_left_out(
+    client: httpx.AsyncClient, file: bytes, options: dict[str, Any], status: int, words: str
+) -> None:
+    for headers in ({}, NDJSON):
+        if "format" in options and headers:
+            continue
+        response = await post(client, file, headers, **options)
+        problem = ErrorAnswer.model_validate(response.json()).error
+        assert (response.status_code, words in problem.message) == (status, True), problem
+        assert problem.hint
+
+
+async def test_a_tiff_of_too_many_pages_is_refused_before_any_process_is_started(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncio.create_subprocess_exec", None)
+    response = await post(client, tiff(5))
+    problem = ErrorAnswer.model_validate(response.json()).error
+    assert (response.status_code, problem.hint) == (413, "read it in parts: pages=1-4, then pages=5-8 and so on")
+
+
+async def test_a_page_that_fails_stands_in_its_place_and_the_others_are_read(
+    client: httpx.AsyncClient, service: PlainService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "read_page", failing_on(service, 2, DeadlineExceeded("late", "give more time")))
+    answer = DocumentAnswer.model_validate((await post(client, pdf(3))).json())
+    assert [page.success for page in answer.pages] == [True, False, True]
+    assert answer.degraded
+    failed = answer.pages[1]
+    assert isinstance(failed, FailedPage)
+    assert (failed.error.code, failed.error.message) == ("deadline_exceeded", "page 2: late")
+    response = await post(client, pdf(3), format="alto")
+    assert (response.status_code, ErrorAnswer.model_validate(response.json()).error.message) == (504, "page 2: late")
+
+
+async def test_a_document_of_which_no_page_can_be_read_is_an_error(
+    client: httpx.AsyncClient, service: PlainService
+) -> None:
+    service.failure = DeadlineExceeded("late", "give more time")
+    assert (await post(client, pdf(2))).status_code == 504
+
+
+async def test_lines_come_page_by_page_in_order_and_the_last_one_counts_them(
+    client: httpx.AsyncClient, service: PlainService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "read_page", failing_on(service, 2, ZeroDivisionError("a bug")))
+    response = await post(client, pdf(3), NDJSON)
+    assert response.headers["content-type"] == "application/x-ndjson"
+    *pages, end = [LINES.validate_json(line) for line in response.text.splitlines()]
+    assert [(page.page, page.success) for page in pages if not isinstance(page, StreamEnd)] == [
+        (1, True),
+        (2, False),
+        (3, True),
+    ]
+    assert isinstance(end, StreamEnd)
+    assert (end.count, end.succeeded) == (3, 2)
+    assert "a bug" not in response.text
+
+
+async def test_a_line_of_an_image_is_its_only_page(client: httpx.AsyncClient) -> None:
+    lines = (await post(client, image_file("PNG"), NDJSON)).text.splitlines()
+    assert [type(LINES.validate_json(line)) for line in lines] == [PageAnswer, StreamEnd]
+
+
+@pytest.mark.parametrize("form", formats().values(), ids=lambda form: form.name)
+@pytest.mark.parametrize("file", [image_file("PNG", width=60, height=60), tiff(2)], ids=["image", "document"])
+async def test_every_format_is_reached_by_its_name_and_by_accept(
+    client: httpx.AsyncClient, form: Any, file: bytes
+) -> None:
+    kinds = (form.media_type, *form.accepts)
+    responses = [await post(client, file, format=form.name)]
+    responses += [await post(client, file, {"accept": f"{kind}, image/png;q=0.9"}) for kind in kinds]
+    archive = form.name == "page" and file.startswith(b"II")
+    for response in responses:
+        assert response.status_code == 200, response.text
+        kind = response.headers["content-type"].split(";")[0]
+        assert kind == ("application/zip" if archive else form.media_type)
+    content = responses[0].content
+    found = {
+        "pdf": lambda: pypdfium2.PdfDocument(content)[0].get_textpage().get_text_range(),
+        "page": lambda: zipfile.ZipFile(io.BytesIO(content)).read("page-0001.xml") if archive else content,
+    }.get(form.name, lambda: content)()
+    assert ("Hi" if isinstance(found, str) else b"Hi") in found
+
+
+async def test_accept_without_anything_that_there_is_is_refused_with_what_there_is(client: httpx.AsyncClient) -> None:
+    for path, body in (("/predict_text", {"image": as_base64(pdf(1))}), ("/batch_predict", {"images": ["AA=="]})):
+        response = await client.post(path, json=body, headers={"accept": "image/png"})
+        assert response.status_code == 406
+        assert "application/json" in ErrorAnswer.model_validate(response.json()).error.hint
+
+
+@pytest.mark.parametrize(
+    ("accept", "best"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("text/*", "text/plain"),
+        ("application/json;q=0.2, text/plain;q=0.9", "text/plain"),
+        ("text/html, application/json;q=0.9, */*;q=0.1", "application/json"),
+        ("application/json;q=0, */*", "text/plain"),
+        ("image/png", None),
+        ("text/plain;q=high", None),
+    ],
+)
+def test_the_media_type_liked_best_is_taken(accept: str, best: str | None) -> None:
+    assert best_of(accept, ("application/json", "text/plain")) == best
+
+
+async def test_a_batch_takes_documents_and_answers_line_by_line(client: httpx.AsyncClient) -> None:
+    files = [pdf(2), b"junk", image_file("PNG"), pdf(5)]
+    body = {"images": [as_base64(file) for file in files], "task": "text", "dpi": 100}
+    answer = BatchAnswer.model_validate((await client.post("/batch_predict", json=body)).json())
+    kinds = [DocumentAnswer, FailedItem, TextAnswer, FailedItem]
+    assert [type(result) for result in answer.results] == kinds
+    response = await client.post("/batch_predict", json=body, headers=NDJSON)
+    lines = [json.loads(line) for line in response.text.splitlines()]
+    assert [line.get("success") for line in lines] == [True, False, True, False, None]
+    assert (lines[-1]["end"], lines[-1]["count"], lines[-1]["succeeded"]) == (True, 4, 2)
+
+
+async def test_a_batch_of_characters_streams_as_well_and_a_wrong_envelope_is_refused_whole(
+    client: httpx.AsyncClient,
+) -> None:
+    body = {"images": [as_base64(image_file("PNG"))] * 2}
+    response = await client.post("/batch_predict", json=body, headers=NDJSON)
+    assert [json.loads(line).get("character") for line in response.text.splitlines()] == ["Q", "Q", None]
+    refused = await client.post("/batch_predict", json={**body, "engines": ["oracle"]}, headers=NDJSON)
+    assert refused.status_code == 422
+
+
+async def test_pages_are_read_at_the_same_time(client: httpx.AsyncClient, service: PlainService) -> None:
+    """Each page waits until four are being read; one after the other they would wait for ever."""
+    barrier = asyncio.Barrier(4)
+    whole = service.read_page
+
+    async def read(data: bytes, ask: Ask) -> Page:
+        await asyncio.wait_for(barrier.wait(), 60)
+        return await whole(data, ask)
+
+    service.read_page = read  # type: ignore[method-assign]
+    assert DocumentAnswer.model_validate((await post(client, pdf(4))).json()).succeeded == 4
+
+
+async def test_pictures_of_what_was_done_come_when_they_are_asked_for(client: httpx.AsyncClient) -> None:
+    image = image_file("PNG")
+    answer = TextAnswer.model_validate((await post(client, image, pictures=True)).json())
+    assert answer.pictures is not None
+    assert [(picture.name, picture.image) for picture in answer.pictures] == [("sent", as_base64(image))]
+    assert TextAnswer.model_validate((await post(client, image)).json()).pictures is None
+
+
+async def test_a_character_is_not_read_from_a_document(client: httpx.AsyncClient) -> None:
+    for file, words in ((tiff(2), "more than one page"), (pdf(1), "PDF")):
+        response = await client.post("/predict", content=file)
+        assert response.status_code == 415
+        assert words in response.text
+
+
+async def _numbers(count: int) -> AsyncIterator[int]:
+    for number in range(count):
+        yield number
+
+
+async def test_results_keep_the_order_of_the_items_and_few_are_begun_ahead() -> None:
+    begun: list[int] = []
+    ahead: list[int] = []
+
+    async def work(number: int) -> int:
+        begun.append(number)
+        await asyncio.sleep(0.001 * (number % 3))
+        return number
+
+    results: list[int] = []
+    async for result in in_order(_numbers(20), work, 4):
+        results.append(result)
+        ahead.append(len(begun) - len(results))
+    assert results == list(range(20))
+    assert max(ahead) <= 4
+
+
+async def test_whoever_stops_early_leaves_nothing_running() -> None:
+    running: set[int] = set()
+
+    async def work(number: int) -> int:
+        running.add(number)
+        try:
+            await asyncio.sleep(60 if number else 0)
+        finally:
+            running.discard(number)
+        return number
+
+    results = in_order(_numbers(20), work, 4)
+    assert await anext(results) == 0
+    await asyncio.sleep(0)
+    assert running
+    await results.aclose()
+    assert not running

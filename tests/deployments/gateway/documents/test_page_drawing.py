@@ -1,0 +1,247 @@
+"""Taking pages out of documents: choosing them, and what a process that dies, hangs or grows costs."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import PIL.Image
+import pytest
+
+from benchmarks.inputs.bad_files import png_of_size
+from deployments.gateway.documents import page_drawing
+from deployments.gateway.documents.page_drawing import Drawer, DrawnPage, RefusedPage
+from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
+from segmentation.files.page_drawer import Question, Refused, chosen_pages
+from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, tiff
+
+pytestmark = pytest.mark.processes
+
+QUESTION = Question(pages=None, dpi=144, max_pages=5, max_pixels=100_000, files=True, pictures=False)
+
+
+async def drawn(
+    file: bytes, question: Question = QUESTION, drawer: Drawer | None = None
+) -> list[DrawnPage | RefusedPage]:
+    async with (drawer or Drawer(1, 60.0)).opened(file, question, 1.0) as document:
+        pages = [page async for page in document.pages()]
+        assert [page.number for page in pages] == list(document.chosen)
+        return pages
+
+
+@pytest.mark.parametrize(
+    ("pages", "chosen"),
+    [
+        (None, [1, 2, 3, 4, 5]),
+        ("2", [2]),
+        ("1-3,5", [1, 2, 3, 5]),
+        ("4-", [4, 5]),
+        ("5,1,1-2", [1, 2, 5]),
+    ],
+)
+def test_pages_are_chosen_by_number_and_range_each_once_in_order(pages: str | None, chosen: list[int]) -> None:
+    assert chosen_pages(pages, 5, 5) == chosen
+
+
+@pytest.mark.parametrize(
+    ("pages", "count", "code"),
+    [
+        (None, 6, "too_large"),
+        ("1-6", 10, "too_large"),
+        ("1-3,5-7", 10, "too_large"),
+        ("1-", 999_999, "too_large"),
+        ("7", 6, "out_of_range"),
+        ("3-9", 6, "out_of_range"),
+        ("3-2", 6, "out_of_range"),
+        ("0", 6, "out_of_range"),
+    ],
+)
+def test_pages_that_are_too_many_or_not_there_are_refused_not_left_out(
+    pages: str | None, count: int, code: str
+) -> None:
+    with pytest.raises(Refused) as caught:
+        chosen_pages(pages, count, 5)
+    assert caught.value.args[0] == code
+
+
+@pytest.mark.parametrize("file", [pdf(3), tiff(3), tiff(3, "1"), tiff(3, "CMYK")], ids=["pdf", "tiff", "1", "cmyk"])
+async def test_every_page_comes_as_a_file_of_its_own(file: bytes) -> None:
+    pages = await drawn(file)
+    assert [bars_of(page.file) for page in pages if isinstance(page, DrawnPage)] == [1, 2, 3]
+
+
+async def test_a_pdf_is_drawn_at_the_resolution_asked_for() -> None:
+    [page] = await drawn(pdf(1), replace(QUESTION, dpi=288))
+    assert isinstance(page, DrawnPage)
+    assert PIL.Image.open(io.BytesIO(page.file)).size == (288, 144)
+
+
+@pytest.mark.parametrize(
+    ("file", "mode", "kind"),
+    [
+        (image_file("PNG", mode="RGBA"), "RGB", "jpeg"),
+        (image_file("PNG", mode="I;16"), "L", "jpeg"),
+        (image_file("TIFF", mode="1"), "1", "png"),
+        (image_file("TIFF", mode="F"), "L", "jpeg"),
+        (image_file("JPEG", mode="L"), "L", "jpeg"),
+        (image_file("JPEG", mode="CMYK"), "RGB", "jpeg"),
+        (image_file("WEBP"), "RGB", "jpeg"),
+        (pdf(1, 30, 20), "RGB", "jpeg"),
+    ],
+    ids=["transparent", "16 bits", "two colours", "float", "grey", "cmyk", "webp", "pdf"],
+)
+async def test_a_picture_to_lay_text_over_is_made_of_every_kind(file: bytes, mode: str, kind: str) -> None:
+    [page] = await drawn(file, replace(QUESTION, files=False, pictures=True))
+    assert isinstance(page, DrawnPage)
+    assert page.file == b""
+    assert page.picture is not None
+    assert (page.picture.mode, page.picture.kind, page.picture.width_px, page.picture.height_px) == (mode, kind, 60, 40)
+    shown = PIL.Image.open(io.BytesIO(page.picture.content))
+    assert (shown.size, shown.format) == ((60, 40), kind.upper())
+    assert bars_of(page.picture.content) == (1 if file.startswith(b"%PDF") else 0)
+
+
+async def test_a_jpeg_that_lies_upright_goes_into_a_pdf_as_it_is() -> None:
+    file = image_file("JPEG", mark=3)
+    [page] = await drawn(file, replace(QUESTION, files=False, pictures=True))
+    assert isinstance(page, DrawnPage)
+    assert page.picture is not None
+    assert page.picture.content == file
+
+
+@pytest.mark.parametrize(
+    ("file", "question", "error", "words"),
+    [
+        (b"%PDF-1.7 nothing", QUESTION, NotAnImage, "PDF is damaged"),
+        (locked_pdf(), QUESTION, OutOfRange, "encrypted"),
+        (pdf(6), QUESTION, TooLarge, "6 pages; the limit is 5"),
+        (tiff(6), QUESTION, TooLarge, "6 pages; the limit is 5"),
+        (pdf(2), replace(QUESTION, pages="3"), OutOfRange, "pages 1 to 2"),
+        (b"II*\0junk", QUESTION, NotAnImage, "damaged"),
+    ],
+    ids=["damaged pdf", "locked", "long pdf", "long tiff", "no such page", "damaged tiff"],
+)
+async def test_what_is_wrong_with_the_whole_document_is_told_before_any_page(
+    file: bytes, question: Question, error: type[QuorumError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        await drawn(file, question)
+
+
+async def test_a_page_that_is_too_large_is_refused_in_its_place_and_the_next_is_drawn() -> None:
+    import pikepdf
+
+    with pikepdf.open(io.BytesIO(pdf(3))) as document:
+        document.pages[1].MediaBox = [0, 0, 14_000, 14_000]
+        file = io.BytesIO()
+        document.save(file)
+    first, second, third = await drawn(file.getvalue())
+    assert isinstance(first, DrawnPage)
+    assert isinstance(second, RefusedPage)
+    assert isinstance(second.error, TooLarge)
+    assert "page 2" in second.error.message
+    assert isinstance(third, DrawnPage)
+
+
+def talking(program: str, patience_s: float = 60.0) -> Drawer:
+    """A drawer whose process says what `program` prints."""
+    return Drawer(1, patience_s, [sys.executable, "-I", "-c", program])
+
+
+_OPENS = 'print(\'{"page_count": 3, "chosen": [1, 2, 3]}\', flush=True);'
+_FIRST = 'print(\'{"page": 1, "file": 2, "picture": 0, "width": 1, "height": 1, "mode": "L", "kind": "", '
+_FIRST += "\"dpi\": 1}', flush=True); print('ok', end='', flush=True);"
+
+
+async def test_a_process_that_dies_on_a_page_costs_that_page_and_says_how_to_get_the_others() -> None:
+    first, second, third = await drawn(b"x", drawer=talking(_OPENS + _FIRST + "import os; os.kill(os.getpid(), 11)"))
+    assert isinstance(first, DrawnPage)
+    assert first.file == b"ok"
+    for page in (second, third):
+        assert isinstance(page, RefusedPage)
+        assert "page 2 cannot be drawn" in page.error.message
+        assert "pages=3-" in page.error.hint
+
+
+_WAITS = "import time; time.sleep(600)"
+
+
+_BLAME = pytest.mark.parametrize(("computed_s", "error"), [(0.4, NotAnImage), (0.1, Overloaded)])
+
+
+@_BLAME
+async def test_a_page_that_takes_too_long_is_given_up_and_blamed_only_if_it_computed_most_of_the_time(
+    monkeypatch: pytest.MonkeyPatch, computed_s: float, error: type[QuorumError]
+) -> None:
+    spent_s = itertools.count(5.0, computed_s)
+    monkeypatch.setattr("deployments.gateway.documents.page_drawing._processor_s", lambda _process: next(spent_s))
+    async with talking(_OPENS + _WAITS).opened(b"x", QUESTION, 1.0) as document:
+        document._patience_s = 0.6
+        pages = [page async for page in document.pages()]
+    assert [type(page.error) for page in pages if isinstance(page, RefusedPage)] == [error] * 3
+
+
+@_BLAME
+async def test_a_document_that_takes_too_long_to_open_is_blamed_only_if_it_computed_most_of_the_time(
+    monkeypatch: pytest.MonkeyPatch, computed_s: float, error: type[QuorumError]
+) -> None:
+    monkeypatch.setattr("deployments.gateway.documents.page_drawing._processor_s", lambda _process: computed_s)
+    with pytest.raises(error, match="open"):
+        await drawn(b"x" * 1_000_000, drawer=talking(_WAITS, patience_s=0.6))
+
+
+async def test_a_process_that_dies_before_it_has_opened_the_document_has_refused_it() -> None:
+    with pytest.raises(NotAnImage, match="open"):
+        await drawn(b"x" * 1_000_000, drawer=talking("raise SystemExit(1)"))
+
+
+async def test_the_processor_time_of_a_process_is_that_which_it_has_taken() -> None:
+    computing = "import time\nwhile time.process_time() < 0.3: pass\nprint(1, flush=True); time.sleep(600)"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-c", computing, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    assert 0.29 <= page_drawing._processor_s(process) < 2.0
+    process.kill()
+    await process.wait()
+
+
+async def test_no_more_documents_are_open_than_allowed_and_the_next_is_told_when_it_waits_too_long() -> None:
+    drawer = Drawer(1, 60.0)
+    async with drawer.opened(pdf(1), QUESTION, 1.0):
+        with pytest.raises(Overloaded):
+            await drawn(pdf(1), drawer=drawer)
+    assert len(await drawn(pdf(1), drawer=drawer)) == 1
+
+
+async def test_whoever_stops_looking_leaves_no_process_behind() -> None:
+    async with Drawer(1, 60.0).opened(pdf(3), QUESTION, 1.0) as document:
+        process = document._process
+        async for _ in _closing(document.pages()):
+            break
+    assert process.returncode is not None
+
+
+async def _closing(pages: AsyncIterator[DrawnPage | RefusedPage]) -> AsyncIterator[DrawnPage | RefusedPage]:
+    async for page in pages:
+        yield page
+
+
+async def test_memory_that_a_page_would_need_beyond_the_limit_is_refused() -> None:
+    """A picture of 16,000 x 16,000 px needs 1 GB as Pillow holds it; the limit on pixels is set aside for the test."""
+    question = replace(QUESTION, max_pixels=10**9)
+    [page] = await drawn(png_of_size(16_000, 16_000), question)
+    assert isinstance(page, RefusedPage)
+    assert isinstance(page.error, TooLarge)
+    assert "MB" in page.error.message
+
+
+async def test_drawing_waits_for_nobody_else() -> None:
+    drawer = Drawer(3, 60.0)
+    pages = await asyncio.gather(*(drawn(pdf(2), drawer=drawer) for _ in range(3)))
+    assert [len(each) for each in pages] == [2, 2, 2]

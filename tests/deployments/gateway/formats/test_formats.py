@@ -1,0 +1,221 @@
+"""Every format on made answers: schemas of those who publish them, words in their places, any text at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pypdfium2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+import deployments.gateway.formats as package
+from deployments.gateway.formats import Format, Picture, Sheet, format_named, formats
+from ocr.contract import DocumentAnswer, TextAnswer
+from ocr.errors import OutOfRange
+from tests.fakes.answers import TWO_BLOCKS, box, document_of, line, page_of
+
+SCHEMAS = Path(__file__).parents[5] / "shared" / "schemas"
+ALTO = {"a": "http://www.loc.gov/standards/alto/ns-v4#"}
+PAGE = {"p": "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"}
+XHTML = {"h": "http://www.w3.org/1999/xhtml"}
+
+
+def picture_of(answer: TextAnswer, mode: str = "RGB", dpi: float = 100.0) -> Picture:
+    kind = "png" if mode == "1" else "jpeg"
+    file = io.BytesIO()
+    PIL.Image.new(mode, (answer.width, answer.height), "white").save(file, kind)
+    return Picture(file.getvalue(), kind, mode, answer.width, answer.height, dpi)
+
+
+def sheets_of(answer: TextAnswer | DocumentAnswer, mode: str = "RGB") -> list[Sheet]:
+    pages = [answer] if isinstance(answer, TextAnswer) else [page for page in answer.pages if page.success]
+    return [Sheet(number, page, picture_of(page, mode)) for number, page in enumerate(pages, 1)]
+
+
+def written(name: str, answer: TextAnswer | DocumentAnswer) -> bytes:
+    return format_named(name).write(answer, sheets_of(answer)).content
+
+
+def tree(content: bytes) -> etree._Element:
+    return etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True))
+
+
+class _XlinkAside(etree.Resolver):
+    """ALTO's schema takes the attributes of links from a schema on the web; nothing here is a link."""
+
+    def resolve(self, url: str, _id: str, context: object) -> object:
+        if not url.endswith("xlink.xsd"):
+            return None
+        schema = (
+            '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="http://www.w3.org/1999/xlink">'
+            '<xs:attributeGroup name="simpleLink"/></xs:schema>'
+        )
+        return self.resolve_string(schema, context)
+
+
+def schema(name: str) -> etree.XMLSchema:
+    path = SCHEMAS / name
+    if not path.exists():
+        pytest.skip(f"NOT RUN: the published schema {name} is not in {SCHEMAS}")
+    return _parsed(path)
+
+
+@cache
+def _parsed(path: Path) -> etree.XMLSchema:
+    parser = etree.XMLParser(no_network=True)
+    parser.resolvers.add(_XlinkAside())
+    return etree.XMLSchema(etree.parse(str(path), parser))
+
+
+EMPTY = page_of()
+BOTH = document_of(TWO_BLOCKS, EMPTY)
+
+
+@pytest.mark.parametrize("answer", [TWO_BLOCKS, EMPTY, BOTH], ids=["page", "empty page", "document"])
+def test_alto_is_valid_against_the_published_schema(answer: TextAnswer | DocumentAnswer) -> None:
+    schema("alto-4-4.xsd").assertValid(tree(written("alto", answer)))
+
+
+@pytest.mark.parametrize("answer", [TWO_BLOCKS, EMPTY], ids=["page", "empty page"])
+def test_page_xml_is_valid_against_the_published_schema(answer: TextAnswer) -> None:
+    schema("page-2019-07-15.xsd").assertValid(tree(written("page", answer)))
+
+
+def test_alto_holds_every_word_in_its_place_on_every_page() -> None:
+    root = tree(written("alto", BOTH))
+    assert len(root.findall(".//a:Page", ALTO)) == 2
+    words = root.findall(".//a:String", ALTO)
+    assert [word.get("CONTENT") for word in words] == ["Größe", "<b>&amp;", "漢字", "🙂é", "aside"]
+    assert [words[0].get(name) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT")] == ["50", "40", "100", "30"]
+    assert words[0].get("WC") == "0.7500"
+    assert len(root.findall(".//a:TextBlock", ALTO)) == 2
+
+
+def test_page_xml_of_a_document_is_an_archive_with_a_file_for_each_page() -> None:
+    result = format_named("page").write(BOTH, sheets_of(BOTH))
+    assert result.media_type == "application/zip"
+    archive = zipfile.ZipFile(io.BytesIO(result.content))
+    assert archive.namelist() == ["page-0001.xml", "page-0002.xml"]
+    first = tree(archive.read("page-0001.xml"))
+    texts = [node.text for node in first.findall(".//p:Word/p:TextEquiv/p:Unicode", PAGE)]
+    assert texts == ["Größe", "<b>&amp;", "漢字", "🙂é", "aside"]
+    assert [node.get("regionRef") for node in first.findall(".//p:RegionRefIndexed", PAGE)] == ["r1", "r2"]
+
+
+def test_hocr_holds_words_with_boxes_and_confidences_and_the_angle_of_what_runs_upwards() -> None:
+    root = tree(written("hocr", BOTH))
+    assert [node.get("title") for node in root.findall(".//h:div[@class='ocr_page']", XHTML)] == [
+        "bbox 0 0 600 400; ppageno 0",
+        "bbox 0 0 600 400; ppageno 1",
+    ]
+    words = root.findall(".//h:span[@class='ocrx_word']", XHTML)
+    assert (words[0].text, words[0].get("title")) == ("Größe", "bbox 50 40 150 70; x_wconf 75")
+    angles = [node.get("title", "") for node in root.findall(".//h:span[@class='ocr_line']", XHTML)]
+    assert ["textangle 90.0" in title for title in angles] == [False, False, True]
+    names = [node.get("id") for node in root.iter() if node.get("id")]
+    assert len(set(names)) == len(names)
+
+
+def test_plain_text_parts_pages_with_a_form_feed_and_json_is_the_answer_itself() -> None:
+    assert written("text", document_of(page_of(line([("one", None)], box(0, 0, 9, 9))), EMPTY)) == b"one\n\f\n"
+    assert DocumentAnswer.model_validate(json.loads(written("json", BOTH))) == BOTH
+
+
+def words_in(pdf: bytes, page: int = 0) -> list[tuple[str, tuple[float, float, float, float]]]:
+    """Text and box (left, top, right, bottom) of each word, in pixels at 100 dpi, as a reader of PDFs finds them."""
+    with pypdfium2.PdfDocument(pdf) as document:
+        sheet = document[page]
+        height = sheet.get_height()
+        text = sheet.get_textpage()
+        # PDFium counts in halves of UTF-16: a character beyond the first 65,536 takes two places.
+        halves = [half for letter in text.get_text_range() for half in (letter, *[""] * (ord(letter) > 0xFFFF))]
+        found: list[tuple[str, list[tuple[float, float, float, float]]]] = [("", [])]
+        for index, letter in enumerate(halves):
+            if letter.isspace():
+                found.append(("", []))
+                continue
+            left, bottom, right, top = text.get_charbox(index, loose=True)
+            word, boxes = found[-1]
+            found[-1] = (word + letter, [*boxes, (left, height - top, right, height - bottom)])
+        return [(word, tuple(_around(boxes, 100 / 72))) for word, boxes in found if word]  # type: ignore[misc]
+
+
+def _around(boxes: Sequence[tuple[float, float, float, float]], scale: float) -> list[float]:
+    extreme = [min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)]
+    return [value * scale for value in extreme]
+
+
+def test_the_text_of_a_searchable_pdf_comes_back_in_its_place() -> None:
+    found = words_in(written("pdf", TWO_BLOCKS))
+    assert [word for word, _ in found] == ["Größe", "<b>&amp;", "漢字", "🙂é", "aside"]
+    places = dict(found)
+    np.testing.assert_allclose(places["Größe"], (50, 40, 150, 70), atol=1.5)
+    np.testing.assert_allclose(places["漢字"], (50, 80, 120, 110), atol=1.5)
+    np.testing.assert_allclose(places["aside"], (500, 200, 530, 300), atol=1.5)  # it runs up the page
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_a_searchable_pdf_looks_like_the_page_and_shows_no_letters(mode: str) -> None:
+    pdf = format_named("pdf").write(TWO_BLOCKS, sheets_of(TWO_BLOCKS, mode)).content
+    with pypdfium2.PdfDocument(pdf) as document:
+        assert document[0].get_size() == pytest.approx((600 * 0.72, 400 * 0.72))
+        shown = document[0].render(scale=100 / 72).to_numpy()
+    assert shown.shape[:2] == (400, 600)
+    assert shown.min() > 250  # the picture is white, and so is all that is seen
+
+
+def test_every_page_of_a_document_is_a_page_of_the_pdf() -> None:
+    pdf = written("pdf", document_of(EMPTY, TWO_BLOCKS))
+    assert words_in(pdf, 0) == []
+    assert len(words_in(pdf, 1)) == 5
+
+
+corners = st.tuples(*[st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4))] * 4)
+texts = st.text(min_size=1, max_size=8)
+lines = st.builds(line, st.lists(st.tuples(texts, st.none() | corners), max_size=3), corners, st.integers(0, 3))
+
+
+@pytest.mark.parametrize("form", formats().values(), ids=lambda form: form.name)
+@given(answer=st.builds(page_of, lines, lines))
+def test_any_text_in_any_place_can_be_written_down(form: Format, answer: TextAnswer) -> None:
+    content = form.write(answer, sheets_of(answer)).content
+    if form.name in ("alto", "page", "hocr"):
+        spoken = [word for each in answer.lines for word in each.words]
+        tags = {"alto": "{*}String", "page": "{*}Word", "hocr": "{*}span[@class='ocrx_word']"}
+        assert len(tree(content).findall(f".//{tags[form.name]}")) == len(spoken)
+    if form.name == "pdf":
+        with pypdfium2.PdfDocument(content) as document:
+            assert len(document) == 1
+
+
+@given(answer=st.builds(page_of, lines, lines))
+def test_any_text_in_any_place_is_valid_alto_and_page_xml(answer: TextAnswer) -> None:
+    schema("alto-4-4.xsd").assertValid(tree(written("alto", answer)))
+    schema("page-2019-07-15.xsd").assertValid(tree(written("page", answer)))
+
+
+def test_a_seventh_format_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shouted.py").write_text(
+        "from deployments.gateway.formats import Format, Written\n"
+        "FORMAT = Format('shouted', 'text/x', lambda a, _: Written(a.text.upper().encode(), 'text/x'))\n"
+    )
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    formats.cache_clear()
+    try:
+        assert written("shouted", page_of(line([("hey", None)], box(0, 0, 9, 9)))) == b"HEY"
+    finally:
+        formats.cache_clear()
+
+
+def test_an_unknown_format_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(OutOfRange, match="alto, json, hocr, page, text, pdf"):
+        format_named("docx")

@@ -1,0 +1,86 @@
+"""Cutting apart from any replica: one image that goes wrong costs the others nothing, and places are those as sent."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import PIL.Image
+
+from deployments.messages.protocol import CutRefused, Handling
+from deployments.segmentation.page_cutting import Scissors
+from ocr import Box, Crop, Image, Layout, Scope, SegmentedPage
+from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage
+
+
+class WholeImage:
+    """One region that is the whole image; stumbles over images of 13 px."""
+
+    def segment(self, image: Image) -> SegmentedPage:
+        return self._whole(image, Scope.LINE)
+
+    def character(self, image: Image) -> SegmentedPage:
+        if image.width_px == 13:
+            raise ZeroDivisionError("a bug")
+        return self._whole(image, Scope.CHARACTER)
+
+    def _whole(self, image: Image, scope: Scope) -> SegmentedPage:
+        region = Crop.whole(image.pixels, scope).region
+        return SegmentedPage(Layout(image.width_px, image.height_px, (region,)), (image.pixels,))
+
+
+def png(width: int, height: int = 20) -> bytes:
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(np.full((height, width, 3), 200, np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def handling(*steps: str, deadline: float = math.inf) -> Handling:
+    return Handling("general", steps or None, 1_000_000, deadline)
+
+
+def test_an_image_that_goes_wrong_is_an_error_in_its_place_and_the_others_are_cut() -> None:
+    cut, crops = Scissors(WholeImage()).characters([png(20), b"junk", png(13), png(30)], 10_000)
+    first, junk, bug, last = cut.outcomes
+    assert (first, last) == (0, 1)
+    assert isinstance(junk, NotAnImage)
+    assert isinstance(bug, InternalFailure)
+    assert "a bug" not in str(bug)
+    assert [pixels.shape[1] for pixels in crops.pixels] == [20, 30]
+
+
+def test_a_page_that_cleaning_scaled_has_its_places_on_the_page_as_it_was_sent() -> None:
+    cut = Scissors(WholeImage()).page(png(7000), handling("resize"))
+    assert not isinstance(cut, CutRefused)
+    assert (cut.layout.width_px, cut.layout.height_px) == (7000, 20)
+    assert cut.layout.regions[0].polygon.bounding_box() == Box(0, 0, 7000, 20)
+    assert cut.pixels[0].shape == (10, 3500, 3)
+
+
+def test_a_page_that_cannot_be_decoded_is_refused_as_a_value() -> None:
+    refused = Scissors(WholeImage()).page(b"junk", handling())
+    assert isinstance(refused, CutRefused)
+    assert isinstance(refused.error, NotAnImage)
+
+
+def test_pictures_show_the_page_after_each_step_and_every_line() -> None:
+    pictures = Scissors(WholeImage()).pictures(png(60), handling("denoise", "sharpen"))
+    assert not isinstance(pictures, CutRefused)
+    assert [picture.name for picture in pictures] == ["sent", "1 denoise", "2 sharpen", "lines", "line 1"]
+    sizes = [PIL.Image.open(io.BytesIO(picture.file)).size for picture in pictures]
+    assert sizes == [(60, 20)] * 5
+
+
+def ticking() -> Iterator[float]:
+    yield from range(100)
+
+
+def test_a_page_that_nobody_waits_for_is_not_prepared_any_further() -> None:
+    moments = ticking()
+    scissors = Scissors(WholeImage(), clock=lambda: next(moments))
+    refused = scissors.page(png(60), handling("denoise", "sharpen", deadline=1.5))
+    assert isinstance(refused, CutRefused)
+    assert isinstance(refused.error, DeadlineExceeded)
+    assert next(moments) == 3  # before it was decoded, before the first step, and not past the second

@@ -1,0 +1,71 @@
+"""Tuned profiles on disk, and how engines that they do not know join them."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+
+from fusion import Cascade, Document, Profile, Step, Thresholds, joined, tuned_document
+from fusion.profiles.profile import SPELLING, SpellingVote, Tuning
+from fusion.profiles.profile_document import BUNDLED, read_document, write_document
+from fusion.votes.calibration import Calibration, WordTrust
+from fusion.votes.evidence import Evidence, Kind, Worth
+from fusion.votes.spelling import Spelling, write_spelling
+from fusion.votes.voting import Assurance
+
+THRESHOLDS = Thresholds(0.1, 0.2, 0.3)
+
+
+def profile(model: Spelling) -> Profile:
+    weights = {"ada": 0.7, "bob": 0.3, SPELLING: 1.0}
+    evidence = {"ada": Evidence({Kind.MARK: Worth(1.0, 0.5, -0.25)}, 0.5, {("l", "1"): -0.5, ("", "’"): 1.0})}
+    words = WordTrust(0.5, 0.25, Calibration((0.1, 0.9), (0.2, 0.8)))
+    tuning = Tuning(evidence, weights, SpellingVote(model, 0.2, -3.0), Assurance(0.1, 0.6, 0.4), words)
+    return Profile("printed", weights, THRESHOLDS, {}, tuning, {"ada": 1.0}, {}, Cascade((Step(("ada",), 0.25),)))
+
+
+def test_a_document_brings_back_its_profiles(tmp_path: Path) -> None:
+    write_spelling(Spelling(2, {"a": -1.0}), tmp_path / "s.json.gz")
+    model = Spelling(2, {"a": -1.0})
+    written = Document({"printed": profile(model)}, {"ada": "ada@1"}, {"lines": "12"})
+    write_document(written, tmp_path / "profiles.json", "s.json.gz")
+    assert read_document(tmp_path / "profiles.json", THRESHOLDS) == written
+    assert tuned_document(str(tmp_path / "profiles.json"), THRESHOLDS) == written
+
+
+@pytest.mark.parametrize("change", [{"version": 99}, {"profiles": {"p": {}}}, {"spelling": "nowhere.gz"}])
+def test_what_is_no_document_is_refused_by_name(tmp_path: Path, change: dict[str, object]) -> None:
+    content = json.loads(BUNDLED.read_text(encoding="utf-8")) | change
+    (tmp_path / "profiles.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"profiles\.json"):
+        tuned_document(str(tmp_path / "profiles.json"), THRESHOLDS)
+
+
+def test_what_a_profile_was_tuned_to_travels_as_the_name_of_its_document() -> None:
+    document = tuned_document("bundled", THRESHOLDS)
+    assert document is not None
+    sent = pickle.dumps(document.profiles["general"])
+    assert len(sent) < 1500
+    assert pickle.loads(sent) == document.profiles["general"]
+
+
+def test_there_may_be_none() -> None:
+    assert tuned_document("none", THRESHOLDS) is None
+
+
+def test_the_bundled_document_knows_the_engines_that_it_was_tuned_for() -> None:
+    document = tuned_document("bundled", THRESHOLDS)
+    assert document is not None
+    assert document.knows(["tesseract", "somebody"])
+    assert not document.knows(["somebody"])
+    assert "general" in document.profiles
+    assert all(own.name == name for name, own in document.profiles.items())
+
+
+def test_an_engine_that_was_not_tuned_for_joins_with_its_own_weight() -> None:
+    tuned = profile(Spelling(2, {"a": -1.0}))
+    together = joined(tuned, {"ada": {"printed": 0.5}, "new": {"printed": 0.25}, "odd": {"noisy": 1.0}})
+    assert together.weights == {"ada": 0.7, "bob": 0.3, SPELLING: 1.0, "new": 0.25, "odd": 0.0}

@@ -1,0 +1,128 @@
+"""Fitting to lines whose engines err in a known way."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from evaluation.pages.labelled import LabelledLine
+from evaluation.pages.pages import TruePage
+from evaluation.text_comparison import characters
+from fusion import SPELLING, Method, Profile, fuse
+from fusion.votes.evidence import Kind
+from fusion.votes.spelling import Spelling
+from fusion.votes.supports import supports_of
+from ocr import Box, Hypothesis, Region
+from training.votes.evidence_fit import MIN_CONTESTS, fit, hear
+from training.votes.tuning import Material, Tuned, tune
+
+pytestmark = pytest.mark.processes
+
+WORDS = ("cat", "dog", "2019", "1.50", "house", "total", "on", "the", "Red")
+SPELLING_MODEL = Spelling(2, dict.fromkeys("abcdefghijklmnopqrstuvwxyz0. ", -3.0))
+REGION = Region(Box(0, 0, 100, 10).polygon(), 100, 10)
+PAGE = TruePage(Path("none.png"), ())
+
+
+def lines(count: int, seed: int = 1) -> list[LabelledLine]:
+    """ "letters" confuses digits and is sure of it, "digits" confuses letters, "echo" says what "letters" says."""
+    rng = random.Random(seed)
+    made = []
+    for index in range(count):
+        truth = " ".join(rng.choice(WORDS) for _ in range(5))
+        of_letters = _spoilt(truth, str.isdigit, 0.8, rng)
+        claims = {"letters": of_letters, "digits": _spoilt(truth, str.isalpha, 0.1, rng), "echo": of_letters}
+        said = {name: Hypothesis.of_text(text, 0.9) for name, text in claims.items()}
+        made.append(LabelledLine("made", PAGE, index, REGION, truth, said, dict.fromkeys(said, 1.0)))
+    return made
+
+
+def _spoilt(text: str, errs_at: object, rate: float, rng: random.Random) -> str:
+    assert callable(errs_at)
+    return "".join("x" if errs_at(letter) and rng.random() < rate else letter for letter in text)
+
+
+@pytest.fixture(scope="module")
+def tuned() -> list[Tuned]:
+    material = [Material("few", lines(3, seed=3)), Material("many", lines(60, seed=4))]
+    return list(tune(lines(120), material, ["letters", "digits", "echo"], SPELLING_MODEL))
+
+
+def errors(profile: Profile, method: Method) -> int:
+    return sum(characters(fuse(line.claims, profile, method).text, line.truth).edits for line in lines(60, seed=2))
+
+
+def test_who_is_right_about_what_is_learnt(tuned: list[Tuned]) -> None:
+    profile = tuned[0].profile
+    assert profile.tuning is not None
+    letters = profile.tuning.evidence["letters"].worth
+    digits = profile.tuning.evidence["digits"].worth
+    assert digits[Kind.DIGIT].base > letters[Kind.DIGIT].base
+    even = Profile("even", dict.fromkeys(("letters", "digits", "echo"), 1.0))
+    assert errors(profile, Method.CONFIDENCE_WEIGHTED) < 0.2 * errors(even, Method.CONFIDENCE_WEIGHTED)
+
+
+def test_an_engine_and_its_echo_do_not_count_for_two(tuned: list[Tuned]) -> None:
+    weights = tuned[0].profile.weights
+    assert weights["letters"] + weights["echo"] < weights["digits"]
+    assert sum(weight for engine, weight in weights.items() if engine != SPELLING) == pytest.approx(1.0, abs=0.001)
+
+
+def together(*voters: str) -> float:
+    """By how much some voters outweigh "other" where they agree and it reads something else: the mean in nats, fitted
+    to lines on which each misreads letters now and then, and "echo" those that "first" misreads.
+    """
+    rng = random.Random(6)
+    made = []
+    for index in range(160):
+        truth = " ".join(rng.choice(WORDS) for _ in range(5))
+        read = {name: _spoilt(truth, str.isalpha, 0.12, rng) for name in ("first", "second", "other")}
+        said = {name: Hypothesis.of_text(text, 0.9) for name, text in (read | {"echo": read["first"]}).items()}
+        made.append(LabelledLine("made", PAGE, index, REGION, truth, said, dict.fromkeys(said, 1.0)))
+    engines = [*voters, "other"]
+    heard = [found for number, line in enumerate(made) if (found := hear(line, number, engines)) is not None]
+    fitted = fit(heard, SPELLING_MODEL)
+    margins = []
+    for line in heard:
+        place = line.engines.index("other")
+        for contested in line.decisive:
+            forms = [saying.form for saying in contested.found.sayings]
+            if len(set(forms)) == 2 and forms.count(forms[place]) == 1:
+                evidence = [fitted.evidence(name) for name in line.engines]
+                supports = supports_of(contested.found, evidence, line.agreements)
+                margins.append(sum(supports) - 2 * supports[place])
+    return sum(margins) / len(margins)
+
+
+def test_agreement_of_independent_engines_counts_for_more_than_of_like_ones() -> None:
+    alone, like, independent = together("first"), together("first", "echo"), together("first", "second")
+    assert abs(alone) < 0.7
+    assert abs(like) < 0.7
+    assert independent > 2.0
+
+
+def test_a_material_with_too_few_lines_says_what_all_lines_say(tuned: list[Tuned]) -> None:
+    everything, few, many = tuned
+    assert (few.profile.name, few.own, many.own) == ("few", False, True)
+    assert everything.profile.tuning is not None
+    assert few.profile.tuning is not None
+    assert few.profile.tuning.evidence == everything.profile.tuning.evidence
+    assert many.contests >= MIN_CONTESTS
+
+
+def test_confidences_of_characters_are_as_high_as_they_are_right(tuned: list[Tuned]) -> None:
+    profile = tuned[0].profile
+    confidences, edits, length = 0.0, 0, 0
+    for line in lines(60, seed=5):
+        fused = fuse(line.claims, profile, Method.CONFIDENCE_WEIGHTED)
+        confidences += sum(character.confidence for character in fused.characters)
+        edits += characters(fused.text, line.truth).edits
+        length += len(fused.characters)
+    assert confidences / length == pytest.approx(1.0 - edits / length, abs=0.02)
+
+
+def test_too_few_lines_are_refused() -> None:
+    with pytest.raises(ValueError, match="places at which engines differ"):
+        list(tune(lines(2), [], ["letters", "digits"], SPELLING_MODEL))

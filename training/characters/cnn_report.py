@@ -1,0 +1,123 @@
+"""Measuring a saved model on test sets, and drawing what was found.
+
+`quorum evaluate cnn`, the report in benchmarks/results/ and the plots all come from `tested`: one way to the figures.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.common.character_probabilities import Temperatures, chances
+from training.characters import plots_cnn
+from training.characters.cnn_run import logits_of
+from training.characters.collections import Characters
+from training.characters.evaluate_cnn import Figures, figures
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tested:
+    """A test set, the model's calibrated probabilities (N, 62) on it, and the figures."""
+
+    characters: Characters
+    chances: NDArray[np.float64]
+    figures: Figures
+
+
+def read_model(folder: Path) -> tuple[keras.Model, Temperatures, dict[str, object]]:
+    """The network in a model directory, its temperatures, and all its metadata."""
+    import keras
+
+    if not (folder / "model.keras").is_file():
+        raise FileNotFoundError(f"{folder} holds no model.keras; train one with 'quorum train cnn'")
+    about = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+    model = keras.models.load_model(folder / "model.keras", compile=False)
+    doubt = about["doubt"]
+    return model, Temperatures(float(doubt["temperature"]), float(doubt.get("within_shape", 1.0))), about
+
+
+def tested(model: keras.Model, temperatures: Temperatures, tests: Mapping[str, Characters]) -> dict[str, Tested]:
+    """The model on every set."""
+    found: dict[str, Tested] = {}
+    for name, characters in tests.items():
+        logits = logits_of(model, characters)
+        found[name] = Tested(
+            characters, chances(logits, temperatures), figures(logits, characters.labels, temperatures)
+        )
+    return found
+
+
+def report(measured: Mapping[str, Tested], about: Mapping[str, object], setting: str, command: str) -> str:
+    """The figures as Markdown, with what they were measured on and how to measure them again.
+
+    `about` is the model's metadata; `setting` describes commit, machine and versions.
+    """
+    heads = ("set", "n", "62 classes", "top-3", "case-merged", "look-alikes merged", "digits only", "ECE")
+    parts = [
+        f"# Character network: {about['name']}@{about['version']}",
+        f"Architecture {about['architecture']}, {about['parameters']} parameters, {about['epochs_done']} epochs.",
+        f"Measured with `{command}`.",
+        setting,
+        "Test characters were never trained on: the files name no writer, so the split is by the hash of the picture "
+        "after near-duplicates were removed. ECE is the expected calibration error over 62 classes, 15 bins.",
+        _table(heads, [_row(name, found.figures) for name, found in measured.items()]),
+        "## By kind, 62 classes",
+        _table(
+            ("set", "digits", "upper", "lower"),
+            [
+                (name, *(_percent(found.figures.by_kind.get(kind)) for kind in ("digits", "upper", "lower")))
+                for name, found in measured.items()
+            ],
+        ),
+        "## Trained on",
+        _table(
+            ("set", "train", "validation", "test", "near-duplicates removed", "unreadable", "sha256"),
+            [_origin(origin) for origin in _objects(about["trained_on"])],
+        ),
+        f"Not EMNIST unless a set of that name is in the table. Recipe: `{about['recipe']}`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(name: str, found: Figures) -> tuple[str, ...]:
+    shares = (found.plain, found.top3, found.case_merged, found.look_alike_merged, found.digits)
+    return (name, f"{found.n:,}", *(_percent(share) for share in shares), f"{found.calibration_error:.4f}")
+
+
+def _origin(origin: Mapping[str, object]) -> tuple[str, ...]:
+    names = ("name", "train", "validation", "test", "near_duplicates", "unreadable")
+    return (*(str(origin[name]) for name in names), str(origin["sha256"])[:16])
+
+
+def _objects(value: object) -> list[dict[str, object]]:
+    if not isinstance(value, list):
+        raise ValueError(f"metadata: trained_on is {type(value).__name__}, want a list")
+    return value
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100.0 * share:.2f} %"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def write_plots(measured: Mapping[str, Tested], folder: Path) -> None:
+    """`reliability.png`, and `confusion-SET.png` and `errors-SET.png` for every set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, found in measured.items():
+        plots_cnn.confusion(found.chances, found.characters.labels, folder / f"confusion-{name}.png")
+        plots_cnn.worst_errors(found.characters, found.chances, folder / f"errors-{name}.png")
+    pairs = {name: (found.chances, found.characters.labels) for name, found in measured.items()}
+    plots_cnn.reliability(pairs, folder / "reliability.png")

@@ -1,0 +1,113 @@
+"""A whole run of `quorum tune`: read what was never read, fit, write the document."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from evaluation.pages.labelled import LabelledLine, labelled, pages_of
+from evaluation.pages.pages import Split
+from evaluation.pages.readings import TRUE, Reader, Shelf, read_all
+from fusion import Document, automatic
+from fusion.profiles.profile_document import BUNDLED, SPELLING_FILE, write_document
+from fusion.votes.spelling import Spelling, read_spelling, write_spelling
+from ocr.image import Material as Kind
+from ocr.image import Scope
+from training.votes.cascade_fit import fit_cascade
+from training.votes.character_votes import TUNING_SEED, character_sets, fit_character_weights
+from training.votes.spelling_fit import fit_spelling
+from training.votes.tuning import UNTRAINED, Material, tune
+
+TUNING_COUNT = 300
+"""Single characters of each kind that weights are fitted to."""
+
+
+def run(
+    folders: Sequence[Path],
+    engines: Sequence[str],
+    readings: Path,
+    out_dir: Path,
+    command: str,
+    *,
+    new_spelling: bool,
+    keep: float,
+    error_rate: float | None = None,
+    characters: Path | None,
+) -> Iterator[str]:
+    """Tune, write OUT/profiles.json with the spelling model beside it, and say what was fitted to what."""
+    readers = [reader_of(engine) for engine in engines]
+    shelf = Shelf(readings)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    model = _spelling(folders, out_dir, new=new_spelling)
+    lines = tuning_lines(shelf, folders, readers)
+    tuned = list(tune(lines, _materials(lines), _names(readers), model))
+    models = {reader.name: _model_of(shelf, folders, reader) for reader in readers}
+    made = {"command": command, "lines": str(len(lines)), "folders": ", ".join(folder.name for folder in folders)}
+    profiles = {own.profile.name: own.profile for own in tuned}
+    found = fit_cascade(lines, automatic(profiles, list(Kind)), keep, error_rate)
+    if found is not None:
+        profiles = {name: replace(own, cascade=found.cascade) for name, own in profiles.items()}
+    if characters is not None:
+        weights = _character_weights(shelf, readers, characters)
+        profiles = {name: replace(own, character_weights=weights) for name, own in profiles.items()}
+    document = Document(profiles, models, made)
+    write_document(document, out_dir / BUNDLED.name)
+    for own in tuned:
+        fitted = f"{own.contests} places where engines differ" if own.own else "too few of its own: as general"
+        yield f"{own.profile.name}: {own.lines} lines, {fitted}"
+    if found is not None:
+        yield (
+            f"cascade: {found.cascade.said()}; keeps {found.kept:.0%} of the gain at {found.seconds:.0%} of the "
+            f"core-seconds, with {found.error_rate:.2%} character errors on these lines"
+        )
+    yield f"written to {out_dir / BUNDLED.name}"
+
+
+def reader_of(engine: str) -> Reader:
+    """From NAME or NAME=MODEL."""
+    name, _, model = engine.partition("=")
+    return Reader(name, model or "auto")
+
+
+def tuning_lines(shelf: Shelf, folders: Sequence[Path], readers: Sequence[Reader]) -> list[LabelledLine]:
+    """The lines to tune with all readers, and those to train with the readers whose models come from elsewhere."""
+    untrained = [reader for reader in readers if reader.name in UNTRAINED]
+    found: list[LabelledLine] = []
+    for split, chosen in ((Split.TUNE, readers), (Split.TRAIN, untrained)):
+        pages = pages_of(folders, [split])
+        if chosen:
+            read_all(shelf, [page for _, page in pages], [TRUE], chosen)
+            found += labelled(shelf, pages, chosen)
+    return found
+
+
+def _spelling(folders: Sequence[Path], out_dir: Path, *, new: bool) -> Spelling:
+    path = out_dir / SPELLING_FILE
+    if new:
+        write_spelling(
+            fit_spelling(line.text for _, page in pages_of(folders, [Split.TRAIN]) for line in page.lines), path
+        )
+    elif not path.exists():
+        shutil.copy(BUNDLED.parent / SPELLING_FILE, path)
+    return read_spelling(path.resolve())
+
+
+def _materials(lines: Sequence[LabelledLine]) -> list[Material]:
+    """The lines that look like one kind each; what a page says of itself does not count, since no page will."""
+    return [Material(str(kind), [line for line in lines if line.region.material is kind]) for kind in Kind]
+
+
+def _character_weights(shelf: Shelf, readers: Sequence[Reader], folder: Path) -> dict[str, float]:
+    able = [reader for reader in readers if Scope.CHARACTER in reader.spec.scopes]
+    return fit_character_weights(character_sets(shelf, able, folder, TUNING_SEED, TUNING_COUNT), _names(able))
+
+
+def _names(readers: Sequence[Reader]) -> list[str]:
+    return [reader.name for reader in readers]
+
+
+def _model_of(shelf: Shelf, folders: Sequence[Path], reader: Reader) -> str:
+    _, page = pages_of(folders, [Split.TUNE])[0]
+    return shelf.reading(page, TRUE, reader).model

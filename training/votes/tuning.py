@@ -1,0 +1,247 @@
+"""From labelled lines to profiles: what claims are worth, weights, and how sure a fused character or word is.
+
+Fitted on the lines of `Split.TUNE`, which no recogniser has learnt from, and for the engines that are not trained here
+on those of `Split.TRAIN` too; nothing here sees `Split.TEST`. A profile for one kind of material starts from what was
+fitted to all and moves as far as its own lines pull it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.pages.labelled import LabelledLine
+from evaluation.text_comparison import right_characters, right_words
+from fusion import Calibration, Profile, fuse
+from fusion.fusing import FusedLine
+from fusion.profiles.profile import SPELLING, SpellingVote, Tuning
+from fusion.votes.calibration import MOST_CONTESTS, PLAIN_TRUST, WordTrust
+from fusion.votes.contests import agreements
+from fusion.votes.evidence import log_odds
+from fusion.votes.spelling import Spelling
+from fusion.votes.voting import PLAIN_ASSURANCE, Assurance, Method
+from training.votes.evidence_fit import MIN_CONTESTS, Contested, Fitted, Heard, fit, hear
+
+UNTRAINED = ("tesseract", "paddleocr")
+"""Engines whose models were not trained here, and so have not seen any page of ours."""
+_OF_ONE_MATERIAL = 2.0  # how strongly a material's parameters are held to those of all lines
+_KNOTS = 12
+_MIN_WORDS = 300
+_LEAST_WEIGHT = 0.01
+GENERAL = "general"
+_DRAWS = 2000
+_FEW_LINES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Lines of one kind, for the profile of that name."""
+
+    profile: str
+    lines: Sequence[LabelledLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A profile, and how many lines, decisive contests and words it was fitted to; `own` is False where they were too
+    few, and it says what all lines say.
+    """
+
+    profile: Profile
+    lines: int
+    contests: int
+    own: bool
+
+
+def tune(
+    lines: Sequence[LabelledLine], materials: Sequence[Material], engines: Sequence[str], spelling: Spelling
+) -> Iterator[Tuned]:
+    """The profile "general" of all lines, then one for each material."""
+    heard = _heard(lines, engines)
+    everything = fit(heard, spelling)
+    weights = fit_weights(heard, engines)
+    yield _tuned(GENERAL, lines, everything, weights, spelling, own=True)
+    for material in materials:
+        own_heard = _heard(material.lines, engines)
+        fitted = fit(own_heard, spelling, everything, _OF_ONE_MATERIAL)
+        own_weights = fit_weights(own_heard, engines) if fitted is not everything else weights
+        yield _tuned(material.profile, material.lines, fitted, own_weights, spelling, own=fitted is not everything)
+
+
+def _heard(lines: Sequence[LabelledLine], engines: Sequence[str]) -> list[Heard]:
+    heard: list[Heard] = []
+    for line in lines:
+        found = hear(line, len(heard), engines)
+        if found is not None:
+            heard.append(found)
+    return heard
+
+
+def _tuned(
+    name: str,
+    lines: Sequence[LabelledLine],
+    fitted: Fitted,
+    weights: Mapping[str, float],
+    spelling: Spelling,
+    *,
+    own: bool,
+) -> Tuned:
+    vote: SpellingVote = fitted.vote(spelling)
+    complete = {**weights, SPELLING: 1.0}
+    tuning = Tuning({engine: fitted.evidence(engine) for engine in weights}, complete, vote)
+    profile = Profile(name, complete, tuning=tuning)
+    if own and name != GENERAL:
+        profile = _without_spoilers(profile, lines)
+    assert profile.tuning is not None
+    assured = replace(profile, tuning=replace(profile.tuning, assurance=fit_assurance(lines, profile)))
+    assert assured.tuning is not None
+    sure = replace(assured, tuning=replace(assured.tuning, words=fit_words(lines, assured)))
+    return Tuned(sure, len(lines), fitted.contests, own)
+
+
+def _without_spoilers(profile: Profile, lines: Sequence[LabelledLine]) -> Profile:
+    """On few lines, the profile without the engines to which the search for weights gives the least there is.
+
+    A material with few lines has its evidence mostly from other materials, and there an engine may be good that invents
+    words here. Where one engine is left, spelling has no vote either: it would choose among what the others say.
+    """
+    engines = [engine for engine in profile.weights if engine != SPELLING]
+    whole = [line for line in lines if all(engine in line.claims for engine in engines)]
+    kept = [engine for engine in engines if profile.weights[engine] > _LEAST_WEIGHT]
+    if len(whole) > _FEW_LINES or len(kept) == len(engines) or profile.tuning is None:
+        return profile
+    voters = kept if len(kept) == 1 else [*kept, SPELLING]
+    weights = {voter: own if voter in voters else 0.0 for voter, own in profile.weights.items()}
+    evidence = {engine: own for engine, own in profile.tuning.evidence.items() if engine in kept}
+    return replace(profile, weights=weights, tuning=replace(profile.tuning, evidence=evidence, weights=weights))
+
+
+def fused(line: LabelledLine, profile: Profile, method: Method = Method.CONFIDENCE_WEIGHTED) -> FusedLine:
+    """A line as all engines that read it read it together."""
+    return fuse(line.claims, profile, method)
+
+
+# --- weights ---
+
+
+def fit_weights(heard: Sequence[Heard], engines: Sequence[str]) -> dict[str, float]:
+    """How much an engine's word counts whatever it says: weights that together make 1. Of a few thousand drawn at
+    random, and those that let one engine always decide, the ones under which the heaviest candidates are wrong least.
+
+    Edits count by set in units of those of its best engine, so that no set decides alone. A search, because the edits
+    are a step function of the weights; likelihood, which is not, prefers weights under which two weak engines outvote
+    a strong one.
+    """
+    contests = [(line, found) for line in heard for found in line.decisive]
+    if len(contests) < MIN_CONTESTS:
+        return dict.fromkeys(engines, round(1.0 / len(engines), 4))
+    votes, excesses = _ballots(contests, engines)
+    sets = [line.set_name for line, _ in contests]
+    names, set_of = np.unique(sets, return_inverse=True)
+    drawn = np.random.default_rng(0).dirichlet(np.full(len(engines), 0.7), _DRAWS)
+    alone = np.eye(len(engines)) * (1.0 - _LEAST_WEIGHT * len(engines)) + _LEAST_WEIGHT
+    candidates = np.concatenate([alone, np.maximum(drawn, _LEAST_WEIGHT)])
+    edits = np.array([_edits_by_set(votes, excesses, set_of, len(names), own) for own in candidates])  # (K, sets)
+    best = np.maximum(1.0, edits[: len(engines)].min(axis=0))
+    chosen = candidates[int((edits / best).sum(axis=1).argmin())]
+    return {engine: round(float(share), 4) for engine, share in zip(engines, chosen / chosen.sum(), strict=True)}
+
+
+def _ballots(
+    contests: Sequence[tuple[Heard, Contested]], engines: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Who says which candidate, (N, C, E), and how many edits each costs, (N, C), infinite where there is none."""
+    places = {engine: index for index, engine in enumerate(engines)}
+    most = max(len(found.candidates) for _, found in contests)
+    votes = np.zeros((len(contests), most, len(engines)))
+    excesses = np.full((len(contests), most), np.inf)
+    for number, (line, found) in enumerate(contests):
+        excesses[number, : len(found.candidates)] = found.excesses
+        for engine, saying in zip(line.engines, found.found.sayings, strict=True):
+            votes[number, found.candidates.index(saying.form), places[engine]] = 1.0
+    return votes, excesses
+
+
+def _edits_by_set(
+    votes: NDArray[np.float64],
+    excesses: NDArray[np.float64],
+    set_of: NDArray[np.intp],
+    sets: int,
+    weights: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    chosen = (votes @ weights).argmax(axis=1)
+    return np.asarray(np.bincount(set_of, excesses[np.arange(len(chosen)), chosen], sets), dtype=np.float64)
+
+
+# --- how sure ---
+
+
+def fit_assurance(lines: Sequence[LabelledLine], profile: Profile) -> Assurance:
+    """From the supports of candidates, and how much a line's engines agree, to the probability that a fused character
+    is right (logistic regression). The profile's own assurance is the plain one.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    seen: list[tuple[float, float]] = []
+    right: list[bool] = []
+    for line in lines:
+        found = fused(line, profile)
+        shared = agreements(found.rows, found.network)
+        mean = sum(shared) / len(shared) if shared else 0.0
+        seen += [(log_odds(character.confidence), mean) for character in found.characters for _ in character.text]
+        right += right_characters(_same_length(line, found), line.truth)
+    if len(set(right)) < 2:
+        return PLAIN_ASSURANCE
+    model = LogisticRegression(C=1e6).fit(np.array(seen), np.array(right))
+    base, (slope, agreement) = float(model.intercept_[0]), map(float, model.coef_[0])
+    return Assurance(round(base, 4), round(max(0.0, slope), 4), round(agreement, 4))
+
+
+def _same_length(line: LabelledLine, found: FusedLine) -> str:
+    """The fused text as it is compared, if that has as many letters; else as it is."""
+    text = line.compared(found.text)
+    return text if len(text) == len(found.text) else found.text
+
+
+def fit_words(lines: Sequence[LabelledLine], profile: Profile) -> WordTrust:
+    """From the characters of a fused word, and how many places of it are contested, to the probability that it is right
+    (logistic, then isotonic regression). The profile's own trust in words is the plain one.
+    """
+    from sklearn.isotonic import IsotonicRegression
+    from sklearn.linear_model import LogisticRegression
+
+    seen: list[tuple[float, int]] = []
+    right: list[bool] = []
+    for line in lines:
+        found = fused(line, profile)
+        seen += [(word.confidence, min(word.contests, MOST_CONTESTS)) for word in found.words]
+        right += right_words(_same_length(line, found), line.truth)
+    if len(seen) < _MIN_WORDS or len(set(right)) < 2:
+        return PLAIN_TRUST
+    means = np.clip(np.array([mean for mean, _ in seen]), 1e-6, 1.0 - 1e-6)
+    contests = np.array([count for _, count in seen])
+    features = np.stack([np.log(means / (1.0 - means)), contests > 0, contests], axis=1)
+    slope, any_of_them, each = map(float, LogisticRegression(C=10.0).fit(features, np.array(right)).coef_[0])
+    if slope <= 0.0:
+        return PLAIN_TRUST
+    trust = WordTrust(round(-any_of_them / slope, 4), round(-each / slope, 4))
+    scores = np.array([trust.raw(mean, count) for mean, count in seen])
+    model = IsotonicRegression(out_of_bounds="clip").fit(scores, np.array(right, dtype=float))
+    return replace(trust, table=_knots(scores, model.predict(scores)))
+
+
+def _knots(scores: NDArray[np.float64], probabilities: NDArray[np.float64]) -> Calibration:
+    """The mean score and probability of a dozen parts with equally many words each."""
+    order = np.argsort(scores, kind="stable")
+    raw: list[float] = []
+    means: list[float] = []
+    for part in np.array_split(order, _KNOTS):
+        score = round(float(scores[part].mean()), 4)
+        if raw and score <= raw[-1]:
+            continue
+        raw.append(score)
+        means.append(round(float(probabilities[part].mean()), 4))
+    return Calibration(tuple(raw), tuple(means))
