@@ -16,12 +16,13 @@ from ray import serve
 from ray.serve import Application
 
 import engines
+from deployments.config.deployment_names import GATEWAY, ROUTER, SEGMENTATION
 from deployments.config.layers import layered, read_dotenv
 from deployments.config.schema import ClusterConfig, EngineConfig
 from deployments.engine.deployment import EngineReplica, Given
 from deployments.gateway.deployment import GatewayReplica
-from deployments.messages.request import Catalogue
-from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, one_machine, with_arguments
+from deployments.messages.capabilities import Catalogue
+from deployments.placement import one_machine, with_arguments
 from deployments.replica.runtime import Upkeep
 from deployments.router.deployment import RouterReplica
 from deployments.segmentation.deployment import SegmentationReplica

@@ -19,6 +19,7 @@ import yaml
 
 import engines
 from cluster import pools
+from deployments.config.deployment_names import GATEWAY, ROUTER, SEGMENTATION
 from deployments.config.layers import PRESETS
 from deployments.config.schema import ENGINES, ClusterConfig, EngineConfig, SegmentationConfig
 from ocr import EngineSpec, NoCard
@@ -26,8 +27,6 @@ from ocr import EngineSpec, NoCard
 Options = dict[str, Any]
 """Options of one Serve deployment, as `Deployment.options` and the `deployments:` section of a config file take them.
 """
-
-GATEWAY, ROUTER, SEGMENTATION = "Gateway", "Router", "Segmentation"
 
 # A replica takes this many requests at once and batches their crops; more wait in the queue of the caller's handle, and
 # beyond that they are refused at once instead of being answered too late. The Gateway takes everything that comes and

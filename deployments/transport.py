@@ -1,7 +1,7 @@
 """Serve's handle calls as the rest of the project sees them: cancelled with their caller, failing in four known ways.
 
 The only place that knows Ray's exceptions. What user code raised on the other side arrives as itself; what the
-transport did wrong becomes one of the exceptions of `fanout`.
+transport did wrong becomes one of the exceptions of `messages.call_errors`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from ray.exceptions import (
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.schema import DeploymentStatusOverview
 
-from deployments.router.fan_out import NotDeployed, PixelsLost, QueueFull, ReplicaLost
+from deployments.messages.call_errors import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 
 Response = Any
 """Serve's response types share no public base class."""
 
 
 async def answer_of(response: Response) -> Any:  # noqa: ANN401 - whatever the other side returns
-    """What a handle call returns. Raises what the other side raised, or an exception of `fanout`."""
+    """What a handle call returns. Raises what the other side raised, or one of `messages.call_errors`."""
     with _translated(), _cancelled_with_caller(response):
         return await response
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from deployments.config.schema import ClusterConfig
-from deployments.messages.request import Catalogue
+from deployments.messages.capabilities import Catalogue
 from tests.fakes.plain_service import PlainService, app_over
 from tests.fakes.served import over_http
 

@@ -195,7 +195,7 @@ def _engine_handle() -> Ask:
     import ray
     from ray import serve
 
-    from deployments.messages.protocol import Question
+    from deployments.messages.request import Question
     from ocr import Box, Layout, Region, Scope, SegmentedPage
 
     handle = serve.get_deployment_handle(ENGINE, "quorum")

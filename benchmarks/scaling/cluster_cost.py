@@ -32,8 +32,8 @@ from benchmarks.harness.serving import PAGE
 from benchmarks.harness.stub_cluster import URL, StubCluster, Stubs, stub_cluster
 from benchmarks.scaling.bare_serve import times
 from benchmarks.stubs.obedient import TEXT, Conduct
+from deployments.config.deployment_names import SEGMENTATION
 from deployments.config.schema import ENGINES
-from deployments.placement import SEGMENTATION
 from evaluation.setting import RESULTS, as_table, setting
 from ocr import SegmentedPage
 from ocr.contract import TextAnswer, TimedPart
@@ -167,7 +167,7 @@ async def _crops(page: bytes) -> SegmentedPage:
     """The crops of a page as an engine gets them."""
     from ray import serve
 
-    from deployments.messages.protocol import Handling
+    from deployments.messages.request import Handling
     from deployments.transport import first_and_reference
 
     handle = serve.get_deployment_handle(SEGMENTATION, "quorum").options(stream=True)

@@ -22,7 +22,8 @@ import engines
 import fusion
 from deployments.config.schema import ENGINES, ClusterConfig
 from deployments.gateway import rendering
-from deployments.messages.request import Ask, Catalogue
+from deployments.messages.capabilities import Catalogue
+from deployments.messages.request import Ask
 from ocr import EngineReport, Hypothesis, LoadOptions, Page, SegmentedPage, Status
 from ocr.contract import TextOptions
 

@@ -35,7 +35,8 @@ from benchmarks.harness.memory_line import sampled
 from cluster.local.processes import children
 from cluster.weights import models, rapidocr_models
 from deployments.config.schema import ENGINES, ClusterConfig
-from deployments.messages.request import Ask, Catalogue
+from deployments.messages.capabilities import Catalogue
+from deployments.messages.request import Ask
 from deployments.segmentation.page_cutting import PageSegmenter, Scissors
 from engines.paddleocr import PaddleOCR, by_session
 from engines.tesseract import Tesseract

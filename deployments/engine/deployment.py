@@ -14,7 +14,9 @@ from cluster.weights import models
 from deployments.config.gpu_fractions import disagreement
 from deployments.config.schema import EngineConfig
 from deployments.engine.hosting import EngineHost, Share
-from deployments.messages.protocol import EngineAnswer, EngineState, Question
+from deployments.messages.answers import EngineAnswer
+from deployments.messages.request import Question
+from deployments.messages.states import EngineState
 from deployments.replica.runtime import Keeper, Upkeep
 from engines.devices.gpu import total_memory_bytes
 from ocr import LoadOptions, SegmentedPage

@@ -18,11 +18,13 @@ import PIL.ImageDraw
 import PIL.ImageFont
 
 from deployments.engine.batching import CropQueue, ReadBatch
-from deployments.messages.protocol import EngineAnswer, EngineState, Question
+from deployments.messages.answers import EngineAnswer
+from deployments.messages.call_errors import NotDeployed
+from deployments.messages.request import Question
+from deployments.messages.states import EngineState
 from deployments.observability.metrics import BATCH_CROPS, MODEL_LOAD_SECONDS, QUEUE_CROPS, Record, ignore
 from deployments.observability.tracing import BatchSpans
 from deployments.replica.memory import own_memory_mb
-from deployments.router.fan_out import NotDeployed
 from engines.devices.gpu import exhausted
 from ocr import CardMemory, Crop, Engine, EngineSpec, Hypothesis, Laps, LoadOptions, NoCard, Scope, SegmentedPage
 from ocr.errors import EngineUnavailable

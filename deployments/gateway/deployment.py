@@ -24,15 +24,16 @@ from deployments.gateway.access.rate_limit import SharedRates
 from deployments.gateway.http_app import Api, create_app
 from deployments.gateway.live_config import LiveConfiguration
 from deployments.gateway.operations import Operations, jobs
+from deployments.gateway.requests.options import parse
 from deployments.gateway.result_cache import RememberingService
-from deployments.gateway.routes.uploads import parse
-from deployments.messages.protocol import NamedPicture, ServiceState
-from deployments.messages.request import Ask, Catalogue
+from deployments.messages.answers import CharacterReading, NamedPicture
+from deployments.messages.call_errors import NotDeployed, PixelsLost, QueueFull, ReplicaLost
+from deployments.messages.capabilities import Catalogue
+from deployments.messages.request import Ask
+from deployments.messages.states import ServiceState
 from deployments.observability.monitor import LEASE_S, Monitor
 from deployments.observability.node_agents import Nodes
 from deployments.replica.runtime import Keeper, Upkeep
-from deployments.router.ensemble import CharacterReading
-from deployments.router.fan_out import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 from deployments.transport import answer_of, apart, own_deployments
 from ocr import Page
 from ocr.contract import BatchBody, CharacterOptions, ComponentStatus, DocumentOptions

@@ -19,7 +19,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from deployments.gateway.rendering import error_answer
+from deployments.gateway.error_responses import error_answer
 from ocr.contract import CharacterAnswer, FrameAnswer, TextAnswer
 from ocr.errors import NotAnImage, QuorumError
 from segmentation.files.decoding import FORMATS, inspect, require_one_page

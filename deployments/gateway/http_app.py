@@ -16,11 +16,12 @@ from starlette.middleware.cors import CORSMiddleware
 
 from deployments.config.schema import ClusterConfig
 from deployments.gateway import rendering
-from deployments.gateway.access.access_middleware import API_KEY_HEADER, Guard, error_response
+from deployments.gateway.access.access_middleware import API_KEY_HEADER, Guard
 from deployments.gateway.access.admission import Places
 from deployments.gateway.access.idempotency import Repeats
 from deployments.gateway.access.rate_limit import RateLimiter
 from deployments.gateway.access.reading_middleware import IDEMPOTENCY_KEY, REPLAYED, Intake
+from deployments.gateway.error_responses import error_response
 from deployments.gateway.operations import Operations
 from deployments.gateway.page import add_page
 from deployments.gateway.readings import Readings
@@ -28,9 +29,9 @@ from deployments.gateway.routes.openapi_examples import add_examples
 from deployments.gateway.routes.operations import operation_routes
 from deployments.gateway.routes.reading import reading_routes
 from deployments.gateway.routes.stream import stream_routes
-from deployments.messages.protocol import ServiceState
-from deployments.messages.request import Catalogue
+from deployments.messages.capabilities import Catalogue
 from deployments.messages.service import Service
+from deployments.messages.states import ServiceState
 from deployments.observability.metrics import Record
 from ocr.contract import ErrorAnswer, HealthAnswer, Problem, ReadyAnswer, StatusAnswer
 from ocr.errors import NotReady, QuorumError

@@ -8,7 +8,7 @@ from typing import Any
 
 from deployments.config.layers import Settings
 from deployments.config.versions import Version
-from deployments.messages.request import Catalogue
+from deployments.messages.capabilities import Catalogue
 from ocr.errors import OutOfRange
 
 log = logging.getLogger("quorum.configuration")

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from deployments.config.schema import LiveConfig, MonitorConfig
 from deployments.config.versions import Version
 from deployments.gateway.live_config import LiveConfiguration
-from deployments.messages.request import AUTO, STARTING
+from deployments.messages.capabilities import AUTO, STARTING
 from deployments.messages.service import Service
 from deployments.observability.log_tail import Wanted
 from deployments.observability.metrics import ENGINES_AVAILABLE, SELF_TEST_SUCCESS, Record

@@ -15,6 +15,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
+from deployments.config.deployment_names import GATEWAY, ROUTER
 from deployments.config.schema import LimitsConfig
 from deployments.gateway import rendering
 from deployments.gateway.documents.documents import (
@@ -28,12 +29,13 @@ from deployments.gateway.documents.documents import (
 )
 from deployments.gateway.documents.ordered_gather import in_order
 from deployments.gateway.documents.page_drawing import Drawer
+from deployments.gateway.error_responses import fault
 from deployments.gateway.formats import Format, Sheet, Written
-from deployments.gateway.routes.uploads import Options, parse
-from deployments.messages.request import Ask, Catalogue
+from deployments.gateway.requests.options import Options, parse
+from deployments.messages.answers import CharacterReading
+from deployments.messages.capabilities import Catalogue
+from deployments.messages.request import Ask
 from deployments.messages.service import Service
-from deployments.placement import GATEWAY, ROUTER
-from deployments.router.ensemble import CharacterReading
 from ocr import Laps
 from ocr.contract import (
     BatchAnswer,
@@ -338,11 +340,6 @@ def _checked(image: bytes | QuorumError, max_pixels: int) -> bytes | QuorumError
 
 def _options_of(body: BatchBody, options: type[Options]) -> Options:
     return parse(options, body.model_dump(exclude={"images", "task"}, exclude_none=True))
-
-
-def fault() -> InternalFailure:
-    """A fault that nobody foresaw, told without anything of the inside."""
-    return InternalFailure("the service failed on this request", "try again; the log has the details")
 
 
 def since_ms(started: float) -> float:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from deployments.gateway.documents.documents import PageOutcome, ReadPage
-from deployments.messages.protocol import EngineState, NamedPicture, ServiceState
-from deployments.messages.request import Ask, Catalogue
-from deployments.router.circuit_breaker import Position
-from deployments.router.ensemble import CharacterReading
+from deployments.gateway.error_responses import error_answer
+from deployments.messages.answers import CharacterReading, NamedPicture
+from deployments.messages.capabilities import Catalogue
+from deployments.messages.request import Ask
+from deployments.messages.states import EngineState, Position, ServiceState
 from fusion import judge
 from ocr import CardMemory, Character, EngineReport, Hypothesis, Line, NoCard, Page, Polygon, Status, Stretch, Word
 from ocr.contract import (
@@ -21,13 +22,11 @@ from ocr.contract import (
     ComponentStatus,
     DocumentAnswer,
     EngineStatus,
-    ErrorAnswer,
     FailedItem,
     FailedPage,
     LineAnswer,
     PageAnswer,
     Picture,
-    Problem,
     StatusAnswer,
     TextAnswer,
     TextPrediction,
@@ -155,14 +154,6 @@ def page_line(outcome: PageOutcome) -> PageAnswer | FailedPage:
 
 def failed_item(error: QuorumError) -> FailedItem:
     return FailedItem(error=error_answer(error).error)
-
-
-def error_answer(error: QuorumError) -> ErrorAnswer:
-    """An error in the shape of the contract. Its message may quote what the caller sent, and JSON can hold half
-    characters (lone surrogates) that cannot be sent back.
-    """
-    message = error.message.encode("utf-8", "backslashreplace").decode()
-    return ErrorAnswer(error=Problem(code=error.code, message=message, hint=error.hint))
 
 
 def _over_pages(name: str, pages: Sequence[PageAnswer]) -> TextPrediction:

@@ -9,69 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from deployments.config.schema import CacheConfig
-from deployments.messages.protocol import NamedPicture, ServiceState
+from deployments.gateway.lru_cache import Key, Memory
+from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.request import Ask
 from deployments.messages.service import Service
+from deployments.messages.states import ServiceState
 from deployments.observability.metrics import CACHE_LOOKUPS, Record
-from deployments.router.ensemble import CharacterReading
 from ocr import EngineReport, Page, Status
 from ocr.contract import ComponentStatus
 from ocr.errors import QuorumError
 
 Result = TypeVar("Result", Page, CharacterReading)
 
-Key = tuple[str, bytes]
-"""Of what is kept: a name and a digest."""
-
 _FAILED = frozenset({Status.TIMEOUT, Status.ERROR, Status.SHED, Status.UNAVAILABLE})
-
-
-class Memory:
-    """The least used goes first when there are too many, or too many bytes."""
-
-    def __init__(self, bounds: Callable[[], CacheConfig]) -> None:
-        self._bounds = bounds
-        self._kept: OrderedDict[Key, bytes] = OrderedDict()
-        self._bytes = 0
-
-    @property
-    def on(self) -> bool:
-        """Whether anything is kept at all. Forgets everything once it is not."""
-        if self._bounds().entries > 0:
-            return True
-        self._kept.clear()
-        self._bytes = 0
-        return False
-
-    def get(self, key: Key) -> bytes | None:
-        found = self._kept.get(key)
-        if found is not None:
-            self._kept.move_to_end(key)
-        return found
-
-    def put(self, key: Key, value: bytes) -> None:
-        """Keep it, unless it alone is more than all may be."""
-        bounds = self._bounds()
-        if len(value) > bounds.max_mb * 1e6:
-            return
-        self._bytes += len(value) - len(self._kept.pop(key, b""))
-        self._kept[key] = value
-        while len(self._kept) > bounds.entries or self._bytes > bounds.max_mb * 1e6:
-            _, oldest = self._kept.popitem(last=False)
-            self._bytes -= len(oldest)
-
-    def drop(self, key: Key) -> None:
-        """Keep it no longer, if it is kept."""
-        self._bytes -= len(self._kept.pop(key, b""))
-
-    def __len__(self) -> int:
-        return len(self._kept)
 
 
 def key_of(image: bytes, ask: Ask, kind: str) -> Key:

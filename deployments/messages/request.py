@@ -1,43 +1,35 @@
-"""From the options of a request to exactly what the ensemble is asked, with every name checked and every default
-filled in.
-
-The catalogue is what this cluster can do: its engines and what each can read, its profiles, its methods. Nothing here
-knows HTTP or Serve.
+"""What deployments ask each other. Plain frozen values with every name checked and every default filled in (see
+`deployments.messages.capabilities`); nothing here knows Serve or HTTP.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from deployments.config.schema import CircuitConfig, ClusterConfig, LimitsConfig, Policy
-from deployments.messages.protocol import Handling, Question
-from deployments.router.circuit_breaker import Tolerance
-from fusion import (
-    SPELLING,
-    Cascade,
-    Method,
-    Profile,
-    Step,
-    Thresholds,
-    automatic,
-    joined,
-    profiles_from_priors,
-    tuned_document,
-)
-from ocr import EngineSpec, Scope
-from ocr.contract import CharacterOptions, EnsembleOptions, TextOptions
-from ocr.errors import OutOfRange
-from ocr.image import Material
-from segmentation.preprocessing import Pipeline
+from deployments.config.schema import CircuitConfig, LimitsConfig
+from fusion import Cascade, Method, Profile, Step
+from ocr import Classes
 
-AUTO = "auto"
-"""Names the profile that is another one on each line, by what kind of writing it is."""
 
-STARTING = "starting_"
-"""Begins the names of the hand-made profiles."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the engines are asked about some crops: the language of the text, and which single characters may answer."""
 
-_TOLERANCE = Tolerance(**CircuitConfig().model_dump())
+    language: str = "en"
+    classes: Classes = Classes.ALNUM
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How a page is prepared: `steps` by name (None: the profile's own), what is too large, and the moment (epoch
+    seconds) after which nobody waits for it.
+    """
+
+    profile: str
+    steps: tuple[str, ...] | None
+    max_pixels: int
+    deadline: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,7 @@ class Ask:
     max_pixels: int = LimitsConfig().max_pixels
     retries: int = LimitsConfig().retries
     config_version: int = 0
-    tolerance: Tolerance = _TOLERANCE
+    circuit: CircuitConfig = field(default_factory=CircuitConfig)
     cascade: Cascade | None = None
 
     def tiers(self, engines: Sequence[str]) -> tuple[list[Step], list[str]]:
@@ -67,133 +59,3 @@ class Ask:
     @property
     def handling(self) -> Handling:
         return Handling(self.profile.name, self.steps, self.max_pixels, self.deadline)
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """What this cluster can do, under one version of its configuration."""
-
-    scopes: Mapping[str, frozenset[Scope]]
-    priors: Mapping[str, Mapping[str, float]]
-    profiles: Mapping[str, Profile]
-    config: ClusterConfig
-    version: int = 0
-
-    @classmethod
-    def of(cls, config: ClusterConfig, specs: Iterable[EngineSpec]) -> Catalogue:
-        """From the configuration and the specs of its engines, in the configuration's order.
-
-        Raises OutOfRange when a profile names an engine that is not configured, or the default profile does not exist.
-        """
-        specs = list(specs)
-        priors = {spec.name: spec.prior_weights for spec in specs}
-        return cls({spec.name: spec.scopes for spec in specs}, priors, {}, config).under(config, 0)
-
-    def under(self, config: ClusterConfig, version: int) -> Catalogue:
-        """The same cluster under another version of its configuration. Raises as `of` does."""
-        thresholds = Thresholds(**config.thresholds.model_dump())
-        profiles = self._built_in(config.tuned, thresholds)
-        for name, weights in config.profiles.items():
-            _require_known(weights, self._voters, "engine", f"profile '{name}' in the configuration")
-            if not any(weights.values()):
-                raise OutOfRange(f"all weights of profile '{name}' are zero", "give one engine a weight above zero")
-            known = profiles.get(name, Profile(name, weights, thresholds))
-            profiles[name] = known.weighing(weights)
-        profiles.setdefault(AUTO, automatic(profiles, list(Material)))
-        _require_known([config.profile], profiles, "profile", "the configuration")
-        return Catalogue(self.scopes, self.priors, profiles, config, version)
-
-    def _built_in(self, tuned: str, thresholds: Thresholds) -> dict[str, Profile]:
-        """The profiles before the configuration's own. The hand-made ones have names of their own; where nothing was
-        tuned for any of the engines, they have the plain names as well.
-        """
-        made = profiles_from_priors(self.priors, thresholds)
-        starting = {f"{STARTING}{name}": replace(own, name=f"{STARTING}{name}") for name, own in made.items()}
-        try:
-            document = tuned_document(tuned, thresholds)
-        except ValueError as error:
-            raise OutOfRange(str(error), "set `tuned` to 'bundled', to 'none' or to the path of a document") from error
-        if document is None or not document.knows(self.scopes):
-            return made | starting
-        return made | starting | {name: joined(own, self.priors) for name, own in document.profiles.items()}
-
-    @property
-    def _voters(self) -> tuple[str, ...]:
-        return (*self.scopes, SPELLING)
-
-    def ask_text(self, options: TextOptions, now: float) -> Ask:
-        if options.preprocess is not None:
-            Pipeline.named(options.preprocess)  # refuses an unknown step before anything is sent
-        ask = self._ask(options, now, Scope.LINE, Question(language=options.lang), options.preprocess)
-        return replace(ask, cascade=self._cascade(options.policy, ask.profile))
-
-    def ask_character(self, options: CharacterOptions, now: float) -> Ask:
-        return self._ask(options, now, Scope.CHARACTER, Question(classes=options.classes))
-
-    def _ask(
-        self,
-        options: EnsembleOptions,
-        now: float,
-        scope: Scope,
-        question: Question,
-        steps: tuple[str, ...] | None = None,
-    ) -> Ask:
-        return Ask(
-            self._method(options.method),
-            self._profile(options),
-            self._engines(options.engines, scope),
-            now + (options.timeout_s or self.config.limits.timeout_s),
-            question,
-            steps,
-            options.explain,
-            self.config.limits.max_pixels,
-            self.config.limits.retries,
-            self.version,
-            Tolerance(**self.config.circuit.model_dump()),
-        )
-
-    def _cascade(self, policy: str | None, profile: Profile) -> Cascade | None:
-        if Policy(policy or self.config.policy) is Policy.ALL:
-            return None
-        if profile.cascade is None and policy is not None:
-            raise OutOfRange(
-                f"no cascade was tuned for profile '{profile.name}'", "ask for another profile, or for policy 'all'"
-            )
-        return profile.cascade
-
-    def _method(self, name: str | None) -> Method:
-        if name is None:
-            return self.config.method
-        _require_known([name], list(Method), "method", "the request")
-        return Method(name)
-
-    def _profile(self, options: EnsembleOptions) -> Profile:
-        name = options.profile or self.config.profile
-        _require_known([name], self.profiles, "profile", "the request")
-        profile = self.profiles[name]
-        if options.weights is None:
-            return profile
-        _require_known(options.weights, self._voters, "engine", "the weights of the request")
-        if not any(options.weights.values()):
-            raise OutOfRange("all weights of the request are zero", "give at least one engine a weight above zero")
-        return profile.weighing(options.weights)
-
-    def _engines(self, names: tuple[str, ...] | None, scope: Scope) -> tuple[str, ...]:
-        if names is not None:
-            _require_known(names, self.scopes, "engine", "the request")
-        chosen = tuple(
-            name for name, scopes in self.scopes.items() if scope in scopes and (names is None or name in names)
-        )
-        if not chosen:
-            raise OutOfRange(
-                f"none of the engines asked for reads a {scope}: {', '.join(names or self.scopes)}",
-                f"these do: {', '.join(name for name, scopes in self.scopes.items() if scope in scopes)}",
-            )
-        return chosen
-
-
-def _require_known(names: Iterable[str], known: Iterable[str], what: str, where: str) -> None:
-    known = [str(name) for name in known]
-    for name in names:
-        if name not in known:
-            raise OutOfRange(f"unknown {what} '{name}' in {where}", f"known are {', '.join(known)}")

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from deployments.messages.protocol import NamedPicture, ServiceState
+from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.request import Ask
-from deployments.router.ensemble import CharacterReading
+from deployments.messages.states import ServiceState
 from ocr import Page
 from ocr.contract import ComponentStatus
 from ocr.errors import QuorumError

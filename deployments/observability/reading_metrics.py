@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from deployments.messages.answers import CharacterReading
 from deployments.messages.request import Ask
 from deployments.observability.metrics import (
     ANSWERS,
@@ -18,7 +19,6 @@ from deployments.observability.metrics import (
     TASKS,
     Record,
 )
-from deployments.router.ensemble import CharacterReading
 from fusion import judge
 from ocr import EngineReport, Hypothesis, Page, Reading, Scope, Status
 from ocr.errors import QuorumError

@@ -18,7 +18,8 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from deployments.messages.request import Ask, Catalogue
+from deployments.messages.capabilities import Catalogue
+from deployments.messages.request import Ask
 from deployments.messages.service import Service
 from ocr.contract import CharacterOptions, SelfTestAnswer, SelfTestBody, TextOptions
 from ocr.errors import QuorumError

@@ -21,8 +21,8 @@ from ray.actor import ActorHandle
 from ray.exceptions import ActorDiedError, RayError, RayTaskError
 
 from deployments.config.versions import FileArchive, RedisArchive, Version, VersionStore
-from deployments.gateway.access.rate_limit import COUNT_S, windows_in_memory
 from deployments.replica.lease_table import Leases
+from deployments.replica.moving_window import COUNT_S, windows_in_memory
 from ocr.errors import NotReady
 
 # How long an answer to "is there another version" may wait; asked again at once. A lost connection is noticed by then.

@@ -27,6 +27,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from deployments.config.schema import CircuitConfig
+from deployments.messages.states import Position
+
 log = logging.getLogger("quorum.circuit")
 
 Clock = Callable[[], float]
@@ -38,39 +41,12 @@ Tell = Callable[[str, bool], None]
 _MOST_REMEMBERED = 256
 
 
-class Position(StrEnum):
-    """Of a circuit. As with a switch for electricity, what is open lets nothing through."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
-
-
 class Verdict(StrEnum):
     """What is to be done with an engine on one request."""
 
     ASK = "ask"
     PROBE = "probe"  # leave it out of the request, and try it beside
     LEAVE_OUT = "leave out"
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """When a circuit opens: at `failures` within `window_s` seconds that are at least `share` of what was asked in that
-    time; 0 failures: never. It stays open for `cool_down_s`.
-    """
-
-    failures: int
-    share: float
-    window_s: float
-    cool_down_s: float
-    patience_s: float
-
-    def __post_init__(self) -> None:
-        if self.failures < 0 or not 0.0 < self.share <= 1.0:
-            raise ValueError(f"{self.failures} failures, a share of {self.share}: want at least 0, and one in (0, 1]")
-        if min(self.window_s, self.cool_down_s) <= 0.0 or self.patience_s < 0.0:
-            raise ValueError(f"{self} has a time that is none")
 
 
 class Circuit:
@@ -84,9 +60,9 @@ class Circuit:
         self.era = 0
         """Counts the changes of position. What was asked in one era says nothing about a later one."""
 
-    def take(self, tolerance: Tolerance) -> Verdict:
+    def take(self, config: CircuitConfig) -> Verdict:
         """What to do with the engine now. After PROBE, `note` must be told what became of the probe."""
-        if tolerance.failures == 0 and self.position is not Position.CLOSED:
+        if config.failures == 0 and self.position is not Position.CLOSED:
             self._turn(Position.CLOSED)
         if self.position is Position.CLOSED:
             return Verdict.ASK
@@ -95,24 +71,24 @@ class Circuit:
             return Verdict.PROBE
         return Verdict.LEAVE_OUT
 
-    def note(self, era: int, failed: bool | None, tolerance: Tolerance) -> None:
+    def note(self, era: int, failed: bool | None, config: CircuitConfig) -> None:
         """How the engine fared on what it was asked in this era; None: that says nothing about it."""
-        if era != self.era or tolerance.failures == 0:
+        if era != self.era or config.failures == 0:
             return
         if self.position is Position.CLOSED:
             if failed is not None:
                 self._recent.append((self._clock(), failed))
-                if failed and self._is_too_much(tolerance):
-                    self._open(tolerance.cool_down_s)
+                if failed and self._is_too_much(config):
+                    self._open(config.cool_down_s)
         elif failed is False:
             self._turn(Position.CLOSED)
         elif self.position is Position.HALF_OPEN:
-            self._open(0.0 if failed is None else tolerance.cool_down_s)
+            self._open(0.0 if failed is None else config.cool_down_s)
 
-    def _is_too_much(self, tolerance: Tolerance) -> bool:
-        since = self._clock() - tolerance.window_s
+    def _is_too_much(self, config: CircuitConfig) -> bool:
+        since = self._clock() - config.window_s
         outcomes = [failed for at, failed in self._recent if at > since]
-        return sum(outcomes) >= max(tolerance.failures, tolerance.share * len(outcomes))
+        return sum(outcomes) >= max(config.failures, config.share * len(outcomes))
 
     def _open(self, cool_down_s: float) -> None:
         self._reopens_at = self._clock() + cool_down_s
@@ -142,10 +118,10 @@ class Circuits:
         for engine in self._circuits:
             tell(engine, False)
 
-    def admit(self, engines: Sequence[str], tolerance: Tolerance) -> Admitted:
+    def admit(self, engines: Sequence[str], config: CircuitConfig) -> Admitted:
         """Which of these to ask about a request."""
         before = self.positions()
-        verdicts = {engine: self._circuits[engine].take(tolerance) for engine in engines}
+        verdicts = {engine: self._circuits[engine].take(config) for engine in engines}
         self._tell_changes(before)
         asked, probed, left_out = (
             tuple(engine for engine, verdict in verdicts.items() if verdict is wanted) for wanted in Verdict
@@ -157,10 +133,10 @@ class Circuits:
     def era(self, engine: str) -> int:
         return self._circuits[engine].era
 
-    def note(self, engine: str, era: int, failed: bool | None, tolerance: Tolerance) -> None:
+    def note(self, engine: str, era: int, failed: bool | None, config: CircuitConfig) -> None:
         """See Circuit.note."""
         before = self.positions()
-        self._circuits[engine].note(era, failed, tolerance)
+        self._circuits[engine].note(era, failed, config)
         self._tell_changes(before)
 
     def positions(self) -> dict[str, Position]:

@@ -15,26 +15,26 @@ from dataclasses import replace
 from ray import ObjectRef
 from ray.serve.handle import DeploymentHandle
 
+from deployments.config.deployment_names import ROUTER
 from deployments.config.schema import AtZero
-from deployments.messages.protocol import (
+from deployments.messages.answers import (
+    CharacterReading,
     CutCharacters,
     CutPage,
     CutRefused,
     EngineAnswer,
-    EngineState,
     GarbageAnswer,
     NamedPicture,
-    Question,
-    ServiceState,
 )
-from deployments.messages.request import Ask, Catalogue
+from deployments.messages.call_errors import NotDeployed, QueueFull, ReplicaLost
+from deployments.messages.capabilities import Catalogue
+from deployments.messages.request import Ask, Question
+from deployments.messages.states import EngineState, ServiceState
 from deployments.observability.metrics import ENGINE_CIRCUIT_OPEN
 from deployments.observability.reading_metrics import observe_characters, observe_page
-from deployments.placement import ROUTER
 from deployments.replica.runtime import Keeper, Upkeep
 from deployments.router.circuit_breaker import Circuits
-from deployments.router.ensemble import CharacterReading, Ensemble, Reader
-from deployments.router.fan_out import NotDeployed, QueueFull, ReplicaLost
+from deployments.router.ensemble import Ensemble, Reader
 from deployments.router.scale_to_zero import Sleeper
 from deployments.transport import Response, answer_of, first_and_reference, own_deployments
 from ocr import Laps, Page, Scope

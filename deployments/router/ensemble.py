@@ -15,24 +15,24 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import fusion
-from deployments.messages.protocol import (
+from deployments.config.deployment_names import ROUTER, SEGMENTATION
+from deployments.messages.answers import (
+    CharacterReading,
     CutCharacters,
     CutPage,
     CutRefused,
     EngineAnswer,
-    EngineState,
     NamedPicture,
-    Question,
 )
-from deployments.messages.request import Ask
+from deployments.messages.call_errors import NotDeployed, PixelsLost, QueueFull
+from deployments.messages.request import Ask, Question
+from deployments.messages.states import EngineState
 from deployments.observability.metrics import FUSION_SECONDS, TASKS, Record, ignore
 from deployments.observability.tracing import span
-from deployments.placement import ROUTER, SEGMENTATION
 from deployments.router.circuit_breaker import Circuits
-from deployments.router.fan_out import Budget, Call, Clock, NotDeployed, Outcome, PixelsLost, QueueFull, ask_all
-from ocr import Character, EngineReport, Hypothesis, Laps, Layout, Line, Page, Scope, Status, Stretch
+from deployments.router.fan_out import Budget, Call, Clock, Outcome, ask_all
+from ocr import EngineReport, Hypothesis, Laps, Layout, Line, Page, Scope, Status, Stretch
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
-from ocr.packing import sealed
 
 Result = TypeVar("Result")
 
@@ -46,11 +46,11 @@ class Reader(Protocol):
     def __call__(
         self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
     ) -> Awaitable[EngineAnswer]:
-        """The engine's hypotheses. Raises the exceptions of `fanout`."""
+        """The engine's hypotheses. Raises the exceptions of `messages.call_errors`."""
 
 
 class Cutter(Protocol):
-    """Asks the segmentation's deployment. All raise the exceptions of `fanout`."""
+    """Asks the segmentation's deployment. All raise the exceptions of `messages.call_errors`."""
 
     async def page(self, data: bytes, ask: Ask) -> tuple[CutPage | CutRefused, PixelsToken]:
         """The lines of a page, upright and in reading order."""
@@ -60,19 +60,6 @@ class Cutter(Protocol):
 
     async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...] | CutRefused:
         """What is done to a page on the way to its lines."""
-
-
-@sealed
-@dataclass(frozen=True, slots=True)
-class CharacterReading:
-    """What the ensemble says of an image of one character; its text is "" when no engine has a vote for one. `spent` is
-    where the time of its whole request went.
-    """
-
-    character: Character
-    claims: Mapping[str, Hypothesis]
-    reports: tuple[EngineReport, ...]
-    spent: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,7 +179,7 @@ class Ensemble:
 
     async def _ask_closed(self, willing: Sequence[str], cut: _Cut) -> dict[str, Outcome]:
         """The outcome of each of these engines; those whose circuit is open are left out."""
-        admitted = self.circuits.admit(willing, cut.ask.tolerance)
+        admitted = self.circuits.admit(willing, cut.ask.circuit)
         for name in admitted.probed:
             probe = asyncio.create_task(self._probe(name, cut))
             self._probes.add(probe)
@@ -240,8 +227,8 @@ class Ensemble:
             cut.laps.side_by_side("engines", [outcome.spent for outcome in outcomes.values() if outcome.spent])
         finally:  # also when the pixels were lost or nobody waits any more: a probe must not stay under way for ever
             for name, era in eras.items():
-                failed = outcomes[name].failed(budget.engines - now, ask.tolerance.patience_s) if outcomes else None
-                self.circuits.note(name, era, failed, ask.tolerance)
+                failed = outcomes[name].failed(budget.engines - now, ask.circuit.patience_s) if outcomes else None
+                self.circuits.note(name, era, failed, ask.circuit)
         return outcomes
 
     def _not_asked(self, name: str, ask: Ask, scope: Scope) -> Outcome | None:

@@ -1,7 +1,7 @@
 """Asking many engines at once, in plain asyncio over async callables: deadlines, retries, failures as values.
 
 Times are seconds on one clock; a deadline is a moment on it. Nothing here knows Serve: the shell that makes the calls
-translates the transport's exceptions into the four below, and a test passes plain coroutines.
+translates the transport's exceptions into those of `messages.call_errors`, and a test passes plain coroutines.
 """
 
 from __future__ import annotations
@@ -11,29 +11,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deployments.messages.protocol import EngineAnswer
+from deployments.messages.answers import EngineAnswer
+from deployments.messages.call_errors import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 from ocr import EngineReport, Hypothesis, Status, Stretch
 
 Call = Callable[[float], Awaitable[EngineAnswer]]
 """Asks one engine, given the deadline by which it should answer."""
 
 Clock = Callable[[], float]
-
-
-class ReplicaLost(Exception):
-    """The replica that was asked died before it answered. Asking again reaches another one."""
-
-
-class QueueFull(Exception):
-    """Every replica has as many requests waiting as it may."""
-
-
-class NotDeployed(Exception):
-    """No replica of the deployment can be started."""
-
-
-class PixelsLost(Exception):
-    """The node that held the crops is gone, and the crops with it: the page has to be cut again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from deployments.router.fan_out import NotDeployed
+from deployments.messages.call_errors import NotDeployed
 
 Count = Callable[[], Awaitable[int | None]]
 """How many replicas of an engine run; None when nobody can tell at the moment."""

@@ -16,9 +16,10 @@ from typing import TypeVar
 
 import segmentation
 from cluster.weights import models, rapidocr_models
+from deployments.config.deployment_names import SEGMENTATION
 from deployments.config.schema import SegmentationConfig
-from deployments.messages.protocol import CutCharacters, CutPage, CutRefused, Handling, NamedPicture
-from deployments.placement import SEGMENTATION
+from deployments.messages.answers import CutCharacters, CutPage, CutRefused, NamedPicture
+from deployments.messages.request import Handling
 from deployments.replica.runtime import Keeper, Upkeep
 from deployments.segmentation.page_cutting import Scissors
 from ocr import Laps, LoadOptions, SegmentedPage

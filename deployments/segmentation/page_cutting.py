@@ -13,7 +13,8 @@ import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 
-from deployments.messages.protocol import CutCharacters, CutRefused, Handling, NamedPicture
+from deployments.messages.answers import CutCharacters, CutRefused, NamedPicture
+from deployments.messages.request import Handling
 from ocr import Image, Laps, Layout, Pixels, Polygon, Region, SegmentedPage
 from ocr.errors import DeadlineExceeded, InternalFailure, QuorumError
 from segmentation.files.decoding import decode

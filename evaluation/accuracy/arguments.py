@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deployments.config.schema import ClusterConfig
-from deployments.messages.request import Catalogue
+from deployments.messages.capabilities import Catalogue
 from evaluation.accuracy.found_pages import Ask
 from evaluation.accuracy.run import Run
 from evaluation.pages.pages import Split

@@ -29,7 +29,7 @@ import numpy as np
 import engines
 import segmentation
 from cluster.weights import models, rapidocr_models
-from deployments.messages.protocol import Handling
+from deployments.messages.request import Handling
 from deployments.segmentation.page_cutting import Scissors
 from evaluation.pages.pages import TruePage
 from ocr import Box, Crop, Hypothesis, Layout, LoadOptions, Polygon, Region, Scope, SegmentedPage

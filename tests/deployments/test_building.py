@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from deployments.config.deployment_names import GATEWAY
 from deployments.config.schema import ClusterConfig
-from deployments.placement import GATEWAY
 
 pytestmark = pytest.mark.processes
 

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 import engines
 from cluster import pools
+from deployments.config.deployment_names import GATEWAY, ROUTER, SEGMENTATION
 from deployments.config.gpu_fractions import disagreement
 from deployments.config.schema import ENGINES, ClusterConfig
-from deployments.placement import GATEWAY, ROUTER, SEGMENTATION, one_machine, render, with_arguments
+from deployments.placement import one_machine, render, with_arguments
 
 ROOT = Path(__file__).parents[2]
 FILES = ("serve_config.yaml", "serve_config.cpu.yaml")

@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from deployments.messages.protocol import CutCharacters, CutPage, CutRefused, EngineAnswer, EngineState, Question
-from deployments.messages.request import Ask
+from deployments.messages.answers import CutCharacters, CutPage, CutRefused, EngineAnswer
+from deployments.messages.request import Ask, Question
+from deployments.messages.states import EngineState
 from deployments.router.circuit_breaker import Circuits
 from deployments.router.ensemble import Ensemble, PixelsToken
 from fusion import Method, Profile

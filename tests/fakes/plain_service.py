@@ -16,18 +16,18 @@ from fastapi import FastAPI
 from deployments.config.layers import layered
 from deployments.config.schema import ClusterConfig
 from deployments.config.versions import Version, VersionStore
-from deployments.gateway.access.rate_limit import windows_in_memory
 from deployments.gateway.http_app import Api, create_app
 from deployments.gateway.live_config import LiveConfiguration
 from deployments.gateway.operations import Operations
 from deployments.gateway.result_cache import RememberingService
-from deployments.messages.protocol import EngineState, NamedPicture, ServiceState
-from deployments.messages.request import Ask, Catalogue
+from deployments.messages.answers import CharacterReading, NamedPicture
+from deployments.messages.capabilities import Catalogue
+from deployments.messages.request import Ask
+from deployments.messages.states import EngineState, Position, ServiceState
 from deployments.observability.log_tail import Wanted
 from deployments.observability.metrics import Metric
 from deployments.observability.metrics_page import Family, summed
-from deployments.router.circuit_breaker import Position
-from deployments.router.ensemble import CharacterReading
+from deployments.replica.moving_window import windows_in_memory
 from ocr import (
     Box,
     Character,

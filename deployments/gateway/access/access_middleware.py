@@ -13,18 +13,16 @@ from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.config.api_keys import Caller, Role, caller_of
+from deployments.config.deployment_names import GATEWAY
 from deployments.config.schema import ClusterConfig, SecurityConfig
 from deployments.gateway.access.rate_limit import RateLimiter
-from deployments.gateway.readings import fault
-from deployments.gateway.rendering import error_answer
+from deployments.gateway.error_responses import error_response, fault
 from deployments.observability.metrics import REQUEST_SECONDS, REQUESTS, Record
-from deployments.placement import GATEWAY
 from ocr import Laps
-from ocr.errors import Forbidden, QuorumError, RateLimited, ServiceError, Unauthorized
+from ocr.errors import Forbidden, QuorumError, RateLimited, Unauthorized
 
 log = logging.getLogger("quorum.gateway")
 
@@ -165,16 +163,6 @@ class _Answer:
             raise error
         else:
             await error_response(error)(self._scope, receive, self.send)
-
-
-def error_response(error: QuorumError) -> JSONResponse:
-    """An error in the shape of the contract, with the headers that belong to it."""
-    headers = {}
-    if isinstance(error, ServiceError) and error.retry_after_s is not None:
-        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
-    if isinstance(error, Unauthorized):
-        headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(error_answer(error).model_dump(mode="json"), error.http_status, headers)
 
 
 def _counted_as(caller: Caller | None, scope: Scope) -> str:

@@ -22,7 +22,7 @@ from contextvars import Context, copy_context
 from typing import Any
 
 from deployments.config.schema import RepeatsConfig
-from deployments.gateway.result_cache import Key, Memory
+from deployments.gateway.lru_cache import Key, Memory
 from deployments.observability.metrics import REPEATED_REQUESTS, Record
 from ocr.errors import InternalFailure, OutOfRange
 

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import Any, Protocol
 
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, RedisStorage, Storage
-from limits.aio.strategies import MovingWindowRateLimiter
+from limits.aio.storage import RedisStorage
+
+from deployments.replica.moving_window import COUNT_S, Windows, windows_in_memory
 
 log = logging.getLogger("quorum.shared")
-
-COUNT_S = 1.0
-"""A count that takes longer than this is made by the replica alone."""
 
 _REDIS_S = 2.0
 
@@ -28,24 +24,6 @@ class RateLimiter(Protocol):
 
     async def wait_s(self, caller: str, per_minute: int) -> float:
         """Count one request of `caller`; 0 when it may pass, else the seconds until one may."""
-
-
-class Windows:
-    """A moving window for each caller."""
-
-    def __init__(self, storage: Storage) -> None:
-        self._limiter = MovingWindowRateLimiter(storage)
-
-    async def wait_s(self, caller: str, per_minute: int) -> float:
-        limit = RateLimitItemPerMinute(per_minute)
-        if await self._limiter.hit(limit, caller):
-            return 0.0
-        stats = await self._limiter.get_window_stats(limit, caller)
-        return max(1.0, stats.reset_time - time.time())
-
-
-def windows_in_memory() -> Windows:
-    return Windows(MemoryStorage())
 
 
 class RedisWindows(Windows):

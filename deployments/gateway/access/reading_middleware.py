@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deployments.config.schema import LimitsConfig
 from deployments.gateway.access.admission import Places
 from deployments.gateway.access.idempotency import Repeats
-from deployments.gateway.result_cache import Key
-from deployments.gateway.routes.uploads import read_body
+from deployments.gateway.lru_cache import Key
+from deployments.gateway.requests.uploads import read_body
 from ocr.errors import InvalidRequest, OutOfRange
 
 IDEMPOTENCY_KEY = "Idempotency-Key"

@@ -12,8 +12,9 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from deployments.gateway.error_responses import error_answer
 from deployments.gateway.formats import Sheet, formats
-from deployments.gateway.rendering import error_answer, timings
+from deployments.gateway.rendering import timings
 from deployments.gateway.routes.content_negotiation import JSON, NDJSON
 from ocr import Stretch
 from ocr.contract import (

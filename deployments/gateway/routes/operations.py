@@ -10,8 +10,9 @@ from fastapi.security import APIKeyHeader
 from deployments.config.schema import LiveConfig
 from deployments.gateway.access.access_middleware import API_KEY_HEADER
 from deployments.gateway.operations import Operations, expected_version
+from deployments.gateway.requests.options import parse
+from deployments.gateway.requests.uploads import query_of, read_json, require_json
 from deployments.gateway.routes import openapi
-from deployments.gateway.routes.uploads import parse, query_of, read_json, require_json
 from deployments.observability.metrics_page import CONTENT_TYPE
 from ocr.contract import (
     ConfigAnswer,

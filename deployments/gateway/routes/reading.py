@@ -13,9 +13,10 @@ from pydantic import BaseModel
 from deployments.gateway.access.access_middleware import laps_of
 from deployments.gateway.formats import Format, format_named, formats
 from deployments.gateway.readings import Readings
+from deployments.gateway.requests.options import parse
+from deployments.gateway.requests.uploads import decode_base64, read_json, read_upload, require_json
 from deployments.gateway.routes import openapi
 from deployments.gateway.routes.content_negotiation import JSON, NDJSON, best_of
-from deployments.gateway.routes.uploads import decode_base64, parse, read_json, read_upload, require_json
 from ocr.contract import (
     BatchAnswer,
     BatchBody,

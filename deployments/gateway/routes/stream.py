@@ -17,11 +17,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from deployments.gateway.error_responses import error_answer
 from deployments.gateway.frames import Frame, FrameReader, Read, WaitingFrames, dropped, failed
 from deployments.gateway.readings import Readings
-from deployments.gateway.rendering import error_answer
+from deployments.gateway.requests.options import parse
+from deployments.gateway.requests.uploads import decode_base64
 from deployments.gateway.routes import openapi
-from deployments.gateway.routes.uploads import decode_base64, parse
 from ocr.contract import CharacterOptions, ErrorAnswer, FrameAnswer, FrameBody, Problem, TaskOptions, TextOptions
 from ocr.errors import InvalidRequest, Overloaded, QuorumError, TooLarge
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from benchmarks.inputs.bad_files import BadFile, bad_files
-from deployments.messages.protocol import CutRefused
+from deployments.messages.answers import CutRefused
 from deployments.messages.request import Ask
 from deployments.segmentation.page_cutting import Scissors
 from ocr import Page

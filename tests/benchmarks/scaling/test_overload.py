@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from benchmarks.scaling.overload import Answer, Crowd, Story, crowd, idle_connections, report
+from deployments.messages.answers import CharacterReading
 from deployments.messages.request import Ask
-from deployments.router.ensemble import CharacterReading
 from ocr.errors import QuorumError
 from tests.fakes.plain_service import PlainService, app_over
 from tests.fakes.served import over_http

@@ -13,7 +13,7 @@ from deployments.config.layers import layered
 from deployments.config.versions import Version
 from deployments.gateway.access.rate_limit import SharedRates
 from deployments.gateway.live_config import LiveConfiguration
-from deployments.messages.request import Catalogue
+from deployments.messages.capabilities import Catalogue
 from ocr import Scope
 from ocr.errors import NotReady
 from tests.fakes.plain_service import plain_config, spec

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 import engines
 from deployments.config.schema import ENGINES, ClusterConfig
-from deployments.messages.request import Catalogue
+from deployments.messages.capabilities import Catalogue
 from fusion import Method
 from ocr.contract import CharacterOptions, TextOptions
 from ocr.errors import OutOfRange

@@ -11,9 +11,9 @@ import pytest
 
 from deployments.engine.batching import EngineFault
 from deployments.engine.hosting import EngineHost, Share
-from deployments.messages.protocol import Question
+from deployments.messages.call_errors import NotDeployed
+from deployments.messages.request import Question
 from deployments.observability.metrics import Metric, Record, ignore
-from deployments.router.fan_out import NotDeployed
 from ocr import (
     Box,
     Card,

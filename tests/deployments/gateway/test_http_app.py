@@ -11,9 +11,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from deployments.messages.answers import CharacterReading
 from deployments.messages.request import Ask
-from deployments.router.circuit_breaker import Position
-from deployments.router.ensemble import CharacterReading
+from deployments.messages.states import Position
 from ocr import (
     Character,
     EngineReport,

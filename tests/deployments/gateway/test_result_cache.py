@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from deployments.config.schema import CacheConfig
-from deployments.gateway.result_cache import Memory, RememberingService
-from deployments.messages.protocol import Question
-from deployments.messages.request import Ask
+from deployments.gateway.lru_cache import Memory
+from deployments.gateway.result_cache import RememberingService
+from deployments.messages.answers import CharacterReading
+from deployments.messages.request import Ask, Question
 from deployments.observability.metrics import Metric
-from deployments.router.ensemble import CharacterReading
 from fusion import Method, Profile
 from ocr import Classes
 from ocr.errors import NotAnImage

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from deployments.messages.protocol import Question
-from deployments.messages.request import Ask
+from deployments.messages.answers import CharacterReading
+from deployments.messages.request import Ask, Question
 from deployments.observability.log_tail import Wanted, merged, newest
 from deployments.observability.logs import HIDDEN, Logging, Redaction
 from deployments.observability.metrics import METRICS, Kind, Metric, table
 from deployments.observability.reading_metrics import observe_characters, observe_page
-from deployments.router.ensemble import CharacterReading
 from fusion import Method, Profile
 from ocr import Box, Character, EngineReport, Hypothesis, Line, Page, Status
 from ocr.contract import LogRecord, LogsOptions

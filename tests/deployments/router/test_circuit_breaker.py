@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.router.circuit_breaker import Admitted, Circuit, Circuits, Position, Tolerance, Verdict
+from deployments.config.schema import CircuitConfig
+from deployments.messages.states import Position
+from deployments.router.circuit_breaker import Admitted, Circuit, Circuits, Verdict
 from tests.fakes.hand_clock import HandClock
 
-TOLERANCE = Tolerance(failures=3, share=0.5, window_s=10.0, cool_down_s=5.0, patience_s=1.0)
+CONFIG = CircuitConfig(failures=3, share=0.5, window_s=10.0, cool_down_s=5.0, patience_s=1.0)
 
 
 @pytest.fixture
@@ -26,14 +28,14 @@ def circuit(clock: HandClock) -> Circuit:
 
 def note(circuit: Circuit, *outcomes: bool | None) -> None:
     for failed in outcomes:
-        circuit.note(circuit.era, failed, TOLERANCE)
+        circuit.note(circuit.era, failed, CONFIG)
 
 
 def test_it_opens_at_so_many_failures_and_not_before(circuit: Circuit) -> None:
     note(circuit, True, True)
-    assert circuit.take(TOLERANCE) is Verdict.ASK
+    assert circuit.take(CONFIG) is Verdict.ASK
     note(circuit, True)
-    assert circuit.take(TOLERANCE) is Verdict.LEAVE_OUT
+    assert circuit.take(CONFIG) is Verdict.LEAVE_OUT
 
 
 def test_failures_among_many_successes_leave_it_closed(circuit: Circuit) -> None:
@@ -58,29 +60,29 @@ def test_what_says_nothing_about_the_engine_does_not_count(circuit: Circuit) -> 
 def test_after_the_cool_down_there_is_one_probe_and_its_success_closes_it(circuit: Circuit, clock: HandClock) -> None:
     note(circuit, True, True, True)
     clock.now += 4.9
-    assert circuit.take(TOLERANCE) is Verdict.LEAVE_OUT
+    assert circuit.take(CONFIG) is Verdict.LEAVE_OUT
     clock.now += 0.2
-    assert [circuit.take(TOLERANCE) for _ in range(3)] == [Verdict.PROBE, Verdict.LEAVE_OUT, Verdict.LEAVE_OUT]
+    assert [circuit.take(CONFIG) for _ in range(3)] == [Verdict.PROBE, Verdict.LEAVE_OUT, Verdict.LEAVE_OUT]
     note(circuit, False)
-    assert circuit.take(TOLERANCE) is Verdict.ASK
+    assert circuit.take(CONFIG) is Verdict.ASK
 
 
 def test_a_probe_that_fails_opens_it_for_another_cool_down(circuit: Circuit, clock: HandClock) -> None:
     note(circuit, True, True, True)
     clock.now += 5.0
-    circuit.take(TOLERANCE)
+    circuit.take(CONFIG)
     note(circuit, True)
-    assert circuit.take(TOLERANCE) is Verdict.LEAVE_OUT
+    assert circuit.take(CONFIG) is Verdict.LEAVE_OUT
     clock.now += 5.0
-    assert circuit.take(TOLERANCE) is Verdict.PROBE
+    assert circuit.take(CONFIG) is Verdict.PROBE
 
 
 def test_a_probe_that_tells_nothing_is_followed_by_another_at_once(circuit: Circuit, clock: HandClock) -> None:
     note(circuit, True, True, True)
     clock.now += 5.0
-    circuit.take(TOLERANCE)
+    circuit.take(CONFIG)
     note(circuit, None)
-    assert circuit.take(TOLERANCE) is Verdict.PROBE
+    assert circuit.take(CONFIG) is Verdict.PROBE
 
 
 def test_what_was_asked_before_it_opened_neither_closes_it_nor_counts_after_it_is_closed(
@@ -88,19 +90,19 @@ def test_what_was_asked_before_it_opened_neither_closes_it_nor_counts_after_it_i
 ) -> None:
     before = circuit.era
     note(circuit, True, True, True)
-    circuit.note(before, False, TOLERANCE)
+    circuit.note(before, False, CONFIG)
     assert circuit.position is Position.OPEN
     clock.now += 5.0
-    circuit.take(TOLERANCE)
+    circuit.take(CONFIG)
     note(circuit, False)
     for _ in range(10):
-        circuit.note(before, True, TOLERANCE)
+        circuit.note(before, True, CONFIG)
     assert circuit.position is Position.CLOSED
 
 
 def test_it_can_be_turned_off_while_it_is_open(circuit: Circuit) -> None:
     note(circuit, True, True, True)
-    off = Tolerance(0, 0.5, 10.0, 5.0, 1.0)
+    off = CircuitConfig(failures=0, share=0.5, window_s=10.0, cool_down_s=5.0, patience_s=1.0)
     assert circuit.take(off) is Verdict.ASK
     for _ in range(50):
         circuit.note(circuit.era, True, off)
@@ -108,10 +110,10 @@ def test_it_can_be_turned_off_while_it_is_open(circuit: Circuit) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"failures": -1}, {"share": 0.0}, {"share": 1.1}, {"window_s": 0.0}])
-def test_a_tolerance_without_sense_is_refused(wrong: dict[str, float]) -> None:
+def test_a_configuration_without_sense_is_refused(wrong: dict[str, float]) -> None:
     fields = {"failures": 3, "share": 0.5, "window_s": 10.0, "cool_down_s": 5.0, "patience_s": 1.0}
-    with pytest.raises(ValueError, match=r"want|none"):
-        Tolerance(**{**fields, **wrong})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="should be"):
+        CircuitConfig.model_validate({**fields, **wrong})
 
 
 # --- whatever happens ---
@@ -126,10 +128,10 @@ def run(circuit: Circuit, clock: HandClock, events: Sequence[tuple[float, bool |
     verdicts = []
     for seconds, failed in events:
         clock.now += seconds
-        verdict = circuit.take(TOLERANCE)
+        verdict = circuit.take(CONFIG)
         verdicts.append(verdict)
         if verdict is not Verdict.LEAVE_OUT:
-            circuit.note(circuit.era, failed, TOLERANCE)
+            circuit.note(circuit.era, failed, CONFIG)
     return verdicts
 
 
@@ -147,19 +149,19 @@ def test_whatever_happened_an_engine_that_answers_again_is_asked_after_one_cool_
     clock = HandClock()
     circuit = Circuit(clock)
     run(circuit, clock, events)
-    run(circuit, clock, [(TOLERANCE.cool_down_s, False)])
-    assert circuit.take(TOLERANCE) is Verdict.ASK
+    run(circuit, clock, [(CONFIG.cool_down_s, False)])
+    assert circuit.take(CONFIG) is Verdict.ASK
 
 
 @given(EVENTS)
 def test_an_engine_that_always_fails_costs_at_most_its_failures_and_a_probe_for_each_cool_down(events: Events) -> None:
     clock = HandClock()
     verdicts = run(Circuit(clock), clock, [(seconds, True) for seconds, _ in events])
-    probes = sum(seconds for seconds, _ in events) / TOLERANCE.cool_down_s
+    probes = sum(seconds for seconds, _ in events) / CONFIG.cool_down_s
     assert verdicts.count(Verdict.PROBE) <= probes
     # Failures that lie wide apart never come to three within a window.
     if all(seconds < 3.0 for seconds, _ in events):
-        assert verdicts.count(Verdict.ASK) <= TOLERANCE.failures
+        assert verdicts.count(Verdict.ASK) <= CONFIG.failures
 
 
 @given(EVENTS, st.integers(0, 59))
@@ -179,8 +181,8 @@ def test_of_two_histories_that_differ_in_one_failure_the_better_one_is_never_lef
 
 def fail(circuits: Circuits, *engines: str) -> None:
     for engine in engines:
-        for _ in range(TOLERANCE.failures):
-            circuits.note(engine, circuits.era(engine), True, TOLERANCE)
+        for _ in range(CONFIG.failures):
+            circuits.note(engine, circuits.era(engine), True, CONFIG)
 
 
 def test_an_engine_whose_circuit_is_open_is_left_out_then_probed_and_then_asked(clock: HandClock) -> None:
@@ -188,26 +190,26 @@ def test_an_engine_whose_circuit_is_open_is_left_out_then_probed_and_then_asked(
     circuits = Circuits(("a", "b"), clock, told.__setitem__)
     assert told == {"a": False, "b": False}
     fail(circuits, "b")
-    assert circuits.admit(("a", "b"), TOLERANCE) == Admitted(("a",), (), ("b",))
+    assert circuits.admit(("a", "b"), CONFIG) == Admitted(("a",), (), ("b",))
     assert told == {"a": False, "b": True}
     clock.now += 5.0
-    assert circuits.admit(("a", "b"), TOLERANCE) == Admitted(("a",), ("b",), ())
+    assert circuits.admit(("a", "b"), CONFIG) == Admitted(("a",), ("b",), ())
     assert circuits.positions() == {"a": Position.CLOSED, "b": Position.HALF_OPEN}
-    circuits.note("b", circuits.era("b"), False, TOLERANCE)
-    assert circuits.admit(("a", "b"), TOLERANCE) == Admitted(("a", "b"))
+    circuits.note("b", circuits.era("b"), False, CONFIG)
+    assert circuits.admit(("a", "b"), CONFIG) == Admitted(("a", "b"))
     assert told == {"a": False, "b": False}
 
 
 def test_where_all_circuits_are_open_all_engines_are_asked(clock: HandClock) -> None:
     circuits = Circuits(("a", "b"), clock)
     fail(circuits, "a", "b")
-    assert circuits.admit(("a", "b"), TOLERANCE) == Admitted(("a", "b"))
-    assert circuits.admit(("b",), TOLERANCE) == Admitted(("b",))
+    assert circuits.admit(("a", "b"), CONFIG) == Admitted(("a", "b"))
+    assert circuits.admit(("b",), CONFIG) == Admitted(("b",))
 
 
 def test_an_answer_to_a_request_that_asked_all_closes_the_circuit(clock: HandClock) -> None:
     circuits = Circuits(("a", "b"), clock)
     fail(circuits, "a", "b")
-    circuits.admit(("a", "b"), TOLERANCE)
-    circuits.note("a", circuits.era("a"), False, TOLERANCE)
+    circuits.admit(("a", "b"), CONFIG)
+    circuits.note("a", circuits.era("a"), False, CONFIG)
     assert circuits.positions() == {"a": Position.CLOSED, "b": Position.OPEN}

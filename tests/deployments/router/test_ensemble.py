@@ -9,11 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from deployments.messages.protocol import CutPage, CutRefused, EngineAnswer, EngineState, Question
-from deployments.messages.request import Ask
-from deployments.router.circuit_breaker import Circuits, Position, Tolerance
+from deployments.config.schema import CircuitConfig
+from deployments.messages.answers import CutPage, CutRefused, EngineAnswer
+from deployments.messages.call_errors import NotDeployed, PixelsLost, QueueFull, ReplicaLost
+from deployments.messages.request import Ask, Question
+from deployments.messages.states import EngineState, Position
+from deployments.router.circuit_breaker import Circuits
 from deployments.router.ensemble import Ensemble, PixelsToken
-from deployments.router.fan_out import NotDeployed, PixelsLost, QueueFull, ReplicaLost
 from fusion import Cascade, Method, Profile, Step
 from ocr import Hypothesis, Status, Stretch
 from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage, NotReady, Overloaded, QuorumError
@@ -243,8 +245,8 @@ async def test_when_none_of_those_who_begin_is_there_all_begin() -> None:
 
 # --- engines that keep failing ---
 
-EAGER = Tolerance(failures=2, share=0.5, window_s=60.0, cool_down_s=0.05, patience_s=1.0)
-PATIENT = replace(EAGER, cool_down_s=60.0)
+EAGER = CircuitConfig(failures=2, share=0.5, window_s=60.0, cool_down_s=0.05, patience_s=1.0)
+PATIENT = EAGER.model_copy(update={"cool_down_s": 60.0})
 
 
 class HangingReader(PlainReader):
@@ -261,7 +263,7 @@ class HangingReader(PlainReader):
 async def test_an_engine_that_keeps_failing_is_left_out_and_the_answer_says_so() -> None:
     engines = readers(b=PlainReader("x", *[ValueError("no")] * 99))
     whole = ensemble(engines)
-    pages = [await whole.read_page(b"page", replace(ask(), tolerance=PATIENT)) for _ in range(4)]
+    pages = [await whole.read_page(b"page", replace(ask(), circuit=PATIENT)) for _ in range(4)]
     assert [statuses(page)["b"] for page in pages] == [Status.ERROR] * 2 + [Status.UNAVAILABLE] * 2
     assert "kept failing" in next(report.detail for report in pages[3].reports if report.engine == "b")
     assert len(engines["b"].asked) == 2
@@ -271,7 +273,8 @@ async def test_an_engine_that_keeps_failing_is_left_out_and_the_answer_says_so()
 async def test_an_engine_that_hangs_costs_the_requests_that_open_its_circuit_their_budget_and_no_other() -> None:
     engines = readers(b=HangingReader("x"))
     whole = ensemble(engines)
-    asked = [replace(ask(seconds=0.3), tolerance=replace(EAGER, patience_s=0.1, cool_down_s=0.01)) for _ in range(2)]
+    impatient = EAGER.model_copy(update={"patience_s": 0.1, "cool_down_s": 0.01})
+    asked = [replace(ask(seconds=0.3), circuit=impatient) for _ in range(2)]
     await asyncio.gather(*(whole.read_page(b"page", each) for each in asked))
     for _ in range(3):
         await asyncio.sleep(0.02)
@@ -286,7 +289,7 @@ async def test_an_engine_that_hangs_costs_the_requests_that_open_its_circuit_the
 async def test_an_engine_that_answers_again_is_found_out_beside_a_request_and_asked_by_the_next() -> None:
     engines = readers(b=PlainReader("hello", ValueError("no"), ValueError("no")))
     whole = ensemble(engines)
-    request = replace(ask(), tolerance=EAGER)
+    request = replace(ask(), circuit=EAGER)
     for _ in range(2):
         await whole.read_page(b"page", request)
     assert whole.circuits.positions()["b"] is Position.OPEN
@@ -300,7 +303,7 @@ async def test_an_engine_that_answers_again_is_found_out_beside_a_request_and_as
 async def test_a_probe_whose_crops_are_lost_is_followed_by_another() -> None:
     engines = readers(b=PlainReader("hello", ValueError("no"), ValueError("no"), PixelsLost("gone")))
     whole = ensemble(engines)
-    request = replace(ask(), tolerance=EAGER)
+    request = replace(ask(), circuit=EAGER)
     for _ in range(2):
         await whole.read_page(b"page", request)
     await asyncio.sleep(0.06)
@@ -314,21 +317,21 @@ async def test_a_probe_whose_crops_are_lost_is_followed_by_another() -> None:
 async def test_what_costs_a_request_no_time_opens_no_circuit(error: Exception) -> None:
     whole = ensemble(readers(b=PlainReader("x", *[error] * 99)))
     for _ in range(9):
-        await whole.read_page(b"page", replace(ask(), tolerance=PATIENT))
+        await whole.read_page(b"page", replace(ask(), circuit=PATIENT))
     assert whole.circuits.positions()["b"] is Position.CLOSED
 
 
 async def test_requests_that_give_an_engine_next_to_no_time_say_nothing_about_it() -> None:
     whole = ensemble(readers(b=LateReader("x", 0)))
     for _ in range(9):
-        await whole.read_page(b"page", replace(ask(seconds=0.9), tolerance=PATIENT))
+        await whole.read_page(b"page", replace(ask(seconds=0.9), circuit=PATIENT))
     assert whole.circuits.positions()["b"] is Position.CLOSED
 
 
 async def test_an_engine_that_reads_a_part_in_time_is_slow_and_not_broken() -> None:
     whole = ensemble(readers(b=LateReader("x", 1)))
     for _ in range(9):
-        await whole.read_page(b"page", replace(ask(), tolerance=PATIENT))
+        await whole.read_page(b"page", replace(ask(), circuit=PATIENT))
     assert whole.circuits.positions()["b"] is Position.CLOSED
 
 
@@ -336,8 +339,8 @@ async def test_an_engine_that_is_asked_alone_is_asked_whatever_its_circuit_says(
     engines = readers(b=PlainReader("hello", ValueError("no"), ValueError("no")))
     whole = ensemble(engines)
     for _ in range(2):
-        await whole.read_page(b"page", replace(ask(), tolerance=PATIENT))
-    page = await whole.read_page(b"page", replace(ask("b"), tolerance=PATIENT))
+        await whole.read_page(b"page", replace(ask(), circuit=PATIENT))
+    page = await whole.read_page(b"page", replace(ask("b"), circuit=PATIENT))
     assert statuses(page)["b"] is Status.OK
 
 

@@ -7,16 +7,9 @@ import time
 
 import pytest
 
-from deployments.messages.protocol import EngineAnswer
-from deployments.router.fan_out import (
-    Budget,
-    Call,
-    NotDeployed,
-    PixelsLost,
-    QueueFull,
-    ReplicaLost,
-    ask_all,
-)
+from deployments.messages.answers import EngineAnswer
+from deployments.messages.call_errors import NotDeployed, PixelsLost, QueueFull, ReplicaLost
+from deployments.router.fan_out import Budget, Call, ask_all
 from ocr import Hypothesis, Status
 
 RETRIES = 3

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from deployments.engine.batching import CropQueue
 from deployments.gateway.rendering import character_answer, text_answer
-from deployments.messages.protocol import EngineAnswer, Question
+from deployments.messages.answers import EngineAnswer
+from deployments.messages.request import Question
 from deployments.router.ensemble import PixelsToken
 from ocr import Alternative, ClaimedCharacter, Crop, Hypothesis, Span, Status
 from tests.fakes.engines import GarbageEngine

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from deployments.router.fan_out import NotDeployed
+from deployments.messages.call_errors import NotDeployed
 from deployments.router.scale_to_zero import Sleeper
 
 

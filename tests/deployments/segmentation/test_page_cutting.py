@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 import PIL.Image
 
-from deployments.messages.protocol import CutRefused, Handling
+from deployments.messages.answers import CutRefused
+from deployments.messages.request import Handling
 from deployments.segmentation.page_cutting import Scissors
 from ocr import Box, Crop, Image, Layout, Scope, SegmentedPage
 from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage

@@ -13,8 +13,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from deployments.config.api_keys import Role, hashed
 from deployments.gateway.access.access_middleware import ROLES, Guard
-from deployments.gateway.access.rate_limit import windows_in_memory
 from deployments.observability.metrics import ignore
+from deployments.replica.moving_window import windows_in_memory
 from ocr.contract import ErrorAnswer
 from ocr.errors import InternalFailure
 from tests.fakes.plain_service import PlainService, Whole, as_base64, plain_config, png

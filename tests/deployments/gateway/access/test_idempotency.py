@@ -11,9 +11,9 @@ import pytest
 
 from deployments.config.schema import RepeatsConfig
 from deployments.gateway.access.idempotency import Message, Repeats, Send
+from deployments.messages.answers import CharacterReading
 from deployments.messages.request import Ask
 from deployments.observability.metrics import ignore
-from deployments.router.ensemble import CharacterReading
 from ocr.contract import ErrorAnswer
 from ocr.errors import OutOfRange, Overloaded, QuorumError
 from tests.fakes.plain_service import PlainService, Whole, as_base64, plain_config, png

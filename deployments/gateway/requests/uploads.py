@@ -10,19 +10,14 @@ import base64
 import binascii
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from ocr.errors import InvalidRequest, OutOfRange, QuorumError, TooLarge, UnsupportedFormat
-
-Options = TypeVar("Options", bound=BaseModel)
-
-# Problems of the shape of a request, as pydantic names them; any other is a value that is understood but not allowed.
-_MALFORMED = frozenset({"extra_forbidden", "missing", "json_invalid", "model_attributes_type", "model_type"})
+from deployments.gateway.requests.options import Options, parse
+from ocr.errors import InvalidRequest, TooLarge, UnsupportedFormat
 
 
 class _InMemoryParser(MultiPartParser):
@@ -90,14 +85,6 @@ def query_of(request: Request) -> dict[str, str]:
     return _single_values(request.query_params.multi_items())
 
 
-def parse(options: type[Options], fields: Mapping[str, Any]) -> Options:
-    """Typed options from named fields. Raises InvalidRequest for a wrong shape, OutOfRange for a wrong value."""
-    try:
-        return options.model_validate(dict(fields))
-    except ValidationError as error:
-        raise _problem_of(error, options) from error
-
-
 def decode_base64(text: object, field: str) -> bytes:
     """The bytes behind base64, with or without the `data:image/...;base64,` that browsers put before it."""
     if not isinstance(text, str) or not text:
@@ -148,22 +135,6 @@ def _merged(fields: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, An
     if twice:
         raise InvalidRequest(f"option '{twice[0]}' is given in the body and in the query", "give it once")
     return {**fields, **query}
-
-
-def _problem_of(error: ValidationError, options: type[BaseModel]) -> QuorumError:
-    problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"]) or "the request"
-    known = ", ".join(sorted(options.model_fields))
-    if problem["type"] == "extra_forbidden":
-        return InvalidRequest(f"unknown option '{place}'", f"the options here are {known}")
-    if problem["type"] in _MALFORMED:
-        return InvalidRequest(f"{place}: {problem['msg']}", f"the options here are {known}")
-    return OutOfRange(f"{place}: {problem['msg']}, got {_short(problem['input'])}", "see /docs for what is allowed")
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _too_many_bytes(size: int, limit: int) -> TooLarge:

@@ -1,0 +1,56 @@
+"""What a deployment says of itself: how an engine is, and how the whole service is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from deployments.config.schema import AtZero
+from ocr import CardMemory, NoCard, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What an engine's replica says of itself. `problem` is empty when the engine can read; `asleep` is what a request
+    finds while it has no replica; `card` what it holds of a graphics card, or why it has none.
+    """
+
+    name: str
+    scopes: tuple[Scope, ...]
+    model: str = ""
+    problem: str = ""
+    load_seconds: float = 0.0
+    memory_mb: float = 0.0
+    memory_limit_mb: float | None = None
+    cpus: float = 0.0
+    gpu_fraction: float = 0.0
+    threads: int = 1
+    asleep: AtZero | None = None
+    card: CardMemory | NoCard | None = None
+
+    @property
+    def available(self) -> bool:
+        return not self.problem
+
+    @property
+    def ready(self) -> bool:
+        """Whether who asks gets its reading: from one that sleeps only where requests wait for it."""
+        return self.available and self.asleep is not AtZero.UNAVAILABLE
+
+
+class Position(StrEnum):
+    """Of a circuit. As with a switch for electricity, what is open lets nothing through."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """What the Router knows of the whole service."""
+
+    engines: dict[str, EngineState] = field(default_factory=dict)
+    segmentation_ready: bool = False
+    uptime_s: float = 0.0
+    circuits: dict[str, Position] = field(default_factory=dict)
