@@ -16,13 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness.results import RESULTS
 from evaluation.accuracy.arguments import profile_of, readers_of
-from evaluation.accuracy.figures import FUSED, figures
-from evaluation.accuracy.found_pages import FoundPage, compare, from_shelf
-from evaluation.pages.matching import groups_of
-from evaluation.pages.pages import TruePage, read_pages
-from evaluation.pages.readings import FOUND, Shelf, View, read_all
-from evaluation.setting import RESULTS, as_table, setting
+from evaluation.accuracy.detected_pages import FoundPage, compare, from_shelf
+from evaluation.accuracy.error_rates import FUSED, figures
+from evaluation.environment import as_table, setting
+from evaluation.metrics.line_matching import groups_of
+from evaluation.pages.ground_truth import TruePage, read_pages
+from evaluation.readings.line_layouts import FOUND, View
+from evaluation.readings.store import Shelf, read_all
 from fusion import Method
 from training.drawing.form_pages import write_forms
 

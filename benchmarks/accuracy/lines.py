@@ -4,9 +4,9 @@
 
 For each folder (and kind of hand in it) the error rate is the sum of the edits over the sum of the true characters of
 the lines in the split; a line that the engine abstains on is read as nothing. Case is ignored where a folder's truth is
-all in capitals.
-Typographic quotes and dashes are folded and white space counts as one space (evaluation/text_comparison.py). Times are
-core-milliseconds of one thread, with what the engine does around its network.
+all in capitals. Typographic quotes and dashes are folded and white space counts as one space
+(evaluation/metrics/text_comparison.py). Times are core-milliseconds of one thread, with what the engine does around its
+network.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
+from benchmarks.harness.results import RESULTS
+from evaluation.environment import as_table, setting
+from evaluation.metrics.text_comparison import Count
+from evaluation.metrics.text_comparison import compared as as_compared
+from evaluation.pages.ground_truth import Split, TruePage, pages_for
 from evaluation.pages.handwritten_lines import Hand, hands
-from evaluation.pages.pages import Split, TruePage, pages_for
-from evaluation.pages.readings import TRUE, Reader, Shelf
-from evaluation.setting import RESULTS, as_table, setting
-from evaluation.text_comparison import Count
-from evaluation.text_comparison import compared as as_compared
+from evaluation.readings.line_layouts import TRUE
+from evaluation.readings.reader import Reader
+from evaluation.readings.store import Shelf
 from ocr import Hypothesis
 
 WORST = 12
@@ -92,7 +95,7 @@ def _report(engine: str, model: str, groups: Mapping[str, Group], command: str) 
             f"# {engine} on true lines",
             "",
             f"Model `{model}`. Made by `{command}`; its docstring says what is compared. None of these pages was seen "
-            "in training: evaluation/pages/pages.py splits them by their names.",
+            "in training: evaluation/pages/ground_truth.py splits them by their names.",
             "",
             as_table(setting()),
             "",

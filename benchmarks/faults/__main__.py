@@ -20,8 +20,9 @@ from pathlib import Path
 from benchmarks.faults.fault_kinds import FAULTS, PER_SECOND, Result, survive, take_down
 from benchmarks.faults.fault_scene import DEADLINE_S, HOSTS, SERVICE_S, scene
 from benchmarks.harness.load import Outcome
+from benchmarks.harness.results import RESULTS
 from cluster.local.hosts import Host, in_namespaces, on_loopback
-from evaluation.setting import RESULTS, as_table, setting
+from evaluation.environment import as_table, setting
 
 
 @dataclass(frozen=True, slots=True)

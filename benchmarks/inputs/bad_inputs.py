@@ -23,9 +23,10 @@ from pathlib import Path
 import httpx
 import psutil
 
+from benchmarks.harness.results import RESULTS
 from benchmarks.harness.serving import ROOT, URL, served
 from benchmarks.inputs.bad_files import BadFile, bad_files
-from evaluation.setting import RESULTS, as_table, setting
+from evaluation.environment import as_table, setting
 
 _ROLE = re.compile(r"ray::ServeReplica:quorum:(Gateway|Router|Segmentation)|(page_drawer)\.py")
 _NEIGHBOUR = ROOT / "examples" / "quick.png"

@@ -24,9 +24,10 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from benchmarks.harness.results import RESULTS
 from benchmarks.harness.serving import ROOT, URL, served
 from benchmarks.inputs.bad_files import pdf_of_pages, png_of_size
-from evaluation.setting import RESULTS, as_table, setting
+from evaluation.environment import as_table, setting
 from ocr.contract import (
     BatchAnswer,
     CharacterAnswer,

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.closed_loop import Ask, Clients, Run, measured
+from benchmarks.harness.results import RESULTS
 from benchmarks.harness.stub_cluster import PATHS, SERVICE_S, StubCluster, asking, cpu_seconds, stub_cluster
 from benchmarks.scaling import scaling_page, scaling_report
-from evaluation.setting import RESULTS, setting
+from evaluation.environment import setting
 
 CLIENTS_A_REPLICA = 2
 _WARM_S = 1.0

@@ -28,13 +28,14 @@ from statistics import median
 import httpx
 
 from benchmarks.harness.percentiles import percentile
+from benchmarks.harness.results import RESULTS
 from benchmarks.harness.serving import PAGE
 from benchmarks.harness.stub_cluster import URL, StubCluster, Stubs, stub_cluster
 from benchmarks.scaling.bare_serve import times
 from benchmarks.stubs.obedient import TEXT, Conduct
 from deployments.config.deployment_names import SEGMENTATION
 from deployments.config.schema import ENGINES
-from evaluation.setting import RESULTS, as_table, setting
+from evaluation.environment import as_table, setting
 from ocr import SegmentedPage
 from ocr.contract import TextAnswer, TimedPart
 

@@ -27,8 +27,9 @@ import aiohttp
 from benchmarks.harness.closed_loop import many_connections
 from benchmarks.harness.memory_line import own_memory
 from benchmarks.harness.percentiles import percentile
+from benchmarks.harness.results import RESULTS
 from benchmarks.harness.stub_cluster import SERVICE_S, URL, picture, stub_cluster
-from evaluation.setting import RESULTS, as_table, setting
+from evaluation.environment import as_table, setting
 from ocr.contract import ErrorAnswer
 
 REPLICAS, PLACES = 4, 32

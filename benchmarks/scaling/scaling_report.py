@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-from evaluation.setting import as_table
+from evaluation.environment import as_table
 
 LINEAR = 0.9
 """Of the throughput of one replica, times the replicas: less is a bend."""

@@ -20,11 +20,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.results import RESULTS
 from benchmarks.harness.serving import served
 from benchmarks.speed import speed_check, speed_peers, speed_report, speed_served
 from benchmarks.speed.speed_readers import OTHERS, OURS
 from benchmarks.speed.speed_served import Amount
-from evaluation.setting import RESULTS, setting
+from evaluation.environment import setting
 
 Figures = dict[str, Any]
 

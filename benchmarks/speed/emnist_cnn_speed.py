@@ -20,8 +20,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.harness.results import RESULTS
 from benchmarks.harness.timing import timed
-from evaluation.setting import RESULTS, as_table, setting
+from evaluation.environment import as_table, setting
 from ocr import Crop, LoadOptions, Scope
 
 LOADING = """

@@ -20,7 +20,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from evaluation.setting import RESULTS, as_table, setting
+from benchmarks.harness.results import RESULTS
+from evaluation.environment import as_table, setting
 from fusion import Method, Profile, Thresholds, fuse, place, tuned_document
 from fusion.profiles.profile import SPELLING
 from ocr import Box, Hypothesis, Region

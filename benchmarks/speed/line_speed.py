@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.harness.results import RESULTS
 from benchmarks.harness.timing import timed
 from engines.trocr import BATCH_SIZE, TrOCR
-from evaluation.setting import RESULTS, as_table, setting
+from evaluation.environment import as_table, setting
 from ocr import Crop, Engine, LoadOptions
 
 TEXTS = (

@@ -28,8 +28,9 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from benchmarks.harness.results import RESULTS
 from benchmarks.harness.serving import ROOT, URL, served
-from evaluation.setting import RESULTS, as_table, setting
+from evaluation.environment import as_table, setting
 from quorum.bulk import Journal
 from quorum.client import Client
 

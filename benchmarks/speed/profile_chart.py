@@ -19,8 +19,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.harness.results import RESULTS
 from benchmarks.harness.serving import PAGE, ROOT, URL, served
-from evaluation.setting import RESULTS, setting
+from evaluation.environment import setting
 from ocr.contract import TimedPart, Timings
 from quorum.client import Client
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks.scaling import scaling_page
 from benchmarks.speed.speed_peers import WARM_UP, in_own_process
 from benchmarks.speed.speed_readers import FLOAT32, SEGMENTATION, alone
-from evaluation.setting import setting
+from evaluation.environment import setting
 
 TOLERANCE = 1.3
 """How much worse a ratio may be: two machines differ by less, and what is worth looking at is more."""

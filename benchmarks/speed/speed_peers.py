@@ -22,11 +22,11 @@ from benchmarks.harness.percentiles import percentile
 from benchmarks.harness.serving import PAGE, ROOT
 from benchmarks.speed.speed_readers import HELD_TO_ONE_THREAD, Reading, Run
 from deployments.config.schema import LimitsConfig
-from evaluation.accuracy.found_pages import FoundPage
-from evaluation.pages.own_pipelines import count
-from evaluation.pages.pages import Split, TruePage, pages_for, read_pages
-from evaluation.pages.readings import set_of
-from evaluation.text_comparison import Count
+from evaluation.accuracy.detected_pages import FoundPage
+from evaluation.accuracy.own_pipelines import count
+from evaluation.metrics.text_comparison import Count
+from evaluation.pages.ground_truth import Split, TruePage, pages_for, read_pages
+from evaluation.readings.line_layouts import set_of
 
 WARM_UP = ROOT / "examples" / "quick.png"
 # Read by OpenMP, OpenBLAS and MKL when they are loaded; every framework here computes with one of them.

@@ -6,7 +6,7 @@ its own:
 Ours are plain scripts without Ray: the segmentation and engines as they are served, one after the other, fused where
 there are several. With one thread nothing runs side by side. At the libraries' defaults the segmentation and the
 frameworks take every core, Tesseract and ONNX Runtime start the threads that they start for anybody, and nothing of
-ours runs beside them. The others are what a user would run instead (evaluation/pages/own_pipelines.py). Each reading
+ours runs beside them. The others are what a user would run instead (evaluation/accuracy/own_pipelines.py). Each reading
 begins with the file. Times are seconds, memory is in units of 1,000,000 bytes.
 """
 
@@ -40,10 +40,11 @@ from deployments.messages.request import Ask
 from deployments.segmentation.page_cutting import PageSegmenter, Scissors
 from engines.paddleocr import PaddleOCR, by_session
 from engines.tesseract import Tesseract
-from evaluation.pages import own_pipelines
-from evaluation.pages.matching import Quad
-from evaluation.pages.pages import TruePage
-from evaluation.pages.readings import CACHE_DIR, DETECTOR, MODEL_DIR
+from evaluation.accuracy import own_pipelines
+from evaluation.metrics.line_matching import Quad
+from evaluation.pages.ground_truth import TruePage
+from evaluation.readings.line_layouts import DETECTOR
+from evaluation.readings.reader import CACHE_DIR, MODEL_DIR
 from fusion import fuse
 from ocr import Engine, LoadOptions, SegmentedPage
 from ocr.contract import TextOptions

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.speed.speed_readers import DEFAULTS, ONE_THREAD, SEGMENTATION, alone
 from benchmarks.speed.speed_served import ALL, BATCH, CASCADE, CNN, PAIR
 from deployments.config.schema import ENGINES
-from evaluation.setting import as_table
+from evaluation.environment import as_table
 
 Figures = Mapping[str, Any]
 

@@ -18,8 +18,8 @@ from benchmarks.harness.percentiles import percentile
 from benchmarks.harness.serving import PAGE, ROOT, URL, core_seconds_of_parts, memory_of_parts
 from benchmarks.harness.timing import timed
 from benchmarks.speed.speed_peers import WARM_UP, errors_of
-from evaluation.pages.pages import TruePage
-from evaluation.text_comparison import Count
+from evaluation.metrics.text_comparison import Count
+from evaluation.pages.ground_truth import TruePage
 from ocr.contract import BatchAnswer, CharacterAnswer, TextAnswer
 from quorum.client import AsyncClient, Client, Retries
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from deployments.config.schema import ClusterConfig
 from deployments.messages.capabilities import Catalogue
-from evaluation.accuracy.found_pages import Ask
+from evaluation.accuracy.detected_pages import Ask
 from evaluation.accuracy.run import Run
-from evaluation.pages.pages import Split
-from evaluation.pages.readings import FOUND, TRUE, Reader, Shelf, View
+from evaluation.pages.ground_truth import Split
+from evaluation.readings.line_layouts import FOUND, TRUE, View
+from evaluation.readings.reader import Reader, reader_of
+from evaluation.readings.store import Shelf
 from fusion import Method, Profile
-from ocr.contract import TextAnswer, TextOptions
+from ocr.contract import TextOptions
 from ocr.errors import OutOfRange
-from training.votes.tune_run import reader_of
 
 
 def run_of(
@@ -27,24 +28,24 @@ def run_of(
     tuned: str,
     readings: Path,
     limit: int | None,
-    url: str | None,
+    ask: Ask | None,
     *,
     own_pipelines: bool = False,
 ) -> Run:
     """The run of `quorum evaluate pages`. Raises OutOfRange naming what does not exist."""
     readers = readers_of(engines)
     catalogue = _catalogue(readers, tuned)
-    ask = catalogue.ask_text(TextOptions(profile=profile, method=method), now=0.0)
+    question = catalogue.ask_text(TextOptions(profile=profile, method=method), now=0.0)
     return Run(
         folders,
         [_split(split) for split in splits.split(",")],
         readers,
         Shelf(readings),
-        ask.profile,
-        Method(ask.method),
+        question.profile,
+        Method(question.method),
         [_view(view) for view in views.split(",")],
         limit,
-        None if url is None else _service(url, profile, method),
+        ask,
         readings / f"service-{profile}-{method}",
         own_pipelines,
     )
@@ -81,14 +82,3 @@ def _view(name: str) -> View:
         raise OutOfRange(
             f"there is no view {name!r}", "want true, found, or found+15 for a page that is turned"
         ) from error
-
-
-def _service(url: str, profile: str, method: str) -> Ask:
-    from quorum.client import Client
-
-    client = Client(url, timeout_s=600.0)
-
-    def ask(image: Path) -> TextAnswer:
-        return client.read(image, profile=profile, method=method, explain=True, timeout_s=300.0)
-
-    return ask

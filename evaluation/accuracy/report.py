@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evaluation.accuracy.figures import FUSED, CascadeFigures, Rate, SetFigures, Sureness, Turns
-from evaluation.pages.own_pipelines import Beside
+from evaluation.accuracy.calibration import Sureness
+from evaluation.accuracy.cascade import CascadeFigures
+from evaluation.accuracy.error_rates import FUSED, Rate, SetFigures
+from evaluation.accuracy.fusion_changes import Turns
+from evaluation.accuracy.own_pipelines import Beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def markdown(report: Report, heading: str, command: str, setting: str) -> str:
             "",
             f"Made by `{command}`. Rates are edits over true characters, with 95 % bootstrap intervals over lines; "
             "chance is the two-sided paired bootstrap probability that fusion and best engine differ by luck only; "
-            "from the page lines are matched by where they lie (evaluation/pages/matching.py), "
+            "from the page lines are matched by where they lie (evaluation/metrics/line_matching.py), "
             "and missed and invented ones "
             "count whole.",
             "",
@@ -156,8 +159,8 @@ def _beside(report: Report) -> Iterator[str]:
     yield "## Against each engine's own way from the page"
     yield ""
     yield "Character error rate in percent of what an engine's makers ship for whole pages, of our fusion from the"
-    yield "page, and how likely the difference is by chance, paired over pages (evaluation/pages/own_pipelines.py). An"
-    yield "engine that is missing has no such pipeline, or one whose detector has to be fetched first."
+    yield "page, and how likely the difference is by chance, paired over pages (evaluation/accuracy/own_pipelines.py)."
+    yield "An engine that is missing has no such pipeline, or one whose detector has to be fetched first."
     yield ""
     yield "| set | engine | its own pipeline | fused | fewer errors | chance |"
     yield "|---|---|---|---|---|---|"

@@ -10,19 +10,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from evaluation.accuracy.figures import FUSED, Sample, cascade_figures, figures, line_sample, sureness, turns
-from evaluation.accuracy.found_pages import Ask, FoundPage, by_set, compare, from_service, from_shelf
+from evaluation.accuracy.calibration import sureness
+from evaluation.accuracy.cascade import cascade_figures
+from evaluation.accuracy.detected_pages import Ask, FoundPage, by_set, compare, from_service, from_shelf
+from evaluation.accuracy.error_rates import FUSED, Sample, figures, line_sample
+from evaluation.accuracy.fusion_changes import turns
+from evaluation.accuracy.labelled_contests import hear
+from evaluation.accuracy.own_pipelines import Beside, available, beside
 from evaluation.accuracy.report import Report, Table, markdown
+from evaluation.accuracy.votes_html import Shown, page
+from evaluation.environment import as_table, setting
+from evaluation.metrics.text_comparison import Count, characters
+from evaluation.pages.ground_truth import Split, TruePage, line_crops
 from evaluation.pages.handwritten_lines import Hand, hands
-from evaluation.pages.labelled import LabelledLine, labelled, pages_of
-from evaluation.pages.own_pipelines import Beside, available, beside
-from evaluation.pages.pages import Split, TruePage, line_crops
-from evaluation.pages.readings import FOUND, TRUE, Reader, Shelf, View, read_all, set_of
-from evaluation.setting import as_table, setting
-from evaluation.text_comparison import Count, characters
-from evaluation.votes_html import Shown, page
+from evaluation.readings.labelled_lines import LabelledLine, labelled, pages_of
+from evaluation.readings.line_layouts import FOUND, TRUE, View, set_of
+from evaluation.readings.reader import Reader
+from evaluation.readings.store import Shelf, read_all
 from fusion import FusedLine, Method, Profile, fuse
-from training.votes.evidence_fit import hear
 
 SHOWN = 25
 """Lines of each set that the HTML shows: those on which engines differ most."""

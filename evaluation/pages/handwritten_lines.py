@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from evaluation.pages.pages import TruePage
+from evaluation.pages.ground_truth import TruePage
 
 _WRITTEN_ON_TYPED: Mapping[str, frozenset[int]] = {
     "Lettre43.jpg": frozenset({28}),

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,8 +22,9 @@ from quorum.cli.train import Variant
 from quorum.terminal import errors_speak, out, table
 
 if TYPE_CHECKING:
-    from training.characters.cnn_report import Tested
-    from training.characters.collections import Characters
+    from evaluation.accuracy.detected_pages import Ask
+    from evaluation.characters.network import Tested
+    from ocr.contract import TextAnswer
 
 group = typer.Typer(no_args_is_help=True, help="Measure a model or the service.")
 
@@ -68,8 +68,9 @@ def pages(
     from evaluation.accuracy.run import measure, write
 
     with errors_speak():
+        ask = None if url is None else _service(url, profile, method)
         run = run_of(
-            folders, splits, engines, views, profile, method, tuned, readings, limit, url, own_pipelines=own_pipelines
+            folders, splits, engines, views, profile, method, tuned, readings, limit, ask, own_pipelines=own_pipelines
         )
         outcome = measure(run)
         words = ["quorum", "evaluate", "pages", *map(str, folders), "--engines", engines, "--splits", splits]
@@ -80,6 +81,18 @@ def pages(
         write(outcome, shlex.join(words), report, json_file, html)
         for title, heads, rows in summary(outcome.report):
             out().print(table(title, *heads, rows=rows, right=heads))
+
+
+def _service(url: str, profile: str, method: str) -> Ask:
+    """Reads pages by a running service, with the options that were typed."""
+    from quorum.client import Client
+
+    client = Client(url, timeout_s=600.0)
+
+    def ask(image: Path) -> TextAnswer:
+        return client.read(image, profile=profile, method=method, explain=True, timeout_s=300.0)
+
+    return ask
 
 
 @group.command()
@@ -93,20 +106,21 @@ def characters(
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
 ) -> None:
     """How often the vote on a single character is right: printed, photographed, noisy and written by hand."""
-    from evaluation.accuracy import character_accuracy
     from evaluation.accuracy.arguments import profile_of, readers_of
-    from evaluation.pages.readings import Shelf
-    from evaluation.setting import as_table, setting
+    from evaluation.characters import votes
+    from evaluation.environment import as_table, setting
+    from evaluation.readings.store import Shelf
+    from quorum.experiments.single_characters import measured
 
     with errors_speak():
         readers = readers_of(engines)
         weighing = profile_of(readers, profile, tuned)
-        found = character_accuracy.measured(Shelf(readings), readers, folder, weighing)
+        found = measured(Shelf(readings), readers, folder, weighing)
         words = ["quorum", "evaluate", "characters", str(folder), "--engines", engines]
         words += ["--profile", profile, "--tuned", tuned]
-        text = character_accuracy.report(found, weighing, shlex.join(words), as_table(setting()))
-        character_accuracy.write(found, text, report, json_file)
-        heads, *rows = character_accuracy.rows(found)
+        text = votes.report(found, weighing, shlex.join(words), as_table(setting()))
+        votes.write(found, text, report, json_file)
+        heads, *rows = votes.rows(found)
         out().print(table("Single characters", *heads[1:], rows=rows, right=heads[1:]))
 
 
@@ -130,11 +144,20 @@ def cnn(
     report_file: Annotated[Path | None, typer.Option("--report", help="Markdown file for the report.")] = None,
 ) -> None:
     """Accuracy, top-3, by kind and class, merged senses and calibration error of the character network."""
-    from training.characters.cnn_report import read_model, report, tested, write_plots
+    from evaluation.characters.network import read_model, tested
+    from evaluation.characters.report import report, write_plots
+    from evaluation.environment import as_table, setting
+    from quorum.experiments.character_network import TestOrigins, test_sets
 
-    asked = _Asked(model, collections_dir, idx_dir, tfds, variant, held_out_fonts, other_digits, disturbed, cache_dir)
+    origins = TestOrigins(
+        model, collections_dir, idx_dir, tfds, variant, held_out_fonts, other_digits, disturbed, cache_dir
+    )
     with errors_speak():
-        tests = _tests(asked)
+        tests = test_sets(origins)
+        if not tests:
+            raise typer.BadParameter(
+                "nothing to measure on: --collections-dir, --idx-dir, --tfds, --held-out-fonts or --other-digits"
+            )
         network, temperatures, about = read_model(model)
         measured = tested(network, temperatures, tests)
         _show(measured)
@@ -142,63 +165,10 @@ def cnn(
             content = {name: found.figures.as_json() for name, found in measured.items()}
             json_file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if report_file:
-            from evaluation.setting import as_table, setting
-
-            text = report(measured, about, as_table(setting()), asked.command)
+            text = report(measured, about, as_table(setting()), origins.command)
             report_file.write_text(text, encoding="utf-8")
         if plots:
             write_plots(measured, plots)
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is to be measured on what, as it was typed."""
-
-    model: Path
-    collections_dir: Path | None
-    idx_dir: Path | None
-    tfds: bool
-    variant: str
-    held_out_fonts: bool
-    other_digits: bool
-    disturbed: bool
-    cache_dir: Path
-
-    @property
-    def command(self) -> str:
-        """The command that measures the same again."""
-        words = ["quorum", "evaluate", "cnn", "--model", str(self.model)]
-        words += ["--collections-dir", str(self.collections_dir)] if self.collections_dir else []
-        words += ["--idx-dir", str(self.idx_dir)] if self.idx_dir else []
-        words += ["--tfds"] * self.tfds + ["--variant", self.variant] * bool(self.idx_dir or self.tfds)
-        words += ["--held-out-fonts"] * self.held_out_fonts + ["--other-digits"] * self.other_digits
-        words += ["--disturbed"] * self.disturbed
-        return shlex.join(words)
-
-
-def _tests(asked: _Asked) -> dict[str, Characters]:
-    """The test parts of everything that was named, by name."""
-    from training.characters import cnn_data
-    from training.characters.disturbed import disturbed_sets
-
-    collections = []
-    if asked.collections_dir:
-        collections += cnn_data.from_collections(asked.collections_dir, asked.cache_dir)
-    if asked.idx_dir:
-        collections.append(cnn_data.from_idx(asked.idx_dir, asked.variant, asked.cache_dir))
-    if asked.tfds:
-        collections.append(cnn_data.from_tfds(asked.variant, asked.cache_dir))
-    tests = cnn_data.test_sets(
-        collections, asked.cache_dir, held_out_fonts=asked.held_out_fonts, other_digits=asked.other_digits
-    )
-    if asked.disturbed and asked.collections_dir:
-        for path in sorted(asked.collections_dir.glob("*.npz")):
-            tests |= disturbed_sets(path)
-    if not tests:
-        raise typer.BadParameter(
-            "nothing to measure on: --collections-dir, --idx-dir, --tfds, --held-out-fonts or --other-digits"
-        )
-    return tests
 
 
 def _show(measured: Mapping[str, Tested]) -> None:

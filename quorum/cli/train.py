@@ -28,7 +28,7 @@ from quorum.terminal import errors_speak
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from training.characters.collections import Collection
+    from evaluation.characters.collections import Collection
     from training.characters.train_cnn import Recipe
 
 Variant = Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"]

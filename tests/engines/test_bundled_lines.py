@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from rapidfuzz.distance import Levenshtein
 
+from benchmarks.harness.results import RESULTS
 from cluster.weights.models import BUNDLED_DIR
-from evaluation.setting import RESULTS
 from ocr import Crop, LoadOptions
 from tests.engines.drawing import draw
 

@@ -22,11 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.common import glyph
-from engines.common.glyph import Glyph, prepare
+from evaluation.characters.collections import Characters, Collection, Part, read_collection, sha256_of, split
 from training.characters import idx
-from training.characters.collections import Characters, Collection, Part, read_collection, sha256_of, split
-from training.characters.synthetic_characters import Fonts, Mix, make_set, rendered
-from training.drawing.fonts import ALPHABET, STROKE_FONT_DIR, Face, held_out_faces, stroke_faces, training_faces
+from training.characters.synthetic_characters import Fonts, Mix, make_set
+from training.drawing.fonts import ALPHABET, STROKE_FONT_DIR, held_out_faces, stroke_faces, training_faces
 
 SHARD = 10_000
 SYNTHETIC_SEED = 5
@@ -198,49 +197,6 @@ def held_out_print(cache: Path) -> Characters:
         made = make_set(Fonts.of(held_out_faces()), mix, seed=HELD_OUT_SEED, first=0, count=6_000)
         _write_characters(path, Characters(*made))
     return _read_characters(path)
-
-
-def test_sets(
-    collections: Sequence[Collection], cache: Path, *, held_out_fonts: bool, other_digits: bool
-) -> dict[str, Characters]:
-    """The test parts by name.
-
-    With `held_out_fonts` also printed characters of unseen fonts, clean and photographed; with `other_digits` digits of
-    a source that no collection has.
-    """
-    tests = {c.name: c.parts[Part.TEST] for c in collections if len(c.parts[Part.TEST])}
-    if held_out_fonts:
-        tests["print_clean"] = clean_print(held_out_faces())
-        tests["print_photographed"] = held_out_print(cache)
-    if other_digits:
-        tests["uci_digits"] = digits_of_8_px()
-    return tests
-
-
-def digits_of_8_px() -> Characters:
-    """The 1,797 digits that scikit-learn carries: by 13 people, from the UCI repository, 8x8 pixels each."""
-    from sklearn.datasets import load_digits
-
-    found = load_digits()
-    images, labels = [], []
-    for pixels, label in zip(found.images, found.target, strict=True):  # float64 (8, 8) in [0, 16], ink = 16
-        glyph = prepare((pixels * (255.0 / 16.0)).astype(np.uint8))
-        if isinstance(glyph, Glyph):
-            images.append(np.round(glyph.pixels * 255.0).astype(np.uint8))
-            labels.append(int(label))
-    return Characters(np.stack(images), np.array(labels, dtype=np.int64))
-
-
-def clean_print(faces: Sequence[Face]) -> Characters:
-    """Every character of every face, black on white, as a screen shows it."""
-    images, labels = [], []
-    for face in faces:
-        for label, character in enumerate(ALPHABET):
-            glyph = prepare(np.round(255.0 * (1.0 - rendered(face, character))).astype(np.uint8))
-            if isinstance(glyph, Glyph):
-                images.append(np.round(glyph.pixels * 255.0).astype(np.uint8))
-                labels.append(label)
-    return Characters(np.stack(images), np.array(labels, dtype=np.int64))
 
 
 def _numbers(characters: NDArray[np.str_]) -> NDArray[np.int64]:

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.character_probabilities import ALPHABET, Temperatures, chances, entropies
-from training.characters import plots_cnn
-from training.characters.collections import Characters, Collection, Part, sha256_of
-from training.characters.evaluate_cnn import Figures, figures, fitted_bias, fitted_temperatures
+from engines.common.character_probabilities import ALPHABET, Logits, Temperatures, chances, entropies
+from evaluation.characters.collections import Collection, Part, sha256_of
+from evaluation.characters.figures import Figures, figures
+from evaluation.characters.network import logits_of
+from training.characters.calibration import fitted_bias, fitted_temperatures
+from training.characters.history_plot import draw_history
 from training.characters.synthetic_characters import JUNK_LABEL
-from training.characters.train_cnn import Recipe, Source, as_input, read_history, share_of, train
+from training.characters.train_cnn import Recipe, Source, read_history, share_of, train
 
 if TYPE_CHECKING:
     import keras
@@ -32,8 +34,6 @@ SYNTHETIC_SHARES = (0.28, 0.15)  # of all training samples, first and last; the 
 SYNTHETIC_VARIATION = 0.4  # rendering has varied them already
 DIGITS = 10  # the first classes
 LOST_CHARACTERS = 0.001  # of the validation characters may be more undecided than the threshold for junk
-
-Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def run(
     """
     validation = {c.name: c.parts[Part.VALIDATION] for c in collections if len(c.parts[Part.VALIDATION])}
     model = train(sources_of(collections), validation, recipe, run_folder, start_from=start_from)
-    plots_cnn.history(read_history(run_folder), run_folder / "history.png")
+    draw_history(read_history(run_folder), run_folder / "history.png")
     if start_from and start_share:
         blend(model, start_from, start_share)
     shifts = lean(model, collections)
@@ -130,11 +130,6 @@ def measure(model: keras.Model, collections: Sequence[Collection]) -> Measured:
         float((undecided[~real] > most).mean()) if (~real).any() else None,
         {name: figures(logits_of(model, test), test.labels, temperatures) for name, test in sorted(tests.items())},
     )
-
-
-def logits_of(model: keras.Model, characters: Characters) -> Logits:
-    """The model's logits for prepared characters: (N, 62)."""
-    return np.asarray(model.predict(as_input(characters.images), batch_size=256, verbose=0), dtype=np.float32)
 
 
 def _validation_logits(

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.characters.collections import Characters
+from evaluation.characters.network import as_input
 from training.characters import cnn
 from training.characters.augmentation import varied
-from training.characters.collections import Characters
 from training.characters.synthetic_characters import JUNK_LABEL
 
 if TYPE_CHECKING:
@@ -134,11 +135,6 @@ def _mixed(
     other = rng.permutation(len(ink))
     over = weight[:, None, None, None]
     return over * ink + (1.0 - over) * ink[other], weight[:, None] * wanted + (1.0 - weight[:, None]) * wanted[other]
-
-
-def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """uint8 (N, 28, 28) -> float32 (N, 28, 28, 1) in [0, 1], as the network takes it."""
-    return images[..., None].astype(np.float32) / np.float32(255.0)
 
 
 def targets(labels: NDArray[np.int64], smoothing: float) -> NDArray[np.float32]:

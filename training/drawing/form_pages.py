@@ -2,8 +2,8 @@
 that stands in the margin, as archives stamp it.
 
 They are synthetic: what is measured on them says how the segmentation takes such a layout, not how well real forms are
-read. Fonts are among those that no training uses. A folder of them has the format of evaluation.pages.pages; a number
-in the margin reads upwards or downwards, and its outline is taller than wide.
+read. Fonts are among those that no training uses. A folder of them has the format of evaluation.pages.ground_truth; a
+number in the margin reads upwards or downwards, and its outline is taller than wide.
 
     python -m training.drawing.form_pages runs/forms --count 12 --seed 1
 

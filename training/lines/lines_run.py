@@ -1,7 +1,8 @@
 """One training run of the line network: from folders of pages and system fonts to a model directory with its report.
 
-The pages are split by page (evaluation/pages/pages.py): the run learns from those to train on, watches some lines of
-those to tune on, and reports on those to test. Synthetic lines are set once into a store under the cache folder.
+The pages are split by page (evaluation/pages/ground_truth.py): the run learns from those to train on, watches some
+lines of those to tune on, and reports on those to test. Synthetic lines are set once into a store under the cache
+folder.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from evaluation.pages.pages import Split
+from evaluation.pages.ground_truth import Split
 from ocr.errors import InvalidRequest
 from training.lines.line_batches import Shares, Sources
 from training.lines.line_model import Shape, read_weights, write_model

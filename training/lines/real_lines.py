@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from engines.common.tight_crop import tightened
-from evaluation.pages.pages import Split, line_crops, pages_for
+from evaluation.pages.ground_truth import Split, line_crops, pages_for
 from training.lines.line_pictures import Grey
 from training.lines.line_texts import folded, is_printable
 

@@ -12,16 +12,17 @@ Of very many cascades the cheapest is the luckiest one, too: so it has to keep e
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.pages.labelled import LabelledLine
-from evaluation.text_comparison import characters
-from fusion import Cascade, Method, Profile, Step, doubt, fuse
+from evaluation.accuracy.cascade import fused_edits
+from evaluation.metrics.text_comparison import characters
+from evaluation.readings.labelled_lines import LabelledLine
+from fusion import Cascade, Profile, Step
 
 KEEP = 0.97
 """Of the gain, on the lines that it is fitted to; a little more than is asked of it on others."""
@@ -85,13 +86,6 @@ def fit_cascade(
     chains += [(first, second) for first in seen.reads for second in seen.reads if set(first) < set(second)]
     points = (point for chain in chains for point in _points(seen, chain, gain, keep, error_rate))
     return min(points, key=lambda point: (point.seconds, -point.kept), default=None)
-
-
-def fused_edits(line: LabelledLine, engines: Sequence[str], profile: Profile) -> tuple[int, float]:
-    """The edits and the doubt of what some engines read together on a line."""
-    claims = {name: line.claims[name] for name in engines}
-    fused = fuse(claims, profile.on(line.region.material), Method.CONFIDENCE_WEIGHTED)
-    return characters(line.compared(fused.text), line.truth).edits, doubt(fused)
 
 
 def _seen(lines: Sequence[LabelledLine], engines: Engines, profile: Profile) -> _Lines:
@@ -180,26 +174,3 @@ def _cascade(chain: Sequence[Engines], doubts: Sequence[float]) -> Cascade:
 
 
 # --- one cascade, line by line ---
-
-
-@dataclass(frozen=True, slots=True)
-class Walked:
-    """What a cascade makes of a line: its edits, and the engines that it asked."""
-
-    edits: int
-    asked: tuple[str, ...] = field(default=())
-
-
-def walk(line: LabelledLine, cascade: Cascade, profile: Profile) -> Walked:
-    """Ask the engines that have read a line as the cascade would."""
-    steps, last = cascade.over(list(line.claims))
-    asked: tuple[str, ...] = ()
-    for step in steps:
-        asked += step.engines
-        edits, left = fused_edits(line, asked, profile)
-        if left <= step.most_doubt:
-            return Walked(edits, asked)
-    if last or not asked:
-        asked += tuple(last)
-        edits, _ = fused_edits(line, asked, profile)
-    return Walked(edits, asked)

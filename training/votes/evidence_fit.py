@@ -17,15 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.pages.labelled import LabelledLine
-from fusion.alignment.similarity import folded
-from fusion.fusing import fuse
-from fusion.profiles.profile import Profile, SpellingVote
-from fusion.votes.contests import Contest, Saying, agreements, contest
+from evaluation.accuracy.labelled_contests import Contested, Heard
+from fusion.profiles.profile import SpellingVote
+from fusion.votes.contests import Saying
 from fusion.votes.evidence import Evidence, Kind, Worth, log_odds
 from fusion.votes.spelling import Spelling, around, symbols
 from fusion.votes.supports import candidates_of, supports_of
-from training.votes.lattice import mark
 
 MIN_CONTESTS = 150
 """Decisive contests below which nothing is fitted: a table of that few is noise."""
@@ -37,32 +34,6 @@ Floats = NDArray[np.float64]
 
 _PLAIN = {"base": 0.0, "slope": 0.4, "room": 0.0, "agreement": 0.0, "confusion": 0.0, "spelling": 0.15, "symbol": 0.2}
 _RIDGE = {"base": 0.1, "slope": 2.0, "room": 0.5, "agreement": 0.5, "confusion": 0.6, "spelling": 0.0, "symbol": 0.0}
-
-
-@dataclass(frozen=True, slots=True)
-class Contested:
-    """One decisive contest: its line's index, its group's, its candidates with their excesses, and the claims."""
-
-    line: int
-    index: int
-    candidates: tuple[str, ...]
-    excesses: tuple[int, ...]
-    found: Contest
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A line as the vote hears it: its set, its engines and how much each agrees, what stands at every group of places,
-    what is open.
-    """
-
-    set_name: str
-    engines: tuple[str, ...]
-    agreements: tuple[float, ...]
-    plain: tuple[str, ...]
-    contests: Mapping[int, Contest]
-    decisive: tuple[Contested, ...]
-    edits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,46 +59,6 @@ class Fitted:
     def vote(self, model: Spelling) -> SpellingVote:
         slope = max(0.0, self.values[("spelling",)])
         return SpellingVote(model, round(slope, 4), round(self.values[("symbol",)] / max(slope, 1e-6), 3))
-
-
-def hear(line: LabelledLine, number: int, engines: Sequence[str]) -> Heard | None:
-    """What the vote hears of a line from some engines; None when none of them says anything."""
-    claims = {name: line.claims[name] for name in engines if name in line.claims}
-    fused = fuse(claims, Profile("even", dict.fromkeys(claims, 1.0)))
-    if not fused.network.columns:
-        return None
-    agreed = set(fused.network.agreed)
-    groups = fused.network.groups
-    contests = {
-        index: contest(fused.voices, fused.rows, fused.network, group)
-        for index, group in enumerate(groups)
-        if len(group) > 1 or group.start not in agreed
-    }
-    plain = tuple(fused.network.said[group.start][0] for group in groups)
-    marked = mark([_said(index, contests, plain, line) for index in range(len(groups))], line.truth)
-    decisive = tuple(_decisive(number, contests, marked.excesses, line))
-    names = tuple(voice.engine for voice in fused.voices)
-    shared = tuple(agreements(fused.rows, fused.network))
-    return Heard(line.set_name, names, shared, plain, contests, decisive, marked.edits)
-
-
-def _form(text: str, line: LabelledLine) -> str:
-    form = folded(text)
-    return form.upper() if line.ignore_case else form
-
-
-def _said(index: int, contests: Mapping[int, Contest], plain: Sequence[str], line: LabelledLine) -> list[str]:
-    return sorted({_form(form, line) for form in (contests[index].forms if index in contests else [plain[index]])})
-
-
-def _decisive(
-    number: int, contests: Mapping[int, Contest], excesses: Sequence[Sequence[int]], line: LabelledLine
-) -> Iterator[Contested]:
-    for index, found in contests.items():
-        if len(set(excesses[index])) == 1:
-            continue
-        of_form = dict(zip(sorted({_form(form, line) for form in found.forms}), excesses[index], strict=True))
-        yield Contested(number, index, found.forms, tuple(of_form[_form(form, line)] for form in found.forms), found)
 
 
 def fit(lines: Sequence[Heard], spelling: Spelling, start: Fitted | None = None, strength: float = 1.0) -> Fitted:

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.pages.ground_truth import Split, TruePage, line_crops
 from evaluation.pages.handwritten_lines import Hand, hands
-from evaluation.pages.labelled import pages_of
-from evaluation.pages.pages import Split, TruePage, line_crops
+from evaluation.readings.labelled_lines import pages_of
 from ocr.image import Material
 from segmentation.material import BUNDLED, MEASURES, Judge, measures, write_judge
 

@@ -7,16 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evaluation.pages.labelled import LabelledLine, labelled, pages_of
-from evaluation.pages.pages import Split
-from evaluation.pages.readings import TRUE, Reader, Shelf, read_all
+from evaluation.pages.ground_truth import Split
+from evaluation.readings.labelled_lines import LabelledLine, labelled, pages_of
+from evaluation.readings.line_layouts import TRUE
+from evaluation.readings.reader import Reader, reader_of
+from evaluation.readings.store import Shelf, read_all
 from fusion import Document, automatic
 from fusion.profiles.profile_document import BUNDLED, SPELLING_FILE, write_document
 from fusion.votes.spelling import Spelling, read_spelling, write_spelling
 from ocr.image import Material as Kind
 from ocr.image import Scope
 from training.votes.cascade_fit import fit_cascade
-from training.votes.character_votes import TUNING_SEED, character_sets, fit_character_weights
+from training.votes.character_sets import TUNING_SEED, character_sets
+from training.votes.character_weights import fit_character_weights
 from training.votes.spelling_fit import fit_spelling
 from training.votes.tuning import UNTRAINED, Material, tune
 
@@ -63,12 +66,6 @@ def run(
             f"core-seconds, with {found.error_rate:.2%} character errors on these lines"
         )
     yield f"written to {out_dir / BUNDLED.name}"
-
-
-def reader_of(engine: str) -> Reader:
-    """From NAME or NAME=MODEL."""
-    name, _, model = engine.partition("=")
-    return Reader(name, model or "auto")
 
 
 def tuning_lines(shelf: Shelf, folders: Sequence[Path], readers: Sequence[Reader]) -> list[LabelledLine]:

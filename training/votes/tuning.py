@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.pages.labelled import LabelledLine
-from evaluation.text_comparison import right_characters, right_words
+from evaluation.accuracy.labelled_contests import Contested, Heard, hear
+from evaluation.metrics.text_comparison import right_characters, right_words
+from evaluation.readings.labelled_lines import LabelledLine
 from fusion import Calibration, Profile, fuse
 from fusion.fusing import FusedLine
 from fusion.profiles.profile import SPELLING, SpellingVote, Tuning
@@ -23,7 +24,7 @@ from fusion.votes.contests import agreements
 from fusion.votes.evidence import log_odds
 from fusion.votes.spelling import Spelling
 from fusion.votes.voting import PLAIN_ASSURANCE, Assurance, Method
-from training.votes.evidence_fit import MIN_CONTESTS, Contested, Fitted, Heard, fit, hear
+from training.votes.evidence_fit import MIN_CONTESTS, Fitted, fit
 
 UNTRAINED = ("tesseract", "paddleocr")
 """Engines whose models were not trained here, and so have not seen any page of ours."""

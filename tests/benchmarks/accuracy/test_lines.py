@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy.lines import Line, compared, groups_of
-from evaluation.pages.pages import Split, TruePage
-from evaluation.pages.readings import Reader, Reading, Shelf, View
+from evaluation.pages.ground_truth import Split, TruePage
+from evaluation.readings.line_layouts import View
+from evaluation.readings.reader import Reader, Reading
+from evaluation.readings.store import Shelf
 from ocr import Hypothesis
 from ocr.claims import ClaimedCharacter
 

@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
+from benchmarks.harness.results import RESULTS
 from benchmarks.harness.serving import PAGE
 from benchmarks.speed import speed_check, speed_peers, speed_readers, speed_report, speed_served
 from benchmarks.speed.speed_peers import Missing, environment, errors_of, in_own_process, measured, pages_of, peer
@@ -20,8 +21,7 @@ from benchmarks.speed.speed_report import Goal, bound, core_seconds_of_engines, 
 from benchmarks.speed.speed_served import ALL, CASCADE, CNN, PAIR, Times, flow, require_batch, require_whole
 from deployments.config.schema import ENGINES
 from engines.tesseract import Tesseract
-from evaluation.pages.matching import Quad
-from evaluation.setting import RESULTS
+from evaluation.metrics.line_matching import Quad
 from ocr.contract import BatchAnswer, FailedItem, Problem, TextAnswer
 from tests.fakes.service import character_answer, listening, text_answer
 

@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from benchmarks.harness.memory_line import draw, growth, sampled, settled
+from benchmarks.harness.results import RESULTS
 from deployments.placement import one_machine_config
-from evaluation.setting import RESULTS
 
 SOAK_S = 60.0 * float(os.environ.get("QUORUM_SOAK_MINUTES", "30"))
 pytestmark = [pytest.mark.cluster, pytest.mark.soak, pytest.mark.timeout(SOAK_S + 600)]

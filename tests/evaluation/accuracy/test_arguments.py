@@ -8,8 +8,8 @@ import pytest
 
 from evaluation.accuracy.arguments import run_of
 from evaluation.accuracy.run import Run
-from evaluation.pages.pages import Split
-from evaluation.pages.readings import FOUND, TRUE, View
+from evaluation.pages.ground_truth import Split
+from evaluation.readings.line_layouts import FOUND, TRUE, View
 from fusion import Method
 from ocr.errors import OutOfRange
 

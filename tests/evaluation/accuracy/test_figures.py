@@ -13,15 +13,20 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.accuracy.figures import FUSED, Sample, cascade_figures, figures, sureness, turns
-from evaluation.accuracy.found_pages import FoundPage, compare, from_service
+from evaluation.accuracy import own_pipelines
+from evaluation.accuracy.calibration import sureness
+from evaluation.accuracy.cascade import cascade_figures
+from evaluation.accuracy.detected_pages import FoundPage, compare, from_service
+from evaluation.accuracy.error_rates import FUSED, Sample, figures
+from evaluation.accuracy.fusion_changes import turns
+from evaluation.accuracy.own_pipelines import ReadPage
 from evaluation.accuracy.report import summary
 from evaluation.accuracy.run import Outcome, Run, measure, write
-from evaluation.pages import own_pipelines
-from evaluation.pages.matching import Quad
-from evaluation.pages.own_pipelines import ReadPage
-from evaluation.pages.pages import Split, TruePage, read_pages
-from evaluation.pages.readings import TRUE, Reader, Shelf
+from evaluation.metrics.line_matching import Quad
+from evaluation.pages.ground_truth import Split, TruePage, read_pages
+from evaluation.readings.line_layouts import TRUE
+from evaluation.readings.reader import Reader
+from evaluation.readings.store import Shelf
 from fusion import Cascade, Method, Profile, Step
 from ocr import Crop, Hypothesis
 from ocr.contract import LineAnswer, TextAnswer

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluation.pages.ground_truth import TrueLine, TruePage
 from evaluation.pages.handwritten_lines import Hand, hands
-from evaluation.pages.pages import TrueLine, TruePage
 
 AREA = np.array([[0, 0], [9, 0], [9, 9]], np.float32)
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from evaluation.characters.collections import Collection, Part
 from training.characters import cnn_data
-from training.characters.collections import Collection, Part
 from training.drawing.fonts import ALPHABET
 
 
@@ -125,10 +125,3 @@ def test_what_was_prepared_once_comes_from_the_cache(tmp_path: Path) -> None:
     assert first.sha256 == second.sha256
     for part in Part:
         np.testing.assert_array_equal(first.parts[part].images, second.parts[part].images)
-
-
-@pytest.mark.engines
-def test_the_digits_of_another_source_are_all_ten_and_nearly_all_can_be_prepared() -> None:
-    found = cnn_data.digits_of_8_px()
-    assert set(found.labels.tolist()) == set(range(10))
-    assert 1790 <= len(found) <= 1797

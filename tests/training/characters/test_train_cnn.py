@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from evaluation.characters.collections import Characters, Collection, Part
 from training.characters.cnn_run import sources_of
-from training.characters.collections import Characters, Collection, Part
 from training.characters.synthetic_characters import JUNK_LABEL
 from training.characters.train_cnn import Recipe, Source, batch, calm_at, rate_at, share_of, targets
 
@@ -219,7 +219,8 @@ def test_the_byclass_recipe_runs_end_to_end_resumes_is_measured_served_and_fine_
 def test_a_network_that_reads_bars_as_digits_is_leant_to_the_letter_and_says_how_far() -> None:
     import keras
 
-    from training.characters.cnn_run import lean, logits_of
+    from evaluation.characters.network import logits_of
+    from training.characters.cnn_run import lean
 
     inputs = keras.Input((28, 28, 1))
     logits = keras.layers.Dense(62, kernel_initializer="zeros", name="logits")(keras.layers.Flatten()(inputs))

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.accuracy.forms import margin_numbers
-from evaluation.accuracy.figures import FUSED
-from evaluation.accuracy.found_pages import FoundPage
-from evaluation.pages.pages import read_pages
+from evaluation.accuracy.detected_pages import FoundPage
+from evaluation.accuracy.error_rates import FUSED
+from evaluation.pages.ground_truth import read_pages
 from training.drawing.form_pages import HEIGHT_PX, WIDTH_PX, form_page, write_forms
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from evaluation.pages.pages import Split, pages_for
+from evaluation.pages.ground_truth import Split, pages_for
 from training.lines.real_lines import real_lines
 
 

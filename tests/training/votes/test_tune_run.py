@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.pages.readings import Reader
+from evaluation.readings.reader import Reader
 from fusion import Thresholds, tuned_document
 from ocr import Crop, Hypothesis
 from training.votes.tune_run import run

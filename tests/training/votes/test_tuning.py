@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.pages.labelled import LabelledLine
-from evaluation.pages.pages import TruePage
-from evaluation.text_comparison import characters
+from evaluation.accuracy.labelled_contests import hear
+from evaluation.metrics.text_comparison import characters
+from evaluation.pages.ground_truth import TruePage
+from evaluation.readings.labelled_lines import LabelledLine
 from fusion import SPELLING, Method, Profile, fuse
 from fusion.votes.evidence import Kind
 from fusion.votes.spelling import Spelling
 from fusion.votes.supports import supports_of
 from ocr import Box, Hypothesis, Region
-from training.votes.evidence_fit import MIN_CONTESTS, fit, hear
+from training.votes.evidence_fit import MIN_CONTESTS, fit
 from training.votes.tuning import Material, Tuned, tune
 
 pytestmark = pytest.mark.processes

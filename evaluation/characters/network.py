@@ -1,0 +1,61 @@
+"""What a saved character network says of prepared characters, and how right that is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.common.character_probabilities import Logits, Temperatures, chances
+from evaluation.characters.collections import Characters
+from evaluation.characters.figures import Figures, figures
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tested:
+    """A test set, the model's calibrated probabilities (N, 62) on it, and the figures."""
+
+    characters: Characters
+    chances: NDArray[np.float64]
+    figures: Figures
+
+
+def read_model(folder: Path) -> tuple[keras.Model, Temperatures, dict[str, object]]:
+    """The network in a model directory, its temperatures, and all its metadata."""
+    import keras
+
+    if not (folder / "model.keras").is_file():
+        raise FileNotFoundError(f"{folder} holds no model.keras; train one with 'quorum train cnn'")
+    about = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+    model = keras.models.load_model(folder / "model.keras", compile=False)
+    doubt = about["doubt"]
+    return model, Temperatures(float(doubt["temperature"]), float(doubt.get("within_shape", 1.0))), about
+
+
+def tested(model: keras.Model, temperatures: Temperatures, tests: Mapping[str, Characters]) -> dict[str, Tested]:
+    """The model on every set."""
+    found: dict[str, Tested] = {}
+    for name, characters in tests.items():
+        logits = logits_of(model, characters)
+        found[name] = Tested(
+            characters, chances(logits, temperatures), figures(logits, characters.labels, temperatures)
+        )
+    return found
+
+
+def logits_of(model: keras.Model, characters: Characters) -> Logits:
+    """The model's logits for prepared characters: (N, 62)."""
+    return np.asarray(model.predict(as_input(characters.images), batch_size=256, verbose=0), dtype=np.float32)
+
+
+def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """uint8 (N, 28, 28) -> float32 (N, 28, 28, 1) in [0, 1], as the network takes it."""
+    return images[..., None].astype(np.float32) / np.float32(255.0)

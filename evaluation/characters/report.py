@@ -1,0 +1,84 @@
+"""Measuring a saved model on test sets, and drawing what was found.
+
+`quorum evaluate cnn`, the report in benchmarks/results/ and the plots all come from `tested`: one way to the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evaluation.characters.figures import Figures
+from evaluation.characters.network import Tested
+from evaluation.characters.plots import confusion, reliability, worst_errors
+
+if TYPE_CHECKING:
+    pass
+
+
+def report(measured: Mapping[str, Tested], about: Mapping[str, object], setting: str, command: str) -> str:
+    """The figures as Markdown, with what they were measured on and how to measure them again.
+
+    `about` is the model's metadata; `setting` describes commit, machine and versions.
+    """
+    heads = ("set", "n", "62 classes", "top-3", "case-merged", "look-alikes merged", "digits only", "ECE")
+    parts = [
+        f"# Character network: {about['name']}@{about['version']}",
+        f"Architecture {about['architecture']}, {about['parameters']} parameters, {about['epochs_done']} epochs.",
+        f"Measured with `{command}`.",
+        setting,
+        "Test characters were never trained on: the files name no writer, so the split is by the hash of the picture "
+        "after near-duplicates were removed. ECE is the expected calibration error over 62 classes, 15 bins.",
+        _table(heads, [_row(name, found.figures) for name, found in measured.items()]),
+        "## By kind, 62 classes",
+        _table(
+            ("set", "digits", "upper", "lower"),
+            [
+                (name, *(_percent(found.figures.by_kind.get(kind)) for kind in ("digits", "upper", "lower")))
+                for name, found in measured.items()
+            ],
+        ),
+        "## Trained on",
+        _table(
+            ("set", "train", "validation", "test", "near-duplicates removed", "unreadable", "sha256"),
+            [_origin(origin) for origin in _objects(about["trained_on"])],
+        ),
+        f"Not EMNIST unless a set of that name is in the table. Recipe: `{about['recipe']}`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(name: str, found: Figures) -> tuple[str, ...]:
+    shares = (found.plain, found.top3, found.case_merged, found.look_alike_merged, found.digits)
+    return (name, f"{found.n:,}", *(_percent(share) for share in shares), f"{found.calibration_error:.4f}")
+
+
+def _origin(origin: Mapping[str, object]) -> tuple[str, ...]:
+    names = ("name", "train", "validation", "test", "near_duplicates", "unreadable")
+    return (*(str(origin[name]) for name in names), str(origin["sha256"])[:16])
+
+
+def _objects(value: object) -> list[dict[str, object]]:
+    if not isinstance(value, list):
+        raise ValueError(f"metadata: trained_on is {type(value).__name__}, want a list")
+    return value
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100.0 * share:.2f} %"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def write_plots(measured: Mapping[str, Tested], folder: Path) -> None:
+    """`reliability.png`, and `confusion-SET.png` and `errors-SET.png` for every set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, found in measured.items():
+        confusion(found.chances, found.characters.labels, folder / f"confusion-{name}.png")
+        worst_errors(found.characters, found.chances, folder / f"errors-{name}.png")
+    pairs = {name: (found.chances, found.characters.labels) for name, found in measured.items()}
+    reliability(pairs, folder / "reliability.png")

@@ -1,0 +1,105 @@
+"""What the ensemble reads of single characters, beside the network made for them: `quorum evaluate characters`.
+
+The weights are a profile's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.characters.character_sets import CharacterSet
+from evaluation.metrics.bootstrap import paired
+from fusion import Method, Profile
+
+ALONE = "emnist_cnn"
+"""The engine that the ensemble is held against."""
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """Of one set: how many characters, the part that each engine reads right alone, the part that each method of voting
+    reads right, and for each method how likely its difference to the network is by chance.
+    """
+
+    count: int
+    alone: Mapping[str, float]
+    together: Mapping[str, float]
+    chance: Mapping[str, float]
+
+    def gain(self, method: str) -> float:
+        """In points, over the network alone."""
+        return 100.0 * (self.together[method] - self.alone[ALONE])
+
+
+def vote_figures(sets: Sequence[CharacterSet], engines: Sequence[str], profile: Profile) -> dict[str, Votes]:
+    """The votes of each set, by name."""
+    return {own.name: _votes(own, engines, profile) for own in sets}
+
+
+def _votes(own: CharacterSet, engines: Sequence[str], profile: Profile) -> Votes:
+    alone = {engine: own.alone(engine) for engine in engines}
+    together = {str(method): own.hits(profile, method) for method in Method}
+    chance = {method: paired(_wrong(hits), _wrong(alone[ALONE])) for method, hits in together.items()}
+    count = len(own.truths)
+    return Votes(
+        count,
+        {engine: sum(hits) / count for engine, hits in alone.items()},
+        {method: sum(hits) / count for method, hits in together.items()},
+        chance,
+    )
+
+
+def _wrong(hits: Sequence[bool]) -> list[int]:
+    return [int(not hit) for hit in hits]
+
+
+def rows(found: Mapping[str, Votes]) -> Iterator[list[str]]:
+    """A table: heads, then the rows. In brackets the points over the network alone, and the chance of such a one."""
+    first = next(iter(found.values()))
+    yield ["set", "n", *[f"{engine}, %" for engine in first.alone], *[f"{method}, %" for method in first.together]]
+    for name, own in found.items():
+        together = [
+            f"{100 * part:.1f} ({own.gain(method):+.1f}, {own.chance[method]:.3f})"
+            for method, part in own.together.items()
+        ]
+        yield [name, str(own.count), *[f"{100 * part:.1f}" for part in own.alone.values()], *together]
+
+
+def report(found: Mapping[str, Votes], profile: Profile, command: str, setting: str) -> str:
+    """As Markdown."""
+    table = list(rows(found))
+    weights = ", ".join(f"{engine} {weight:g}" for engine, weight in profile.for_characters().weights.items())
+    return "\n".join(
+        [
+            "# Single characters: the vote beside the character network",
+            "",
+            f"Made by `{command}`. Right characters in percent of all 62 classes, case and look-alikes counted; in "
+            "brackets the points over the character network alone, and how likely such a difference is by chance "
+            "(paired bootstrap). The sets are drawn by training/votes/character_sets.py: "
+            "printed, photographed and noisy "
+            "from fonts that no training used, handwriting from the test part of the collections.",
+            "",
+            f"Weights: {weights}.",
+            "",
+            setting,
+            "",
+            f"| {' | '.join(table[0])} |",
+            "|" + "---|" * len(table[0]),
+            *[f"| {' | '.join(row)} |" for row in table[1:]],
+            "",
+        ]
+    )
+
+
+def write(found: Mapping[str, Votes], text: str, report_file: Path | None, json_file: Path | None) -> None:
+    """The files that are asked for."""
+    if report_file is not None:
+        report_file.write_text(text, encoding="utf-8")
+    if json_file is not None:
+        content = {
+            name: {"count": own.count, "alone": own.alone, "together": own.together} for name, own in found.items()
+        }
+        json_file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,83 @@
+"""An engine with one model reads crops, and the core-seconds are counted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import engines
+from cluster.weights import models
+from ocr import Crop, Hypothesis, LoadOptions
+from ocr.ports import Engine, EngineSpec
+
+MODEL_DIR = Path("~/.cache/quorum/models").expanduser()
+
+
+CACHE_DIR = Path("~/.cache/quorum").expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one model says of the lines of one page, in their order, and the core-seconds that it took for them."""
+
+    engine: str
+    model: str
+    seconds: float
+    hypotheses: tuple[Hypothesis, ...]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """An engine with one model, loaded when something has to be read. `fingerprint` changes with the model's files."""
+
+    name: str
+    model: str = "auto"
+    model_dir: Path = MODEL_DIR
+    cache_dir: Path = CACHE_DIR
+
+    @property
+    def spec(self) -> EngineSpec:
+        return engines.spec(self.name)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        path = models.resolve(self.name, self.model, model_dir=self.model_dir, cache_dir=self.cache_dir)
+        return "system" if path is None else content_hash(path)
+
+    @cached_property
+    def engine(self) -> Engine:
+        path = models.resolve(self.name, self.model, model_dir=self.model_dir, cache_dir=self.cache_dir)
+        return self.spec.load(LoadOptions(path, threads=1))
+
+
+def _core_seconds() -> float:
+    """Of this process and of those that it waited for: the same on a busy machine as on a quiet one, nearly."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+def read_crops(reader: Reader, crops: Sequence[Crop]) -> Reading:
+    engine = reader.engine  # loaded before the clock starts
+    started = _core_seconds()
+    hypotheses = tuple(engine.read(crops)) if crops else ()
+    return Reading(reader.name, engine.model, _core_seconds() - started, hypotheses)
+
+
+def content_hash(path: Path) -> str:
+    """The first letters of a hash over the files of a model."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(str(file.relative_to(path)).encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def reader_of(engine: str) -> Reader:
+    """From NAME or NAME=MODEL."""
+    name, _, model = engine.partition("=")
+    return Reader(name, model or "auto")

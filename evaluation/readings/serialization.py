@@ -1,0 +1,100 @@
+"""Readings and layouts as gzipped JSON."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation.readings.reader import Reading
+from ocr import Box, Hypothesis, Layout, Polygon, Region, Scope
+from ocr.claims import Alternative, ClaimedCharacter, Span
+from ocr.image import Material
+
+
+def write_json(path: Path, content: object) -> None:
+    """Whole or not at all: a run may be stopped at any moment."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_bytes(gzip.compress(json.dumps(content, ensure_ascii=False).encode(), 4))
+    part.replace(path)
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON that this file wrote
+    return json.loads(gzip.decompress(path.read_bytes()))
+
+
+def reading_as_json(reading: Reading) -> dict[str, object]:
+    lines = [_claim_as_json(hypothesis) for hypothesis in reading.hypotheses]
+    return {"model": reading.model, "seconds": reading.seconds, "lines": lines}
+
+
+def _claim_as_json(hypothesis: Hypothesis) -> object:
+    if hypothesis.abstention is not None:
+        return hypothesis.abstention
+    return [
+        [
+            character.text,
+            round(character.probability, 6),
+            None if character.span is None else [round(float(edge), 1) for edge in character.span],
+            [[other.text, round(other.probability, 4)] for other in character.alternatives],
+        ]
+        for character in hypothesis.characters
+    ]
+
+
+def reading_from_json(engine: str, content: Mapping[str, Any]) -> Reading:
+    hypotheses = tuple(
+        Hypothesis.abstain(line) if isinstance(line, str) else Hypothesis.of(_characters(line))
+        for line in content["lines"]
+    )
+    return Reading(engine, content["model"], content["seconds"], hypotheses)
+
+
+def _characters(line: Sequence[Any]) -> Iterator[ClaimedCharacter]:
+    for text, probability, span, others in line:
+        alternatives = tuple(Alternative(letter, value) for letter, value in others)
+        place = Span(*span) if span is not None and span[0] < span[1] else None
+        yield ClaimedCharacter(text, probability, place, alternatives)
+
+
+def layout_as_json(layout: Layout) -> dict[str, object]:
+    regions = [
+        {
+            "polygon": region.polygon.corners,
+            "size": (region.width_px, region.height_px),
+            "characters": [_edges(box) for box in region.character_boxes],
+            "words": [_edges(box) for box in region.word_boxes],
+            "block": region.block,
+            "material": region.material,
+        }
+        for region in layout.regions
+    ]
+    return {"size": (layout.width_px, layout.height_px), "rotation": layout.rotation_degrees, "regions": regions}
+
+
+def _edges(box: Box) -> tuple[int, int, int, int]:
+    return box.left, box.top, box.right, box.bottom
+
+
+def layout_from_json(content: Mapping[str, Any]) -> Layout:
+    regions = tuple(
+        Region(
+            Polygon.from_array(np.array(region["polygon"], dtype=np.float64)),
+            region["size"][0],
+            region["size"][1],
+            Scope.LINE,
+            tuple(Box(*edges) for edges in region["characters"]),
+            tuple(Box(*edges) for edges in region["words"]),
+            region["block"],
+            Material(region["material"]),
+        )
+        for region in content["regions"]
+    )
+    width, height = content["size"]
+    return Layout(width, height, regions, content["rotation"])
