@@ -53,7 +53,7 @@ REQUEST_SECONDS = Metric(
     _SECONDS,
 )
 ENGINE_OUTCOMES = Metric(
-    "ocr_engine_outcomes", Kind.COUNTER, "How engines fared on requests: ok, timeout, ...", ("engine", "outcome")
+    "ocr_engine_outcomes", Kind.COUNTER, "Outcomes of an engine on requests: ok, timeout, ...", ("engine", "outcome")
 )
 ENGINE_SECONDS = Metric(
     "ocr_engine_seconds", Kind.HISTOGRAM, "How long a request waited for an engine.", ("engine",), _SECONDS
@@ -61,37 +61,35 @@ ENGINE_SECONDS = Metric(
 ENGINE_READINGS = Metric(
     "ocr_engine_readings",
     Kind.COUNTER,
-    "Lines and characters that an engine read, by whether it says what the fusion says.",
+    "Lines and characters that an engine read, by whether it agrees with the fusion.",
     ("engine", "agrees"),
 )
 ENGINE_CIRCUIT_OPEN = Metric(
     "ocr_engine_circuit_open",
     Kind.GAUGE,
-    "1 where a Router leaves the engine out, which kept failing.",
+    "1 while a Router leaves the engine out because it kept failing.",
     ("engine",),
 )
 CONFIDENCE = Metric("ocr_confidence", Kind.HISTOGRAM, "Confidence of each page or character.", ("task",), _SHARES)
-ANSWERS = Metric("ocr_answers", Kind.COUNTER, "Pages and characters, by their band of confidence.", ("task", "band"))
+ANSWERS = Metric("ocr_answers", Kind.COUNTER, "Pages and characters, by confidence band.", ("task", "band"))
 FUSION_SECONDS = Metric("ocr_fusion_seconds", Kind.HISTOGRAM, "Aligning and voting.", ("task",), _SECONDS)
 BATCH_CROPS = Metric("ocr_batch_crops", Kind.HISTOGRAM, "Crops in one call of an engine.", ("engine",), _COUNTS)
 QUEUE_CROPS = Metric("ocr_queue_crops", Kind.GAUGE, "Crops that wait for an engine.", ("engine",))
 MODEL_LOAD_SECONDS = Metric(
-    "ocr_model_load_seconds", Kind.GAUGE, "Loading the model and warming it up.", ("engine", "model")
+    "ocr_model_load_seconds", Kind.GAUGE, "Time to load the model and warm it up.", ("engine", "model")
 )
-REPLICA_MEMORY = Metric(
-    "ocr_replica_memory_bytes", Kind.GAUGE, "Memory of the replica's own, without the object store."
-)
-CACHE_LOOKUPS = Metric("ocr_cache_lookups", Kind.COUNTER, "Looks into the cache of results: hit or miss.", ("result",))
+REPLICA_MEMORY = Metric("ocr_replica_memory_bytes", Kind.GAUGE, "The replica's own memory, without the object store.")
+CACHE_LOOKUPS = Metric("ocr_cache_lookups", Kind.COUNTER, "Lookups in the cache of results: hit or miss.", ("result",))
 REPEATED_REQUESTS = Metric(
     "ocr_repeated_requests",
     Kind.COUNTER,
-    "Requests whose Idempotency-Key was known: joined to the first, or answered from memory.",
+    "Requests with a known Idempotency-Key: joined to the first, or answered from memory.",
     ("how",),
 )
 CONFIG_VERSION = Metric("ocr_config_version", Kind.GAUGE, "The version of the live configuration in force here.")
-ENGINES_AVAILABLE = Metric("ocr_engines_available", Kind.GAUGE, "Engines that can read; from the monitor.")
+ENGINES_AVAILABLE = Metric("ocr_engines_available", Kind.GAUGE, "Engines that can read, as the monitor sees it.")
 SELF_TEST_SUCCESS = Metric(
-    "ocr_self_test_success", Kind.GAUGE, "Share of samples that the last self-test of the monitor read right."
+    "ocr_self_test_success", Kind.GAUGE, "Share of samples that the monitor's last self-test read correctly."
 )
 
 METRICS = (

@@ -84,7 +84,7 @@ def put(
     with errors_speak(), Client(url, api_key) as client:
         live = yaml.safe_load(sys.stdin.read() if file == "-" else Path(file).read_text())
         if not isinstance(live, dict):
-            raise InvalidRequest(f"{file} is not a configuration", "want names and values, as in docs/configuration.md")
+            raise InvalidRequest(f"{file} is not a configuration", "want names and values, as in docs/operations.md")
         _told(client.change_config(live, client.config().version))
 
 
