@@ -7,9 +7,12 @@
 Pure functions over the vocabulary of ocr/: no engine by name, no image, no clock. docs/fusion.md explains the whole.
 """
 
-from fusion.cascade import Cascade, Step, doubt
-from fusion.fusing import FusedCharacter, FusedLine, FusedWord, fuse
-from fusion.placement import place
+from fusion.character_fusion import fuse_character
+from fusion.evidence.calibration import IDENTITY, Calibration
+from fusion.fused_line import FusedCharacter, FusedLine, FusedWord
+from fusion.line_fusion import fuse
+from fusion.page_line import place
+from fusion.profiles.cascade import Cascade, Step
 from fusion.profiles.profile import (
     SPELLING,
     Band,
@@ -22,8 +25,6 @@ from fusion.profiles.profile import (
     profiles_from_priors,
 )
 from fusion.profiles.profile_document import Document, tuned_document
-from fusion.single import fuse_character
-from fusion.votes.calibration import IDENTITY, Calibration
 from fusion.votes.voting import Method
 
 __all__ = [
@@ -42,7 +43,6 @@ __all__ = [
     "Thresholds",
     "Verdict",
     "automatic",
-    "doubt",
     "fuse",
     "fuse_character",
     "joined",

@@ -53,8 +53,8 @@ class Ask:
     cascade: Cascade | None = None
 
     def tiers(self, engines: Sequence[str]) -> tuple[list[Step], list[str]]:
-        """These engines as the cascade asks them (see Cascade.over); all at once where there is none."""
-        return ([], list(engines)) if self.cascade is None else self.cascade.over(engines)
+        """These engines as the cascade asks them (see Cascade.among); all at once where there is none."""
+        return ([], list(engines)) if self.cascade is None else self.cascade.among(engines)
 
     @property
     def handling(self) -> Handling:

@@ -200,7 +200,9 @@ class Ensemble:
         asked: dict[str, Outcome] = {}
         for step in steps:
             asked |= await self._ask_about_open(open_lines, step.engines, cut)
-            open_lines = [index for index in open_lines if step.goes_on(_fused(index, cut.layout, asked, cut.ask))]
+            open_lines = [
+                index for index in open_lines if step.goes_on(_fused(index, cut.layout, asked, cut.ask).expected_errors)
+            ]
             cut.laps.lap("fusion")
         return asked | await self._ask_about_open(open_lines, last, cut)
 

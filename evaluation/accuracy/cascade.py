@@ -1,4 +1,4 @@
-"""What a cascade (fusion.cascade) makes of lines that every engine has read: the edits left, and the cost."""
+"""What a cascade (fusion.profiles.cascade) makes of lines that every engine has read: the edits left, and the cost."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from evaluation.metrics.text_comparison import characters
 from evaluation.readings.labelled_lines import LabelledLine
-from fusion import Cascade, FusedLine, Method, Profile, doubt, fuse
+from fusion import Cascade, FusedLine, Method, Profile, fuse
 
 
 def fused_edits(line: LabelledLine, engines: Sequence[str], profile: Profile) -> tuple[int, float]:
-    """The edits and the doubt of what some engines read together on a line."""
+    """The edits and the expected errors of what some engines read together on a line."""
     claims = {name: line.claims[name] for name in engines}
     fused = fuse(claims, profile.on(line.region.material), Method.CONFIDENCE_WEIGHTED)
-    return characters(line.compared(fused.text), line.truth).edits, doubt(fused)
+    return characters(line.compared(fused.text), line.truth).edits, fused.expected_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Walked:
 
 def walk(line: LabelledLine, cascade: Cascade, profile: Profile) -> Walked:
     """Ask the engines that have read a line as the cascade would."""
-    steps, last = cascade.over(list(line.claims))
+    steps, last = cascade.among(list(line.claims))
     asked: tuple[str, ...] = ()
     for step in steps:
         asked += step.engines
-        edits, left = fused_edits(line, asked, profile)
-        if left <= step.most_doubt:
+        edits, expected_errors = fused_edits(line, asked, profile)
+        if not step.goes_on(expected_errors):
             return Walked(edits, asked)
     if last or not asked:
         asked += tuple(last)
@@ -97,7 +97,7 @@ def cascade_figures(
     kept = [(own.best - own.edits) / max(1, own.best) for own in sets.values()]
     whole = {engine: sum(line.seconds[engine] for line in every) for engine in every[0].claims}
     return CascadeFigures(
-        f"{cascade.said()}.",
+        f"{cascade.describe()}.",
         sum(kept) / sum(gains) if sum(gains) > 0.0 else 0.0,
         spent / (sum(whole.values()) or 1.0),
         {engine: 1000.0 * seconds / len(every) for engine, seconds in whole.items()},

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from fusion.cascade import Cascade
-from fusion.votes.calibration import IDENTITY, PLAIN_TRUST, Calibration, WordTrust
-from fusion.votes.evidence import Evidence
-from fusion.votes.spelling import Spelling
-from fusion.votes.voting import PLAIN_ASSURANCE, Assurance
+from fusion.evidence.calibration import IDENTITY, Calibration
+from fusion.evidence.confidence import PLAIN_ASSURANCE, PLAIN_TRUST, Assurance, WordTrust
+from fusion.evidence.engine_evidence import Evidence
+from fusion.evidence.spelling_model import Spelling
+from fusion.profiles.cascade import Cascade
 
 SPELLING = "spelling"
 """Names the spelling model among the voters."""

@@ -14,12 +14,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fusion.cascade import Cascade, Step
+from fusion.evidence.calibration import Calibration
+from fusion.evidence.confidence import Assurance, WordTrust
+from fusion.evidence.engine_evidence import Evidence, Kind, Worth
+from fusion.evidence.spelling_model import Spelling, read_spelling
+from fusion.profiles.cascade import Cascade, Step
 from fusion.profiles.profile import Profile, SpellingVote, Thresholds, Tuning, TuningSource
-from fusion.votes.calibration import Calibration, WordTrust
-from fusion.votes.evidence import Evidence, Kind, Worth
-from fusion.votes.spelling import Spelling, read_spelling
-from fusion.votes.voting import Assurance
 
 VERSION = 1
 BUNDLED = Path(__file__).parents[1] / "bundled" / "profiles.json"
@@ -135,9 +135,7 @@ def _content(profile: Profile) -> dict[str, object]:
     return {
         "weights": dict(profile.weights),
         "character_weights": None if profile.character_weights is None else dict(profile.character_weights),
-        "cascade": None
-        if profile.cascade is None
-        else [{"engines": list(step.engines), "most_doubt": step.most_doubt} for step in profile.cascade.steps],
+        "cascade": None if profile.cascade is None else _cascade_content(profile.cascade),
         "evidence": {
             engine: {
                 "worth": {str(kind): [own.base, own.slope, own.room] for kind, own in evidence.worth.items()},
@@ -155,3 +153,7 @@ def _content(profile: Profile) -> dict[str, object]:
             "probability": list(tuning.words.table.probability),
         },
     }
+
+
+def _cascade_content(cascade: Cascade) -> list[dict[str, object]]:
+    return [{"engines": list(step.engines), "most_doubt": step.max_expected_errors} for step in cascade.steps]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from fusion.alignment.confusion_network import ABSENT, Network
 from fusion.alignment.similarity import SILENT, folded
-from fusion.votes.evidence import Kind, kind_of, log_odds
+from fusion.evidence.engine_evidence import Kind, kind_of, log_odds
 from fusion.votes.voices import Voice
 
 _SPACE_OR_NOTHING = frozenset((" ", SILENT))

@@ -16,12 +16,12 @@ import numpy as np
 
 from fusion.alignment.confusion_network import Network
 from fusion.alignment.similarity import folded
+from fusion.evidence.confidence import Assurance
+from fusion.evidence.engine_evidence import LEAST_LOG_ODDS, MOST_LOG_ODDS, Evidence, Kind, kind_of
+from fusion.evidence.spelling_model import around, symbols
 from fusion.profiles.profile import SPELLING, Profile, SpellingVote
 from fusion.votes.contests import Contest, agreements, contest, rivals_of
-from fusion.votes.evidence import LEAST_LOG_ODDS, MOST_LOG_ODDS, Evidence, Kind, kind_of
-from fusion.votes.spelling import around, symbols
 from fusion.votes.voices import Voice
-from fusion.votes.voting import Assurance
 from ocr import Vote
 
 _ROUNDS = 2

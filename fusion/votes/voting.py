@@ -9,13 +9,12 @@ engines.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from fusion.alignment.similarity import folded
+from fusion.evidence.confidence import Assurance
 
 _TIE = 1e-9  # sums this close differ by rounding only: 0.1 + 0.2 against 0.3
 
@@ -50,40 +49,6 @@ class Winner(NamedTuple):
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
-class Assurance:
-    """From the supports of a place's candidates to the confidence in the winner. The log-odds of being right are
-    `base` + `slope` * (the winner's support - log(1 + the sum of e^support over the others)) + `agreement` * how much
-    the engines agree on the line, in log-odds.
-    """
-
-    base: float = 0.0
-    slope: float = 1.0
-    agreement: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not all(map(math.isfinite, (self.base, self.slope, self.agreement))) or self.slope < 0.0:
-            raise ValueError(f"{self}: want finite numbers, and a slope of at least 0; more support never harms")
-
-    def on_line(self, agreement: float) -> Assurance:
-        """For a line on which engines agree so much."""
-        return Assurance(self.base + self.agreement * agreement, self.slope)
-
-    def of(self, winner: float, others: Sequence[float]) -> float:
-        """In [0, 1], for the supports of the winner and of the others in nats."""
-        value = self.base + self.slope * margin(winner, others)
-        return 1.0 / (1.0 + math.exp(-value)) if value > -700.0 else 0.0
-
-
-def margin(winner: float, others: Sequence[float]) -> float:
-    """The log-odds of a winner against the other candidates and one that nobody named."""
-    if not others:
-        return winner
-    highest = max(0.0, *others)
-    return winner - highest - math.log(math.exp(-highest) + sum([math.exp(other - highest) for other in others]))
-
-
-PLAIN_ASSURANCE = Assurance()
 _NO_LEANINGS: Mapping[str, float] = {}
 
 

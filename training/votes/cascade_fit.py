@@ -1,10 +1,11 @@
-"""Finds the cheapest cascade (fusion.cascade) that keeps nearly all of what asking every engine gains, or whose
-character error rate is no higher than wanted.
+"""Finds the cheapest cascade (fusion.profiles.cascade) that keeps nearly all of what asking every engine gains, or
+whose character error rate is no higher than wanted.
 
-What some engines read together on each line, and the doubt that they leave, is fused for every choice of engines; then
-all cascades of one and of two steps are laid over those figures, with thresholds between the doubts of the lines. Gain
-is the part of the best engine's character errors that are not made, as a mean over the sets, so that the largest set
-does not decide alone. What an engine takes for a line was measured when it read it, in core-seconds.
+What some engines read together on each line, and how many errors are expected in it, is fused for every choice of
+engines; then all cascades of one and of two steps are laid over those figures, with thresholds between the expected
+errors of the lines. Gain is the part of the best engine's character errors that are not made, as a mean over the sets,
+so that the largest set does not decide alone. What an engine takes for a line was measured when it read it, in
+core-seconds.
 
 Of very many cascades the cheapest is the luckiest one, too: so it has to keep enough on every part of the lines.
 """
@@ -48,10 +49,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Arrays (N,) over lines: the edits and the doubt of what some engines read together, and their core-seconds."""
+    """Arrays (N,) over lines: the edits and the expected errors of what some engines read together, and their
+    core-seconds.
+    """
 
     edits: Floats
-    doubts: Floats
+    expected_errors: Floats
     seconds: Floats
 
 
@@ -122,7 +125,7 @@ def _points(
 ) -> Iterator[Point]:
     """The cheapest cascade of those that ask these engines, each choice with those before, and then everyone."""
     reads = [seen.reads[engines] for engines in chain]
-    grids = [_thresholds(read.doubts) for read in reads]
+    grids = [_thresholds(read.expected_errors) for read in reads]
     over = partial(_laid_over, reads, seen.everyone, grids)
     seconds = over([read.seconds for read in (*reads, seen.everyone)])
     # Engines that were quicker than the clock can tell cost nothing, first or second.
@@ -139,13 +142,13 @@ def _points(
     if not allowed.any():
         return
     place = np.unravel_index(int(np.where(allowed, seconds, np.inf).argmin()), seconds.shape)
-    doubts = [float(grid[at]) for grid, at in zip(grids, place, strict=True)]
-    yield Point(_cascade(chain, doubts), float(kept[0][place]), float(seconds[place]), float(rate[place]))
+    thresholds = [float(grid[at]) for grid, at in zip(grids, place, strict=True)]
+    yield Point(_cascade(chain, thresholds), float(kept[0][place]), float(seconds[place]), float(rate[place]))
 
 
-def _thresholds(doubts: Floats) -> Floats:
-    """Doubts at which equally many lines more go on, and none."""
-    known = doubts[np.isfinite(doubts)]
+def _thresholds(expected_errors: Floats) -> Floats:
+    """Thresholds at which equally many lines more go on, and none."""
+    known = expected_errors[np.isfinite(expected_errors)]
     if not len(known):
         return np.zeros(1)
     return np.unique(np.round(np.quantile(known, np.linspace(0.0, 1.0, _GRID)), 4))
@@ -155,22 +158,19 @@ def _laid_over(reads: Sequence[Read], everyone: Read, grids: Sequence[Floats], v
     """The sum of a value over all lines for every choice of thresholds, (len(grid), ...) with one axis for each step;
     `values` are (N,) if a line ends after each step, and if it is read by everyone.
     """
-    first = reads[0].doubts[:, None] > grids[0]  # (N, G)
+    first = reads[0].expected_errors[:, None] > grids[0]  # (N, G)
     if len(reads) == 1:
         return np.asarray(values[0].sum() + (values[1] - values[0]) @ first, dtype=np.float64)
-    second = reads[1].doubts[:, None] > grids[1]
+    second = reads[1].expected_errors[:, None] > grids[1]
     once = values[0].sum() + (values[1] - values[0]) @ first
     twice = (first * (values[2] - values[1])[:, None]).T @ second
     return np.asarray(once[:, None] + twice, dtype=np.float64)
 
 
-def _cascade(chain: Sequence[Engines], doubts: Sequence[float]) -> Cascade:
+def _cascade(chain: Sequence[Engines], thresholds: Sequence[float]) -> Cascade:
     before: frozenset[str] = frozenset()
     steps = []
-    for engines, most in zip(chain, doubts, strict=True):
-        steps.append(Step(tuple(engine for engine in engines if engine not in before), most))
+    for engines, threshold in zip(chain, thresholds, strict=True):
+        steps.append(Step(tuple(engine for engine in engines if engine not in before), threshold))
         before = frozenset(engines)
     return Cascade(tuple(steps))
-
-
-# --- one cascade, line by line ---

@@ -1,5 +1,5 @@
-"""Fits what each engine's claims are worth where engines differ (fusion.votes.evidence), and how the spelling model
-votes.
+"""Fits what each engine's claims are worth where engines differ (fusion.evidence.engine_evidence), and how the spelling
+model votes.
 
 A contest is an election between candidates; the probability that a candidate is the right one is the softmax of their
 supports, a support being the sum over its supporters of log(1 + e^(features @ parameters)), plus the spelling model's
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.accuracy.labelled_contests import Contested, Heard
+from fusion.evidence.engine_evidence import Evidence, Kind, Worth, log_odds
+from fusion.evidence.spelling_model import Spelling, around, symbols
 from fusion.profiles.profile import SpellingVote
 from fusion.votes.contests import Saying
-from fusion.votes.evidence import Evidence, Kind, Worth, log_odds
-from fusion.votes.spelling import Spelling, around, symbols
 from fusion.votes.supports import candidates_of, supports_of
 
 MIN_CONTESTS = 150

@@ -1,4 +1,5 @@
-"""Makes the spelling model (fusion.votes.spelling) from words and word pairs with their frequencies, and from texts.
+"""Makes the spelling model (fusion.evidence.spelling_model) from words and word pairs with their frequencies, and from
+texts.
 
 Words are those of the package symspellpy (its English frequency dictionaries); texts are the true lines of pages that
 training may see. Frequencies are raised to a power below 1, so that a rare word is still a word. Each gram's
@@ -14,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fusion.votes.spelling import MARKS, OTHER, Spelling, symbols
+from fusion.evidence.spelling_model import MARKS, OTHER, Spelling, symbols
 
 ORDER = 5
 _POWER = 0.75

@@ -13,8 +13,8 @@ from evaluation.readings.line_layouts import TRUE
 from evaluation.readings.reader import Reader, reader_of
 from evaluation.readings.store import Shelf, read_all
 from fusion import Document, automatic
+from fusion.evidence.spelling_model import Spelling, read_spelling, write_spelling
 from fusion.profiles.profile_document import BUNDLED, SPELLING_FILE, write_document
-from fusion.votes.spelling import Spelling, read_spelling, write_spelling
 from ocr.image import Material as Kind
 from ocr.image import Scope
 from training.votes.cascade_fit import fit_cascade
@@ -62,7 +62,7 @@ def run(
         yield f"{own.profile.name}: {own.lines} lines, {fitted}"
     if found is not None:
         yield (
-            f"cascade: {found.cascade.said()}; keeps {found.kept:.0%} of the gain at {found.seconds:.0%} of the "
+            f"cascade: {found.cascade.describe()}; keeps {found.kept:.0%} of the gain at {found.seconds:.0%} of the "
             f"core-seconds, with {found.error_rate:.2%} character errors on these lines"
         )
     yield f"written to {out_dir / BUNDLED.name}"

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from evaluation.accuracy.labelled_contests import Contested, Heard, hear
 from evaluation.metrics.text_comparison import right_characters, right_words
 from evaluation.readings.labelled_lines import LabelledLine
-from fusion import Calibration, Profile, fuse
-from fusion.fusing import FusedLine
+from fusion import Calibration, FusedLine, Profile, fuse
+from fusion.evidence.confidence import MOST_CONTESTS, PLAIN_ASSURANCE, PLAIN_TRUST, Assurance, WordTrust
+from fusion.evidence.engine_evidence import log_odds
+from fusion.evidence.spelling_model import Spelling
 from fusion.profiles.profile import SPELLING, SpellingVote, Tuning
-from fusion.votes.calibration import MOST_CONTESTS, PLAIN_TRUST, WordTrust
 from fusion.votes.contests import agreements
-from fusion.votes.evidence import log_odds
-from fusion.votes.spelling import Spelling
-from fusion.votes.voting import PLAIN_ASSURANCE, Assurance, Method
+from fusion.votes.voting import Method
 from training.votes.evidence_fit import MIN_CONTESTS, Fitted, fit
 
 UNTRAINED = ("tesseract", "paddleocr")

@@ -193,10 +193,10 @@ class ChoosyReader(PlainReader):
         return EngineAnswer(whole.model, tuple(Hypothesis.of_text(self.text, own) for own in sure))
 
 
-def in_tiers(first: str = "a", most_doubt: float = 0.1) -> Ask:
+def in_tiers(first: str = "a", max_expected_errors: float = 0.1) -> Ask:
     alone = Profile("alone", {"a": 1.0})
     return replace(
-        ask(), cascade=Cascade((Step((first,), most_doubt),)), profile=alone, method=Method.CONFIDENCE_WEIGHTED
+        ask(), cascade=Cascade((Step((first,), max_expected_errors),)), profile=alone, method=Method.CONFIDENCE_WEIGHTED
     )
 
 
@@ -224,7 +224,7 @@ async def test_each_step_asks_about_the_lines_that_are_still_open() -> None:
 
 async def test_engines_that_no_line_needs_are_reported_as_skipped() -> None:
     engines = readers()
-    page = await ensemble(engines).read_page(b"page", in_tiers(most_doubt=3.0))
+    page = await ensemble(engines).read_page(b"page", in_tiers(max_expected_errors=3.0))
     assert statuses(page) == {"a": Status.OK, "b": Status.SKIPPED, "lines": Status.SKIPPED}
     assert engines["b"].asked == []
     assert page.text == "hello\nhello"
@@ -232,14 +232,14 @@ async def test_engines_that_no_line_needs_are_reported_as_skipped() -> None:
 
 async def test_lines_that_the_first_engine_failed_on_go_to_the_others() -> None:
     engines = readers(a=PlainReader("x", ValueError("no")))
-    page = await ensemble(engines).read_page(b"page", in_tiers(most_doubt=3.0))
+    page = await ensemble(engines).read_page(b"page", in_tiers(max_expected_errors=3.0))
     assert statuses(page) == {"a": Status.ERROR, "b": Status.OK, "lines": Status.OK}
     assert len(page.lines) == 2
 
 
 async def test_when_none_of_those_who_begin_is_there_all_begin() -> None:
     engines = readers()
-    page = await ensemble(engines).read_page(b"page", in_tiers(first="somebody", most_doubt=3.0))
+    page = await ensemble(engines).read_page(b"page", in_tiers(first="somebody", max_expected_errors=3.0))
     assert statuses(page) == dict.fromkeys(SCOPES, Status.OK)
 
 

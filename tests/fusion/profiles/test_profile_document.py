@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from fusion import Cascade, Document, Profile, Step, Thresholds, joined, tuned_document
+from fusion.evidence.calibration import Calibration
+from fusion.evidence.confidence import Assurance, WordTrust
+from fusion.evidence.engine_evidence import Evidence, Kind, Worth
+from fusion.evidence.spelling_model import Spelling, write_spelling
 from fusion.profiles.profile import SPELLING, SpellingVote, Tuning
 from fusion.profiles.profile_document import BUNDLED, read_document, write_document
-from fusion.votes.calibration import Calibration, WordTrust
-from fusion.votes.evidence import Evidence, Kind, Worth
-from fusion.votes.spelling import Spelling, write_spelling
-from fusion.votes.voting import Assurance
 
 THRESHOLDS = Thresholds(0.1, 0.2, 0.3)
 

@@ -7,10 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fusion import SPELLING, FusedLine, Method, Profile, fuse
+from fusion.evidence.confidence import Assurance
+from fusion.evidence.engine_evidence import Evidence, Kind, Worth
+from fusion.evidence.spelling_model import Spelling
 from fusion.profiles.profile import SpellingVote, Tuning
-from fusion.votes.evidence import Evidence, Kind, Worth
-from fusion.votes.spelling import Spelling
-from fusion.votes.voting import Assurance
 from ocr import Hypothesis
 from tests.fusion.strategies import ENGINES, LETTERS, claims, weights
 

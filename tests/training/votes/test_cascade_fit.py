@@ -14,7 +14,7 @@ def test_the_cheap_engine_begins_and_the_strong_one_reads_what_it_doubts() -> No
     assert [step.engines for step in found.cascade.steps] == [("help",), ("strong",)]
     assert found.kept == pytest.approx(1.0)
     assert found.seconds == pytest.approx((100 * 1.0 + 90 * 2.0) / 800.0)
-    assert 0.4 <= found.cascade.steps[0].most_doubt < 2.0
+    assert 0.4 <= found.cascade.steps[0].max_expected_errors < 2.0
 
 
 def test_a_wanted_error_rate_decides_instead_of_the_gain() -> None:

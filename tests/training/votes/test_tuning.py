@@ -12,8 +12,8 @@ from evaluation.metrics.text_comparison import characters
 from evaluation.pages.ground_truth import TruePage
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import SPELLING, Method, Profile, fuse
-from fusion.votes.evidence import Kind
-from fusion.votes.spelling import Spelling
+from fusion.evidence.engine_evidence import Kind
+from fusion.evidence.spelling_model import Spelling
 from fusion.votes.supports import supports_of
 from ocr import Box, Hypothesis, Region
 from training.votes.evidence_fit import MIN_CONTESTS, fit

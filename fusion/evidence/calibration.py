@@ -6,13 +6,10 @@ made from labelled lines says which. This file applies tables; it does not know 
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-
-_LEAST = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,37 +50,3 @@ class Calibration:
 
 IDENTITY = Calibration((0.0, 1.0), (0.0, 1.0))
 """An engine taken at its word."""
-
-MOST_CONTESTS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class WordTrust:
-    """From the geometric mean of a word's characters to the probability that the word is right. Its log-odds fall by
-    `contested` where the engines differ at any place of the word or beside it, and by `each` for every such place, as
-    far as MOST_CONTESTS; then they pass through the table.
-    """
-
-    contested: float = 0.0
-    each: float = 0.0
-    table: Calibration = IDENTITY
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.contested) and math.isfinite(self.each)):
-            raise ValueError(f"{self}: want finite numbers")
-
-    def raw(self, mean: float, contests: int) -> float:
-        """In [0, 1], before the table."""
-        if not contests or not (self.contested or self.each):
-            return mean
-        sure = min(max(mean, _LEAST), 1.0 - _LEAST)
-        odds = math.log(sure / (1.0 - sure)) - self.contested - self.each * min(contests, MOST_CONTESTS)
-        return 1.0 / (1.0 + math.exp(-odds))
-
-    def of(self, mean: float, contests: int) -> float:
-        """In [0, 1], for a word with so many places at which engines differ."""
-        return self.table.of(self.raw(mean, contests))
-
-
-PLAIN_TRUST = WordTrust()
-"""Words are as sure as their characters."""

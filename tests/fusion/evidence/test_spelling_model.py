@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion.votes.spelling import Spelling, around, read_spelling, symbols, write_spelling
+from fusion.evidence.spelling_model import Spelling, around, read_spelling, symbols, write_spelling
 
 MODEL = Spelling(3, {"a": -1.0, "b": -2.0, "ab": -0.5, "aab": -0.1}, {"a": -0.7, "aa": -0.3})
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion import IDENTITY, Calibration
-from fusion.votes.calibration import MOST_CONTESTS, WordTrust
+from fusion.evidence.confidence import MOST_CONTESTS, WordTrust
 
 scores = st.floats(0.0, 1.0)
 knots = st.lists(st.tuples(scores, scores), min_size=1, max_size=6, unique_by=lambda knot: knot[0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, groupby
 
-from fusion.fusing import FusedLine, FusedWord
+from fusion.fused_line import FusedLine, FusedWord
 from ocr import Character, Hypothesis, Line, Polygon, Reading, Region, Span, Word
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion.votes.evidence import LEAST_LOG_ODDS, MOST_LOG_ODDS, Evidence, Kind, Worth, kind_of, log_odds
+from fusion.evidence.engine_evidence import LEAST_LOG_ODDS, MOST_LOG_ODDS, Evidence, Kind, Worth, kind_of, log_odds
 
 probabilities = st.floats(0.0, 1.0)
 bases = st.floats(-5.0, 5.0)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion import Profile, fuse, place
-from fusion.placement import whole_spans
+from fusion.page_line import whole_spans
 from ocr import Box, ClaimedCharacter, Hypothesis, Polygon, Reading, Region, Span
 from tests.fusion.strategies import claims, profiles
 
