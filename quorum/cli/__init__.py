@@ -17,8 +17,8 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Qu
 _TITLE = """\
 # The command line
 
-`quorum COMMAND --help` lists the options. Answers go to stdout, everything else to stderr. This page is made of what
-each command says of itself.
+`quorum COMMAND --help` lists all options of a command. Answers go to stdout, everything else to stderr. This page is
+generated from the docstrings of the commands.
 """
 
 

@@ -3,11 +3,12 @@
     quorum batch scans/ --out results.parquet
     quorum batch 'scans/**/*.png' --out results.parquet --through cluster
 
-The table has a row for each page: path, page, text, confidence, band and so on; with --answers also the whole answer
-as JSON. Stop it whenever you like: what has been read is in a journal beside the table, and the same command goes on. A
-file that cannot be read has a row with its error; --failed-again reads those once more.
+The table has a row for each page, with path, page, text, confidence, band and so on. With --answers it also has the
+whole answer as JSON. A file that cannot be read has a row with its error; --failed-again reads such files once more.
 
-Exit codes: 0 every file was read; 1 some were not (they are listed), or nobody answers; 2 the command was not
+You can stop at any time. What has been read is in a journal beside the table, and the same command continues from it.
+
+Exit codes: 0 every file was read; 1 some were not (they are listed), or no service answers; 2 the command was not
 understood; 130 stopped by Ctrl-C.
 """
 

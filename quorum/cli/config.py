@@ -1,16 +1,16 @@
-"""`quorum config`: look at the configuration of a running cluster, and change it for all replicas at once.
+"""`quorum config`: show the configuration of a running cluster, and change it for all replicas at once.
 
     quorum config show                            every value, and the layer that it comes from
-    quorum config show limits                     those whose path begins so
-    quorum config set profile=forms limits.timeout_s=20
+    quorum config show limits                     only values whose path begins with `limits`
+    quorum config set profile=printed limits.timeout_s=20
     quorum config weights tesseract=0.7 paddleocr=0.3 --profile printed
     quorum config put live.yaml                   replace the live layer by a file (JSON or YAML); `-` is stdin
-    quorum config reset                           back to what was deployed
+    quorum config reset                           return to what was deployed
 
-A change is made under the version that was looked at: when somebody else changed it in between, nothing happens. What
-is wrong in it is named, and nothing of it is taken. An admin's key is needed: --api-key or QUORUM_API_KEY.
+A change is refused when somebody else changed the configuration in between. When any value in it is wrong, the command
+names the value and nothing is changed. You need an administrator's key: --api-key or QUORUM_API_KEY.
 
-Exit codes: 0 done; 1 refused, or nobody answers; 2 the command was not understood.
+Exit codes: 0 done; 1 refused, or no service answers; 2 the command was not understood.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""`quorum doctor`: look at everything that a cluster on this machine needs, and name the remedy for what is missing.
+"""`quorum doctor`: check everything that a cluster on this machine needs, and name the remedy for what is missing.
 
     quorum doctor
     quorum doctor --config serve_config.yaml
 
-Checks programs and their data, the packages, every engine's model, GPUs where the configuration gives out fractions of
-them, the port and the memory. Changes nothing.
+Checks programs and their data, Python packages, every engine's model, the port, the memory, and GPUs if the
+configuration gives out fractions of them. Changes nothing.
 
 Exit codes: 0 the cluster can start, perhaps without an engine; 1 it cannot start; 2 the command was not understood.
 """

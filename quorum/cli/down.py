@@ -1,6 +1,6 @@
 """`quorum down`: stop what `quorum up` started in another terminal, and wait until all of it is gone.
 
-Exit codes: 0 it is stopped; 1 nothing of ours serves on that port, or it did not stop in time; 2 the command was not
+Exit codes: 0 it is stopped; 1 no `quorum up` serves on that port, or it did not stop in time; 2 the command was not
 understood.
 """
 

@@ -1,11 +1,13 @@
-"""`quorum evaluate MODEL`: measure a model on test characters that its training never saw.
+"""`quorum evaluate pages|characters|cnn`: measure engines, their vote or a model on data that training never saw.
 
-    quorum evaluate cnn --collections-dir ../shared/data/characters
+    quorum evaluate pages my_pages --report report.md                   every engine and the vote, on labelled pages
+    quorum evaluate characters ../shared/data/characters                the vote on single characters
+    quorum evaluate cnn --collections-dir ../shared/data/characters     the character network
     quorum evaluate cnn --model models/emnist_cnn --idx-dir emnist/ --plots plots/ --json figures.json
 
-Collections are cleaned and split as training does it (by hash), so the test part is the same one.
+`cnn` cleans and splits collections as training does (by hash), so its test part is the one that training left out.
 
-Exit codes: 0 measured; 1 the data or the model is not there; 2 the command was not understood.
+Exit codes: 0 measured; 1 the data or the model is missing; 2 the command was not understood.
 """
 
 from __future__ import annotations

@@ -1,18 +1,19 @@
-"""`quorum models`: the weights that the engines' makers publish, on this machine.
+"""`quorum models`: the official models, which the makers of the engines publish, on this machine.
 
-    quorum models list                      what there is, and what of it is here
-    quorum models pull                      the default model of each engine; or by name: pull trocr-base-printed
-    quorum models verify --repair           read all files, fetch again what is not what it was
-    quorum models pack weights.tar          everything that is here, in one file for a closed network
-    quorum models unpack weights.tar        and there: check it and install it
-    quorum models path english_g2           where a model lies
+    quorum models list                      all models, and which of them are installed
+    quorum models pull                      fetch the default model of each engine
+    quorum models pull trocr-base-printed   fetch any other by name
+    quorum models verify --repair           check every file, and fetch damaged ones again
+    quorum models pack weights.tar          put all installed models into one file, for a closed network
+    quorum models unpack weights.tar        there: check that file and install it
+    quorum models path english_g2           show where a model is
 
-Models lie under MODEL_DIR (or --model-dir). A transfer that was cut goes on when the same command is given again.
-`--mirror https://huggingface.co=https://mirror.example/hub` (or QUORUM_MODEL_MIRRORS, several with spaces between) asks
-another server instead. docs/models.md has the table.
+Models are stored under MODEL_DIR (or --model-dir). When a transfer was cut, the same command continues it.
+`--mirror https://huggingface.co=https://mirror.example/hub` asks another server instead; so does QUORUM_MODEL_MIRRORS,
+with spaces between several. docs/models.md has the table of models.
 
-Exit codes: 0 done; 1 a model could not be fetched, is damaged, or is not here; 2 the command was not understood; 130
-stopped on the way.
+Exit codes: 0 done; 1 a model could not be fetched, is damaged, or is not installed; 2 the command was not understood;
+130 interrupted.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """`quorum read FILE...`: read image files and PDFs with a running service.
 
     quorum read page.png
-    quorum read page.png --explain                     and the words on which engines differ, and where the time went
+    quorum read page.png --explain                     also words on which engines differ, and where the time went
     quorum read --format json *.png > answers.ndjson
     quorum read --format pdf scan.png > searchable.pdf
 
-A page's text goes to stdout; several files are told apart by a line `==> name <==`, and with `--format json` every
-answer is one line. hOCR, ALTO, PAGE and PDF are for one file at a time. `-` reads stdin. A file that cannot be read is
-named on stderr and the others are still read.
+The text goes to stdout. With several files, a line `==> name <==` comes before each text; with `--format json` each
+answer is one line. hOCR, ALTO, PAGE and PDF take one file at a time. `-` reads stdin. A file that cannot be read is
+named on stderr, and the others are still read.
 
 Exit codes: 0 every file was read; 1 at least one was not; 2 the command was not understood.
 """

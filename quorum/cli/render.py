@@ -1,12 +1,13 @@
-"""`quorum render`: write what other systems read, from the configuration that everything here is made of.
+"""`quorum render`: write configuration files for Kubernetes, Prometheus and Grafana, from the tables of this program.
 
     quorum render kuberay --overlay gpu                    manifests for `kubectl apply -f -`
     quorum render kuberay --overlay ha --image registry.example/quorum
     quorum render kuberay --overlay gpu --models-claim official-models
-    quorum render monitoring --out monitoring/             rules and dashboard for a Prometheus and Grafana of your own
+    quorum render monitoring --out monitoring/             rules and a dashboard for your own Prometheus and Grafana
 
-The manifests in cluster/kuberay/ are what the first command writes; a test holds them equal. Exit codes: 0 written;
-2 the command was not understood.
+The files in cluster/kuberay/ are what `quorum render kuberay` writes; a test keeps them equal.
+
+Exit codes: 0 written; 2 the command was not understood.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""`quorum status`: what a running service consists of, and whether it can answer.
+"""`quorum status`: show the parts of a running service, and whether it can answer.
 
-Exit codes: 0 it is ready, perhaps with fewer engines than configured; 1 it is not ready, an engine holds a fraction of
-a card and does not read, or nobody answers; 2 the command was not understood.
+Exit codes: 0 it is ready, perhaps with fewer engines than configured; 1 it is not ready, no service answers, or an
+engine that holds a fraction of a GPU does not read; 2 the command was not understood.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@
     quorum train easyocr --pages my_pages/
     quorum train trocr --pages my_pages/ --ctc-from models/easyocr
 
-A run that was stopped goes on when the same command is given again. The model directory it writes is what
-`engines.emnist_cnn.model` in serve_config.yaml may point to. Training code is imported only when a command runs.
+When a run was stopped, the same command continues it. It writes a model directory. To use it, set the `model` of the
+engine in serve_config.yaml to its path. Training code is imported only when a command runs.
 
-Exit codes: 0 the model is written; 1 the data is not there; 2 the command was not understood.
+Exit codes: 0 the model is written; 1 the data is missing; 2 the command was not understood.
 """
 
 from __future__ import annotations

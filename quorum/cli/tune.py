@@ -1,12 +1,13 @@
-"""`quorum tune FOLDER ...`: profiles from labelled lines, and how they do on pages that nothing was fitted to.
+"""`quorum tune FOLDER ...`: fit profiles to labelled lines, and measure them on pages that nothing was fitted to.
 
     quorum tune ../shared/data/pages/* --out fusion/bundled --spelling
     quorum tune my_pages --out my_profiles --engines tesseract,paddleocr
 
-A folder holds images and `truth.jsonl`. What the engines read is kept under --readings; a run that was stopped goes on
-where it was. The document that it writes is what `tuned:` in serve_config.yaml, or in `PUT /config`, may name.
+A folder holds images and `truth.jsonl`. What the engines read is kept under --readings; when a run was stopped, the
+same command continues it. To use the document that it writes, name it as `tuned:` in serve_config.yaml or in
+`PUT /config`.
 
-Exit codes: 0 the profiles are written; 1 the pages or an engine are not there; 2 the command was not understood.
+Exit codes: 0 the profiles are written; 1 the pages or an engine are missing; 2 the command was not understood.
 """
 
 from __future__ import annotations

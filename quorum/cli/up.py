@@ -1,13 +1,13 @@
-"""`quorum up`: the whole cluster on this machine, from nothing to a page that was read.
+"""`quorum up`: start the whole cluster on this machine, read a sample page, and serve.
 
     quorum up                       start, read the sample page, serve until Ctrl-C
     quorum up --demo                start, read the sample page, stop
 
-Checks the machine, starts Ray and Serve, shows how each part warms up, reads a sample page over HTTP, prints what
-each engine and the fusion made of it, and serves. Nothing of it stays behind.
+Checks the machine, starts Ray and Serve, shows how each part warms up, reads a sample page over HTTP, prints what each
+engine and the vote made of it, and serves. When it stops, no process of it is left.
 
 Exit codes: 0 it served until it was stopped, or the demonstration succeeded; 1 the cluster did not start, or in a
-demonstration not one engine read the page; 2 the command was not understood; 130 stopped before it served.
+demonstration no engine read the page; 2 the command was not understood; 130 stopped before it served.
 """
 
 from __future__ import annotations
