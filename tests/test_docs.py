@@ -16,6 +16,10 @@ from tests.fakes.plain_service import PlainService, app_over
 from tests.fakes.served import over_http
 
 ROOT = Path(__file__).parents[1]
+_PAGES = [
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "examples/README.md", "cluster/gpu/README.md")),
+]
 _BLOCK = re.compile(r"^```(\w+)(?: title=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -52,11 +56,23 @@ def test_the_page_on_preprocessing_shows_every_step_the_threshold_and_a_pipeline
     exec(compile(example, "preprocessing.md", "exec"), {})
 
 
-@pytest.mark.parametrize("page", [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"], ids=lambda p: p.name)
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text())
-    missing = [link for link in links if not (page.parent / link).exists()]
-    assert missing == []
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_to_a_file_and_a_heading_that_exist(page: Path) -> None:
+    links = re.findall(r"\]\((?!\w+:)([^)\s]+)\)", page.read_text())
+    assert [link for link in links if not _leads_somewhere(page, link)] == []
+
+
+def _leads_somewhere(page: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = page.parent / path if path else page
+    return target.exists() and (not anchor or anchor in _anchors(target))
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_page_on_the_command_line_is_what_the_commands_say_of_themselves() -> None:
