@@ -10,6 +10,7 @@
     │   ├── Outdated              somebody else changed it in the meantime              (HTTP 412)
     │   ├── TooLarge              too many bytes, pixels or pages                       (HTTP 413)
     │   ├── UnsupportedFormat     an image or media type that is not in the list        (HTTP 415)
+    │   ├── UnknownHost           sent to a name that is not one of this service        (HTTP 421)
     │   └── OutOfRange            understood, but not allowed: unknown engine, weight<0 (HTTP 422)
     ├── ServiceError              the request was fine; the service could not serve it
     │   ├── RateLimited           this caller asks too often; come back later           (HTTP 429)
@@ -103,6 +104,13 @@ class UnsupportedFormat(InputError):
 
     code = "unsupported_format"
     http_status = 415
+
+
+class UnknownHost(InputError):
+    """The request was sent to a host name that this service does not answer to."""
+
+    code = "unknown_host"
+    http_status = 421
 
 
 class OutOfRange(InputError):

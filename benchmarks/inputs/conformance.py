@@ -99,7 +99,7 @@ def _state() -> Iterator[Case]:
     yield Case("GET", "/docs", "the description as a page", 200, "text/html")
     yield Case("GET", "/", "the page to drop an image on", 200, "text/html")
     yield Case("GET", "/stream", "asked without a WebSocket", 426, ErrorAnswer)
-    yield Case("GET", "/nowhere", "no such route", 404, ErrorAnswer)
+    yield Case("GET", "/nowhere", "no such route, without the administrator's key", 401, ErrorAnswer)
     yield Case("GET", "/predict", "no such method", 405, ErrorAnswer)
 
 

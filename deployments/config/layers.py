@@ -84,6 +84,8 @@ VARIABLES = (
     Variable("API_KEYS_FILE", ("security", "api_keys"), "a file with more of their hashes, one per line", _key_file),
     Variable("ADMIN_API_KEYS_FILE", ("security", "admin_api_keys"), "the same for keys that may administer", _key_file),
     Variable("CORS_ORIGINS", ("security", "cors_origins"), "origins whose pages may call the service", _words),
+    Variable("ALLOWED_HOSTS", ("security", "allowed_hosts"), "names the service answers to", _words),
+    Variable("TRUSTED_PROXIES", ("security", "trusted_proxies"), "proxies whose X-Forwarded-For is believed", _words),
     Variable("RATE_LIMIT_PER_MINUTE", ("limits", "requests_per_minute"), "most requests a minute of one caller"),
     Variable("MAX_REQUEST_SIZE_MB", ("limits", "max_request_mb"), "largest request body, in 1,000,000 bytes"),
     Variable(

@@ -7,11 +7,12 @@ the same file.
 
 from __future__ import annotations
 
+import ipaddress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from cluster.weights.models import DEFAULT_MODEL_DIR
 from deployments.config.gpu_fractions import require_cards_suffice
@@ -24,6 +25,15 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 KeyHash = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
 """An API key as it is kept: only its hash. `deployments.config.api_keys` makes it."""
+
+
+def _network(text: str) -> str:
+    ipaddress.ip_network(text, strict=False)  # its ValueError says what is wrong
+    return text
+
+
+Network = Annotated[str, AfterValidator(_network)]
+"""An address or a network: 10.1.2.3, 10.0.0.0/8, fd00::/8."""
 
 
 class _Settings(BaseModel):
@@ -81,11 +91,19 @@ class LimitsConfig(_Settings):
     max_pages: int = Field(100, ge=1, le=1000, description="Most pages of one document that a request may have read.")
     documents_at_once: int = Field(4, ge=1, le=64, description="How many documents one gateway has open.")
     max_streams: int = Field(16, ge=1, description="Most connections to /stream that one gateway takes.")
+    max_streams_per_caller: int = Field(4, ge=1, description="Most of them of one key or, without keys, one address.")
+    stream_idle_s: float = Field(60.0, gt=0.0, le=3600.0, description="Close a stream that sends nothing for so long.")
     stream_queue: int = Field(2, ge=1, le=64, description="How many frames of a stream wait; the newest win.")
     # A page that only computes is given up sooner, by its processor time: see segmentation/files/page_drawer.py.
     draw_timeout_s: float = Field(8.0, gt=0.0, le=60.0, description="Give up a page that takes longer to be drawn.")
     max_requests: int = Field(128, ge=1, description="Most requests that one gateway reads at once; more are refused.")
+    caller_share: float = Field(
+        0.75, gt=0.0, le=1.0, description="Most of these that one key or, without keys, one address may have at once."
+    )
     body_timeout_s: float = Field(60.0, gt=0.0, le=600.0, description="Refuse a body that takes longer to arrive.")
+    body_kb_per_s: float = Field(
+        16.0, ge=0.0, description="Refuse a body that arrives more slowly, after its first 5 seconds; 0: never."
+    )
     timeout_s: float = Field(30.0, gt=0.0, le=600.0, description="Answer within this time unless the request says.")
     batch_timeout_s: float = Field(
         600.0,
@@ -158,6 +176,12 @@ class SecurityConfig(_Settings):
     api_keys: tuple[KeyHash, ...] = ()
     admin_api_keys: tuple[KeyHash, ...] = ()
     cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call the service from a browser.")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Names the service answers to, besides addresses and localhost: a name, *.name, or * for any."
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        (), description="Addresses or networks of proxies whose X-Forwarded-For is believed."
+    )
 
 
 class Policy(StrEnum):

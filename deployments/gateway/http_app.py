@@ -44,7 +44,7 @@ class Api:
         self._service = service
         self._current = catalogue
         self.readings = Readings(service, catalogue)
-        self.places = Places(lambda: self.config.limits.max_requests)
+        self.places = Places(lambda: self.config.limits.max_requests, share=lambda: self.config.limits.caller_share)
         self.version = version
 
     @property
@@ -93,7 +93,7 @@ def create_app(
     )
     _add_error_handlers(app)
     app.include_router(reading_routes(api.readings))
-    app.include_router(stream_routes(api.readings))
+    app.include_router(stream_routes(api.readings, rates))
     app.include_router(operation_routes(operations))
     _add_state_routes(app, api)
     add_page(app)

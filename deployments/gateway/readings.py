@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence, Sized
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
@@ -96,6 +96,14 @@ class Readings:
         """Raises what is not allowed about the options."""
         self._current().ask_character(options, time.time())
 
+    def check_batch(self, images: Sized) -> None:
+        """Raises OutOfRange when they are more than one request may hold."""
+        if len(images) > self.limits.max_batch:
+            raise OutOfRange(
+                f"the batch has {len(images)} images; the limit is {self.limits.max_batch}",
+                "split it into several requests",
+            )
+
     def check_text(self, options: TextOptions) -> None:
         """Raises what is not allowed about the options."""
         self._current().ask_text(options, time.time())
@@ -163,11 +171,7 @@ class Readings:
         be allowed.
         """
         catalogue = self._current()
-        if len(images) > catalogue.config.limits.max_batch:
-            raise OutOfRange(
-                f"the batch has {len(images)} images; the limit is {catalogue.config.limits.max_batch}",
-                "split it into several requests",
-            )
+        self.check_batch(images)
         end = _End()
         read = self._batch_of_characters if body.task == "character" else self._batch_of_files
         async with aclosing(read(images, body, catalogue)) as results:

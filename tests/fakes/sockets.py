@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
@@ -39,21 +39,36 @@ class Socket:
         self.to_app.put_nowait({"type": "websocket.disconnect", "code": 1000})
 
 
-@asynccontextmanager
-async def connected(app: FastAPI, path: str, **query: str) -> AsyncIterator[Socket]:
-    socket = Socket()
-    scope = {
+def _scope(path: str, query: Mapping[str, str], headers: Mapping[str, str], client: str) -> dict[str, Any]:
+    return {
         "type": "websocket",
         "path": path,
         "raw_path": path.encode(),
         "query_string": urlencode(query).encode(),
-        "headers": [],
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         "subprotocols": [],
         "scheme": "ws",
         "server": ("quorum", 80),
-        "client": ("test", 1),
+        "client": (client, 1),
         "root_path": "",
     }
+
+
+async def refused_socket(app: FastAPI, path: str, headers: Mapping[str, str]) -> int:
+    """The code with which a connection is closed that is not accepted."""
+    socket = Socket()
+    socket.to_app.put_nowait({"type": "websocket.connect"})
+    await app(_scope(path, {}, headers, "test"), socket.to_app.get, socket.from_app.put)
+    code: int = await socket.receive()
+    return code
+
+
+@asynccontextmanager
+async def connected(
+    app: FastAPI, path: str, headers: Mapping[str, str] | None = None, client: str = "test", **query: str
+) -> AsyncIterator[Socket]:
+    socket = Socket()
+    scope = _scope(path, query, headers or {}, client)
     socket.to_app.put_nowait({"type": "websocket.connect"})
     running = asyncio.create_task(app(scope, socket.to_app.get, socket.from_app.put))
     try:

@@ -1,4 +1,4 @@
-"""What stands before every route: who asks, whether it may, how often; and what every answer carries.
+"""What stands before every route: who asks and from where, whether it may, how often; and what every answer carries.
 
 An ASGI middleware around the whole application, so that it sees bodies that stream and WebSockets as well. Keys travel
 in `X-API-Key` or as `Authorization: Bearer`. The id of a request, `X-Request-ID`, is Serve's. Reads nothing of a body.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -18,7 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deployments.config.api_keys import Caller, Role, caller_of
 from deployments.config.deployment_names import GATEWAY
 from deployments.config.schema import ClusterConfig, SecurityConfig
+from deployments.gateway.access.browser_origin import require_known_host, require_own_page
+from deployments.gateway.access.client_address import client_address
 from deployments.gateway.access.rate_limit import RateLimiter
+from deployments.gateway.access.route_roles import role_of, route_of
 from deployments.gateway.error_responses import error_response, fault
 from deployments.observability.metrics import REQUEST_SECONDS, REQUESTS, Record
 from ocr import Laps
@@ -28,25 +31,11 @@ log = logging.getLogger("quorum.gateway")
 
 API_KEY_HEADER = "X-API-Key"
 
-ROLES: Mapping[str, Role] = {
-    "/predict": Role.USER,
-    "/predict_text": Role.USER,
-    "/batch_predict": Role.USER,
-    "/stream": Role.USER,
-    "/status": Role.USER,
-    "/metrics": Role.USER,
-    "/config": Role.ADMIN,
-    "/config/weights": Role.ADMIN,
-    "/logs": Role.ADMIN,
-    "/performance": Role.ADMIN,
-    "/test": Role.ADMIN,
-}
-"""Who may use a route; any other is open to anybody. USER counts only when the configuration wants keys for reading."""
-
 # Asked by machines all the time, and cheap.
 _UNLIMITED = frozenset({"/status", "/metrics"})
 _OTHER = "other"
 _LAPS = "quorum.laps"
+_CALLER = "quorum.caller"
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -78,10 +67,22 @@ def require(caller: Caller | None, needed: Role) -> Caller:
     raise Forbidden("this API key may read, and not administer", "use a key of ADMIN_API_KEYS")
 
 
+def require_for_unknown(caller: Caller | None) -> None:
+    """Raise Unauthorized unless an administrator asks for a path that the table of routes does not have."""
+    if caller is None or caller.role is not Role.ADMIN:
+        raise Unauthorized("this path is open to administrators only, if it is one", "see /docs for the routes")
+
+
 def laps_of(request: Request) -> Laps:
     """They measure since the request came to the guard."""
     laps: Laps = request.scope[_LAPS]
     return laps
+
+
+def caller_name(scope: Scope) -> str:
+    """Under which name the caller's requests are counted: its key's or, without one, its address."""
+    name: str = scope[_CALLER]
+    return name
 
 
 class Guard:
@@ -110,25 +111,32 @@ class Guard:
             log.exception("%s %s failed", scope.get("method", "WS"), scope["path"])
             await answer.refuse(fault(), receive)
         finally:
-            labels = {"route": _route_of(scope), "status": str(answer.status)}
+            labels = {"route": _label_of(scope), "status": str(answer.status)}
             self._record(REQUESTS, **labels)
             self._record(REQUEST_SECONDS, time.perf_counter() - started, **labels)
 
     async def _admit(self, scope: Scope) -> None:
         """Raises when the caller may not, or asks too often."""
-        path = scope["path"]
-        needed = ROLES.get(path, Role.ANYBODY)
+        config, headers, route = self._config(), Headers(scope=scope), route_of(scope)
+        require_known_host(headers, config.security.allowed_hosts)
+        require_own_page(scope, headers, config.security.cors_origins)
+        caller, needed = caller_from(headers, config.security), role_of(route)
+        scope[_CALLER] = _counted_as(caller, scope, config.security)
         if needed is Role.ANYBODY:
             return
-        config = self._config()
-        caller = caller_from(Headers(scope=scope), config.security)
-        if needed is Role.ADMIN or config.security.api_key_required:
-            caller = require(caller, needed)
-        per_minute = config.limits.requests_per_minute
-        if per_minute and path not in _UNLIMITED:
-            wait_s = await self._rates.wait_s(_counted_as(caller, scope), per_minute)
-            if wait_s > 0.0:
-                raise RateLimited(f"more than {per_minute} requests in a minute", f"wait {math.ceil(wait_s)} s", wait_s)
+        if route is None:
+            require_for_unknown(caller)
+        elif needed is Role.ADMIN or config.security.api_key_required:
+            require(caller, needed)
+        if route not in _UNLIMITED:
+            await require_rate(self._rates, caller_name(scope), config.limits.requests_per_minute)
+
+
+async def require_rate(rates: RateLimiter, caller: str, per_minute: int) -> None:
+    """Count one request of the caller. Raises RateLimited when it asks too often; 0 `per_minute` is no limit."""
+    wait_s = await rates.wait_s(caller, per_minute) if per_minute else 0.0
+    if wait_s > 0.0:
+        raise RateLimited(f"more than {per_minute} requests in a minute", f"wait {math.ceil(wait_s)} s", wait_s)
 
 
 class _Answer:
@@ -165,14 +173,13 @@ class _Answer:
             await error_response(error)(self._scope, receive, self.send)
 
 
-def _counted_as(caller: Caller | None, scope: Scope) -> str:
+def _counted_as(caller: Caller | None, scope: Scope, security: SecurityConfig) -> str:
     """By its key, or by the address that it comes from."""
     if caller is not None and caller.key:
         return f"key {caller.key}"
-    client = scope.get("client")
-    return f"address {client[0] if client else 'unknown'}"
+    return f"address {client_address(scope, security.trusted_proxies)}"
 
 
-def _route_of(scope: Scope) -> str:
+def _label_of(scope: Scope) -> str:
     """The route's own path, so that what callers make up does not become labels without end."""
-    return getattr(scope.get("route"), "path", None) or (scope["path"] if scope["path"] in ROLES else _OTHER)
+    return getattr(scope.get("route"), "path", None) or route_of(scope) or _OTHER

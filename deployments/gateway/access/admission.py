@@ -1,4 +1,5 @@
-"""How many requests a Gateway reads at once. Those beyond are refused at once, in the form of the contract.
+"""How many requests a Gateway reads at once, and how many of them of one caller. Those beyond are refused at once, in
+the form of the contract.
 
 Serve can bound a deployment as well, but its proxy refuses in plain text and without Retry-After; so the Gateway has no
 bound in Serve and counts here. Counting begins before the body is read: what is refused costs no memory. Not shared
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,29 +23,43 @@ _LONGEST_S = 30
 
 
 class Places:
-    """So many requests as `most` says at the moment may hold a place at the same time."""
+    """So many requests as `most` says at the moment may hold a place at the same time, and of one caller no more than
+    `share` of them, so that nobody can take them all.
+    """
 
-    def __init__(self, most: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        most: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+        share: Callable[[], float] = lambda: 1.0,
+    ) -> None:
         self._most = most
+        self._share = share
         self._clock = clock
-        self._taken = 0
+        self._taken: Counter[str] = Counter()
         self._refused: deque[float] = deque()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """Hold a place. Raises Overloaded when none is free."""
+    def one(self, caller: str = "") -> Iterator[None]:
+        """Hold a place. Raises Overloaded when none is free, or the caller has its share. A caller without a name, a
+        program on the cluster, has no share.
+        """
         most = self._most()
-        if self._taken >= most:
-            raise Overloaded(
-                f"{most} requests are being read, as many as this gateway takes at once",
-                "send the request again later",
-                self._retry_after_s(most),
-            )
-        self._taken += 1
+        if self._taken.total() >= most:
+            raise self._overloaded(f"{most} requests are being read, as many as this gateway takes at once", most)
+        own = math.ceil(self._share() * most)
+        if caller and self._taken[caller] >= own:
+            raise self._overloaded(f"{own} requests of yours are being read, as many as one caller may have", most)
+        self._taken[caller] += 1
         try:
             yield
         finally:
-            self._taken -= 1
+            self._taken[caller] -= 1
+            if not self._taken[caller]:
+                del self._taken[caller]
+
+    def _overloaded(self, why: str, most: int) -> Overloaded:
+        return Overloaded(why, "send the request again later", self._retry_after_s(most))
 
     def _retry_after_s(self, most: int) -> float:
         """When to come back: the later, the more were refused lately, so that a crowd does not come back as one."""

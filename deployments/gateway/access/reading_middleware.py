@@ -19,8 +19,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.config.schema import LimitsConfig
+from deployments.gateway.access.access_middleware import caller_name
 from deployments.gateway.access.admission import Places
 from deployments.gateway.access.idempotency import Repeats
+from deployments.gateway.access.route_roles import route_of
 from deployments.gateway.lru_cache import Key
 from deployments.gateway.requests.uploads import read_body
 from ocr.errors import InvalidRequest, OutOfRange
@@ -28,7 +30,10 @@ from ocr.errors import InvalidRequest, OutOfRange
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 READING = frozenset({"/predict", "/predict_text", "/batch_predict"})
+"""The routes' own paths, as in route_roles.py."""
 
+# A body may begin slowly: a phone that wakes its radio, a client that makes the file while it sends it.
+_SLOW_START_S = 5.0
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BOUNDARY = re.compile(r'boundary="?([^";,]{1,70})"?', re.IGNORECASE)
 
@@ -43,15 +48,15 @@ class Intake:
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in READING:
+        if scope["type"] != "http" or scope["method"] != "POST" or route_of(scope) not in READING:
             await self._app(scope, receive, send)
             return
         with ExitStack() as place:
-            place.enter_context(self._places.one())
-            receive = _arriving(receive, self._limits().body_timeout_s)
+            place.enter_context(self._places.one(caller_name(scope)))
+            receive = arriving(receive, self._limits())
             headers = Headers(scope=scope)
             if IDEMPOTENCY_KEY in headers:
-                await self._once(_key_of(headers), place, scope, receive, send)
+                await self._once(_key_of(headers, caller_name(scope)), place, scope, receive, send)
             else:
                 await self._app(scope, receive, send)
 
@@ -76,13 +81,15 @@ class Intake:
             await send(message)
 
 
-def _key_of(headers: Headers) -> Key:
-    """The key as this caller's own: two callers may choose the same one. Raises OutOfRange."""
+def _key_of(headers: Headers, caller: str) -> Key:
+    """The key as this caller's own: two callers may choose the same one. Raises OutOfRange. `caller` is the address
+    where no keys are configured, so what is sent as a key counts as well.
+    """
     key = headers[IDEMPOTENCY_KEY]
     if not _KEY.fullmatch(key):
         raise OutOfRange(f"{IDEMPOTENCY_KEY} is not 1 to 255 visible ASCII characters", "send a UUID, for example")
-    caller = f"{headers.get('x-api-key', '')} {headers.get('authorization', '')}"
-    return key, hashlib.sha256(caller.encode()).digest()
+    sent = f"{headers.get('x-api-key', '')} {headers.get('authorization', '')}"
+    return key, hashlib.sha256(f"{caller}\n{sent}".encode()).digest()
 
 
 def _fingerprint(scope: Scope, body: bytes) -> bytes:
@@ -94,28 +101,43 @@ def _fingerprint(scope: Scope, body: bytes) -> bytes:
         kind = kind.replace(boundary[1], "")
         body = body.replace(boundary[1].encode("latin-1"), b"")
     digest = hashlib.sha256()
-    for part in (scope["path"].encode(), scope["query_string"], kind.encode(), headers.get("accept", "").encode()):
+    for part in (
+        str(route_of(scope)).encode(),
+        scope["query_string"],
+        kind.encode(),
+        headers.get("accept", "").encode(),
+    ):
         digest.update(len(part).to_bytes(8) + part)
     digest.update(body)
     return digest.digest()
 
 
-def _arriving(receive: Receive, within_s: float) -> Receive:
-    """`receive`, which raises InvalidRequest when the whole body is not there in time: a place is not for waiting."""
-    deadline = time.monotonic() + within_s
-    is_whole = False
+def arriving(receive: Receive, limits: LimitsConfig, clock: Callable[[], float] = time.monotonic) -> Receive:
+    """`receive`, which raises InvalidRequest when the body arrives too slowly: a place is not for waiting.
+
+    The whole body has `body_timeout_s`. From its sixth second on it must also have had `body_kb_per_s` in the mean, so
+    that a body of a few bytes does not hold its place for a minute.
+    """
+    began, arrived, is_whole = clock(), 0, False
+
+    def within_s() -> float:
+        if not limits.body_kb_per_s:
+            return limits.body_timeout_s
+        return min(limits.body_timeout_s, _SLOW_START_S + arrived / (1000.0 * limits.body_kb_per_s))
 
     async def receive_in_time() -> Message:
-        nonlocal is_whole
+        nonlocal arrived, is_whole
         if is_whole:
             return await receive()
         try:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            async with asyncio.timeout(max(0.0, began + within_s() - clock())):
                 message = await receive()
         except TimeoutError as error:
             raise InvalidRequest(
-                f"the body did not arrive within {within_s:g} s", "send it again, or a smaller file"
+                f"the body did not arrive within {within_s():g} s, {arrived} bytes of it did",
+                "send it again over a faster connection, or a smaller file",
             ) from error
+        arrived += len(message.get("body", b""))
         is_whole = not message.get("more_body", False)
         return message
 

@@ -19,6 +19,9 @@ from starlette.requests import ClientDisconnect, Request
 from deployments.gateway.requests.options import Options, parse
 from ocr.errors import InvalidRequest, TooLarge, UnsupportedFormat
 
+# Base64 has no commas, so however large an image is, a body has few of them.
+_USUAL_VALUES = 1000
+
 
 class _InMemoryParser(MultiPartParser):
     """Keeps every part in memory: the whole body is bounded already, and uploads never touch a disk."""
@@ -52,9 +55,15 @@ def require_json(request: Request) -> None:
         raise UnsupportedFormat(f"cannot read a body of type {kind or '(none)'}", "send application/json")
 
 
-async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
-    """The JSON object in the body, together with the options in the query."""
+async def read_json(request: Request, max_bytes: int, images: int = 1) -> dict[str, Any]:
+    """The JSON object in the body, together with the options in the query. `images` is how many it may hold at most.
+
+    A body of millions of small values is refused before it is parsed: that would hold up every other caller.
+    """
     body = await read_body(request, max_bytes)
+    most = _USUAL_VALUES + 2 * images  # a data URL has a comma of its own
+    if body.count(b",") > most:
+        raise TooLarge(f"the JSON body holds more than {most} values", "send fewer images at once")
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, an endless number, too deep
@@ -123,11 +132,12 @@ def _content_type(request: Request) -> str:
 
 
 def _single_values(items: Sequence[tuple[str, str]]) -> dict[str, str]:
-    names = [name for name, _ in items]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InvalidRequest(f"option '{repeated[0]}' is given twice", "give it once; lists are written a,b")
-    return dict(items)
+    values: dict[str, str] = {}
+    for name, value in items:
+        if name in values:
+            raise InvalidRequest(f"option '{name}' is given twice", "give it once; lists are written a,b")
+        values[name] = value
+    return values
 
 
 def _merged(fields: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, Any]:

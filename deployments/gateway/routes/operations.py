@@ -1,4 +1,4 @@
-"""The routes of those who run the cluster. Who may use which is `guard.ROLES`."""
+"""The routes of those who run the cluster. Who may use which stands in access/route_roles.py."""
 
 from __future__ import annotations
 

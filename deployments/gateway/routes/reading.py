@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 from fastapi import APIRouter, Request, Response
@@ -95,8 +96,11 @@ def _add_batch_predict(router: APIRouter, readings: Readings) -> None:
         kind = best_of(request.headers.get("accept", ""), (JSON, NDJSON))
         if kind is None:
             raise _not_acceptable((JSON, NDJSON))
-        body = parse(BatchBody, await read_json(request, readings.max_bytes))
-        images = [_decoded(image, f"images.{index}") for index, image in enumerate(body.images)]
+        fields = await read_json(request, readings.max_bytes, readings.limits.max_batch)
+        if isinstance(fields.get("images"), list):  # before anything is made of them; `parse` refuses what is no list
+            readings.check_batch(fields["images"])
+        body = parse(BatchBody, fields)
+        images = await asyncio.to_thread(_all_decoded, body.images)
         if kind == NDJSON:
             return await _streamed(readings.batch_lines(images, body))
         return Response((await readings.batch_predict(images, body)).model_dump_json(), media_type=JSON)
@@ -130,6 +134,10 @@ async def _as_ndjson(lines: AsyncGenerator[BaseModel | None, None]) -> AsyncIter
         async for line in lines:
             if line is not None:
                 yield line.model_dump_json().encode() + b"\n"
+
+
+def _all_decoded(images: Sequence[str]) -> list[bytes | QuorumError]:
+    return [_decoded(image, f"images.{index}") for index, image in enumerate(images)]
 
 
 def _decoded(image: str, field: str) -> bytes | QuorumError:

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from deployments.config.schema import LimitsConfig
+from deployments.gateway.access.access_middleware import caller_name, require_rate
+from deployments.gateway.access.rate_limit import RateLimiter
 from deployments.gateway.error_responses import error_answer
 from deployments.gateway.frames import Frame, FrameReader, Read, WaitingFrames, dropped, failed
 from deployments.gateway.readings import Readings
@@ -24,36 +30,48 @@ from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import decode_base64
 from deployments.gateway.routes import openapi
 from ocr.contract import CharacterOptions, ErrorAnswer, FrameAnswer, FrameBody, Problem, TaskOptions, TextOptions
-from ocr.errors import InvalidRequest, Overloaded, QuorumError, TooLarge
+from ocr.errors import InvalidRequest, Overloaded, QuorumError, RateLimited, TooLarge
 
 # https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1; 1013 is in the registry that it opens.
 _REFUSED = 1008
 _TRY_AGAIN_LATER = 1013
 
+CountFrame: TypeAlias = Callable[[int], Awaitable[None]]
+"""Counts one frame, given how many a minute may be. Raises RateLimited."""
 
-def stream_routes(readings: Readings) -> APIRouter:
+
+def stream_routes(readings: Readings, rates: RateLimiter) -> APIRouter:
     router = APIRouter()
-    streams = 0
+    streams: Counter[str] = Counter()
 
     @router.websocket("/stream")
     async def stream(socket: WebSocket) -> None:
-        nonlocal streams
         await socket.accept()
-        if streams >= readings.limits.max_streams:
-            full = Overloaded(f"{streams} streams are open, as many as this gateway takes", "try again later")
+        caller = caller_name(socket.scope)
+        if full := _full(streams, caller, readings.limits):
             await _refuse(socket, full, _TRY_AGAIN_LATER)
             return
-        streams += 1
+        streams[caller] += 1
         try:
-            await _serve(socket, readings)
+            await _serve(socket, readings, partial(require_rate, rates, caller))
         finally:
-            streams -= 1
+            streams[caller] -= 1
 
     _describe(router)
     return router
 
 
-async def _serve(socket: WebSocket, readings: Readings) -> None:
+def _full(streams: Counter[str], caller: str, limits: LimitsConfig) -> Overloaded | None:
+    """Why this caller's next stream is not served; None when it is."""
+    if streams.total() >= limits.max_streams:
+        return Overloaded(f"{streams.total()} streams are open, as many as this gateway takes", "try again later")
+    if streams[caller] >= limits.max_streams_per_caller:
+        return Overloaded(f"{streams[caller]} streams of yours are open, as many as one caller may have", "close one")
+    return None
+
+
+async def _serve(socket: WebSocket, readings: Readings, count: CountFrame) -> None:
+    """Read the frames of one connection. `count` counts a frame like a request, and refuses it over the rate."""
     try:
         read = _reading(readings, dict(socket.query_params))
     except QuorumError as error:
@@ -68,9 +86,11 @@ async def _serve(socket: WebSocket, readings: Readings) -> None:
             await socket.send_text(answer.model_dump_json())
 
     async def receive() -> None:
-        async for frame in _frames(socket, readings.max_bytes):
+        async for frame in _frames(socket, readings.max_bytes, readings.limits.stream_idle_s):
             if isinstance(frame, FrameAnswer):
                 await send(frame)
+            elif (refused := await _over_rate(frame, count, readings.limits)) is not None:
+                await send(refused)
             elif (overtaken := waiting.put(frame)) is not None:
                 await send(dropped(overtaken))
 
@@ -79,6 +99,15 @@ async def _serve(socket: WebSocket, readings: Readings) -> None:
             await send(await reader.answer(await waiting.next()))
 
     await _until_first_ends(receive(), answer())
+
+
+async def _over_rate(frame: Frame, count: CountFrame, limits: LimitsConfig) -> FrameAnswer | None:
+    """The answer to a frame that is one too many in this minute; None when it is not."""
+    try:
+        await count(limits.requests_per_minute)
+    except RateLimited as error:
+        return failed(frame.image_id, error)
+    return None
 
 
 async def _until_first_ends(*parts: Coroutine[Any, Any, None]) -> None:
@@ -108,11 +137,21 @@ def _reading(readings: Readings, query: Mapping[str, str]) -> Read:
     return lambda image: readings.read_image(image, wanted)
 
 
-async def _frames(socket: WebSocket, max_bytes: int) -> AsyncIterator[Frame | FrameAnswer]:
+async def _next_message(socket: WebSocket, idle_s: float) -> Message:
+    """The next message; a disconnect when none came for `idle_s`, and the connection is closed."""
+    try:
+        async with asyncio.timeout(idle_s):
+            return await socket.receive()
+    except TimeoutError:
+        await socket.close(_REFUSED, f"nothing was sent for {idle_s:g} s")
+        return {"type": "websocket.disconnect", "code": _REFUSED}
+
+
+async def _frames(socket: WebSocket, max_bytes: int, idle_s: float) -> AsyncIterator[Frame | FrameAnswer]:
     """The frames that come in, and an answer at once to a message that is none."""
     count = 0
     announced: str | None = None
-    while (message := await socket.receive())["type"] != "websocket.disconnect":
+    while (message := await _next_message(socket, idle_s))["type"] != "websocket.disconnect":
         count += 1
         name = announced or str(count)
         try:

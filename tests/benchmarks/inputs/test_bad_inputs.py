@@ -62,7 +62,7 @@ class CuttingService(PlainService):
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app_over(CuttingService(), draw_timeout_s=60.0), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://quorum", timeout=300) as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=300) as client:
         yield client
 
 

@@ -51,7 +51,7 @@ def service() -> PlainService:
 @pytest.fixture
 async def client(app: FastAPI, service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://quorum"
+        transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://localhost"
     ) as client:
         yield client
 
@@ -411,8 +411,8 @@ async def test_an_engine_that_is_left_out_degrades_the_service_and_status_says_s
 
 
 async def test_unknown_routes_and_methods_have_the_same_error_shape(client: httpx.AsyncClient) -> None:
-    for response in (await client.get("/nowhere"), await client.get("/predict")):
-        assert response.status_code in (404, 405)
+    for response, status in ((await client.get("/nowhere"), 401), (await client.get("/predict"), 405)):
+        assert response.status_code == status
         ErrorAnswer.model_validate(response.json())
 
 
@@ -428,3 +428,25 @@ async def test_openapi_describes_the_three_ways_to_send_an_image(client: httpx.A
     }
     assert body["application/json"]["schema"]["required"] == ["image"]
     assert (await client.get("/docs")).status_code == 200
+
+
+async def test_a_batch_is_counted_before_anything_is_made_of_it(client: httpx.AsyncClient) -> None:
+    for images in (["x"] * 4, [""] * 1000, [1, 2, 3, 4]):
+        response = await client.post("/batch_predict", json={"images": images})
+        assert response.status_code == 422
+        assert "the limit is 3" in ErrorAnswer.model_validate(response.json()).error.message
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict_text", "/batch_predict"])
+async def test_a_body_of_very_many_small_values_is_refused_unparsed(client: httpx.AsyncClient, path: str) -> None:
+    body = b'{"images": [' + b"0," * 5000 + b"0]}"
+    response = await client.post(path, content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 413
+    assert "values" in ErrorAnswer.model_validate(response.json()).error.message
+
+
+async def test_a_query_of_very_many_names_is_answered_like_any_other(client: httpx.AsyncClient) -> None:
+    query = "&".join(f"x{number}=1" for number in range(3000))
+    response = await client.post(f"/predict?{query}", content=png(), headers={"content-type": "image/png"})
+    assert response.status_code == 400
+    assert "unknown option" in ErrorAnswer.model_validate(response.json()).error.message

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from deployments.config.api_keys import Role, hashed
-from deployments.gateway.access.access_middleware import ROLES
+from deployments.gateway.access.route_roles import ROLES
 from deployments.gateway.operations import expected_version
 from ocr.contract import (
     CharacterAnswer,
@@ -37,7 +37,7 @@ def whole() -> Whole:
 @pytest.fixture
 async def client(whole: Whole) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(whole.app(), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://quorum", headers=ADMIN) as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=ADMIN) as client:
         yield client
 
 

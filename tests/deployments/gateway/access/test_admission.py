@@ -48,3 +48,18 @@ def test_how_many_places_there_are_can_change() -> None:
         most[0] = 2
         with places.one():
             told(places)
+
+
+def test_one_caller_has_its_share_and_the_rest_is_for_others() -> None:
+    places = Places(lambda: 4, share=lambda: 0.75)
+    with ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(places.one("greedy"))
+        with pytest.raises(Overloaded, match="of yours"), places.one("greedy"):
+            raise AssertionError("a fourth place for one caller")
+        with places.one("other"), pytest.raises(Overloaded, match="as this gateway takes"), places.one("third"):
+            raise AssertionError("a fifth place of four")
+        with places.one():  # a program on the cluster
+            pass
+    with places.one("greedy"):
+        pass

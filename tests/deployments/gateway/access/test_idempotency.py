@@ -49,7 +49,7 @@ def whole(service: GatedService) -> Whole:
 @pytest.fixture
 async def client(whole: Whole) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(whole.app(), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://quorum") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 
@@ -192,7 +192,7 @@ async def test_a_body_that_does_not_arrive_gives_its_place_back(service: GatedSe
 
     service.gate.set()
     app = Whole(service, plain_config(limits={"max_requests": 1, "body_timeout_s": 0.05})).app()
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://quorum") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         kind = {"content-type": "image/png"}
         late = await client.post("/predict", content=trickle(), headers={**kind, **headers})
         assert late.status_code == 400
@@ -202,9 +202,20 @@ async def test_a_body_that_does_not_arrive_gives_its_place_back(service: GatedSe
 
 async def test_a_body_that_is_too_large_is_refused_before_it_is_kept(service: GatedService) -> None:
     app = Whole(service, plain_config(limits={"max_request_mb": 0.001})).app()
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://quorum") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         headers = {"content-type": "image/png", **KEY}
         assert (await client.post("/predict", content=b"x" * 2000, headers=headers)).status_code == 413
+
+
+async def test_callers_without_a_key_do_not_share_their_idempotency_keys(service: GatedService) -> None:
+    service.gate.set()
+    app = Whole(service, plain_config()).app()
+    answers = []
+    for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            answers.append(await predict(client, KEY))
+    assert ["Idempotent-Replayed" in answer.headers for answer in answers] == [False, True, False]
 
 
 # --- clocks and bounds ---

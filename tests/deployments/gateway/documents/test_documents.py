@@ -48,7 +48,7 @@ def service() -> PlainService:
 async def client(service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
     app = app_over(service, max_pages=4, max_pixels=1_000_000, draw_timeout_s=60.0)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://quorum", timeout=120) as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=120) as client:
         yield client
 
 

@@ -189,3 +189,32 @@ def test_noise_is_no_change_and_one_digit_is() -> None:
     assert before.is_like(look_of(film("Total 1,203.50", 8.0, 2), 10**6))
     for other in ("Total 1,208.50", "Total 1,203.60", "Total 1.203.50", "Total 1,203.56"):
         assert not before.is_like(look_of(film(other, 8.0, 3), 10**6)), other
+
+
+async def test_one_caller_has_so_many_streams_and_others_have_theirs() -> None:
+    app = app_over(PlainService(), max_streams=3, max_streams_per_caller=1)
+    async with connected(app, "/stream", client="10.0.0.1"):
+        async with connected(app, "/stream", client="10.0.0.1") as second:
+            refused = ErrorAnswer.model_validate(await second.receive())
+            assert "of yours" in refused.error.message
+            assert await second.receive() == 1013
+        async with connected(app, "/stream", client="10.0.0.2") as other:
+            other.send(frame(1))
+            assert (await answer(other)).status == "read"
+
+
+async def test_a_stream_that_sends_nothing_is_closed() -> None:
+    app = app_over(PlainService(), stream_idle_s=0.05)
+    async with connected(app, "/stream") as socket:
+        assert await socket.receive() == 1008
+
+
+async def test_frames_count_like_requests() -> None:
+    app = app_over(PlainService(), requests_per_minute=3)  # to connect is the first of them
+    async with connected(app, "/stream", task="text") as socket:
+        for number in (1, 2, 3):
+            socket.send({"image_id": str(number), "image": as_base64(frame(number))})
+        answers = {each.image_id: each for each in [await answer(socket) for _ in range(3)]}
+    assert [answers[name].status for name in ("1", "2", "3")] == ["read", "read", "failed"]
+    assert answers["3"].error is not None
+    assert answers["3"].error.code == "rate_limited"

@@ -1,0 +1,47 @@
+"""The address that a request comes from. `X-Forwarded-For` is believed from configured proxies alone: anybody else can
+write into it what they like.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def client_address(scope: Scope, proxies: Sequence[str]) -> str:
+    """The caller's address, "unknown" where the server did not tell one. `proxies` are addresses or networks
+    (10.0.0.0/8) that hand requests on; the last one in the chain that is no proxy is who asks.
+    """
+    client = scope.get("client")
+    address = str(client[0]) if client else "unknown"
+    known = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
+    if not _is_among(address, known):
+        return address
+    for forwarded in reversed(_chain(Headers(scope=scope))):
+        address = forwarded
+        if not _is_among(address, known):
+            break
+    return address
+
+
+def _chain(headers: Headers) -> list[str]:
+    """The addresses that proxies have noted, the nearest last; cut off before one that is no address."""
+    chain: list[str] = []
+    for text in reversed(",".join(headers.getlist("x-forwarded-for")).split(",")):
+        try:
+            chain.insert(0, str(ipaddress.ip_address(text.strip())))
+        except ValueError:
+            break
+    return chain
+
+
+def _is_among(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        return any(ipaddress.ip_address(address) in network for network in networks)
+    except ValueError:
+        return False

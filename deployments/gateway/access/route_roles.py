@@ -1,0 +1,53 @@
+"""Which role each route needs. What is not in the table needs the administrator, so a new route is closed until
+somebody opens it here.
+
+A path is compared as the application's own router sees it: without the prefix under which the application is mounted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette._utils import get_route_path  # the router's own: whatever it sees is what is compared here
+from starlette.types import Scope
+
+from deployments.config.api_keys import Role
+
+ROLES: Mapping[str, Role] = {
+    "/": Role.ANYBODY,
+    "/docs": Role.ANYBODY,
+    "/openapi.json": Role.ANYBODY,
+    "/page": Role.ANYBODY,
+    "/health": Role.ANYBODY,
+    "/ready": Role.ANYBODY,
+    "/predict": Role.USER,
+    "/predict_text": Role.USER,
+    "/batch_predict": Role.USER,
+    "/stream": Role.USER,
+    "/status": Role.USER,
+    "/metrics": Role.USER,
+    "/config": Role.ADMIN,
+    "/config/weights": Role.ADMIN,
+    "/logs": Role.ADMIN,
+    "/performance": Role.ADMIN,
+    "/test": Role.ADMIN,
+}
+"""The role that each route needs, by its own path. ANYBODY needs no key. USER needs one only when the configuration
+wants keys for reading. "/page" stands for every file below it.
+"""
+
+
+def route_of(scope: Scope) -> str | None:
+    """The path of the route in ROLES that will answer; None when there is none.
+
+    A slash at the end does not count: the application redirects to the path without.
+    """
+    path = get_route_path(scope).rstrip("/") or "/"
+    if path.startswith("/page/"):
+        return "/page"
+    return path if path in ROLES else None
+
+
+def role_of(route: str | None) -> Role:
+    """The role that the route needs."""
+    return Role.ADMIN if route is None else ROLES[route]
