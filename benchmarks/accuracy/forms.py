@@ -17,20 +17,23 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness.results import RESULTS
-from evaluation.accuracy.arguments import profile_of, readers_of
-from evaluation.accuracy.detected_pages import FoundPage, compare, from_shelf
+from evaluation.accuracy.arguments import parse_readers, profile_of
+from evaluation.accuracy.detected_pages import DetectedPage, from_store, match_pages
 from evaluation.accuracy.error_rates import FUSED, figures
 from evaluation.environment import as_table, setting
-from evaluation.metrics.line_matching import groups_of
-from evaluation.pages.ground_truth import TruePage, read_pages
-from evaluation.readings.line_layouts import FOUND, View
-from evaluation.readings.store import Shelf, read_all
+from evaluation.metrics.line_matching import match_lines
+from evaluation.pages.ground_truth import GroundTruthPage, read_pages
+from evaluation.readings.line_layouts import DETECTED, LineSource
+from evaluation.readings.store import ReadingStore, read_missing
 from fusion import Method
 from training.drawing.form_pages import write_forms
 
 COUNT, SEED = 12, 1
 ENGINES = "easyocr,tesseract"
-VIEWS = (FOUND, *[View(found=True, turned_degrees=degrees) for degrees in (90.0, 180.0, 270.0, 15.0, -15.0)])
+VIEWS = (
+    DETECTED,
+    *[LineSource(detected=True, rotation_degrees=degrees) for degrees in (90.0, 180.0, 270.0, 15.0, -15.0)],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Margin:
     read: int
 
 
-def margin_numbers(pages: Sequence[tuple[TruePage, FoundPage]]) -> Margin:
+def margin_numbers(pages: Sequence[tuple[GroundTruthPage, DetectedPage]]) -> Margin:
     """What became of them, as the fusion reads."""
     said = [_where_it_stands(page, found) for page, found in pages]
     truths = [page.lines[_standing(page)].text for page, _ in pages]
@@ -50,35 +53,37 @@ def margin_numbers(pages: Sequence[tuple[TruePage, FoundPage]]) -> Margin:
     return Margin(len(said), sum(map(bool, said)), sum(read))
 
 
-def _standing(page: TruePage) -> int:
+def _standing(page: GroundTruthPage) -> int:
     """The line of a form that is taller than wide, more than any other."""
     sides = [np.ptp(line.outline, axis=0) for line in page.lines]  # (width, height) of each
     return int(np.argmax([height / width for width, height in sides]))
 
 
-def _where_it_stands(page: TruePage, found: FoundPage) -> list[str]:
-    groups = groups_of([line.quad() for line in page.lines], found.quads)
+def _where_it_stands(page: GroundTruthPage, found: DetectedPage) -> list[str]:
+    groups = match_lines([line.quad() for line in page.lines], found.quads)
     own = next(group for group in groups if _standing(page) in group.true)
-    return [found.reads[FUSED][index] for index in own.found]
+    return [found.texts[FUSED][index] for index in own.found]
 
 
 def rows(folder: Path, readings: Path) -> Iterator[str]:
     """A Markdown table, row by row."""
     write_forms(folder, COUNT, SEED)
-    pages, readers, shelf = read_pages(folder), readers_of(ENGINES), Shelf(readings)
+    pages, readers, store = read_pages(folder), parse_readers(ENGINES), ReadingStore(readings)
     profile = profile_of(readers, "auto", "bundled")
-    read_all(shelf, pages, VIEWS, readers)
+    read_missing(store, pages, VIEWS, readers)
     heads = ("page", "character errors, fused", "lines found", "points lost to the page as it lies")
     yield f"| {' | '.join(heads)} | numbers in the margin: found, read |"
     yield "|---|---|---|---|---|"
     upright: float | None = None
-    for view in VIEWS:
-        found = [(page, from_shelf(shelf, page, view, readers, profile, Method.CONFIDENCE_WEIGHTED)) for page in pages]
-        compared = compare("forms", found)
-        rate = figures(compared.samples).characters[FUSED].count.rate
+    for source in VIEWS:
+        found = [
+            (page, from_store(store, page, source, readers, profile, Method.CONFIDENCE_WEIGHTED)) for page in pages
+        ]
+        compared = match_pages("forms", found)
+        rate = figures(compared.samples).cer[FUSED].count.rate
         upright = rate if upright is None else upright
         margin = margin_numbers(found)
-        name = f"turned by {view.turned_degrees:g}°" if view.turned_degrees else "as it lies"
+        name = f"turned by {source.rotation_degrees:g}°" if source.rotation_degrees else "as it lies"
         yield (
             f"| {name} | {rate:.2%} | {compared.recall:.1%} | {100 * (rate - upright):.2f} "
             f"| {margin.found}, {margin.read} of {margin.count} |"

@@ -21,13 +21,12 @@ from rapidfuzz.distance import Levenshtein
 
 from benchmarks.harness.results import RESULTS
 from evaluation.environment import as_table, setting
-from evaluation.metrics.text_comparison import Count
-from evaluation.metrics.text_comparison import compared as as_compared
-from evaluation.pages.ground_truth import Split, TruePage, pages_for
-from evaluation.pages.handwritten_lines import Hand, hands
-from evaluation.readings.line_layouts import TRUE
+from evaluation.metrics.text_comparison import EditCount, normalised
+from evaluation.pages.ground_truth import GroundTruthPage, Split, pages_for
+from evaluation.pages.handwritten_lines import Writing, writing_of
+from evaluation.readings.line_layouts import GROUND_TRUTH
 from evaluation.readings.reader import Reader
-from evaluation.readings.store import Shelf
+from evaluation.readings.store import ReadingStore
 from ocr import Hypothesis
 
 WORST = 12
@@ -51,8 +50,8 @@ class Group:
     line_ms: float
 
     @property
-    def count(self) -> Count:
-        return Count(sum(line.edits for line in self.lines), sum(len(line.truth) for line in self.lines))
+    def count(self) -> EditCount:
+        return EditCount(sum(line.edits for line in self.lines), sum(len(line.truth) for line in self.lines))
 
     @property
     def worst(self) -> list[Line]:
@@ -60,17 +59,17 @@ class Group:
         return sorted(self.lines, key=lambda line: line.edits / len(line.truth), reverse=True)[:WORST]
 
 
-def groups_of(folder: Path, split: Split, shelf: Shelf, reader: Reader) -> dict[str, Group]:
+def groups_of(folder: Path, split: Split, store: ReadingStore, reader: Reader) -> dict[str, Group]:
     """The groups of a folder; one, unless some of its lines are written by hand and others not."""
     pages = pages_for(folder, split)
     ignore_case = in_capitals(pages)
-    lines: dict[Hand, list[Line]] = {}
+    lines: dict[Writing, list[Line]] = {}
     seconds = 0.0
     for page in pages:
-        reading = shelf.reading(page, TRUE, reader)
+        reading = store.reading(page, GROUND_TRUTH, reader)
         seconds += reading.seconds
-        for hand, true, hypothesis in zip(hands(page), page.lines, reading.hypotheses, strict=True):
-            lines.setdefault(hand, []).append(compared(true.text, hypothesis, ignore_case=ignore_case))
+        for hand, true, hypothesis in zip(writing_of(page), page.lines, reading.hypotheses, strict=True):
+            lines.setdefault(hand, []).append(compare_line(true.text, hypothesis, ignore_case=ignore_case))
     line_ms = 1000.0 * seconds / max(1, sum(map(len, lines.values())))
     mixed = len(lines) > 1
     return {
@@ -78,14 +77,14 @@ def groups_of(folder: Path, split: Split, shelf: Shelf, reader: Reader) -> dict[
     }
 
 
-def in_capitals(pages: Sequence[TruePage]) -> bool:
+def in_capitals(pages: Sequence[GroundTruthPage]) -> bool:
     """Whether the truth has no small letter at all, and so says nothing about case."""
     return all(page.text == page.text.upper() for page in pages)
 
 
-def compared(truth: str, hypothesis: Hypothesis, *, ignore_case: bool) -> Line:
+def compare_line(truth: str, hypothesis: Hypothesis, *, ignore_case: bool) -> Line:
     """One line, as it is counted."""
-    true, read = (as_compared(text, ignore_case=ignore_case) for text in (truth, hypothesis.text))
+    true, read = (normalised(text, ignore_case=ignore_case) for text in (truth, hypothesis.text))
     return Line(true, read, Levenshtein.distance(true, read))
 
 
@@ -137,10 +136,10 @@ def main() -> None:
     parser.add_argument("--shelf", type=Path, default=Path("runs/readings"), help="where readings are kept")
     parser.add_argument("--out", type=Path, help="NAME.md, with NAME.json beside it; default: results/ENGINE.md")
     arguments = parser.parse_args()
-    reader, shelf = Reader(arguments.engine, arguments.model), Shelf(arguments.shelf)
+    reader, store = Reader(arguments.engine, arguments.model), ReadingStore(arguments.shelf)
     groups: dict[str, Group] = {}
     for folder in arguments.folders:
-        groups |= groups_of(folder, arguments.split, shelf, reader)
+        groups |= groups_of(folder, arguments.split, store, reader)
     print("\n".join(_rows(groups)))
     out = arguments.out or RESULTS / f"{arguments.engine}.md"
     folders = " ".join(map(str, arguments.folders))

@@ -22,11 +22,11 @@ from benchmarks.harness.percentiles import percentile
 from benchmarks.harness.serving import PAGE, ROOT
 from benchmarks.speed.speed_readers import HELD_TO_ONE_THREAD, Reading, Run
 from deployments.config.schema import LimitsConfig
-from evaluation.accuracy.detected_pages import FoundPage
-from evaluation.accuracy.own_pipelines import count
-from evaluation.metrics.text_comparison import Count
-from evaluation.pages.ground_truth import Split, TruePage, pages_for, read_pages
-from evaluation.readings.line_layouts import set_of
+from evaluation.accuracy.detected_pages import DetectedPage
+from evaluation.accuracy.own_pipelines import count_edits
+from evaluation.metrics.text_comparison import EditCount
+from evaluation.pages.ground_truth import GroundTruthPage, Split, pages_for, read_pages
+from evaluation.readings.line_layouts import set_name_of
 
 WARM_UP = ROOT / "examples" / "quick.png"
 # Read by OpenMP, OpenBLAS and MKL when they are loaded; every framework here computes with one of them.
@@ -60,7 +60,7 @@ class Missing:
     missing: str
 
 
-def pages_of(folders: Sequence[Path], each: int) -> list[TruePage]:
+def pages_of(folders: Sequence[Path], each: int) -> list[GroundTruthPage]:
     """The sample page of 40 lines, and the first test pages of each folder that the service takes as they are."""
     sample = [page for page in read_pages(PAGE.parent) if page.image == PAGE]
     return sample + [
@@ -68,12 +68,14 @@ def pages_of(folders: Sequence[Path], each: int) -> list[TruePage]:
     ]
 
 
-def _is_taken(page: TruePage) -> bool:
+def _is_taken(page: GroundTruthPage) -> bool:
     with PIL.Image.open(page.image) as header:
         return header.width * header.height <= LimitsConfig().max_pixels
 
 
-def measured(names: Iterable[str], pages: Sequence[TruePage], told: Callable[[str], None]) -> list[Peer | Missing]:
+def measured(
+    names: Iterable[str], pages: Sequence[GroundTruthPage], told: Callable[[str], None]
+) -> list[Peer | Missing]:
     """All of them. What is told is for whoever waits."""
     found: list[Peer | Missing] = []
     for name in names:
@@ -114,7 +116,7 @@ def _run(content: Mapping[str, Any]) -> Run:
     return Run(content["loading_s"], readings, content["peak_mb"])
 
 
-def peer(name: str, run: Run, pages: Sequence[TruePage]) -> Peer:
+def peer(name: str, run: Run, pages: Sequence[GroundTruthPage]) -> Peer:
     """The figures of a run over these pages."""
     seconds = [reading.seconds for reading in run.readings]
     errors = [errors_of(page, reading.lines) for page, reading in zip(pages, run.readings, strict=True)]
@@ -128,12 +130,12 @@ def peer(name: str, run: Run, pages: Sequence[TruePage]) -> Peer:
         p99_s,
         sum(reading.core_seconds for reading in run.readings) / len(pages),
         run.peak_mb,
-        sum(errors, Count()).rate,
+        sum(errors, EditCount()).rate,
         run.loading_s,
     )
 
 
-def errors_of(page: TruePage, lines: Sequence[tuple[Sequence[Sequence[float]], str]]) -> Count:
+def errors_of(page: GroundTruthPage, lines: Sequence[tuple[Sequence[Sequence[float]], str]]) -> EditCount:
     """The edits between what was read and what is true, line by line where they lie."""
     quads = tuple(np.asarray(quad, dtype=np.float32) for quad, _ in lines)
-    return count(set_of(page), page, FoundPage(quads, {"read": [text for _, text in lines]}), "read")
+    return count_edits(set_name_of(page), page, DetectedPage(quads, {"read": [text for _, text in lines]}), "read")

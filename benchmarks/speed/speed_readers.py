@@ -42,7 +42,7 @@ from engines.paddleocr import PaddleOCR, by_session
 from engines.tesseract import Tesseract
 from evaluation.accuracy import own_pipelines
 from evaluation.metrics.line_matching import Quad
-from evaluation.pages.ground_truth import TruePage
+from evaluation.pages.ground_truth import GroundTruthPage
 from evaluation.readings.line_layouts import DETECTOR
 from evaluation.readings.reader import CACHE_DIR, MODEL_DIR
 from fusion import fuse
@@ -179,12 +179,12 @@ def _session(model: Path, threads: int = 0) -> Any:  # noqa: ANN401 - onnxruntim
 # --- what a user would run instead ---
 
 
-def _of_pixels(load: Callable[[], own_pipelines.ReadPage]) -> ReadFile:
+def _of_pixels(load: Callable[[], own_pipelines.Pipeline]) -> ReadFile:
     read = load()
-    return lambda file: read(TruePage(file, ()).pixels())
+    return lambda file: read(GroundTruthPage(file, ()).pixels())
 
 
-def _paddleocr() -> own_pipelines.ReadPage:
+def _paddleocr() -> own_pipelines.Pipeline:
     """The pipeline of the paddleocr package, with the models that rapidocr carries, on ONNX Runtime."""
     os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
     from paddleocr import PaddleOCR as Pipeline
@@ -211,7 +211,7 @@ def _paddleocr() -> own_pipelines.ReadPage:
     return read
 
 
-def _doctr() -> own_pipelines.ReadPage:
+def _doctr() -> own_pipelines.Pipeline:
     raise EngineUnavailable(
         "docTR and OnnxTR fetch their models from their makers' releases when they are first used, and no package "
         "carries them"

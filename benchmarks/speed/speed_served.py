@@ -18,8 +18,8 @@ from benchmarks.harness.percentiles import percentile
 from benchmarks.harness.serving import PAGE, ROOT, URL, core_seconds_of_parts, memory_of_parts
 from benchmarks.harness.timing import timed
 from benchmarks.speed.speed_peers import WARM_UP, errors_of
-from evaluation.metrics.text_comparison import Count
-from evaluation.pages.ground_truth import TruePage
+from evaluation.metrics.text_comparison import EditCount
+from evaluation.pages.ground_truth import GroundTruthPage
 from ocr.contract import BatchAnswer, CharacterAnswer, TextAnswer
 from quorum.client import AsyncClient, Client, Retries
 
@@ -105,7 +105,7 @@ class Amount:
     crowd_file: Path = WARM_UP
 
 
-def everything(ready_s: float, pages: Sequence[TruePage], amount: Amount, told: Callable[[str], None]) -> Served:
+def everything(ready_s: float, pages: Sequence[GroundTruthPage], amount: Amount, told: Callable[[str], None]) -> Served:
     """Ask for all of it, one after the other; what takes milliseconds last, when nothing of the start is left."""
     with Client(URL, timeout_s=_PATIENCE_S) as client:
         alone = {name: Times.of(_pages(client, chosen, amount.pages)) for name, chosen in _PAGES.items()}
@@ -164,7 +164,7 @@ def require_batch(answer: BatchAnswer) -> None:
         require_whole(item)
 
 
-async def _flows(pages: Sequence[TruePage], amount: Amount, told: Callable[[str], None]) -> dict[str, Flow]:
+async def _flows(pages: Sequence[GroundTruthPage], amount: Amount, told: Callable[[str], None]) -> dict[str, Flow]:
     known = [page.image for page in pages]
     truth = {page.image: page for page in pages}
     crowd = [amount.crowd_file] * (amount.crowd * amount.crowd_rounds)
@@ -182,7 +182,7 @@ async def _flows(pages: Sequence[TruePage], amount: Amount, told: Callable[[str]
     return flows
 
 
-async def flow(files: Sequence[Path], clients: int, truth: Mapping[Path, TruePage]) -> Flow:
+async def flow(files: Sequence[Path], clients: int, truth: Mapping[Path, GroundTruthPage]) -> Flow:
     """All files, read by so many clients, each file once for each time that it is named."""
     answers: list[tuple[Path, TextAnswer]] = []
     before = core_seconds_of_parts()
@@ -207,5 +207,5 @@ async def flow(files: Sequence[Path], clients: int, truth: Mapping[Path, TruePag
         Times.of([answer.seconds for answer in run.answers]),
         {part: (core_s - before.get(part, 0.0)) / len(files) for part, core_s in spent.items()},
         tuple(answer.problem for answer in run.failed),
-        sum(errors, Count()).rate if errors else None,
+        sum(errors, EditCount()).rate if errors else None,
     )

@@ -7,53 +7,53 @@ from pathlib import Path
 
 from deployments.config.schema import ClusterConfig
 from deployments.messages.capabilities import Catalogue
-from evaluation.accuracy.detected_pages import Ask
-from evaluation.accuracy.run import Run
+from evaluation.accuracy.detected_pages import ReadByService
+from evaluation.accuracy.run import AccuracyRun
 from evaluation.pages.ground_truth import Split
-from evaluation.readings.line_layouts import FOUND, TRUE, View
-from evaluation.readings.reader import Reader, reader_of
-from evaluation.readings.store import Shelf
+from evaluation.readings.line_layouts import DETECTED, GROUND_TRUTH, LineSource
+from evaluation.readings.reader import Reader, parse_reader
+from evaluation.readings.store import ReadingStore
 from fusion import Method, Profile
 from ocr.contract import TextOptions
 from ocr.errors import OutOfRange
 
 
-def run_of(
+def parse_run(
     folders: Sequence[Path],
     splits: str,
     engines: str,
-    views: str,
+    sources: str,
     profile: str,
     method: str,
     tuned: str,
     readings: Path,
     limit: int | None,
-    ask: Ask | None,
+    service: ReadByService | None,
     *,
     own_pipelines: bool = False,
-) -> Run:
+) -> AccuracyRun:
     """The run of `quorum evaluate pages`. Raises OutOfRange naming what does not exist."""
-    readers = readers_of(engines)
+    readers = parse_readers(engines)
     catalogue = _catalogue(readers, tuned)
     question = catalogue.ask_text(TextOptions(profile=profile, method=method), now=0.0)
-    return Run(
+    return AccuracyRun(
         folders,
         [_split(split) for split in splits.split(",")],
         readers,
-        Shelf(readings),
+        ReadingStore(readings),
         question.profile,
         Method(question.method),
-        [_view(view) for view in views.split(",")],
+        [_source(source) for source in sources.split(",")],
         limit,
-        ask,
+        service,
         readings / f"service-{profile}-{method}",
         own_pipelines,
     )
 
 
-def readers_of(engines: str) -> list[Reader]:
+def parse_readers(engines: str) -> list[Reader]:
     """From NAME or NAME=MODEL, with commas."""
-    return [reader_of(engine) for engine in engines.split(",")]
+    return [parse_reader(engine) for engine in engines.split(",")]
 
 
 def profile_of(readers: Sequence[Reader], name: str, tuned: str) -> Profile:
@@ -73,11 +73,11 @@ def _split(name: str) -> Split:
     return Split(name)
 
 
-def _view(name: str) -> View:
+def _source(name: str) -> LineSource:
     if name in ("true", "found"):
-        return FOUND if name == "found" else TRUE
+        return DETECTED if name == "found" else GROUND_TRUTH
     try:
-        return View(found=True, turned_degrees=float(name.removeprefix("found")))
+        return LineSource(detected=True, rotation_degrees=float(name.removeprefix("found")))
     except ValueError as error:
         raise OutOfRange(
             f"there is no view {name!r}", "want true, found, or found+15 for a page that is turned"

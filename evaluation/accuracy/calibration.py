@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.metrics.text_comparison import right_words
+from evaluation.metrics.text_comparison import correct_words
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import FusedLine
 
@@ -19,7 +19,7 @@ _DRAWS = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Sureness:
+class WordCalibration:
     """The expected calibration error of fused words in ten equal bins (Naeini et al. 2015), how many words, and the
     error that so many words would show if every confidence were true.
     """
@@ -29,21 +29,21 @@ class Sureness:
     by_chance: float
 
 
-def sureness(lines: Sequence[tuple[LabelledLine, FusedLine]]) -> Sureness:
+def word_calibration(lines: Sequence[tuple[LabelledLine, FusedLine]]) -> WordCalibration:
     """Of the words of fused lines."""
     sure: list[float] = []
     right: list[bool] = []
     for line, fused in lines:
-        text = line.compared(fused.text)
+        text = line.normalised(fused.text)
         if len(text) == len(fused.text):
             sure += [word.confidence for word in fused.words]
-            right += right_words(text, line.truth)
+            right += correct_words(text, line.truth)
     if not sure:
-        return Sureness(0.0, 0, 0.0)
+        return WordCalibration(0.0, 0, 0.0)
     confidences = np.array(sure)
     drawn = np.random.default_rng(0).random((_DRAWS, len(sure))) < confidences
     by_chance = float(np.mean([_gap(confidences, one) for one in drawn]))
-    return Sureness(_gap(confidences, np.array(right)), len(sure), by_chance)
+    return WordCalibration(_gap(confidences, np.array(right)), len(sure), by_chance)
 
 
 def _gap(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float:

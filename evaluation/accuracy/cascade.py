@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evaluation.metrics.text_comparison import characters
+from evaluation.metrics.text_comparison import character_edits
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import Cascade, FusedLine, Method, Profile, fuse
 
@@ -15,18 +15,18 @@ def fused_edits(line: LabelledLine, engines: Sequence[str], profile: Profile) ->
     """The edits and the expected errors of what some engines read together on a line."""
     claims = {name: line.claims[name] for name in engines}
     fused = fuse(claims, profile.on(line.region.material), Method.CONFIDENCE_WEIGHTED)
-    return characters(line.compared(fused.text), line.truth).edits, fused.expected_errors
+    return character_edits(line.normalised(fused.text), line.truth).edits, fused.expected_errors
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
+class CascadeOutcome:
     """What a cascade makes of a line: its edits, and the engines that it asked."""
 
     edits: int
     asked: tuple[str, ...] = field(default=())
 
 
-def walk(line: LabelledLine, cascade: Cascade, profile: Profile) -> Walked:
+def run_cascade(line: LabelledLine, cascade: Cascade, profile: Profile) -> CascadeOutcome:
     """Ask the engines that have read a line as the cascade would."""
     steps, last = cascade.among(list(line.claims))
     asked: tuple[str, ...] = ()
@@ -34,11 +34,11 @@ def walk(line: LabelledLine, cascade: Cascade, profile: Profile) -> Walked:
         asked += step.engines
         edits, expected_errors = fused_edits(line, asked, profile)
         if not step.goes_on(expected_errors):
-            return Walked(edits, asked)
+            return CascadeOutcome(edits, asked)
     if last or not asked:
         asked += tuple(last)
         edits, _ = fused_edits(line, asked, profile)
-    return Walked(edits, asked)
+    return CascadeOutcome(edits, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +83,18 @@ def cascade_figures(
     asked: Counter[str] = Counter()
     spent = 0.0
     for name, own in lines.items():
-        walked = [walk(line, cascade, profile) for line, _ in own]
-        seconds = sum(line.seconds[engine] for (line, _), one in zip(own, walked, strict=True) for engine in one.asked)
+        outcomes = [run_cascade(line, cascade, profile) for line, _ in own]
+        seconds = sum(
+            line.seconds[engine] for (line, _), one in zip(own, outcomes, strict=True) for engine in one.asked
+        )
         sets[name] = CascadeSet(
             min(_edits_of(engine, own) for engine in every[0].claims),
-            sum(characters(line.compared(fused.text), line.truth).edits for line, fused in own),
-            sum(one.edits for one in walked),
+            sum(character_edits(line.normalised(fused.text), line.truth).edits for line, fused in own),
+            sum(one.edits for one in outcomes),
             seconds / (sum(sum(line.seconds.values()) for line, _ in own) or 1.0),
         )
         spent += seconds
-        asked.update(engine for one in walked for engine in one.asked)
+        asked.update(engine for one in outcomes for engine in one.asked)
     gains = [(own.best - own.together) / max(1, own.best) for own in sets.values()]
     kept = [(own.best - own.edits) / max(1, own.best) for own in sets.values()]
     whole = {engine: sum(line.seconds[engine] for line in every) for engine in every[0].claims}
@@ -107,4 +109,4 @@ def cascade_figures(
 
 
 def _edits_of(engine: str, lines: Sequence[tuple[LabelledLine, FusedLine]]) -> int:
-    return sum(characters(line.compared(line.claims[engine].text), line.truth).edits for line, _ in lines)
+    return sum(character_edits(line.normalised(line.claims[engine].text), line.truth).edits for line, _ in lines)

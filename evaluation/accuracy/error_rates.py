@@ -1,8 +1,7 @@
-"""What every engine and the fusion read on real pages, counted: on true lines, and from the page image.
+"""Error rates of every engine and of the fusion, with intervals.
 
-A `Sample` is what is compared as one string: a true line, or a group of lines that lie in the same place (see
-matching).
-Here readings become samples and samples become figures; nothing is read and nothing is printed.
+A `Sample` is what is compared as one string: a line of the ground truth, or a match of lines that lie in the same place
+(evaluation.metrics.line_matching). Nothing is read and nothing is printed here.
 """
 
 from __future__ import annotations
@@ -10,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.metrics.bootstrap import Interval, interval, paired
-from evaluation.metrics.line_matching import Group
-from evaluation.metrics.text_comparison import Count, characters, words
+from evaluation.metrics.bootstrap import Interval, bootstrap_interval, paired_bootstrap
+from evaluation.metrics.text_comparison import EditCount, character_edits, word_edits
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import FusedLine
 
@@ -21,31 +19,32 @@ FUSED = "fused"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A truth, and what each reader read there; all as they are compared."""
+    """A ground truth, and what each reader read there; all normalised for comparison."""
 
     set_name: str
     truth: str
-    reads: Mapping[str, str]
+    texts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
     """An error rate with its interval, and the edits of each sample."""
 
-    count: Count
+    count: EditCount
     within: Interval
     edits: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SetFigures:
-    """Of one set: each reader's character and word error rates, who of the engines is best, how likely it is that the
-    fusion differs from it by chance, and the edits of the best path through the networks (None from the page).
+    """Of one set: each reader's character error rate (CER) and word error rate (WER), the best engine, how likely it is
+    that the fusion differs from it by chance, and the edits of the oracle's path through the confusion networks (None
+    for detected lines).
     """
 
     samples: int
-    characters: Mapping[str, Rate]
-    words: Mapping[str, Rate]
+    cer: Mapping[str, Rate]
+    wer: Mapping[str, Rate]
     best: str
     chance: float
     oracle: int | None = None
@@ -53,13 +52,13 @@ class SetFigures:
     @property
     def reduction(self) -> float:
         """The part of the best engine's character errors that the fusion does not make."""
-        best, fused = self.characters[self.best].count.edits, self.characters[FUSED].count.edits
+        best, fused = self.cer[self.best].count.edits, self.cer[FUSED].count.edits
         return 1.0 - fused / best if best else 0.0
 
     @property
     def share(self) -> float | None:
         """How far the fusion comes from the best engine towards the best path."""
-        best, fused = self.characters[self.best].count.edits, self.characters[FUSED].count.edits
+        best, fused = self.cer[self.best].count.edits, self.cer[FUSED].count.edits
         if self.oracle is None or best <= self.oracle:
             return None
         return (best - fused) / (best - self.oracle)
@@ -67,38 +66,21 @@ class SetFigures:
 
 def figures(samples: Sequence[Sample], oracle: int | None = None) -> SetFigures:
     """Of the samples of one set. Readers that some sample lacks are left out."""
-    names = [name for name in samples[0].reads if all(name in sample.reads for sample in samples)]
-    by_character = {name: _rate([characters(own.reads[name], own.truth) for own in samples]) for name in names}
-    by_word = {name: _rate([words(own.reads[name], own.truth) for own in samples]) for name in names}
+    names = [name for name in samples[0].texts if all(name in sample.texts for sample in samples)]
+    by_character = {name: _rate([character_edits(own.texts[name], own.truth) for own in samples]) for name in names}
+    by_word = {name: _rate([word_edits(own.texts[name], own.truth) for own in samples]) for name in names}
     best = min((name for name in names if name != FUSED), key=lambda name: by_character[name].count.edits)
-    chance = paired(by_character[FUSED].edits, by_character[best].edits)
+    chance = paired_bootstrap(by_character[FUSED].edits, by_character[best].edits)
     return SetFigures(len(samples), by_character, by_word, best, chance, oracle)
 
 
-def _rate(counts: Sequence[Count]) -> Rate:
+def _rate(counts: Sequence[EditCount]) -> Rate:
     edits = [count.edits for count in counts]
-    total = sum(counts, Count())
-    return Rate(total, interval(edits, [count.length for count in counts]), tuple(edits))
+    total = sum(counts, EditCount())
+    return Rate(total, bootstrap_interval(edits, [count.length for count in counts]), tuple(edits))
 
 
 def line_sample(line: LabelledLine, fused: FusedLine, name: str) -> Sample:
-    """A true line."""
-    reads = {engine: line.compared(claim.text) for engine, claim in line.claims.items()}
-    return Sample(name, line.truth, {**reads, FUSED: line.compared(fused.text)})
-
-
-def group_sample(
-    name: str, group: Group, truths: Sequence[str], reads: Mapping[str, Sequence[str]], compared: Mapping[str, str]
-) -> Sample:
-    """A group of lines of a page: what is true there, and what each reader read of the found ones. `compared` has each
-    text as it is compared.
-    """
-    return Sample(
-        name,
-        _together([compared[truths[index]] for index in group.true]),
-        {reader: _together([compared[texts[index]] for index in group.found]) for reader, texts in reads.items()},
-    )
-
-
-def _together(texts: Sequence[str]) -> str:
-    return " ".join(text for text in texts if text)
+    """A line of the ground truth as a sample of the set `name`."""
+    texts = {engine: line.normalised(claim.text) for engine, claim in line.claims.items()}
+    return Sample(name, line.truth, {**texts, FUSED: line.normalised(fused.text)})

@@ -5,45 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.accuracy.labelled_contests import Heard, hear
+from evaluation.accuracy.labelled_contests import label_contests
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import FusedLine
 from fusion.alignment.similarity import folded
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
+class FusionChanges:
     """At how many places the fusion is right where the best engine is wrong, by whoever said so; and the other way."""
 
-    saved: Mapping[str, int]
-    spoiled: Mapping[str, int]
+    corrected: Mapping[str, int]
+    broken: Mapping[str, int]
 
 
-def turns(lines: Sequence[tuple[LabelledLine, FusedLine]], best: str) -> Turns:
+def fusion_changes(lines: Sequence[tuple[LabelledLine, FusedLine]], best: str) -> FusionChanges:
     """Over the places at which engines differ and one of them is right."""
-    saved: dict[str, int] = {}
-    spoiled: dict[str, int] = {}
+    corrected: dict[str, int] = {}
+    broken: dict[str, int] = {}
     for line, fused in lines:
-        for chosen, of_best, sayers in _decided(line, fused, best):
+        for chosen, of_best, supporters in _decided(line, fused, best):
             if chosen == of_best:
                 continue
-            counts = saved if chosen < of_best else spoiled
-            for engine in sayers:
+            counts = corrected if chosen < of_best else broken
+            for engine in supporters:
                 counts[engine] = counts.get(engine, 0) + 1
-    return Turns(saved, spoiled)
+    return FusionChanges(corrected, broken)
 
 
 def _decided(line: LabelledLine, fused: FusedLine, best: str) -> Iterator[tuple[int, int, list[str]]]:
-    """At each decisive place: the excess of what was chosen, of what the best engine says, and who says the former."""
-    heard: Heard | None = hear(line, 0, list(line.claims))
-    if heard is None or best not in heard.engines:
+    """At each decisive place: the excess of what was chosen, of what the best engine reads, and who reads the first."""
+    labelled = label_contests(line, 0, list(line.claims))
+    if labelled is None or best not in labelled.engines:
         return
     by_place = {character.place: character.text for character in fused.characters}
-    for found in heard.decisive:
-        chosen = folded("".join(by_place.get(place, "") for place in found.found.group))
+    for found in labelled.decisive:
+        chosen = folded("".join(by_place.get(place, "") for place in found.contest.group))
         if chosen not in found.candidates:
             continue  # a space that was dropped beside another
-        said = [saying.form for saying in found.found.sayings]
+        read = [saying.form for saying in found.contest.sayings]
         excess = dict(zip(found.candidates, found.excesses, strict=True))
-        sayers = [engine for engine, form in zip(heard.engines, said, strict=True) if form == chosen]
-        yield excess[chosen], excess[said[heard.engines.index(best)]], sayers
+        supporters = [engine for engine, form in zip(labelled.engines, read, strict=True) if form == chosen]
+        yield excess[chosen], excess[read[labelled.engines.index(best)]], supporters

@@ -1,4 +1,4 @@
-"""What a user of one engine alone would get: the way from a page to text that each engine's makers ship, beside ours.
+"""What a user of one engine alone would get: the pipeline from page to text that each engine's makers ship.
 
 Tesseract finds its own lines (page segmentation mode 3; the text is that of `pytesseract.image_to_string`), PaddleOCR's
 models are run by the pipeline of the package that carries them (`rapidocr.RapidOCR()`, detector, orientation and
@@ -16,24 +16,24 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.accuracy.detected_pages import FoundPage, compare
+from evaluation.accuracy.detected_pages import DetectedPage, match_pages
 from evaluation.accuracy.error_rates import FUSED
-from evaluation.metrics.bootstrap import paired
+from evaluation.metrics.bootstrap import paired_bootstrap
 from evaluation.metrics.line_matching import Quad
-from evaluation.metrics.text_comparison import Count, characters
-from evaluation.pages.ground_truth import TruePage
+from evaluation.metrics.text_comparison import EditCount, character_edits
+from evaluation.pages.ground_truth import GroundTruthPage
 from evaluation.readings.reader import MODEL_DIR
-from evaluation.readings.store import Shelf
+from evaluation.readings.store import ReadingStore
 from ocr.image import Pixels
 
 _OF_EASYOCR = {"easyocr": "english_g2", "easyocr_detector": "craft_mlt_25k"}
 """Its recogniser and its detector in the model store."""
 
-ReadPage = Callable[[Pixels], Sequence[tuple[Quad, str]]]
+Pipeline = Callable[[Pixels], Sequence[tuple[Quad, str]]]
 """The lines of a page, RGB, as one pipeline finds and reads them."""
 
 
-def _of_tesseract() -> ReadPage:
+def _of_tesseract() -> Pipeline:
     import pytesseract
 
     def read(page: Pixels) -> list[tuple[Quad, str]]:
@@ -55,7 +55,7 @@ def _around(found: Mapping[str, Sequence[int]], words: Sequence[int]) -> Quad:
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], dtype=np.float32)
 
 
-def _of_paddleocr() -> ReadPage:
+def _of_paddleocr() -> Pipeline:
     from rapidocr import RapidOCR
 
     pipeline = RapidOCR(params={"Global.log_level": "error"})
@@ -69,7 +69,7 @@ def _of_paddleocr() -> ReadPage:
     return read
 
 
-def _of_easyocr() -> ReadPage:
+def _of_easyocr() -> Pipeline:
     pulled = [MODEL_DIR / key / name / f"{name}.pth" for key, name in _OF_EASYOCR.items()]
     missing = [path.stem for path in pulled if not path.is_file()]
     if missing:
@@ -87,7 +87,7 @@ def _of_easyocr() -> ReadPage:
     return read
 
 
-PIPELINES: Mapping[str, Callable[[], ReadPage]] = {
+PIPELINES: Mapping[str, Callable[[], Pipeline]] = {
     "tesseract": cache(_of_tesseract),
     "paddleocr": cache(_of_paddleocr),
     "easyocr": cache(_of_easyocr),
@@ -105,39 +105,43 @@ def available() -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """The characters that one pipeline and that ours get wrong on the pages of a set, and how likely the difference is
-    by chance (paired over pages).
+class PipelineComparison:
+    """The edits of one pipeline and of our fusion on the pages of a set, and how likely the difference is by chance
+    (paired over pages).
     """
 
-    own: Count
-    ours: Count
+    own: EditCount
+    fused: EditCount
     chance: float
 
     @property
     def reduction(self) -> float:
-        return 1.0 - self.ours.rate / self.own.rate if self.own.rate else 0.0
+        return 1.0 - self.fused.rate / self.own.rate if self.own.rate else 0.0
 
 
-def beside(set_name: str, name: str, shelf: Shelf, pages: Sequence[tuple[TruePage, FoundPage]]) -> Beside:
-    """One pipeline against the fusion, on pages that ours has read already."""
-    own = [count(set_name, page, read_by(name, shelf, page), name) for page, _ in pages]
-    ours = [count(set_name, page, found, FUSED) for page, found in pages]
-    chance = paired([counted.edits for counted in ours], [counted.edits for counted in own])
-    return Beside(sum(own, Count()), sum(ours, Count()), chance)
+def compare_pipeline(
+    set_name: str, name: str, store: ReadingStore, pages: Sequence[tuple[GroundTruthPage, DetectedPage]]
+) -> PipelineComparison:
+    """One pipeline against the fusion, on pages that it has read already."""
+    own = [count_edits(set_name, page, read_by(name, store, page), name) for page, _ in pages]
+    fused = [count_edits(set_name, page, found, FUSED) for page, found in pages]
+    chance = paired_bootstrap([counted.edits for counted in fused], [counted.edits for counted in own])
+    return PipelineComparison(sum(own, EditCount()), sum(fused, EditCount()), chance)
 
 
-def read_by(name: str, shelf: Shelf, page: TruePage) -> FoundPage:
+def read_by(name: str, store: ReadingStore, page: GroundTruthPage) -> DetectedPage:
     """The page by one pipeline; read now if it never was."""
 
     def read() -> object:
         return [[quad.tolist(), text] for quad, text in PIPELINES[name]()(page.pixels())]
 
-    lines = shelf.noted(f"own-{name}", page, read)
-    return FoundPage(tuple(np.array(quad, dtype=np.float32) for quad, _ in lines), {name: [text for _, text in lines]})
+    lines = store.cached(f"own-{name}", page, read)
+    return DetectedPage(
+        tuple(np.array(quad, dtype=np.float32) for quad, _ in lines), {name: [text for _, text in lines]}
+    )
 
 
-def count(set_name: str, page: TruePage, found: FoundPage, reader: str) -> Count:
-    """The edits that turn what a reader read of a page into what is true, matched by where it lies."""
-    samples = compare(set_name, [(page, found)]).samples
-    return sum((characters(own.reads.get(reader, ""), own.truth) for own in samples), Count())
+def count_edits(set_name: str, page: GroundTruthPage, found: DetectedPage, reader: str) -> EditCount:
+    """The edits between what a reader read on a page and what is true, matched by where it lies."""
+    samples = match_pages(set_name, [(page, found)]).samples
+    return sum((character_edits(own.texts.get(reader, ""), own.truth) for own in samples), EditCount())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evaluation.accuracy.calibration import Sureness
+from evaluation.accuracy.calibration import WordCalibration
 from evaluation.accuracy.cascade import CascadeFigures
 from evaluation.accuracy.error_rates import FUSED, Rate, SetFigures
-from evaluation.accuracy.fusion_changes import Turns
-from evaluation.accuracy.own_pipelines import Beside
+from evaluation.accuracy.fusion_changes import FusionChanges
+from evaluation.accuracy.own_pipelines import PipelineComparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +27,27 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that an accuracy run came to. `sure` is how words are calibrated by set, `turns` who saved and who
-    spoiled by set, `cascade` what asking fewer engines costs and saves, `fusing_ms` the processor time of the fusion of
-    one line; all on true lines. `beside` are the engines' own ways from the page, by set and engine.
+    """Everything that an accuracy run came to. `calibration` is how words are calibrated by set, `changes` who
+    corrected and who broke what by set, `cascade` what asking fewer engines costs and saves, `fusing_ms` the processor
+    time of the fusion of one line; all on true lines. `pipelines` are the engines' own pipelines against the fusion, by
+    set and engine.
     """
 
     tables: Sequence[Table]
-    sure: Mapping[str, Sureness]
-    turns: Mapping[str, Turns]
+    calibration: Mapping[str, WordCalibration]
+    changes: Mapping[str, FusionChanges]
     cascade: CascadeFigures | None = None
     fusing_ms: float | None = None
-    beside: Mapping[str, Mapping[str, Beside]] = field(default_factory=dict)
+    pipelines: Mapping[str, Mapping[str, PipelineComparison]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         return {table.title: {name: _json(own) for name, own in table.sets.items()} for table in self.tables} | {
-            "calibration_error": {name: round(own.error, 4) for name, own in self.sure.items()},
+            "calibration_error": {name: round(own.error, 4) for name, own in self.calibration.items()},
             "cascade": None if self.cascade is None else self.cascade.as_json(),
             "fusing_ms": None if self.fusing_ms is None else round(self.fusing_ms, 3),
             "own_pipelines": {
                 name: {engine: round(one.own.rate, 5) for engine, one in own.items()}
-                for name, own in self.beside.items()
+                for name, own in self.pipelines.items()
             },
         }
 
@@ -66,10 +67,10 @@ def markdown(report: Report, heading: str, command: str, setting: str) -> str:
             setting,
             "",
             *[row for table in report.tables for row in (*_table(table), "")],
-            *_beside(report),
+            *_pipelines(report),
             *_cascade(report),
-            *_sure(report),
-            *_turns(report),
+            *_calibration(report),
+            *_changes(report),
         ]
     )
 
@@ -77,7 +78,7 @@ def markdown(report: Report, heading: str, command: str, setting: str) -> str:
 def summary(report: Report) -> Iterator[tuple[str, list[str], list[list[str]]]]:
     """For the screen: of each table its title, heads and rows, the set first."""
     for table in report.tables:
-        readers = list(dict.fromkeys(name for own in table.sets.values() for name in own.characters))
+        readers = list(dict.fromkeys(name for own in table.sets.values() for name in own.cer))
         rows = [
             [
                 name,
@@ -92,7 +93,7 @@ def summary(report: Report) -> Iterator[tuple[str, list[str], list[list[str]]]]:
 
 
 def _rate(own: SetFigures, reader: str) -> str:
-    return _percent(own.characters[reader].count.rate) if reader in own.characters else ""
+    return _percent(own.cer[reader].count.rate) if reader in own.cer else ""
 
 
 def _share(own: SetFigures) -> str:
@@ -100,7 +101,7 @@ def _share(own: SetFigures) -> str:
 
 
 def _table(table: Table) -> Iterator[str]:
-    readers = list(dict.fromkeys(name for own in table.sets.values() for name in own.characters if name != FUSED))
+    readers = list(dict.fromkeys(name for own in table.sets.values() for name in own.cer if name != FUSED))
     yield f"## {table.title}"
     yield ""
     yield "Character error rate in percent:"
@@ -123,7 +124,7 @@ def _table(table: Table) -> Iterator[str]:
     yield f"| set | {' | '.join([*readers, '**fused**'])} |"
     yield "|---" * (len(readers) + 2) + "|"
     for name, own in table.sets.items():
-        cells = [_percent(own.words[reader].count.rate) if reader in own.words else "" for reader in (*readers, FUSED)]
+        cells = [_percent(own.wer[reader].count.rate) if reader in own.wer else "" for reader in (*readers, FUSED)]
         yield f"| {name} | {' | '.join(cells)} |"
 
 
@@ -133,12 +134,12 @@ def _row(
     yield name
     yield str(own.samples)
     for reader in readers:
-        yield _cell(own.characters[reader]) if reader in own.characters else ""
-    yield f"**{_cell(own.characters[FUSED])}**"
+        yield _cell(own.cer[reader]) if reader in own.cer else ""
+    yield f"**{_cell(own.cer[FUSED])}**"
     yield f"{own.reduction:.1%}"
     yield f"{own.chance:.3f}"
     if oracle:
-        length = own.characters[FUSED].count.length
+        length = own.cer[FUSED].count.length
         yield "" if own.oracle is None else _percent(own.oracle / length)
         yield _share(own)
     if recalls:
@@ -153,8 +154,8 @@ def _percent(rate: float) -> str:
     return f"{100 * rate:.2f}"
 
 
-def _beside(report: Report) -> Iterator[str]:
-    if not report.beside:
+def _pipelines(report: Report) -> Iterator[str]:
+    if not report.pipelines:
         return
     yield "## Against each engine's own way from the page"
     yield ""
@@ -164,9 +165,9 @@ def _beside(report: Report) -> Iterator[str]:
     yield ""
     yield "| set | engine | its own pipeline | fused | fewer errors | chance |"
     yield "|---|---|---|---|---|---|"
-    for name, own in report.beside.items():
+    for name, own in report.pipelines.items():
         for engine, one in own.items():
-            rates = f"{_percent(one.own.rate)} | {_percent(one.ours.rate)}"
+            rates = f"{_percent(one.own.rate)} | {_percent(one.fused.rate)}"
             yield f"| {name} | {engine} | {rates} | {one.reduction:.1%} | {one.chance:.3f} |"
     yield ""
 
@@ -194,8 +195,8 @@ def _cascade(report: Report) -> Iterator[str]:
     yield ""
 
 
-def _sure(report: Report) -> Iterator[str]:
-    if not report.sure:
+def _calibration(report: Report) -> Iterator[str]:
+    if not report.calibration:
         return
     yield "## How sure a fused word is"
     yield ""
@@ -204,7 +205,7 @@ def _sure(report: Report) -> Iterator[str]:
     yield ""
     yield "| set | words | expected calibration error | by chance |"
     yield "|---|---|---|---|"
-    for name, own in report.sure.items():
+    for name, own in report.calibration.items():
         yield f"| {name} | {own.words} | {own.error:.3f} | {own.by_chance:.3f} |"
     yield ""
     if report.fusing_ms is not None:
@@ -212,10 +213,10 @@ def _sure(report: Report) -> Iterator[str]:
         yield ""
 
 
-def _turns(report: Report) -> Iterator[str]:
-    if not report.turns:
+def _changes(report: Report) -> Iterator[str]:
+    if not report.changes:
         return
-    engines = list(dict.fromkeys(name for own in report.turns.values() for name in (*own.saved, *own.spoiled)))
+    engines = list(dict.fromkeys(name for own in report.changes.values() for name in (*own.corrected, *own.broken)))
     yield "## Who saved and who spoiled"
     yield ""
     yield "Places at which the fusion chose otherwise than the best engine: right where it is wrong (saved), wrong"
@@ -223,8 +224,8 @@ def _turns(report: Report) -> Iterator[str]:
     yield ""
     yield f"| set | {' | '.join(f'{engine}: saved, spoiled' for engine in engines)} |"
     yield "|---" * (len(engines) + 1) + "|"
-    for name, own in report.turns.items():
-        cells = [f"{own.saved.get(engine, 0)}, {own.spoiled.get(engine, 0)}" for engine in engines]
+    for name, own in report.changes.items():
+        cells = [f"{own.corrected.get(engine, 0)}, {own.broken.get(engine, 0)}" for engine in engines]
         yield f"| {name} | {' | '.join(cells)} |"
     yield ""
 
@@ -244,8 +245,8 @@ def _json(own: SetFigures) -> dict[str, object]:
                 "cer": round(rate.count.rate, 5),
                 "cer_low": round(rate.within.low, 5),
                 "cer_high": round(rate.within.high, 5),
-                "wer": round(own.words[name].count.rate, 5),
+                "wer": round(own.wer[name].count.rate, 5),
             }
-            for name, rate in own.characters.items()
+            for name, rate in own.cer.items()
         },
     }

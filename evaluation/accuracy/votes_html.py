@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 
 from evaluation.accuracy.error_rates import FUSED
-from evaluation.metrics.text_comparison import characters, right_characters
+from evaluation.metrics.text_comparison import character_edits, correct_characters
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import FusedLine
 from ocr.image import Pixels
@@ -34,7 +34,7 @@ td{min-width:.8em;text-align:center;border:1px solid #eee;padding:1px 2px;white-
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class LineExample:
     """One line to show: its picture, RGB uint8 (H, W, 3), what engines read there, and what the fusion made of it."""
 
     set_name: str
@@ -43,7 +43,7 @@ class Shown:
     fused: FusedLine
 
 
-def page(shown: Sequence[Shown], title: str, about: str) -> str:
+def page(shown: Sequence[LineExample], title: str, about: str) -> str:
     """The whole document."""
     rows = "\n".join(part for one in shown for part in _section(one))
     return (
@@ -53,10 +53,12 @@ def page(shown: Sequence[Shown], title: str, about: str) -> str:
     )
 
 
-def _section(shown: Shown) -> Iterator[str]:
+def _section(shown: LineExample) -> Iterator[str]:
     line = shown.line
-    edits = {name: characters(line.compared(claim.text), line.truth).edits for name, claim in line.claims.items()}
-    edits[FUSED] = characters(line.compared(shown.fused.text), line.truth).edits
+    edits = {
+        name: character_edits(line.normalised(claim.text), line.truth).edits for name, claim in line.claims.items()
+    }
+    edits[FUSED] = character_edits(line.normalised(shown.fused.text), line.truth).edits
     counts = ", ".join(f"{name} {count}" for name, count in edits.items())
     yield f"<section><h2>{html.escape(f'{shown.set_name}: {line.page.image.name}, line {line.index + 1}')}</h2>"
     yield f'<img alt="{html.escape(line.truth)}" src="data:image/jpeg;base64,{_jpeg(shown.pixels)}">'
@@ -66,7 +68,7 @@ def _section(shown: Shown) -> Iterator[str]:
     yield "</table></section>"
 
 
-def _rows(shown: Shown) -> Iterator[str]:
+def _rows(shown: LineExample) -> Iterator[str]:
     fused, line = shown.fused, shown.line
     network = fused.network
     agreed = set(network.agreed)
@@ -82,8 +84,8 @@ def _rows(shown: Shown) -> Iterator[str]:
 def _right(line: LabelledLine, said: Sequence[str]) -> list[bool]:
     """For each place whether what is said there is right."""
     text = "".join(said)
-    same = line.compared(text)
-    right = iter(right_characters(same if len(same) == len(text) else text, line.truth))
+    same = line.normalised(text)
+    right = iter(correct_characters(same if len(same) == len(text) else text, line.truth))
     return [min([next(right, False) for _ in letters], default=True) for letters in said]
 
 

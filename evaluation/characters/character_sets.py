@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.readings.reader import Reader
-from evaluation.readings.store import Shelf
+from evaluation.readings.store import ReadingStore
 from fusion import Method, Profile, fuse_character
 from ocr import Crop, Hypothesis, Image
 from segmentation.detection.projection import ProjectionDetector
@@ -43,13 +43,13 @@ class CharacterSet:
 
 
 def read_set(
-    shelf: Shelf, readers: Sequence[Reader], key: str, name: str, made: Sequence[tuple[Grey, str]]
+    store: ReadingStore, readers: Sequence[Reader], key: str, name: str, made: Sequence[tuple[Grey, str]]
 ) -> CharacterSet:
     def crops() -> list[Crop]:
         segmenter = TextSegmenter(ProjectionDetector())
         images = [Image(np.repeat(picture[:, :, None], 3, axis=2)) for picture, _ in made]
         return [crop for image in images for crop in segmenter.character(image).crops()]
 
-    readings = {reader.name: shelf.kept(key, reader, crops).hypotheses for reader in readers}
+    readings = {reader.name: store.read_crops(key, reader, crops).hypotheses for reader in readers}
     claims = tuple({engine: said[index] for engine, said in readings.items()} for index in range(len(made)))
     return CharacterSet(name, tuple(truth for _, truth in made), claims)

@@ -18,7 +18,7 @@ from engines.common.glyph import Glyph, prepare
 from evaluation.characters.collections import Characters, Part, part_of, place_in_split
 
 Picture = NDArray[np.uint8]
-Disturbance = Callable[[Picture, np.random.Generator], Picture]
+Degradation = Callable[[Picture, np.random.Generator], Picture]
 
 
 def _inverted(picture: Picture, _: np.random.Generator) -> Picture:
@@ -74,7 +74,7 @@ def _turned(picture: Picture, rng: np.random.Generator) -> Picture:
     return np.asarray(cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
-DISTURBANCES: dict[str, Disturbance] = {
+DEGRADATIONS: dict[str, Degradation] = {
     "inverted": _inverted,
     "faint": _faint,
     "shaded": _shaded,
@@ -88,7 +88,7 @@ DISTURBANCES: dict[str, Disturbance] = {
 }
 
 
-def disturbed_sets(path: Path, most: int = 1000) -> dict[str, Characters]:
+def degraded_sets(path: Path, most: int = 1000) -> dict[str, Characters]:
     """For each disturbance the test part of the collection at `path`, `most` characters at most, prepared."""
     with np.load(path, allow_pickle=False) as arrays:
         pictures, names = arrays["images"], arrays["labels"]
@@ -100,7 +100,7 @@ def disturbed_sets(path: Path, most: int = 1000) -> dict[str, Characters]:
         f"{path.stem}, {how}": Characters(
             np.stack([_prepared(change(pictures[at], np.random.default_rng(at))) for at in chosen]), labels
         )
-        for how, change in DISTURBANCES.items()
+        for how, change in DEGRADATIONS.items()
     }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tested:
+class NetworkResult:
     """A test set, the model's calibrated probabilities (N, 62) on it, and the figures."""
 
     characters: Characters
@@ -40,12 +40,14 @@ def read_model(folder: Path) -> tuple[keras.Model, Temperatures, dict[str, objec
     return model, Temperatures(float(doubt["temperature"]), float(doubt.get("within_shape", 1.0))), about
 
 
-def tested(model: keras.Model, temperatures: Temperatures, tests: Mapping[str, Characters]) -> dict[str, Tested]:
+def evaluate_network(
+    model: keras.Model, temperatures: Temperatures, tests: Mapping[str, Characters]
+) -> dict[str, NetworkResult]:
     """The model on every set."""
-    found: dict[str, Tested] = {}
+    found: dict[str, NetworkResult] = {}
     for name, characters in tests.items():
         logits = logits_of(model, characters)
-        found[name] = Tested(
+        found[name] = NetworkResult(
             characters, chances(logits, temperatures), figures(logits, characters.labels, temperatures)
         )
     return found

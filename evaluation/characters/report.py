@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluation.characters.figures import Figures
-from evaluation.characters.network import Tested
+from evaluation.characters.network import NetworkResult
 from evaluation.characters.plots import confusion, reliability, worst_errors
 
 if TYPE_CHECKING:
     pass
 
 
-def report(measured: Mapping[str, Tested], about: Mapping[str, object], setting: str, command: str) -> str:
+def report(measured: Mapping[str, NetworkResult], about: Mapping[str, object], setting: str, command: str) -> str:
     """The figures as Markdown, with what they were measured on and how to measure them again.
 
     `about` is the model's metadata; `setting` describes commit, machine and versions.
@@ -74,7 +74,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def write_plots(measured: Mapping[str, Tested], folder: Path) -> None:
+def write_plots(measured: Mapping[str, NetworkResult], folder: Path) -> None:
     """`reliability.png`, and `confusion-SET.png` and `errors-SET.png` for every set."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, found in measured.items():

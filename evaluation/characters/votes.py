@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.characters.character_sets import CharacterSet
-from evaluation.metrics.bootstrap import paired
+from evaluation.metrics.bootstrap import paired_bootstrap
 from fusion import Method, Profile
 
 ALONE = "emnist_cnn"
@@ -19,7 +19,7 @@ ALONE = "emnist_cnn"
 
 
 @dataclass(frozen=True, slots=True)
-class Votes:
+class VoteFigures:
     """Of one set: how many characters, the part that each engine reads right alone, the part that each method of voting
     reads right, and for each method how likely its difference to the network is by chance.
     """
@@ -34,17 +34,17 @@ class Votes:
         return 100.0 * (self.together[method] - self.alone[ALONE])
 
 
-def vote_figures(sets: Sequence[CharacterSet], engines: Sequence[str], profile: Profile) -> dict[str, Votes]:
+def vote_figures(sets: Sequence[CharacterSet], engines: Sequence[str], profile: Profile) -> dict[str, VoteFigures]:
     """The votes of each set, by name."""
     return {own.name: _votes(own, engines, profile) for own in sets}
 
 
-def _votes(own: CharacterSet, engines: Sequence[str], profile: Profile) -> Votes:
+def _votes(own: CharacterSet, engines: Sequence[str], profile: Profile) -> VoteFigures:
     alone = {engine: own.alone(engine) for engine in engines}
     together = {str(method): own.hits(profile, method) for method in Method}
-    chance = {method: paired(_wrong(hits), _wrong(alone[ALONE])) for method, hits in together.items()}
+    chance = {method: paired_bootstrap(_wrong(hits), _wrong(alone[ALONE])) for method, hits in together.items()}
     count = len(own.truths)
-    return Votes(
+    return VoteFigures(
         count,
         {engine: sum(hits) / count for engine, hits in alone.items()},
         {method: sum(hits) / count for method, hits in together.items()},
@@ -56,7 +56,7 @@ def _wrong(hits: Sequence[bool]) -> list[int]:
     return [int(not hit) for hit in hits]
 
 
-def rows(found: Mapping[str, Votes]) -> Iterator[list[str]]:
+def rows(found: Mapping[str, VoteFigures]) -> Iterator[list[str]]:
     """A table: heads, then the rows. In brackets the points over the network alone, and the chance of such a one."""
     first = next(iter(found.values()))
     yield ["set", "n", *[f"{engine}, %" for engine in first.alone], *[f"{method}, %" for method in first.together]]
@@ -68,7 +68,7 @@ def rows(found: Mapping[str, Votes]) -> Iterator[list[str]]:
         yield [name, str(own.count), *[f"{100 * part:.1f}" for part in own.alone.values()], *together]
 
 
-def report(found: Mapping[str, Votes], profile: Profile, command: str, setting: str) -> str:
+def report(found: Mapping[str, VoteFigures], profile: Profile, command: str, setting: str) -> str:
     """As Markdown."""
     table = list(rows(found))
     weights = ", ".join(f"{engine} {weight:g}" for engine, weight in profile.for_characters().weights.items())
@@ -94,7 +94,7 @@ def report(found: Mapping[str, Votes], profile: Profile, command: str, setting: 
     )
 
 
-def write(found: Mapping[str, Votes], text: str, report_file: Path | None, json_file: Path | None) -> None:
+def write(found: Mapping[str, VoteFigures], text: str, report_file: Path | None, json_file: Path | None) -> None:
     """The files that are asked for."""
     if report_file is not None:
         report_file.write_text(text, encoding="utf-8")

@@ -31,7 +31,7 @@ def _draws(lines: int, seed: int) -> NDArray[np.float64]:
     return rng.multinomial(lines, np.full(lines, 1.0 / lines), size=ROUNDS).astype(np.float64)
 
 
-def interval(edits: Sequence[int], lengths: Sequence[int], seed: int = 0) -> Interval:
+def bootstrap_interval(edits: Sequence[int], lengths: Sequence[int], seed: int = 0) -> Interval:
     """Of an error rate: the edits of each line over its length."""
     if not edits:
         return Interval(0.0, 0.0)
@@ -41,7 +41,7 @@ def interval(edits: Sequence[int], lengths: Sequence[int], seed: int = 0) -> Int
     return Interval(float(low), float(high))
 
 
-def paired(one: Sequence[int], other: Sequence[int], seed: int = 0) -> float:
+def paired_bootstrap(one: Sequence[int], other: Sequence[int], seed: int = 0) -> float:
     """How likely a difference of edits this large is if neither reader of the same lines is better: two-sided."""
     differences = np.array(one, dtype=np.float64) - np.array(other, dtype=np.float64)
     if not differences.any():

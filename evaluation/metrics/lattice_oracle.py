@@ -18,14 +18,14 @@ Costs = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class LatticeOracle:
     """The fewest edits of any path, and for each place its candidates' excesses in their order."""
 
     edits: int
     excesses: tuple[tuple[int, ...], ...]
 
 
-def mark(places: Sequence[Sequence[str]], truth: str) -> Marked:
+def lattice_oracle(places: Sequence[Sequence[str]], truth: str) -> LatticeOracle:
     """`places[k]` are the different things said at place k, "" for nothing."""
     letters = np.array([ord(letter) for letter in truth], dtype=np.int64)
     forward = [_start(letters)]
@@ -42,7 +42,7 @@ def mark(places: Sequence[Sequence[str]], truth: str) -> Marked:
         else tuple(int((_after(forward[at], text, letters) + rest[at + 1]).min()) - edits for text in said)
         for at, said in enumerate(places)
     )
-    return Marked(edits, excesses)
+    return LatticeOracle(edits, excesses)
 
 
 def _start(letters: Costs) -> Costs:

@@ -23,14 +23,14 @@ Quad = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class LineMatch:
     """Indices of true and of found lines that lie in the same place, each in the order in which they are read."""
 
     true: tuple[int, ...]
     found: tuple[int, ...]
 
 
-def groups_of(true: Sequence[Quad], found: Sequence[Quad]) -> list[Group]:
+def match_lines(true: Sequence[Quad], found: Sequence[Quad]) -> list[LineMatch]:
     """Every line of both sides is in one group."""
     parent = list(range(len(true) + len(found)))
 
@@ -45,7 +45,7 @@ def groups_of(true: Sequence[Quad], found: Sequence[Quad]) -> list[Group]:
     for index in range(len(parent)):
         members.setdefault(root(index), []).append(index)
     return [
-        Group(
+        LineMatch(
             _in_order([index for index in own if index < len(true)], true),
             _in_order([index - len(true) for index in own if index >= len(true)], found),
         )
@@ -90,7 +90,7 @@ def _in_order(indices: Sequence[int], quads: Sequence[Quad]) -> tuple[int, ...]:
     return tuple(index for row in rows for index in sorted(row, key=lambda own: places[own][0][0]))
 
 
-def recall(groups: Sequence[Group]) -> float:
+def recall(groups: Sequence[LineMatch]) -> float:
     """The part of the true lines that lie where something was found."""
     lines = sum(len(group.true) for group in groups)
     return sum(len(group.true) for group in groups if group.found) / lines if lines else 1.0

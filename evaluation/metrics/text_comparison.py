@@ -17,38 +17,38 @@ CAPITAL_SETS = frozenset({"sroie"})
 """Sets whose truth is in capitals whatever the picture shows."""
 
 
-def compared(text: str, *, ignore_case: bool) -> str:
+def normalised(text: str, *, ignore_case: bool) -> str:
     """`text` as it is compared."""
     folded = re.sub(r"\s+", " ", text.translate(_FOLDED)).strip()
     return folded.upper() if ignore_case else folded
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class EditCount:
     """Edits that turn what was read into what is true, and the length of what is true; in characters or in words."""
 
     edits: int = 0
     length: int = 0
 
-    def __add__(self, other: Count) -> Count:
-        return Count(self.edits + other.edits, self.length + other.length)
+    def __add__(self, other: EditCount) -> EditCount:
+        return EditCount(self.edits + other.edits, self.length + other.length)
 
     @property
     def rate(self) -> float:
         return self.edits / self.length if self.length else 0.0
 
 
-def characters(read: str, truth: str) -> Count:
+def character_edits(read: str, truth: str) -> EditCount:
     """Of characters; both texts as they are compared."""
-    return Count(Levenshtein.distance(read, truth), len(truth))
+    return EditCount(Levenshtein.distance(read, truth), len(truth))
 
 
-def words(read: str, truth: str) -> Count:
+def word_edits(read: str, truth: str) -> EditCount:
     """Of words; both texts as they are compared."""
-    return Count(Levenshtein.distance(read.split(), truth.split()), len(truth.split()))
+    return EditCount(Levenshtein.distance(read.split(), truth.split()), len(truth.split()))
 
 
-def right_characters(read: str, truth: str) -> list[bool]:
+def correct_characters(read: str, truth: str) -> list[bool]:
     """For each character read, whether it is right, as the fewest edits have it."""
     right = [False] * len(read)
     for block in Levenshtein.editops(read, truth).as_matching_blocks():
@@ -56,7 +56,7 @@ def right_characters(read: str, truth: str) -> list[bool]:
     return right
 
 
-def right_words(read: str, truth: str) -> Iterator[bool]:
+def correct_words(read: str, truth: str) -> Iterator[bool]:
     """For each word read, whether it stands in the truth, as the fewest edits have it."""
     place = [-1] * len(read)
     for block in Levenshtein.editops(read, truth).as_matching_blocks():

@@ -42,7 +42,7 @@ class Split(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TrueLine:
+class GroundTruthLine:
     """A line of a page: its outline (N, 2) float32 in page pixels, N >= 3, and what it says."""
 
     outline: NDArray[np.float32]
@@ -62,11 +62,11 @@ class TrueLine:
 
 
 @dataclass(frozen=True, slots=True)
-class TruePage:
+class GroundTruthPage:
     """A page with its lines in reading order."""
 
     image: Path
-    lines: tuple[TrueLine, ...]
+    lines: tuple[GroundTruthLine, ...]
 
     @property
     def text(self) -> str:
@@ -80,7 +80,7 @@ class TruePage:
         return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def read_pages(folder: Path) -> list[TruePage]:
+def read_pages(folder: Path) -> list[GroundTruthPage]:
     """The pages of a folder, in the order of its truth.jsonl; lines without text or without an area are left out.
 
     A folder without that file holds pairs: pictures, and beside each a text file of the same name with what it says.
@@ -94,11 +94,11 @@ def read_pages(folder: Path) -> list[TruePage]:
         try:
             content = json.loads(row)
             lines = tuple(
-                TrueLine(np.asarray(line["polygon"], dtype=np.float32), line["text"])
+                GroundTruthLine(np.asarray(line["polygon"], dtype=np.float32), line["text"])
                 for line in content["lines"]
                 if line["text"].strip() and len(line["polygon"]) >= 3
             )
-            pages.append(TruePage(folder / content["image"], lines))
+            pages.append(GroundTruthPage(folder / content["image"], lines))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f'{path}, row {number}: {error!r}; want {{"image", "lines": [{{"polygon", "text"}}]}}'
@@ -106,19 +106,19 @@ def read_pages(folder: Path) -> list[TruePage]:
     return pages
 
 
-def _pairs(folder: Path) -> Iterator[TruePage]:
+def _pairs(folder: Path) -> Iterator[GroundTruthPage]:
     """The pictures that have a text beside them, in the order of their names."""
     texts = {path.name.removesuffix(".txt").removesuffix(".gt"): path for path in sorted(folder.glob("*.txt"))}
     for image in sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.stem in texts):
-        page = TruePage(image, ())
+        page = GroundTruthPage(image, ())
         height, width = page.pixels().shape[:2]
         outline = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
         text = " ".join(texts[image.stem].read_text(encoding="utf-8").split())
         if text:
-            yield TruePage(image, (TrueLine(outline, text),))
+            yield GroundTruthPage(image, (GroundTruthLine(outline, text),))
 
 
-def split_of(pages: Sequence[TruePage]) -> dict[Path, Split]:
+def split_of(pages: Sequence[GroundTruthPage]) -> dict[Path, Split]:
     """The split of each page of one folder, by its image. Small folders have at least one page to test and to tune."""
     ranked = sorted((page.image for page in pages), key=lambda image: hashlib.sha256(image.name.encode()).digest())
     tests = max(1, round(TEST_SHARE * len(ranked)))
@@ -127,14 +127,14 @@ def split_of(pages: Sequence[TruePage]) -> dict[Path, Split]:
     return dict(zip(ranked, parts, strict=False))
 
 
-def pages_for(folder: Path, split: Split) -> list[TruePage]:
+def pages_for(folder: Path, split: Split) -> list[GroundTruthPage]:
     """The pages of a folder that are in `split`."""
     pages = read_pages(folder)
     splits = split_of(pages)
     return [page for page in pages if splits[page.image] is split]
 
 
-def line_crops(page: TruePage) -> list[Pixels]:
+def line_crops(page: GroundTruthPage) -> list[Pixels]:
     """The upright pixels of each line, RGB uint8 (H, W, 3) at the page's own scale."""
     pixels = page.pixels()
     return [cut(pixels, line.quad()) for line in page.lines]

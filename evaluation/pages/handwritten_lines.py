@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from evaluation.pages.ground_truth import TruePage
+from evaluation.pages.ground_truth import GroundTruthPage
 
 _WRITTEN_ON_TYPED: Mapping[str, frozenset[int]] = {
     "Lettre43.jpg": frozenset({28}),
@@ -39,18 +39,18 @@ _TYPED_ON_WRITTEN: Mapping[str, frozenset[int]] = {
 }
 
 
-class Hand(StrEnum):
+class Writing(StrEnum):
     """How a line came onto the paper: typed, printed or stamped, or written in cursive."""
 
     TYPED = "typed"
     CURSIVE = "cursive"
 
 
-def hands(page: TruePage) -> tuple[Hand, ...]:
+def writing_of(page: GroundTruthPage) -> tuple[Writing, ...]:
     """The kind of each line of a page. A page that the tables do not name is typed."""
     name = page.image.name
     if name in _TYPED_ON_WRITTEN:
         typed = _TYPED_ON_WRITTEN[name]
-        return tuple(Hand.TYPED if number in typed else Hand.CURSIVE for number in range(len(page.lines)))
+        return tuple(Writing.TYPED if number in typed else Writing.CURSIVE for number in range(len(page.lines)))
     written = _WRITTEN_ON_TYPED.get(name, frozenset())
-    return tuple(Hand.CURSIVE if number in written else Hand.TYPED for number in range(len(page.lines)))
+    return tuple(Writing.CURSIVE if number in written else Writing.TYPED for number in range(len(page.lines)))

@@ -1,4 +1,4 @@
-"""An engine with one model reads crops, and the core-seconds are counted."""
+"""Engines with one model each, loaded when something has to be read, and the core-seconds that they take."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CACHE_DIR = Path("~/.cache/quorum").expanduser()
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one model says of the lines of one page, in their order, and the core-seconds that it took for them."""
+    """What one model reads on the lines of one page, in their order, and the core-seconds that it took for them."""
 
     engine: str
     model: str
@@ -60,7 +60,7 @@ def _core_seconds() -> float:
     return spent.user + spent.system + spent.children_user + spent.children_system
 
 
-def read_crops(reader: Reader, crops: Sequence[Crop]) -> Reading:
+def read_now(reader: Reader, crops: Sequence[Crop]) -> Reading:
     engine = reader.engine  # loaded before the clock starts
     started = _core_seconds()
     hypotheses = tuple(engine.read(crops)) if crops else ()
@@ -77,7 +77,7 @@ def content_hash(path: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def reader_of(engine: str) -> Reader:
+def parse_reader(engine: str) -> Reader:
     """From NAME or NAME=MODEL."""
     name, _, model = engine.partition("=")
     return Reader(name, model or "auto")

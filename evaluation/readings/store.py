@@ -1,54 +1,54 @@
-"""What the engines read on the lines of real pages, kept on disk: reading costs minutes, looking at it again nothing.
+"""What engines read on the lines of labelled pages, kept on disk: a reading costs minutes, a second look nothing.
 
-    shelf = Shelf(Path("runs/readings"))
+    store = ReadingStore(Path("runs/readings"))
     for page in pages_for(folder, Split.TUNE):
-        reading = shelf.reading(page, TRUE, Reader("tesseract"))  # .hypotheses, one per line, .seconds, .model
+        reading = store.reading(page, GROUND_TRUTH, Reader("tesseract"))  # .hypotheses, one a line, .seconds, .model
 
-A `View` says how lines are cut from a page: along the truth's outlines, or as the segmentation finds them, on the page
-as it is or turned. One file holds what one model says of one view of one page; it is named after the model's content
-and the page's, so a new model or a changed page is read again and everything else is not. A run that was stopped goes
-on where it was. Spans are pixels of the crop. Nothing here knows what is right.
+One file holds what one model reads on one page, from one line source. Its name has a hash of the model's files and one
+of the page: a new model or a changed page is read again, and everything else is not. A run that was stopped goes on
+where it was. Spans are pixels of the crop. The store does not know what is right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evaluation.pages.ground_truth import TruePage
-from evaluation.readings.line_layouts import Layouts, View, page_key
-from evaluation.readings.reader import Reader, Reading, content_hash, read_crops
+from evaluation.pages.ground_truth import GroundTruthPage
+from evaluation.readings.line_layouts import LayoutStore, LineSource, page_key
+from evaluation.readings.reader import Reader, Reading, content_hash, read_now
 from evaluation.readings.serialization import read_json, reading_as_json, reading_from_json, write_json
 from ocr import Crop
 from segmentation import material
 
 
-class Shelf:
+class ReadingStore:
     """Readings on disk, under `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self.cuts = Layouts(folder / f"lines-{content_hash(material.BUNDLED)}")
+        self.layouts = LayoutStore(folder / f"lines-{content_hash(material.BUNDLED)}")
         self._folder = folder
 
-    def reading(self, page: TruePage, view: View, reader: Reader) -> Reading:
-        """What the reader says of the page; read now if it never was."""
-        return self.kept(f"{page_key(page)}.{view.name}", reader, lambda: self.cuts.lines(page, view).crops())
+    def reading(self, page: GroundTruthPage, source: LineSource, reader: Reader) -> Reading:
+        """What the reader reads on the page; read now if it never was."""
+        return self.read_crops(
+            f"{page_key(page)}.{source.name}", reader, lambda: self.layouts.segmented(page, source).crops()
+        )
 
-    def kept(self, name: str, reader: Reader, crops: Callable[[], Sequence[Crop]]) -> Reading:
-        """What the reader says of some crops; `name` names them whatever they are cut from."""
+    def read_crops(self, name: str, reader: Reader, crops: Callable[[], Sequence[Crop]]) -> Reading:
+        """What the reader reads on some crops, which `name` names; `crops` is called if they were never read."""
         path = self._path(name, reader)
         if not path.exists():
-            write_json(path, reading_as_json(read_crops(reader, crops())))
+            write_json(path, reading_as_json(read_now(reader, crops())))
         return reading_from_json(reader.name, read_json(path))
 
-    def lacks(self, page: TruePage, view: View, reader: Reader) -> bool:
+    def is_missing(self, page: GroundTruthPage, source: LineSource, reader: Reader) -> bool:
         """Whether the reader has to read the page."""
-        return not self._path(f"{page_key(page)}.{view.name}", reader).exists()
+        return not self._path(f"{page_key(page)}.{source.name}", reader).exists()
 
-    def noted(self, name: str, page: TruePage, make: Callable[[], object]) -> Any:  # noqa: ANN401 - JSON of the caller's
-        """What was made of a page under some name, as JSON; made now if it never was."""
+    def cached(self, name: str, page: GroundTruthPage, make: Callable[[], object]) -> Any:  # noqa: ANN401 - JSON of the caller's
+        """What `make` makes of a page, as JSON, under a name of the caller's; made now if it never was."""
         path = self._folder / name / f"{page_key(page)}.json.gz"
         if not path.exists():
             write_json(path, make())
@@ -58,18 +58,16 @@ class Shelf:
         return self._folder / f"{reader.name}-{reader.fingerprint}" / f"{name}.json.gz"
 
 
-def read_all(shelf: Shelf, pages: Sequence[TruePage], views: Sequence[View], readers: Sequence[Reader]) -> None:
+def read_missing(
+    store: ReadingStore, pages: Sequence[GroundTruthPage], sources: Sequence[LineSource], readers: Sequence[Reader]
+) -> None:
     """Read what is missing, with a bar. A page is cut once for all readers."""
     from rich.progress import track
 
-    for view in views:
-        wanted = [(page, [reader for reader in readers if shelf.lacks(page, view, reader)]) for page in pages]
-        missing = [(page, lacking) for page, lacking in wanted if lacking]
-        for page, lacking in track(missing, f"reading {view.name}", disable=not missing):
-            crops = shelf.cuts.lines(page, view).crops()
-            for reader in lacking:
-                shelf.kept(f"{page_key(page)}.{view.name}", reader, partial(_same, crops))
-
-
-def _same(crops: Sequence[Crop]) -> Sequence[Crop]:
-    return crops
+    for source in sources:
+        needed = [(page, [reader for reader in readers if store.is_missing(page, source, reader)]) for page in pages]
+        missing = [(page, some) for page, some in needed if some]
+        for page, some in track(missing, f"reading {source.name}", disable=not missing):
+            segmented = store.layouts.segmented(page, source)
+            for reader in some:
+                store.read_crops(f"{page_key(page)}.{source.name}", reader, segmented.crops)

@@ -24,8 +24,8 @@ from quorum.cli.train import Variant
 from quorum.terminal import errors_speak, out, table
 
 if TYPE_CHECKING:
-    from evaluation.accuracy.detected_pages import Ask
-    from evaluation.characters.network import Tested
+    from evaluation.accuracy.detected_pages import ReadByService
+    from evaluation.characters.network import NetworkResult
     from ocr.contract import TextAnswer
 
 group = typer.Typer(no_args_is_help=True, help="Measure a model or the service.")
@@ -65,14 +65,24 @@ def pages(
     html: Annotated[Path | None, typer.Option(help="File that shows lines, readings and votes in colour.")] = None,
 ) -> None:
     """Character and word error rates of every engine and of the fusion, with intervals, on labelled pages."""
-    from evaluation.accuracy.arguments import run_of
+    from evaluation.accuracy.arguments import parse_run
     from evaluation.accuracy.report import summary
     from evaluation.accuracy.run import measure, write
 
     with errors_speak():
-        ask = None if url is None else _service(url, profile, method)
-        run = run_of(
-            folders, splits, engines, views, profile, method, tuned, readings, limit, ask, own_pipelines=own_pipelines
+        service = None if url is None else _read_by_service(url, profile, method)
+        run = parse_run(
+            folders,
+            splits,
+            engines,
+            views,
+            profile,
+            method,
+            tuned,
+            readings,
+            limit,
+            service,
+            own_pipelines=own_pipelines,
         )
         outcome = measure(run)
         words = ["quorum", "evaluate", "pages", *map(str, folders), "--engines", engines, "--splits", splits]
@@ -85,16 +95,16 @@ def pages(
             out().print(table(title, *heads, rows=rows, right=heads))
 
 
-def _service(url: str, profile: str, method: str) -> Ask:
+def _read_by_service(url: str, profile: str, method: str) -> ReadByService:
     """Reads pages by a running service, with the options that were typed."""
     from quorum.client import Client
 
     client = Client(url, timeout_s=600.0)
 
-    def ask(image: Path) -> TextAnswer:
+    def read(image: Path) -> TextAnswer:
         return client.read(image, profile=profile, method=method, explain=True, timeout_s=300.0)
 
-    return ask
+    return read
 
 
 @group.command()
@@ -108,16 +118,16 @@ def characters(
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
 ) -> None:
     """How often the vote on a single character is right: printed, photographed, noisy and written by hand."""
-    from evaluation.accuracy.arguments import profile_of, readers_of
+    from evaluation.accuracy.arguments import parse_readers, profile_of
     from evaluation.characters import votes
     from evaluation.environment import as_table, setting
-    from evaluation.readings.store import Shelf
+    from evaluation.readings.store import ReadingStore
     from quorum.experiments.single_characters import measured
 
     with errors_speak():
-        readers = readers_of(engines)
+        readers = parse_readers(engines)
         weighing = profile_of(readers, profile, tuned)
-        found = measured(Shelf(readings), readers, folder, weighing)
+        found = measured(ReadingStore(readings), readers, folder, weighing)
         words = ["quorum", "evaluate", "characters", str(folder), "--engines", engines]
         words += ["--profile", profile, "--tuned", tuned]
         text = votes.report(found, weighing, shlex.join(words), as_table(setting()))
@@ -146,22 +156,22 @@ def cnn(
     report_file: Annotated[Path | None, typer.Option("--report", help="Markdown file for the report.")] = None,
 ) -> None:
     """Accuracy, top-3, by kind and class, merged senses and calibration error of the character network."""
-    from evaluation.characters.network import read_model, tested
+    from evaluation.characters.network import evaluate_network, read_model
     from evaluation.characters.report import report, write_plots
     from evaluation.environment import as_table, setting
-    from quorum.experiments.character_network import TestOrigins, test_sets
+    from quorum.experiments.character_network import CharacterSources, labelled_sets
 
-    origins = TestOrigins(
+    origins = CharacterSources(
         model, collections_dir, idx_dir, tfds, variant, held_out_fonts, other_digits, disturbed, cache_dir
     )
     with errors_speak():
-        tests = test_sets(origins)
+        tests = labelled_sets(origins)
         if not tests:
             raise typer.BadParameter(
                 "nothing to measure on: --collections-dir, --idx-dir, --tfds, --held-out-fonts or --other-digits"
             )
         network, temperatures, about = read_model(model)
-        measured = tested(network, temperatures, tests)
+        measured = evaluate_network(network, temperatures, tests)
         _show(measured)
         if json_file:
             content = {name: found.figures.as_json() for name, found in measured.items()}
@@ -173,7 +183,7 @@ def cnn(
             write_plots(measured, plots)
 
 
-def _show(measured: Mapping[str, Tested]) -> None:
+def _show(measured: Mapping[str, NetworkResult]) -> None:
     rows = [
         [
             name,

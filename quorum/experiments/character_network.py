@@ -16,14 +16,14 @@ import numpy as np
 from engines.common.character_probabilities import ALPHABET
 from engines.common.glyph import Glyph, prepare
 from evaluation.characters.collections import Characters, Collection, Part
-from evaluation.characters.degradations import disturbed_sets
+from evaluation.characters.degradations import degraded_sets
 from training.characters import cnn_data
 from training.characters.synthetic_characters import rendered
 from training.drawing.fonts import Face, held_out_faces
 
 
 @dataclass(frozen=True, slots=True)
-class TestOrigins:
+class CharacterSources:
     """Which model is measured on which characters, as it was typed."""
 
     model: Path
@@ -48,7 +48,7 @@ class TestOrigins:
         return shlex.join(words)
 
 
-def test_sets(origins: TestOrigins) -> dict[str, Characters]:
+def labelled_sets(origins: CharacterSources) -> dict[str, Characters]:
     """The test parts of everything that is named, by name; none where nothing is."""
     collections = _collections(origins)
     tests = {own.name: own.parts[Part.TEST] for own in collections if len(own.parts[Part.TEST])}
@@ -59,11 +59,11 @@ def test_sets(origins: TestOrigins) -> dict[str, Characters]:
         tests["uci_digits"] = digits_of_8_px()
     if origins.disturbed and origins.collections_dir:
         for path in sorted(origins.collections_dir.glob("*.npz")):
-            tests |= disturbed_sets(path)
+            tests |= degraded_sets(path)
     return tests
 
 
-def _collections(origins: TestOrigins) -> list[Collection]:
+def _collections(origins: CharacterSources) -> list[Collection]:
     found = []
     if origins.collections_dir:
         found += cnn_data.from_collections(origins.collections_dir, origins.cache_dir)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evaluation.pages.ground_truth import TruePage
+from evaluation.pages.ground_truth import GroundTruthPage
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import Profile
 from ocr import Box, Hypothesis, Region
@@ -16,7 +16,7 @@ REGION = Region(Box(0, 0, 100, 10).polygon(), 100, 10)
 def line(index: int, **read: tuple[str, float]) -> LabelledLine:
     claims = {name: Hypothesis.of_text(text, sure) for name, (text, sure) in read.items()}
     seconds = {"strong": 2.0, "help": 1.0, "dear": 5.0}
-    return LabelledLine("made", TruePage(Path("none.png"), ()), index, REGION, "word", claims, seconds)
+    return LabelledLine("made", GroundTruthPage(Path("none.png"), ()), index, REGION, "word", claims, seconds)
 
 
 def lines() -> list[LabelledLine]:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.accuracy.cascade import fused_edits
-from evaluation.metrics.text_comparison import characters
+from evaluation.metrics.text_comparison import character_edits
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import Cascade, Profile, Step
 
@@ -36,7 +36,7 @@ Engines = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class CascadePoint:
     """One cascade, with the part of the gain that it keeps, the part of the core-seconds that it takes, and its
     character error rate.
     """
@@ -59,13 +59,13 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Lines:
+class _EngineTable:
     """What engines read on N lines, by engines; `worth` (N, 1 + PARTS) is what an edit on a line is worth in the gain,
     over all lines and over each part, and `at_best` (1 + PARTS,) what the edits of each set's best engine are worth.
     """
 
     reads: Mapping[Engines, Read]
-    everyone: Read
+    all_engines: Read
     worth: Floats
     at_best: Floats
     characters: int
@@ -73,7 +73,7 @@ class _Lines:
 
 def fit_cascade(
     lines: Sequence[LabelledLine], profile: Profile, keep: float = KEEP, error_rate: float | None = None
-) -> Point | None:
+) -> CascadePoint | None:
     """The cheapest that keeps so much of the gain, or with an `error_rate` the cheapest that makes no more errors; None
     where there is none, where all engines together gain nothing, or there is but one.
     """
@@ -81,17 +81,17 @@ def fit_cascade(
     whole = [line for line in lines if len(line.claims) == len(engines)]
     if len(engines) < 2 or not whole:
         return None
-    seen = _seen(whole, engines, profile)
-    gain = seen.at_best - seen.everyone.edits @ seen.worth
+    table = _tabulate(whole, engines, profile)
+    gain = table.at_best - table.all_engines.edits @ table.worth
     if error_rate is None and gain[0] <= 0.0:
         return None
-    chains: list[tuple[Engines, ...]] = [(first,) for first in seen.reads]
-    chains += [(first, second) for first in seen.reads for second in seen.reads if set(first) < set(second)]
-    points = (point for chain in chains for point in _points(seen, chain, gain, keep, error_rate))
+    chains: list[tuple[Engines, ...]] = [(first,) for first in table.reads]
+    chains += [(first, second) for first in table.reads for second in table.reads if set(first) < set(second)]
+    points = (point for chain in chains for point in _points(table, chain, gain, keep, error_rate))
     return min(points, key=lambda point: (point.seconds, -point.kept), default=None)
 
 
-def _seen(lines: Sequence[LabelledLine], engines: Engines, profile: Profile) -> _Lines:
+def _tabulate(lines: Sequence[LabelledLine], engines: Engines, profile: Profile) -> _EngineTable:
     reads = {
         some: _read(lines, some, profile) for size in range(1, len(engines)) for some in combinations(engines, size)
     }
@@ -99,16 +99,16 @@ def _seen(lines: Sequence[LabelledLine], engines: Engines, profile: Profile) -> 
     for line in lines:
         sums = alone.setdefault(line.set_name, dict.fromkeys(engines, 0))
         for name in engines:
-            sums[name] += characters(line.compared(line.claims[name].text), line.truth).edits
+            sums[name] += character_edits(line.normalised(line.claims[name].text), line.truth).edits
     best = {name: min(engines, key=lambda engine: sums[engine]) for name, sums in alone.items()}
     of_best = np.array(
-        [characters(line.compared(line.claims[best[line.set_name]].text), line.truth).edits for line in lines]
+        [character_edits(line.normalised(line.claims[best[line.set_name]].text), line.truth).edits for line in lines]
     )
     worth = np.array([1.0 / (alone[line.set_name][best[line.set_name]] + _FEW_EDITS) for line in lines]) / len(alone)
     part = np.arange(len(lines)) % PARTS
     worths = np.stack([worth, *[worth * (part == own) for own in range(PARTS)]], axis=1)
     length = sum(len(line.truth) for line in lines)
-    return _Lines(reads, _read(lines, engines, profile), worths, of_best @ worths, length)
+    return _EngineTable(reads, _read(lines, engines, profile), worths, of_best @ worths, length)
 
 
 def _read(lines: Sequence[LabelledLine], engines: Sequence[str], profile: Profile) -> Read:
@@ -121,21 +121,21 @@ def _read(lines: Sequence[LabelledLine], engines: Sequence[str], profile: Profil
 
 
 def _points(
-    seen: _Lines, chain: Sequence[Engines], gain: Floats, keep: float, error_rate: float | None
-) -> Iterator[Point]:
-    """The cheapest cascade of those that ask these engines, each choice with those before, and then everyone."""
-    reads = [seen.reads[engines] for engines in chain]
+    table: _EngineTable, chain: Sequence[Engines], gain: Floats, keep: float, error_rate: float | None
+) -> Iterator[CascadePoint]:
+    """The cheapest cascade of those that ask these engines, each choice with those before, and then all engines."""
+    reads = [table.reads[engines] for engines in chain]
     grids = [_thresholds(read.expected_errors) for read in reads]
-    over = partial(_laid_over, reads, seen.everyone, grids)
-    seconds = over([read.seconds for read in (*reads, seen.everyone)])
+    over = partial(_sums_by_threshold, reads, table.all_engines, grids)
+    seconds = over([read.seconds for read in (*reads, table.all_engines)])
     # Engines that were quicker than the clock can tell cost nothing, first or second.
-    seconds = seconds / (float(seen.everyone.seconds.sum()) or 1.0)
-    edits = [read.edits for read in (*reads, seen.everyone)]
-    rate = over(edits) / max(1, seen.characters)
+    seconds = seconds / (float(table.all_engines.seconds.sum()) or 1.0)
+    edits = [read.edits for read in (*reads, table.all_engines)]
+    rate = over(edits) / max(1, table.characters)
     kept = np.stack(
         [
             (best - over([own * worth for own in edits])) / whole if whole > 0.0 else np.ones_like(rate)
-            for best, worth, whole in zip(seen.at_best, seen.worth.T, gain, strict=True)
+            for best, worth, whole in zip(table.at_best, table.worth.T, gain, strict=True)
         ]
     )
     allowed = kept.min(axis=0) >= keep if error_rate is None else rate <= error_rate
@@ -143,7 +143,7 @@ def _points(
         return
     place = np.unravel_index(int(np.where(allowed, seconds, np.inf).argmin()), seconds.shape)
     thresholds = [float(grid[at]) for grid, at in zip(grids, place, strict=True)]
-    yield Point(_cascade(chain, thresholds), float(kept[0][place]), float(seconds[place]), float(rate[place]))
+    yield CascadePoint(_cascade(chain, thresholds), float(kept[0][place]), float(seconds[place]), float(rate[place]))
 
 
 def _thresholds(expected_errors: Floats) -> Floats:
@@ -154,9 +154,11 @@ def _thresholds(expected_errors: Floats) -> Floats:
     return np.unique(np.round(np.quantile(known, np.linspace(0.0, 1.0, _GRID)), 4))
 
 
-def _laid_over(reads: Sequence[Read], everyone: Read, grids: Sequence[Floats], values: Sequence[Floats]) -> Floats:
+def _sums_by_threshold(
+    reads: Sequence[Read], all_engines: Read, grids: Sequence[Floats], values: Sequence[Floats]
+) -> Floats:
     """The sum of a value over all lines for every choice of thresholds, (len(grid), ...) with one axis for each step;
-    `values` are (N,) if a line ends after each step, and if it is read by everyone.
+    `values` are (N,) if a line ends after each step, and if it is read by all engines.
     """
     first = reads[0].expected_errors[:, None] > grids[0]  # (N, G)
     if len(reads) == 1:

@@ -19,7 +19,7 @@ import numpy as np
 from evaluation.characters.character_sets import CharacterSet, Grey, read_set
 from evaluation.characters.collections import Part, part_of, place_in_split
 from evaluation.readings.reader import Reader
-from evaluation.readings.store import Shelf
+from evaluation.readings.store import ReadingStore
 from training.characters.synthetic_characters import Fonts, Mix, raw_sample, rendered
 from training.drawing.fonts import ALPHABET, held_out_faces
 
@@ -31,11 +31,11 @@ Maker = Callable[[int, int], list[tuple[Grey, str]]]
 
 
 def character_sets(
-    shelf: Shelf, readers: Sequence[Reader], collections: Path | None, seed: int, count: int
+    store: ReadingStore, readers: Sequence[Reader], collections: Path | None, seed: int, count: int
 ) -> list[CharacterSet]:
     """The sets with `count` characters each; no handwriting without a folder of collections."""
     return [
-        read_set(shelf, readers, f"characters/{name}-{seed}-{count}", name, make(seed, count))
+        read_set(store, readers, f"characters/{name}-{seed}-{count}", name, make(seed, count))
         for name, make in _makers(collections).items()
     ]
 

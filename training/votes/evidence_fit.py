@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.accuracy.labelled_contests import Contested, Heard
+from evaluation.accuracy.labelled_contests import LabelledContest, LabelledContests
 from fusion.evidence.engine_evidence import Evidence, Kind, Worth, log_odds
 from fusion.evidence.spelling_model import Spelling, around, symbols
 from fusion.profiles.profile import SpellingVote
@@ -61,7 +61,9 @@ class Fitted:
         return SpellingVote(model, round(slope, 4), round(self.values[("symbol",)] / max(slope, 1e-6), 3))
 
 
-def fit(lines: Sequence[Heard], spelling: Spelling, start: Fitted | None = None, strength: float = 1.0) -> Fitted:
+def fit(
+    lines: Sequence[LabelledContests], spelling: Spelling, start: Fitted | None = None, strength: float = 1.0
+) -> Fitted:
     """The parameters, or those of `start` where there are too few contests. The spelling model needs neighbours, and
     which they are needs parameters: so they are fitted three times, the first time without it.
     """
@@ -77,10 +79,10 @@ def fit(lines: Sequence[Heard], spelling: Spelling, start: Fitted | None = None,
     return Fitted(fitted.values, len(contests), confusions)
 
 
-def _confusions(contests: Sequence[Contested], lines: Sequence[Heard]) -> Iterator[Name]:
+def _confusions(contests: Sequence[LabelledContest], lines: Sequence[LabelledContests]) -> Iterator[Name]:
     counts: dict[Name, int] = {}
     for found in contests:
-        for engine, saying in zip(lines[found.line].engines, found.found.sayings, strict=True):
+        for engine, saying in zip(lines[found.line].engines, found.contest.sayings, strict=True):
             for rival in found.candidates:
                 if rival != saying.form:
                     name = ("confusion", engine, saying.form, rival)
@@ -107,8 +109,8 @@ class _Design:
 
 
 def _design(
-    lines: Sequence[Heard],
-    contests: Sequence[Contested],
+    lines: Sequence[LabelledContests],
+    contests: Sequence[LabelledContest],
     confusions: frozenset[Name],
     spelling: Spelling | None,
     fitted: Fitted | None,
@@ -137,7 +139,7 @@ def _design(
         right += [excess == least for excess in found.excesses]
         election += [number] * len(found.candidates)
         stake.append(min(2, max(found.excesses) - least))
-        for engine, saying, agreement in zip(line.engines, found.found.sayings, line.agreements, strict=True):
+        for engine, saying, agreement in zip(line.engines, found.contest.sayings, line.agreements, strict=True):
             candidate.append(first + found.candidates.index(saying.form))
             for name, value in _features(engine, saying, found.candidates, agreement, confusions):
                 entries.append((votes, names.setdefault(name, len(names)), value))
@@ -168,7 +170,7 @@ def _features(
             yield name, 1.0 / (len(candidates) - 1)
 
 
-def _likeliest(line: Heard, fitted: Fitted) -> list[str]:
+def _likeliest(line: LabelledContests, fitted: Fitted) -> list[str]:
     """What stands in every group of places as the parameters alone decide, without the spelling model."""
     evidence = [fitted.evidence(engine) for engine in line.engines]
     said = list(line.plain)
@@ -178,7 +180,7 @@ def _likeliest(line: Heard, fitted: Fitted) -> list[str]:
     return said
 
 
-def _spelt(found: Contested, neighbours: Sequence[str], spelling: Spelling) -> list[tuple[float, float]]:
+def _spelt(found: LabelledContest, neighbours: Sequence[str], spelling: Spelling) -> list[tuple[float, float]]:
     before, after = around(neighbours, found.index, spelling.order - 1)
     spelt = [symbols(said) for said in found.candidates]
     return [(spelling.log_probability(before, own, after), float(len(own))) for own in spelt]

@@ -19,23 +19,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.pages.ground_truth import Split, TruePage, line_crops
-from evaluation.pages.handwritten_lines import Hand, hands
+from evaluation.pages.ground_truth import GroundTruthPage, Split, line_crops
+from evaluation.pages.handwritten_lines import Writing, writing_of
 from evaluation.readings.labelled_lines import pages_of
 from ocr.image import Material
 from segmentation.material import BUNDLED, MEASURES, Judge, measures, write_judge
 
 _OF_SET = {"fondue": Material.PRINTED, "sroie": Material.PRINTED, "ehri": Material.NOISY}
-_OF_HAND = {Hand.TYPED: Material.NOISY, Hand.CURSIVE: Material.HANDWRITTEN}
+_OF_WRITING = {Writing.TYPED: Material.NOISY, Writing.CURSIVE: Material.HANDWRITTEN}
 
 Floats = NDArray[np.float64]
 
 
-def kinds_of(set_name: str, page: TruePage) -> Sequence[Material]:
+def kinds_of(set_name: str, page: GroundTruthPage) -> Sequence[Material]:
     """The kind of each line of a page of one of the sets above."""
     if set_name in _OF_SET:
         return [_OF_SET[set_name]] * len(page.lines)
-    return [_OF_HAND[hand] for hand in hands(page)]
+    return [_OF_WRITING[writing] for writing in writing_of(page)]
 
 
 def fit_judge(seen: Floats, kinds: Sequence[Material]) -> Judge:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from evaluation.pages.ground_truth import Split
-from evaluation.readings.labelled_lines import LabelledLine, labelled, pages_of
-from evaluation.readings.line_layouts import TRUE
-from evaluation.readings.reader import Reader, reader_of
-from evaluation.readings.store import Shelf, read_all
+from evaluation.readings.labelled_lines import LabelledLine, labelled_lines, pages_of
+from evaluation.readings.line_layouts import GROUND_TRUTH
+from evaluation.readings.reader import Reader, parse_reader
+from evaluation.readings.store import ReadingStore, read_missing
 from fusion import Document, automatic
 from fusion.evidence.spelling_model import Spelling, read_spelling, write_spelling
 from fusion.profiles.profile_document import BUNDLED, SPELLING_FILE, write_document
@@ -40,20 +40,20 @@ def run(
     characters: Path | None,
 ) -> Iterator[str]:
     """Tune, write OUT/profiles.json with the spelling model beside it, and say what was fitted to what."""
-    readers = [reader_of(engine) for engine in engines]
-    shelf = Shelf(readings)
+    readers = [parse_reader(engine) for engine in engines]
+    store = ReadingStore(readings)
     out_dir.mkdir(parents=True, exist_ok=True)
     model = _spelling(folders, out_dir, new=new_spelling)
-    lines = tuning_lines(shelf, folders, readers)
+    lines = tuning_lines(store, folders, readers)
     tuned = list(tune(lines, _materials(lines), _names(readers), model))
-    models = {reader.name: _model_of(shelf, folders, reader) for reader in readers}
+    models = {reader.name: _model_of(store, folders, reader) for reader in readers}
     made = {"command": command, "lines": str(len(lines)), "folders": ", ".join(folder.name for folder in folders)}
     profiles = {own.profile.name: own.profile for own in tuned}
     found = fit_cascade(lines, automatic(profiles, list(Kind)), keep, error_rate)
     if found is not None:
         profiles = {name: replace(own, cascade=found.cascade) for name, own in profiles.items()}
     if characters is not None:
-        weights = _character_weights(shelf, readers, characters)
+        weights = _character_weights(store, readers, characters)
         profiles = {name: replace(own, character_weights=weights) for name, own in profiles.items()}
     document = Document(profiles, models, made)
     write_document(document, out_dir / BUNDLED.name)
@@ -68,15 +68,15 @@ def run(
     yield f"written to {out_dir / BUNDLED.name}"
 
 
-def tuning_lines(shelf: Shelf, folders: Sequence[Path], readers: Sequence[Reader]) -> list[LabelledLine]:
+def tuning_lines(store: ReadingStore, folders: Sequence[Path], readers: Sequence[Reader]) -> list[LabelledLine]:
     """The lines to tune with all readers, and those to train with the readers whose models come from elsewhere."""
     untrained = [reader for reader in readers if reader.name in UNTRAINED]
     found: list[LabelledLine] = []
     for split, chosen in ((Split.TUNE, readers), (Split.TRAIN, untrained)):
         pages = pages_of(folders, [split])
         if chosen:
-            read_all(shelf, [page for _, page in pages], [TRUE], chosen)
-            found += labelled(shelf, pages, chosen)
+            read_missing(store, [page for _, page in pages], [GROUND_TRUTH], chosen)
+            found += labelled_lines(store, pages, chosen)
     return found
 
 
@@ -96,15 +96,15 @@ def _materials(lines: Sequence[LabelledLine]) -> list[Material]:
     return [Material(str(kind), [line for line in lines if line.region.material is kind]) for kind in Kind]
 
 
-def _character_weights(shelf: Shelf, readers: Sequence[Reader], folder: Path) -> dict[str, float]:
+def _character_weights(store: ReadingStore, readers: Sequence[Reader], folder: Path) -> dict[str, float]:
     able = [reader for reader in readers if Scope.CHARACTER in reader.spec.scopes]
-    return fit_character_weights(character_sets(shelf, able, folder, TUNING_SEED, TUNING_COUNT), _names(able))
+    return fit_character_weights(character_sets(store, able, folder, TUNING_SEED, TUNING_COUNT), _names(able))
 
 
 def _names(readers: Sequence[Reader]) -> list[str]:
     return [reader.name for reader in readers]
 
 
-def _model_of(shelf: Shelf, folders: Sequence[Path], reader: Reader) -> str:
+def _model_of(store: ReadingStore, folders: Sequence[Path], reader: Reader) -> str:
     _, page = pages_of(folders, [Split.TUNE])[0]
-    return shelf.reading(page, TRUE, reader).model
+    return store.reading(page, GROUND_TRUTH, reader).model

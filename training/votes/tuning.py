@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.accuracy.labelled_contests import Contested, Heard, hear
-from evaluation.metrics.text_comparison import right_characters, right_words
+from evaluation.accuracy.labelled_contests import LabelledContest, LabelledContests, label_contests
+from evaluation.metrics.text_comparison import correct_characters, correct_words
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import Calibration, FusedLine, Profile, fuse
 from fusion.evidence.confidence import MOST_CONTESTS, PLAIN_ASSURANCE, PLAIN_TRUST, Assurance, WordTrust
@@ -60,24 +60,24 @@ def tune(
     lines: Sequence[LabelledLine], materials: Sequence[Material], engines: Sequence[str], spelling: Spelling
 ) -> Iterator[Tuned]:
     """The profile "general" of all lines, then one for each material."""
-    heard = _heard(lines, engines)
-    everything = fit(heard, spelling)
-    weights = fit_weights(heard, engines)
+    labelled = _label_all(lines, engines)
+    everything = fit(labelled, spelling)
+    weights = fit_weights(labelled, engines)
     yield _tuned(GENERAL, lines, everything, weights, spelling, own=True)
     for material in materials:
-        own_heard = _heard(material.lines, engines)
-        fitted = fit(own_heard, spelling, everything, _OF_ONE_MATERIAL)
-        own_weights = fit_weights(own_heard, engines) if fitted is not everything else weights
+        own_labelled = _label_all(material.lines, engines)
+        fitted = fit(own_labelled, spelling, everything, _OF_ONE_MATERIAL)
+        own_weights = fit_weights(own_labelled, engines) if fitted is not everything else weights
         yield _tuned(material.profile, material.lines, fitted, own_weights, spelling, own=fitted is not everything)
 
 
-def _heard(lines: Sequence[LabelledLine], engines: Sequence[str]) -> list[Heard]:
-    heard: list[Heard] = []
+def _label_all(lines: Sequence[LabelledLine], engines: Sequence[str]) -> list[LabelledContests]:
+    labelled: list[LabelledContests] = []
     for line in lines:
-        found = hear(line, len(heard), engines)
+        found = label_contests(line, len(labelled), engines)
         if found is not None:
-            heard.append(found)
-    return heard
+            labelled.append(found)
+    return labelled
 
 
 def _tuned(
@@ -127,7 +127,7 @@ def fused(line: LabelledLine, profile: Profile, method: Method = Method.CONFIDEN
 # --- weights ---
 
 
-def fit_weights(heard: Sequence[Heard], engines: Sequence[str]) -> dict[str, float]:
+def fit_weights(labelled: Sequence[LabelledContests], engines: Sequence[str]) -> dict[str, float]:
     """How much an engine's word counts whatever it says: weights that together make 1. Of a few thousand drawn at
     random, and those that let one engine always decide, the ones under which the heaviest candidates are wrong least.
 
@@ -135,7 +135,7 @@ def fit_weights(heard: Sequence[Heard], engines: Sequence[str]) -> dict[str, flo
     are a step function of the weights; likelihood, which is not, prefers weights under which two weak engines outvote
     a strong one.
     """
-    contests = [(line, found) for line in heard for found in line.decisive]
+    contests = [(line, found) for line in labelled for found in line.decisive]
     if len(contests) < MIN_CONTESTS:
         return dict.fromkeys(engines, round(1.0 / len(engines), 4))
     votes, excesses = _ballots(contests, engines)
@@ -151,7 +151,7 @@ def fit_weights(heard: Sequence[Heard], engines: Sequence[str]) -> dict[str, flo
 
 
 def _ballots(
-    contests: Sequence[tuple[Heard, Contested]], engines: Sequence[str]
+    contests: Sequence[tuple[LabelledContests, LabelledContest]], engines: Sequence[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Who says which candidate, (N, C, E), and how many edits each costs, (N, C), infinite where there is none."""
     places = {engine: index for index, engine in enumerate(engines)}
@@ -160,7 +160,7 @@ def _ballots(
     excesses = np.full((len(contests), most), np.inf)
     for number, (line, found) in enumerate(contests):
         excesses[number, : len(found.candidates)] = found.excesses
-        for engine, saying in zip(line.engines, found.found.sayings, strict=True):
+        for engine, saying in zip(line.engines, found.contest.sayings, strict=True):
             votes[number, found.candidates.index(saying.form), places[engine]] = 1.0
     return votes, excesses
 
@@ -192,7 +192,7 @@ def fit_assurance(lines: Sequence[LabelledLine], profile: Profile) -> Assurance:
         shared = agreements(found.rows, found.network)
         mean = sum(shared) / len(shared) if shared else 0.0
         seen += [(log_odds(character.confidence), mean) for character in found.characters for _ in character.text]
-        right += right_characters(_same_length(line, found), line.truth)
+        right += correct_characters(_same_length(line, found), line.truth)
     if len(set(right)) < 2:
         return PLAIN_ASSURANCE
     model = LogisticRegression(C=1e6).fit(np.array(seen), np.array(right))
@@ -202,7 +202,7 @@ def fit_assurance(lines: Sequence[LabelledLine], profile: Profile) -> Assurance:
 
 def _same_length(line: LabelledLine, found: FusedLine) -> str:
     """The fused text as it is compared, if that has as many letters; else as it is."""
-    text = line.compared(found.text)
+    text = line.normalised(found.text)
     return text if len(text) == len(found.text) else found.text
 
 
@@ -218,7 +218,7 @@ def fit_words(lines: Sequence[LabelledLine], profile: Profile) -> WordTrust:
     for line in lines:
         found = fused(line, profile)
         seen += [(word.confidence, min(word.contests, MOST_CONTESTS)) for word in found.words]
-        right += right_words(_same_length(line, found), line.truth)
+        right += correct_words(_same_length(line, found), line.truth)
     if len(seen) < _MIN_WORDS or len(set(right)) < 2:
         return PLAIN_TRUST
     means = np.clip(np.array([mean for mean, _ in seen]), 1e-6, 1.0 - 1e-6)

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.lines import Line, compared, groups_of
-from evaluation.pages.ground_truth import Split, TruePage
-from evaluation.readings.line_layouts import View
+from benchmarks.accuracy.lines import Line, compare_line, groups_of
+from evaluation.pages.ground_truth import GroundTruthPage, Split
+from evaluation.readings.line_layouts import LineSource
 from evaluation.readings.reader import Reader, Reading
-from evaluation.readings.store import Shelf
+from evaluation.readings.store import ReadingStore
 from ocr import Hypothesis
 from ocr.claims import ClaimedCharacter
 
@@ -24,9 +24,9 @@ def _said(text: str) -> Hypothesis:
 
 
 class _Parrot:
-    """A shelf on which every line is read as the truth with its first letter small, at 10 ms a line."""
+    """A store on which every line is read as the truth with its first letter small, at 10 ms a line."""
 
-    def reading(self, page: TruePage, view: View, reader: Reader) -> Reading:
+    def reading(self, page: GroundTruthPage, source: LineSource, reader: Reader) -> Reading:
         said = tuple(_said(line.text[0].lower() + line.text[1:]) for line in page.lines)
         return Reading("parrot", "parrot@1", 0.010 * len(said), said)
 
@@ -46,7 +46,7 @@ def _folder(folder: Path, names: list[str], texts: list[str]) -> Path:
 
 def test_an_error_rate_is_edits_over_true_characters_and_time_is_by_line(tmp_path: Path) -> None:
     folder = _folder(tmp_path / "letters", ["a.png"], ["Dear Sir", "yours"])
-    groups = groups_of(folder, Split.TEST, cast("Shelf", _Parrot()), Reader("parrot"))
+    groups = groups_of(folder, Split.TEST, cast("ReadingStore", _Parrot()), Reader("parrot"))
     assert list(groups) == ["letters"]
     assert groups["letters"].count.rate == pytest.approx(1 / 13)
     assert groups["letters"].line_ms == pytest.approx(10.0)
@@ -55,16 +55,16 @@ def test_an_error_rate_is_edits_over_true_characters_and_time_is_by_line(tmp_pat
 
 def test_a_truth_all_in_capitals_says_nothing_about_case(tmp_path: Path) -> None:
     folder = _folder(tmp_path / "receipts", ["a.png"], ["TOTAL", "CASH"])
-    groups = groups_of(folder, Split.TEST, cast("Shelf", _Parrot()), Reader("parrot"))
+    groups = groups_of(folder, Split.TEST, cast("ReadingStore", _Parrot()), Reader("parrot"))
     assert groups["receipts"].count.rate == 0.0
 
 
 def test_typed_and_written_lines_of_a_folder_are_told_apart(tmp_path: Path) -> None:
     folder = _folder(tmp_path / "stanford", ["SC0033B_s4_b01_f14_i084.jpg"], ["Letterhead", "Place", "Dear Sir"])
-    groups = groups_of(folder, Split.TEST, cast("Shelf", _Parrot()), Reader("parrot"))
+    groups = groups_of(folder, Split.TEST, cast("ReadingStore", _Parrot()), Reader("parrot"))
     assert {name: len(group.lines) for name, group in groups.items()} == {"stanford typed": 2, "stanford cursive": 1}
 
 
 def test_an_abstention_reads_nothing_and_quotes_are_folded() -> None:
-    assert compared("\u201cno\u201d", Hypothesis.abstain("cannot"), ignore_case=False) == Line('"no"', "", 4)
-    assert compared("\u201cno\u201d", _said('"no"'), ignore_case=False).edits == 0
+    assert compare_line("\u201cno\u201d", Hypothesis.abstain("cannot"), ignore_case=False) == Line('"no"', "", 4)
+    assert compare_line("\u201cno\u201d", _said('"no"'), ignore_case=False).edits == 0

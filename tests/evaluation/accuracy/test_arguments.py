@@ -6,27 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.accuracy.arguments import run_of
-from evaluation.accuracy.run import Run
+from evaluation.accuracy.arguments import parse_run
+from evaluation.accuracy.run import AccuracyRun
 from evaluation.pages.ground_truth import Split
-from evaluation.readings.line_layouts import FOUND, TRUE, View
+from evaluation.readings.line_layouts import DETECTED, GROUND_TRUTH, LineSource
 from fusion import Method
 from ocr.errors import OutOfRange
 
 
 def typed(
     splits: str = "test", views: str = "true,found", profile: str = "auto", method: str = "confidence_weighted"
-) -> Run:
+) -> AccuracyRun:
     engines = "tesseract,paddleocr=official"
-    return run_of([Path("pages")], splits, engines, views, profile, method, "bundled", Path("kept"), None, None)
+    return parse_run([Path("pages")], splits, engines, views, profile, method, "bundled", Path("kept"), None, None)
 
 
 def test_what_was_typed_is_what_runs() -> None:
     run = typed(splits="test,tune", views="true,found,found+15,found-90")
     assert run.splits == [Split.TEST, Split.TUNE]
-    assert run.views == [TRUE, FOUND, View(found=True, turned_degrees=15.0), View(found=True, turned_degrees=-90.0)]
+    assert run.sources == [
+        GROUND_TRUTH,
+        DETECTED,
+        LineSource(detected=True, rotation_degrees=15.0),
+        LineSource(detected=True, rotation_degrees=-90.0),
+    ]
     assert [(reader.name, reader.model) for reader in run.readers] == [("tesseract", "auto"), ("paddleocr", "official")]
-    assert (run.profile.name, run.method, run.ask) == ("auto", Method.CONFIDENCE_WEIGHTED, None)
+    assert (run.profile.name, run.method, run.service) == ("auto", Method.CONFIDENCE_WEIGHTED, None)
 
 
 @pytest.mark.parametrize(

@@ -14,19 +14,19 @@ import numpy as np
 import pytest
 
 from evaluation.accuracy import own_pipelines
-from evaluation.accuracy.calibration import sureness
+from evaluation.accuracy.calibration import word_calibration
 from evaluation.accuracy.cascade import cascade_figures
-from evaluation.accuracy.detected_pages import FoundPage, compare, from_service
+from evaluation.accuracy.detected_pages import DetectedPage, from_service, match_pages
 from evaluation.accuracy.error_rates import FUSED, Sample, figures
-from evaluation.accuracy.fusion_changes import turns
-from evaluation.accuracy.own_pipelines import ReadPage
+from evaluation.accuracy.fusion_changes import fusion_changes
+from evaluation.accuracy.own_pipelines import Pipeline
 from evaluation.accuracy.report import summary
-from evaluation.accuracy.run import Outcome, Run, measure, write
+from evaluation.accuracy.run import AccuracyResult, AccuracyRun, measure, write
 from evaluation.metrics.line_matching import Quad
-from evaluation.pages.ground_truth import Split, TruePage, read_pages
-from evaluation.readings.line_layouts import TRUE
+from evaluation.pages.ground_truth import GroundTruthPage, Split, read_pages
+from evaluation.readings.line_layouts import GROUND_TRUTH
 from evaluation.readings.reader import Reader
-from evaluation.readings.store import Shelf
+from evaluation.readings.store import ReadingStore
 from fusion import Cascade, Method, Profile, Step
 from ocr import Crop, Hypothesis
 from ocr.contract import LineAnswer, TextAnswer
@@ -66,24 +66,32 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def outcome(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+def outcome(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AccuracyResult:
     monkeypatch.setattr(Reader, "fingerprint", "f")
     monkeypatch.setattr(Reader, "engine", property(lambda self: Saying(self.name)))
     readers = [Reader("ada"), Reader("bob")]
     return measure(
-        Run([folder], [Split.TEST], readers, Shelf(tmp_path / "shelf"), PROFILE, Method.WEIGHTED_VOTING, [TRUE])
+        AccuracyRun(
+            [folder],
+            [Split.TEST],
+            readers,
+            ReadingStore(tmp_path / "store"),
+            PROFILE,
+            Method.WEIGHTED_VOTING,
+            [GROUND_TRUTH],
+        )
     )
 
 
-def test_a_run_counts_engines_and_fusion_against_the_truth(outcome: Outcome) -> None:
+def test_a_run_counts_engines_and_fusion_against_the_truth(outcome: AccuracyResult) -> None:
     made = outcome.report.tables[0].sets["made"]
-    assert {name: rate.count.edits for name, rate in made.characters.items()} == {"ada": 1, "bob": 3, FUSED: 1}
-    assert made.words["ada"].count.rate == pytest.approx(1 / 7)
+    assert {name: rate.count.edits for name, rate in made.cer.items()} == {"ada": 1, "bob": 3, FUSED: 1}
+    assert made.wer["ada"].count.rate == pytest.approx(1 / 7)
     assert (made.best, made.reduction, made.oracle, made.share) == ("ada", 0.0, 0, 0.0)
     assert made.chance == 1.0
 
 
-def test_a_run_writes_its_report_and_shows_its_votes(outcome: Outcome, tmp_path: Path) -> None:
+def test_a_run_writes_its_report_and_shows_its_votes(outcome: AccuracyResult, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("report.md", "figures.json", "votes.html")]
     write(outcome, "quorum evaluate pages made", *files)
     report, figures_file, votes = (file.read_text(encoding="utf-8") for file in files)
@@ -95,14 +103,14 @@ def test_a_run_writes_its_report_and_shows_its_votes(outcome: Outcome, tmp_path:
     assert next(summary(outcome.report))[2][0][0] == "made"
 
 
-def test_who_saved_and_who_spoiled_is_counted_against_the_best_engine(outcome: Outcome) -> None:
-    against_bob = turns(outcome.lines["made"], "bob")
-    assert against_bob.saved == {"ada": 3}
-    assert against_bob.spoiled == {"ada": 1}
+def test_who_saved_and_who_spoiled_is_counted_against_the_best_engine(outcome: AccuracyResult) -> None:
+    against_bob = fusion_changes(outcome.lines["made"], "bob")
+    assert against_bob.corrected == {"ada": 3}
+    assert against_bob.broken == {"ada": 1}
 
 
-def test_the_calibration_error_is_the_gap_between_sure_and_right(outcome: Outcome) -> None:
-    found = sureness(outcome.lines["made"])
+def test_the_calibration_error_is_the_gap_between_sure_and_right(outcome: AccuracyResult) -> None:
+    found = word_calibration(outcome.lines["made"])
     sure = [word.confidence for _, fused in outcome.lines["made"] for word in fused.words]
     assert found.words == 7
     assert 0.0 < found.error < 1.0
@@ -110,7 +118,7 @@ def test_the_calibration_error_is_the_gap_between_sure_and_right(outcome: Outcom
     assert 0.0 < found.by_chance < 0.5
 
 
-def test_a_cascade_is_counted_by_what_it_keeps_and_what_it_asks(outcome: Outcome) -> None:
+def test_a_cascade_is_counted_by_what_it_keeps_and_what_it_asks(outcome: AccuracyResult) -> None:
     assert cascade_figures(outcome.lines, PROFILE) is None
     frugal = replace(PROFILE, cascade=Cascade((Step(("ada",), 99.0),)))
     found = cascade_figures(outcome.lines, frugal)
@@ -134,14 +142,17 @@ def test_an_engines_own_pipeline_is_compared_by_where_its_lines_lie(
         return [(quads[1], "paid"), (quads[0], TRUTHS[0])]
 
     monkeypatch.setattr(own_pipelines, "PIPELINES", {"ada": lambda: pipeline})
-    ours = FoundPage(tuple(quads), {FUSED: TRUTHS})
-    found = [own_pipelines.beside("made", "ada", Shelf(tmp_path / "shelf"), [(page, ours)]) for _ in range(2)][1]
+    ours = DetectedPage(tuple(quads), {FUSED: TRUTHS})
+    found = [
+        own_pipelines.compare_pipeline("made", "ada", ReadingStore(tmp_path / "store"), [(page, ours)])
+        for _ in range(2)
+    ][1]
     assert len(read) == 1
-    assert (found.own.edits, found.ours.edits, found.reduction) == (8, 0, 1.0)
+    assert (found.own.edits, found.fused.edits, found.reduction) == (8, 0, 1.0)
 
 
 def test_a_pipeline_without_its_models_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> ReadPage:
+    def missing() -> Pipeline:
         raise FileNotFoundError("no detector")
 
     monkeypatch.setattr(own_pipelines, "PIPELINES", {"ada": missing, "bob": lambda: list})
@@ -178,9 +189,9 @@ def test_the_share_is_how_far_the_fusion_comes_towards_the_best_path() -> None:
 def test_lines_from_the_page_are_compared_by_where_they_lie(folder: Path) -> None:
     [page] = read_pages(folder)
     quads = tuple(line.quad() for line in reversed(page.lines))
-    found = FoundPage((*quads, quads[0] + 500.0), {"ada": (TRUTHS[1], TRUTHS[0], "x"), FUSED: (TRUTHS[1], "", "x")})
-    result = compare("made", [(page, found)])
-    edits = {name: rate.count.edits for name, rate in figures(result.samples).characters.items()}
+    found = DetectedPage((*quads, quads[0] + 500.0), {"ada": (TRUTHS[1], TRUTHS[0], "x"), FUSED: (TRUTHS[1], "", "x")})
+    result = match_pages("made", [(page, found)])
+    edits = {name: rate.count.edits for name, rate in figures(result.samples).cer.items()}
     assert edits == {"ada": 1, FUSED: 1 + len(TRUTHS[0])}
     assert result.recall == 1.0
 
@@ -194,8 +205,8 @@ def test_what_a_service_answered_is_not_asked_again(folder: Path, tmp_path: Path
         line = LineAnswer(text="fused", confidence=0.9, polygon=corners, block=0, words=[], readings={"ada": "a"})
         return TextAnswer.model_construct(lines=[line])
 
-    page = TruePage(folder / "a.png", ())
+    page = GroundTruthPage(folder / "a.png", ())
     first, again = (from_service(ask, page, tmp_path / "kept" / "a.json") for _ in range(2))
     assert len(asked) == 1
-    assert first.reads == again.reads == {FUSED: ["fused"], "ada": ["a"]}
+    assert first.texts == again.texts == {FUSED: ["fused"], "ada": ["a"]}
     assert first.quads[0].tolist() == [[20, 10], [220, 10], [220, 30], [20, 30]]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evaluation.characters.collections import Part, part_of, place_in_split
-from evaluation.characters.degradations import DISTURBANCES, disturbed_sets
+from evaluation.characters.degradations import DEGRADATIONS, degraded_sets
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ def collection(tmp_path: Path) -> Path:
 def test_every_disturbance_has_the_whole_test_part_and_nothing_else(collection: Path) -> None:
     pictures = np.load(collection)["images"]
     expected = sum(part_of(place_in_split(picture)) is Part.TEST for picture in pictures)
-    sets = disturbed_sets(collection)
+    sets = degraded_sets(collection)
     assert {len(characters) for characters in sets.values()} == {expected}
-    assert len(sets) == len(DISTURBANCES)
+    assert len(sets) == len(DEGRADATIONS)
     assert expected > 3
 
 
 def test_the_preparation_survives_every_disturbance(collection: Path) -> None:
-    for name, characters in disturbed_sets(collection).items():
+    for name, characters in degraded_sets(collection).items():
         ink = characters.images.reshape(len(characters), -1).astype(float)
         mean = ink.mean(axis=0)
         assert ink.any(axis=1).all(), name

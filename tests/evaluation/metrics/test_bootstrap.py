@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluation.metrics.bootstrap import Interval, interval, paired
+from evaluation.metrics.bootstrap import Interval, bootstrap_interval, paired_bootstrap
 
 
 def test_an_interval_holds_the_rate_and_shrinks_with_more_lines() -> None:
     rng = np.random.default_rng(7)
     few = (rng.random(50) < 0.1).astype(int).tolist()
     many = (rng.random(1250) < 0.1).astype(int).tolist()
-    wide, narrow = (interval(edits, [1] * len(edits)) for edits in (few, many))
+    wide, narrow = (bootstrap_interval(edits, [1] * len(edits)) for edits in (few, many))
     assert wide.low <= np.mean(few) <= wide.high
     assert narrow.low <= np.mean(many) <= narrow.high
     assert narrow.high - narrow.low == pytest.approx((wide.high - wide.low) / 5, rel=0.5)
@@ -22,16 +22,16 @@ def test_about_five_of_a_hundred_intervals_miss_the_truth() -> None:
     rng = np.random.default_rng(1)
     missed = 0
     for seed in range(100):
-        found = interval((rng.random(80) < 0.2).astype(int).tolist(), [1] * 80, seed)
+        found = bootstrap_interval((rng.random(80) < 0.2).astype(int).tolist(), [1] * 80, seed)
         missed += not found.low <= 0.2 <= found.high
     assert missed <= 12
 
 
 def test_no_lines_have_no_rate() -> None:
-    assert interval([], []) == Interval(0.0, 0.0)
+    assert bootstrap_interval([], []) == Interval(0.0, 0.0)
 
 
 def test_a_difference_on_many_lines_is_no_chance_and_one_that_cancels_is() -> None:
-    assert paired([0] * 100, [1] * 30 + [0] * 70) < 0.01
-    assert paired([1, 0] * 50, [0, 1] * 50) > 0.5
-    assert paired([3, 1, 2], [3, 1, 2]) == 1.0
+    assert paired_bootstrap([0] * 100, [1] * 30 + [0] * 70) < 0.01
+    assert paired_bootstrap([1, 0] * 50, [0, 1] * 50) > 0.5
+    assert paired_bootstrap([3, 1, 2], [3, 1, 2]) == 1.0

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.pages.ground_truth import TruePage, read_pages
-from evaluation.readings.line_layouts import FOUND, TRUE, View, true_lines, turned
+from evaluation.pages.ground_truth import GroundTruthPage, read_pages
+from evaluation.readings.line_layouts import DETECTED, GROUND_TRUTH, LineSource, ground_truth_lines, rotated
 from evaluation.readings.reader import Reader
-from evaluation.readings.store import Shelf
+from evaluation.readings.store import ReadingStore
 from ocr import Alternative, ClaimedCharacter, Crop, Hypothesis, Span
 
 
@@ -43,7 +43,7 @@ def _claim(crop: Crop) -> Hypothesis:
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> TruePage:
+def page(tmp_path: Path) -> GroundTruthPage:
     folder = tmp_path / "set"
     folder.mkdir()
     pixels = np.full((120, 300, 3), 255, np.uint8)
@@ -63,38 +63,42 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Counting:
     return counting
 
 
-def test_what_was_read_once_comes_from_the_disk(page: TruePage, engine: Counting, tmp_path: Path) -> None:
-    first = Shelf(tmp_path / "shelf").reading(page, TRUE, Reader("counting"))
-    again = Shelf(tmp_path / "shelf").reading(page, TRUE, Reader("counting"))
+def test_what_was_read_once_comes_from_the_disk(page: GroundTruthPage, engine: Counting, tmp_path: Path) -> None:
+    first = ReadingStore(tmp_path / "store").reading(page, GROUND_TRUTH, Reader("counting"))
+    again = ReadingStore(tmp_path / "store").reading(page, GROUND_TRUTH, Reader("counting"))
     assert again == first
     assert again.model == "counting@1"
-    assert again.hypotheses == tuple(_claim(crop) for crop in true_lines(page).crops())
+    assert again.hypotheses == tuple(_claim(crop) for crop in ground_truth_lines(page).crops())
     assert again.hypotheses[0].abstention == "too wide"
     assert engine.calls == 1
 
 
-def test_a_page_whose_outlines_changed_is_read_again(page: TruePage, engine: Counting, tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "shelf")
-    shelf.reading(page, TRUE, Reader("counting"))
-    assert not shelf.lacks(page, TRUE, Reader("counting"))
+def test_a_page_whose_outlines_changed_is_read_again(page: GroundTruthPage, engine: Counting, tmp_path: Path) -> None:
+    store = ReadingStore(tmp_path / "store")
+    store.reading(page, GROUND_TRUTH, Reader("counting"))
+    assert not store.is_missing(page, GROUND_TRUTH, Reader("counting"))
     moved = replace(page, lines=(replace(page.lines[0], outline=page.lines[0].outline + 1), page.lines[1]))
-    assert shelf.lacks(moved, TRUE, Reader("counting"))
-    assert shelf.lacks(page, FOUND, Reader("counting"))
+    assert store.is_missing(moved, GROUND_TRUTH, Reader("counting"))
+    assert store.is_missing(page, DETECTED, Reader("counting"))
 
 
-def test_layouts_come_back_as_they_were(page: TruePage, tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "shelf")
-    assert shelf.cuts.layout(page, TRUE) == shelf.cuts.layout(page, TRUE) == true_lines(page).layout
+def test_layouts_come_back_as_they_were(page: GroundTruthPage, tmp_path: Path) -> None:
+    store = ReadingStore(tmp_path / "store")
+    assert (
+        store.layouts.layout(page, GROUND_TRUTH)
+        == store.layouts.layout(page, GROUND_TRUTH)
+        == ground_truth_lines(page).layout
+    )
 
 
 def test_true_lines_of_a_turned_page_are_refused() -> None:
     with pytest.raises(ValueError, match="upright"):
-        View(found=False, turned_degrees=90.0)
-    assert View(found=True, turned_degrees=-15.0).name == "found-15"
+        LineSource(detected=False, rotation_degrees=90.0)
+    assert LineSource(detected=True, rotation_degrees=-15.0).name == "found-15"
 
 
 def test_a_page_is_turned_counter_clockwise() -> None:
     page = np.zeros((2, 3, 3), np.uint8)
     page[0, 2] = 255  # the upper right corner becomes the upper left one
-    assert turned(page, 90.0).shape == (3, 2, 3)
-    assert turned(page, 90.0)[0, 0].tolist() == [255, 255, 255]
+    assert rotated(page, 90.0).shape == (3, 2, 3)
+    assert rotated(page, 90.0)[0, 0].tolist() == [255, 255, 255]

@@ -10,7 +10,7 @@ import pytest
 from evaluation.characters.character_sets import CharacterSet
 from evaluation.characters.votes import ALONE, report, write
 from evaluation.readings.reader import Reader
-from evaluation.readings.store import Shelf
+from evaluation.readings.store import ReadingStore
 from fusion import Profile
 from ocr import Hypothesis
 from quorum.experiments import single_characters
@@ -32,7 +32,7 @@ def test_two_that_agree_against_the_network_are_a_gain_in_points(
     made = character_set(("o", "a", "a"), ("a", "o", "c"), ("a", "a", "a"), ("o", "o", "a"))
     monkeypatch.setattr(single_characters, "character_sets", lambda *_: [made])
     readers = [Reader(ALONE), Reader("tesseract"), Reader("paddleocr"), Reader("trocr")]
-    found = single_characters.measured(Shelf(tmp_path), readers, tmp_path, PROFILE)
+    found = single_characters.measured(ReadingStore(tmp_path), readers, tmp_path, PROFILE)
     votes = found["printed"]
     assert votes.alone == {ALONE: 0.5, "tesseract": 0.5, "paddleocr": 0.75}
     assert votes.together["weighted_voting"] == 0.75

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.accuracy.forms import margin_numbers
-from evaluation.accuracy.detected_pages import FoundPage
+from evaluation.accuracy.detected_pages import DetectedPage
 from evaluation.accuracy.error_rates import FUSED
 from evaluation.pages.ground_truth import read_pages
 from training.drawing.form_pages import HEIGHT_PX, WIDTH_PX, form_page, write_forms
@@ -34,7 +34,7 @@ def test_a_number_in_the_margin_is_read_when_its_digits_are(tmp_path: Path) -> N
     [page] = read_pages(tmp_path)
     quads = tuple(line.quad() for line in page.lines)
     texts = [line.text for line in page.lines]
-    right = margin_numbers([(page, FoundPage(quads, {FUSED: texts}))])
-    wrong = margin_numbers([(page, FoundPage(quads, {FUSED: [f"{text}0" for text in texts]}))])
-    missed = margin_numbers([(page, FoundPage(quads[:1], {FUSED: texts[:1]}))])
+    right = margin_numbers([(page, DetectedPage(quads, {FUSED: texts}))])
+    wrong = margin_numbers([(page, DetectedPage(quads, {FUSED: [f"{text}0" for text in texts]}))])
+    missed = margin_numbers([(page, DetectedPage(quads[:1], {FUSED: texts[:1]}))])
     assert [(own.count, own.found, own.read) for own in (right, wrong, missed)] == [(1, 1, 1), (1, 1, 0), (1, 0, 0)]

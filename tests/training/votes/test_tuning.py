@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.accuracy.labelled_contests import hear
-from evaluation.metrics.text_comparison import characters
-from evaluation.pages.ground_truth import TruePage
+from evaluation.accuracy.labelled_contests import label_contests
+from evaluation.metrics.text_comparison import character_edits
+from evaluation.pages.ground_truth import GroundTruthPage
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import SPELLING, Method, Profile, fuse
 from fusion.evidence.engine_evidence import Kind
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.processes
 WORDS = ("cat", "dog", "2019", "1.50", "house", "total", "on", "the", "Red")
 SPELLING_MODEL = Spelling(2, dict.fromkeys("abcdefghijklmnopqrstuvwxyz0. ", -3.0))
 REGION = Region(Box(0, 0, 100, 10).polygon(), 100, 10)
-PAGE = TruePage(Path("none.png"), ())
+PAGE = GroundTruthPage(Path("none.png"), ())
 
 
 def lines(count: int, seed: int = 1) -> list[LabelledLine]:
@@ -52,7 +52,7 @@ def tuned() -> list[Tuned]:
 
 
 def errors(profile: Profile, method: Method) -> int:
-    return sum(characters(fuse(line.claims, profile, method).text, line.truth).edits for line in lines(60, seed=2))
+    return sum(character_edits(fuse(line.claims, profile, method).text, line.truth).edits for line in lines(60, seed=2))
 
 
 def test_who_is_right_about_what_is_learnt(tuned: list[Tuned]) -> None:
@@ -83,16 +83,18 @@ def together(*voters: str) -> float:
         said = {name: Hypothesis.of_text(text, 0.9) for name, text in (read | {"echo": read["first"]}).items()}
         made.append(LabelledLine("made", PAGE, index, REGION, truth, said, dict.fromkeys(said, 1.0)))
     engines = [*voters, "other"]
-    heard = [found for number, line in enumerate(made) if (found := hear(line, number, engines)) is not None]
-    fitted = fit(heard, SPELLING_MODEL)
+    labelled = [
+        found for number, line in enumerate(made) if (found := label_contests(line, number, engines)) is not None
+    ]
+    fitted = fit(labelled, SPELLING_MODEL)
     margins = []
-    for line in heard:
+    for line in labelled:
         place = line.engines.index("other")
         for contested in line.decisive:
-            forms = [saying.form for saying in contested.found.sayings]
+            forms = [saying.form for saying in contested.contest.sayings]
             if len(set(forms)) == 2 and forms.count(forms[place]) == 1:
                 evidence = [fitted.evidence(name) for name in line.engines]
-                supports = supports_of(contested.found, evidence, line.agreements)
+                supports = supports_of(contested.contest, evidence, line.agreements)
                 margins.append(sum(supports) - 2 * supports[place])
     return sum(margins) / len(margins)
 
@@ -119,7 +121,7 @@ def test_confidences_of_characters_are_as_high_as_they_are_right(tuned: list[Tun
     for line in lines(60, seed=5):
         fused = fuse(line.claims, profile, Method.CONFIDENCE_WEIGHTED)
         confidences += sum(character.confidence for character in fused.characters)
-        edits += characters(fused.text, line.truth).edits
+        edits += character_edits(fused.text, line.truth).edits
         length += len(fused.characters)
     assert confidences / length == pytest.approx(1.0 - edits / length, abs=0.02)
 
