@@ -1,19 +1,25 @@
 """Fences for every test: unit tests load neither Ray nor a framework, nobody reaches the network, and property tests
 do not vary.
 
-A test that needs a cluster carries the marker `cluster`; only then is `ray.init` the real one. Connections to loopback
-are always allowed (a test may run its own server), connections to anywhere else never.
+A test that needs a cluster carries the marker `cluster`; only then is `ray.init` the real one. Connections within
+this machine are always allowed (a test may run its own server), connections to anywhere else never.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import socket
 import sys
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from cluster.local.ray_folder import ONE_NODE
+
+# Ray reads it when it is imported: every Ray of the tests stays on loopback.
+os.environ.update(ONE_NODE)
 
 # The same examples on every run, and no watching of the clock. `make test-all` tries more, by --hypothesis-profile.
 settings.register_profile("quorum", max_examples=25, deadline=None, derandomize=True)
@@ -23,7 +29,8 @@ settings.load_profile("quorum")
 _HEAVY = frozenset({"ray", "torch", "tensorflow", "paddlex", "easyocr", "transformers", "schemathesis"})
 _MAY_LOAD = ("processes", "engines", "cluster")
 
-_LOOPBACK = ("127.", "::1", "localhost")
+# The last is where hosts in network namespaces of this machine are (cluster/local/hosts.py).
+_THIS_MACHINE = ("127.", "::1", "localhost", "198.18.")
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +70,7 @@ def _no_network() -> Iterator[None]:
     real_connect = socket.socket.connect
 
     def connect(self: socket.socket, address: object) -> None:
-        if isinstance(address, tuple) and not str(address[0]).startswith(_LOOPBACK):
+        if isinstance(address, tuple) and not str(address[0]).startswith(_THIS_MACHINE):
             raise RuntimeError(f"a test tried to reach {address!r}; tests stay on this machine")
         real_connect(self, address)  # type: ignore[arg-type]
 

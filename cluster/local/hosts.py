@@ -1,9 +1,9 @@
-"""Hosts on this machine, for a cluster of several nodes: addresses of the loopback interface, or network namespaces.
+"""Hosts on this machine, for a cluster of several nodes: they share the loopback interface, or are network namespaces.
 
-On loopback every node shares the network of the machine and has ports of its own. A namespace is a host of its own as
-far as the network goes: its own interface, its own port 8000, and a cable that can be pulled. Namespaces need Linux,
-root and the program `ip`; `namespaces_missing` says what is not there. Programs of this machine reach every host, and
-are reached at `Host.outside`.
+On loopback every node has the address 127.0.0.1 and ports of its own, and no other machine reaches one. A namespace is
+a host of its own as far as the network goes: its own interface, its own port 8000, and a cable that can be pulled.
+Namespaces need Linux, root and the program `ip`; `namespaces_missing` says what is not there. Programs of this machine
+reach every host, and are reached at `Host.outside`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from cluster.local.ray_folder import LOOPBACK
 
 # The range that is set aside for measuring between hosts (RFC 2544): nothing else is there.
 _NETWORK = "198.18"
@@ -38,7 +40,7 @@ class Host:
     http_port: int
     enter: tuple[str, ...] = ()
     cable: str = ""
-    outside: str = "127.0.0.1"
+    outside: str = LOOPBACK
 
     @property
     def url(self) -> str:
@@ -58,12 +60,11 @@ class Host:
 
 
 def on_loopback(count: int) -> list[Host]:
-    """Hosts that share the machine's network, with a port each."""
-    # Ray replaces 127.0.0.1 by the address of an interface, but not its neighbours.
+    """Hosts that share the loopback interface, with a port each."""
     ports: set[int] = set()
     while len(ports) < count:
         ports.add(free_port())
-    return [Host(f"host{n}", f"127.0.0.{n + 1}", "127.0.0.1", port) for n, port in enumerate(ports, 1)]
+    return [Host(f"host{n}", LOOPBACK, LOOPBACK, port) for n, port in enumerate(ports, 1)]
 
 
 def free_port() -> int:
@@ -73,7 +74,7 @@ def free_port() -> int:
     while True:
         port = secrets.choice(_PORTS)
         with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+            probe.bind((LOOPBACK, port))
             return port
 
 

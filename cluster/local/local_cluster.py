@@ -1,12 +1,13 @@
 """A Ray cluster on this machine for as long as a program runs: started, watched while it warms up, and cleared away.
 
-    with local_cluster(config, host="127.0.0.1", port=8000, on_stage=print) as cluster:
-        warm_up(cluster.look, report=board.show, deadline=time.monotonic() + 600)
+    with local_cluster(config, host="127.0.0.1", port=8000, status=ask) as cluster:
+        warm_up(cluster.look, report=board.show, timeout_s=600, logs=cluster.logs)
 
 `config` is Serve's own schema, the content of a serve_config.yaml. Ray starts without its dashboard, on loopback only,
-quiet, and reports nothing to anybody. When the block is left, by its end, an error, Ctrl-C, SIGTERM or SIGHUP, every
-process that came into being below this one is gone. Which deployments there are and what they do is not known here;
-what an engine says of itself comes from `GET /status`. Times are seconds.
+with a token and a folder of its own, quiet, and reports nothing to anybody. When the block is left, by its end, an
+error, Ctrl-C, SIGTERM or SIGHUP, every process that came into being below this one is gone. So is the folder, unless
+there was an error: the logs may have its reason. Which deployments there are and what they do is not known here; what
+an engine says of itself comes from `GET /status`. Times are seconds.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from cluster import pools
 from cluster.local.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
+from cluster.local.ray_folder import LOOPBACK, ONE_NODE, RayFolder, keep_to_itself
 from cluster.local.serve_deploy import hand_over
 from ocr.contract import StatusAnswer
 from ocr.errors import InternalFailure, NotReady
@@ -33,14 +36,9 @@ from ocr.errors import InternalFailure, NotReady
 _OBJECT_STORE_BYTES = 1_000_000_000
 # Replicas share the cores, so their CPUs are bookkeeping; two is what a configuration for one machine counts on.
 _LEAST_CPUS = 2
-# On loopback, so that Ray's addresses lead nowhere else and survive a change of network. Ray replaces 127.0.0.1 by
-# the address of an interface, but not its neighbour.
-_NODE_ADDRESS = "127.0.0.2"
 # Ray gives its processes fixed times to import themselves, which a cold or busy machine misses. The next attempt finds
 # their files in the page cache.
 _ATTEMPTS = 3
-
-_LOGS = "the logs are in /tmp/ray/session_latest/logs"
 
 
 class Stage(StrEnum):
@@ -110,13 +108,14 @@ def warm_up(
     report: Callable[[list[Progress]], None],
     *,
     timeout_s: float,
+    logs: Path,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     period_s: float = 0.25,
 ) -> StatusAnswer:
     """Look until every part is ready or known to be unavailable, and report each look.
 
-    Raises InternalFailure when Serve gives up on the application, NotReady after `timeout_s`.
+    Raises InternalFailure when Serve gives up on the application, NotReady after `timeout_s`; both name `logs`.
     """
     deadline = clock() + timeout_s
     while True:
@@ -125,24 +124,35 @@ def warm_up(
         report(parts)
         if seen.status == "DEPLOY_FAILED":
             failed = [f"{part.part}: {part.detail}" for part in parts if part.stage is Stage.FAILED]
-            raise InternalFailure(f"the application did not start: {'; '.join(failed) or seen.message}", _LOGS)
+            raise InternalFailure(f"the application did not start: {'; '.join(failed) or seen.message}", _see(logs))
         if seen.answer is not None and parts and all(part.settled for part in parts):
             return seen.answer
         if clock() >= deadline:
             waiting = ", ".join(part.part for part in parts if not part.settled) or "the application"
             raise NotReady(
                 f"{waiting} did not start within {timeout_s:g} s",
-                f"is the machine busy, or short of memory? {_LOGS}",
+                f"is the machine busy, or short of memory? {_see(logs)}",
             )
         sleep(period_s)
 
 
-class LocalCluster:
-    """A running cluster with one application."""
+def _see(logs: Path) -> str:
+    return f"the logs are in {logs}"
 
-    def __init__(self, application: str, status: Callable[[], StatusAnswer | None]) -> None:
+
+class LocalCluster:
+    """A running cluster with one application. `logs` is Ray's folder of them; `environment` is what a program of this
+    user must have in its own to join the cluster.
+    """
+
+    def __init__(self, application: str, status: Callable[[], StatusAnswer | None], folder: RayFolder) -> None:
+        import ray
+
         self._application = application
         self._status = status
+        self.logs = folder.logs
+        address = ray.get_runtime_context().gcs_address
+        self.environment: Mapping[str, str] = {"RAY_ADDRESS": address, **ONE_NODE, **folder.environment()}
 
     def look(self) -> Look:
         """The application now. `status` is asked only when something runs that could answer."""
@@ -175,30 +185,46 @@ def local_cluster(
     `status` asks `GET /status` and returns None when nobody answers. SIGTERM and SIGHUP raise KeyboardInterrupt in the
     block, as Ctrl-C does. Call it from the main thread.
     """
-    with adopting_orphans():
+    with _own_folder() as folder, adopting_orphans():
         ours = children()
         try:
             with interrupted_by_signals():
-                application = _start(config, host, port, ours)
+                application = _start(config, host, port, folder, ours)
                 with interrupted_by_signals():  # again, because Ray has put its own handlers in place
-                    yield LocalCluster(application, status)
+                    yield LocalCluster(application, status, folder)
         finally:
             with undisturbed():
                 _stop(ours)
 
 
-def _start(config: Mapping[str, Any], host: str, port: int, spared: set[psutil.Process]) -> str:
+@contextlib.contextmanager
+def _own_folder() -> Iterator[RayFolder]:
+    """A folder that is gone in the end, unless there was an error."""
+    folder = RayFolder.make()
+    try:
+        yield folder
+    except Exception:
+        folder.token.unlink(missing_ok=True)
+        raise
+    except BaseException:
+        folder.remove()
+        raise
+    folder.remove()
+
+
+def _start(config: Mapping[str, Any], host: str, port: int, folder: RayFolder, spared: set[psutil.Process]) -> str:
     """Start Ray and Serve and hand over the application; it comes up in the background. Returns its name."""
-    _start_ray(spared)
+    _start_ray(folder, spared)
     [name] = hand_over(config, host=host, port=port)
     return name
 
 
-def _start_ray(spared: set[psutil.Process]) -> None:
+def _start_ray(folder: RayFolder, spared: set[psutil.Process]) -> None:
     """Start Ray. Raises InternalFailure when its own processes do not come up."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # what Ray will do one day, and warns about until then
     os.environ.setdefault("RAY_agent_register_timeout_ms", "100000")  # a cold or busy machine starts agents slowly
+    keep_to_itself(folder)
     import ray
 
     for attempt in range(1, _ATTEMPTS + 1):
@@ -212,7 +238,8 @@ def _start_ray(spared: set[psutil.Process]) -> None:
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                _node_ip_address=_NODE_ADDRESS,
+                _node_ip_address=LOOPBACK,
+                _temp_dir=str(folder.ray),
             )
             return
         except Exception as error:
@@ -220,7 +247,8 @@ def _start_ray(spared: set[psutil.Process]) -> None:
             end(children() - spared)
             if attempt == _ATTEMPTS:
                 raise InternalFailure(
-                    f"Ray did not start in {_ATTEMPTS} attempts: {error}", f"is the machine very busy? {_LOGS}"
+                    f"Ray did not start in {_ATTEMPTS} attempts: {error}",
+                    f"is the machine very busy? {_see(folder.logs)}",
                 ) from error
 
 

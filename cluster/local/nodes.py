@@ -14,11 +14,8 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -33,6 +30,7 @@ import yaml
 from cluster.local import failure_detection
 from cluster.local.hosts import Host, free_port
 from cluster.local.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
+from cluster.local.ray_folder import ONE_NODE, RayFolder
 from ocr.errors import InternalFailure
 
 _OBJECT_STORE_BYTES = 300_000_000
@@ -48,6 +46,9 @@ _ENVIRONMENT = {
     "RAY_gcs_rpc_server_reconnect_timeout_s": "600",  # a worker waits so long for a head that is gone, as in KubeRay
     **failure_detection.ENVIRONMENT,
 }
+
+# Another token, or another cluster, than that of the nodes.
+_NOT_INHERITED = frozenset({"RAY_AUTH_TOKEN", "RAY_ADDRESS", *ONE_NODE})
 
 _TITLE = re.compile(r"^ray::(?:ServeReplica:[^:]+:(?P<deployment>\w+)|(?P<own>ProxyActor|ServeController|SharedActor))")
 
@@ -170,10 +171,9 @@ class Nodes:
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None, *, redis: str | None = None) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="quorum-"))
-        self.ray_folder = self._folder / "ray"  # sockets and logs of the nodes; short, as the paths of sockets must be
-        secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # nobody else can join
-        self._environment = {**os.environ, **_ENVIRONMENT, **secret, **(environment or {})}
+        self._folder = RayFolder.make()
+        inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+        self._environment = {**inherited, **_ENVIRONMENT, **self._folder.environment(), **(environment or {})}
         self._redis = {} if redis is None else {"RAY_REDIS_ADDRESS": redis}
         self._around = ExitStack()
         self._address = ""
@@ -181,7 +181,7 @@ class Nodes:
 
     def __enter__(self) -> Self:
         self._around.enter_context(adopting_orphans())
-        self._around.callback(shutil.rmtree, self._folder, ignore_errors=True)
+        self._around.callback(self._folder.remove)
         self._around.enter_context(interrupted_by_signals())
         return self
 
@@ -192,6 +192,11 @@ class Nodes:
             for node in reversed(self.nodes):
                 node.kill()
             self._around.close()
+
+    @property
+    def ray_folder(self) -> Path:
+        """Where the nodes have their sockets and logs."""
+        return self._folder.ray
 
     @property
     def head(self) -> Node:
@@ -223,7 +228,7 @@ class Nodes:
         with `lose` once nothing of the application is on it.
         """
         self._told(
-            "ray.scripts.scripts", "drain-node", "--address", self._address, "--node-id", node.ray_id(),
+            "cluster.local.ray_command", "drain-node", "--address", self._address, "--node-id", node.ray_id(),
             "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "it leaves",
             "--deadline-remaining-seconds", f"{within_s:.0f}",
         )  # fmt: skip
@@ -238,7 +243,7 @@ class Nodes:
 
     def _told(self, module: str, *words: str, said: str = "") -> None:
         """Run a program on the head that tells the cluster something."""
-        known = {"RAY_ADDRESS": self._address, "QUORUM_NODE": self.head.host.address}
+        known = {**ONE_NODE, "RAY_ADDRESS": self._address, "QUORUM_NODE": self.head.host.address}
         command = [*self.head.host.enter, sys.executable, "-m", module, *words]
         finished = subprocess.run(
             command, input=said, env={**self._environment, **known}, capture_output=True, text=True, timeout=_START_S,
@@ -254,7 +259,7 @@ class Nodes:
         return ["--head", "--port", port, "--include-dashboard", "false", *folder, *client]
 
     def _started(self, host: Host, role: list[str], cpus: float, gpus: float) -> Node:
-        log = self._folder / f"{host.name}-{time.monotonic_ns()}.log"
+        log = self._folder.path / f"{host.name}-{time.monotonic_ns()}.log"
         command = [*host.enter, *_ray_start(host), *role, "--num-cpus", f"{cpus:g}", "--num-gpus", f"{gpus:g}"]
         metrics_port = free_port()
         command += ["--metrics-export-port", str(metrics_port)]
@@ -286,6 +291,6 @@ def _ray_start(host: Host) -> list[str]:
     agent = ("--dashboard-agent-listen-port", "--dashboard-agent-grpc-port")
     ports = [word for option in (*agent, "--min-worker-port", "--max-worker-port") for word in (option, "0")]
     return [
-        sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats",
+        sys.executable, "-m", "cluster.local.ray_command", "start", "--block", "--disable-usage-stats",
         "--node-ip-address", host.address, "--object-store-memory", str(_OBJECT_STORE_BYTES), *ports,
     ]  # fmt: skip

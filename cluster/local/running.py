@@ -1,7 +1,8 @@
 """Which clusters run on this machine: a note for each, from its start to its end, so that another terminal can stop it.
 
 A note names the process and when it was born, because a number is given to another process some day; a note whose
-process is gone counts as none. Times are seconds.
+process is gone counts as none. Beside it lies what a program of the same user needs to join the cluster; nobody else
+can enter the folder. Times are seconds.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -57,9 +59,22 @@ def noted(folder: Path, port: int) -> Iterator[None]:
     here = Running(port, os.getpid(), psutil.Process().create_time())
     path = _path(folder, port)
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(0o700)
     path.write_text(json.dumps(asdict(here)))
     try:
         yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def told(folder: Path, port: int, environment: Mapping[str, str]) -> Iterator[Path]:
+    """A file for `source`, with what a program must have in its environment to join the noted cluster."""
+    path = _path(folder, port).with_suffix(".sh")
+    path.touch(mode=0o600)
+    path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()))
+    try:
+        yield path
     finally:
         path.unlink(missing_ok=True)
 

@@ -64,9 +64,10 @@ def up(
     with errors_speak():
         content, settings = read_config(config)
         _examine(host, port, settings)
+        state_dir = settings.state_dir.expanduser()
         try:
-            with running.noted(settings.state_dir.expanduser(), port):
-                served = _run(console, content, host, port, sample, api_key, demo=demo)
+            with running.noted(state_dir, port):
+                served = _run(console, content, state_dir, host, port, sample, api_key, demo=demo)
         except KeyboardInterrupt:
             complain("stopped before it served")
             raise typer.Exit(INTERRUPTED) from None
@@ -120,7 +121,15 @@ def _needed_mb(settings: ClusterConfig) -> float:
 
 
 def _run(
-    console: Console, content: Mapping[str, Any], host: str, port: int, sample: Path, api_key: str | None, *, demo: bool
+    console: Console,
+    content: Mapping[str, Any],
+    state_dir: Path,
+    host: str,
+    port: int,
+    sample: Path,
+    api_key: str | None,
+    *,
+    demo: bool,
 ) -> bool:
     """Start, read the sample, serve until interrupted unless it is a demonstration. False when a demonstration fails.
 
@@ -136,22 +145,26 @@ def _run(
             except ServiceError:
                 return None
 
-        with local_cluster(content, host=host, port=port, status=status) as cluster:
+        with (
+            local_cluster(content, host=host, port=port, status=status) as cluster,
+            running.told(state_dir, port, cluster.environment) as environment,
+        ):
             _warm_up(console, cluster)
             read = _read_sample(console, client, sample)
             if not demo:
-                _serve(console, url)
+                _serve(console, url, environment)
             console.print("stopping")
     return read or not demo
 
 
 def _warm_up(console: Console, cluster: LocalCluster) -> None:
     with board(console) as show:
-        warm_up(cluster.look, show, timeout_s=_WARM_UP_S)
+        warm_up(cluster.look, show, timeout_s=_WARM_UP_S, logs=cluster.logs)
 
 
-def _serve(console: Console, url: str) -> None:
-    console.print(f"\nserving on {url}, open it in a browser; Ctrl-C stops")
+def _serve(console: Console, url: str, environment: Path) -> None:
+    console.print(f"\na program that asks without HTTP starts with: source {environment}")
+    console.print(f"serving on {url}, open it in a browser; Ctrl-C stops")
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

@@ -66,7 +66,8 @@ def _handle(application: str, address: str) -> Any:  # noqa: ANN401 - Ray is not
         except ConnectionError as error:
             raise Unreachable(
                 f"no Ray cluster lets this process in at {address!r}",
-                "run this on a node of it (with RAY_AUTH_MODE=token if it has a token), or use Client over HTTP",
+                "run this on a node of it, with its token (`source` the file that `quorum up` names, or set "
+                "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH), or use Client over HTTP",
             ) from error
     try:
         return serve.get_app_handle(application)

@@ -12,12 +12,15 @@ import httpx
 import pytest
 
 from cluster.local.hosts import free_port
+from cluster.local.ray_folder import LOOPBACK, RayFolder, keep_to_itself
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
 def ray_url() -> Iterator[str]:
+    folder = RayFolder.make()
+    keep_to_itself(folder)
     import ray
     from ray import serve
 
@@ -39,6 +42,8 @@ def ray_url() -> Iterator[str]:
         log_to_driver=False,
         object_store_memory=600_000_000,
         runtime_env={"env_vars": {"PYTHONPATH": str(ROOT), **traced}},
+        _node_ip_address=LOOPBACK,
+        _temp_dir=str(folder.ray),
     )
     # For programs that tests start: `address="auto"` is this cluster, whatever else runs on the machine.
     os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
@@ -48,6 +53,7 @@ def ray_url() -> Iterator[str]:
     serve.shutdown()
     ray.shutdown()
     del os.environ["RAY_ADDRESS"]
+    folder.remove()
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -172,6 +173,9 @@ def config_file(folder: Path, **changes: Any) -> Path:
 
 class FakeCluster:
     """A cluster on which everything is as it will be."""
+
+    logs = Path("/somewhere/logs")
+    environment = MappingProxyType({"RAY_ADDRESS": "127.0.0.1:6379"})
 
     def __init__(self, status: Any) -> None:
         self._status = status

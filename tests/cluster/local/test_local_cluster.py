@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -69,7 +70,14 @@ class Scene:
         self.now += 1.0
 
     def warm_up(self, timeout_s: float = 10.0) -> object:
-        return warm_up(self.look, self.reports.append, timeout_s=timeout_s, clock=lambda: self.now, sleep=self.sleep)
+        return warm_up(
+            self.look,
+            self.reports.append,
+            timeout_s=timeout_s,
+            logs=Path("/somewhere/logs"),
+            clock=lambda: self.now,
+            sleep=self.sleep,
+        )
 
 
 def test_warming_up_ends_when_every_part_is_settled_and_reports_each_look() -> None:
@@ -103,5 +111,5 @@ def test_an_application_that_was_never_built_is_an_error_with_the_applications_m
 
 def test_what_does_not_start_in_time_is_named() -> None:
     scene = Scene([look(tesseract="UPDATING", trocr="HEALTHY")])
-    with pytest.raises(NotReady, match=r"^tesseract did not start within 3 s"):
+    with pytest.raises(NotReady, match=r"^tesseract did not start within 3 s .*the logs are in /somewhere/logs"):
         scene.warm_up(timeout_s=3.0)

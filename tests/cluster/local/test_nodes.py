@@ -16,7 +16,7 @@ from cluster.local.nodes import Node, part_of
 from cluster.local.processes import adopting_orphans
 from ocr.errors import InternalFailure
 
-HOST = Host("host1", "127.0.0.2", "127.0.0.1", 8000)
+HOST = Host("host1", "127.0.0.1", "127.0.0.1", 8000)
 
 # Says that it runs and starts a program that starts another and may die itself.
 _TREE = """

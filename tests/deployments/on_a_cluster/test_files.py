@@ -16,6 +16,7 @@ import httpx
 import pytest
 import yaml
 
+from cluster.local.ray_folder import RayFolder
 from ocr.contract import StatusAnswer
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -26,11 +27,16 @@ QUICK = ROOT / "examples" / "quick.png"
 # `serve run` uses the Ray of its process; this one has room for the production file, whatever the machine has.
 # Whoever started the tests in the background has had SIGINT ignored, and what ignores it hands that on.
 PROGRAM = """
-import signal, sys, ray
+import signal, sys
+from pathlib import Path
+from cluster.local.ray_folder import LOOPBACK, RayFolder, keep_to_itself
+folder = RayFolder(Path(sys.argv[2]))
+keep_to_itself(folder)
+import ray
 from ray.serve.scripts import cli
 signal.signal(signal.SIGINT, signal.default_int_handler)
 ray.init("local", namespace="serve", num_cpus=16, num_gpus=1, _memory=32e9, include_dashboard=False,
-         object_store_memory=600_000_000, labels={"pool": "any"})
+         object_store_memory=600_000_000, labels={"pool": "any"}, _node_ip_address=LOOPBACK, _temp_dir=str(folder.ray))
 cli(["run", sys.argv[1]])
 """
 
@@ -39,6 +45,7 @@ cli(["run", sys.argv[1]])
 def serve_run(tmp_path: Path) -> Iterator[Callable[[str], tuple[str, dict[str, Any]]]]:
     """Runs the file of that name and gives the URL and the deployments that it names."""
     started: list[subprocess.Popen[bytes]] = []
+    folder = RayFolder.make()
 
     def run(name: str) -> tuple[str, dict[str, Any]]:
         content = yaml.safe_load((ROOT / name).read_text())
@@ -52,7 +59,7 @@ def serve_run(tmp_path: Path) -> Iterator[Callable[[str], tuple[str, dict[str, A
         with (tmp_path / "log").open("wb") as log:
             started.append(
                 subprocess.Popen(
-                    [sys.executable, "-c", PROGRAM, str(tmp_path / name)],
+                    [sys.executable, "-c", PROGRAM, str(tmp_path / name), str(folder.path)],
                     cwd=ROOT,
                     env=environment,
                     stdout=log,
@@ -66,6 +73,7 @@ def serve_run(tmp_path: Path) -> Iterator[Callable[[str], tuple[str, dict[str, A
     for process in started:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=120)
+    folder.remove()
 
 
 def settled(url: str) -> StatusAnswer:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cluster.local.hosts import Host, namespaces_missing, on_loopback
+from cluster.local.hosts import Host, in_namespaces, namespaces_missing
 from cluster.local.nodes import Nodes
 from deployments.config.api_keys import hashed
 from deployments.observability.metrics_page import Family, summed
@@ -57,7 +57,7 @@ def _config(state: Path, port: int) -> dict[str, Any]:
         "args": arguments,
         "deployments": [*deployments, {"name": "steady", **_FAR}],
     }
-    return {"http_options": {"host": "127.0.0.1", "port": port}, "applications": [application]}
+    return {"http_options": {"host": "0.0.0.0", "port": port}, "applications": [application]}
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +65,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     if missing := namespaces_missing():
         pytest.skip(missing)
     environment = {"PYTHONPATH": str(ROOT), "RAY_metrics_report_interval_ms": "3000"}
-    with tempfile.TemporaryDirectory() as folder, Nodes(environment) as nodes:
+    with tempfile.TemporaryDirectory() as folder, in_namespaces(2) as hosts, Nodes(environment) as nodes:
         nodes.ray_folder.mkdir()
-        near, far = (_with_a_folder(host, Path(folder) / host.name, nodes.ray_folder) for host in on_loopback(2))
+        near, far = (_with_a_folder(host, Path(folder) / host.name, nodes.ray_folder) for host in hosts)
         nodes.add(near, cpus=2, labels={"place": "near"})
         nodes.add(far, cpus=2, labels={"place": "far"})
         nodes.hand_over(_config(tmp_path_factory.mktemp("state"), near.http_port))
