@@ -30,7 +30,7 @@ help:
 setup: $(ready)
 
 # Programs that only tests start; a package of the same name has it, or the one before the sign.
-test_programs := chromium redis-server iproute2=ip
+test_programs := chromium redis-server iproute2=ip nginx-light=nginx
 for_tests := $(VENV)/.ready-for-tests
 $(for_tests): $(ready) Makefile
 	@cluster/setup.sh $(VENV) $(test_programs)
