@@ -75,7 +75,7 @@ def keep_to_itself(folder: RayFolder) -> None:
     os.environ.pop("RAY_AUTH_TOKEN", None)  # it would count more than the file
     os.environ.update({**ONE_NODE, **folder.environment()})
     from ray._private import ray_constants
-    from ray._raylet import AuthenticationTokenLoader, Config
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # compiled
 
     if ray_constants.ENABLE_RAY_CLUSTER:
         raise InternalFailure("Ray was imported before it was told to stay on loopback", "start it in another process")
