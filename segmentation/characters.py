@@ -196,12 +196,15 @@ def _valleys(columns: NDArray[np.intp], pieces: int, min_width: int) -> list[int
     """Up to `pieces` - 1 columns with the least ink, `min_width` apart and from the ends; only where ink is thin."""
     smooth = np.convolve(columns, (0.25, 0.5, 0.25), mode="same")
     thin = 0.5 * float(np.percentile(columns, 75))
+    free = np.zeros(len(smooth), dtype=np.bool_)
+    free[min_width : len(columns) - min_width + 1] = True
     cuts: list[int] = []
     for column in np.argsort(smooth, kind="stable").tolist():
         if len(cuts) == pieces - 1 or smooth[column] > thin:
             break
-        if all(abs(column - other) >= min_width for other in (0, *cuts, len(columns))):
+        if free[column]:
             cuts.append(column)
+            free[max(0, column - min_width + 1) : column + min_width] = False
     return sorted(cuts)
 
 

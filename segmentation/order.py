@@ -7,12 +7,15 @@ rectangles are (left, top, right, bottom). This file does not know the pixels or
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-Boxes = NDArray[np.float32]
+Boxes = NDArray[np.floating]
 """(N, 4): left, top, right, bottom."""
 
 
@@ -38,6 +41,7 @@ def reading_order(boxes: Boxes) -> Reading:
     """The reading order of the lines `boxes` (N, 4)."""
     if not len(boxes):
         return Reading((), ())
+    boxes = boxes.astype(np.float64)
     height = float(np.median(boxes[:, 3] - boxes[:, 1]))
     order: list[int] = []
     blocks: list[int] = []
@@ -63,39 +67,97 @@ def _blocks(boxes: Boxes, members: NDArray[np.intp], height: float) -> list[list
 def _runs(boxes: Boxes, members: NDArray[np.intp], height: float) -> list[NDArray[np.intp]]:
     """Consecutive bands of the page that share a gutter between columns of prose, and the bands between them."""
     bands = _bands(boxes, members, height)
+    spans: list[list[list[float]]] = [boxes[band][:, [0, 2]].tolist() for band in bands]
+    farthest = _farthest(spans, height)
     runs: list[NDArray[np.intp]] = []
     start = 0
     while start < len(bands):
-        stop = _reach(boxes, bands, start, height)
+        stop = start + _reach(spans[start : farthest[start]], height)
         runs.append(np.concatenate(bands[start:stop]))
         start = stop
     return _merged(boxes, runs, height)
 
 
-def _reach(boxes: Boxes, bands: list[NDArray[np.intp]], start: int, height: float) -> int:
-    """How far a run of bands that starts at `start` goes on with a common gutter (exclusive end)."""
-    best = start + 1
-    for stop in range(start + 1, len(bands) + 1):
-        together = boxes[np.concatenate(bands[start:stop])]
-        if not len(_white(together, height)):
+def _farthest(bands: Sequence[Sequence[Sequence[float]]], height: float) -> list[int]:
+    """Up to which band (exclusive) there can be columns of prose that begin with each: at least half of all lines from
+    here to there are as long as those of prose. A table of short cells is done with at one glance.
+    """
+    surplus = [sum(1 if right - left >= _PROSE_WIDTH * height else -1 for left, right in band) for band in bands]
+    total = np.concatenate([[0], np.cumsum(surplus)])
+    highest_after = np.maximum.accumulate(total[::-1])[::-1]
+    last: list[int] = (np.searchsorted(-highest_after, -total[:-1], side="right") - 1).tolist()
+    return last
+
+
+def _reach(bands: Sequence[Sequence[Sequence[float]]], height: float) -> int:
+    """How many of the bands, spans (left, right) each, stand in common columns of prose; one if none do."""
+    columns = _Columns(height)
+    best = 1
+    for count, band in enumerate(bands, 1):
+        for left, right in band:
+            columns.add(left, right)
+        if len(columns.lefts) < 2:
             break
-        if _gutter(together, height) is not None:
-            best = stop
+        if columns.are_prose:
+            best = count
     return best
+
+
+class _Columns:
+    """Columns side by side, from left to right: lines between which no white is as wide as a gutter are in one."""
+
+    def __init__(self, height: float) -> None:
+        self._gutter = _MIN_GUTTER * height
+        self._long = _PROSE_WIDTH * height
+        self.lefts: list[float] = []
+        self.rights: list[float] = []
+        self._lengths: list[list[float]] = []  # of the lines of each, the shortest first
+        self._prose: list[bool] = []
+
+    @classmethod
+    def of(cls, boxes: Boxes, height: float) -> _Columns:
+        columns = cls(height)
+        for left, right in boxes[:, [0, 2]].tolist():
+            columns.add(left, right)
+        return columns
+
+    def add(self, left: float, right: float) -> None:
+        """Put in one line. Columns that it lies between, or bridges, become one."""
+        first = bisect_right(self.rights, left - self._gutter)
+        stop = bisect_left(self.lefts, right + self._gutter)
+        lengths = self._lengths[first] if stop - first == 1 else sorted(chain.from_iterable(self._lengths[first:stop]))
+        insort(lengths, right - left)
+        left, right = min([left, *self.lefts[first:stop]]), max([right, *self.rights[first:stop]])
+        self.lefts[first:stop], self.rights[first:stop] = [left], [right]
+        self._lengths[first:stop] = [lengths]
+        self._prose[first:stop] = [self._is_prose(lengths, right - left)]
+
+    def _is_prose(self, lengths: Sequence[float], width: float) -> bool:
+        """Whether lines of these lengths look like running text in a column of this width."""
+        typical = (lengths[(len(lengths) - 1) // 2] + lengths[len(lengths) // 2]) / 2
+        return len(lengths) >= _MIN_COLUMN_LINES and typical >= max(self._long, _PROSE_FILL * width)
+
+    @property
+    def are_prose(self) -> bool:
+        return all(self._prose)
+
+    @property
+    def widest_gutter(self) -> float:
+        """The x at which the widest white between two columns begins."""
+        gaps = [start - end for end, start in zip(self.rights, self.lefts[1:], strict=False)]
+        return self.rights[gaps.index(max(gaps))]
 
 
 def _merged(boxes: Boxes, runs: list[NDArray[np.intp]], height: float) -> list[NDArray[np.intp]]:
     """Neighbouring runs that have no gutter are one: their rows are ordered together."""
-    merged: list[NDArray[np.intp]] = []
-    plain_before = False
-    for run in runs:
-        plain = _gutter(boxes[run], height) is None
-        if plain and plain_before:
-            merged[-1] = np.concatenate([merged[-1], run])
+    plain = [_gutter(boxes[run], height) is None for run in runs]
+    merged: list[list[NDArray[np.intp]]] = []
+    for number, run in enumerate(runs):
+        if number and plain[number] and plain[number - 1]:
+            merged[-1].append(run)
         else:
-            merged.append(run)
-        plain_before = plain
-    return merged
+            merged.append([run])
+    return [np.concatenate(group) for group in merged]
 
 
 def _bands(boxes: Boxes, members: NDArray[np.intp], height: float) -> list[NDArray[np.intp]]:
@@ -116,36 +178,10 @@ def _bands(boxes: Boxes, members: NDArray[np.intp], height: float) -> list[NDArr
     return [np.array(band, dtype=np.intp) for band in bands]
 
 
-def _white(boxes: Boxes, height: float) -> NDArray[np.float32]:
-    """The gaps (start, end) between the boxes' shadows on the x axis that are wide enough for a gutter, (G, 2)."""
-    order = np.argsort(boxes[:, 0], kind="stable")
-    starts, ends = boxes[order, 0], np.maximum.accumulate(boxes[order, 2])
-    gaps = np.stack([ends[:-1], starts[1:]], axis=1)
-    return np.asarray(gaps[gaps[:, 1] - gaps[:, 0] >= _MIN_GUTTER * height], dtype=np.float32)
-
-
 def _gutter(boxes: Boxes, height: float) -> float | None:
-    """The x of the widest gutter between two columns of prose, or None."""
-    gaps = sorted(_white(boxes, height).tolist(), key=lambda gap: gap[0] - gap[1])
-    for start, _ in gaps:
-        left = boxes[:, 2] <= start
-        if _is_prose(boxes[left], height) and _is_prose(boxes[~left], height):
-            return float(start)
-    return None
-
-
-def _is_prose(boxes: Boxes, height: float) -> bool:
-    """Whether these lines look like one column of running text, or several side by side."""
-    if len(boxes) < _MIN_COLUMN_LINES:
-        return False
-    gaps = _white(boxes, height)
-    if len(gaps):
-        left = boxes[:, 2] <= gaps[0, 0]
-        return _is_prose(boxes[left], height) and _is_prose(boxes[~left], height)
-    lengths = boxes[:, 2] - boxes[:, 0]
-    typical = float(np.median(lengths))
-    column = float(boxes[:, 2].max() - boxes[:, 0].min())
-    return typical >= _PROSE_WIDTH * height and typical >= _PROSE_FILL * column
+    """The x of the widest gutter between columns of prose, or None where there is but one column or no prose."""
+    columns = _Columns.of(boxes, height)
+    return columns.widest_gutter if len(columns.lefts) > 1 and columns.are_prose else None
 
 
 def _paragraphs(boxes: Boxes, members: NDArray[np.intp], height: float) -> list[list[int]]:
@@ -166,22 +202,39 @@ def _paragraphs(boxes: Boxes, members: NDArray[np.intp], height: float) -> list[
 def _rows(boxes: Boxes, members: NDArray[np.intp]) -> list[list[int]]:
     """Group boxes that stand on one row, from top to bottom, each row from left to right."""
     middle = (boxes[:, 1] + boxes[:, 3]) / 2
-    rows: list[list[int]] = []
-    for index in members[np.argsort(middle[members], kind="stable")]:
-        if rows and _on_row(boxes, rows[-1], int(index), middle):
-            rows[-1].append(int(index))
-        else:
-            rows.append([int(index)])
-    return [sorted(row, key=lambda index: float(boxes[index, 0])) for row in rows]
+    rows: list[_Row] = []
+    for index in members[np.argsort(middle[members], kind="stable")].tolist():
+        left, top, right, bottom = boxes[index].tolist()
+        if not rows or not rows[-1].has_room(left, right, float(middle[index])):
+            rows.append(_Row())
+        rows[-1].add(index, left, top, right, bottom)
+    return [row.members for row in rows]
 
 
-def _on_row(boxes: Boxes, row: list[int], index: int, middle: NDArray[np.floating]) -> bool:
-    """Whether a box stands on `row`: its middle is within the boxes there and it lies beside each of them."""
-    for other in row:
-        if not boxes[other, 1] <= middle[index] <= boxes[other, 3]:
-            return False
-        shared = min(boxes[other, 2], boxes[index, 2]) - max(boxes[other, 0], boxes[index, 0])
-        narrower = min(boxes[other, 2] - boxes[other, 0], boxes[index, 2] - boxes[index, 0])
-        if shared > 0.5 * narrower:
-            return False
-    return True
+class _Row:
+    """Boxes that stand on one row, from left to right. Two of them may share half of the narrower one's width."""
+
+    def __init__(self) -> None:
+        self.members: list[int] = []
+        self._lefts: list[float] = []
+        self._rights: list[float] = []
+        self._top, self._bottom = -np.inf, np.inf  # of what all of them share
+
+    def has_room(self, left: float, right: float, middle: float) -> bool:
+        """Whether a box stands on the row: its middle is within the boxes there and it lies beside each of them.
+
+        It is enough to look at its two neighbours: no three boxes share anything when no two share more than half.
+        """
+        at = bisect_right(self._lefts, left)
+        return self._top <= middle <= self._bottom and not any(
+            min(right, self._rights[other]) - max(left, self._lefts[other])
+            > 0.5 * min(right - left, self._rights[other] - self._lefts[other])
+            for other in range(max(0, at - 1), min(at + 1, len(self._lefts)))
+        )
+
+    def add(self, index: int, left: float, top: float, right: float, bottom: float) -> None:
+        at = bisect_right(self._lefts, left)
+        self.members.insert(at, index)
+        self._lefts.insert(at, left)
+        self._rights.insert(at, right)
+        self._top, self._bottom = max(self._top, top), min(self._bottom, bottom)

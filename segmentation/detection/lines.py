@@ -8,13 +8,18 @@ right. This file does not see the pixels and does not know the order of the line
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentation.detection.neighbours import Indices, points_in_boxes
 from segmentation.detection.quads import Quads, bounds, clockwise_from_top_left, heights, widths
+
+_INSIDE = 0.8  # of a rectangle, from which on it is part of a bigger one
+_ROUNDING_PX = 0.1  # places on a page are float32, to some thousandths of a pixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +45,62 @@ def joined(pieces: Quads, rule: Joining | None = None) -> Quads:
 
 
 def _chains(pieces: Quads, rule: Joining) -> list[list[int]]:
-    """Indices of pieces that belong to one line, each chain from left to right."""
-    order = np.argsort(pieces[:, :, 0].min(axis=1), kind="stable")
+    """Indices of pieces that belong to one line, each chain from left to right.
+
+    A piece goes on with the chain that it fits and that reaches farthest to the right; of two such, with the older one.
+    """
+    fitting: dict[int, list[int]] = defaultdict(list)
+    for left, right in zip(*(indices.tolist() for indices in _fitting(pieces, rule)), strict=True):
+        fitting[right].append(left)
+    reach = pieces[:, :, 0].max(axis=1).tolist()
     chains: list[list[int]] = []
-    for index in order:
-        fitting = [chain for chain in chains if _fit(pieces[chain[-1]], pieces[index], rule)]
-        if fitting:
-            max(fitting, key=lambda chain: float(pieces[chain[-1]][:, 0].max())).append(int(index))
+    chain_of: dict[int, int] = {}  # the number of each chain, by its last piece
+    for index in np.argsort(pieces[:, :, 0].min(axis=1), kind="stable").tolist():
+        ends = [piece for piece in fitting[index] if piece in chain_of]
+        if ends:
+            number = chain_of.pop(max(ends, key=lambda piece: (reach[piece], -chain_of[piece])))
         else:
-            chains.append([int(index)])
+            number = len(chains)
+            chains.append([])
+        chains[number].append(index)
+        chain_of[index] = number
     return chains
 
 
-def _fit(left: NDArray[np.float32], right: NDArray[np.float32], rule: Joining) -> bool:
-    """Whether the piece `right` (4, 2) goes on where `left` (4, 2) ends."""
-    pair = np.stack([left, right])
-    tall = heights(pair)
-    smaller, taller = float(tall.min()), float(tall.max())
-    end_top, end_bottom = left[1], left[2]
-    start_top, start_bottom = right[0], right[3]
-    gap = float((start_top[0] + start_bottom[0] - end_top[0] - end_bottom[0]) / 2)
-    shared = float(min(end_bottom[1], start_bottom[1]) - max(end_top[1], start_top[1]))
-    return (
-        taller <= rule.max_height_ratio * smaller
-        and shared >= rule.min_shared_height * smaller
-        and -rule.max_overlap * smaller <= gap <= rule.max_gap * (smaller + taller) / 2
+def _fitting(pieces: Quads, rule: Joining) -> tuple[Indices, Indices]:
+    """The pairs of pieces of which the second goes on where the first ends, as indices (P,) and (P,)."""
+    left, right = _near(pieces, rule)
+    tall = heights(pieces).astype(np.float64)
+    smaller, taller = np.minimum(tall[left], tall[right]), np.maximum(tall[left], tall[right])
+    end_top, end_bottom = pieces[left, 1], pieces[left, 2]
+    start_top, start_bottom = pieces[right, 0], pieces[right, 3]
+    gap = (start_top[:, 0] + start_bottom[:, 0] - end_top[:, 0] - end_bottom[:, 0]).astype(np.float64) / 2
+    shared = np.minimum(end_bottom[:, 1], start_bottom[:, 1]) - np.maximum(end_top[:, 1], start_top[:, 1])
+    fit = (
+        (taller <= rule.max_height_ratio * smaller)
+        & (shared >= rule.min_shared_height * smaller)
+        & (-rule.max_overlap * smaller <= gap)
+        & (gap <= rule.max_gap * (smaller + taller) / 2)
     )
+    return left[fit], right[fit]
+
+
+def _near(pieces: Quads, rule: Joining) -> tuple[Indices, Indices]:
+    """All pairs of pieces that can fit, and not many more: of a like height, and the second begins by the first's end.
+
+    A place is the middle of the edge where a piece begins or ends, which is no longer than twice its height, and the
+    logarithm of its height.
+    """
+    tall = np.maximum(heights(pieces).astype(np.float64), _ROUNDING_PX)
+    starts, ends = (
+        np.column_stack([pieces[:, corners].astype(np.float64).mean(axis=1), np.log(tall)])
+        for corners in ([0, 3], [1, 2])
+    )
+    ratio = rule.max_height_ratio
+    rows, kinds = (1.0 + ratio) * tall + _ROUNDING_PX, np.full(len(tall), np.log(ratio) + _ROUNDING_PX)
+    before = np.column_stack([rule.max_overlap * tall + _ROUNDING_PX, rows, kinds])
+    after = np.column_stack([rule.max_gap * (1.0 + ratio) / 2 * tall + _ROUNDING_PX, rows, kinds])
+    return points_in_boxes(ends - before, ends + after, starts)
 
 
 def _around(pieces: Quads) -> NDArray[np.float32]:
@@ -85,14 +120,17 @@ def standing(pieces: Quads) -> NDArray[np.bool_]:
     return np.asarray((tall >= 2.0 * wide) & (tall >= 1.8 * usual), dtype=np.bool_)
 
 
-def without_inner(lines: Quads, covered: float = 0.8) -> Quads:
-    """Drop rectangles of which at least the part `covered` lies inside a bigger one."""
+def without_inner(lines: Quads) -> Quads:
+    """Drop rectangles of which the most, and so the middle, lies inside a bigger one."""
     box = bounds(lines)  # (N, 4)
     area = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
-    low, high = np.maximum(box[:, None, :2], box[None, :, :2]), np.minimum(box[:, None, 2:], box[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)  # (N, N)
-    inside = (shared >= covered * area[:, None]) & (area[:, None] < area[None, :])
-    return np.ascontiguousarray(lines[~inside.any(axis=1)])
+    bigger, smaller = points_in_boxes(box[:, :2], box[:, 2:], (box[:, :2] + box[:, 2:]) / 2)
+    low, high = np.maximum(box[bigger, :2], box[smaller, :2]), np.minimum(box[bigger, 2:], box[smaller, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=1)  # (P,)
+    inside = (shared >= _INSIDE * area[smaller]) & (area[smaller] < area[bigger])
+    kept = np.ones(len(lines), dtype=np.bool_)
+    kept[smaller[inside]] = False
+    return np.ascontiguousarray(lines[kept])
 
 
 def without_specks(pieces: Quads, small: float = 0.4) -> Quads:

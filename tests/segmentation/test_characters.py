@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from segmentation.characters import separate
+from segmentation.characters import _valleys, separate
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,15 @@ def test_an_even_crop_has_neither_words_nor_characters(level):
     parts = separate(np.full((40, 300, 3), level, np.uint8))
     assert parts.words == ()
     assert parts.characters == ()
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=80), st.integers(2, 12), st.integers(2, 12))
+def test_touching_glyphs_are_cut_where_ink_is_thin_and_no_two_cuts_are_close(columns, pieces, min_width):
+    smooth = np.convolve(columns, (0.25, 0.5, 0.25), mode="same")
+    wanted: list[int] = []
+    for column in np.argsort(smooth, kind="stable").tolist():
+        if len(wanted) == pieces - 1 or smooth[column] > 0.5 * np.percentile(columns, 75):
+            break
+        if all(abs(column - other) >= min_width for other in (0, *wanted, len(columns))):
+            wanted.append(column)
+    assert _valleys(np.array(columns), pieces, min_width) == sorted(wanted)

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmentation.order import reading_order
+from tests.segmentation.plain_order import plain_blocks
 
 HEIGHT, PITCH = 20, 30
 
@@ -81,3 +82,36 @@ def test_neither_the_order_nor_the_scale_nor_the_place_of_the_boxes_matters(perm
 def test_every_box_is_read_exactly_once(corners):
     boxes = [[left, top, left + width, top + height] for left, top, width, height in corners]
     assert sorted(index for block in blocks_of(boxes) for index in block) == list(range(len(boxes)))
+
+
+@st.composite
+def mixed_pages(draw) -> np.ndarray:
+    """Stretches of columns side by side whose lines are of one length, ragged, or cells of a table, and stray boxes."""
+    boxes: list[list[int]] = []
+    top = 0
+    for _ in range(draw(st.integers(1, 4))):
+        lengths = draw(st.lists(st.sampled_from([30, 100, 150, 260, 400]), min_size=1, max_size=4))
+        gaps = draw(st.lists(st.sampled_from([5, 16, 40]), min_size=4, max_size=4))
+        pitch = draw(st.sampled_from([18, 30]))
+        for _ in range(draw(st.integers(1, 9))):
+            for number, length in enumerate(lengths):
+                left = number * 400 + sum(gaps[:number]) + draw(st.sampled_from([0, 0, 3]))
+                cut = draw(st.sampled_from([1.0, 1.0, 0.6, 0.2]))
+                boxes.append([left, top, left + max(1, round(cut * length)), top + HEIGHT])
+            top += pitch
+        top += draw(st.sampled_from([0, 15, 60]))
+    for left, shift in draw(st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 500)), max_size=4)):
+        boxes.append([left, shift, left + draw(st.sampled_from([20, 300, 1200])), shift + draw(st.sampled_from([5, 40]))])
+    return np.array(draw(st.permutations(boxes)), dtype=np.float32)
+
+
+@settings(max_examples=150)
+@given(mixed_pages())
+def test_the_order_is_that_of_the_plain_definition(page):
+    assert blocks_of(page.tolist()) == plain_blocks(page)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 60)] * 2, *[st.integers(1, 30)] * 2), min_size=1, max_size=25))
+def test_boxes_that_overlap_in_any_way_are_in_the_order_of_the_plain_definition(corners):
+    boxes = [[left, top, left + width, top + height] for left, top, width, height in corners]
+    assert blocks_of(boxes) == plain_blocks(np.array(boxes, dtype=np.float32))
