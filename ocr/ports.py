@@ -16,6 +16,16 @@ from ocr.card import Card, NoCard
 from ocr.claims import Hypothesis
 from ocr.image import Crop, Image, Scope, SegmentedPage
 
+MAX_LINES = 6000
+"""The most lines of a page unless told otherwise: an A3 ledger of 5,000 cells has fewer, a newspaper page far fewer."""
+
+Checkpoint = Callable[[], None]
+"""Called between the steps of long work and in its loops. It returns at once, or raises the error to stop with."""
+
+
+def go_on() -> None:
+    """The checkpoint of work that nothing stops."""
+
 
 class Engine(Protocol):
     """A loaded recogniser."""
@@ -31,8 +41,15 @@ class Engine(Protocol):
 class Segmenter(Protocol):
     """Finds the lines of a page."""
 
-    def segment(self, image: Image) -> SegmentedPage:
-        """The page's lines, upright and in reading order; no regions for a page without text."""
+    def segment(self, image: Image, *, max_lines: int = MAX_LINES, checkpoint: Checkpoint = go_on) -> SegmentedPage:
+        """The page's lines, upright and in reading order; no regions for a page without text.
+
+        One page must not hold up the others: `checkpoint` is called at every stage and for every line, and stops the
+        work with the error that it raises (DeadlineExceeded when nobody waits for the page any more).
+
+        Raises:
+            TooLarge: the page has more than `max_lines` lines of text, or a side that is too long.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr.ports import Checkpoint, go_on
+
 Boxes = NDArray[np.floating]
 """(N, 4): left, top, right, bottom."""
 
@@ -37,34 +39,35 @@ _MIN_COLUMN_LINES = 3
 _PARAGRAPH_GAP = 0.6  # more white than between the lines before, in units of the line height
 
 
-def reading_order(boxes: Boxes) -> Reading:
-    """The reading order of the lines `boxes` (N, 4)."""
+def reading_order(boxes: Boxes, checkpoint: Checkpoint = go_on) -> Reading:
+    """The reading order of the lines `boxes` (N, 4). Stops with what `checkpoint` raises."""
     if not len(boxes):
         return Reading((), ())
     boxes = boxes.astype(np.float64)
     height = float(np.median(boxes[:, 3] - boxes[:, 1]))
     order: list[int] = []
     blocks: list[int] = []
-    for block, members in enumerate(_blocks(boxes, np.arange(len(boxes)), height)):
+    for block, members in enumerate(_blocks(boxes, np.arange(len(boxes)), height, checkpoint)):
         order.extend(members)
         blocks.extend([block] * len(members))
     return Reading(tuple(order), tuple(blocks))
 
 
-def _blocks(boxes: Boxes, members: NDArray[np.intp], height: float) -> list[list[int]]:
+def _blocks(boxes: Boxes, members: NDArray[np.intp], height: float, checkpoint: Checkpoint) -> list[list[int]]:
     """Cut `members` into blocks, each in reading order."""
     found: list[list[int]] = []
-    for run in _runs(boxes, members, height):
+    for run in _runs(boxes, members, height, checkpoint):
         gutter = _gutter(boxes[run], height)
         if gutter is None:
             found.extend(_paragraphs(boxes, run, height))
         else:
             left = boxes[run, 2] <= gutter
-            found.extend(_blocks(boxes, run[left], height) + _blocks(boxes, run[~left], height))
+            found.extend(_blocks(boxes, run[left], height, checkpoint))
+            found.extend(_blocks(boxes, run[~left], height, checkpoint))
     return found
 
 
-def _runs(boxes: Boxes, members: NDArray[np.intp], height: float) -> list[NDArray[np.intp]]:
+def _runs(boxes: Boxes, members: NDArray[np.intp], height: float, checkpoint: Checkpoint) -> list[NDArray[np.intp]]:
     """Consecutive bands of the page that share a gutter between columns of prose, and the bands between them."""
     bands = _bands(boxes, members, height)
     spans: list[list[list[float]]] = [boxes[band][:, [0, 2]].tolist() for band in bands]
@@ -72,6 +75,7 @@ def _runs(boxes: Boxes, members: NDArray[np.intp], height: float) -> list[NDArra
     runs: list[NDArray[np.intp]] = []
     start = 0
     while start < len(bands):
+        checkpoint()
         stop = start + _reach(spans[start : farthest[start]], height)
         runs.append(np.concatenate(bands[start:stop]))
         start = stop

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ocr.errors import TooLarge
 from ocr.geometry import Box, Polygon
 from ocr.image import Image, Layout, Pixels, Region, Scope, SegmentedPage
+from ocr.ports import MAX_LINES, Checkpoint, go_on
 from segmentation.characters import separate
 from segmentation.detection.detector import Detector
 from segmentation.detection.lines import joined, standing, without_inner, without_specks
@@ -48,6 +49,7 @@ _AS_IT_IS = Pipeline()
 _CLOCKWISE = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]])  # what reads upwards reads to the right
 _COUNTER_CLOCKWISE = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 _READS_DOWN = -1.0  # evidence (log-odds) from which a line along the margin reads down the page
+_READ_MARGIN_LINES = 16  # reading a line both ways takes 60 ms: the longest of a page are read where there is doubt
 _MISSED = 0.05  # of the sides of the text, and a line, around it, where a first look may have missed some
 
 
@@ -59,26 +61,44 @@ class TextSegmenter:
     judge: UprightJudge = field(default_factory=UprightJudge)
     fallback: Detector = field(default_factory=ProjectionDetector)
 
-    def segment(self, image: Image, pipeline: Pipeline = _AS_IT_IS) -> SegmentedPage:
+    def segment(
+        self,
+        image: Image,
+        pipeline: Pipeline = _AS_IT_IS,
+        *,
+        max_lines: int = MAX_LINES,
+        checkpoint: Checkpoint = go_on,
+    ) -> SegmentedPage:
         """The lines of `image` after `pipeline`, upright and in reading order; no regions where there is no text.
 
         Raises:
-            TooLarge: a side is longer than MAX_SIDE_PX.
+            TooLarge: a side is longer than MAX_SIDE_PX, or there are more than `max_lines` lines.
+            QuorumError: what `checkpoint` raises.
         """
         _require_size(image)
         pixels = pipeline(image.pixels)
-        pieces = self.detector.find(pixels)
-        turn = Turn.back(pixels.shape[1], pixels.shape[0], self._lay(pixels, pieces))
-        pieces = self._upright_pieces(pixels, pieces, turn)
-        if not len(pieces):
-            turn = Turn.back(pixels.shape[1], pixels.shape[0], 0.0)
-            pieces = self.fallback.find(pixels)
-        lines, blocks = self._lines(pixels, without_specks(pieces), turn)
+        turn, pieces = self._upright(pixels, checkpoint)
+        lines, blocks = self._lines(pixels, without_specks(pieces), turn, max_lines, checkpoint)
         # Between the pixels of a page that lies askew a straight line is too blunt, at letters of ten pixels.
         filtering = cv2.INTER_CUBIC if turn.is_oblique else cv2.INTER_LINEAR
-        places = zip(turn.to_page(lines), blocks, strict=True)
-        cuts = [cut_line(pixels, quad, block, filtering) for quad, block in places]
+        cuts = []
+        for quad, block in zip(turn.to_page(lines), blocks, strict=True):
+            checkpoint()
+            cuts.append(cut_line(pixels, quad, block, filtering))
         return _page(image, pixels, cuts, turn.degrees)
+
+    def _upright(self, page: Pixels, checkpoint: Checkpoint) -> tuple[Turn, Quads]:
+        """How the page lies, and the pieces of text on the upright page."""
+        checkpoint()
+        pieces = self.detector.find(page)
+        checkpoint()
+        turn = Turn.back(page.shape[1], page.shape[0], self._lay(page, pieces))
+        checkpoint()
+        pieces = self._upright_pieces(page, pieces, turn)
+        checkpoint()
+        if len(pieces):
+            return turn, pieces
+        return Turn.back(page.shape[1], page.shape[0], 0.0), self.fallback.find(page)
 
     def character(self, image: Image, pipeline: Pipeline = _AS_IT_IS) -> SegmentedPage:
         """The one character of `image` after `pipeline`: its ink with a margin, without looking for lines."""
@@ -115,7 +135,9 @@ class TextSegmenter:
         found = self.detector.find(np.ascontiguousarray(turn.pixels(page)[top:bottom, left:right]))
         return found + np.array([left, top], dtype=np.float32)
 
-    def _lines(self, page: Pixels, pieces: Quads, turn: Turn) -> tuple[Quads, list[int]]:
+    def _lines(
+        self, page: Pixels, pieces: Quads, turn: Turn, max_lines: int, checkpoint: Checkpoint
+    ) -> tuple[Quads, list[int]]:
         """The lines on the upright page in reading order, and the block of each.
 
         Text that runs up or down the page stands beside the rest, mostly in a margin: each such line is a block of its
@@ -123,19 +145,25 @@ class TextSegmenter:
         """
         upright = standing(pieces)
         lying = without_inner(joined(pieces[~upright]))
-        reading = reading_order(bounds(lying))
-        margin = self._margin_lines(page, pieces[upright], turn)
+        margin = mapped(joined(mapped(turned(pieces[upright], 1), _CLOCKWISE)), _COUNTER_CLOCKWISE)
+        _require_few(len(lying) + len(margin), max_lines)
+        checkpoint()
+        reading = reading_order(bounds(lying), checkpoint)
+        margin = self._in_their_directions(page, margin, turn, checkpoint)
         first = max(reading.blocks, default=-1) + 1
         lines = np.concatenate([lying[list(reading.order)], margin])
         return lines, [*reading.blocks, *range(first, first + len(margin))]
 
-    def _margin_lines(self, page: Pixels, pieces: Quads, turn: Turn) -> Quads:
+    def _in_their_directions(self, page: Pixels, margin: Quads, turn: Turn, checkpoint: Checkpoint) -> Quads:
         """Lines that run up or down, from left to right on the upright page, each read in its own direction."""
-        lines = mapped(joined(mapped(turned(pieces, 1), _CLOCKWISE)), _COUNTER_CLOCKWISE)
-        lines = lines[np.argsort(lines[:, :, 0].mean(axis=1), kind="stable")]
+        lines = margin[np.argsort(margin[:, :, 0].mean(axis=1), kind="stable")]
+        read = set(np.argsort(-widths(lines), kind="stable")[:_READ_MARGIN_LINES].tolist())
+        by_their_looks = replace(self.judge, reader=None)
         for index, quad in enumerate(turn.to_page(lines)):
+            checkpoint()
+            judge = self.judge if index in read else by_their_looks
             # Upwards unless there is evidence for the other: spines and margin notes mostly are turned that way.
-            if self.judge.log_odds([cut(page, quad)]) < _READS_DOWN:
+            if judge.log_odds([cut(page, quad)]) < _READS_DOWN:
                 lines[index] = turned(lines[index : index + 1], 2)[0]
         return lines
 
@@ -162,6 +190,15 @@ def _reading_at(pieces: Quads, degrees: float) -> Quads:
     direction = np.array([np.cos(np.radians(degrees)), -np.sin(np.radians(degrees))])
     agreement = (along[:, 1] - along[:, 0]) @ direction / np.maximum(widths(along), 1.0)
     return np.concatenate([along[agreement > 0.7], turned(along[agreement < -0.7], 2)])
+
+
+def _require_few(lines: int, max_lines: int) -> None:
+    if lines > max_lines:
+        raise TooLarge(
+            f"segmentation: the page has {lines} lines of text, a cell of a table counting as one; "
+            f"the limit is {max_lines} (limits.max_lines)",
+            "cut the page into parts and send them one by one",
+        )
 
 
 def _require_size(image: Image) -> None:

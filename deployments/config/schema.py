@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from cluster.weights.models import DEFAULT_MODEL_DIR
 from deployments.config.gpu_fractions import require_cards_suffice
 from fusion import Method
+from ocr.ports import MAX_LINES
 
 ENGINES = ("emnist_cnn", "tesseract", "easyocr", "trocr", "paddleocr")
 """The five engine keys, in the order in which everything lists them."""
@@ -86,6 +87,12 @@ class LimitsConfig(_Settings):
     # A4 at 450 dpi has 19.6 million. Decoding, cleaning and finding lines take up to 45 bytes a pixel: less than 1 GB.
     max_pixels: int = Field(
         20_000_000, ge=1, description="Most pixels of one image or page, checked in the file's header."
+    )
+    max_lines: int = Field(
+        MAX_LINES, ge=1, le=50_000, description="Most lines of text of one page; a cell of a table is one."
+    )
+    max_page_processor_s: float = Field(
+        20.0, gt=0.0, le=600.0, description="Most processor time that finding the lines of one page may take."
     )
     max_batch: int = Field(256, ge=1, description="Most images of one batch request.")
     max_pages: int = Field(100, ge=1, le=1000, description="Most pages of one document that a request may have read.")

@@ -116,19 +116,19 @@ class RouterService:
 
     async def read_page(self, data: bytes, ask: Ask) -> Page:
         page: Page = await _ask_router(
-            lambda: answer_of(self._router.read_page.remote(data, ask)), ask.deadline, ask.retries
+            lambda: answer_of(self._router.read_page.remote(data, ask)), ask.deadline, ask.limits.retries
         )
         return page
 
     async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
         readings: list[CharacterReading | QuorumError] = await _ask_router(
-            lambda: answer_of(self._router.read_characters.remote(list(images), ask)), ask.deadline, ask.retries
+            lambda: answer_of(self._router.read_characters.remote(list(images), ask)), ask.deadline, ask.limits.retries
         )
         return readings
 
     async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...]:
         pictures: tuple[NamedPicture, ...] = await _ask_router(
-            lambda: answer_of(self._router.pictures.remote(data, ask)), ask.deadline, ask.retries
+            lambda: answer_of(self._router.pictures.remote(data, ask)), ask.deadline, ask.limits.retries
         )
         return pictures
 

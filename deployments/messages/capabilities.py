@@ -113,8 +113,7 @@ class Catalogue:
             question,
             steps,
             options.explain,
-            self.config.limits.max_pixels,
-            self.config.limits.retries,
+            self.config.limits,
             self.version,
             self.config.circuit,
         )

@@ -22,14 +22,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Handling:
-    """How a page is prepared: `steps` by name (None: the profile's own), what is too large, and the moment (epoch
-    seconds) after which nobody waits for it.
+    """How a page is prepared: `steps` by name (None: the profile's own), what is too large or too dear, and the moment
+    (epoch seconds) after which nobody waits for it.
     """
 
     profile: str
     steps: tuple[str, ...] | None
     max_pixels: int
     deadline: float
+    max_lines: int = LimitsConfig().max_lines
+    max_processor_s: float = LimitsConfig().max_page_processor_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,7 @@ class Ask:
     question: Question
     steps: tuple[str, ...] | None = None
     explain: bool = False
-    max_pixels: int = LimitsConfig().max_pixels
-    retries: int = LimitsConfig().retries
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
     config_version: int = 0
     circuit: CircuitConfig = field(default_factory=CircuitConfig)
     cascade: Cascade | None = None
@@ -58,4 +59,12 @@ class Ask:
 
     @property
     def handling(self) -> Handling:
-        return Handling(self.profile.name, self.steps, self.max_pixels, self.deadline)
+        limits = self.limits
+        return Handling(
+            self.profile.name,
+            self.steps,
+            limits.max_pixels,
+            self.deadline,
+            limits.max_lines,
+            limits.max_page_processor_s,
+        )

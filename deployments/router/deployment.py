@@ -208,7 +208,7 @@ class HandleCutter:
         return await first_and_reference(self._handle.page.remote(data, ask.handling))
 
     async def characters(self, images: Sequence[bytes], ask: Ask) -> tuple[CutCharacters, ObjectRef | None]:
-        return await first_and_reference(self._handle.characters.remote(list(images), ask.max_pixels))
+        return await first_and_reference(self._handle.characters.remote(list(images), ask.handling))
 
     async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...] | CutRefused:
         pictures: tuple[NamedPicture, ...] | CutRefused = await answer_of(

@@ -225,7 +225,7 @@ class Ensemble:
         budget = Budget.until(ask.deadline, now)
         outcomes: dict[str, Outcome] = {}
         try:
-            outcomes = await ask_all(calls, budget, self._clock, ask.retries, caller=ROUTER)
+            outcomes = await ask_all(calls, budget, self._clock, ask.limits.retries, caller=ROUTER)
             cut.laps.side_by_side("engines", [outcome.spent for outcome in outcomes.values() if outcome.spent])
         finally:  # also when the pixels were lost or nobody waits any more: a probe must not stay under way for ever
             for name, era in eras.items():

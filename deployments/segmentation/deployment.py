@@ -62,11 +62,11 @@ class SegmentationReplica:
         return await self._in_thread(lambda: self._scissors.pictures(data, handling), Laps(SEGMENTATION))
 
     async def characters(
-        self, images: Sequence[bytes], max_pixels: int
+        self, images: Sequence[bytes], handling: Handling
     ) -> AsyncIterator[CutCharacters | SegmentedPage]:
         """One crop per image of one character: first which image has which crop, then the crops."""
         laps = Laps(SEGMENTATION)
-        cut, crops = await self._in_thread(lambda: self._scissors.characters(images, max_pixels), laps)
+        cut, crops = await self._in_thread(lambda: self._scissors.characters(images, handling), laps)
         laps.lap("prepare")
         log.info("prepared %d of %d characters", len(cut.layout.regions), len(images))
         yield replace(cut, spent=laps.spent)

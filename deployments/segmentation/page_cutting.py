@@ -16,7 +16,8 @@ import PIL.ImageDraw
 from deployments.messages.answers import CutCharacters, CutRefused, NamedPicture
 from deployments.messages.request import Handling
 from ocr import Image, Laps, Layout, Pixels, Polygon, Region, SegmentedPage
-from ocr.errors import DeadlineExceeded, InternalFailure, QuorumError
+from ocr.errors import DeadlineExceeded, InternalFailure, QuorumError, TooLarge
+from ocr.ports import MAX_LINES, Checkpoint, go_on
 from segmentation.files.decoding import decode
 from segmentation.preprocessing import PROFILES, pipeline_for
 
@@ -29,8 +30,8 @@ _SHOWN_PX = 1600
 class PageSegmenter(Protocol):
     """What is needed of the segmentation."""
 
-    def segment(self, image: Image) -> SegmentedPage:
-        """The lines of a page."""
+    def segment(self, image: Image, *, max_lines: int = MAX_LINES, checkpoint: Checkpoint = go_on) -> SegmentedPage:
+        """The lines of a page; see ocr.ports."""
 
     def character(self, image: Image) -> SegmentedPage:
         """The one crop of an image of one character."""
@@ -39,9 +40,15 @@ class PageSegmenter(Protocol):
 class Scissors:
     """Cuts pages into lines and prepares single characters."""
 
-    def __init__(self, segmenter: PageSegmenter, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        segmenter: PageSegmenter,
+        clock: Callable[[], float] = time.time,
+        processor_clock: Callable[[], float] = time.thread_time,
+    ) -> None:
         self._segmenter = segmenter
         self._clock = clock
+        self._processor_clock = processor_clock
 
     def warm_up(self) -> None:
         """Let the detector allocate and compile what it needs before the first request."""
@@ -50,15 +57,18 @@ class Scissors:
     def page(self, data: bytes, handling: Handling, laps: Laps | None = None) -> SegmentedPage | CutRefused:
         """The lines of a page, or why it cannot be read. `laps` learns what the time went to."""
         laps = laps or Laps("segmentation")
+        checkpoint = self._checkpoint(handling)
         try:
-            steps = self._cleaned(self._decoded(data, handling), handling)
+            checkpoint()
+            steps = _cleaned(decode(data, max_pixels=handling.max_pixels), handling, checkpoint)
             laps.lap("decode")
             _, image = next(steps)
             size_px = image.width_px, image.height_px
             for _, cleaned in steps:  # one after the other, so that no more than two pages are in memory
                 image = cleaned
             laps.lap("clean")
-            cut = _as_sent(self._segmenter.segment(image), size_px)
+            found = self._segmenter.segment(image, max_lines=handling.max_lines, checkpoint=checkpoint)
+            cut = _as_sent(found, size_px)
             laps.lap("find lines")
             return cut
         except QuorumError as error:
@@ -66,42 +76,50 @@ class Scissors:
 
     def pictures(self, data: bytes, handling: Handling) -> tuple[NamedPicture, ...] | CutRefused:
         """The page as it was sent, after each step and with its lines drawn in, and each line as it is cut."""
+        checkpoint = self._checkpoint(handling)
         try:
-            taken = list(self._cleaned(self._decoded(data, handling), handling))
+            checkpoint()
+            taken = list(_cleaned(decode(data, max_pixels=handling.max_pixels), handling, checkpoint))
             _, last = taken[-1]
-            cut = self._segmenter.segment(last)
+            cut = self._segmenter.segment(last, max_lines=handling.max_lines, checkpoint=checkpoint)
         except QuorumError as error:
             return CutRefused(error)
         steps = (NamedPicture(name, _png(image.pixels, _SHOWN_PX)) for name, image in taken)
         lines = (NamedPicture(f"line {number}", _png(line)) for number, line in enumerate(cut.pixels, 1))
         return (*steps, NamedPicture("lines", _png(_with_lines(last, cut.layout), _SHOWN_PX)), *lines)
 
-    def _decoded(self, data: bytes, handling: Handling) -> Image:
-        self._require_time(handling)
-        return decode(data, max_pixels=handling.max_pixels)
+    def _checkpoint(self, handling: Handling) -> Checkpoint:
+        """Stops a page that nobody waits for any more, or that takes more than its share of the processor: all others
+        wait for it meanwhile.
+        """
+        begun_s = self._processor_clock()
 
-    def _cleaned(self, image: Image, handling: Handling) -> Iterator[tuple[str, Image]]:
-        """The image as it is, and after each step."""
-        yield "sent", image
-        known = handling.profile if handling.profile in PROFILES else "general"  # a profile may be of weights only
-        for number, step in enumerate(pipeline_for(image.pixels, known, handling.steps).steps, 1):
-            self._require_time(handling)
-            image = Image(step(image.pixels))
-            yield f"{number} {step.name}", image
+        def require_time() -> None:
+            if self._clock() > handling.deadline:
+                raise DeadlineExceeded(
+                    "finding the lines took until the deadline", "give more time with timeout_s", 1.0
+                )
+            if self._processor_clock() - begun_s > handling.max_processor_s:
+                raise TooLarge(
+                    f"finding the lines takes more than {handling.max_processor_s:g} s of a processor "
+                    "(limits.max_page_processor_s)",
+                    "scale the page down, cut it into parts, or ask for fewer steps of preprocessing",
+                )
 
-    def _require_time(self, handling: Handling) -> None:
-        """Raise when nobody waits for the page any more: a step over a large page can take seconds, for all others."""
-        if self._clock() > handling.deadline:
-            raise DeadlineExceeded("preparing the page took until the deadline", "give more time with timeout_s", 1.0)
+        return require_time
 
-    def characters(self, images: Sequence[bytes], max_pixels: int) -> tuple[CutCharacters, SegmentedPage]:
-        """One crop per image that can be read, and for every image the index of its crop or what is wrong with it."""
+    def characters(self, images: Sequence[bytes], handling: Handling) -> tuple[CutCharacters, SegmentedPage]:
+        """One crop per image that can be read, and for every image the index of its crop or what is wrong with it. All
+        images together may take as much of the processor as one page.
+        """
+        checkpoint = self._checkpoint(handling)
         outcomes: list[int | QuorumError] = []
         regions: list[Region] = []
         pixels: list[Pixels] = []
         for data in images:
             try:
-                cut = self._segmenter.character(decode(data, max_pixels=max_pixels))
+                checkpoint()
+                cut = self._segmenter.character(decode(data, max_pixels=handling.max_pixels))
             except QuorumError as error:
                 outcomes.append(error)
                 continue
@@ -114,6 +132,16 @@ class Scissors:
             pixels.extend(cut.pixels)
         layout = Layout(1, 1, tuple(regions))
         return CutCharacters(tuple(outcomes), layout), SegmentedPage(layout, tuple(pixels))
+
+
+def _cleaned(image: Image, handling: Handling, checkpoint: Checkpoint) -> Iterator[tuple[str, Image]]:
+    """The image as it is, and after each step."""
+    yield "sent", image
+    known = handling.profile if handling.profile in PROFILES else "general"  # a profile may be of weights only
+    for number, step in enumerate(pipeline_for(image.pixels, known, handling.steps).steps, 1):
+        checkpoint()
+        image = Image(step(image.pixels))
+        yield f"{number} {step.name}", image
 
 
 def _as_sent(cut: SegmentedPage, size_px: tuple[int, int]) -> SegmentedPage:

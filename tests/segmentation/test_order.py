@@ -101,7 +101,9 @@ def mixed_pages(draw) -> np.ndarray:
             top += pitch
         top += draw(st.sampled_from([0, 15, 60]))
     for left, shift in draw(st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 500)), max_size=4)):
-        boxes.append([left, shift, left + draw(st.sampled_from([20, 300, 1200])), shift + draw(st.sampled_from([5, 40]))])
+        boxes.append(
+            [left, shift, left + draw(st.sampled_from([20, 300, 1200])), shift + draw(st.sampled_from([5, 40]))]
+        )
     return np.array(draw(st.permutations(boxes)), dtype=np.float32)
 
 

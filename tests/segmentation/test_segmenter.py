@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocr.errors import TooLarge
+from ocr.errors import DeadlineExceeded, TooLarge
 from ocr.geometry import Box
 from ocr.image import Image, Scope
 from segmentation import Pipeline, TextSegmenter
 from segmentation.detection.projection import ProjectionDetector
 from segmentation.detection.quads import from_boxes, no_quads
+from segmentation.orientation import UprightJudge
 from segmentation.preprocessing import Resize
 from segmentation.segmenter import MAX_SIDE_PX
 from segmentation.upright import Turn, cut
@@ -188,12 +189,84 @@ def test_pages_of_any_shape_are_segmented(shape, noise, scripted):
     assert len(TextSegmenter(scripted(no_quads())).character(Image(pixels)).pixels) == 1
 
 
+def test_of_many_lines_in_the_margin_only_the_longest_are_read_in_doubt(combs, comb_detector):
+    class Reader:
+        """Cannot tell one way from the other."""
+
+        asked = 0
+
+        def sureness(self, crops):
+            self.asked += 1
+            return np.full(len(crops), 0.5, np.float32)
+
+    lines = [Box(20, 250 + 50 * row, 1500, 280 + 50 * row) for row in range(8)]
+    page = combs(1600, 700, lines)
+    for number in range(40):
+        page[50 : 150 - number, 20 + 38 * number : 30 + 38 * number] = 0
+    reader = Reader()
+    segmented = TextSegmenter(comb_detector(), UprightJudge(reader=reader)).segment(Image(page))
+    assert len(segmented.pixels) == 40 + len(lines)
+    assert 16 <= reader.asked <= 17  # once for the page
+
+
 def test_a_page_with_a_side_that_cannot_be_warped_is_refused(scripted):
     page = Image(np.zeros((1, MAX_SIDE_PX + 1, 3), np.uint8))
     with pytest.raises(TooLarge, match="32001x1 px"):
         TextSegmenter(scripted(no_quads())).segment(page)
     with pytest.raises(TooLarge, match="32001x1 px"):
         TextSegmenter(scripted(no_quads())).character(page)
+
+
+def test_a_page_of_as_many_lines_as_are_allowed_is_read_and_of_one_of_more_none_is_cut(page, comb_detector):
+    segmenter = TextSegmenter(comb_detector())
+    assert len(segmenter.segment(Image(page), max_lines=len(LINES)).pixels) == len(LINES)
+    stages = Stages()
+    with pytest.raises(TooLarge, match=rf"{len(LINES)} lines of text.*the limit is {len(LINES) - 1}.*cut the page"):
+        segmenter.segment(Image(page), max_lines=len(LINES) - 1, checkpoint=stages)
+    assert stages.passed < len(LINES)
+
+
+def test_lines_in_the_margin_count_as_well(combs, comb_detector):
+    page = combs(900, 700, LINES)
+    page[150:550, 20:50] = np.rot90(combs(400, 30, [Box(5, 2, 395, 28)]))
+    with pytest.raises(TooLarge, match=f"{len(LINES) + 1} lines"):
+        TextSegmenter(comb_detector()).segment(Image(page), max_lines=len(LINES))
+
+
+class Stages:
+    """A checkpoint that stops the work the `last` time it is asked."""
+
+    def __init__(self, last: int = 10_000) -> None:
+        self.last = last
+        self.passed = 0
+
+    def __call__(self) -> None:
+        self.passed += 1
+        if self.passed == self.last:
+            raise DeadlineExceeded("nobody waits any more")
+
+
+def test_a_page_is_given_up_at_every_stage_and_before_every_line(combs, comb_detector):
+    page = combs(900, 700, LINES)
+    page[150:550, 20:50] = np.rot90(combs(400, 30, [Box(5, 2, 395, 28)]))
+    segmenter = TextSegmenter(comb_detector())
+    stages = Stages()
+    segmenter.segment(Image(page), checkpoint=stages)
+    # before and after the first look, after the page is laid, after the second look, when it is known how many lines
+    # there are, for each margin line and line
+    assert stages.passed >= 5 + 1 + len(LINES) + 1
+    for last in range(1, stages.passed + 1):
+        stopped = Stages(last)
+        with pytest.raises(DeadlineExceeded):
+            segmenter.segment(Image(page), checkpoint=stopped)
+        assert stopped.passed == last
+
+
+def test_a_page_that_nobody_waits_for_is_not_even_looked_at(page, comb_detector):
+    detector = comb_detector()
+    with pytest.raises(DeadlineExceeded):
+        TextSegmenter(detector).segment(Image(page), checkpoint=Stages(1))
+    assert detector.looks == 0
 
 
 @settings(max_examples=15)

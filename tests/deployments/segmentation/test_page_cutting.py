@@ -5,21 +5,27 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import PIL.Image
+import pytest
 
 from deployments.messages.answers import CutRefused
 from deployments.messages.request import Handling
 from deployments.segmentation.page_cutting import Scissors
 from ocr import Box, Crop, Image, Layout, Scope, SegmentedPage
-from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage
+from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage, TooLarge
+from ocr.ports import Checkpoint, go_on
 
 
 class WholeImage:
     """One region that is the whole image; stumbles over images of 13 px."""
 
-    def segment(self, image: Image) -> SegmentedPage:
+    def segment(self, image: Image, *, max_lines: int = 6000, checkpoint: Checkpoint = go_on) -> SegmentedPage:
+        checkpoint()
+        if max_lines < 1:
+            raise TooLarge("a line is too many")
         return self._whole(image, Scope.LINE)
 
     def character(self, image: Image) -> SegmentedPage:
@@ -38,12 +44,12 @@ def png(width: int, height: int = 20) -> bytes:
     return buffer.getvalue()
 
 
-def handling(*steps: str, deadline: float = math.inf) -> Handling:
-    return Handling("general", steps or None, 1_000_000, deadline)
+def handling(*steps: str, deadline: float = math.inf, **limits: Any) -> Handling:
+    return Handling("general", steps or None, 1_000_000, deadline, **limits)
 
 
 def test_an_image_that_goes_wrong_is_an_error_in_its_place_and_the_others_are_cut() -> None:
-    cut, crops = Scissors(WholeImage()).characters([png(20), b"junk", png(13), png(30)], 10_000)
+    cut, crops = Scissors(WholeImage()).characters([png(20), b"junk", png(13), png(30)], handling())
     first, junk, bug, last = cut.outcomes
     assert (first, last) == (0, 1)
     assert isinstance(junk, NotAnImage)
@@ -85,3 +91,30 @@ def test_a_page_that_nobody_waits_for_is_not_prepared_any_further() -> None:
     assert isinstance(refused, CutRefused)
     assert isinstance(refused.error, DeadlineExceeded)
     assert next(moments) == 3  # before it was decoded, before the first step, and not past the second
+
+
+def test_the_segmenter_is_told_how_many_lines_a_page_may_have() -> None:
+    refused = Scissors(WholeImage()).page(png(60), handling(max_lines=0))
+    assert isinstance(refused, CutRefused)
+    assert isinstance(refused.error, TooLarge)
+
+
+@pytest.mark.parametrize("ask", ["page", "pictures"])
+def test_a_page_that_takes_more_than_its_share_of_the_processor_is_refused_while_its_lines_are_looked_for(
+    ask: str,
+) -> None:
+    spent = iter([0.0, 5.0, 8.0, 10.5])  # at the beginning, before it was decoded, before its one step, and then
+    scissors = Scissors(WholeImage(), processor_clock=lambda: next(spent))
+    refused = getattr(scissors, ask)(png(60), handling("denoise", max_processor_s=10.0))
+    assert isinstance(refused, CutRefused)
+    assert isinstance(refused.error, TooLarge)
+    assert "limits.max_page_processor_s" in refused.error.message
+    assert "scale" in refused.error.hint
+
+
+def test_of_many_characters_those_are_refused_that_the_time_did_not_suffice_for() -> None:
+    moments = iter([1.0, 2.0, 9.0, 9.5])
+    scissors = Scissors(WholeImage(), clock=lambda: next(moments))
+    cut, _ = scissors.characters([png(20)] * 4, handling(deadline=3.0))
+    assert cut.outcomes[:2] == (0, 1)
+    assert all(isinstance(outcome, DeadlineExceeded) for outcome in cut.outcomes[2:])

@@ -108,7 +108,7 @@ def plainly_without_inner(lines: np.ndarray) -> np.ndarray:
 
 @st.composite
 def crowded_pages(draw) -> np.ndarray:
-    """Rectangles of any height, many of a like one, many on common rows, close together, on top of each other, askew."""
+    """Rectangles of any height, many of a like one, on common rows, close together, on top of each other, askew."""
     sizes = st.tuples(st.integers(1, 120), st.sampled_from([2, 10, 11, 18, 19, 40, 300]))
     places = st.tuples(st.integers(0, 250), st.one_of(st.integers(0, 150), st.sampled_from([0, 5, 100])))
     boxes = [(*place, *size) for place, size in draw(st.lists(st.tuples(places, sizes), min_size=1, max_size=40))]

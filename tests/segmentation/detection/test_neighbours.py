@@ -22,7 +22,7 @@ def test_every_point_in_every_box_is_found_once(boxes, points):
 
 def test_a_box_that_is_far_from_the_origin_and_very_long_holds_its_edges():
     low, high = np.array([[1e6, 2e6, 0.1]]), np.array([[1e6 + 3e4, 2e6 + 0.01, 0.1]])
-    found, _ = points_in_boxes(low, high, np.concatenate([low, high, high + [0, 0.01, 0]]))
+    found, _ = points_in_boxes(low, high, np.concatenate([low, high, high + np.array([0, 0.01, 0])]))
     assert found.tolist() == [0, 0]
 
 
