@@ -28,14 +28,20 @@ Grey = NDArray[np.uint8]
 
 def tightened(line: Grey) -> Grey:
     """The rows that the letters of a line (H, W) take, with a margin; all rows when that is not clear."""
+    top, bottom = letter_rows(line)
+    return line if (top, bottom) == (0, line.shape[0]) else line[top:bottom]
+
+
+def letter_rows(line: Grey, margin: float = MARGIN) -> tuple[int, int]:
+    """The rows top <= y < bottom that the letters of a line (H, W) take, with `margin` of their band on each side."""
     height = line.shape[0]
     top, bottom = _band(line[:, :: max(1, line.shape[1] // COLUMNS)])
     band = bottom - top
     if not NARROWEST_BAND * height <= band < WIDEST_BAND * height:
-        return line
-    margin = round(MARGIN * band)
-    kept = line[max(0, top - margin) : bottom + margin]
-    return kept if kept.shape[0] >= LEAST_PX else line
+        return 0, height
+    reach = round(margin * band)
+    kept = max(0, top - reach), min(height, bottom + reach)
+    return kept if kept[1] - kept[0] >= LEAST_PX else (0, height)
 
 
 def _band(line: Grey) -> tuple[int, int]:

@@ -3,8 +3,9 @@
 A folder holds images and `truth.jsonl`, one page a row: `{"image", "lines": [{"polygon": [[x, y], ...], "text"}]}`,
 lengths in pixels of the page. Recognisers learn from `Split.TRAIN`; calibration, weights and thresholds are
 fitted on those of `Split.TUNE`, which recognisers have not learnt by heart; every reported figure is from `Split.TEST`.
-The split depends on the file names alone, so that everybody who splits a folder splits it alike. Pages of one
-document may be on different sides: figures are for new pages of known kinds of material, not for new kinds.
+The split depends on the file names alone, so that everybody who splits a folder splits it alike. Pages of one letter of
+the hooker set are on one side; those of other documents may be on different ones: figures are for new pages of known
+kinds of material, not for new kinds.
 
 Nothing here knows an engine.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,9 +28,13 @@ from ocr.image import Pixels
 from segmentation.detection.quads import clockwise_from_top_left, turned
 from segmentation.upright import cut
 
-# Of the pages, in the order of their names' hashes: the first part tests, the second tunes, the rest trains.
+# Of the pages, or of the letters that they belong to, in the order of their names' hashes: the first part tests, the
+# second tunes, the rest trains.
 TEST_SHARE = 0.2
 TUNE_SHARE = 0.2
+
+_LETTER = re.compile(r"(JDH_.+)_\d+\.xml")
+"""The name of the truth of a page of hooker: the letter and the number of the page."""
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
@@ -63,10 +69,11 @@ class GroundTruthLine:
 
 @dataclass(frozen=True, slots=True)
 class GroundTruthPage:
-    """A page with its lines in reading order."""
+    """A page with its lines in reading order. `letter` names the letter it belongs to, where that is known."""
 
     image: Path
     lines: tuple[GroundTruthLine, ...]
+    letter: str = ""
 
     @property
     def text(self) -> str:
@@ -98,7 +105,8 @@ def read_pages(folder: Path) -> list[GroundTruthPage]:
                 for line in content["lines"]
                 if line["text"].strip() and len(line["polygon"]) >= 3
             )
-            pages.append(GroundTruthPage(folder / content["image"], lines))
+            letter = _LETTER.fullmatch(content.get("source") or "")
+            pages.append(GroundTruthPage(folder / content["image"], lines, letter[1] if letter else ""))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f'{path}, row {number}: {error!r}; want {{"image", "lines": [{{"polygon", "text"}}]}}'
@@ -119,12 +127,17 @@ def _pairs(folder: Path) -> Iterator[GroundTruthPage]:
 
 
 def split_of(pages: Sequence[GroundTruthPage]) -> dict[Path, Split]:
-    """The split of each page of one folder, by its image. Small folders have at least one page to test and to tune."""
-    ranked = sorted((page.image for page in pages), key=lambda image: hashlib.sha256(image.name.encode()).digest())
+    """The split of each page of one folder, by its image; a letter is not parted.
+
+    Small folders have at least one page to test and to tune.
+    """
+    wholes = {page.letter or page.image.name for page in pages}
+    ranked = sorted(wholes, key=lambda name: hashlib.sha256(name.encode()).digest())
     tests = max(1, round(TEST_SHARE * len(ranked)))
     tunes = max(1, round(TUNE_SHARE * len(ranked)))
     parts = [Split.TEST] * tests + [Split.TUNE] * tunes + [Split.TRAIN] * len(ranked)
-    return dict(zip(ranked, parts, strict=False))
+    part_of = dict(zip(ranked, parts, strict=False))
+    return {page.image: part_of[page.letter or page.image.name] for page in pages}
 
 
 def pages_for(folder: Path, split: Split) -> list[GroundTruthPage]:
@@ -134,7 +147,18 @@ def pages_for(folder: Path, split: Split) -> list[GroundTruthPage]:
     return [page for page in pages if splits[page.image] is split]
 
 
-def line_crops(page: GroundTruthPage) -> list[Pixels]:
-    """The upright pixels of each line, RGB uint8 (H, W, 3) at the page's own scale."""
+def line_crops(page: GroundTruthPage, room: float = 0.0) -> list[Pixels]:
+    """The upright pixels of each line, RGB uint8 (H, W, 3) at the page's own scale.
+
+    `room` is how much of what surrounds a line comes with it on each side, in heights of the line.
+    """
     pixels = page.pixels()
-    return [cut(pixels, line.quad()) for line in page.lines]
+    return [cut(pixels, widened(line.quad(), room)) for line in page.lines]
+
+
+def widened(quad: NDArray[np.float32], room: float) -> NDArray[np.float32]:
+    """A rectangle (4, 2), clockwise from its top-left corner, moved outwards on each side by `room` of its height."""
+    along, down = quad[1] - quad[0], quad[3] - quad[0]
+    reach = room * float(np.hypot(*down))
+    along, down = (reach * side / max(1e-6, float(np.hypot(*side))) for side in (along, down))
+    return np.asarray(quad + np.stack([-along - down, along - down, along + down, down - along]), dtype=np.float32)

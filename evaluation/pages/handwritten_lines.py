@@ -1,9 +1,9 @@
-"""Which lines of the Stanford letters were written by hand. They are both kinds on one page, and a figure over all of
-them says little about either.
+"""Which lines of true pages were written by hand. In the Stanford letters both kinds are on one page, and a figure over
+all of them says little about either; Hooker's letters are written throughout.
 
-The lines were looked at once, page by page. A page is mostly typed or mostly written; the table has the lines, by
-their number among those with text, that are otherwise: signatures under typed letters, printed letterheads and stamps
-over written ones.
+The lines of Stanford were looked at once, page by page. A page is mostly typed or mostly written; the table has the
+lines, by their number among those with text, that are otherwise: signatures under typed letters, printed letterheads
+and stamps over written ones.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Writing(StrEnum):
 
 
 def writing_of(page: GroundTruthPage) -> tuple[Writing, ...]:
-    """The kind of each line of a page. A page that the tables do not name is typed."""
+    """The kind of each line of a page. A page that the tables do not name and that is of no letter is typed."""
+    if page.letter:
+        return (Writing.CURSIVE,) * len(page.lines)
     name = page.image.name
     if name in _TYPED_ON_WRITTEN:
         typed = _TYPED_ON_WRITTEN[name]

@@ -4,6 +4,7 @@
     quorum train cnn --idx-dir emnist/ --variant byclass
     quorum train cnn --fine-tune-from cluster/bundled/emnist_cnn --characters-dir my_letters/
     quorum train easyocr --pages my_pages/
+    quorum train handwriting --pages my_letters/ --fonts fonts/
     quorum train trocr --pages my_pages/ --ctc-from models/easyocr
 
 When a run was stopped, the same command continues it. It writes a model directory. To use it, set the `model` of the
@@ -208,6 +209,47 @@ def easyocr(
             say=typer.echo,
             report=_lines_set,
             start_from=start_from,
+        )
+        _tell_rates(figures, out)
+
+
+@group.command()
+def handwriting(
+    pages: Pages,
+    fonts: Annotated[Path, typer.Option(help="Folder that python -m training.drawing.web_fonts filled.")],
+    out: OutDir = Path("models/handwriting"),
+    run_dir: RunDir = Path("runs/handwriting"),
+    cache_dir: CacheDir = Path("runs/cache"),
+    synthetic: SyntheticLines = 20_000,
+    synthetic_seed: SyntheticSeed = 11,
+    real_share: RealShare = 0.6,
+    emphasis: Emphasis = None,
+    start_from: StartFrom = BUNDLED_EASYOCR,
+    lines: Lines = 400_000,
+    peak_rate: PeakRate = 2e-3,
+    seed: Seed = 40,
+    threads: Threads = 2,
+    model_version: ModelVersion = "local",
+) -> None:
+    """Train the line network for handwriting, which EasyOCR loads too, on letters and lines in handwriting fonts."""
+    from training.lines.handwriting_run import Letters, run
+    from training.lines.line_batches import Shares
+    from training.lines.train_lines import HandRecipe
+
+    with errors_speak():
+        with _refused_by_name():
+            recipe = HandRecipe(lines=lines, peak_rate=peak_rate, seed=seed, threads=threads)
+            shares = Shares(real_share, 1.0, _emphasis(emphasis or ()))
+            letters = Letters(tuple(pages), synthetic, synthetic_seed, cache_dir, shares, fonts=fonts)
+        figures = run(
+            letters,
+            recipe,
+            run_dir,
+            out,
+            version=model_version,
+            say=typer.echo,
+            report=_lines_set,
+            start_from=start_from or BUNDLED_EASYOCR,
         )
         _tell_rates(figures, out)
 

@@ -122,7 +122,7 @@ def set_line(text: str, above: str, below: str, case: TypeCase, rng: np.random.G
     for neighbour, direction in ((above, -1), (below, 1)):
         if neighbour:
             ink = np.maximum(
-                ink, _moved(_strip(neighbour, face, manner, rng), own.shape[1], direction * manner.pitch, rng)
+                ink, moved(_strip(neighbour, face, manner, rng), own.shape[1], direction * manner.pitch, rng)
             )
     return SetLine(ink, top, bottom, text, face.handwritten)
 
@@ -174,18 +174,18 @@ def _strip(text: str, face: Face, manner: Manner, rng: np.random.Generator) -> I
                 pen.text((SIDE_PX + place, baseline + drop), character, fill=int(fill), font=font, anchor="ls")
     else:
         pen.text((SIDE_PX, baseline), text, fill=255, font=font, anchor="ls")
-    return _pressed(np.array(canvas), manner)
+    return pressed(np.array(canvas), manner.weight, manner.stretch, manner.slant)
 
 
-def _pressed(ink: Ink, manner: Manner) -> Ink:
+def pressed(ink: Ink, weight: int, stretch: float, slant: float) -> Ink:
     """Fatter or thinner, stretched and slanted about the middle of the strip."""
-    if manner.weight:
-        kernel = np.ones((2, 2 if manner.weight < 2 else 3), np.uint8)
-        changed = cv2.dilate(ink, kernel) if manner.weight > 0 else cv2.erode(ink, kernel)
+    if weight:
+        kernel = np.ones((2, 2 if weight < 2 else 3), np.uint8)
+        changed = cv2.dilate(ink, kernel) if weight > 0 else cv2.erode(ink, kernel)
         ink = np.asarray(changed if changed.sum() > 0.35 * ink.sum() else ink, dtype=np.uint8)
-    width = max(16, round(ink.shape[1] * manner.stretch))
-    shift = manner.slant * SHEET_PX / 2
-    matrix = np.array([[manner.stretch, -manner.slant, shift], [0.0, 1.0, 0.0]])
+    width = max(16, round(ink.shape[1] * stretch))
+    shift = slant * SHEET_PX / 2
+    matrix = np.array([[stretch, -slant, shift], [0.0, 1.0, 0.0]])
     return np.asarray(cv2.warpAffine(ink, matrix, (width, SHEET_PX), flags=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
@@ -194,7 +194,7 @@ def _underline(ink: Ink, bottom: int, rng: np.random.Generator) -> None:
     cv2.line(ink, (SIDE_PX, y), (ink.shape[1] - SIDE_PX, y + int(rng.integers(-1, 2))), 255, int(rng.integers(1, 3)))
 
 
-def _moved(ink: Ink, width: int, down: float, rng: np.random.Generator) -> Ink:
+def moved(ink: Ink, width: int, down: float, rng: np.random.Generator) -> Ink:
     """A neighbour's ink moved down (up when negative) and along, cut or filled to `width`."""
     along = float(rng.uniform(-0.3, 0.1)) * width if rng.random() < 0.5 else 0.0
     matrix = np.array([[1.0, 0.0, along], [0.0, 1.0, down]])

@@ -23,7 +23,7 @@ POOL_LINES = 768
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Images (N, 1, 32, W) float32, their texts, and whether each text is true in any case of its letters."""
+    """Images (N, 1, H, W) float32, their texts, and whether each text is true in any case of its letters."""
 
     images: NDArray[np.float32]
     texts: tuple[str, ...]
@@ -77,19 +77,25 @@ class Sources:
             synthetic, np.flatnonzero(~hand), np.flatnonzero(hand), groups, weights / max(weights.sum(), 1e-9), shares
         )
 
-    def draw(self, longest: int, rng: np.random.Generator) -> tuple[Grey, str, bool]:
-        """A picture, its text, and whether any case is right; of at most `longest` characters if one is found."""
+    def draw(self, longest: int, rng: np.random.Generator, height_px: int = INPUT_PX) -> tuple[Grey, str, bool]:
+        """A picture `height_px` high, its text, and whether any case is right.
+
+        It has at most `longest` characters if such a one is found.
+        """
         for attempt in range(50):
             if self.real and rng.random() < self.shares.real:
                 group = self.real[int(rng.choice(len(self.real), p=self.weights))]
                 real = group[int(rng.integers(len(group)))]
                 if len(real.text) <= longest or attempt == 49:
-                    return seen_again(real.picture, real.text, rng), real.text, real.any_case
+                    seen = seen_again(
+                        real.picture, real.text, rng, room=real.room, by_hand=real.handwritten, height_px=height_px
+                    )
+                    return seen, real.text, real.any_case
             else:
                 index = self._synthetic(rng)
                 if self.synthetic.length(index) <= longest or attempt == 49:
                     line = self.synthetic[index]
-                    return photographed(line, rng), line.text, False
+                    return photographed(line, rng, height_px), line.text, False
         raise AssertionError("the last attempt returns")
 
     def _synthetic(self, rng: np.random.Generator) -> int:
@@ -99,10 +105,14 @@ class Sources:
         return int(kind[int(rng.integers(len(kind)))])
 
 
-def pool(sources: Sources, seed: int, number: int, columns_px: int, longest: int) -> list[Batch]:
+def pool(
+    sources: Sources, seed: int, number: int, columns_px: int, longest: int, height_px: int = INPUT_PX
+) -> list[Batch]:
     """The batches of pool `number`, each of at most `columns_px` columns unless a single line has more."""
     rng = np.random.default_rng((seed, number))
-    lines = sorted((sources.draw(longest, rng) for _ in range(POOL_LINES)), key=lambda line: line[0].shape[1])
+    lines = sorted(
+        (sources.draw(longest, rng, height_px) for _ in range(POOL_LINES)), key=lambda line: line[0].shape[1]
+    )
     batches: list[Batch] = []
     while lines:
         count = len(lines)
@@ -115,9 +125,9 @@ def pool(sources: Sources, seed: int, number: int, columns_px: int, longest: int
 
 
 def batch_of(lines: Sequence[tuple[Grey, str, bool]]) -> Batch:
-    """The lines as one batch, as wide as the widest of them (a multiple of 4)."""
+    """The lines as one batch, as wide as the widest of them (a multiple of 4). All are equally high."""
     width = -(-max(picture.shape[1] for picture, _, _ in lines) // 4) * 4
-    images = np.empty((len(lines), 1, INPUT_PX, width), np.float32)
+    images = np.empty((len(lines), 1, lines[0][0].shape[0], width), np.float32)
     for image, (picture, _, _) in zip(images, lines, strict=True):
         image[0] = np.pad(picture, ((0, 0), (0, width - picture.shape[1])), mode="edge")
     images /= np.float32(127.5)

@@ -1,4 +1,5 @@
-"""What paper, camera and scanner make of a line's ink, and the crop that a detector cuts: grey strips INPUT_PX high.
+"""What paper, camera and scanner make of a line's ink, and the crop that a detector cuts: grey strips, INPUT_PX high
+unless told.
 
 `photographed` takes the ink of typesetting.py all the way; `seen_again` varies a true line, whose paper and camera
 are its own. Both end at the size that the network reads. Grain and textures are cut from pools made once: drawing
@@ -7,6 +8,7 @@ them anew would cost more than the rest.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -25,8 +27,30 @@ Grey = NDArray[np.uint8]
 Strip = NDArray[np.float32]
 
 
-def photographed(line: SetLine, rng: np.random.Generator) -> Grey:
-    """The line as a detector cuts it from a page: grey uint8 (INPUT_PX, W)."""
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many pixels of a picture lie around what it is a picture of."""
+
+    above: int
+    below: int
+    left: int
+    right: int
+
+    def inside(self, picture: Grey) -> Grey:
+        """The picture without them."""
+        height, width = picture.shape
+        return picture[self.above : height - self.below, self.left : width - self.right]
+
+    def scaled(self, scale: float) -> Room:
+        """The same of a picture that is so many times as large."""
+        return Room(*(round(scale * side) for side in (self.above, self.below, self.left, self.right)))
+
+
+NO_ROOM = Room(0, 0, 0, 0)
+
+
+def photographed(line: SetLine, rng: np.random.Generator, height_px: int = INPUT_PX) -> Grey:
+    """The line as a detector cuts it from a page: grey uint8 (height_px, W)."""
     ink = _bent(line.ink, rng) if rng.random() < 0.55 else line.ink
     if line.handwritten and rng.random() < 0.6:
         ink = _written_unevenly(ink, rng)
@@ -39,34 +63,90 @@ def photographed(line: SetLine, rng: np.random.Generator) -> Grey:
         picture = _binary(picture, rng)
     if rng.random() < WIDE_MARGINS:
         picture = _with_room(picture, rng)
-    return resized(picture, _final_width(picture, line.text))
+    return resized(picture, _final_width(picture, line.text, height_px), height_px)
 
 
-def seen_again(picture: Grey, text: str, rng: np.random.Generator) -> Grey:
-    """A true line's crop varied: cut a little differently, turned, stretched, in other light: (INPUT_PX, W)."""
+@dataclass(frozen=True, slots=True)
+class Variety:
+    """How much true lines are varied: standard deviations of margins (heights), slant and stretch, the most that
+    letters are pushed about (heights), and how often a line is cut with much of what is above and below it.
+    """
+
+    margin: float
+    slant: float
+    stretch: float
+    push: float
+    wide: float
+
+
+PRINT = Variety(margin=0.05, slant=0.09, stretch=0.1, push=0.07, wide=0.0)
+HAND = Variety(margin=0.07, slant=0.2, stretch=0.16, push=0.1, wide=0.25)
+
+
+def seen_again(
+    picture: Grey,
+    text: str,
+    rng: np.random.Generator,
+    *,
+    room: Room = NO_ROOM,
+    by_hand: bool = False,
+    height_px: int = INPUT_PX,
+) -> Grey:
+    """A true line varied: cut a little differently, turned, stretched, in other light: (height_px, W).
+
+    The line itself lies within `room` of the picture's edges; what is around it comes into a crop that is cut wide.
+    Lines written by hand are varied more, as hands vary.
+    """
+    variety = HAND if by_hand else PRINT
     if rng.random() < WIDE_MARGINS:
-        picture = _with_room(picture, rng)
-    height, width = picture.shape
-    margins = rng.normal(0.0, 0.05, 4) * height
+        picture, room = _with_room(room.inside(picture), rng), NO_ROOM
+    height, width = picture.shape[0] - room.above - room.below, picture.shape[1] - room.left - room.right
+    margins = rng.normal(0.0, variety.margin, 4) * height
+    if variety.wide and rng.random() < variety.wide:
+        margins[:2] -= rng.uniform(0.0, 0.35, 2) * height
     turn = rng.normal(0.0, 0.006) * min(1.0, 8.0 * height / width)
-    slant, stretch = rng.normal(0.0, 0.09), float(np.exp(rng.normal(0.0, 0.1)))
-    top, bottom, left, right = margins[0], height - margins[1], margins[2] * 2, width - margins[3] * 2
-    scale = INPUT_PX / max(8.0, bottom - top)
+    slant, stretch = rng.normal(0.0, variety.slant), float(np.exp(rng.normal(0.0, variety.stretch)))
+    top, bottom = room.above + margins[0], room.above + height - margins[1]
+    leant = abs(slant) * height / 2  # what is slanted anew takes more room
+    left, right = room.left + margins[2] * 2 - leant, room.left + width - margins[3] * 2 + leant
+    scale = height_px / max(8.0, bottom - top)
     target = max(8, round(max((right - left) * scale * stretch, LEAST_CHARACTER_PX * len(text))))
     across = target / max(8.0, right - left)
     middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
     matrix = np.array([[across, slant * across, 0.0], [turn * scale, scale, 0.0]])
-    matrix[:, 2] = [target / 2, INPUT_PX / 2] - matrix[:, :2] @ [middle_x, middle_y]
-    if height > 3 * INPUT_PX or (height > 1.3 * INPUT_PX and rng.random() < 0.5):  # serving shrinks both ways
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.35 * height / INPUT_PX), dtype=np.uint8)
+    matrix[:, 2] = [target / 2, height_px / 2] - matrix[:, :2] @ [middle_x, middle_y]
+    if height > 3 * height_px or (height > 1.3 * height_px and rng.random() < 0.5):  # serving shrinks both ways
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.35 * height / height_px), dtype=np.uint8)
     back = cv2.invertAffineTransform(matrix).astype(np.float32)
-    x, y = np.meshgrid(np.arange(target, dtype=np.float32), np.arange(INPUT_PX, dtype=np.float32))
+    x, y = np.meshgrid(np.arange(target, dtype=np.float32), np.arange(height_px, dtype=np.float32))
     if rng.random() < 0.5:
-        along, down = _uneven(x.shape, float(rng.uniform(0.3, 2.2)), rng)
+        along, down = _uneven(x.shape, height_px * float(rng.uniform(0.01, variety.push)), rng)
         x, y = x + along, y + down
     from_x, from_y = (back[row, 0] * x + back[row, 1] * y + back[row, 2] for row in range(2))
     turned = cv2.remap(picture, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return _relit(np.asarray(turned, dtype=np.float32), rng)
+    strip = np.asarray(turned, dtype=np.float32)
+    return _relit(_rewritten(strip, rng) if by_hand else strip, rng)
+
+
+def _rewritten(strip: Strip, rng: np.random.Generator) -> Strip:
+    """The line with another pen, faded by places, ruled, or with another line seen through the paper."""
+    kind = rng.random()
+    if kind < 0.15:
+        kernel = np.ones((2, 2) if rng.random() < 0.5 else (2, 1), np.uint8)
+        strip = np.asarray(cv2.erode(strip, kernel) if rng.random() < 0.5 else cv2.dilate(strip, kernel), np.float32)
+    elif kind < 0.30:
+        paper = np.float32(np.percentile(strip, 85))
+        strength = np.clip(0.8 + rng.uniform(0.1, 0.5) * _cloud(strip.shape, int(rng.integers(12, 60)), rng), 0.25, 1.0)
+        strip = paper - (paper - strip) * strength
+    elif kind < 0.40:
+        paper = np.float32(np.percentile(strip, 85))
+        behind = cv2.GaussianBlur(strip[:, ::-1], (0, 0), 1.0)
+        strip = strip - np.float32(rng.uniform(0.1, 0.45)) * np.maximum(paper - behind, 0.0)
+    elif kind < 0.48:
+        row = int(rng.integers(strip.shape[0]))
+        strip = strip.copy()
+        strip[row : row + int(rng.integers(1, 3))] -= np.float32(rng.uniform(10.0, 70.0))
+    return np.asarray(strip, dtype=np.float32)
 
 
 def _with_room(picture: Grey, rng: np.random.Generator) -> Grey:
@@ -86,14 +166,14 @@ def _uneven(shape: tuple[int, int], by_px: float, rng: np.random.Generator) -> t
     return along, down
 
 
-def resized(picture: Grey, width_px: int) -> Grey:
+def resized(picture: Grey, width_px: int, height_px: int = INPUT_PX) -> Grey:
     """The picture at the network's height and `width_px`, with the interpolation that EasyOCR takes."""
-    return np.asarray(cv2.resize(picture, (width_px, INPUT_PX), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    return np.asarray(cv2.resize(picture, (width_px, height_px), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
-def _final_width(picture: Grey, text: str) -> int:
+def _final_width(picture: Grey, text: str, height_px: int) -> int:
     height, width = picture.shape
-    return max(LEAST_CHARACTER_PX * (len(text) + 1), int(width * INPUT_PX / height))
+    return max(LEAST_CHARACTER_PX * (len(text) + 1), int(width * height_px / height))
 
 
 def _bent(ink: Ink, rng: np.random.Generator) -> Ink:
@@ -154,7 +234,8 @@ def _inked(strip: Strip, rng: np.random.Generator) -> Strip:
 
 def _scanned(strip: Strip, line: SetLine, rng: np.random.Generator) -> Strip:
     """At the resolution of a scan, from hardly readable to better than the network's, with its blur."""
-    scale = float(np.exp(rng.uniform(np.log(12.0), np.log(56.0)))) / strip.shape[0]
+    lowest, highest = (20.0, 80.0) if line.handwritten else (12.0, 56.0)
+    scale = float(np.exp(rng.uniform(np.log(lowest), np.log(highest)))) / strip.shape[0]
     scale = min(1.5, max(scale, 3.6 * len(line.text) / strip.shape[1]))
     size = max(4, round(strip.shape[1] * scale)), max(8, round(strip.shape[0] * scale))
     strip = np.asarray(cv2.resize(strip, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))

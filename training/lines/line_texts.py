@@ -27,6 +27,9 @@ TEXT_PACKAGES = ("wordnet-base", "wamerican", "dict-devil", "dict-jargon")
 MAX_CHARACTERS = 92
 """The longest prose lines on true pages have this many."""
 
+LETTER_CHARACTERS = 64
+"""Lines of letters are shorter."""
+
 _FOLDED = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "¬": "-", "\u00ad": "-"}
 )
@@ -113,6 +116,18 @@ def line_text(texts: Texts, rng: np.random.Generator) -> str:
     while True:
         make = _KINDS[int(rng.choice(len(_KINDS), p=_SHARES))]
         text = folded(_cased(make(texts, rng), rng))[:MAX_CHARACTERS].strip()
+        if is_printable(text):
+            return text
+
+
+def letter_text(texts: Texts, rng: np.random.Generator) -> str:
+    """One line of a letter: running prose for the most part, names, dates, a few words, and now and then marks."""
+    while True:
+        make = _LETTER_KINDS[int(rng.choice(len(_LETTER_KINDS), p=_LETTER_SHARES))]
+        text = make(texts, rng)
+        if _chance(rng, 0.3):
+            text = text.replace(" and ", " & ")
+        text = folded(text)[:LETTER_CHARACTERS].strip()
         if is_printable(text):
             return text
 
@@ -327,3 +342,5 @@ def _marks(texts: Texts, rng: np.random.Generator) -> str:
 
 _KINDS: tuple[Maker, ...] = (_prose, _true_line, _some_words, _name, _number, _date, _address, _code, _receipt, _marks)
 _SHARES = (0.34, 0.18, 0.12, 0.06, 0.05, 0.04, 0.05, 0.06, 0.06, 0.04)
+_LETTER_KINDS: tuple[Maker, ...] = (_prose, _true_line, _some_words, _name, _number, _date, _address, _marks)
+_LETTER_SHARES = (0.50, 0.24, 0.10, 0.05, 0.02, 0.04, 0.03, 0.02)

@@ -23,7 +23,7 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from training.lines.line_batches import Batch, Sources, ahead, pool
-from training.lines.line_pictures import Grey, resized
+from training.lines.line_pictures import INPUT_PX, Grey, resized
 from training.lines.line_texts import MAX_CHARACTERS
 from training.lines.real_lines import RealLine
 
@@ -37,7 +37,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long a run is, how fast it learns when, and on how much at once."""
+    """How long a run is, how fast it learns when, on how much at once, and how high its lines are."""
 
     seed: int = 32
     lines: int = 400_000
@@ -48,6 +48,7 @@ class Schedule:
     averaging: float = 0.998
     columns_px: int = 6_400
     threads: int = 1
+    height_px: int = INPUT_PX
 
     def __post_init__(self) -> None:
         for name in ("lines", "columns_px", "threads"):
@@ -98,7 +99,7 @@ class Task(Protocol):
         """The loss a character of a batch, after `lines` lines were learnt from."""
 
     def read(self, network: torch.nn.Module, pictures: Sequence[Grey]) -> list[str]:
-        """What the network reads, greedily, of pictures that are 32 high."""
+        """What the network reads, greedily, of pictures as high as it reads."""
 
 
 class Trainer:
@@ -166,7 +167,7 @@ class Trainer:
         return float(loss.detach())
 
     def read(self, pictures: Sequence[Grey]) -> list[str]:
-        """What the averaged network reads, greedily, of pictures that are 32 high."""
+        """What the averaged network reads, greedily, of pictures as high as it reads."""
         return self.task.read(self.average.module, pictures)
 
 
@@ -197,7 +198,7 @@ def _batches(trainer: Trainer, sources: Sources) -> Iterator[Batch]:
     columns_px = recipe.columns_px * (8 if trainer.device == "cuda" else 1)
 
     def make(number: int) -> list[Batch]:
-        return pool(sources, recipe.seed, number, columns_px, recipe.longest_at(progress.lines))
+        return pool(sources, recipe.seed, number, columns_px, recipe.longest_at(progress.lines), recipe.height_px)
 
     for number, batches in ahead(make, progress.pools):
         progress.pools = number + 1
@@ -206,7 +207,8 @@ def _batches(trainer: Trainer, sources: Sources) -> Iterator[Batch]:
 
 def _evaluated(trainer: Trainer, watched: Sequence[RealLine], loss: float) -> str:
     """A row of the history, and readings; returns what to tell."""
-    rates = error_rates(trainer.read([at_input_height(line) for line in watched]), watched) if watched else {}
+    height_px = trainer.recipe.height_px
+    rates = error_rates(trainer.read([at_height(line, height_px) for line in watched]), watched) if watched else {}
     progress = trainer.progress
     row = {"lines": progress.lines, "steps": progress.steps, "seconds": round(progress.seconds), "loss": round(loss, 4)}
     row |= {origin: round(rate, 4) for origin, rate in rates.items()}
@@ -218,17 +220,17 @@ def _evaluated(trainer: Trainer, watched: Sequence[RealLine], loss: float) -> st
             writer.writeheader()
         writer.writerow(row)
     examples = watched[:: max(1, len(watched) // 8)]
-    readings = trainer.read([at_input_height(line) for line in examples])
+    readings = trainer.read([at_height(line, height_px) for line in examples])
     with (trainer.folder / "readings.txt").open("a", encoding="utf-8") as file:
         file.write(f"\n{progress.lines} lines\n")
         file.writelines(f"  {line.text}\n  {text}\n" for line, text in zip(examples, readings, strict=True))
     return ", ".join(f"{name} {value}" for name, value in row.items())
 
 
-def at_input_height(line: RealLine) -> Grey:
+def at_height(line: RealLine, height_px: int) -> Grey:
     """The line as it is served: nothing varied."""
-    height, width = line.picture.shape
-    return resized(line.picture, max(8, round(width * 32 / height)))
+    height, width = line.crop.shape
+    return resized(line.crop, max(8, round(width * height_px / height)), height_px)
 
 
 def error_rates(readings: Sequence[str], lines: Sequence[RealLine]) -> dict[str, float]:

@@ -16,8 +16,8 @@ from pathlib import Path
 from evaluation.pages.ground_truth import Split
 from ocr.errors import InvalidRequest
 from training.lines.line_batches import Shares, Sources
-from training.lines.line_model import Shape, read_weights, write_model
-from training.lines.line_training import Pace, Say, Trainer, at_input_height, error_rates, train
+from training.lines.line_model import read_weights, write_model
+from training.lines.line_training import Pace, Say, Trainer, at_height, error_rates, train
 from training.lines.real_lines import RealLine, real_lines
 from training.lines.synthetic_lines import LineStore, Order, Report, Workshop, make_store
 from training.lines.train_lines import CtcTask, Recipe
@@ -50,6 +50,10 @@ class Origins:
                 )
         return known
 
+    def watched(self, height_px: int) -> list[RealLine]:
+        """The lines that a run of a network for lines of this height reads now and then."""
+        return watched_of(self.real(Split.TUNE))
+
     def store(self, known: Sequence[RealLine], workers: int, report: Report) -> LineStore:
         """The synthetic lines, made when they are not there yet; `known` lends them its texts."""
         order = Order(self.seed, self.synthetic, len(known))
@@ -74,11 +78,10 @@ def run(
     With `start_from`, a directory that such a run wrote, the network goes on reading lines of every length at once.
     """
     recipe = replace(recipe, short_lines=0) if start_from else recipe
-    task = CtcTask(recipe, read_weights(start_from) if start_from else None)
+    task = CtcTask(recipe.shape, read_weights(start_from) if start_from else None)
     trainer = Trainer(task, recipe, run_folder)
     about, figures = learn(origins, trainer, say=say, report=report, pace=pace)
-    shape = Shape(recipe.neck, recipe.channels, recipe.hidden)
-    write_model(model_folder, version, shape, trainer.average.module.state_dict(), about)
+    write_model(model_folder, version, recipe.shape, trainer.average.module.state_dict(), about)
     return figures
 
 
@@ -88,7 +91,7 @@ def learn(
     """Train to the end of the recipe; what its card says of the run, and the error rate of each folder's test lines."""
     known = origins.known()
     sources = Sources.of(origins.store(known, trainer.recipe.threads, report), known, origins.shares)
-    train(trainer, sources, watched_of(origins.real(Split.TUNE)), pace or Pace(), say)
+    train(trainer, sources, origins.watched(trainer.recipe.height_px), pace or Pace(), say)
     figures = measured(trainer, origins)
     about: dict[str, object] = {
         "trained_on": learnt_from(origins, known),
@@ -110,7 +113,7 @@ def watched_of(lines: Sequence[RealLine]) -> list[RealLine]:
 def measured(trainer: Trainer, origins: Origins) -> dict[str, float]:
     """Character error rates on the test lines, as the averaged network reads them."""
     tests = origins.real(Split.TEST)
-    readings = trainer.read([at_input_height(line) for line in tests])
+    readings = trainer.read([at_height(line, trainer.recipe.height_px) for line in tests])
     return {origin: round(rate, 5) for origin, rate in error_rates(readings, tests).items()}
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines.common.tight_crop import tightened
+from engines.common.tight_crop import MARGIN, letter_rows
 from evaluation.pages.ground_truth import Split, line_crops, pages_for
-from training.lines.line_pictures import Grey
+from evaluation.pages.handwritten_lines import Writing, writing_of
+from training.lines.line_pictures import NO_ROOM, Grey, Room
 from training.lines.line_texts import folded, is_printable
 
 TALLEST_PX = 96
@@ -24,16 +25,30 @@ TALLEST_PX = 96
 LEAST_HEIGHT_PX = 8
 LEAST_CHARACTER_WIDTH = 0.12
 """Of the height; a line whose characters are narrower was cut or labelled wrongly."""
+HAND_MARGIN = 1.2
+"""Of the band of a written line, kept above and below: the long strokes of hands are longer than those of type."""
+SURROUNDINGS = 0.4
+"""Of the height of a line: what is kept around it on each side, so that it can be cut as detectors do, a little off."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RealLine:
-    """A line's crop as the engines cut it, grey uint8 (H, W), and what it says. `source` is the folder's name."""
+    """A line with what surrounds it, grey uint8 (H, W), and what it says. `source` is the folder's name.
+
+    Within `room` of the picture's edges lies the crop as the engines cut it.
+    """
 
     picture: Grey
     text: str
     source: str
     any_case: bool
+    handwritten: bool = False
+    room: Room = NO_ROOM
+
+    @property
+    def crop(self) -> Grey:
+        """The line as the engines cut it."""
+        return self.room.inside(self.picture)
 
 
 def real_lines(folder: Path, split: Split) -> list[RealLine]:
@@ -45,12 +60,16 @@ def _lines_of(folder: Path, split: Split) -> Iterator[RealLine]:
     pages = pages_for(folder, split)
     any_case = _in_capitals([line.text for page in pages for line in page.lines])
     for page in pages:
-        for line, crop in zip(page.lines, line_crops(page), strict=True):
+        for line, crop, hand in zip(page.lines, line_crops(page, SURROUNDINGS), writing_of(page), strict=True):
             text = folded(line.text)
-            height, width = crop.shape[:2]
+            around = round(crop.shape[0] * SURROUNDINGS / (1 + 2 * SURROUNDINGS))
+            height, width = crop.shape[0] - 2 * around, crop.shape[1] - 2 * around
             if is_printable(text) and height >= LEAST_HEIGHT_PX and width >= LEAST_CHARACTER_WIDTH * height * len(text):
                 grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)
-                yield RealLine(_shrunk(tightened(grey)), text, folder.name, any_case)
+                own = Room(around, around, around, around).inside(grey)
+                top, bottom = letter_rows(own, HAND_MARGIN if hand is Writing.CURSIVE else MARGIN)
+                picture, room = _shrunk(grey, Room(around + top, around + height - bottom, around, around))
+                yield RealLine(picture, text, folder.name, any_case, hand is Writing.CURSIVE, room)
 
 
 def _in_capitals(texts: Sequence[str]) -> bool:
@@ -59,9 +78,11 @@ def _in_capitals(texts: Sequence[str]) -> bool:
     return joined.upper() == joined
 
 
-def _shrunk(picture: Grey) -> Grey:
+def _shrunk(picture: Grey, room: Room) -> tuple[Grey, Room]:
+    """Both at the scale at which the crop is not taller than TALLEST_PX."""
     height, width = picture.shape
-    if height <= TALLEST_PX:
-        return picture
-    size = (max(1, round(width * TALLEST_PX / height)), TALLEST_PX)
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    scale = TALLEST_PX / (height - room.above - room.below)
+    if scale >= 1.0:
+        return picture, room
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8), room.scaled(scale)

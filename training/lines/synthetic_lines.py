@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +31,16 @@ NEIGHBOURED = 0.6
 Report = Callable[[int], None]
 
 
+class Setter(Protocol):
+    """What sets lines."""
+
+    def set(self, seed: int, index: int) -> SetLine:
+        """Line `index` of the set `seed`, before it is photographed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What lines are made from."""
+    """What printed and other lines are made from."""
 
     texts: Texts
     case: TypeCase
@@ -48,18 +56,18 @@ class Workshop:
         rng = np.random.default_rng((seed, index))
         text = line_text(self.texts, rng)
         above, below = (
-            _as_long(line_text(self.texts, rng), text) if rng.random() < NEIGHBOURED else "" for _ in range(2)
+            as_long(line_text(self.texts, rng), text) if rng.random() < NEIGHBOURED else "" for _ in range(2)
         )
         return set_line(text, above, below, self.case, rng)
 
 
-def sample(workshop: Workshop, seed: int, index: int) -> tuple[Grey, str]:
+def sample(workshop: Setter, seed: int, index: int) -> tuple[Grey, str]:
     """A finished line, grey uint8 (32, W), and its text, from (seed, index) alone."""
     line = workshop.set(seed, index)
     return photographed(line, np.random.default_rng((seed, index, 1))), line.text
 
 
-def _as_long(text: str, other: str) -> str:
+def as_long(text: str, other: str) -> str:
     """`text` repeated until it is as long as `other`."""
     times = -(-len(other) // max(1, len(text)))
     return " ".join([text] * times)[: len(other) + 4]
@@ -120,10 +128,10 @@ class Order:
         return -(-self.lines // SHARD_LINES)
 
 
-def make_store(order: Order, build: Callable[[], Workshop], folder: Path, workers: int, report: Report) -> LineStore:
+def make_store(order: Order, build: Callable[[], Setter], folder: Path, workers: int, report: Report) -> LineStore:
     """The store of `order` in `folder`; shards that are there already are kept, so a stopped run goes on.
 
-    Each worker process calls `build` for a workshop of its own. Raises InvalidRequest when the folder holds
+    Each worker process calls `build` for a setter of its own. Raises InvalidRequest when the folder holds
     another order's lines.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -148,10 +156,10 @@ def _shard_path(folder: Path, number: int) -> Path:
     return folder / f"{number:04}.npz"
 
 
-_workshop: Workshop | None = None
+_workshop: Setter | None = None
 
 
-def _prepare(build: Callable[[], Workshop]) -> None:
+def _prepare(build: Callable[[], Setter]) -> None:
     global _workshop  # one a process: reading the texts takes seconds
     import cv2
 

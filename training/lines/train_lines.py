@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from training.lines.line_batches import Batch, batch_of
-from training.lines.line_model import Shape
+from training.lines.line_model import Design, HandShape, Shape, go_on_from
 from training.lines.line_pictures import Grey
 from training.lines.line_texts import PRINTABLE
 from training.lines.line_training import Schedule
@@ -40,18 +40,45 @@ class Recipe(Schedule):
         if min(self.channels, self.hidden) < 1:
             raise ValueError(f"channels is {self.channels}, hidden {self.hidden}; want at least 1")
 
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.neck, self.channels, self.hidden)
+
+
+@dataclass(frozen=True, slots=True)
+class HandRecipe(Schedule):
+    """Everything that decides a run of the handwriting network besides its lines."""
+
+    warmup_lines: int = 2_000
+    short_lines: int = 0
+    height_px: int = 40
+    channels: int = 256
+    hidden: int = 512
+    blocks: int = 6
+
+    def __post_init__(self) -> None:
+        Schedule.__post_init__(self)
+        if min(self.channels, self.hidden, self.blocks) < 1:
+            raise ValueError(
+                f"channels is {self.channels}, hidden {self.hidden}, blocks {self.blocks}; want at least 1"
+            )
+
+    @property
+    def shape(self) -> HandShape:
+        return HandShape(self.height_px, self.channels, self.hidden, self.blocks)
+
 
 @dataclass(frozen=True, slots=True)
 class CtcTask:
-    """The line network as something that Trainer trains. `start` are the parameters to go on from, if any."""
+    """A line network as something that Trainer trains. `start` are the parameters to go on from, if any."""
 
-    recipe: Recipe
+    shape: Design
     start: Mapping[str, torch.Tensor] | None = None
 
     def build(self) -> torch.nn.Module:
-        network = Shape(self.recipe.neck, self.recipe.channels, self.recipe.hidden).network()
+        network = self.shape.network()
         if self.start is not None:
-            network.load_state_dict(self.start)
+            go_on_from(network, self.start)
         return network
 
     def groups(self, network: torch.nn.Module) -> list[dict[str, Any]]:

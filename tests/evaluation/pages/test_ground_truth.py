@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.pages.ground_truth import Split, line_crops, pages_for, read_pages, split_of
+from evaluation.pages.ground_truth import GroundTruthPage, Split, line_crops, pages_for, read_pages, split_of, widened
 
 
 def _write(folder: Path, count: int) -> Path:
@@ -46,6 +46,45 @@ def test_every_page_is_in_one_split_and_the_order_of_the_file_does_not_matter(tm
     assert splits == split_of(pages[::-1])
     assert [list(splits.values()).count(split) for split in (Split.TEST, Split.TUNE, Split.TRAIN)] == [2, 2, 6]
     assert sum(len(pages_for(tmp_path, split)) for split in Split) == 10
+
+
+def test_the_pages_of_one_letter_are_on_one_side(tmp_path: Path) -> None:
+    row = {"lines": [{"polygon": [[0, 0], [9, 0], [9, 9]], "text": "a"}]}
+    rows = [
+        {"image": f"{letter}{page}.jpg", "source": f"JDH_2_16_{letter}_00{page}.xml", **row}
+        for letter in ("9", "40a", "12", "70", "7")
+        for page in range(4)
+    ]
+    (tmp_path / "truth.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pages = read_pages(tmp_path)
+    assert {page.letter for page in pages} == {f"JDH_2_16_{letter}" for letter in ("9", "40a", "12", "70", "7")}
+    splits = split_of(pages)
+    sides = {letter: {splits[page.image] for page in pages if page.letter == letter} for letter in map(_letter, pages)}
+    assert all(len(side) == 1 for side in sides.values())
+    assert [list(splits.values()).count(split) for split in (Split.TEST, Split.TUNE, Split.TRAIN)] == [4, 4, 12]
+
+
+def _letter(page: GroundTruthPage) -> str:
+    return page.letter
+
+
+def test_a_truth_with_another_name_is_no_page_of_a_letter(tmp_path: Path) -> None:
+    row = {"image": "1.jpg", "source": "EHRI-ET-JMP007_02.xml", "lines": []}
+    (tmp_path / "truth.jsonl").write_text(json.dumps(row))
+    assert read_pages(tmp_path)[0].letter == ""
+
+
+def test_lines_are_cut_with_what_surrounds_them_when_asked(tmp_path: Path) -> None:
+    [page] = read_pages(_write(tmp_path, 1))
+    lying, _ = line_crops(page, room=0.5)
+    assert lying.shape == (40, 220, 3)
+    assert lying[15:25, 15:205].max() < 30
+    assert lying[[2, -3]].min() > 200
+
+
+def test_a_turned_rectangle_grows_along_its_own_sides() -> None:
+    quad = np.array([[0, 0], [0, 40], [-10, 40], [-10, 0]], np.float32)  # reads downwards, 10 high
+    np.testing.assert_allclose(widened(quad, 0.5), [[5, -5], [5, 45], [-15, 45], [-15, -5]], atol=1e-4)
 
 
 def test_a_row_in_another_format_is_named(tmp_path: Path) -> None:

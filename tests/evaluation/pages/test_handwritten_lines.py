@@ -26,5 +26,10 @@ def test_the_letterhead_over_a_written_letter_is_typed():
     assert kinds == (Writing.TYPED,) * 2 + (Writing.CURSIVE,) * 11
 
 
+def test_a_letter_is_written_throughout():
+    letter = GroundTruthPage(Path("hooker/1.jpg"), page("1.jpg", 3).lines, "JDH_2_16_9")
+    assert writing_of(letter) == (Writing.CURSIVE,) * 3
+
+
 def test_a_page_of_another_set_is_typed():
     assert set(writing_of(page("elsewhere.jpg", 3))) == {Writing.TYPED}

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from evaluation.pages.ground_truth import Split, pages_for
-from training.lines.real_lines import real_lines
+from training.lines.real_lines import TALLEST_PX, real_lines
 
 
 def _folder(folder: Path, texts: list[str], pages: int = 6) -> Path:
@@ -32,6 +33,25 @@ def test_only_lines_of_the_pages_in_the_split_are_taken(tmp_path: Path) -> None:
     lines = real_lines(folder, Split.TRAIN)
     assert {int(line.picture[5, 5]) for line in lines} == shades
     assert len(lines) == len(shades) < 6
+
+
+def test_a_line_comes_with_what_surrounds_it(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "letters", ["Dear Sir"])
+    line = real_lines(folder, Split.TRAIN)[0]
+    assert line.crop.shape == (30, 380)
+    assert line.picture.shape == (30 + 2 * 12, 380 + 2 * 12)
+    assert not line.handwritten
+
+
+def test_a_tall_line_is_shrunk_with_its_surroundings(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "letters", ["Dear Sir"])
+    rows = (folder / "truth.jsonl").read_text().replace("30]", "240]")
+    (folder / "truth.jsonl").write_text(rows)
+    for path in folder.glob("*.png"):
+        cv2.imwrite(str(path), np.zeros((400, 400, 3), np.uint8))
+    line = real_lines(folder, Split.TRAIN)[0]
+    assert line.crop.shape[0] == pytest.approx(TALLEST_PX, abs=1)
+    assert line.crop.shape[1] / line.crop.shape[0] == pytest.approx(380 / 240, rel=0.03)
 
 
 def test_marks_are_folded_and_lines_with_foreign_characters_left_out(tmp_path: Path) -> None:

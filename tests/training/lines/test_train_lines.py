@@ -145,11 +145,11 @@ def test_any_case_is_right_where_the_truth_does_not_tell() -> None:
 @pytest.mark.engines
 def test_a_stopped_run_goes_on_where_it_was(sources: Sources, real: list[RealLine], tmp_path: Path) -> None:
     said: list[str] = []
-    first = Trainer(CtcTask(TINY), TINY, tmp_path / "run")
+    first = Trainer(CtcTask(TINY.shape), TINY, tmp_path / "run")
     train(first, sources, real, Pace(), said.append)
     assert first.progress.lines >= 60
     longer = replace(TINY, lines=2 * first.progress.lines)
-    resumed = Trainer(CtcTask(longer), longer, tmp_path / "run")
+    resumed = Trainer(CtcTask(longer.shape), longer, tmp_path / "run")
     assert resumed.progress == first.progress
     for key, value in first.network.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), resumed.network.state_dict()[key].numpy())
@@ -158,7 +158,7 @@ def test_a_stopped_run_goes_on_where_it_was(sources: Sources, real: list[RealLin
     assert resumed.progress.pools > first.progress.pools
     assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 3
     assert "Three" in (tmp_path / "run" / "readings.txt").read_text()
-    done = Trainer(CtcTask(longer), longer, tmp_path / "run")
+    done = Trainer(CtcTask(longer.shape), longer, tmp_path / "run")
     train(done, sources, real, Pace(), said.append)
     assert done.progress == resumed.progress
 
@@ -166,7 +166,7 @@ def test_a_stopped_run_goes_on_where_it_was(sources: Sources, real: list[RealLin
 @pytest.mark.engines
 def test_the_loss_falls(tmp_path: Path, real: list[RealLine]) -> None:
     wider = replace(TINY, channels=32, lines=10_000)
-    trainer = Trainer(CtcTask(wider), wider, tmp_path)
+    trainer = Trainer(CtcTask(wider.shape), wider, tmp_path)
     batch = batch_of([(cv2.resize(line.picture, (96, 32)), line.text, False) for line in real])
     losses = [trainer.learn(batch) for _ in range(40)]
     assert losses[-1] < 0.4 * losses[0]
@@ -225,8 +225,8 @@ def test_a_longer_run_goes_on_from_the_bundled_weights_where_they_were(tmp_path:
     pictures = [_drawn(text) for text in texts]
     batch = batch_of([(picture, text, False) for picture, text in zip(pictures, texts, strict=True)])
     bundled, recipe = BUNDLED_DIR / "easyocr", replace(Recipe(), threads=1, short_lines=0, peak_rate=1e-4)
-    going_on = Trainer(CtcTask(recipe, read_weights(bundled)), recipe, tmp_path / "on")
-    afresh = Trainer(CtcTask(recipe), recipe, tmp_path / "new")
+    going_on = Trainer(CtcTask(recipe.shape, read_weights(bundled)), recipe, tmp_path / "on")
+    afresh = Trainer(CtcTask(recipe.shape), recipe, tmp_path / "new")
     assert [Levenshtein.distance(*pair) <= 1 for pair in zip(going_on.read(pictures), texts, strict=True)] == [True] * 3
     assert 10 * going_on.learn(batch) < afresh.learn(batch)
     assert going_on.learn(batch) < 0.5

@@ -1,0 +1,72 @@
+"""Lines of letters in handwriting fonts, all from (seed, index) alone, as synthetic_lines.py keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.drawing.fonts import Face
+from training.drawing.handwriting import Neighbours, characters_of, hand_faces, written_line
+from training.drawing.typesetting import SetLine
+from training.drawing.web_fonts import HELD_OUT, LEARNT
+from training.lines.line_pictures import photographed
+from training.lines.line_texts import Texts, installed_texts, letter_text
+from training.lines.real_lines import RealLine
+from training.lines.synthetic_lines import NEIGHBOURED, as_long
+
+SEEN_THROUGH = 0.12
+"""The share of sheets that show what is on their back."""
+UNSEEN = "unseen_fonts"
+"""The origin of lines in families that are held out."""
+_TRIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What letters are written with: texts, and the hands they are written in."""
+
+    texts: Texts
+    faces: tuple[Face, ...]
+
+    @classmethod
+    def installed(cls, fonts: Path, true_lines: Sequence[str], families: Sequence[str] = LEARNT) -> Desk:
+        """The texts of the system's packages and lines of pages that training may see, in families of a folder."""
+        return cls(installed_texts(true_lines), tuple(hand_faces(fonts, families)))
+
+    def set(self, seed: int, index: int) -> SetLine:
+        """Line `index` of the set `seed`, before it is photographed."""
+        rng = np.random.default_rng((seed, index))
+        face = self.faces[int(rng.integers(len(self.faces)))]
+        text = self._text(face, rng)
+        above, below, behind = (
+            as_long(self._text(face, rng), text) if rng.random() < share else ""
+            for share in (NEIGHBOURED, NEIGHBOURED, SEEN_THROUGH)
+        )
+        return written_line(text, Neighbours(above, below, behind), face, rng)
+
+    def _text(self, face: Face, rng: np.random.Generator) -> str:
+        """A text that the face has all characters of."""
+        known = characters_of(face)
+        for _ in range(_TRIES):
+            if known.issuperset(text := letter_text(self.texts, rng)):
+                return text
+        raise ValueError(f"{face.path} lacks characters that most lines have; take it from the families")
+
+
+def unseen_hands(fonts: Path, count: int, height_px: int, seed: int = 1) -> list[RealLine]:
+    """`count` photographed lines in the families that training never sees, always the same ones."""
+    desk = Desk.installed(fonts, (), HELD_OUT)
+    lines = [desk.set(seed, index) for index in range(count)]
+    return [
+        RealLine(
+            photographed(line, np.random.default_rng((seed, index, 1)), height_px),
+            line.text,
+            UNSEEN,
+            any_case=False,
+            handwritten=True,
+        )
+        for index, line in enumerate(lines)
+    ]
