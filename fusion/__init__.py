@@ -1,30 +1,29 @@
-"""What several engines claim about one line, or one character, becomes one answer: align, vote, judge.
+"""The vote: several engines' hypotheses of one line, or of one character, become one answer.
 
-    fuse(claims, profile, method) -> FusedLine      place(fused, region, readings) -> ocr.Line
-    fuse_character(claims, profile, method, classes) -> ocr.Character
+    fuse_line(hypotheses, profile, method) -> FusedLine     line_on_page(fused, region, hypotheses) -> ocr.Line
+    fuse_character(hypotheses, profile, method, classes) -> ocr.Character
     judge(confidence, profile.thresholds) -> Verdict
+
+Rooms, each built on those below it:
+
+    votes/      hypotheses side by side, what is disputed, the evidence on a line, the count
+    profiles/   whose vote counts how much, on what material; profiles as a document; whom to ask first
+    evidence/   what was fitted to labelled lines: scores, evidence, spelling, confidences
+    alignment/  the confusion network and its costs
 
 Pure functions over the vocabulary of ocr/: no engine by name, no image, no clock. docs/fusion.md explains the whole.
 """
 
 from fusion.character_fusion import fuse_character
 from fusion.evidence.calibration import IDENTITY, Calibration
+from fusion.evidence.spelling_evidence import SPELLING
 from fusion.fused_line import FusedCharacter, FusedLine, FusedWord
-from fusion.line_fusion import fuse
-from fusion.page_line import place
+from fusion.line_fusion import fuse_line
+from fusion.page_line import line_on_page
 from fusion.profiles.cascade import Cascade, Step
-from fusion.profiles.profile import (
-    SPELLING,
-    Band,
-    Profile,
-    Thresholds,
-    Verdict,
-    automatic,
-    joined,
-    judge,
-    profiles_from_priors,
-)
-from fusion.profiles.profile_document import Document, tuned_document
+from fusion.profiles.profile import Profile, automatic_profile, profiles_from_priors, with_prior_weights
+from fusion.profiles.profile_document import ProfileDocument, tuned_document
+from fusion.profiles.verdict import Band, Thresholds, Verdict, judge
 from fusion.votes.voting import Method
 
 __all__ = [
@@ -33,21 +32,21 @@ __all__ = [
     "Band",
     "Calibration",
     "Cascade",
-    "Document",
     "FusedCharacter",
     "FusedLine",
     "FusedWord",
     "Method",
     "Profile",
+    "ProfileDocument",
     "Step",
     "Thresholds",
     "Verdict",
-    "automatic",
-    "fuse",
+    "automatic_profile",
     "fuse_character",
-    "joined",
+    "fuse_line",
     "judge",
-    "place",
+    "line_on_page",
     "profiles_from_priors",
     "tuned_document",
+    "with_prior_weights",
 ]

@@ -1,4 +1,4 @@
-"""A line as the engines read it together: the characters that won, the words, and every vote."""
+"""A line as the vote reads it: the characters that won, the words, and every vote."""
 
 from __future__ import annotations
 
@@ -7,84 +7,76 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fusion.alignment.confusion_network import ABSENT, Network
-from fusion.alignment.similarity import SILENT
-from fusion.profiles.profile import SPELLING
-from fusion.votes.voices import Voice
+from fusion.alignment.confusion_network import ConfusionNetwork
+from fusion.evidence.spelling_evidence import SPELLING
+from fusion.votes.aligned_hypotheses import AlignedHypotheses
 from ocr import Span, Vote
 
-_NOTHING = Network((), ())
+_NONE = AlignedHypotheses()
 
 
 class FusedCharacter(NamedTuple):
-    """An elected character: its confidence in [0, 1], its span in crop pixels (None when nobody who said it knows the
-    place), and its place, the column of the network.
+    """A character that won: its confidence in [0, 1], its span in crop pixels (None when no engine that reads it knows
+    the position), and its slot in the network.
     """
 
     text: str
     confidence: float
     span: Span | None
-    place: int
+    slot: int
 
 
 class FusedWord(NamedTuple):
-    """Characters `start` to `end` of a fused line, with the confidence in [0, 1] that all of them are right, and at how
-    many of its places or beside it engines differ.
+    """Characters `start` to `end` of a fused line, with the confidence in [0, 1] that all of them are right, and in how
+    many slots of the word or beside it the engines differ.
     """
 
     start: int
     end: int
     confidence: float
-    contests: int = 0
+    disputed_slots: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FusedLine:
-    """What the engines say together. `voices[k]` reads row `rows[k]` of the network; a place of the network without a
-    character in the line was decided for nothing. `spelled` are the votes of the spelling model, by place.
+    """What the engines read together. A slot of the network without a character in the line was won by NULL.
+    `spelling_votes` are those of the spelling model, by slot.
     """
 
     characters: tuple[FusedCharacter, ...] = ()
     words: tuple[FusedWord, ...] = ()
     confidence: float = 0.0
-    voices: tuple[Voice, ...] = ()
-    rows: tuple[int, ...] = ()
-    network: Network = _NOTHING
-    spelled: Mapping[int, Vote] = field(default_factory=dict)
+    aligned: AlignedHypotheses = _NONE
+    spelling_votes: Mapping[int, Vote] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
         return "".join(character.text for character in self.characters)
 
     @property
+    def network(self) -> ConfusionNetwork:
+        return self.aligned.network
+
+    @property
     def expected_errors(self) -> float:
-        """How many characters are expected to be wrong; infinite for a line of which nothing was said."""
+        """How many characters are expected to be wrong; infinite for a line without characters."""
         if not self.characters:
             return math.inf
         return math.fsum(1.0 - character.confidence for character in self.characters)
 
-    def votes(self, place: int) -> tuple[Vote, ...]:
-        """What every engine said at a place of the network, with "" for nothing; last, where it was asked, what the
-        spelling model prefers.
+    def votes(self, slot: int) -> tuple[Vote, ...]:
+        """What every engine reads in a slot, with "" for nothing; last, where it was asked, what the spelling model
+        prefers.
         """
-        said = tuple(
-            Vote(voice.engine, said, voice.share, probability)
-            for voice, (said, probability) in zip(self.voices, self._said(place), strict=True)
+        votes = tuple(
+            Vote(hypothesis.engine, text, hypothesis.weight, probability)
+            for hypothesis, text, probability in self.aligned.slot(slot)
         )
-        return (*said, self.spelled[place]) if place in self.spelled else said
+        return (*votes, self.spelling_votes[slot]) if slot in self.spelling_votes else votes
 
-    def texts(self, place: int) -> Iterator[tuple[str, str]]:
-        """Who said what at a place of the network: the same without anything else that a vote knows."""
-        for voice, (said, _) in zip(self.voices, self._said(place), strict=True):
-            yield voice.engine, said
-        if place in self.spelled:
-            yield SPELLING, self.spelled[place].text
-
-    def _said(self, place: int) -> Iterator[tuple[str, float]]:
-        of_space = set(self.network.said[place]) <= {" ", SILENT}
-        for voice, row in zip(self.voices, self.rows, strict=True):
-            index = self.network.columns[place][row]
-            if index != ABSENT:
-                yield voice.texts[index], voice.probabilities[index]
-            else:
-                yield SILENT, voice.silence(self.network.next_entry(place, row), of_space=of_space)
+    def texts(self, slot: int) -> Iterator[tuple[str, str]]:
+        """The same as (engine, text), without the rest of a vote."""
+        for hypothesis, text, _ in self.aligned.slot(slot):
+            yield hypothesis.engine, text
+        if slot in self.spelling_votes:
+            yield SPELLING, self.spelling_votes[slot].text

@@ -1,7 +1,7 @@
-"""Several readings of one line become one: listen, align, vote on every place, put the winners together.
+"""Several hypotheses of one line become one: align them, vote in every slot, put the winners together.
 
-Places are horizontal spans in crop pixels; nothing here knows pages, pixels or engines by name. What comes out was
-said: every character of a fused line stands where some engine put it.
+Positions are horizontal spans in crop pixels; nothing here knows pages, pixels or engines by name. Every character of a
+fused line was read, in that slot, by some engine.
 """
 
 from __future__ import annotations
@@ -11,130 +11,119 @@ import operator
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
-from fusion.alignment.align import align
-from fusion.alignment.confusion_network import ABSENT, Network, Row
-from fusion.alignment.similarity import SILENT
-from fusion.evidence.confidence import PLAIN_TRUST, Assurance
+from fusion.alignment.confusion_network import ABSENT, ConfusionNetwork
+from fusion.alignment.similarity import NULL
+from fusion.evidence.confidence import UNTUNED_WORDS, CharacterConfidence
 from fusion.fused_line import FusedCharacter, FusedLine, FusedWord
 from fusion.profiles.profile import Profile
-from fusion.votes.contests import Contest, contest
-from fusion.votes.supports import Open, Supports
-from fusion.votes.voices import Voice, voices
-from fusion.votes.voting import Ballot, Method, elect, weights_of
+from fusion.votes.aligned_hypotheses import AlignedHypotheses
+from fusion.votes.disputed_slots import DisputedSlots, arcs_of
+from fusion.votes.line_evidence import LineEvidence, SlotEvidence
+from fusion.votes.voting import Ballot, Method, count_votes, effective_weights
+from fusion.votes.weighted_hypotheses import WeightedHypothesis, weighted_hypotheses
 from ocr import Hypothesis, Span
 
 
-def fuse(claims: Mapping[str, Hypothesis], profile: Profile, method: Method = Method.WEIGHTED_VOTING) -> FusedLine:
-    """What the engines say of one line together; an empty line with confidence 0 when nobody says anything.
+def fuse_line(
+    hypotheses: Mapping[str, Hypothesis], profile: Profile, method: Method = Method.WEIGHTED_VOTING
+) -> FusedLine:
+    """What the engines read together on a line; an empty line with confidence 0 when none reads a character.
 
-    An engine that abstains has no vote. One that claims an empty line votes for nothing at every place.
+    An engine that abstains has no vote. One that reads an empty line votes for NULL in every slot.
     """
-    heard = voices(claims, profile)
-    if not any(voice.texts for voice in heard):
-        return FusedLine(voices=heard)
-    said = {texts: [voice for voice in heard if voice.texts == texts] for texts in {voice.texts for voice in heard}}
-    network = align([_row(texts, same) for texts, same in said.items()])
-    row_of = {row.texts: index for index, row in enumerate(network.rows)}
-    rows = tuple(row_of[voice.texts] for voice in heard)
-    supports = _supports(heard, rows, network, profile, method)
-    characters = tuple(_well_spaced(_elected(heard, rows, network, method, supports)))
-    words = tuple(_words(characters, network, profile))
-    spelled = {} if supports is None else supports.spelled
-    return FusedLine(characters, words, line_confidence(characters), heard, rows, network, spelled)
-
-
-def _supports(
-    heard: Sequence[Voice], rows: Sequence[int], network: Network, profile: Profile, method: Method
-) -> Supports | None:
-    """What a tuned profile makes of the claims; None where votes count as the method alone says."""
-    if profile.tuning is None or method is not Method.CONFIDENCE_WEIGHTED:
-        return None
-    return Supports.of(heard, rows, network, profile)
-
-
-def _row(texts: tuple[str, ...], same: Sequence[Voice]) -> Row:
-    """The common reading of several engines."""
-    return Row(texts, len(same), tuple([voice.spans for voice in same if any(voice.spans)]))
+    aligned = AlignedHypotheses.of(weighted_hypotheses(hypotheses, profile))
+    if not aligned.network.slots:
+        return FusedLine(aligned=aligned)
+    evidence = None
+    if profile.tuning is not None and method is Method.CONFIDENCE_WEIGHTED:
+        evidence = LineEvidence.of(aligned, profile)
+    characters = tuple(_single_spaced(_winners(aligned, method, evidence)))
+    words = tuple(_words(characters, aligned.network, profile))
+    spelling_votes = {} if evidence is None else evidence.spelling_votes()
+    return FusedLine(characters, words, line_confidence(characters), aligned, spelling_votes)
 
 
 # --- the vote ---
 
 
-def _elected(
-    heard: Sequence[Voice], rows: Sequence[int], network: Network, method: Method, supports: Supports | None
-) -> Iterator[FusedCharacter]:
-    """The winners from left to right, without the places that were decided for nothing."""
-    agreed = _agreed(heard, rows, network, method, supports)
-    for group in network.groups:
-        if group.start in agreed and len(group) == 1:
-            yield agreed[group.start]
-        elif supports is None:
-            yield from _contested(heard, contest(heard, rows, network, group), method)
+def _winners(aligned: AlignedHypotheses, method: Method, evidence: LineEvidence | None) -> Iterator[FusedCharacter]:
+    """The characters that win, from left to right, without the slots that NULL wins."""
+    unanimous = _unanimous(aligned, method, evidence)
+    for slots in aligned.network.slot_groups:
+        if slots.start in unanimous and len(slots) == 1:
+            yield unanimous[slots.start]
+        elif evidence is None:
+            yield from _voted(aligned, arcs_of(aligned, slots), method)
         else:
-            found = supports.open[group.start]
-            yield from _contested(heard, found.contest, method, found, supports.assurance)
+            slot_evidence = evidence.disputed[slots.start]
+            yield from _voted(aligned, slot_evidence.disputed, method, slot_evidence, evidence.confidence)
 
 
-def _agreed(
-    heard: Sequence[Voice], rows: Sequence[int], network: Network, method: Method, supports: Supports | None
-) -> dict[int, FusedCharacter]:
-    """The characters that all say, by place: what an election would find, for the whole line at once."""
-    places = network.agreed
-    by_row = list(zip(*[network.columns[place] for place in places], strict=True)) or [()] * len(network.rows)
-    said = [(voice, by_row[row]) for voice, row in zip(heard, rows, strict=True)]  # entries by voice, then by place
-    texts = [network.said[place][0] for place in places]
-    sure = [[voice.probabilities[entry] for entry in own] for voice, own in said]  # by voice, then by place
-    if supports is None:
-        weights = weights_of([voice.share for voice in heard], method)
-        confidences = [min(1.0, sum(map(operator.mul, weights, column))) for column in zip(*sure, strict=True)]
+def _unanimous(aligned: AlignedHypotheses, method: Method, evidence: LineEvidence | None) -> dict[int, FusedCharacter]:
+    """The characters that all engines read, by slot: what a vote would find, for the whole line at once."""
+    network = aligned.network
+    slots = network.unanimous
+    by_transcription = list(zip(*[network.slots[slot] for slot in slots], strict=True)) or [()] * len(
+        network.transcriptions
+    )
+    # By engine, then by slot: the index of the character.
+    indices = [
+        (hypothesis, by_transcription[own])
+        for hypothesis, own in zip(aligned.hypotheses, aligned.transcription_of, strict=True)
+    ]
+    texts = [network.texts[slot][0] for slot in slots]
+    probabilities = [[hypothesis.probabilities[index] for index in own] for hypothesis, own in indices]
+    if evidence is None:
+        weights = effective_weights([hypothesis.weight for hypothesis in aligned.hypotheses], method)
+        confidences = [min(1.0, sum(map(operator.mul, weights, slot))) for slot in zip(*probabilities, strict=True)]
     else:
-        confidences = supports.confidences(texts, sure)
+        confidences = evidence.unanimous_confidences(texts, probabilities)
     return {
-        place: FusedCharacter(text, confidence, span, place)
-        for place, text, confidence, span in zip(places, texts, confidences, _spans(said), strict=True)
+        slot: FusedCharacter(text, confidence, span, slot)
+        for slot, text, confidence, span in zip(slots, texts, confidences, _spans(indices), strict=True)
     }
 
 
-def _contested(
-    heard: Sequence[Voice],
-    found: Contest,
+def _voted(
+    aligned: AlignedHypotheses,
+    disputed: DisputedSlots,
     method: Method,
-    fitted: Open | None = None,
-    assurance: Assurance | None = None,
+    evidence: SlotEvidence | None = None,
+    confidence: CharacterConfidence | None = None,
 ) -> Iterator[FusedCharacter]:
-    """The characters of a contest that win its election, each where the heaviest who says so has it."""
-    sayings = list(zip(heard, found.sayings, strict=True))
-    if fitted is None:
-        winner = elect([Ballot(said.text, voice.share, said.probability) for voice, said in sayings], method)
+    """The characters of disputed slots that win the vote, where the engine of most weight that reads them has them."""
+    arcs = list(zip(aligned.hypotheses, disputed.arcs, strict=True))
+    if evidence is None:
+        winner = count_votes([Ballot(arc.text, own.weight, arc.probability) for own, arc in arcs], method)
     else:
         ballots = [
-            Ballot(said.text, voice.share, said.probability, support=support)
-            for (voice, said), support in zip(sayings, fitted.supports, strict=True)
+            Ballot(arc.text, own.weight, arc.probability, support=support)
+            for (own, arc), support in zip(arcs, evidence.supports, strict=True)
         ]
-        winner = elect(ballots, method, fitted.leanings, assurance)
-    if winner.text == SILENT:
+        winner = count_votes(ballots, method, evidence.spelling, confidence)
+    if winner.text == NULL:
         return
-    agreeing = [(voice, said.entries) for voice, said in sayings if said.text == winner.text]
-    lead, placed = max(agreeing, key=lambda saying: (saying[0].share, [entry != ABSENT for entry in saying[1]]))
-    for offset, entry in enumerate(placed):
-        if entry != ABSENT:
-            own = [(voice, [said[offset]]) for voice, said in agreeing if said[offset] != ABSENT]
-            yield FusedCharacter(lead.texts[entry], winner.confidence, _spans(own)[0], found.group.start + offset)
+    agreeing = [(own, arc.indices) for own, arc in arcs if arc.text == winner.text]
+    lead, placed = max(agreeing, key=lambda arc: (arc[0].weight, [index != ABSENT for index in arc[1]]))
+    for offset, index in enumerate(placed):
+        if index != ABSENT:
+            own = [(hypothesis, [indices[offset]]) for hypothesis, indices in agreeing if indices[offset] != ABSENT]
+            yield FusedCharacter(lead.texts[index], winner.confidence, _spans(own)[0], disputed.slots.start + offset)
 
 
-def _spans(said: Sequence[tuple[Voice, Sequence[int]]]) -> list[Span | None]:
-    """For each of some characters that several voices say, its span by the heaviest voice that knows one: spans of one
-    engine fit together, means over changing engines do not.
+def _spans(indices: Sequence[tuple[WeightedHypothesis, Sequence[int]]]) -> list[Span | None]:
+    """For each of some characters that several engines read, its span by the engine of most weight that knows one:
+    spans of one engine fit together, means over changing engines do not.
     """
-    spans: list[Span | None] = [None] * len(said[0][1])
-    for voice, entries in sorted(said, key=lambda saying: -saying[0].share):
+    spans: list[Span | None] = [None] * len(indices[0][1])
+    for hypothesis, own in sorted(indices, key=lambda entry: -entry[0].weight):
         if None not in spans:
             break
-        spans = [known or voice.spans[entry] for known, entry in zip(spans, entries, strict=True)]
+        spans = [known or hypothesis.spans[index] for known, index in zip(spans, own, strict=True)]
     return spans
 
 
-def _well_spaced(characters: Iterator[FusedCharacter]) -> Iterator[FusedCharacter]:
+def _single_spaced(characters: Iterator[FusedCharacter]) -> Iterator[FusedCharacter]:
     """The same without spaces at the ends, and without the second of two spaces that a lost character leaves."""
     space: FusedCharacter | None = None
     begun = False
@@ -163,16 +152,16 @@ def line_confidence(characters: Sequence[FusedCharacter]) -> float:
     return min(1.0, math.fsum(character.confidence for character in characters) / len(characters))
 
 
-def _words(characters: Sequence[FusedCharacter], network: Network, profile: Profile) -> Iterator[FusedWord]:
-    trust = profile.tuning.words if profile.tuning else PLAIN_TRUST
-    agreed = set(network.agreed)
-    before = [0, *accumulate(place not in agreed for place in range(len(network.columns)))]  # contests before a place
+def _words(characters: Sequence[FusedCharacter], network: ConfusionNetwork, profile: Profile) -> Iterator[FusedWord]:
+    confidence = profile.tuning.word_confidence if profile.tuning else UNTUNED_WORDS
+    unanimous = set(network.unanimous)
+    before = [0, *accumulate(slot not in unanimous for slot in range(len(network.slots)))]  # disputed before a slot
     start = 0
     for end in range(len(characters) + 1):
         if end == len(characters) or characters[end].text == " ":
             if end > start:
-                first, last = characters[start].place, characters[end - 1].place
-                contests = before[min(len(before) - 1, last + 2)] - before[max(0, first - 1)]
+                first, last = characters[start].slot, characters[end - 1].slot
+                disputed = before[min(len(before) - 1, last + 2)] - before[max(0, first - 1)]
                 mean = min(1.0, word_confidence(characters[start:end]))
-                yield FusedWord(start, end, trust.of(mean, contests), contests)
+                yield FusedWord(start, end, confidence.of(mean, disputed), disputed)
             start = end + 1

@@ -1,7 +1,7 @@
 """From a fused line in crop pixels to the line of the answer, with polygons on the page.
 
-A character that nobody could place lies between its placed neighbours. Where no engine knows any place, words take the
-boxes that segmentation found, when it found as many, and characters have none.
+A character that no engine has a position for lies between its neighbours. Where no engine knows any position, words
+take the boxes that segmentation found, when it found as many, and characters have none.
 """
 
 from __future__ import annotations
@@ -13,39 +13,41 @@ from fusion.fused_line import FusedLine, FusedWord
 from ocr import Character, Hypothesis, Line, Polygon, Reading, Region, Span, Word
 
 
-def place(fused: FusedLine, region: Region, claims: Mapping[str, Hypothesis], *, keep_votes: bool = True) -> Line:
-    """The line of the answer: `fused` laid on the region's polygon, with what each engine read of it and of its words.
+def line_on_page(
+    fused: FusedLine, region: Region, hypotheses: Mapping[str, Hypothesis], *, keep_votes: bool = True
+) -> Line:
+    """The line of the answer: `fused` on the region's polygon, with what each engine read of it and of its words.
 
     With `keep_votes` every character has its votes. They are most of a page, and few who ask for it want them.
     """
-    spans = whole_spans([character.span for character in fused.characters], region.width_px)
+    spans = complete_spans([character.span for character in fused.characters], region.width_px)
     characters = tuple(
         Character(
             character.text,
             character.confidence,
-            fused.votes(character.place) if keep_votes else (),
+            fused.votes(character.slot) if keep_votes else (),
             _polygon(region, span),
         )
         for character, span in zip(fused.characters, spans, strict=True)
     )
     words = tuple(
-        Word(characters[word.start : word.end], word.confidence, polygon, _said(fused, word))
+        Word(characters[word.start : word.end], word.confidence, polygon, _word_votes(fused, word))
         for word, polygon in zip(fused.words, _word_polygons(fused.words, spans, region), strict=True)
     )
-    readings = {engine: Reading.of(claim) for engine, claim in claims.items()}
+    readings = {engine: Reading.of(hypothesis) for engine, hypothesis in hypotheses.items()}
     return Line(characters, words, fused.confidence, region.polygon, region.block, readings)
 
 
-def _said(fused: FusedLine, word: FusedWord) -> dict[str, str]:
-    """What each engine said at all places of the word together."""
-    said: dict[str, str] = {}
+def _word_votes(fused: FusedLine, word: FusedWord) -> dict[str, str]:
+    """What each engine reads in all slots of the word together."""
+    votes: dict[str, str] = {}
     for character in fused.characters[word.start : word.end]:
-        for engine, text in fused.texts(character.place):
-            said[engine] = said.get(engine, "") + text
-    return said
+        for engine, text in fused.texts(character.slot):
+            votes[engine] = votes.get(engine, "") + text
+    return votes
 
 
-def whole_spans(spans: Sequence[Span | None], width_px: float) -> list[Span | None]:
+def complete_spans(spans: Sequence[Span | None], width_px: float) -> list[Span | None]:
     """Spans for all characters of a line, inside of 0..width_px, from left to right: starts and ends never fall back.
 
     Characters without a span share the room between their neighbours; all None when no span is known.
@@ -64,7 +66,7 @@ def whole_spans(spans: Sequence[Span | None], width_px: float) -> list[Span | No
             before = filled[-1] if filled else None
             after = spans[last + 1] if last + 1 < len(spans) else None
             filled += _between(before, after, last + 1 - first, pitch)
-    return list(_rising(filled, width_px))
+    return list(_in_order(filled, width_px))
 
 
 def _between(before: Span | None, after: Span | None, count: int, pitch: float) -> Iterator[Span]:
@@ -81,7 +83,7 @@ def _between(before: Span | None, after: Span | None, count: int, pitch: float) 
     return (Span(start + index * width, start + (index + 1) * width) for index in range(count))
 
 
-def _rising(spans: Sequence[Span], width_px: float) -> Iterator[Span]:
+def _in_order(spans: Sequence[Span], width_px: float) -> Iterator[Span]:
     """The spans cut to the crop, each starting and ending no further left than the one before, none empty."""
     least = min(1e-3, width_px / (len(spans) + 1))  # of a pixel: a span is never empty
     starts = accumulate((min(max(start, 0.0), width_px) for start, _ in spans), max)

@@ -107,7 +107,12 @@ def _misread(text: str, chance: random.Random) -> Hypothesis:
 
 def _fused(cut: SegmentedPage, readings: Readings, ask: Ask) -> Page:
     lines = [
-        fusion.place(fusion.fuse(said, ask.profile.on(region.material), ask.method), region, said, keep_votes=False)
+        fusion.line_on_page(
+            fusion.fuse_line(said, ask.profile.for_material(region.material), ask.method),
+            region,
+            said,
+            keep_votes=False,
+        )
         for region, said in zip(cut.layout.regions, readings, strict=True)
     ]
     reports = tuple(EngineReport(name, Status.OK) for name in ENGINES)

@@ -22,8 +22,8 @@ import numpy as np
 
 from benchmarks.harness.results import RESULTS
 from evaluation.environment import as_table, setting
-from fusion import Method, Profile, Thresholds, fuse, place, tuned_document
-from fusion.profiles.profile import SPELLING
+from fusion import Method, Profile, Thresholds, fuse_line, line_on_page, tuned_document
+from fusion.evidence.spelling_evidence import SPELLING
 from ocr import Box, Hypothesis, Region
 from ocr.claims import ClaimedCharacter, Span
 
@@ -97,14 +97,14 @@ def timed(profile: Profile, engines: tuple[str, ...], error_rate: float) -> tupl
     """Milliseconds to fuse each line, and to lay each on the page; what came before does not count."""
     region = Region(Box(0, 0, round(LENGTH * WIDTH_PX), 20).polygon(), round(LENGTH * WIDTH_PX), 20)
     for line in lines(engines, error_rate, LINES, 1):
-        place(fuse(line, profile, Method.CONFIDENCE_WEIGHTED), region, line)
+        line_on_page(fuse_line(line, profile, Method.CONFIDENCE_WEIGHTED), region, line)
     fusing: list[float] = []
     placing: list[float] = []
     for line in lines(engines, error_rate, LINES, 2):
         begun = time.thread_time()
-        fused = fuse(line, profile, Method.CONFIDENCE_WEIGHTED)
+        fused = fuse_line(line, profile, Method.CONFIDENCE_WEIGHTED)
         between = time.thread_time()
-        place(fused, region, line)
+        line_on_page(fused, region, line)
         fusing.append(1000.0 * (between - begun))
         placing.append(1000.0 * (time.thread_time() - between))
     return fusing, placing

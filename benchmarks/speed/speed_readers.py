@@ -45,7 +45,7 @@ from evaluation.metrics.line_matching import Quad
 from evaluation.pages.ground_truth import GroundTruthPage
 from evaluation.readings.line_layouts import DETECTOR
 from evaluation.readings.reader import CACHE_DIR, MODEL_DIR
-from fusion import fuse
+from fusion import fuse_line
 from ocr import Engine, LoadOptions, SegmentedPage
 from ocr.contract import TextOptions
 from ocr.errors import EngineUnavailable
@@ -126,7 +126,7 @@ def _fused(cut: SegmentedPage, loaded: Mapping[str, Engine], ask: Ask) -> list[t
         if len(claims) == 1:
             text = next(iter(claims.values())).text
         else:
-            text = fuse(claims, ask.profile.on(region.material), ask.method).text if claims else ""
+            text = fuse_line(claims, ask.profile.for_material(region.material), ask.method).text if claims else ""
         lines.append((np.asarray(region.polygon.array(), dtype=np.float32), text))
     return lines
 

@@ -18,10 +18,10 @@ from fusion import (
     Method,
     Profile,
     Thresholds,
-    automatic,
-    joined,
+    automatic_profile,
     profiles_from_priors,
     tuned_document,
+    with_prior_weights,
 )
 from ocr import EngineSpec, Scope
 from ocr.contract import CharacterOptions, EnsembleOptions, TextOptions
@@ -65,8 +65,8 @@ class Catalogue:
             if not any(weights.values()):
                 raise OutOfRange(f"all weights of profile '{name}' are zero", "give one engine a weight above zero")
             known = profiles.get(name, Profile(name, weights, thresholds))
-            profiles[name] = known.weighing(weights)
-        profiles.setdefault(AUTO, automatic(profiles, list(Material)))
+            profiles[name] = known.with_weights(weights)
+        profiles.setdefault(AUTO, automatic_profile(profiles, list(Material)))
         _require_known([config.profile], profiles, "profile", "the configuration")
         return Catalogue(self.scopes, self.priors, profiles, config, version)
 
@@ -80,9 +80,9 @@ class Catalogue:
             document = tuned_document(tuned, thresholds)
         except ValueError as error:
             raise OutOfRange(str(error), "set `tuned` to 'bundled', to 'none' or to the path of a document") from error
-        if document is None or not document.knows(self.scopes):
+        if document is None or not document.covers(self.scopes):
             return made | starting
-        return made | starting | {name: joined(own, self.priors) for name, own in document.profiles.items()}
+        return made | starting | {name: with_prior_weights(own, self.priors) for name, own in document.profiles.items()}
 
     @property
     def _voters(self) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ class Catalogue:
         _require_known(options.weights, self._voters, "engine", "the weights of the request")
         if not any(options.weights.values()):
             raise OutOfRange("all weights of the request are zero", "give at least one engine a weight above zero")
-        return profile.weighing(options.weights)
+        return profile.with_weights(options.weights)
 
     def _engines(self, names: tuple[str, ...] | None, scope: Scope) -> tuple[str, ...]:
         if names is not None:

@@ -269,7 +269,9 @@ def _call(name: str, reader: Reader, pixels: PixelsToken, indices: Sequence[int]
 
 
 def _fused(index: int, layout: Layout, outcomes: Mapping[str, Outcome], ask: Ask) -> fusion.FusedLine:
-    return fusion.fuse(_claims(index, outcomes), ask.profile.on(layout.regions[index].material), ask.method)
+    return fusion.fuse_line(
+        _claims(index, outcomes), ask.profile.for_material(layout.regions[index].material), ask.method
+    )
 
 
 def _claims(index: int, outcomes: Mapping[str, Outcome]) -> dict[str, Hypothesis]:
@@ -279,7 +281,7 @@ def _claims(index: int, outcomes: Mapping[str, Outcome]) -> dict[str, Hypothesis
 
 def _fused_line(layout: Layout, index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> Line:
     fused, claims = _fused(index, layout, outcomes, ask), _claims(index, outcomes)
-    return fusion.place(fused, layout.regions[index], claims, keep_votes=ask.explain)
+    return fusion.line_on_page(fused, layout.regions[index], claims, keep_votes=ask.explain)
 
 
 def _fused_character(index: int, outcomes: Mapping[str, Outcome], ask: Ask) -> CharacterReading | QuorumError:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from evaluation.metrics.text_comparison import character_edits
 from evaluation.readings.labelled_lines import LabelledLine
-from fusion import Cascade, FusedLine, Method, Profile, fuse
+from fusion import Cascade, FusedLine, Method, Profile, fuse_line
 
 
 def fused_edits(line: LabelledLine, engines: Sequence[str], profile: Profile) -> tuple[int, float]:
     """The edits and the expected errors of what some engines read together on a line."""
     claims = {name: line.claims[name] for name in engines}
-    fused = fuse(claims, profile.on(line.region.material), Method.CONFIDENCE_WEIGHTED)
+    fused = fuse_line(claims, profile.for_material(line.region.material), Method.CONFIDENCE_WEIGHTED)
     return character_edits(line.normalised(fused.text), line.truth).edits, fused.expected_errors
 
 

@@ -20,7 +20,7 @@ from evaluation.pages.ground_truth import GroundTruthPage
 from evaluation.readings.line_layouts import LineSource
 from evaluation.readings.reader import Reader
 from evaluation.readings.store import ReadingStore
-from fusion import Method, Profile, fuse
+from fusion import Method, Profile, fuse_line
 from ocr.contract import TextAnswer
 from segmentation.upright import Turn
 
@@ -48,7 +48,9 @@ def from_store(
     layout = store.layouts.layout(page, source)
     readings = {reader.name: store.reading(page, source, reader).hypotheses for reader in readers}
     fused = [
-        fuse({name: claims[index] for name, claims in readings.items()}, profile.on(region.material), method).text
+        fuse_line(
+            {name: claims[index] for name, claims in readings.items()}, profile.for_material(region.material), method
+        ).text
         for index, region in enumerate(layout.regions)
     ]
     quads = np.array([region.polygon.array() for region in layout.regions], dtype=np.float32).reshape(-1, 4, 2)

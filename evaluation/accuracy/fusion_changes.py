@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.accuracy.labelled_contests import label_contests
+from evaluation.accuracy.labelled_slots import label_slots
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import FusedLine
 from fusion.alignment.similarity import folded
@@ -13,14 +13,14 @@ from fusion.alignment.similarity import folded
 
 @dataclass(frozen=True, slots=True)
 class FusionChanges:
-    """At how many places the fusion is right where the best engine is wrong, by whoever said so; and the other way."""
+    """In how many slots the fusion is right where the best engine is wrong, by whoever said so; and the other way."""
 
     corrected: Mapping[str, int]
     broken: Mapping[str, int]
 
 
 def fusion_changes(lines: Sequence[tuple[LabelledLine, FusedLine]], best: str) -> FusionChanges:
-    """Over the places at which engines differ and one of them is right."""
+    """Over the slots in which engines differ and one of them is right."""
     corrected: dict[str, int] = {}
     broken: dict[str, int] = {}
     for line, fused in lines:
@@ -34,16 +34,16 @@ def fusion_changes(lines: Sequence[tuple[LabelledLine, FusedLine]], best: str) -
 
 
 def _decided(line: LabelledLine, fused: FusedLine, best: str) -> Iterator[tuple[int, int, list[str]]]:
-    """At each decisive place: the excess of what was chosen, of what the best engine reads, and who reads the first."""
-    labelled = label_contests(line, 0, list(line.claims))
+    """In each decisive slot: the excess of what was chosen, of what the best engine reads, and who reads the first."""
+    labelled = label_slots(line, 0, list(line.claims))
     if labelled is None or best not in labelled.engines:
         return
-    by_place = {character.place: character.text for character in fused.characters}
+    by_slot = {character.slot: character.text for character in fused.characters}
     for found in labelled.decisive:
-        chosen = folded("".join(by_place.get(place, "") for place in found.contest.group))
+        chosen = folded("".join(by_slot.get(slot, "") for slot in found.disputed.slots))
         if chosen not in found.candidates:
             continue  # a space that was dropped beside another
-        read = [saying.form for saying in found.contest.sayings]
+        read = [arc.candidate for arc in found.disputed.arcs]
         excess = dict(zip(found.candidates, found.excesses, strict=True))
-        supporters = [engine for engine, form in zip(labelled.engines, read, strict=True) if form == chosen]
+        supporters = [engine for engine, text in zip(labelled.engines, read, strict=True) if text == chosen]
         yield excess[chosen], excess[read[labelled.engines.index(best)]], supporters

@@ -22,7 +22,7 @@ from evaluation.accuracy.detected_pages import (
 )
 from evaluation.accuracy.error_rates import FUSED, Sample, figures, line_sample
 from evaluation.accuracy.fusion_changes import fusion_changes
-from evaluation.accuracy.labelled_contests import label_contests
+from evaluation.accuracy.labelled_slots import label_slots
 from evaluation.accuracy.own_pipelines import PipelineComparison, available, compare_pipeline
 from evaluation.accuracy.report import Report, Table, markdown
 from evaluation.accuracy.votes_html import LineExample, page
@@ -34,7 +34,7 @@ from evaluation.readings.labelled_lines import LabelledLine, labelled_lines, pag
 from evaluation.readings.line_layouts import DETECTED, GROUND_TRUTH, LineSource, set_name_of
 from evaluation.readings.reader import Reader
 from evaluation.readings.store import ReadingStore, read_missing
-from fusion import FusedLine, Method, Profile, fuse
+from fusion import FusedLine, Method, Profile, fuse_line
 
 EXAMPLES = 25
 """Lines of each set that the HTML shows: those on which engines differ most."""
@@ -110,7 +110,7 @@ def _true_lines(run: AccuracyRun, pages: Sequence[tuple[str, GroundTruthPage]]) 
         mixed = any(Writing.CURSIVE in writings[page.image] for name, page in pages if name == line.set_name)
         name = f"{line.set_name} {writings[line.page.image][line.index]}" if mixed else line.set_name
         begun = time.thread_time()
-        fused = fuse(line.claims, run.profile.on(line.region.material), run.method)
+        fused = fuse_line(line.claims, run.profile.for_material(line.region.material), run.method)
         spent_s += time.thread_time() - begun
         found.setdefault(name, []).append((line, fused))
     return found, spent_s
@@ -119,7 +119,7 @@ def _true_lines(run: AccuracyRun, pages: Sequence[tuple[str, GroundTruthPage]]) 
 def _true_table(lines: Mapping[str, Sequence[Fused]]) -> Table:
     sets = {}
     for name, own in lines.items():
-        labelled = [label_contests(line, 0, list(line.claims)) for line, _ in own]
+        labelled = [label_slots(line, 0, list(line.claims)) for line, _ in own]
         oracle = sum(
             one.edits if one is not None else len(line.truth) for one, (line, _) in zip(labelled, own, strict=True)
         )
@@ -206,11 +206,11 @@ def write(result: AccuracyResult, command: str, report: Path | None, as_json: Pa
 
 def _examples(result: AccuracyResult) -> Iterator[LineExample]:
     for name, lines in result.lines.items():
-        ranked = sorted(lines, key=lambda one: -_contests(one[1]))[:EXAMPLES]
+        ranked = sorted(lines, key=lambda one: -_disputed(one[1]))[:EXAMPLES]
         for line, fused in ranked:
-            if _contests(fused):
+            if _disputed(fused):
                 yield LineExample(name, line_crops(line.page)[line.index], line, fused)
 
 
-def _contests(fused: FusedLine) -> int:
-    return len(fused.network.columns) - len(fused.network.agreed)
+def _disputed(fused: FusedLine) -> int:
+    return len(fused.network.slots) - len(fused.network.unanimous)

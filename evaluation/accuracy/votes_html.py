@@ -1,6 +1,6 @@
-"""Lines as HTML: the picture, every engine's reading aligned place by place, and the votes in colour.
+"""Lines as HTML: the picture, every engine's reading aligned slot by slot, and the votes in colour.
 
-Green is right, red is wrong, grey is silence, as the truth has it; a thick border is where engines differ. Hovering
+Green is right, red is wrong, grey is nothing, as the truth has it; a thick border is where engines differ. Hovering
 over a fused character shows its votes. One file without anything outside of it.
 """
 
@@ -71,41 +71,41 @@ def _section(shown: LineExample) -> Iterator[str]:
 def _rows(shown: LineExample) -> Iterator[str]:
     fused, line = shown.fused, shown.line
     network = fused.network
-    agreed = set(network.agreed)
-    differ = [" d" if place not in agreed else "" for place in range(len(network.columns))]
-    for voice, row in zip(fused.voices, fused.rows, strict=True):
-        said = [network.rows[row].text(column[row]) for column in network.columns]
-        yield _row(voice.engine, said, _right(line, said), differ)
-    chosen = {character.place: character for character in fused.characters}
-    said = [chosen[place].text if place in chosen else "" for place in range(len(network.columns))]
-    yield _row(FUSED, said, _right(line, said), differ, [_votes(fused, place) for place in range(len(said))])
+    unanimous = set(network.unanimous)
+    differ = [" d" if slot not in unanimous else "" for slot in range(len(network.slots))]
+    for hypothesis, own in zip(fused.aligned.hypotheses, fused.aligned.transcription_of, strict=True):
+        texts = [network.transcriptions[own].text(slot[own]) for slot in network.slots]
+        yield _row(hypothesis.engine, texts, _right(line, texts), differ)
+    winners = {character.slot: character.text for character in fused.characters}
+    texts = [winners.get(slot, "") for slot in range(len(network.slots))]
+    yield _row(FUSED, texts, _right(line, texts), differ, [_votes(fused, slot) for slot in range(len(texts))])
 
 
-def _right(line: LabelledLine, said: Sequence[str]) -> list[bool]:
-    """For each place whether what is said there is right."""
-    text = "".join(said)
+def _right(line: LabelledLine, texts: Sequence[str]) -> list[bool]:
+    """For each slot whether its text is right."""
+    text = "".join(texts)
     same = line.normalised(text)
     right = iter(correct_characters(same if len(same) == len(text) else text, line.truth))
-    return [min([next(right, False) for _ in letters], default=True) for letters in said]
+    return [min([next(right, False) for _ in letters], default=True) for letters in texts]
 
 
 def _row(
-    name: str, said: Sequence[str], right: Sequence[bool], differ: Sequence[str], titles: Sequence[str] | None = None
+    name: str, texts: Sequence[str], right: Sequence[bool], differ: Sequence[str], titles: Sequence[str] | None = None
 ) -> str:
     cells = []
-    for place, letters in enumerate(said):
-        kind = ("r" if right[place] else "w") if letters else "n"
-        title = f' title="{html.escape(titles[place])}"' if titles else ""
+    for slot, letters in enumerate(texts):
+        kind = ("r" if right[slot] else "w") if letters else "n"
+        title = f' title="{html.escape(titles[slot])}"' if titles else ""
         shown = html.escape(letters).replace(" ", "␣") or "&nbsp;"
-        cells.append(f'<td class="{kind}{differ[place]}"{title}>{shown}</td>')
+        cells.append(f'<td class="{kind}{differ[slot]}"{title}>{shown}</td>')
     head = ' class="f"' if titles else ""
     return f'<tr{head}><th scope="row">{html.escape(name)}</th>{"".join(cells)}</tr>'
 
 
-def _votes(fused: FusedLine, place: int) -> str:
+def _votes(fused: FusedLine, slot: int) -> str:
     return "; ".join(
         f"{vote.engine} {vote.text or 'nothing'} ({vote.probability:.2f}, weight {vote.weight:.2f})"
-        for vote in fused.votes(place)
+        for vote in fused.votes(slot)
     )
 
 

@@ -1,6 +1,6 @@
-"""Which of the things said at every place of a line are true.
+"""Which candidates of the slots of a line are right.
 
-The truth is laid along all paths through the places at once (dynamic programming over the fewest edits): a candidate's
+The truth is aligned with all paths through the slots at once (dynamic programming over the fewest edits): a candidate's
 excess is how many edits more the best path through it needs than the best path of all. 0 means that it may be chosen
 without harm; where all candidates have 0, there is nothing to decide.
 """
@@ -19,28 +19,28 @@ Costs = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class LatticeOracle:
-    """The fewest edits of any path, and for each place its candidates' excesses in their order."""
+    """The fewest edits of any path, and for each slot its candidates' excesses in their order."""
 
     edits: int
     excesses: tuple[tuple[int, ...], ...]
 
 
-def lattice_oracle(places: Sequence[Sequence[str]], truth: str) -> LatticeOracle:
-    """`places[k]` are the different things said at place k, "" for nothing."""
+def lattice_oracle(slots: Sequence[Sequence[str]], truth: str) -> LatticeOracle:
+    """`slots[k]` are the candidates of slot k, "" for nothing."""
     letters = np.array([ord(letter) for letter in truth], dtype=np.int64)
     forward = [_start(letters)]
-    for said in places:
-        forward.append(np.min([_after(forward[-1], text, letters) for text in said], axis=0))
+    for candidates in slots:
+        forward.append(np.min([_after(forward[-1], text, letters) for text in candidates], axis=0))
     backward = [_start(letters)]
-    for said in reversed(places):
-        backward.append(np.min([_after(backward[-1], text[::-1], letters[::-1]) for text in said], axis=0))
+    for candidates in reversed(slots):
+        backward.append(np.min([_after(backward[-1], text[::-1], letters[::-1]) for text in candidates], axis=0))
     edits = int(forward[-1][-1])
     rest = [costs[::-1] for costs in reversed(backward)]
     excesses = tuple(
         (0,)
-        if len(said) == 1
-        else tuple(int((_after(forward[at], text, letters) + rest[at + 1]).min()) - edits for text in said)
-        for at, said in enumerate(places)
+        if len(candidates) == 1
+        else tuple(int((_after(forward[at], text, letters) + rest[at + 1]).min()) - edits for text in candidates)
+        for at, candidates in enumerate(slots)
     )
     return LatticeOracle(edits, excesses)
 

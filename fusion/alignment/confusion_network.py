@@ -1,7 +1,7 @@
-"""A confusion network: several readings of one line, laid side by side.
+"""A confusion network: several transcriptions of one line, aligned.
 
-It has a row for every different reading and a column for every place of the line. The name and the idea are those of
-Mangu, Brill and Stolcke 2000 (doi:10.1006/csla.2000.0152); how one is made is alignment's.
+It has a slot for every place of the line, and in each slot every transcription has one character or none. The name and
+the idea are those of Mangu, Brill and Stolcke 2000 (doi:10.1006/csla.2000.0152). `line_alignment.py` makes one.
 """
 
 from __future__ import annotations
@@ -11,48 +11,46 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from fusion.alignment.similarity import DOUBLES, JOINED, SILENT, distance
+from fusion.alignment.similarity import MERGE, MERGED_PAIRS, NULL, distance
 from ocr import Span
 
 ABSENT = -1
-"""Stands in a column for a row that has no character at the place."""
+"""The index in a slot of a transcription that has no character there."""
 
-Entries = tuple[int, ...]
-"""A column: for every row the index of its character, or ABSENT."""
-
-
-Spans = Sequence[Span | None]
+Slot = tuple[int, ...]
+"""For every transcription the index of its character, or ABSENT."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One reading: its characters, how many engines read so, and from each of those that know places, the spans of the
-    characters in crop pixels, None for a character that it cannot place.
+class Transcription:
+    """One way in which engines read a line: its characters, how many engines read it so, and, from each of those that
+    know positions, the spans of the characters in crop pixels (None for a character without one).
     """
 
     texts: tuple[str, ...]
     count: int = 1
-    spans: tuple[Spans, ...] = ()
+    spans: tuple[Sequence[Span | None], ...] = ()
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise ValueError(f"row {''.join(self.texts)!r} was read by {self.count} engines; want at least one")
+            raise ValueError(f"{''.join(self.texts)!r} was read by {self.count} engines; want at least one")
         if any(len(spans) != len(self.texts) for spans in self.spans):
-            raise ValueError(f"row {''.join(self.texts)!r}: want one span, or None, for each character")
+            raise ValueError(f"{''.join(self.texts)!r}: want one span, or None, for each character")
 
     def text(self, index: int) -> str:
-        return SILENT if index == ABSENT else self.texts[index]
+        """The character at an index of a slot, NULL at ABSENT."""
+        return NULL if index == ABSENT else self.texts[index]
 
     def centre(self, index: int) -> float:
-        """The mean centre of a character in pixels, NaN where nobody knows it."""
-        if len(self.spans) == 1:  # most rows are one engine's
+        """The mean centre of a character in pixels, NaN where no engine knows it."""
+        if len(self.spans) == 1:  # most transcriptions are one engine's
             only = self.spans[0][index]
             return math.nan if only is None else (only.start + only.end) / 2
         known = [(span.start + span.end) / 2 for spans in self.spans if (span := spans[index]) is not None]
         return sum(known) / len(known) if known else math.nan
 
     def pitch(self) -> float:
-        """The usual distance between the centres of neighbours in pixels, NaN where places are not known."""
+        """The mean distance between the centres of neighbours in pixels, NaN where positions are not known."""
         indices = range(len(self.texts))
         first, last = next(filter(self._known, indices), 0), next(filter(self._known, reversed(indices)), 0)
         return (self.centre(last) - self.centre(first)) / (last - first) if first < last else math.nan
@@ -62,94 +60,97 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Network:
-    """`columns[place][row]` is an index into `rows[row].texts`, or ABSENT. `linked` are the places to be decided
-    together with the one before, because one row reads two characters where another reads one ("rn", "m").
+class ConfusionNetwork:
+    """`slots[slot][k]` is an index into `transcriptions[k].texts`, or ABSENT. A slot in `linked` is voted on together
+    with the one before, because one transcription has two characters where another has one ("rn", "m").
     """
 
-    rows: tuple[Row, ...]
-    columns: tuple[Entries, ...]
+    transcriptions: tuple[Transcription, ...] = ()
+    slots: tuple[Slot, ...] = ()
     linked: frozenset[int] = frozenset()
 
     @cached_property
-    def said(self) -> tuple[tuple[str, ...], ...]:
-        """What each row says at each place, SILENT where it says nothing: `said[place][row]`."""
-        entries = list(zip(*self.columns, strict=True)) or [()] * len(self.rows)
-        # ABSENT is -1, and the last of these texts is SILENT.
-        by_row = [map((*row.texts, SILENT).__getitem__, own) for row, own in zip(self.rows, entries, strict=True)]
-        return tuple(zip(*by_row, strict=True))
+    def texts(self) -> tuple[tuple[str, ...], ...]:
+        """The text of each transcription in each slot, NULL where it has none: `texts[slot][k]`."""
+        indices = list(zip(*self.slots, strict=True)) or [()] * len(self.transcriptions)
+        # ABSENT is -1, and the last of these texts is NULL.
+        by_transcription = [
+            map((*transcription.texts, NULL).__getitem__, own)
+            for transcription, own in zip(self.transcriptions, indices, strict=True)
+        ]
+        return tuple(zip(*by_transcription, strict=True))
 
     @cached_property
-    def groups(self) -> tuple[range, ...]:
-        """The places from left to right, those that are decided together in one range."""
-        starts = [place for place in range(len(self.columns) + 1) if place not in self.linked]
+    def slot_groups(self) -> tuple[range, ...]:
+        """The slots from left to right, those that are voted on together in one range."""
+        starts = [slot for slot in range(len(self.slots) + 1) if slot not in self.linked]
         return tuple(map(range, starts, starts[1:]))
 
     @cached_property
-    def agreed(self) -> list[int]:
-        """The places at which all rows say the same."""
-        return [place for place, texts in enumerate(self.said) if texts.count(texts[0]) == len(texts)]
+    def unanimous(self) -> list[int]:
+        """The slots in which all transcriptions have the same text."""
+        return [slot for slot, texts in enumerate(self.texts) if texts.count(texts[0]) == len(texts)]
 
-    def next_entry(self, place: int, row: int) -> int:
-        """The index of the first character that a row says at a place or after it."""
-        for later in range(place, len(self.columns)):
-            if self.columns[later][row] != ABSENT:
-                return self.columns[later][row]
-        return len(self.rows[row].texts)
+    def next_character(self, slot: int, transcription: int) -> int:
+        """The index of the first character that a transcription has in a slot or after it."""
+        for later in range(slot, len(self.slots)):
+            if self.slots[later][transcription] != ABSENT:
+                return self.slots[later][transcription]
+        return len(self.transcriptions[transcription].texts)
 
     @property
     def cost(self) -> int:
-        """Sum over all pairs of engines of what their two readings cost as they lie; centres add nothing here."""
+        """Sum over all pairs of engines of what their two transcriptions cost as aligned; positions add nothing."""
         return sum(
-            self.rows[one].count
-            * self.rows[other].count
-            * _pair_cost([(column[one], column[other]) for column in self.said])
-            for other in range(len(self.rows))
+            self.transcriptions[one].count
+            * self.transcriptions[other].count
+            * _pair_cost([(texts[one], texts[other]) for texts in self.texts])
+            for other in range(len(self.transcriptions))
             for one in range(other)
         )
 
 
-def linked_places(columns: Sequence[Entries], rows: Sequence[Row]) -> frozenset[int]:
-    """Places whose column, with the one before, holds a pair in one row and its single character in another."""
-    gaps = [place for place, column in enumerate(columns) if ABSENT in column]
-    beside = {*gaps, *[place + 1 for place in gaps]}
+def linked_slots(slots: Sequence[Slot], transcriptions: Sequence[Transcription]) -> frozenset[int]:
+    """The slots that, with the one before, hold a pair in one transcription and its single character in another."""
+    gaps = [index for index, slot in enumerate(slots) if ABSENT in slot]
+    beside = {*gaps, *[index + 1 for index in gaps]}
     return frozenset(
         [
-            place
-            for place in beside
-            if 0 < place < len(columns)
-            and _pair_meets_single(_texts(columns[place - 1], rows), _texts(columns[place], rows))
+            index
+            for index in beside
+            if 0 < index < len(slots)
+            and _pair_meets_single(_texts(slots[index - 1], transcriptions), _texts(slots[index], transcriptions))
         ]
     )
 
 
-def _texts(column: Entries, rows: Sequence[Row]) -> tuple[str, ...]:
-    return tuple([row.text(index) for row, index in zip(rows, column, strict=True)])
+def _texts(slot: Slot, transcriptions: Sequence[Transcription]) -> tuple[str, ...]:
+    return tuple([transcription.text(index) for transcription, index in zip(transcriptions, slot, strict=True)])
 
 
 @lru_cache(maxsize=16384)
 def _pair_meets_single(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
-    said = set(zip(left, right, strict=True))
-    pairs = [both for both in said if SILENT not in both]
-    singles = [both for both in said if (both[0] == SILENT) != (both[1] == SILENT)]
-    return any(_is_join((pair[0], single[0]), (pair[1], single[1])) for pair in pairs for single in singles)
+    texts = set(zip(left, right, strict=True))
+    pairs = [both for both in texts if NULL not in both]
+    singles = [both for both in texts if (both[0] == NULL) != (both[1] == NULL)]
+    return any(_is_merge((pair[0], single[0]), (pair[1], single[1])) for pair in pairs for single in singles)
 
 
-def _is_join(first: tuple[str, str], second: tuple[str, str]) -> bool:
-    """Whether, in two neighbouring places of two rows, one row reads a pair and the other its single character."""
-    if (SILENT in first) == (SILENT in second):
+def _is_merge(first: tuple[str, str], second: tuple[str, str]) -> bool:
+    """Whether, in two neighbouring slots of two transcriptions, one has a pair and the other its single character."""
+    if (NULL in first) == (NULL in second):
         return False
-    whole, gapped = (second, first) if SILENT in first else (first, second)
-    row = 0 if gapped[0] != SILENT else 1  # the row that reads the pair
-    return whole[1 - row] in DOUBLES.get(first[row] + second[row], "")
+    whole, gapped = (second, first) if NULL in first else (first, second)
+    pair = 0 if gapped[0] != NULL else 1  # the transcription that has the pair
+    return whole[1 - pair] in MERGED_PAIRS.get(first[pair] + second[pair], "")
 
 
-def _pair_cost(said: Sequence[tuple[str, str]]) -> int:
-    """What two rows cost as they lie; a pair that meets its single character costs JOINED."""
-    said = [both for both in said if both != (SILENT, SILENT)]
-    cost = place = 0
-    while place < len(said):
-        joined = place + 1 < len(said) and _is_join(said[place], said[place + 1])
-        cost += JOINED if joined else distance(*said[place])
-        place += 2 if joined else 1
+def _pair_cost(texts: Sequence[tuple[str, str]]) -> int:
+    """What two transcriptions cost as aligned; a pair that meets its single character costs MERGE."""
+    texts = [both for both in texts if both != (NULL, NULL)]
+    cost = slot = 0
+    while slot < len(texts):
+        merged = slot + 1 < len(texts) and _is_merge(texts[slot], texts[slot + 1])
+        cost += MERGE if merged else distance(*texts[slot])
+        slot += 2 if merged else 1
     return cost

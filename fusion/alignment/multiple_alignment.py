@@ -1,11 +1,11 @@
-"""Lays out what several readings say in a stretch on which they differ.
+"""Aligns the different texts of a segment, in which the transcriptions of a line differ.
 
-The readings are laid in one after the other, nearest to the middle first, each in the cheapest way there is; then
-around every gap each reading is taken out and laid in again until nothing gets cheaper (progressive alignment with
-iterative refinement). Two readings are laid optimally; for more that is NP-hard, and this comes close (docs/fusion.md
-says how close). In long stretches, long runs that a reading shares with the middle one are kept as they are.
+The texts are aligned one after the other, nearest to the medoid first, each in the cheapest way there is; then around
+every gap each text is taken out and aligned again until nothing gets cheaper (progressive alignment with iterative
+refinement). Two texts are aligned optimally; for more that is NP-hard, and this comes close (docs/fusion.md says how
+close). In long segments, long runs that a text shares with the medoid are kept as they are.
 
-Readings come sorted and different from each other, so that the result does not depend on an order.
+Texts come sorted and different from each other, so that the result does not depend on an order.
 """
 
 from __future__ import annotations
@@ -18,218 +18,233 @@ from itertools import combinations
 
 from rapidfuzz.distance import Levenshtein
 
-from fusion.alignment.confusion_network import ABSENT, Entries
-from fusion.alignment.row_alignment import NOWHERE, Column, Laid, Places, cost_as_laid, lay, lay_below
-from fusion.alignment.similarity import SILENT
+from fusion.alignment.confusion_network import ABSENT, Slot
+from fusion.alignment.network_alignment import (
+    UNALIGNED,
+    AlignmentPath,
+    Positions,
+    SlotTexts,
+    align_below,
+    align_characters,
+    aligned_cost,
+)
+from fusion.alignment.similarity import NULL
 
 _LONG_RUN = 4  # characters
-_MARGIN = 2  # columns around a gap that refinement may move
-_ROUNDS = 4  # of refinement at most; most stretches settle in one
-_MANY = 120  # characters of all readings together, above which nothing is refined: in noise nothing is to be saved
+_MARGIN = 2  # slots around a gap that refinement may move
+_MAX_ROUNDS = 4  # of refinement; most segments settle in one
+_MAX_CELLS = 120  # slots times texts, above which nothing is refined: in noise nothing is to be saved
 
 
-def from_the_middle(readings: Sequence[Sequence[str]], counts: Sequence[int]) -> list[int]:
-    """Indices of readings: first the one nearest to all others, then the rest by their distance to it."""
-    if len(readings) < 3:
-        return list(range(len(readings)))
-    edits = [[0] * len(readings) for _ in readings]
-    for one, other in combinations(range(len(readings)), 2):
-        edits[one][other] = edits[other][one] = Levenshtein.distance(readings[one], readings[other])
+def order_from_medoid(texts: Sequence[Sequence[str]], counts: Sequence[int]) -> list[int]:
+    """Indices of texts: first the medoid, which is nearest to all others, then the rest by their distance to it."""
+    if len(texts) < 3:
+        return list(range(len(texts)))
+    edits = [[0] * len(texts) for _ in texts]
+    for one, other in combinations(range(len(texts)), 2):
+        edits[one][other] = edits[other][one] = Levenshtein.distance(texts[one], texts[other])
     total = [sum([edit * count for edit, count in zip(line, counts, strict=True)]) for line in edits]
-    middle = min(range(len(readings)), key=lambda index: (total[index], index))
-    return sorted(range(len(readings)), key=lambda index: (index != middle, edits[middle][index], index))
+    medoid = min(range(len(texts)), key=lambda index: (total[index], index))
+    return sorted(range(len(texts)), key=lambda index: (index != medoid, edits[medoid][index], index))
 
 
-def spelling(texts: Sequence[str]) -> Sequence[str]:
-    """The same characters as one string when each is one code point: rapidfuzz is three times faster with those."""
-    joined = "".join(texts)
-    return joined if len(joined) == len(texts) else texts
+def as_string(characters: Sequence[str]) -> Sequence[str]:
+    """The same as one string where each character is one code point: rapidfuzz is three times faster with those."""
+    joined = "".join(characters)
+    return joined if len(joined) == len(characters) else characters
 
 
-def mean_known(places: Sequence[tuple[float, int]]) -> float:
-    """Mean of (centre, count) over the known centres, NaN when there are none."""
-    known = [(centre * count, count) for centre, count in places if not math.isnan(centre)]
+def mean_centre(centres: Sequence[tuple[float, int]]) -> float:
+    """The mean of (centre, count) over the known centres, NaN when there are none."""
+    known = [(centre * count, count) for centre, count in centres if not math.isnan(centre)]
     if len(known) < 2:
         return known[0][0] / known[0][1] if known else math.nan
     return math.fsum([centre for centre, _ in known]) / sum([count for _, count in known])
 
 
 @lru_cache(maxsize=16384)
-def lay_out(readings: tuple[tuple[str, ...], ...], counts: tuple[int, ...]) -> tuple[Entries, ...]:
-    """The columns of different readings whose places do not matter. The same confusions come again and again."""
-    return _laid_out(_Readings(readings, counts, (), math.inf))
+def align_texts(texts: tuple[tuple[str, ...], ...], counts: tuple[int, ...]) -> tuple[Slot, ...]:
+    """The slots of different texts whose positions do not matter. The same confusions come again and again."""
+    return _align(_Segment(texts, counts, (), math.inf))
 
 
-def lay_out_by_place(
-    readings: tuple[tuple[str, ...], ...],
+def align_texts_by_position(
+    texts: tuple[tuple[str, ...], ...],
     counts: tuple[int, ...],
     centres: tuple[tuple[float, ...], ...],
     tolerance_px: float,
-) -> tuple[Entries, ...]:
-    """The columns of different readings whose characters have centres, in pixels, NaN where unknown."""
-    return _laid_out(_Readings(readings, counts, centres, tolerance_px))
+) -> tuple[Slot, ...]:
+    """The slots of different texts whose characters have centres, in pixels, NaN where unknown."""
+    return _align(_Segment(texts, counts, centres, tolerance_px))
 
 
 @dataclass(frozen=True, slots=True)
-class _Readings:
-    """What is laid out: the characters of each reading, how many engines read so, and the centres, if they matter."""
+class _Segment:
+    """What is aligned: the characters of each text, how many engines read it, and the centres, if they matter. `row` is
+    the index of a text.
+    """
 
     texts: tuple[tuple[str, ...], ...]
     counts: tuple[int, ...]
     centres: tuple[tuple[float, ...], ...]
     tolerance_px: float
 
-    def said(self, column: Entries, rows: Iterable[int]) -> Column:
-        return tuple([SILENT if (entry := column[row]) == ABSENT else self.texts[row][entry] for row in rows])
+    def slot_texts(self, slot: Slot, rows: Iterable[int]) -> SlotTexts:
+        return tuple([NULL if (index := slot[row]) == ABSENT else self.texts[row][index] for row in rows])
 
-    def lies(self, row: int, entry: int) -> float:
+    def centre(self, row: int, index: int) -> float:
         """The centre of a character, NaN where it is unknown or does not matter."""
-        return self.centres[row][entry] if self.centres and entry != ABSENT else math.nan
+        return self.centres[row][index] if self.centres and index != ABSENT else math.nan
 
-    def columns_lie(self, columns: Sequence[Entries], rows: Sequence[int]) -> list[float]:
-        """The mean centres of what some rows have in columns."""
+    def slot_centres(self, slots: Sequence[Slot], rows: Sequence[int]) -> list[float]:
+        """The mean centres of what some texts have in slots."""
         if not self.centres:
-            return [math.nan] * len(columns)
-        return [self._centre(column, rows) for column in columns]
+            return [math.nan] * len(slots)
+        return [self._slot_centre(slot, rows) for slot in slots]
 
-    def _centre(self, column: Entries, rows: Sequence[int]) -> float:
-        return mean_known([(self.centres[row][column[row]], self.counts[row]) for row in rows if column[row] != ABSENT])
+    def _slot_centre(self, slot: Slot, rows: Sequence[int]) -> float:
+        return mean_centre([(self.centres[row][slot[row]], self.counts[row]) for row in rows if slot[row] != ABSENT])
 
-    def places(self, columns: Sequence[float], row: Sequence[float]) -> Places | None:
-        """Where columns and the characters of a row lie, if it matters."""
-        return Places(columns, row, self.tolerance_px) if self.centres else None
+    def positions(self, slots: Sequence[float], characters: Sequence[float]) -> Positions | None:
+        """Where slots and characters lie, if it matters."""
+        return Positions(slots, characters, self.tolerance_px) if self.centres else None
 
 
-def _laid_out(readings: _Readings) -> tuple[Entries, ...]:
-    first, *others = from_the_middle([spelling(texts) for texts in readings.texts], readings.counts)
-    absent = [ABSENT] * len(readings.texts)
-    columns: list[Entries] = [
-        (*absent[:first], entry, *absent[first + 1 :]) for entry in range(len(readings.texts[first]))
-    ]
-    placed = [first]
+def _align(segment: _Segment) -> tuple[Slot, ...]:
+    first, *others = order_from_medoid([as_string(text) for text in segment.texts], segment.counts)
+    absent = [ABSENT] * len(segment.texts)
+    slots: list[Slot] = [(*absent[:first], index, *absent[first + 1 :]) for index in range(len(segment.texts[first]))]
+    aligned = [first]
     for row in others:
-        columns = _with_row(columns, readings, row, placed)
-        placed.append(row)
-    return tuple(_refined(columns, readings) if len(placed) > 2 else columns)
+        slots = _with_text(slots, segment, row, aligned)
+        aligned.append(row)
+    return tuple(_refined(slots, segment) if len(aligned) > 2 else slots)
 
 
-def _with_row(columns: list[Entries], readings: _Readings, row: int, placed: Sequence[int]) -> list[Entries]:
-    """The columns with one more row, between the long runs that it shares with the first one placed."""
-    result: list[Entries] = []
-    column = entry = 0
-    ends = (len(columns), len(readings.texts[row]), 0)
-    for start, own_start, length in [*_shared_runs(columns, readings, placed[0], row), ends]:
-        between = range(entry, own_start)
-        gap = columns[column:start]
-        result += _insert(gap, readings, row, between, _laid(gap, readings, row, between, placed))
-        result += [_set(columns[start + offset], row, own_start + offset) for offset in range(length)]
-        column, entry = start + length, own_start + length
+def _with_text(slots: list[Slot], segment: _Segment, row: int, aligned: Sequence[int]) -> list[Slot]:
+    """The slots with one more text, aligned between the long runs that it shares with the medoid."""
+    result: list[Slot] = []
+    slot = index = 0
+    ends = (len(slots), len(segment.texts[row]), 0)
+    for start, own_start, length in [*_shared_runs(slots, segment, aligned[0], row), ends]:
+        between = range(index, own_start)
+        gap = slots[slot:start]
+        result += _insert(gap, segment, row, between, _cheapest_path(gap, segment, row, between, aligned))
+        result += [_set(slots[start + offset], row, own_start + offset) for offset in range(length)]
+        slot, index = start + length, own_start + length
     return result
 
 
-def _shared_runs(
-    columns: Sequence[Entries], readings: _Readings, guide: int, row: int
-) -> Iterator[tuple[int, int, int]]:
-    """Long runs of neighbouring columns in which the guide says what the row says: (column, character, length)."""
-    if min(len(columns), len(readings.texts[row])) < 2 * _LONG_RUN:
+def _shared_runs(slots: Sequence[Slot], segment: _Segment, medoid: int, row: int) -> Iterator[tuple[int, int, int]]:
+    """Long runs of neighbouring slots in which the medoid has the characters of a text: (slot, character, length)."""
+    if min(len(slots), len(segment.texts[row])) < 2 * _LONG_RUN:
         return
-    places = [place for place, column in enumerate(columns) if column[guide] != ABSENT]
+    slot_of = [number for number, slot in enumerate(slots) if slot[medoid] != ABSENT]
     for block in Levenshtein.editops(
-        spelling(readings.texts[guide]), spelling(readings.texts[row])
+        as_string(segment.texts[medoid]), as_string(segment.texts[row])
     ).as_matching_blocks():
-        if block.size < _LONG_RUN or places[block.a + block.size - 1] - places[block.a] != block.size - 1:
+        if block.size < _LONG_RUN or slot_of[block.a + block.size - 1] - slot_of[block.a] != block.size - 1:
             continue
-        if readings.centres and any(
-            abs(readings.centres[guide][block.a + offset] - readings.centres[row][block.b + offset])
-            > readings.tolerance_px
+        if segment.centres and any(
+            abs(segment.centres[medoid][block.a + offset] - segment.centres[row][block.b + offset])
+            > segment.tolerance_px
             for offset in (0, block.size - 1)
         ):
             continue
-        yield places[block.a], block.b, block.size
+        yield slot_of[block.a], block.b, block.size
 
 
-def _laid(columns: Sequence[Entries], readings: _Readings, row: int, entries: range, others: Sequence[int]) -> Laid:
-    """The cheapest way to lay some characters of a row into the columns of others."""
-    counts = tuple([readings.counts[other] for other in others])
-    texts = readings.texts[row][entries.start : entries.stop]
-    places = readings.places(readings.columns_lie(columns, others), [readings.lies(row, entry) for entry in entries])
-    return lay([readings.said(column, others) for column in columns], counts, texts, places)
+def _cheapest_path(
+    slots: Sequence[Slot], segment: _Segment, row: int, indices: range, others: Sequence[int]
+) -> AlignmentPath:
+    """The cheapest alignment of some characters of a text with the slots of others."""
+    counts = tuple([segment.counts[other] for other in others])
+    characters = segment.texts[row][indices.start : indices.stop]
+    positions = segment.positions(
+        segment.slot_centres(slots, others), [segment.centre(row, index) for index in indices]
+    )
+    return align_characters([segment.slot_texts(slot, others) for slot in slots], counts, characters, positions)
 
 
-def _insert(columns: Sequence[Entries], readings: _Readings, row: int, entries: range, laid: Laid) -> list[Entries]:
-    """The columns with some characters of a row where the steps put them."""
-    new = (ABSENT,) * len(readings.texts)
+def _insert(slots: Sequence[Slot], segment: _Segment, row: int, indices: range, path: AlignmentPath) -> list[Slot]:
+    """The slots with some characters of a text where the path puts them."""
+    new = (ABSENT,) * len(segment.texts)
     return [
         _set(
-            new if column == NOWHERE else columns[column],
+            new if slot == UNALIGNED else slots[slot],
             row,
-            ABSENT if character == NOWHERE else entries.start + character,
+            ABSENT if character == UNALIGNED else indices.start + character,
         )
-        for column, character in laid.steps
+        for slot, character in path.steps
     ]
 
 
-def _set(column: Entries, row: int, entry: int) -> Entries:
-    return (*column[:row], entry, *column[row + 1 :])
+def _set(slot: Slot, row: int, index: int) -> Slot:
+    return (*slot[:row], index, *slot[row + 1 :])
 
 
 # --- refinement ---
 
 
-def _refined(columns: list[Entries], readings: _Readings) -> list[Entries]:
-    """Lays the columns around every gap again; elsewhere each row has one character for each place and none can
+def _refined(slots: list[Slot], segment: _Segment) -> list[Slot]:
+    """Aligns the slots around every gap again; elsewhere each text has one character for each slot and none can
     move.
     """
-    result: list[Entries] = []
-    reached = 0
-    for start, end in _around_gaps(columns):
-        result += columns[reached:start]
-        result += _settled(columns[start:end], readings)
-        reached = end
-    return result + columns[reached:]
+    result: list[Slot] = []
+    done = 0
+    for start, end in _around_gaps(slots):
+        result += slots[done:start]
+        result += _settled(slots[start:end], segment)
+        done = end
+    return result + slots[done:]
 
 
-def _around_gaps(columns: Sequence[Entries]) -> list[tuple[int, int]]:
-    """Ranges of columns that hold a gap or lie close to one."""
+def _around_gaps(slots: Sequence[Slot]) -> list[tuple[int, int]]:
+    """Ranges of slots that hold a gap or lie close to one."""
     ranges: list[tuple[int, int]] = []
-    for place, column in enumerate(columns):
-        if ABSENT in column:
-            start, end = max(0, place - _MARGIN), min(len(columns), place + 1 + _MARGIN)
+    for number, slot in enumerate(slots):
+        if ABSENT in slot:
+            start, end = max(0, number - _MARGIN), min(len(slots), number + 1 + _MARGIN)
             if ranges and start <= ranges[-1][1]:
                 start, _ = ranges.pop()
             ranges.append((start, end))
     return ranges
 
 
-def _settled(columns: list[Entries], readings: _Readings) -> list[Entries]:
-    """Takes one row after the other out and lays it in again, until nothing gets cheaper."""
-    rows = len(readings.texts)
-    if len(columns) * rows > _MANY:
-        return columns
-    as_they_lie = 0  # rows in a row that found no cheaper place
-    for turn in range(_ROUNDS * rows):
-        cheaper = _relaid(columns, readings, turn % rows)
-        as_they_lie = as_they_lie + 1 if cheaper is None else 1  # what was just laid in lies as cheaply as can be
-        columns = columns if cheaper is None else cheaper
-        if as_they_lie == rows:
+def _settled(slots: list[Slot], segment: _Segment) -> list[Slot]:
+    """Takes one text after the other out and aligns it again, until nothing gets cheaper."""
+    texts = len(segment.texts)
+    if len(slots) * texts > _MAX_CELLS:
+        return slots
+    settled = 0  # texts one after the other that found no cheaper alignment
+    for turn in range(_MAX_ROUNDS * texts):
+        cheaper = _realigned(slots, segment, turn % texts)
+        settled = settled + 1 if cheaper is None else 1  # what was just aligned is as cheap as it can be
+        slots = slots if cheaper is None else cheaper
+        if settled == texts:
             break
-    return columns
+    return slots
 
 
-def _relaid(columns: list[Entries], readings: _Readings, row: int) -> list[Entries] | None:
-    """The columns with one row laid in again, if that is cheaper than how it lies."""
-    others = [other for other in range(len(readings.texts)) if other != row]
-    counts = tuple([readings.counts[other] for other in others])
-    own = [column[row] for column in columns]
-    said = [readings.said(column, others) for column in columns]
-    texts = [SILENT if entry == ABSENT else readings.texts[row][entry] for entry in own]
-    centres = readings.columns_lie(columns, others)
-    cost = cost_as_laid(said, counts, texts, readings.places(centres, [readings.lies(row, entry) for entry in own]))
-    spoken = [index for index, among in enumerate(said) if any(among)]  # the others would have no further columns
-    entries = [entry for entry in own if entry != ABSENT]
-    places = readings.places([centres[index] for index in spoken], [readings.lies(row, entry) for entry in entries])
-    laid = lay_below(cost, [said[index] for index in spoken], counts, [text for text in texts if text], places)
-    if laid is None:
+def _realigned(slots: list[Slot], segment: _Segment, row: int) -> list[Slot] | None:
+    """The slots with one text aligned again, if that is cheaper than how it is."""
+    others = [other for other in range(len(segment.texts)) if other != row]
+    counts = tuple([segment.counts[other] for other in others])
+    own = [slot[row] for slot in slots]
+    slot_texts = [segment.slot_texts(slot, others) for slot in slots]
+    texts = [NULL if index == ABSENT else segment.texts[row][index] for index in own]
+    centres = segment.slot_centres(slots, others)
+    own_centres = [segment.centre(row, index) for index in own]
+    cost = aligned_cost(slot_texts, counts, texts, segment.positions(centres, own_centres))
+    kept = [number for number, among in enumerate(slot_texts) if any(among)]  # the others have no further slots
+    indices = [index for index in own if index != ABSENT]
+    positions = segment.positions(
+        [centres[number] for number in kept], [segment.centre(row, index) for index in indices]
+    )
+    path = align_below(
+        cost, [slot_texts[number] for number in kept], counts, [text for text in texts if text], positions
+    )
+    if path is None:
         return None
-    rest = [_set(columns[index], row, ABSENT) for index in spoken]
-    return _insert(rest, readings, row, range(entries[0], entries[-1] + 1) if entries else range(0), laid)
+    rest = [_set(slots[number], row, ABSENT) for number in kept]
+    return _insert(rest, segment, row, range(indices[0], indices[-1] + 1) if indices else range(0), path)

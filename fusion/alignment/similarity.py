@@ -1,12 +1,12 @@
-"""What it costs to put two characters, or a character and silence, in the same place of a line.
+"""What it costs to align two characters, or a character with nothing.
 
-Costs are integers, so that sums are exact and the cheapest alignment never depends on the order of additions. Silence
-against a character costs 75 and two unlike characters 100, the ratio of ROVER's 3 : 4 (Fiscus 1997,
-doi:10.1109/ASRU.1997.659110). Characters that recognisers take for each other cost less, so that they meet in one place
-and the engines vote between them: o and 0, l and 1 and I, rn and m.
+Costs are integers, so that sums are exact and the cheapest alignment never depends on the order of additions. A gap
+costs 75 and two unlike characters 100, the ratio of ROVER's 3 : 4 (Fiscus 1997, doi:10.1109/ASRU.1997.659110).
+Characters that recognisers take for each other cost less, so that they meet in one slot and the engines vote between
+them: o and 0, l and 1 and I, rn and m.
 
-The tables hold what Latin shapes do to any recogniser. They know no engine; what a certain engine confuses is
-calibration's.
+The tables hold what Latin shapes do to any recogniser. They know no engine; what a certain engine confuses is in its
+evidence (fusion/evidence/engine_evidence.py).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-SILENT = ""
-"""Stands in a column for a row that says nothing there."""
+NULL = ""
+"""The text of a hypothesis that has no character in a slot (ROVER's NULL arc)."""
 
 GAP = 75
 DIFFERENT = 100
@@ -24,11 +24,11 @@ MARKS = 50  # two punctuation marks
 LOOKALIKE = 30
 SAME_LETTER = 30  # upper and lower case, or with and without its accent
 TYPOGRAPHIC = 5
-SPACE_AND_INK = 120  # a space and a printed character rarely mean the same place
+SPACE_AND_INK = 120  # a space and a printed character rarely stand for the same thing
 
 # Two characters read as one cost one gap and a little: never less than a gap, so that an exact match always wins over
 # it.
-JOINED = GAP + 15
+MERGE = GAP + 15
 
 _TYPOGRAPHIC_FORMS = {
     "'": "‘’‚‛′`´ʼ＇",
@@ -77,13 +77,15 @@ _LOOKALIKES = (
     "*%#",
 )
 
-DOUBLES: dict[str, str] = {
+MERGED_PAIRS: dict[str, str] = {
     "rn": "m", "ni": "m", "in": "m", "nn": "m", "vv": "wW", "VV": "W", "cl": "d", "ci": "d", "ol": "d", "ri": "n",
     "ii": "nu", "il": "u", "li": "hu", "lo": "b", "lc": "k", "lt": "H", "I<": "K", "l<": "k", "|<": "K", "I)": "D",
     "|)": "D", "IV": "N", "()": "O0", "/\\": "A", "\\/": "V", "fi": "ﬁ", "fl": "ﬂ", "ff": "ﬀ", "oe": "œ", "ae": "æ",
     "OE": "Œ", "AE": "Æ", "ss": "ß", "''": '"', "``": '"', "‘‘": "“", "’’": "”", ",,": "„",
 }  # fmt: skip
-"""Pairs of characters, and the single characters that they are read as (and the other way round)."""
+"""Pairs of characters, and the single characters that they are read as, and that are read as them: merge and split
+errors.
+"""
 
 
 @lru_cache(maxsize=65536)
@@ -94,10 +96,10 @@ def folded(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def distance(one: str, other: str) -> int:
-    """What it costs to hold `one` and `other` in the same place; 0 only for the same text. Symmetric."""
+    """What it costs to align `one` with `other`; 0 only for the same text. Symmetric."""
     if one == other:
         return 0
-    if SILENT in (one, other):
+    if NULL in (one, other):
         return GAP
     if one.isspace() or other.isspace():
         return SPACE_AND_INK
@@ -111,11 +113,11 @@ def distance(one: str, other: str) -> int:
 
 
 @lru_cache(maxsize=65536)
-def joined_distance(first: str, second: str, single: str) -> int:
-    """What it costs to hold the pair `first`, `second` and the character `single` in the same two places."""
-    if single and single in DOUBLES.get(first + second, ""):
-        return JOINED
-    return distance(first, single) + distance(second, SILENT)
+def merge_distance(first: str, second: str, single: str) -> int:
+    """What it costs to align the pair `first`, `second` with the character `single`, in the same two slots."""
+    if single and single in MERGED_PAIRS.get(first + second, ""):
+        return MERGE
+    return distance(first, single) + distance(second, NULL)
 
 
 def _bare(text: str) -> str:

@@ -3,8 +3,7 @@
 An n-gram model over symbols with back-off (Katz 1987, doi:10.1109/TASSP.1987.1165125; smoothed as Witten and Bell 1991,
 doi:10.1109/18.87000). A symbol is a letter without its case and accent, "0" for every digit, a space, or a mark: so it
 holds words, and patterns of dates, amounts and codes, but says nothing of which digit it is or of case. It is only
-ever asked which of the things that engines said is the likeliest; it never says anything of its own. Logarithms are
-natural.
+ever asked which of the engines' texts is the likeliest; it never adds a text of its own. Logarithms are natural.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def _symbol(letter: str) -> str:
 
 
 @dataclass(frozen=True)
-class Spelling:
+class SpellingModel:
     """`likelihoods[gram]` is the log-probability of the last symbol of a gram after the others; `backoffs[context]` the
     log-weight with which a context without the gram is shortened by its first symbol. Grams have at most `order`
     symbols. A model that was read from a file travels between processes as the name of that file.
@@ -56,10 +55,10 @@ class Spelling:
     source: Path | None = field(default=None, compare=False)
     _known: dict[str, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def __reduce__(self) -> tuple[Callable[..., Spelling], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., SpellingModel], tuple[object, ...]]:
         if self.source is not None:
-            return read_spelling, (self.source,)
-        return Spelling, (self.order, dict(self.likelihoods), dict(self.backoffs))
+            return read_spelling_model, (self.source,)
+        return SpellingModel, (self.order, dict(self.likelihoods), dict(self.backoffs))
 
     def __post_init__(self) -> None:
         if self.order < 2:
@@ -67,14 +66,14 @@ class Spelling:
         if any(value > 0.0 for value in self.likelihoods.values()):
             raise ValueError("spelling: a log-probability is above 0")
 
-    def log_probability(self, before: str, said: str, after: str) -> float:
-        """Of what was said and of what follows it, given what stands before; all in symbols."""
+    def log_probability(self, before: str, text: str, after: str) -> float:
+        """Of a text and of what follows it, given what stands before; all in symbols."""
         reach = self.order - 1
-        text = before[-reach:] + said + after
+        whole = before[-reach:] + text + after
         known = self._known
         total = 0.0
-        for end in range(min(reach, len(before)), len(text)):
-            gram = text[end - reach : end + 1] if end >= reach else text[: end + 1]
+        for end in range(min(reach, len(before)), len(whole)):
+            gram = whole[end - reach : end + 1] if end >= reach else whole[: end + 1]
             value = known.get(gram)
             total += self._remember(gram) if value is None else value
         return total
@@ -96,35 +95,35 @@ class Spelling:
         return weight + found
 
 
-def around(said: Sequence[str], place: int, reach: int) -> tuple[str, str]:
-    """Up to `reach` symbols before and after a place of a line, `said[k]` being what stands at place k. A line begins
-    and ends with a space.
+def context_of(texts: Sequence[str], index: int, length: int) -> tuple[str, str]:
+    """Up to `length` symbols before and after text `index` of a line that is made of these texts. A line begins and
+    ends with a space.
     """
-    first, last = max(0, place - reach), min(len(said), place + 1 + reach)  # a place mostly holds one symbol
-    before, after = "".join(map(symbols, said[first:place])), "".join(map(symbols, said[place + 1 : last]))
-    while first > 0 and len(before) < reach:
+    first, last = max(0, index - length), min(len(texts), index + 1 + length)  # a text mostly has one symbol
+    before, after = "".join(map(symbols, texts[first:index])), "".join(map(symbols, texts[index + 1 : last]))
+    while first > 0 and len(before) < length:
         first -= 1
-        before = symbols(said[first]) + before
-    while last < len(said) and len(after) < reach:
-        after += symbols(said[last])
+        before = symbols(texts[first]) + before
+    while last < len(texts) and len(after) < length:
+        after += symbols(texts[last])
         last += 1
-    if len(before) < reach:
+    if len(before) < length:
         before = " " + before
-    if len(after) < reach:
+    if len(after) < length:
         after += " "
-    return before[-reach:], after[:reach]
+    return before[-length:], after[:length]
 
 
 @lru_cache(maxsize=4)
-def read_spelling(path: Path) -> Spelling:
-    """From a file that `write_spelling` wrote; read once in a process."""
+def read_spelling_model(path: Path) -> SpellingModel:
+    """From a file that `write_spelling_model` wrote; read once in a process."""
     content = json.loads(gzip.decompress(path.read_bytes()))
     likelihoods = {gram: -cost / _HUNDREDTHS for gram, cost in content["costs"].items()}
     backoffs = {gram: -cost / _HUNDREDTHS for gram, cost in content["backoffs"].items()}
-    return Spelling(content["order"], likelihoods, backoffs, path)
+    return SpellingModel(content["order"], likelihoods, backoffs, path)
 
 
-def write_spelling(spelling: Spelling, path: Path) -> None:
+def write_spelling_model(spelling: SpellingModel, path: Path) -> None:
     """Log-probabilities in hundredths, so that the file stays small; the same bytes for the same model."""
     content = {
         "order": spelling.order,

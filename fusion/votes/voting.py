@@ -1,7 +1,7 @@
-"""Who wins a place. Ballots in, the winner and how sure we are out; knows neither engines nor alignments.
+"""Who wins a slot. Ballots in, the winner and how sure the vote is out; knows neither engines nor alignments.
 
-Typographic forms of one mark stand together against other marks, and then the form with the most support is
-taken: an engine that says ’ supports one that says '.
+Typographic forms of one mark stand together against other marks, and then the form with the most support is taken: an
+engine that reads ’ supports one that reads '.
 
 A tie is broken by what the engines were surer of, then by their weight, then by code point: never by an order of
 engines.
@@ -14,14 +14,14 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from fusion.alignment.similarity import folded
-from fusion.evidence.confidence import Assurance
+from fusion.evidence.confidence import CharacterConfidence
 
 _TIE = 1e-9  # sums this close differ by rounding only: 0.1 + 0.2 against 0.3
 
 
 class Method(StrEnum):
-    """How votes are counted: by weight, by weight times what the claim is worth, or one engine one vote. A claim is
-    worth its probability, or what a tuned profile's evidence makes of it.
+    """How votes are counted: by weight, by weight times probability (in a tuned profile by its evidence), or one engine
+    one vote.
     """
 
     WEIGHTED_VOTING = "weighted_voting"
@@ -30,71 +30,78 @@ class Method(StrEnum):
 
 
 class Ballot(NamedTuple):
-    """One engine's vote: what it says ("" for nothing), its share of the vote, and how sure it is. A second guess, as
-    an engine's alternatives are, counts only as much as the engine is sure of it, whatever the method. `support` is
-    what it counts in a tuned profile, in nats; None where evidence was never fitted.
+    """One engine's vote: its text (NULL for nothing), its weight, and how sure it is. A second guess, as an engine's
+    alternatives are, counts only as much as the engine is sure of it, whatever the method. `support` is what it counts
+    in a tuned profile, in nats; None where the profile is not tuned.
     """
 
     text: str
-    share: float
+    weight: float
     probability: float
     second_guess: bool = False
     support: float | None = None
 
 
 class Winner(NamedTuple):
-    """The elected text, "" for nothing, with a confidence in [0, 1]."""
+    """The text that won, NULL for nothing, with a confidence in [0, 1]."""
 
     text: str
     confidence: float
 
 
-_NO_LEANINGS: Mapping[str, float] = {}
+_NO_SUPPORTS: Mapping[str, float] = {}
 
 
-def elect(
+def count_votes(
     ballots: Sequence[Ballot],
     method: Method,
-    leanings: Mapping[str, float] = _NO_LEANINGS,
-    assurance: Assurance | None = None,
+    spelling: Mapping[str, float] = _NO_SUPPORTS,
+    confidence: CharacterConfidence | None = None,
 ) -> Winner:
-    """The text with the most support. `leanings` are supports for forms that come from no engine.
+    """The text with the most support. `spelling` are supports of candidates that come from no engine.
 
-    Without an assurance, confidence is the sum over the ballots for the winner, in any typographic form, of share times
-    probability. Shares add up to 1 over the engines that voted (in majority voting they are equal): so it is at most 1,
-    and it grows when one more engine joins the winner.
+    Without a tuned `confidence`, that of the winner is the sum over its ballots, in any typographic form, of weight
+    times probability. Weights add up to 1 over the engines that voted (in majority voting they are equal): so it is at
+    most 1, and it grows when one more engine joins the winner.
     """
     if not ballots:
-        raise ValueError("an election without ballots; leave the place out")
+        raise ValueError("a vote without ballots; leave the slot out")
     cast = [(folded(ballot.text), ballot) for ballot in ballots]
-    form = _most(cast, method, leanings)
-    text = _most([(ballot.text, ballot) for own, ballot in cast if own == form], method)
-    if assurance is not None:
-        return Winner(text, _assured(form, cast, leanings, assurance))
-    weights = weights_of([ballot.share for ballot in ballots], method)
-    agreeing = [weight * ballot.probability for weight, (own, ballot) in zip(weights, cast, strict=True) if own == form]
+    candidate = _most(cast, method, spelling)
+    text = _most([(ballot.text, ballot) for own, ballot in cast if own == candidate], method)
+    if confidence is not None:
+        return Winner(text, _tuned_confidence(candidate, cast, spelling, confidence))
+    weights = effective_weights([ballot.weight for ballot in ballots], method)
+    agreeing = [
+        weight * ballot.probability for weight, (own, ballot) in zip(weights, cast, strict=True) if own == candidate
+    ]
     return Winner(text, min(1.0, sum(agreeing)))
 
 
-def _assured(
-    form: str, cast: Sequence[tuple[str, Ballot]], leanings: Mapping[str, float], assurance: Assurance
+def _tuned_confidence(
+    candidate: str,
+    cast: Sequence[tuple[str, Ballot]],
+    spelling: Mapping[str, float],
+    confidence: CharacterConfidence,
 ) -> float:
-    supports: dict[str, float] = dict(leanings)
+    supports: dict[str, float] = dict(spelling)
     for own, ballot in cast:
         supports[own] = supports.get(own, 0.0) + (ballot.support or 0.0)
-    winner = supports.pop(form)
-    return assurance.of(winner, list(supports.values()))
+    winner = supports.pop(candidate)
+    return confidence.of(winner, list(supports.values()))
 
 
-def _most(ballots: Sequence[tuple[str, Ballot]], method: Method, leanings: Mapping[str, float] = _NO_LEANINGS) -> str:
+def _most(
+    ballots: Sequence[tuple[str, Ballot]], method: Method, more_supports: Mapping[str, float] = _NO_SUPPORTS
+) -> str:
     """The choice with the most support, ties broken by summed probability, then by weight, then by code point."""
     leaders = {choice for choice, _ in ballots}
     if len(leaders) == 1:
         return next(iter(leaders))
-    for measure in (_COUNT[method], _probability, _share):
+    for measure in (_COUNT[method], _probability, _weight):
         if len(leaders) == 1:
             break
-        sums = {choice: leanings.get(choice, 0.0) for choice in leaders}
+        sums = {choice: more_supports.get(choice, 0.0) for choice in leaders}
         for choice, ballot in ballots:
             if choice in sums:
                 sums[choice] += measure(ballot)
@@ -103,8 +110,8 @@ def _most(ballots: Sequence[tuple[str, Ballot]], method: Method, leanings: Mappi
     return min(leaders)
 
 
-def _share(ballot: Ballot) -> float:
-    return ballot.share
+def _weight(ballot: Ballot) -> float:
+    return ballot.weight
 
 
 def _probability(ballot: Ballot) -> float:
@@ -112,14 +119,14 @@ def _probability(ballot: Ballot) -> float:
 
 
 _COUNT: dict[Method, Callable[[Ballot], float]] = {
-    Method.WEIGHTED_VOTING: lambda ballot: ballot.share * (ballot.probability if ballot.second_guess else 1.0),
+    Method.WEIGHTED_VOTING: lambda ballot: ballot.weight * (ballot.probability if ballot.second_guess else 1.0),
     Method.CONFIDENCE_WEIGHTED: lambda ballot: (
-        ballot.share * ballot.probability if ballot.support is None else ballot.support
+        ballot.weight * ballot.probability if ballot.support is None else ballot.support
     ),
     Method.MAJORITY_VOTING: lambda ballot: ballot.probability if ballot.second_guess else 1.0,
 }
 
 
-def weights_of(shares: Sequence[float], method: Method) -> list[float]:
-    """What each vote counts in a confidence: the shares, or equal parts in majority voting."""
-    return [1.0 / len(shares)] * len(shares) if method is Method.MAJORITY_VOTING else list(shares)
+def effective_weights(weights: Sequence[float], method: Method) -> list[float]:
+    """What each vote counts in a confidence: the weights, or equal parts in majority voting."""
+    return [1.0 / len(weights)] * len(weights) if method is Method.MAJORITY_VOTING else list(weights)

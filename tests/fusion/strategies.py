@@ -17,7 +17,7 @@ weights = st.floats(0.0, 100.0, allow_nan=False, allow_subnormal=False).map(lamb
 
 @st.composite
 def hypotheses(draw: st.DrawFn) -> Hypothesis:
-    """A claim of up to 12 characters, with spans for all, some or none of them."""
+    """A hypothesis of up to 12 characters, with spans for all, some or none of them."""
     text = draw(texts)
     placed = draw(st.lists(st.booleans(), min_size=len(text), max_size=len(text)))
     shift = draw(st.floats(0.0, 30.0))

@@ -97,4 +97,4 @@ def test_single_characters_have_weights_of_their_own() -> None:
     profile = Profile("p", {"ada": 1.0, "bob": 0.1}, character_weights={"ada": 0.1, "bob": 1.0})
     claims = {"ada": claim("a", 0.9), "bob": claim("b", 0.9)}
     assert fuse_character(claims, profile).text == "b"
-    assert fuse_character(claims, profile.weighing({"ada": 1.0})).text == "a"
+    assert fuse_character(claims, profile.with_weights({"ada": 1.0})).text == "a"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fusion.alignment.align import align
-from fusion.alignment.confusion_network import ABSENT, Row
+from fusion.alignment.confusion_network import ABSENT, Transcription
+from fusion.alignment.line_alignment import align
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fusion.md").read_text()
 
@@ -17,10 +17,10 @@ def test_the_example_of_the_page_runs() -> None:
 def test_the_network_drawn_on_the_page_is_the_one_that_is_made() -> None:
     [drawing] = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
     *drawn, links = drawing.splitlines()
-    network = align([Row(tuple(row.replace("·", ""))) for row in drawn])
+    network = align([Transcription(tuple(row.replace("·", ""))) for row in drawn])
     made = [
-        "".join("·" if column[row] == ABSENT else network.rows[row].text(column[row]) for column in network.columns)
+        "".join("·" if slot[row] == ABSENT else network.transcriptions[row].text(slot[row]) for slot in network.slots)
         for row in range(len(drawn))
     ]
     assert made == sorted(drawn, key=lambda row: row.replace("·", ""))
-    assert network.linked == {place for place, mark in enumerate(links) if mark == "^"}
+    assert network.linked == {slot for slot, mark in enumerate(links) if mark == "^"}

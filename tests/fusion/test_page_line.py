@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion import Profile, fuse, place
-from fusion.page_line import whole_spans
+from fusion import Profile, fuse_line, line_on_page
+from fusion.page_line import complete_spans
 from ocr import Box, ClaimedCharacter, Hypothesis, Polygon, Reading, Region, Span
 from tests.fusion.strategies import claims, profiles
 
@@ -28,7 +28,7 @@ def left_right(polygon: Polygon | None) -> tuple[float, float]:
 
 def test_a_line_has_its_text_words_votes_readings_and_place() -> None:
     readings = {"ada": placed("ab cd"), "bob": Hypothesis.of_text("ab cd", 0.9), "cyd": Hypothesis.abstain("?")}
-    line = place(fuse(readings, EVEN), REGION, readings)
+    line = line_on_page(fuse_line(readings, EVEN), REGION, readings)
     assert (line.text, line.block, line.polygon) == ("ab cd", 3, REGION.polygon)
     assert [word.text for word in line.words] == ["ab", "cd"]
     assert {name: reading.text for name, reading in line.readings.items()} == {
@@ -46,7 +46,7 @@ def test_a_line_has_its_text_words_votes_readings_and_place() -> None:
 
 def test_votes_that_nobody_wants_are_left_out_and_words_still_say_what_each_engine_read() -> None:
     readings = {"ada": placed("ab cd"), "bob": Hypothesis.of_text("ab xd", 0.9)}
-    whole, lean = (place(fuse(readings, EVEN), REGION, readings, keep_votes=keep) for keep in (True, False))
+    whole, lean = (line_on_page(fuse_line(readings, EVEN), REGION, readings, keep_votes=keep) for keep in (True, False))
     assert all(character.votes for character in whole.characters)
     assert not any(character.votes for character in lean.characters)
     assert [(word.text, word.votes) for word in lean.words] == [(word.text, word.votes) for word in whole.words]
@@ -56,14 +56,14 @@ def test_votes_that_nobody_wants_are_left_out_and_words_still_say_what_each_engi
 def test_places_lie_along_the_direction_of_reading() -> None:
     upwards = Polygon(((50, 300), (50, 100), (70, 100), (70, 300)))  # the text reads from bottom to top
     readings = {"ada": placed("ab", width=100)}
-    line = place(fuse(readings, EVEN), Region(upwards, 200, 20), readings)
+    line = line_on_page(fuse_line(readings, EVEN), Region(upwards, 200, 20), readings)
     assert line.characters[1].polygon == Polygon(((50, 200), (50, 100), (70, 100), (70, 200)))
 
 
 def test_words_take_the_boxes_of_segmentation_when_no_engine_knows_places() -> None:
     readings = {"ada": Hypothesis.of_text("ab cd", 0.9)}
     region = Region(REGION.polygon, 200, 20, word_boxes=(Box(0, 0, 80, 20), Box(90, 0, 180, 20)))
-    line = place(fuse(readings, EVEN), region, readings)
+    line = line_on_page(fuse_line(readings, EVEN), region, readings)
     assert [left_right(word.polygon) for word in line.words] == [pytest.approx((100, 180)), pytest.approx((190, 280))]
     assert [character.polygon for character in line.characters] == [None] * 5
 
@@ -71,30 +71,30 @@ def test_words_take_the_boxes_of_segmentation_when_no_engine_knows_places() -> N
 def test_boxes_of_segmentation_that_do_not_fit_the_words_are_left_alone() -> None:
     readings = {"ada": Hypothesis.of_text("ab cd ef", 0.9)}
     region = Region(REGION.polygon, 200, 20, word_boxes=(Box(0, 0, 80, 20), Box(90, 0, 180, 20)))
-    assert [word.polygon for word in place(fuse(readings, EVEN), region, readings).words] == [None] * 3
+    assert [word.polygon for word in line_on_page(fuse_line(readings, EVEN), region, readings).words] == [None] * 3
 
 
 def test_an_empty_line_keeps_its_place() -> None:
-    line = place(fuse({}, EVEN), REGION, {})
+    line = line_on_page(fuse_line({}, EVEN), REGION, {})
     assert (line.text, line.confidence, line.words, line.polygon) == ("", 0.0, (), REGION.polygon)
 
 
 def test_a_character_nobody_could_place_lies_between_its_neighbours() -> None:
-    assert whole_spans([Span(0, 10), None, None, Span(30, 40)], 100) == [
+    assert complete_spans([Span(0, 10), None, None, Span(30, 40)], 100) == [
         Span(0, 10), Span(10, 20), Span(20, 30), Span(30, 40),
     ]  # fmt: skip
 
 
 def test_characters_at_the_ends_take_the_usual_width() -> None:
-    assert whole_spans([None, Span(20, 30), None], 100) == [Span(10, 20), Span(20, 30), Span(30, 40)]
+    assert complete_spans([None, Span(20, 30), None], 100) == [Span(10, 20), Span(20, 30), Span(30, 40)]
 
 
 def test_where_neighbours_leave_no_room_they_are_overlapped() -> None:
-    assert whole_spans([Span(0, 10), None, Span(10, 20)], 100) == [Span(0, 10), Span(5, 15), Span(10, 20)]
+    assert complete_spans([Span(0, 10), None, Span(10, 20)], 100) == [Span(0, 10), Span(5, 15), Span(10, 20)]
 
 
 def test_no_known_place_gives_no_place() -> None:
-    assert whole_spans([None, None], 100) == [None, None]
+    assert complete_spans([None, None], 100) == [None, None]
 
 
 spans = st.tuples(st.floats(-20.0, 120.0), st.floats(0.01, 30.0)).map(lambda drawn: Span(drawn[0], sum(drawn)))
@@ -102,7 +102,7 @@ spans = st.tuples(st.floats(-20.0, 120.0), st.floats(0.01, 30.0)).map(lambda dra
 
 @given(st.lists(st.none() | spans, max_size=12), st.integers(1, 110))
 def test_spans_rise_lie_in_the_crop_and_are_never_empty(drawn: list[Span | None], width_px: int) -> None:
-    whole = whole_spans(drawn, width_px)
+    whole = complete_spans(drawn, width_px)
     assert len(whole) == len(drawn)
     known = [span for span in whole if span is not None]
     assert len(known) == (0 if all(span is None for span in drawn) else len(drawn))
@@ -113,7 +113,7 @@ def test_spans_rise_lie_in_the_crop_and_are_never_empty(drawn: list[Span | None]
 
 @given(claims, profiles)
 def test_any_fused_line_can_be_placed(spoken: dict[str, Hypothesis], profile: Profile) -> None:
-    fused = fuse(spoken, profile)
-    line = place(fused, REGION, spoken)
+    fused = fuse_line(spoken, profile)
+    line = line_on_page(fused, REGION, spoken)
     assert line.text == fused.text
     assert [word.text for word in line.words] == fused.text.split()

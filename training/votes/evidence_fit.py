@@ -1,11 +1,10 @@
-"""Fits what each engine's claims are worth where engines differ (fusion.evidence.engine_evidence), and how the spelling
-model votes.
+"""Fits each engine's evidence in disputed slots (fusion.evidence.engine_evidence), and the spelling model's.
 
-A contest is an election between candidates; the probability that a candidate is the right one is the softmax of their
-supports, a support being the sum over its supporters of log(1 + e^(features @ parameters)), plus the spelling model's
-(a conditional logit). Parameters maximise the likelihood of the right candidates, less a ridge that pulls them to
-`Start`: to plain values, or for one kind of material to those of all material. A contest counts as many times as edits
-depend on it. Contests that cannot be decided wrongly teach nothing and are left out.
+The probability that a candidate of a slot is the right one is the softmax of the candidates' supports, a support being
+the sum over its supporters of log(1 + e^(features @ parameters)), plus the spelling model's (a conditional logit).
+Parameters maximise the likelihood of the right candidates, less a ridge that pulls them to `Start`: to plain values, or
+for one kind of material to those of all material. A slot counts as many times as edits depend on it. Slots that cannot
+be decided wrongly teach nothing and are left out.
 """
 
 from __future__ import annotations
@@ -17,75 +16,86 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.accuracy.labelled_contests import LabelledContest, LabelledContests
-from fusion.evidence.engine_evidence import Evidence, Kind, Worth, log_odds
-from fusion.evidence.spelling_model import Spelling, around, symbols
-from fusion.profiles.profile import SpellingVote
-from fusion.votes.contests import Saying
-from fusion.votes.supports import candidates_of, supports_of
+from evaluation.accuracy.labelled_slots import DecisiveSlots, LabelledSlots
+from fusion.evidence.engine_evidence import Coefficients, EngineEvidence, Kind, log_odds
+from fusion.evidence.spelling_evidence import SpellingEvidence
+from fusion.evidence.spelling_model import SpellingModel, context_of, symbols
+from fusion.votes.disputed_slots import Arc
+from fusion.votes.line_evidence import arc_supports, candidate_supports
 
-MIN_CONTESTS = 150
-"""Decisive contests below which nothing is fitted: a table of that few is noise."""
+MIN_DECISIVE = 150
+"""Decisive slots below which nothing is fitted: a table of that few is noise."""
 MIN_CONFUSIONS = 6
 """Times a pair must differ before it has a parameter of its own."""
 
 Name = tuple[str, ...]
 Floats = NDArray[np.float64]
 
-_PLAIN = {"base": 0.0, "slope": 0.4, "room": 0.0, "agreement": 0.0, "confusion": 0.0, "spelling": 0.15, "symbol": 0.2}
-_RIDGE = {"base": 0.1, "slope": 2.0, "room": 0.5, "agreement": 0.5, "confusion": 0.6, "spelling": 0.0, "symbol": 0.0}
+_PLAIN = {
+    "base": 0.0,
+    "slope": 0.4,
+    "spacing": 0.0,
+    "agreement": 0.0,
+    "confusion": 0.0,
+    "spelling": 0.15,
+    "symbol": 0.2,
+}
+_RIDGE = {"base": 0.1, "slope": 2.0, "spacing": 0.5, "agreement": 0.5, "confusion": 0.6, "spelling": 0.0, "symbol": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Parameters by name, and from how many decisive contests."""
+    """Parameters by name, and from how many decisive slots."""
 
     values: Mapping[Name, float]
-    contests: int
+    decisive_slots: int
     confusions: frozenset[Name] = field(default_factory=frozenset)
 
-    def evidence(self, engine: str) -> Evidence:
-        worth = {kind: Worth(*[self._of(what, engine, kind) for what in ("base", "slope", "room")]) for kind in Kind}
+    def evidence(self, engine: str) -> EngineEvidence:
+        coefficients = {
+            kind: Coefficients(*[self._of(what, engine, kind) for what in ("base", "slope", "spacing")])
+            for kind in Kind
+        }
         confusions = {
             (name[2], name[3]): round(value, 3)
             for name, value in self.values.items()
             if name[0] == "confusion" and name[1] == engine
         }
-        return Evidence(worth, round(self.values.get(("agreement", engine), 0.0), 4), confusions)
+        return EngineEvidence(coefficients, round(self.values.get(("agreement", engine), 0.0), 4), confusions)
 
     def _of(self, what: str, engine: str, kind: Kind) -> float:
         return round(self.values.get((what, engine, str(kind)), _PLAIN[what]), 4)
 
-    def vote(self, model: Spelling) -> SpellingVote:
+    def spelling_evidence(self, model: SpellingModel) -> SpellingEvidence:
         slope = max(0.0, self.values[("spelling",)])
-        return SpellingVote(model, round(slope, 4), round(self.values[("symbol",)] / max(slope, 1e-6), 3))
+        return SpellingEvidence(model, round(slope, 4), round(self.values[("symbol",)] / max(slope, 1e-6), 3))
 
 
 def fit(
-    lines: Sequence[LabelledContests], spelling: Spelling, start: Fitted | None = None, strength: float = 1.0
+    lines: Sequence[LabelledSlots], spelling: SpellingModel, start: Fitted | None = None, strength: float = 1.0
 ) -> Fitted:
-    """The parameters, or those of `start` where there are too few contests. The spelling model needs neighbours, and
+    """The parameters, or those of `start` where there are too few slots. The spelling model needs neighbours, and
     which they are needs parameters: so they are fitted three times, the first time without it.
     """
-    contests = [found for line in lines for found in line.decisive]
-    if len(contests) < MIN_CONTESTS and start is not None:
+    decisive = [slots for line in lines for slots in line.decisive]
+    if len(decisive) < MIN_DECISIVE and start is not None:
         return start
-    if len(contests) < MIN_CONTESTS:
-        raise ValueError(f"{len(contests)} places at which engines differ and one is right; want {MIN_CONTESTS}")
-    confusions = start.confusions if start else frozenset(_confusions(contests, lines))
-    fitted = start or _maximise(_design(lines, contests, confusions, None, None), None, 1.0)
+    if len(decisive) < MIN_DECISIVE:
+        raise ValueError(f"{len(decisive)} places at which engines differ and one is right; want {MIN_DECISIVE}")
+    confusions = start.confusions if start else frozenset(_confusions(decisive, lines))
+    fitted = start or _maximise(_design(lines, decisive, confusions, None, None), None, 1.0)
     for _ in range(1 if start else 2):
-        fitted = _maximise(_design(lines, contests, confusions, spelling, fitted), start, strength)
-    return Fitted(fitted.values, len(contests), confusions)
+        fitted = _maximise(_design(lines, decisive, confusions, spelling, fitted), start, strength)
+    return Fitted(fitted.values, len(decisive), confusions)
 
 
-def _confusions(contests: Sequence[LabelledContest], lines: Sequence[LabelledContests]) -> Iterator[Name]:
+def _confusions(decisive: Sequence[DecisiveSlots], lines: Sequence[LabelledSlots]) -> Iterator[Name]:
     counts: dict[Name, int] = {}
-    for found in contests:
-        for engine, saying in zip(lines[found.line].engines, found.contest.sayings, strict=True):
-            for rival in found.candidates:
-                if rival != saying.form:
-                    name = ("confusion", engine, saying.form, rival)
+    for found in decisive:
+        for engine, arc in zip(lines[found.line].engines, found.disputed.arcs, strict=True):
+            for other in found.candidates:
+                if other != arc.candidate:
+                    name = ("confusion", engine, arc.candidate, other)
                     counts[name] = counts.get(name, 0) + 1
     yield from (name for name, count in counts.items() if count >= MIN_CONFUSIONS)
 
@@ -109,10 +119,10 @@ class _Design:
 
 
 def _design(
-    lines: Sequence[LabelledContests],
-    contests: Sequence[LabelledContest],
+    lines: Sequence[LabelledSlots],
+    decisive: Sequence[DecisiveSlots],
     confusions: frozenset[Name],
-    spelling: Spelling | None,
+    spelling: SpellingModel | None,
     fitted: Fitted | None,
 ) -> _Design:
     from scipy import sparse
@@ -126,7 +136,7 @@ def _design(
     stake: list[int] = []
     neighbours: dict[int, list[str]] = {}
     votes = 0
-    for number, found in enumerate(contests):
+    for number, found in enumerate(decisive):
         line = lines[found.line]
         first = len(election)
         if spelling is not None and fitted is not None:
@@ -139,9 +149,9 @@ def _design(
         right += [excess == least for excess in found.excesses]
         election += [number] * len(found.candidates)
         stake.append(min(2, max(found.excesses) - least))
-        for engine, saying, agreement in zip(line.engines, found.contest.sayings, line.agreements, strict=True):
-            candidate.append(first + found.candidates.index(saying.form))
-            for name, value in _features(engine, saying, found.candidates, agreement, confusions):
+        for engine, arc, agreement in zip(line.engines, found.disputed.arcs, line.agreements, strict=True):
+            candidate.append(first + found.candidates.index(arc.candidate))
+            for name, value in _features(engine, arc, found.candidates, agreement, confusions):
                 entries.append((votes, names.setdefault(name, len(names)), value))
             votes += 1
     rows, columns, values = zip(*entries, strict=True)
@@ -157,32 +167,32 @@ def _design(
 
 
 def _features(
-    engine: str, saying: Saying, candidates: Sequence[str], agreement: float, confusions: frozenset[Name]
+    engine: str, arc: Arc, candidates: Sequence[str], agreement: float, confusions: frozenset[Name]
 ) -> Iterator[tuple[Name, float]]:
-    """The parts of a claim's log-odds, as Evidence.support adds them."""
-    yield ("base", engine, saying.kind), 1.0
-    yield ("slope", engine, saying.kind), log_odds(saying.probability)
-    if saying.room:
-        yield ("room", engine, saying.kind), saying.room
+    """The parts of an arc's log-odds, as EngineEvidence.support adds them."""
+    yield ("base", engine, arc.kind), 1.0
+    yield ("slope", engine, arc.kind), log_odds(arc.probability)
+    if arc.spacing:
+        yield ("spacing", engine, arc.kind), arc.spacing
     yield ("agreement", engine), agreement
-    for rival in candidates:
-        if (name := ("confusion", engine, saying.form, rival)) in confusions:
+    for other in candidates:
+        if (name := ("confusion", engine, arc.candidate, other)) in confusions:
             yield name, 1.0 / (len(candidates) - 1)
 
 
-def _likeliest(line: LabelledContests, fitted: Fitted) -> list[str]:
-    """What stands in every group of places as the parameters alone decide, without the spelling model."""
+def _likeliest(line: LabelledSlots, fitted: Fitted) -> list[str]:
+    """The text of every slot group as the parameters alone decide, without the spelling model."""
     evidence = [fitted.evidence(engine) for engine in line.engines]
-    said = list(line.plain)
-    for index, found in line.contests.items():
-        sums = candidates_of(found, supports_of(found, evidence, line.agreements))
-        said[index] = max(sums, key=lambda form: (sums[form], form))
-    return said
+    texts = list(line.texts)
+    for index, slots in line.disputed.items():
+        sums = candidate_supports(slots, arc_supports(slots, evidence, line.agreements))
+        texts[index] = max(sums, key=lambda candidate: (sums[candidate], candidate))
+    return texts
 
 
-def _spelt(found: LabelledContest, neighbours: Sequence[str], spelling: Spelling) -> list[tuple[float, float]]:
-    before, after = around(neighbours, found.index, spelling.order - 1)
-    spelt = [symbols(said) for said in found.candidates]
+def _spelt(found: DecisiveSlots, neighbours: Sequence[str], spelling: SpellingModel) -> list[tuple[float, float]]:
+    before, after = context_of(neighbours, found.index, spelling.order - 1)
+    spelt = [symbols(candidate) for candidate in found.candidates]
     return [(spelling.log_probability(before, own, after), float(len(own))) for own in spelt]
 
 

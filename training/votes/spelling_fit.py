@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fusion.evidence.spelling_model import MARKS, OTHER, Spelling, symbols
+from fusion.evidence.spelling_model import MARKS, OTHER, SpellingModel, symbols
 
 ORDER = 5
 _POWER = 0.75
@@ -30,7 +30,7 @@ Counts = dict[str, dict[str, float]]
 """context -> next symbol -> weight"""
 
 
-def fit_spelling(texts: Iterable[str]) -> Spelling:
+def fit_spelling(texts: Iterable[str]) -> SpellingModel:
     """The model of English words, and of texts: true lines of pages."""
     counts: Counts = defaultdict(lambda: defaultdict(float))
     for weighted in (_frequencies("frequency_dictionary_en_82_765.txt", 1), _pairs()):
@@ -66,10 +66,10 @@ def _count(counts: Counts, text: str, weight: float) -> None:
             counts[text[start:end]][text[end]] += weight
 
 
-def _smoothed(counts: Counts) -> Spelling:
+def _smoothed(counts: Counts) -> SpellingModel:
     likelihoods: dict[str, float] = {}
     backoffs: dict[str, float] = {}
-    shorter = Spelling(ORDER, likelihoods, backoffs)  # grows with the two
+    shorter = SpellingModel(ORDER, likelihoods, backoffs)  # grows with the two
     for context in sorted(counts, key=len):
         following = counts[context]
         total = sum(following.values())
@@ -79,11 +79,11 @@ def _smoothed(counts: Counts) -> Spelling:
         likelihoods.update(_grams(context, following, total, rest, shorter))
         if context:
             backoffs[context] = math.log(rest)
-    return Spelling(ORDER, likelihoods, backoffs)
+    return SpellingModel(ORDER, likelihoods, backoffs)
 
 
 def _grams(
-    context: str, following: Mapping[str, float], total: float, rest: float, shorter: Spelling
+    context: str, following: Mapping[str, float], total: float, rest: float, shorter: SpellingModel
 ) -> list[tuple[str, float]]:
     """The grams that begin with a context, and their log-probabilities."""
     found = []

@@ -12,8 +12,8 @@ from evaluation.readings.labelled_lines import LabelledLine, labelled_lines, pag
 from evaluation.readings.line_layouts import GROUND_TRUTH
 from evaluation.readings.reader import Reader, parse_reader
 from evaluation.readings.store import ReadingStore, read_missing
-from fusion import Document, automatic
-from fusion.evidence.spelling_model import Spelling, read_spelling, write_spelling
+from fusion import ProfileDocument, automatic_profile
+from fusion.evidence.spelling_model import SpellingModel, read_spelling_model, write_spelling_model
 from fusion.profiles.profile_document import BUNDLED, SPELLING_FILE, write_document
 from ocr.image import Material as Kind
 from ocr.image import Scope
@@ -49,16 +49,16 @@ def run(
     models = {reader.name: _model_of(store, folders, reader) for reader in readers}
     made = {"command": command, "lines": str(len(lines)), "folders": ", ".join(folder.name for folder in folders)}
     profiles = {own.profile.name: own.profile for own in tuned}
-    found = fit_cascade(lines, automatic(profiles, list(Kind)), keep, error_rate)
+    found = fit_cascade(lines, automatic_profile(profiles, list(Kind)), keep, error_rate)
     if found is not None:
         profiles = {name: replace(own, cascade=found.cascade) for name, own in profiles.items()}
     if characters is not None:
         weights = _character_weights(store, readers, characters)
         profiles = {name: replace(own, character_weights=weights) for name, own in profiles.items()}
-    document = Document(profiles, models, made)
+    document = ProfileDocument(profiles, models, made)
     write_document(document, out_dir / BUNDLED.name)
     for own in tuned:
-        fitted = f"{own.contests} places where engines differ" if own.own else "too few of its own: as general"
+        fitted = f"{own.decisive_slots} slots where engines differ" if own.own else "too few of its own: as general"
         yield f"{own.profile.name}: {own.lines} lines, {fitted}"
     if found is not None:
         yield (
@@ -80,15 +80,15 @@ def tuning_lines(store: ReadingStore, folders: Sequence[Path], readers: Sequence
     return found
 
 
-def _spelling(folders: Sequence[Path], out_dir: Path, *, new: bool) -> Spelling:
+def _spelling(folders: Sequence[Path], out_dir: Path, *, new: bool) -> SpellingModel:
     path = out_dir / SPELLING_FILE
     if new:
-        write_spelling(
+        write_spelling_model(
             fit_spelling(line.text for _, page in pages_of(folders, [Split.TRAIN]) for line in page.lines), path
         )
     elif not path.exists():
         shutil.copy(BUNDLED.parent / SPELLING_FILE, path)
-    return read_spelling(path.resolve())
+    return read_spelling_model(path.resolve())
 
 
 def _materials(lines: Sequence[LabelledLine]) -> list[Material]:

@@ -13,17 +13,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.accuracy.labelled_contests import LabelledContest, LabelledContests, label_contests
+from evaluation.accuracy.labelled_slots import DecisiveSlots, LabelledSlots, label_slots
 from evaluation.metrics.text_comparison import correct_characters, correct_words
 from evaluation.readings.labelled_lines import LabelledLine
-from fusion import Calibration, FusedLine, Profile, fuse
-from fusion.evidence.confidence import MOST_CONTESTS, PLAIN_ASSURANCE, PLAIN_TRUST, Assurance, WordTrust
+from fusion import Calibration, FusedLine, Profile, fuse_line
+from fusion.evidence.confidence import (
+    MAX_DISPUTED_SLOTS,
+    UNTUNED_CHARACTERS,
+    UNTUNED_WORDS,
+    CharacterConfidence,
+    WordConfidence,
+)
 from fusion.evidence.engine_evidence import log_odds
-from fusion.evidence.spelling_model import Spelling
-from fusion.profiles.profile import SPELLING, SpellingVote, Tuning
-from fusion.votes.contests import agreements
+from fusion.evidence.spelling_evidence import SPELLING
+from fusion.evidence.spelling_model import SpellingModel
+from fusion.profiles.tuning import Tuning
 from fusion.votes.voting import Method
-from training.votes.evidence_fit import MIN_CONTESTS, Fitted, fit
+from training.votes.evidence_fit import MIN_DECISIVE, Fitted, fit
 
 UNTRAINED = ("tesseract", "paddleocr")
 """Engines whose models were not trained here, and so have not seen any page of ours."""
@@ -46,18 +52,18 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A profile, and how many lines, decisive contests and words it was fitted to; `own` is False where they were too
+    """A profile, and how many lines, decisive slots and words it was fitted to; `own` is False where they were too
     few, and it says what all lines say.
     """
 
     profile: Profile
     lines: int
-    contests: int
+    decisive_slots: int
     own: bool
 
 
 def tune(
-    lines: Sequence[LabelledLine], materials: Sequence[Material], engines: Sequence[str], spelling: Spelling
+    lines: Sequence[LabelledLine], materials: Sequence[Material], engines: Sequence[str], spelling: SpellingModel
 ) -> Iterator[Tuned]:
     """The profile "general" of all lines, then one for each material."""
     labelled = _label_all(lines, engines)
@@ -71,10 +77,10 @@ def tune(
         yield _tuned(material.profile, material.lines, fitted, own_weights, spelling, own=fitted is not everything)
 
 
-def _label_all(lines: Sequence[LabelledLine], engines: Sequence[str]) -> list[LabelledContests]:
-    labelled: list[LabelledContests] = []
+def _label_all(lines: Sequence[LabelledLine], engines: Sequence[str]) -> list[LabelledSlots]:
+    labelled: list[LabelledSlots] = []
     for line in lines:
-        found = label_contests(line, len(labelled), engines)
+        found = label_slots(line, len(labelled), engines)
         if found is not None:
             labelled.append(found)
     return labelled
@@ -85,21 +91,23 @@ def _tuned(
     lines: Sequence[LabelledLine],
     fitted: Fitted,
     weights: Mapping[str, float],
-    spelling: Spelling,
+    spelling: SpellingModel,
     *,
     own: bool,
 ) -> Tuned:
-    vote: SpellingVote = fitted.vote(spelling)
+    spelling_evidence = fitted.spelling_evidence(spelling)
     complete = {**weights, SPELLING: 1.0}
-    tuning = Tuning({engine: fitted.evidence(engine) for engine in weights}, complete, vote)
+    tuning = Tuning({engine: fitted.evidence(engine) for engine in weights}, complete, spelling_evidence)
     profile = Profile(name, complete, tuning=tuning)
     if own and name != GENERAL:
         profile = _without_spoilers(profile, lines)
     assert profile.tuning is not None
-    assured = replace(profile, tuning=replace(profile.tuning, assurance=fit_assurance(lines, profile)))
+    assured = replace(
+        profile, tuning=replace(profile.tuning, character_confidence=fit_character_confidence(lines, profile))
+    )
     assert assured.tuning is not None
-    sure = replace(assured, tuning=replace(assured.tuning, words=fit_words(lines, assured)))
-    return Tuned(sure, len(lines), fitted.contests, own)
+    sure = replace(assured, tuning=replace(assured.tuning, word_confidence=fit_word_confidence(lines, assured)))
+    return Tuned(sure, len(lines), fitted.decisive_slots, own)
 
 
 def _without_spoilers(profile: Profile, lines: Sequence[LabelledLine]) -> Profile:
@@ -121,13 +129,13 @@ def _without_spoilers(profile: Profile, lines: Sequence[LabelledLine]) -> Profil
 
 def fused(line: LabelledLine, profile: Profile, method: Method = Method.CONFIDENCE_WEIGHTED) -> FusedLine:
     """A line as all engines that read it read it together."""
-    return fuse(line.claims, profile, method)
+    return fuse_line(line.claims, profile, method)
 
 
 # --- weights ---
 
 
-def fit_weights(labelled: Sequence[LabelledContests], engines: Sequence[str]) -> dict[str, float]:
+def fit_weights(labelled: Sequence[LabelledSlots], engines: Sequence[str]) -> dict[str, float]:
     """How much an engine's word counts whatever it says: weights that together make 1. Of a few thousand drawn at
     random, and those that let one engine always decide, the ones under which the heaviest candidates are wrong least.
 
@@ -135,11 +143,11 @@ def fit_weights(labelled: Sequence[LabelledContests], engines: Sequence[str]) ->
     are a step function of the weights; likelihood, which is not, prefers weights under which two weak engines outvote
     a strong one.
     """
-    contests = [(line, found) for line in labelled for found in line.decisive]
-    if len(contests) < MIN_CONTESTS:
+    decisive = [(line, found) for line in labelled for found in line.decisive]
+    if len(decisive) < MIN_DECISIVE:
         return dict.fromkeys(engines, round(1.0 / len(engines), 4))
-    votes, excesses = _ballots(contests, engines)
-    sets = [line.set_name for line, _ in contests]
+    votes, excesses = _ballots(decisive, engines)
+    sets = [line.set_name for line, _ in decisive]
     names, set_of = np.unique(sets, return_inverse=True)
     drawn = np.random.default_rng(0).dirichlet(np.full(len(engines), 0.7), _DRAWS)
     alone = np.eye(len(engines)) * (1.0 - _LEAST_WEIGHT * len(engines)) + _LEAST_WEIGHT
@@ -151,17 +159,17 @@ def fit_weights(labelled: Sequence[LabelledContests], engines: Sequence[str]) ->
 
 
 def _ballots(
-    contests: Sequence[tuple[LabelledContests, LabelledContest]], engines: Sequence[str]
+    decisive: Sequence[tuple[LabelledSlots, DecisiveSlots]], engines: Sequence[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Who says which candidate, (N, C, E), and how many edits each costs, (N, C), infinite where there is none."""
     places = {engine: index for index, engine in enumerate(engines)}
-    most = max(len(found.candidates) for _, found in contests)
-    votes = np.zeros((len(contests), most, len(engines)))
-    excesses = np.full((len(contests), most), np.inf)
-    for number, (line, found) in enumerate(contests):
+    most = max(len(found.candidates) for _, found in decisive)
+    votes = np.zeros((len(decisive), most, len(engines)))
+    excesses = np.full((len(decisive), most), np.inf)
+    for number, (line, found) in enumerate(decisive):
         excesses[number, : len(found.candidates)] = found.excesses
-        for engine, saying in zip(line.engines, found.contest.sayings, strict=True):
-            votes[number, found.candidates.index(saying.form), places[engine]] = 1.0
+        for engine, arc in zip(line.engines, found.disputed.arcs, strict=True):
+            votes[number, found.candidates.index(arc.candidate), places[engine]] = 1.0
     return votes, excesses
 
 
@@ -179,9 +187,9 @@ def _edits_by_set(
 # --- how sure ---
 
 
-def fit_assurance(lines: Sequence[LabelledLine], profile: Profile) -> Assurance:
+def fit_character_confidence(lines: Sequence[LabelledLine], profile: Profile) -> CharacterConfidence:
     """From the supports of candidates, and how much a line's engines agree, to the probability that a fused character
-    is right (logistic regression). The profile's own assurance is the plain one.
+    is right (logistic regression). The profile's own is the untuned one.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -189,15 +197,15 @@ def fit_assurance(lines: Sequence[LabelledLine], profile: Profile) -> Assurance:
     right: list[bool] = []
     for line in lines:
         found = fused(line, profile)
-        shared = agreements(found.rows, found.network)
+        shared = found.aligned.agreements()
         mean = sum(shared) / len(shared) if shared else 0.0
         seen += [(log_odds(character.confidence), mean) for character in found.characters for _ in character.text]
         right += correct_characters(_same_length(line, found), line.truth)
     if len(set(right)) < 2:
-        return PLAIN_ASSURANCE
+        return UNTUNED_CHARACTERS
     model = LogisticRegression(C=1e6).fit(np.array(seen), np.array(right))
     base, (slope, agreement) = float(model.intercept_[0]), map(float, model.coef_[0])
-    return Assurance(round(base, 4), round(max(0.0, slope), 4), round(agreement, 4))
+    return CharacterConfidence(round(base, 4), round(max(0.0, slope), 4), round(agreement, 4))
 
 
 def _same_length(line: LabelledLine, found: FusedLine) -> str:
@@ -206,9 +214,9 @@ def _same_length(line: LabelledLine, found: FusedLine) -> str:
     return text if len(text) == len(found.text) else found.text
 
 
-def fit_words(lines: Sequence[LabelledLine], profile: Profile) -> WordTrust:
-    """From the characters of a fused word, and how many places of it are contested, to the probability that it is right
-    (logistic, then isotonic regression). The profile's own trust in words is the plain one.
+def fit_word_confidence(lines: Sequence[LabelledLine], profile: Profile) -> WordConfidence:
+    """From the characters of a fused word, and how many of its slots are disputed, to the probability that it is right
+    (logistic, then isotonic regression). The profile's own is the untuned one.
     """
     from sklearn.isotonic import IsotonicRegression
     from sklearn.linear_model import LogisticRegression
@@ -217,20 +225,20 @@ def fit_words(lines: Sequence[LabelledLine], profile: Profile) -> WordTrust:
     right: list[bool] = []
     for line in lines:
         found = fused(line, profile)
-        seen += [(word.confidence, min(word.contests, MOST_CONTESTS)) for word in found.words]
+        seen += [(word.confidence, min(word.disputed_slots, MAX_DISPUTED_SLOTS)) for word in found.words]
         right += correct_words(_same_length(line, found), line.truth)
     if len(seen) < _MIN_WORDS or len(set(right)) < 2:
-        return PLAIN_TRUST
+        return UNTUNED_WORDS
     means = np.clip(np.array([mean for mean, _ in seen]), 1e-6, 1.0 - 1e-6)
-    contests = np.array([count for _, count in seen])
-    features = np.stack([np.log(means / (1.0 - means)), contests > 0, contests], axis=1)
+    disputed = np.array([count for _, count in seen])
+    features = np.stack([np.log(means / (1.0 - means)), disputed > 0, disputed], axis=1)
     slope, any_of_them, each = map(float, LogisticRegression(C=10.0).fit(features, np.array(right)).coef_[0])
     if slope <= 0.0:
-        return PLAIN_TRUST
-    trust = WordTrust(round(-any_of_them / slope, 4), round(-each / slope, 4))
-    scores = np.array([trust.raw(mean, count) for mean, count in seen])
+        return UNTUNED_WORDS
+    fitted = WordConfidence(round(-any_of_them / slope, 4), round(-each / slope, 4))
+    scores = np.array([fitted.raw(mean, count) for mean, count in seen])
     model = IsotonicRegression(out_of_bounds="clip").fit(scores, np.array(right, dtype=float))
-    return replace(trust, table=_knots(scores, model.predict(scores)))
+    return replace(fitted, table=_knots(scores, model.predict(scores)))
 
 
 def _knots(scores: NDArray[np.float64], probabilities: NDArray[np.float64]) -> Calibration:

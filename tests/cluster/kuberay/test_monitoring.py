@@ -13,7 +13,7 @@ import yaml
 
 from cluster.kuberay.monitoring import Alert, alerts, dashboard, panels, rules
 from deployments.observability.metrics import METRICS, Kind, Metric
-from fusion.profiles.profile import Band
+from fusion import Band
 from ocr import Status
 from tests.cluster.kuberay.conftest import ROOT, committed
 

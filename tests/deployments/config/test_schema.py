@@ -75,10 +75,10 @@ def test_the_automatic_profile_is_another_one_on_each_kind_of_line() -> None:
     profiles = catalogue().profiles
     asked = catalogue().ask_text(TextOptions(), now=0.0).profile
     assert asked.name == "auto"
-    assert asked.on("handwritten") == profiles["handwritten"]
-    assert asked.on("unknown").tuning == profiles["general"].tuning
+    assert asked.for_material("handwritten") == profiles["handwritten"]
+    assert asked.for_material("unknown").tuning == profiles["general"].tuning
     weighed = catalogue().ask_text(TextOptions(weights={"trocr": 1.0}), now=0.0).profile
-    assert weighed.on("noisy").weights == {"trocr": 1.0}
+    assert weighed.for_material("noisy").weights == {"trocr": 1.0}
 
 
 def test_a_cascade_is_asked_for_by_the_request_or_by_the_configuration_and_must_have_been_tuned() -> None:

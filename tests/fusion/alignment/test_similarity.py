@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from fusion.alignment.similarity import (
     DIFFERENT,
-    DOUBLES,
     GAP,
-    JOINED,
-    SILENT,
+    MERGE,
+    MERGED_PAIRS,
+    NULL,
     SPACE_AND_INK,
     distance,
     folded,
-    joined_distance,
+    merge_distance,
 )
 
 characters = st.sampled_from("abcdlmnoORS01258 .,'\"-’—éÉ日") | st.characters(codec="utf-8", exclude_categories=["Cs"])
@@ -28,13 +28,13 @@ def test_distance_is_symmetric_and_zero_only_for_the_same_character(one: str, ot
 
 
 @given(characters, characters)
-def test_two_characters_in_one_place_are_never_dearer_than_two_gaps(one: str, other: str) -> None:
+def test_two_characters_in_one_slot_are_never_dearer_than_two_gaps(one: str, other: str) -> None:
     assert distance(one, other) < 2 * GAP
 
 
 @given(characters)
-def test_any_character_against_silence_costs_one_gap(character: str) -> None:
-    assert distance(character, SILENT) == distance(SILENT, character) == GAP
+def test_any_character_against_none_costs_one_gap(character: str) -> None:
+    assert distance(character, NULL) == distance(NULL, character) == GAP
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_folding_leaves_plain_text_as_it_is() -> None:
 
 
 def test_a_pair_meets_the_character_it_is_read_as_for_less_than_any_other() -> None:
-    assert joined_distance("r", "n", "m") == JOINED < joined_distance("r", "x", "m")
-    assert joined_distance("x", "y", "m") == distance("x", "m") + GAP
+    assert merge_distance("r", "n", "m") == MERGE < merge_distance("r", "x", "m")
+    assert merge_distance("x", "y", "m") == distance("x", "m") + GAP
 
 
 def test_a_pair_read_as_one_never_costs_less_than_a_gap_and_never_holds_its_own_single() -> None:
-    assert JOINED >= GAP  # what makes it safe to cut off common ends before aligning
-    assert all(single not in pair for pair, singles in DOUBLES.items() for single in singles)
-    assert all(len(pair) == 2 for pair in DOUBLES)
+    assert MERGE >= GAP  # what makes it safe to cut off common ends before aligning
+    assert all(single not in pair for pair, singles in MERGED_PAIRS.items() for single in singles)
+    assert all(len(pair) == 2 for pair in MERGED_PAIRS)
 
 
 def test_distances_do_not_change_when_asked_in_another_order() -> None:

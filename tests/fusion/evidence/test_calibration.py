@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion import IDENTITY, Calibration
-from fusion.evidence.confidence import MOST_CONTESTS, WordTrust
 
 scores = st.floats(0.0, 1.0)
 knots = st.lists(st.tuples(scores, scores), min_size=1, max_size=6, unique_by=lambda knot: knot[0])
@@ -48,16 +45,3 @@ def test_between_knots_the_map_is_linear_and_outside_constant() -> None:
 def test_a_map_that_is_none_is_refused(raw: tuple[float, ...], probability: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="calibration"):
         Calibration(raw, probability)
-
-
-def test_a_word_of_which_engines_differ_is_trusted_less_and_the_table_has_the_last_word() -> None:
-    trust = WordTrust(contested=1.0, each=0.5)
-    assert trust.of(0.9, 0) == 0.9
-    assert [trust.of(0.9, contests) for contests in (1, 2, MOST_CONTESTS, 99)] == sorted(
-        [trust.of(0.9, contests) for contests in (1, 2, MOST_CONTESTS, 99)], reverse=True
-    )
-    assert trust.of(0.9, MOST_CONTESTS) == trust.of(0.9, 99)
-    assert math.log(trust.of(0.5, 1) / (1 - trust.of(0.5, 1))) == pytest.approx(-1.5)
-    assert WordTrust(1.0, 0.0, Calibration((0.0, 1.0), (0.2, 0.8))).of(1.0, 0) == 0.8
-    with pytest.raises(ValueError, match="finite"):
-        WordTrust(math.nan)

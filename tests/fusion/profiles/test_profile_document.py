@@ -8,29 +8,32 @@ from pathlib import Path
 
 import pytest
 
-from fusion import Cascade, Document, Profile, Step, Thresholds, joined, tuned_document
+from fusion import Cascade, Profile, ProfileDocument, Step, Thresholds, tuned_document, with_prior_weights
 from fusion.evidence.calibration import Calibration
-from fusion.evidence.confidence import Assurance, WordTrust
-from fusion.evidence.engine_evidence import Evidence, Kind, Worth
-from fusion.evidence.spelling_model import Spelling, write_spelling
-from fusion.profiles.profile import SPELLING, SpellingVote, Tuning
+from fusion.evidence.confidence import CharacterConfidence, WordConfidence
+from fusion.evidence.engine_evidence import Coefficients, EngineEvidence, Kind
+from fusion.evidence.spelling_evidence import SPELLING, SpellingEvidence
+from fusion.evidence.spelling_model import SpellingModel, write_spelling_model
 from fusion.profiles.profile_document import BUNDLED, read_document, write_document
+from fusion.profiles.tuning import Tuning
 
 THRESHOLDS = Thresholds(0.1, 0.2, 0.3)
 
 
-def profile(model: Spelling) -> Profile:
+def profile(model: SpellingModel) -> Profile:
     weights = {"ada": 0.7, "bob": 0.3, SPELLING: 1.0}
-    evidence = {"ada": Evidence({Kind.MARK: Worth(1.0, 0.5, -0.25)}, 0.5, {("l", "1"): -0.5, ("", "’"): 1.0})}
-    words = WordTrust(0.5, 0.25, Calibration((0.1, 0.9), (0.2, 0.8)))
-    tuning = Tuning(evidence, weights, SpellingVote(model, 0.2, -3.0), Assurance(0.1, 0.6, 0.4), words)
+    evidence = {
+        "ada": EngineEvidence({Kind.MARK: Coefficients(1.0, 0.5, -0.25)}, 0.5, {("l", "1"): -0.5, ("", "’"): 1.0})
+    }
+    words = WordConfidence(0.5, 0.25, Calibration((0.1, 0.9), (0.2, 0.8)))
+    tuning = Tuning(evidence, weights, SpellingEvidence(model, 0.2, -3.0), CharacterConfidence(0.1, 0.6, 0.4), words)
     return Profile("printed", weights, THRESHOLDS, {}, tuning, {"ada": 1.0}, {}, Cascade((Step(("ada",), 0.25),)))
 
 
 def test_a_document_brings_back_its_profiles(tmp_path: Path) -> None:
-    write_spelling(Spelling(2, {"a": -1.0}), tmp_path / "s.json.gz")
-    model = Spelling(2, {"a": -1.0})
-    written = Document({"printed": profile(model)}, {"ada": "ada@1"}, {"lines": "12"})
+    write_spelling_model(SpellingModel(2, {"a": -1.0}), tmp_path / "s.json.gz")
+    model = SpellingModel(2, {"a": -1.0})
+    written = ProfileDocument({"printed": profile(model)}, {"ada": "ada@1"}, {"lines": "12"})
     write_document(written, tmp_path / "profiles.json", "s.json.gz")
     assert read_document(tmp_path / "profiles.json", THRESHOLDS) == written
     assert tuned_document(str(tmp_path / "profiles.json"), THRESHOLDS) == written
@@ -59,13 +62,13 @@ def test_there_may_be_none() -> None:
 def test_the_bundled_document_knows_the_engines_that_it_was_tuned_for() -> None:
     document = tuned_document("bundled", THRESHOLDS)
     assert document is not None
-    assert document.knows(["tesseract", "somebody"])
-    assert not document.knows(["somebody"])
+    assert document.covers(["tesseract", "somebody"])
+    assert not document.covers(["somebody"])
     assert "general" in document.profiles
     assert all(own.name == name for name, own in document.profiles.items())
 
 
-def test_an_engine_that_was_not_tuned_for_joins_with_its_own_weight() -> None:
-    tuned = profile(Spelling(2, {"a": -1.0}))
-    together = joined(tuned, {"ada": {"printed": 0.5}, "new": {"printed": 0.25}, "odd": {"noisy": 1.0}})
+def test_an_engine_that_was_not_tuned_for_has_its_prior_weight() -> None:
+    tuned = profile(SpellingModel(2, {"a": -1.0}))
+    together = with_prior_weights(tuned, {"ada": {"printed": 0.5}, "new": {"printed": 0.25}, "odd": {"noisy": 1.0}})
     assert together.weights == {"ada": 0.7, "bob": 0.3, SPELLING: 1.0, "new": 0.25, "odd": 0.0}

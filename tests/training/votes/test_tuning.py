@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.accuracy.labelled_contests import label_contests
+from evaluation.accuracy.labelled_slots import label_slots
 from evaluation.metrics.text_comparison import character_edits
 from evaluation.pages.ground_truth import GroundTruthPage
 from evaluation.readings.labelled_lines import LabelledLine
-from fusion import SPELLING, Method, Profile, fuse
+from fusion import SPELLING, Method, Profile, fuse_line
 from fusion.evidence.engine_evidence import Kind
-from fusion.evidence.spelling_model import Spelling
-from fusion.votes.supports import supports_of
+from fusion.evidence.spelling_model import SpellingModel
+from fusion.votes.line_evidence import arc_supports
 from ocr import Box, Hypothesis, Region
-from training.votes.evidence_fit import MIN_CONTESTS, fit
+from training.votes.evidence_fit import MIN_DECISIVE, fit
 from training.votes.tuning import Material, Tuned, tune
 
 pytestmark = pytest.mark.processes
 
 WORDS = ("cat", "dog", "2019", "1.50", "house", "total", "on", "the", "Red")
-SPELLING_MODEL = Spelling(2, dict.fromkeys("abcdefghijklmnopqrstuvwxyz0. ", -3.0))
+SPELLING_MODEL = SpellingModel(2, dict.fromkeys("abcdefghijklmnopqrstuvwxyz0. ", -3.0))
 REGION = Region(Box(0, 0, 100, 10).polygon(), 100, 10)
 PAGE = GroundTruthPage(Path("none.png"), ())
 
@@ -52,14 +52,16 @@ def tuned() -> list[Tuned]:
 
 
 def errors(profile: Profile, method: Method) -> int:
-    return sum(character_edits(fuse(line.claims, profile, method).text, line.truth).edits for line in lines(60, seed=2))
+    return sum(
+        character_edits(fuse_line(line.claims, profile, method).text, line.truth).edits for line in lines(60, seed=2)
+    )
 
 
 def test_who_is_right_about_what_is_learnt(tuned: list[Tuned]) -> None:
     profile = tuned[0].profile
     assert profile.tuning is not None
-    letters = profile.tuning.evidence["letters"].worth
-    digits = profile.tuning.evidence["digits"].worth
+    letters = profile.tuning.evidence["letters"].coefficients
+    digits = profile.tuning.evidence["digits"].coefficients
     assert digits[Kind.DIGIT].base > letters[Kind.DIGIT].base
     even = Profile("even", dict.fromkeys(("letters", "digits", "echo"), 1.0))
     assert errors(profile, Method.CONFIDENCE_WEIGHTED) < 0.2 * errors(even, Method.CONFIDENCE_WEIGHTED)
@@ -83,18 +85,16 @@ def together(*voters: str) -> float:
         said = {name: Hypothesis.of_text(text, 0.9) for name, text in (read | {"echo": read["first"]}).items()}
         made.append(LabelledLine("made", PAGE, index, REGION, truth, said, dict.fromkeys(said, 1.0)))
     engines = [*voters, "other"]
-    labelled = [
-        found for number, line in enumerate(made) if (found := label_contests(line, number, engines)) is not None
-    ]
+    labelled = [found for number, line in enumerate(made) if (found := label_slots(line, number, engines)) is not None]
     fitted = fit(labelled, SPELLING_MODEL)
     margins = []
     for line in labelled:
         place = line.engines.index("other")
-        for contested in line.decisive:
-            forms = [saying.form for saying in contested.contest.sayings]
-            if len(set(forms)) == 2 and forms.count(forms[place]) == 1:
+        for found in line.decisive:
+            texts = [arc.candidate for arc in found.disputed.arcs]
+            if len(set(texts)) == 2 and texts.count(texts[place]) == 1:
                 evidence = [fitted.evidence(name) for name in line.engines]
-                supports = supports_of(contested.contest, evidence, line.agreements)
+                supports = arc_supports(found.disputed, evidence, line.agreements)
                 margins.append(sum(supports) - 2 * supports[place])
     return sum(margins) / len(margins)
 
@@ -112,14 +112,14 @@ def test_a_material_with_too_few_lines_says_what_all_lines_say(tuned: list[Tuned
     assert everything.profile.tuning is not None
     assert few.profile.tuning is not None
     assert few.profile.tuning.evidence == everything.profile.tuning.evidence
-    assert many.contests >= MIN_CONTESTS
+    assert many.decisive_slots >= MIN_DECISIVE
 
 
 def test_confidences_of_characters_are_as_high_as_they_are_right(tuned: list[Tuned]) -> None:
     profile = tuned[0].profile
     confidences, edits, length = 0.0, 0, 0
     for line in lines(60, seed=5):
-        fused = fuse(line.claims, profile, Method.CONFIDENCE_WEIGHTED)
+        fused = fuse_line(line.claims, profile, Method.CONFIDENCE_WEIGHTED)
         confidences += sum(character.confidence for character in fused.characters)
         edits += character_edits(fused.text, line.truth).edits
         length += len(fused.characters)

@@ -8,40 +8,40 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.alignment.align import align
-from fusion.alignment.confusion_network import ABSENT, Network, Row
-from fusion.alignment.similarity import SILENT, distance
+from fusion.alignment.confusion_network import ABSENT, ConfusionNetwork, Transcription
+from fusion.alignment.line_alignment import align
+from fusion.alignment.similarity import NULL, distance
 from ocr import Span
-from tests.fusion.alignment.test_row_alignment import optimum
+from tests.fusion.alignment.test_network_alignment import optimum
 
 lines = st.text("abrnm0o l1", max_size=14)
 sets_of_lines = st.lists(lines, min_size=1, max_size=6, unique=True)
 
 
-def network_of(*texts: str) -> Network:
-    return align([Row(tuple(text)) for text in texts])
+def network_of(*texts: str) -> ConfusionNetwork:
+    return align([Transcription(tuple(text)) for text in texts])
 
 
-def drawn(network: Network) -> list[str]:
-    """The rows of a network, a dot where one says nothing."""
+def drawn(network: ConfusionNetwork) -> list[str]:
+    """The transcriptions of a network, a dot where one has no character."""
     return [
-        "".join("·" if column[row] == ABSENT else texts.texts[column[row]] for column in network.columns)
-        for row, texts in enumerate(network.rows)
+        "".join("·" if slot[row] == ABSENT else texts.texts[slot[row]] for slot in network.slots)
+        for row, texts in enumerate(network.transcriptions)
     ]
 
 
 @given(sets_of_lines)
-def test_every_row_stands_in_the_network_whole_and_in_order(texts: list[str]) -> None:
+def test_every_transcription_stands_in_the_network_whole_and_in_order(texts: list[str]) -> None:
     network = network_of(*texts)
-    assert ["".join(row.texts) for row in network.rows] == sorted(texts)
-    for index, row in enumerate(network.rows):
-        entries = [column[index] for column in network.columns if column[index] != ABSENT]
+    assert ["".join(row.texts) for row in network.transcriptions] == sorted(texts)
+    for index, row in enumerate(network.transcriptions):
+        entries = [slot[index] for slot in network.slots if slot[index] != ABSENT]
         assert entries == list(range(len(row.texts)))
-    assert all(any(entry != ABSENT for entry in column) for column in network.columns)
+    assert all(any(entry != ABSENT for entry in slot) for slot in network.slots)
 
 
 @given(sets_of_lines, st.randoms(use_true_random=False))
-def test_the_order_of_the_rows_does_not_matter(texts: list[str], rng: random.Random) -> None:
+def test_the_order_of_transcriptions_does_not_matter(texts: list[str], rng: random.Random) -> None:
     shuffled = rng.sample(texts, len(texts))
     assert network_of(*texts) == network_of(*shuffled)
 
@@ -51,12 +51,12 @@ def test_the_order_of_the_rows_does_not_matter(texts: list[str], rng: random.Ran
 def test_two_short_lines_are_aligned_at_the_lowest_cost_there_is(one: str, other: str) -> None:
     if one == other:
         return
-    cheapest = min(laid_cost(one, other), laid_cost(other, one))
+    cheapest = min(aligned_cost(one, other), aligned_cost(other, one))
     # Runs of four shared characters are kept: lines this short hold hardly more than one.
     assert network_of(one, other).cost == cheapest
 
 
-def laid_cost(one: str, other: str) -> int:
+def aligned_cost(one: str, other: str) -> int:
     return optimum([(character,) for character in one], (1,), other)
 
 
@@ -71,11 +71,10 @@ def optimum_of_three(one: str, two: str, three: str) -> int:
         for moves in itertools.product((0, 1), repeat=3):
             if not any(moves) or any(move > at for move, at in zip(moves, reached, strict=True)):
                 continue
-            said = [
-                text[at - 1] if move else SILENT
-                for text, at, move in zip((one, two, three), reached, moves, strict=True)
+            texts = [
+                text[at - 1] if move else NULL for text, at, move in zip((one, two, three), reached, moves, strict=True)
             ]
-            cost = sum(distance(left, right) for left, right in itertools.combinations(said, 2))
+            cost = sum(distance(left, right) for left, right in itertools.combinations(texts, 2))
             ways.append(cost + best(*[at - move for at, move in zip(reached, moves, strict=True)]))
         return min(ways)
 
@@ -115,31 +114,31 @@ def test_a_thousand_misread_lines_are_aligned_at_or_close_to_the_lowest_cost() -
     assert sum(found) / len(found) < 0.01
 
 
-def test_look_alikes_meet_in_one_place() -> None:
+def test_look_alikes_meet_in_one_slot() -> None:
     assert drawn(network_of("c0de 1", "code l")) == ["c0de 1", "code l"]
 
 
-def test_a_letter_that_one_row_lacks_leaves_a_gap_and_nothing_else_moves() -> None:
+def test_a_letter_that_one_transcription_lacks_leaves_a_gap_and_nothing_else_moves() -> None:
     assert drawn(network_of("hello world", "helo world", "hello worl")) == ["hello worl·", "hello world", "hel·o world"]
 
 
 def test_a_pair_that_is_read_as_one_character_is_linked_to_it() -> None:
     network = network_of("modern", "modem")
     assert drawn(network) == ["modem·", "modern"]
-    assert [list(group) for group in network.groups] == [[0], [1], [2], [3], [4, 5]]
+    assert [list(group) for group in network.slot_groups] == [[0], [1], [2], [3], [4, 5]]
 
 
-def test_a_pair_is_linked_for_a_third_row_too() -> None:
+def test_a_pair_is_linked_for_a_third_transcription_too() -> None:
     network = network_of("corner", "comer", "cornet")
-    assert [2, 3] in [list(group) for group in network.groups]
+    assert [2, 3] in [list(group) for group in network.slot_groups]
 
 
-def test_places_decide_where_a_gap_goes() -> None:
-    four = Row(tuple("llll"), spans=(tuple(Span(10.0 * x, 10.0 * x + 8) for x in range(4)),))
+def test_positions_decide_where_a_gap_goes() -> None:
+    four = Transcription(tuple("llll"), spans=(tuple(Span(10.0 * x, 10.0 * x + 8) for x in range(4)),))
     for missing in range(4):
         seen = tuple(Span(10.0 * x + 1, 10.0 * x + 9) for x in range(4) if x != missing)
-        network = align([four, Row(tuple("lll"), spans=(seen,))])
-        assert [column[0] for column in network.columns].index(ABSENT) == missing
+        network = align([four, Transcription(tuple("lll"), spans=(seen,))])
+        assert [slot[0] for slot in network.slots].index(ABSENT) == missing
 
 
 def test_one_stray_line_does_not_tear_the_others_apart() -> None:
@@ -150,14 +149,14 @@ def test_one_stray_line_does_not_tear_the_others_apart() -> None:
 
 def test_the_same_text_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="same text"):
-        align([Row(tuple("ab")), Row(tuple("ab"))])
+        align([Transcription(tuple("ab")), Transcription(tuple("ab"))])
 
 
-def test_no_row_makes_an_empty_network() -> None:
-    assert align([]) == Network((), ())
+def test_no_transcription_makes_an_empty_network() -> None:
+    assert align([]) == ConfusionNetwork()
 
 
 @pytest.mark.parametrize(("count", "spans"), [(0, ()), (1, ((None,),))])
-def test_a_row_that_cannot_be_is_refused(count: int, spans: tuple[tuple[None, ...], ...]) -> None:
-    with pytest.raises(ValueError, match="row 'ab'"):
-        Row(("a", "b"), count, spans)
+def test_a_transcription_that_cannot_be_is_refused(count: int, spans: tuple[tuple[None, ...], ...]) -> None:
+    with pytest.raises(ValueError, match="'ab'"):
+        Transcription(("a", "b"), count, spans)

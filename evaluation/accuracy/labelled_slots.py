@@ -1,0 +1,79 @@
+"""The slots of a line's confusion network in which the engines differ, and which of their texts are right.
+
+Disputed slots are decisive where the text that wins there changes how many edits the line needs: weights are fitted to
+those, and corrections are counted over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from evaluation.metrics.lattice_oracle import lattice_oracle
+from evaluation.readings.labelled_lines import LabelledLine
+from fusion import Profile, fuse_line
+from fusion.alignment.similarity import folded
+from fusion.votes.disputed_slots import DisputedSlots, disputed_slots
+
+
+@dataclass(frozen=True, slots=True)
+class DecisiveSlots:
+    """Its line's number, its index in the network's slot groups, and its candidates with their excesses."""
+
+    line: int
+    index: int
+    candidates: tuple[str, ...]
+    excesses: tuple[int, ...]
+    disputed: DisputedSlots
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSlots:
+    """A line's: its set, its engines and how much each agrees, the text of each slot group where the engines agree, the
+    disputed slots by group, the decisive ones, and the edits of the best path through all candidates.
+    """
+
+    set_name: str
+    engines: tuple[str, ...]
+    agreements: tuple[float, ...]
+    texts: tuple[str, ...]
+    disputed: Mapping[int, DisputedSlots]
+    decisive: tuple[DecisiveSlots, ...]
+    edits: int
+
+
+def label_slots(line: LabelledLine, number: int, engines: Sequence[str]) -> LabelledSlots | None:
+    """What some engines read on a line, which is to be called `number`; None when no engine reads anything."""
+    claims = {name: line.claims[name] for name in engines if name in line.claims}
+    aligned = fuse_line(claims, Profile("even", dict.fromkeys(claims, 1.0))).aligned
+    if not aligned.network.slots:
+        return None
+    disputed = disputed_slots(aligned)
+    texts = tuple(aligned.network.texts[slots.start][0] for slots in aligned.network.slot_groups)
+    oracle = lattice_oracle([_candidates(index, disputed, texts, line) for index in range(len(texts))], line.truth)
+    decisive = tuple(_decisive(number, disputed, oracle.excesses, line))
+    names = tuple(hypothesis.engine for hypothesis in aligned.hypotheses)
+    return LabelledSlots(line.set_name, names, tuple(aligned.agreements()), texts, disputed, decisive, oracle.edits)
+
+
+def _as_compared(text: str, line: LabelledLine) -> str:
+    plain = folded(text)
+    return plain.upper() if line.ignore_case else plain
+
+
+def _candidates(
+    index: int, disputed: Mapping[int, DisputedSlots], texts: Sequence[str], line: LabelledLine
+) -> list[str]:
+    candidates = disputed[index].candidates if index in disputed else [texts[index]]
+    return sorted({_as_compared(candidate, line) for candidate in candidates})
+
+
+def _decisive(
+    number: int, disputed: Mapping[int, DisputedSlots], excesses: Sequence[Sequence[int]], line: LabelledLine
+) -> Iterator[DecisiveSlots]:
+    for index, slots in disputed.items():
+        if len(set(excesses[index])) == 1:
+            continue
+        excess = dict(zip(_candidates(index, disputed, (), line), excesses[index], strict=True))
+        by_candidate = tuple(excess[_as_compared(candidate, line)] for candidate in slots.candidates)
+        yield DecisiveSlots(number, index, slots.candidates, by_candidate, slots)
