@@ -14,7 +14,7 @@ ready := $(VENV)/.ready
 pytest := $(python) -m pytest
 export PYTHON TORCH_INDEX SYSTEM_PACKAGES
 
-.PHONY: help setup run demo cluster-demo check test test-all soak speed speed-check lock pages notice
+.PHONY: help setup run demo cluster-demo check test test-all soak speed speed-check attack lock pages notice
 
 help:
 	@echo 'make run       set up, start on this machine, read a sample page, serve on port 8000 until Ctrl-C'
@@ -24,6 +24,7 @@ help:
 	@echo 'make test-all  make test and the slow tests; make soak: the endurance tests'
 	@echo 'make check     ruff, mypy, import-linter'
 	@echo 'make speed     measure it beside what a user would run instead; make speed-check: has it become slower?'
+	@echo 'make attack    hostile callers against a service of its own, and what others meet'
 	@echo 'make setup     only set up; make lock: pin the newest versions that fit (UPGRADE=1) or those of now'
 	@echo 'make notice    write NOTICE.md again; make pages: draw the sample pages again'
 
@@ -86,6 +87,10 @@ soak: $(ready)
 # PAGES="FOLDER...": pages with their truth beside the sample page.
 speed: $(ready)
 	@$(python) -m benchmarks.speed $(addprefix --pages ,$(PAGES))
+
+# One hostile caller after the other, on loopback, and what others meet: benchmarks/results/attack.md. ONLY="WORD...".
+attack: $(ready)
+	@$(python) -m benchmarks.attack $(addprefix --only ,$(ONLY))
 
 # Ratios against benchmarks/results/speed.json, in less than two minutes.
 speed-check: $(ready)

@@ -24,6 +24,7 @@ import psutil
 
 from cluster.local.nodes import part_of
 from cluster.local.processes import children
+from deployments.gateway.access import proxy_middleware
 from quorum.client import Client
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +38,7 @@ def served() -> Iterator[float]:
     command = [str(Path(sys.executable).with_name("serve")), "run", "serve_config.cpu.yaml"]
     # RAY_ADDRESS: a cluster of its own, whatever else runs on this machine.
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ADDRESS": "local", "PYTHONPATH": str(ROOT)}
+    environment["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] = proxy_middleware.IMPORT_PATH
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script: it would stop nothing
         signal.signal(signal.SIGINT, signal.default_int_handler)
     started = time.monotonic()

@@ -1,0 +1,6 @@
+"""What one hostile caller costs all others: `python -m benchmarks.attack` (make attack).
+
+hostile_callers.py   every kind of hostile caller, bounded in number and time, on loopback
+bystander.py         what somebody else meets meanwhile, and what the service takes
+__main__.py          each of them in turn, held to what is promised, as a table
+"""

@@ -1,0 +1,163 @@
+"""Every kind of hostile caller in turn, against a service of its own on loopback, and what others meet meanwhile.
+
+    python -m benchmarks.attack [--only WORD ...] [--seconds 10] [--out benchmarks/results/attack.md]
+
+What is promised holds for each of them: `/ready` is answered within 0.5 s (99th percentile), a small page of another
+caller takes at most twice its usual time and is never refused, the Gateway's memory is within a tenth of what it was
+one minute later at the latest, and no replica is replaced. Ends with 1 where something does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.attack.bystander import Seen, gateway_mb, replicas, watching
+from benchmarks.attack.hostile_callers import HostileCaller, Target, hostile_callers
+from benchmarks.harness.results import RESULTS
+from benchmarks.harness.serving import URL, served
+from evaluation.environment import as_table, setting
+
+_READY_S = 0.5
+_SLOWER = 2.0
+_MORE_MEMORY = 1.1
+_CALM_S = 60.0
+_USUAL_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one hostile caller came to. `slower` is a small page's median over its usual one, `memory` the Gateway's
+    size afterwards over before, when it had `_CALM_S` to give it back; `replaced` are deployments that lost a replica.
+    """
+
+    name: str
+    ready_p99_s: float
+    slower: float
+    pages: int
+    refusals: tuple[str, ...]
+    memory: float
+    replaced: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return (
+            self.ready_p99_s <= _READY_S
+            and self.slower <= _SLOWER
+            and self.memory <= _MORE_MEMORY
+            and not self.refusals
+            and not self.replaced
+        )
+
+    def row(self) -> str:
+        refused = f"{len(self.refusals)}: {self.refusals[0]}" if self.refusals else "0"
+        return (
+            f"| {self.name} | {self.ready_p99_s:.2f} | {self.slower:.2f} ({self.pages}) | {refused} | "
+            f"{self.memory:.2f} | {', '.join(self.replaced) or 'none'} | {'yes' if self.holds else '**no**'} |"
+        )
+
+
+async def under(caller: HostileCaller, seconds: float) -> Seen:
+    """What the bystander meets while this caller is at work."""
+    await asyncio.to_thread(caller.prepare)
+    host, port = URL.removeprefix("http://").split(":")
+    target = Target(host, int(port), time.monotonic() + seconds)
+    async with watching(URL) as seen:
+        async with asyncio.timeout(seconds + 60.0):
+            await caller.attack(target)
+        while not seen.page_s:
+            await asyncio.sleep(0.1)
+    return seen
+
+
+async def usual() -> Seen:
+    async with watching(URL) as seen:
+        await asyncio.sleep(_USUAL_S)
+    return seen
+
+
+def attacked(caller: HostileCaller, seconds: float, usual_page_s: float) -> Outcome:
+    """One hostile caller, and what is left of it afterwards."""
+    before_mb, lived = gateway_mb(), replicas()
+    seen = asyncio.run(under(caller, seconds))
+    memory = _settled_memory(before_mb)
+    alive = replicas()
+    return Outcome(
+        caller.name,
+        seen.ready_p99_s,
+        seen.page_p50_s / usual_page_s,
+        len(seen.page_s),
+        tuple(seen.refusals),
+        memory,
+        tuple(sorted({part for pid, part in lived.items() if pid not in alive})),
+    )
+
+
+def _settled_memory(before_mb: float) -> float:
+    """The Gateway's memory over what it was, as soon as it is within bounds, or after a minute."""
+    until = time.monotonic() + _CALM_S
+    while (memory := gateway_mb() / before_mb) > _MORE_MEMORY and time.monotonic() < until:
+        time.sleep(1.0)
+    return memory
+
+
+def report(outcomes: Sequence[Outcome], quiet: Seen, before: dict[str, str], seconds: float) -> str:
+    holding = sum(outcome.holds for outcome in outcomes)
+    summary = {
+        **before,
+        "kinds that hold": f"{holding} of {len(outcomes)}",
+        "/ready, usual p99": f"{quiet.ready_p99_s:.3f} s",
+        "a small page, usual p50": f"{quiet.page_p50_s:.2f} s, {len(quiet.page_s)} pages",
+    }
+    return "\n".join(
+        [
+            "# One hostile caller, and what others meet",
+            "",
+            f"Made by `python -m benchmarks.attack`. Each caller works for {seconds:g} s. Somebody else, at another",
+            "address, asks `/ready` ten times a second and reads examples/quick.png with two engines all the time. It",
+            f"holds where `/ready` has a p99 of at most {_READY_S} s, a page takes at most {_SLOWER:g} times",
+            f"its usual time, none is refused, the Gateway's memory is at most {_MORE_MEMORY} times what it was within",
+            "a minute, and no replica was replaced.",
+            "",
+            as_table(summary),
+            "",
+            "| hostile caller | /ready p99, s | page over usual (pages) | refused | memory | replaced | holds |",
+            "|---|---|---|---|---|---|---|",
+            *(outcome.row() for outcome in outcomes),
+            "",
+        ]
+    )
+
+
+def main() -> int:
+    """Attack, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
+    parser.add_argument("--only", action="extend", nargs="+", default=[], help="callers whose name has this word")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long each caller works")
+    parser.add_argument("--out", type=Path, default=RESULTS / "attack.md")
+    arguments = parser.parse_args()
+    chosen = [
+        caller
+        for caller in hostile_callers()
+        if not arguments.only or any(word in caller.name for word in arguments.only)
+    ]
+    before = setting()
+    outcomes = []
+    with served():
+        quiet = asyncio.run(usual())
+        for caller in chosen:
+            outcomes.append(attacked(caller, arguments.seconds, quiet.page_p50_s))
+            print(outcomes[-1].row(), file=sys.stderr, flush=True)
+    text = report(outcomes, quiet, before, arguments.seconds)
+    arguments.out.write_text(text)
+    print(text)
+    return 0 if all(outcome.holds for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,354 @@
+"""Callers that mean harm, or behave as if. Each one works for some seconds against a service on loopback, with a
+bounded number of requests and connections, and then goes away. What they send is made here; none of it crashes
+anything.
+
+Two kinds of harm are tried: holding what others need (places, connections, streams, memory), and making the service
+compute for very little that was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
+
+import httpx
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import websockets
+
+from benchmarks.harness.serving import ROOT
+from benchmarks.inputs.bad_files import bad_files, pdf_of_pages, png_of_size
+
+PAGE = ROOT / "examples" / "quick.png"
+_JSON = {"Content-Type": "application/json"}
+_PNG = {"Content-Type": "image/png"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A service at `host`:`port`, to be worked on until the moment `until` (monotonic seconds)."""
+
+    host: str
+    port: int
+    until: float
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self.until - time.monotonic())
+
+
+Attack = Callable[[Target], Awaitable[None]]
+Once = Callable[[httpx.AsyncClient], Awaitable[object]]
+
+
+def _nothing() -> None:
+    """Most callers have nothing to prepare."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostileCaller:
+    """`name` says what it does; `attack` does it until its target's time is over. What takes long to make is made
+    before, by `prepare`.
+    """
+
+    name: str
+    attack: Attack
+    prepare: Callable[[], object] = _nothing
+
+
+async def repeated(target: Target, once: Once, at_once: int, most: int) -> None:
+    """So many at once ask again and again until the time is over or `most` requests were sent. What comes back, and
+    whether anything does, is nothing to a hostile caller.
+    """
+    left = iter(range(most))
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        for _ in left:
+            if not target.seconds_left:
+                return
+            with suppress(httpx.HTTPError, OSError):
+                await once(client)
+
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    async with (
+        httpx.AsyncClient(base_url=target.url, timeout=30.0, limits=limits) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        for _ in range(at_once):
+            group.create_task(ask(client))
+
+
+@dataclass(frozen=True)
+class Posting:
+    """Sends the same body again and again; `make` makes it once."""
+
+    path: str
+    make: Callable[[], bytes]
+    headers: Mapping[str, str]
+    at_once: int = 4
+    most: int = 200
+
+    @cached_property
+    def body(self) -> bytes:
+        return self.make()
+
+    async def __call__(self, target: Target) -> None:
+        async def once(client: httpx.AsyncClient) -> None:
+            await client.post(self.path, content=self.body, headers=self.headers)
+
+        await repeated(target, once, self.at_once, self.most)
+
+
+def getting(path: str, headers: Sequence[tuple[bytes, bytes]] = (), at_once: int = 16, most: int = 5000) -> Attack:
+    async def attack(target: Target) -> None:
+        await repeated(target, lambda client: client.get(path, headers=list(headers)), at_once, most)
+
+    return attack
+
+
+def hostile_callers() -> list[HostileCaller]:
+    """All of them."""
+    kinds = (*_holding(), *_requests(), *_pictures(), *_documents())
+    return [HostileCaller(name, attack, _preparation(attack)) for name, attack in kinds]
+
+
+def _preparation(attack: Attack) -> Callable[[], object]:
+    return (lambda: attack.body) if isinstance(attack, Posting) else _nothing
+
+
+# --- holding what others need -----------------------------------------------------------------------------------------
+
+
+def holding_connections(first: bytes, trickle: bytes, every_s: float, connections: int) -> Attack:
+    """Opens connections, sends `first` on each, then `trickle` every so many seconds."""
+
+    async def hold(target: Target) -> None:
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection(target.host, target.port)
+            try:
+                writer.write(first)
+                while target.seconds_left:
+                    await asyncio.sleep(min(every_s, target.seconds_left))
+                    writer.write(trickle)
+                    await writer.drain()
+            finally:
+                writer.close()
+                await writer.wait_closed()
+
+    async def attack(target: Target) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(connections):
+                group.create_task(hold(target))
+
+    return attack
+
+
+def _head(path: str, length: int) -> bytes:
+    lines = (f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: image/png", f"Content-Length: {length}")
+    return "".join(f"{line}\r\n" for line in (*lines, "")).encode()
+
+
+async def idle_streams(target: Target) -> None:
+    """Opens many more streams than one caller may have, and says nothing."""
+
+    async def idle() -> None:
+        with suppress(OSError, websockets.WebSocketException, TimeoutError):
+            async with websockets.connect(f"ws://{target.host}:{target.port}/stream?task=text") as socket:
+                await asyncio.wait_for(socket.wait_closed(), target.seconds_left)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(64):
+            group.create_task(idle())
+
+
+async def flooded_stream(target: Target) -> None:
+    """Sends frames as fast as they go out, each a little different."""
+    frames = [_words(600, 20, seed) for seed in range(8)]
+    with suppress(OSError, websockets.WebSocketException, TimeoutError):
+        async with websockets.connect(f"ws://{target.host}:{target.port}/stream?task=text") as socket:
+            for number in range(2000):
+                if not target.seconds_left:
+                    break
+                await asyncio.wait_for(socket.send(frames[number % len(frames)]), target.seconds_left)
+                await asyncio.sleep(0.002)
+
+
+async def cut_off_requests(target: Target) -> None:
+    """Sends a whole page and hangs up before the answer, again and again."""
+    page = PAGE.read_bytes()
+    for _ in range(100):
+        if not target.seconds_left:
+            return
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection(target.host, target.port)
+            writer.write(_head("/predict_text", len(page)) + page)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+            writer.transport.abort()
+
+
+def _holding() -> Iterator[tuple[str, Attack]]:
+    head = _head("/predict_text", 1_000_000)
+    yield "500 connections that say nothing", holding_connections(b"", b"", 1.0, 500)
+    yield "200 requests whose headers never end", holding_connections(b"GET / HTTP/1.1\r\n", b"X-A: b\r\n", 0.5, 200)
+    yield "300 bodies of ten bytes a second", holding_connections(head, b"x" * 5, 0.5, 300)
+    yield "300 bodies that stop in the middle", holding_connections(head + b"x" * 1000, b"", 1.0, 300)
+    chunked = b"POST /predict_text HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    yield (
+        "100 bodies in chunks without an end",
+        holding_connections(chunked, b"400\r\n" + b"x" * 1024 + b"\r\n", 0.05, 100),
+    )
+    yield "bytes that are no HTTP", holding_connections(b"\x16\x03\x01" * 100, b"\x00" * 100, 0.2, 100)
+    yield "64 idle streams", idle_streams
+    yield "a stream of frames without a pause", flooded_stream
+    yield "pages whose caller hangs up", cut_off_requests
+
+
+# --- requests that cost more than they should -------------------------------------------------------------------------
+
+
+def _many_names() -> str:
+    return "/predict?" + "&".join(f"n{number}=1" for number in range(4000))
+
+
+def _form_of_fields() -> bytes:
+    field = '--b\r\nContent-Disposition: form-data; name="f{}"\r\n\r\nx\r\n'
+    return ("".join(field.format(number) for number in range(20_000)) + "--b--\r\n").encode()
+
+
+def _batch(images: list[str]) -> bytes:
+    return json.dumps({"images": images, "task": "text"}).encode()
+
+
+async def keyed_requests(target: Target) -> None:
+    """The same small page under ever new idempotency keys."""
+    page = _words(300, 5, 0)
+    keys = iter(range(100_000))
+
+    async def once(client: httpx.AsyncClient) -> None:
+        headers = {**_PNG, "Idempotency-Key": f"key-{next(keys)}"}
+        await client.post("/predict_text?engines=tesseract&explain=true", content=page, headers=headers)
+
+    await repeated(target, once, at_once=4, most=200)
+
+
+def _requests() -> Iterator[tuple[str, Attack]]:
+    text = {"Content-Type": "application/json"}
+    yield (
+        "a batch of 3,000,000 empty images",
+        Posting("/batch_predict", lambda: b'{"images":[' + b'"",' * 2_400_000 + b'""]}', text),
+    )
+    yield "a batch of 256 images that are none", Posting("/batch_predict", lambda: _batch(["bm8="] * 256), text)
+    yield "JSON 100,000 levels deep", Posting("/predict", lambda: b'{"image":' + b"[" * 100_000, text)
+    yield (
+        "JSON with a number of a million digits",
+        Posting("/predict", lambda: b'{"image":' + b"9" * 1_000_000 + b"}", text),
+    )
+    yield "an option name of 5 MB", Posting("/predict", lambda: b'{"image":"a","' + b"x" * 5_000_000 + b'":1}', text)
+    yield "base64 of white space", Posting("/predict", lambda: b'{"image":"' + b" \\n" * 3_000_000 + b'"}', text)
+    yield "a query of 4,000 names", getting(_many_names())
+    yield (
+        "a form of 20,000 fields",
+        Posting("/predict", _form_of_fields, {"Content-Type": "multipart/form-data; boundary=b"}),
+    )
+    yield "bodies of 40 MB", Posting("/predict_text", lambda: b"x" * 40_000_000, _PNG, most=60)
+    yield "request ids of 30 kB", getting("/ready", [(b"X-Request-ID", b"x" * 30_000)])
+    yield "request ids that are not ASCII", getting("/ready", [(b"X-Request-ID", "é".encode())])
+    yield "paths that are no route", getting("/" + "a/" * 500)
+    yield "guesses at the administrator's key", getting("/config", [(b"X-API-Key", b"guess")])
+    yield (
+        "a name that is not the service's",
+        getting("/status", [(b"Host", b"evil.example")]),
+    )
+    yield "/status and /metrics without a pause", getting("/metrics", at_once=4)
+    yield "the page and its files without a pause", getting("/page/page.js")
+    yield "no time to answer", Posting("/predict_text?timeout_s=0.001", PAGE.read_bytes, _PNG, at_once=8)
+    yield "ever new idempotency keys", keyed_requests
+
+
+# --- pictures and documents -------------------------------------------------------------------------------------------
+
+
+@cache
+def _words(width: int, count: int, seed: int) -> bytes:
+    """A picture of separate short words, as tables have them."""
+    random = np.random.default_rng(seed)
+    picture = PIL.Image.new("L", (width, width), 255)
+    pen = PIL.ImageDraw.Draw(picture)
+    for x, y in random.integers(0, width - 30, (count, 2)):
+        pen.text((int(x), int(y)), "ab", fill=0)
+    return _as_png(picture)
+
+
+def _grid_of_words(side: int, step: int) -> bytes:
+    picture = PIL.Image.new("1", (side, side), 1)
+    pen = PIL.ImageDraw.Draw(picture)
+    for y in range(5, side - 15, step):
+        for x in range(5, side - 20, step * 2):
+            pen.text((x, y), "ab", fill=0)
+    return _as_png(picture)
+
+
+def _noise(side: int) -> bytes:
+    dots = np.random.default_rng(0).random((side, side)) > 0.97
+    return _as_png(PIL.Image.fromarray((~dots).astype(np.uint8) * 255))
+
+
+def _as_png(picture: PIL.Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _png_of_chunks(count: int) -> bytes:
+    """A PNG with very many chunks that say nothing."""
+    whole = png_of_size(8, 8)
+    chunk = b"\0\0\0\0teSt" + zlib.crc32(b"teSt").to_bytes(4, "big")
+    return whole[:33] + chunk * count + whole[33:]
+
+
+def _jpeg_of_markers(count: int) -> bytes:
+    """A JPEG with very many comments."""
+    buffer = io.BytesIO()
+    PIL.Image.new("L", (8, 8), 255).save(buffer, "JPEG")
+    return buffer.getvalue()[:2] + b"\xff\xfe\0\2" * count + buffer.getvalue()[2:]
+
+
+def _pictures() -> Iterator[tuple[str, Attack]]:
+    text = partial(Posting, "/predict_text", headers=_PNG, at_once=3, most=30)
+    yield "a picture of 3,000 separate words", text(lambda: _grid_of_words(1500, 20))
+    yield "the same through the character route", Posting("/predict", lambda: _grid_of_words(1500, 20), _PNG, 3, 30)
+    yield "a picture of 60,000 dots", text(lambda: _noise(1400))
+    yield "a PNG of 700,000 chunks", text(lambda: _png_of_chunks(700_000))
+    yield "a JPEG of 2,000,000 comments", text(lambda: _jpeg_of_markers(2_000_000))
+    files = {file.name: file for file in bad_files()}
+    for name in ("JPEG with 20,000 scans", "PNG with 200 MB of text", "TIFF of 10,000 pages", "PNG of 65,000 x 65,000"):
+        yield f"a {name}", text(files[name].make)
+    yield (
+        "the dearest cleaning of a large page",
+        Posting("/predict_text?preprocess=non_local_means,bilateral,sharpen", lambda: _noise(3000), _PNG, 3, 12),
+    )
+
+
+def _documents() -> Iterator[tuple[str, Attack]]:
+    files = {file.name: file for file in bad_files()}
+    pdf = {"Content-Type": "application/pdf"}
+    names = ("PDF with forms that double 40 times", "PDF with 2 GB of operators", "PDF of 10,000 pages")
+    for name in names:
+        yield f"four times a {name}", Posting("/predict_text?pages=1", files[name].make, pdf, 4, 40)
+    yield "PDFs of 100 empty pages", Posting("/predict_text", lambda: pdf_of_pages(100), pdf, 4, 20)
+    encoded = base64.b64encode(PAGE.read_bytes()).decode()
+    yield "batches of eight pages", Posting("/batch_predict", lambda: _batch([encoded] * 8), _JSON, 2, 8)
