@@ -17,13 +17,13 @@ from ray.serve import Application
 
 import engines
 from deployments.config.deployment_names import GATEWAY, ROUTER, SEGMENTATION
-from deployments.config.layers import layered, read_dotenv
+from deployments.config.layers import read_dotenv, resolve_settings
 from deployments.config.schema import ClusterConfig, EngineConfig
-from deployments.engine.deployment import EngineReplica, Given
+from deployments.engine.deployment import EngineReplica, SharedEngineSettings
 from deployments.gateway.deployment import GatewayReplica
-from deployments.messages.capabilities import Catalogue
+from deployments.messages.capabilities import Capabilities
 from deployments.placement import one_machine, with_arguments
-from deployments.replica.runtime import Upkeep
+from deployments.replica.runtime import ReplicaSettings
 from deployments.router.deployment import RouterReplica
 from deployments.segmentation.deployment import SegmentationReplica
 from ocr import EngineSpec
@@ -32,16 +32,16 @@ from ocr.errors import OutOfRange
 
 def build(args: ClusterConfig) -> Application:
     """The whole application. `args` is what the configuration file says under `args:`."""
-    settings = layered(args, os.environ, read_dotenv(os.environ))
+    settings = resolve_settings(args, os.environ, read_dotenv(os.environ))
     config = settings.config
     specs = {engine.name: engines.spec(engine.name) for engine in config.engines}
     _require_distinct(specs.values())
-    catalogue = Catalogue.of(config, specs.values())
+    capabilities = Capabilities.of(config, specs.values())
     options = with_arguments(
         one_machine(specs.values()), config, {engine.name: specs[engine.name].name for engine in config.engines}
     )
-    upkeep = Upkeep.of(config)
-    given = Given(upkeep, config.programs, config.gpu_memory_mb)
+    replica_settings = ReplicaSettings.of(config)
+    given = SharedEngineSettings(replica_settings, config.programs, config.gpu_memory_mb)
     segmentation = serve.deployment(SegmentationReplica).options(name=SEGMENTATION, **options[SEGMENTATION])
     router = serve.deployment(RouterReplica).options(name=ROUTER, **options[ROUTER])
     gateway = serve.deployment(GatewayReplica).options(name=GATEWAY, **options[GATEWAY])
@@ -54,13 +54,13 @@ def build(args: ClusterConfig) -> Application:
 
     return gateway.bind(
         router.bind(
-            segmentation.bind(config.segmentation, config.model_dir, config.cache_dir, upkeep),
+            segmentation.bind(config.segmentation, config.model_dir, config.cache_dir, replica_settings),
             {specs[engine.name].name: hosted(engine) for engine in config.engines},
-            catalogue,
-            upkeep,
+            capabilities,
+            replica_settings,
         ),
         settings,
-        catalogue,
+        capabilities,
         importlib.metadata.version("quorum-ocr"),
     )
 

@@ -25,19 +25,19 @@ from ray.exceptions import (
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.schema import DeploymentStatusOverview
 
-from deployments.messages.call_errors import NotDeployed, PixelsLost, QueueFull, ReplicaLost
+from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost
 
 Response = Any
 """Serve's response types share no public base class."""
 
 
-async def answer_of(response: Response) -> Any:  # noqa: ANN401 - whatever the other side returns
+async def await_response(response: Response) -> Any:  # noqa: ANN401 - whatever the other side returns
     """What a handle call returns. Raises what the other side raised, or one of `messages.call_errors`."""
     with _translated(), _cancelled_with_caller(response):
         return await response
 
 
-async def own_deployments(within_s: float) -> dict[str, DeploymentStatusOverview]:
+async def deployment_statuses(within_s: float) -> dict[str, DeploymentStatusOverview]:
     """What Serve's controller says of each deployment of this replica's application; nothing when it does not answer
     in time, because it is being restarted.
     """
@@ -51,7 +51,7 @@ async def own_deployments(within_s: float) -> dict[str, DeploymentStatusOverview
     return application.deployments if application else {}
 
 
-def apart() -> contextvars.Context:
+def detached_context() -> contextvars.Context:
     """A context for work that outlives the request in which it is begun: with its request id and its trace, but when
     Ray cancels the request, the calls that are made in here go on.
     """
@@ -62,7 +62,7 @@ def apart() -> contextvars.Context:
     return context
 
 
-async def first_and_reference(response: Response) -> tuple[Any, ObjectRef | None]:
+async def first_value_and_next_reference(response: Response) -> tuple[Any, ObjectRef | None]:
     """The first value of a streaming call, and the reference of the second (None when there is no second).
 
     The generator's references are taken instead of its values, so that the second value stays where it is.
@@ -100,7 +100,7 @@ def _translated() -> Iterator[None]:
     except DeploymentUnavailableError as error:
         raise NotDeployed("its replicas cannot be started; see /status and the log of its deployment") from error
     except ObjectLostError as error:
-        raise PixelsLost(_first_line(error)) from error
+        raise CropsLost(_first_line(error)) from error
     except (RayActorError, NodeDiedError, WorkerCrashedError, TaskCancelledError) as error:
         raise ReplicaLost(_first_line(error)) from error
     except RayTaskError as error:

@@ -6,7 +6,7 @@ from ocr.geometry import Box, Point, Polygon
 from ocr.image import Classes, Crop, Image, Layout, Pixels, Region, Scope, SegmentedPage
 from ocr.page import Character, Document, Line, Page, Reading, Vote, Word
 from ocr.ports import Engine, EngineSpec, LoadOptions, Resources, Segmenter
-from ocr.timing import Laps, Stretch
+from ocr.timing import StepTimer, TimedStep
 
 __all__ = [
     "Alternative",
@@ -23,7 +23,6 @@ __all__ = [
     "EngineSpec",
     "Hypothesis",
     "Image",
-    "Laps",
     "Layout",
     "Line",
     "LoadOptions",
@@ -40,7 +39,8 @@ __all__ = [
     "Segmenter",
     "Span",
     "Status",
-    "Stretch",
+    "StepTimer",
+    "TimedStep",
     "Vote",
     "Word",
 ]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from ocr.packing import packed
+from ocr.pickling import fast_pickle
 
 
 class Span(NamedTuple):
@@ -32,7 +32,7 @@ class Alternative(NamedTuple):
     probability: float
 
 
-@packed
+@fast_pickle
 @dataclass(frozen=True, slots=True)
 class ClaimedCharacter:
     """One character of a claim.
@@ -55,7 +55,7 @@ class ClaimedCharacter:
             raise ValueError(f"character {self.text!r}: span {tuple(self.span)} is empty or endless")
 
 
-@packed
+@fast_pickle
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
     """One engine's claim about one crop: its characters from left to right, or an abstention with its reason.

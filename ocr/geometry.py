@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.packing import packed
+from ocr.pickling import fast_pickle
 
 Point = tuple[float, float]
 
 
-@packed
+@fast_pickle
 @dataclass(frozen=True, slots=True)
 class Box:
     """An upright rectangle in integer pixels, half-open: it holds the pixels left <= x < right, top <= y < bottom."""
@@ -64,7 +64,7 @@ class Box:
         )
 
 
-@packed
+@fast_pickle
 @dataclass(frozen=True, slots=True)
 class Polygon:
     """Four corners (x, y) in page pixels: top-left, top-right, bottom-right, bottom-left *as the text reads*.

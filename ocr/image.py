@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.geometry import Box, Polygon
-from ocr.packing import packed, sealed
+from ocr.pickling import fast_pickle, pickle_as_bytes
 
 Pixels = NDArray[np.uint8]
 """RGB uint8, shape (H, W, 3), H and W at least 1."""
@@ -82,7 +82,7 @@ class Image:
         return int(self.pixels.shape[1])
 
 
-@packed
+@fast_pickle
 @dataclass(frozen=True, slots=True)
 class Region:
     """One line or one character of a page, without its pixels.
@@ -138,7 +138,7 @@ class Crop:
         return cls(pixels, Region(Box(0, 0, width, height).polygon(), width, height, scope), classes=classes)
 
 
-@sealed
+@pickle_as_bytes
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where the text of a page is, in reading order. `rotation_degrees` is how far the page lay from upright,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from ocr.claims import EngineReport, Hypothesis
 from ocr.geometry import Polygon
-from ocr.packing import packed, sealed
-from ocr.timing import Stretch
+from ocr.pickling import fast_pickle, pickle_as_bytes
+from ocr.timing import TimedStep
 
 
 def _require_probability(value: float, owner: object) -> None:
@@ -21,7 +21,7 @@ def _require_probability(value: float, owner: object) -> None:
         raise ValueError(f"{owner!r}: {value} is not a probability")
 
 
-@packed
+@fast_pickle
 @dataclass(frozen=True, slots=True)
 class Vote:
     """What one engine said at one place. `text` is "" when it said that nothing is there. `weight` is what the vote
@@ -39,7 +39,7 @@ class Vote:
             raise ValueError(f"vote of {self.engine} for {self.text!r}: weight {self.weight} is negative")
 
 
-@packed
+@fast_pickle
 @dataclass(frozen=True, slots=True)
 class Character:
     """One character of the answer, with the votes that were kept. `polygon` is None where no engine knows the place."""
@@ -53,7 +53,7 @@ class Character:
         _require_probability(self.confidence, self)
 
 
-@packed
+@fast_pickle
 @dataclass(frozen=True, slots=True)
 class Word:
     """The characters between two spaces. `votes` is what each engine read in its place."""
@@ -73,7 +73,7 @@ class Word:
         return "".join(character.text for character in self.characters)
 
 
-@packed
+@fast_pickle
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What one engine said of a whole line: its text of so many characters, and how sure it was of one on average. The
@@ -93,7 +93,7 @@ class Reading:
         return cls(claim.text, claim.confidence, len(claim.characters), claim.abstained)
 
 
-@packed
+@fast_pickle
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the answer. `characters` has the spaces too; `readings` is what each engine said of all of it."""
@@ -113,7 +113,7 @@ class Line:
         return "".join(character.text for character in self.characters)
 
 
-@sealed
+@pickle_as_bytes
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of the answer, in reading order, with the report of every configured engine and where the time went that
@@ -126,7 +126,7 @@ class Page:
     reports: tuple[EngineReport, ...]
     method: str
     profile: str
-    spent: tuple[Stretch, ...] = ()
+    timings: tuple[TimedStep, ...] = ()
 
     @property
     def text(self) -> str:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from deployments.config.schema import ClusterConfig
-from deployments.messages.capabilities import Catalogue
+from deployments.messages.capabilities import Capabilities
 from tests.fakes.plain_service import PlainService, app_over
 from tests.fakes.served import over_http
 
@@ -42,8 +42,8 @@ def test_the_toy_engine_of_the_guide_reads_and_joins_the_ensemble(
 
     [configuration] = [text for language, _, text in blocks("adding-an-engine.md") if language == "yaml"]
     config = ClusterConfig.model_validate(yaml.safe_load(configuration))
-    catalogue = Catalogue.of(config, [engines.spec(engine.name) for engine in config.engines])
-    assert catalogue.profiles["general"].weights["barcode"] == 0.05
+    capabilities = Capabilities.of(config, [engines.spec(engine.name) for engine in config.engines])
+    assert capabilities.profiles["general"].weights["barcode"] == 0.05
 
 
 def test_the_page_on_preprocessing_shows_every_step_the_threshold_and_a_pipeline_that_runs() -> None:

@@ -132,13 +132,13 @@ def stub_cluster(
 
 def _config(engine: Mapping[str, Any], stubs: Stubs, limits: Mapping[str, Any]) -> dict[str, Any]:
     import engines
-    from deployments.config.schema import AtZero, ClusterConfig, EngineConfig, LimitsConfig
+    from deployments.config.schema import AtZeroPolicy, ClusterConfig, EngineConfig, LimitsConfig
     from deployments.placement import one_machine, serve_config
 
     sleeps = engine.get("autoscaling_config", {}).get("min_replicas") == 0
     chosen = tuple(
         EngineConfig(
-            name=f"benchmarks.stubs.{name}", batch_size=stubs.batch_size, at_zero=AtZero.WAIT if sleeps else None
+            name=f"benchmarks.stubs.{name}", batch_size=stubs.batch_size, at_zero=AtZeroPolicy.WAIT if sleeps else None
         )
         for name in stubs.names
     )
@@ -195,7 +195,7 @@ def _engine_handle() -> Ask:
     import ray
     from ray import serve
 
-    from deployments.messages.request import Question
+    from deployments.messages.request import RecognitionOptions
     from ocr import Box, Layout, Region, Scope, SegmentedPage
 
     handle = serve.get_deployment_handle(ENGINE, "quorum")
@@ -203,7 +203,7 @@ def _engine_handle() -> Ask:
     pixels = ray.put(SegmentedPage(Layout(28, 28, (region,)), (np.zeros((28, 28, 3), np.uint8),)))
 
     async def ask() -> None:
-        answer = await handle.read.remote(pixels, [0], Question(), time.time() + 60.0)
+        answer = await handle.read.remote(pixels, [0], RecognitionOptions(), time.time() + 60.0)
         if answer.hypotheses[0] is None:
             raise ValueError("the crop was not read")
 

@@ -42,9 +42,9 @@ class Front:
     async def __call__(self, request: Request) -> Response:
         from starlette.responses import Response
 
-        from deployments.transport import answer_of
+        from deployments.transport import await_response
 
-        return Response(await answer_of(self._middle.page.remote(await request.body())))
+        return Response(await await_response(self._middle.page.remote(await request.body())))
 
 
 class Middle:
@@ -55,10 +55,10 @@ class Middle:
         self._readers = readers
 
     async def page(self, file: bytes) -> bytes:
-        from deployments.transport import answer_of, first_and_reference
+        from deployments.transport import await_response, first_value_and_next_reference
 
-        _, crops = await first_and_reference(self._cutter.page.remote(file))
-        asked = [answer_of(reader.read.remote(crops, list(range(LINES)))) for reader in self._readers]
+        _, crops = await first_value_and_next_reference(self._cutter.page.remote(file))
+        asked = [await_response(reader.read.remote(crops, list(range(LINES)))) for reader in self._readers]
         answers: list[bytes] = await asyncio.gather(*asked)
         return max(answers)
 

@@ -168,12 +168,12 @@ async def _crops(page: bytes) -> SegmentedPage:
     """The crops of a page as an engine gets them."""
     from ray import serve
 
-    from deployments.messages.request import Handling
-    from deployments.transport import first_and_reference
+    from deployments.messages.request import SegmentationRequest
+    from deployments.transport import first_value_and_next_reference
 
     handle = serve.get_deployment_handle(SEGMENTATION, "quorum").options(stream=True)
-    handling = Handling("auto", None, 20_000_000, time.time() + 60.0)
-    _, reference = await first_and_reference(handle.page.remote(page, handling))
+    request = SegmentationRequest("auto", None, 20_000_000, time.time() + 60.0)
+    _, reference = await first_value_and_next_reference(handle.page.remote(page, request))
     assert reference is not None
     crops = await reference
     assert isinstance(crops, SegmentedPage)

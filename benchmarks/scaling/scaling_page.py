@@ -22,13 +22,13 @@ import engines
 import fusion
 from deployments.config.schema import ENGINES, ClusterConfig
 from deployments.gateway import rendering
-from deployments.messages.capabilities import Catalogue
-from deployments.messages.request import Ask
+from deployments.messages.capabilities import Capabilities
+from deployments.messages.request import ReadRequest
 from ocr import EngineReport, Hypothesis, LoadOptions, Page, SegmentedPage, Status
 from ocr.contract import TextOptions
 
 if TYPE_CHECKING:
-    from deployments.segmentation.page_cutting import Scissors
+    from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _WRONG = 0.02
@@ -56,41 +56,43 @@ class PageCost:
 def page() -> PageCost:
     """Measure it."""
     config = ClusterConfig()
-    ask = Catalogue.of(config, [engines.spec(name) for name in ENGINES]).ask_text(TextOptions(), time.time() + 3600.0)
-    scissors = _scissors(config)
+    request = Capabilities.of(config, [engines.spec(name) for name in ENGINES]).text_request(
+        TextOptions(), time.time() + 3600.0
+    )
+    segmenter = _segmenter(config)
     file = (_EXAMPLES / "page.png").read_bytes()
-    cut = scissors.page(file, ask.handling)
+    cut = segmenter.page(file, request.segmentation)
     if not isinstance(cut, SegmentedPage):
         raise cut.error
     readings = _readings(len(cut.pixels))
-    sent = pickle.dumps(_fused(cut, readings, ask))
+    sent = pickle.dumps(_fused(cut, readings, request))
 
     def answered() -> str:
-        return rendering.text_answer(pickle.loads(sent), ask, 0.0).model_dump_json()  # noqa: S301 - our own
+        return rendering.text_answer(pickle.loads(sent), request, 0.0).model_dump_json()  # noqa: S301 - our own
 
     return PageCost(
         lines=len(cut.pixels),
         runs=_RUNS,
-        segmentation_ms=_core_ms(lambda: scissors.page(file, ask.handling)),
-        router_ms=_core_ms(lambda: pickle.dumps(_fused(cut, readings, ask))),
+        segmentation_ms=_core_ms(lambda: segmenter.page(file, request.segmentation)),
+        router_ms=_core_ms(lambda: pickle.dumps(_fused(cut, readings, request))),
         gateway_ms=_core_ms(answered),
         answer_bytes=len(answered()),
         crops_bytes=sum(pixels.nbytes for pixels in cut.pixels),
     )
 
 
-def _scissors(config: ClusterConfig) -> Scissors:
+def _segmenter(config: ClusterConfig) -> ImageFileSegmenter:
     import segmentation
     from cluster.weights import models, rapidocr_models
     from deployments.segmentation.deployment import DETECTOR
-    from deployments.segmentation.page_cutting import Scissors
+    from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 
     model = models.resolve(
         DETECTOR, "auto", model_dir=config.model_dir.expanduser(), cache_dir=config.cache_dir.expanduser()
     )
-    scissors = Scissors(segmentation.load(LoadOptions(model), *rapidocr_models.orientation_files()))
-    scissors.warm_up()
-    return scissors
+    segmenter = ImageFileSegmenter(segmentation.load(LoadOptions(model), *rapidocr_models.orientation_files()))
+    segmenter.warm_up()
+    return segmenter
 
 
 def _readings(lines: int) -> Readings:
@@ -105,10 +107,10 @@ def _misread(text: str, chance: random.Random) -> Hypothesis:
     return Hypothesis.of_text("".join(letters), 0.9)
 
 
-def _fused(cut: SegmentedPage, readings: Readings, ask: Ask) -> Page:
+def _fused(cut: SegmentedPage, readings: Readings, request: ReadRequest) -> Page:
     lines = [
         fusion.line_on_page(
-            fusion.fuse_line(said, ask.profile.for_material(region.material), ask.method),
+            fusion.fuse_line(said, request.profile.for_material(region.material), request.method),
             region,
             said,
             keep_votes=False,
@@ -116,7 +118,9 @@ def _fused(cut: SegmentedPage, readings: Readings, ask: Ask) -> Page:
         for region, said in zip(cut.layout.regions, readings, strict=True)
     ]
     reports = tuple(EngineReport(name, Status.OK) for name in ENGINES)
-    return Page(cut.layout.width_px, cut.layout.height_px, tuple(lines), reports, str(ask.method), ask.profile.name)
+    return Page(
+        cut.layout.width_px, cut.layout.height_px, tuple(lines), reports, str(request.method), request.profile.name
+    )
 
 
 def _core_ms(work: Callable[[], object]) -> float:

@@ -35,9 +35,9 @@ from benchmarks.harness.memory_line import sampled
 from cluster.local.processes import children
 from cluster.weights import models, rapidocr_models
 from deployments.config.schema import ENGINES, ClusterConfig
-from deployments.messages.capabilities import Catalogue
-from deployments.messages.request import Ask
-from deployments.segmentation.page_cutting import PageSegmenter, Scissors
+from deployments.messages.capabilities import Capabilities
+from deployments.messages.request import ReadRequest
+from deployments.segmentation.image_file_segmenter import ImageFileSegmenter, PageSegmenter
 from engines.paddleocr import PaddleOCR, by_session
 from engines.tesseract import Tesseract
 from evaluation.accuracy import own_pipelines
@@ -106,18 +106,18 @@ def _paddleocr_in_float32() -> ReadFile:
 
 
 def _reading_with(segmenter: PageSegmenter, loaded: Mapping[str, Engine]) -> ReadFile:
-    scissors, ask = Scissors(segmenter), _ask()
+    file_segmenter, request = ImageFileSegmenter(segmenter), _request()
 
     def read(file: Path) -> list[tuple[Quad, str]]:
-        cut = scissors.page(file.read_bytes(), ask.handling)
+        cut = file_segmenter.page(file.read_bytes(), request.segmentation)
         if not isinstance(cut, SegmentedPage):
             raise cut.error
-        return _fused(cut, loaded, ask)
+        return _fused(cut, loaded, request)
 
     return read
 
 
-def _fused(cut: SegmentedPage, loaded: Mapping[str, Engine], ask: Ask) -> list[tuple[Quad, str]]:
+def _fused(cut: SegmentedPage, loaded: Mapping[str, Engine], request: ReadRequest) -> list[tuple[Quad, str]]:
     crops = cut.crops()
     said = {name: engine.read(crops) for name, engine in loaded.items()}
     lines = []
@@ -126,14 +126,16 @@ def _fused(cut: SegmentedPage, loaded: Mapping[str, Engine], ask: Ask) -> list[t
         if len(claims) == 1:
             text = next(iter(claims.values())).text
         else:
-            text = fuse_line(claims, ask.profile.for_material(region.material), ask.method).text if claims else ""
+            text = (
+                fuse_line(claims, request.profile.for_material(region.material), request.method).text if claims else ""
+            )
         lines.append((np.asarray(region.polygon.array(), dtype=np.float32), text))
     return lines
 
 
-def _ask() -> Ask:
-    catalogue = Catalogue.of(ClusterConfig(), [engines.spec(name) for name in ENGINES])
-    return replace(catalogue.ask_text(TextOptions(), 0.0), deadline=math.inf)
+def _request() -> ReadRequest:
+    capabilities = Capabilities.of(ClusterConfig(), [engines.spec(name) for name in ENGINES])
+    return replace(capabilities.text_request(TextOptions(), 0.0), deadline=math.inf)
 
 
 def _segmenter(threads: int, *, as_they_come: bool) -> PageSegmenter:

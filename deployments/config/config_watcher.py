@@ -1,4 +1,4 @@
-"""How a replica follows the live configuration of its cluster. Knows no Ray: where versions come from is given."""
+"""How a replica learns of each version of the live configuration. Knows no Ray: where versions come from is given."""
 
 from __future__ import annotations
 
@@ -7,71 +7,71 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from deployments.config.versions import Version
+from deployments.config.versions import ConfigVersion
 from ocr.errors import NotReady
 
 log = logging.getLogger("quorum.shared")
 
-Take = Callable[[Version], None]
+ApplyVersion = Callable[[ConfigVersion], None]
 """Puts a version of the live configuration in force."""
 
 _UNREACHABLE_S = 1.0
 
 
-class Source(Protocol):
+class VersionSource(Protocol):
     """Where versions come from. Both raise NotReady when it is out of reach."""
 
-    async def current(self) -> Version:
+    async def current(self) -> ConfigVersion:
         """The version in force."""
 
-    async def other_than(self, number: int) -> Version:
+    async def wait_for_other(self, number: int) -> ConfigVersion:
         """The version in force as soon as it is another one, or the same after a while."""
 
 
-def both(first: Take, second: Take) -> Take:
-    """One after the other."""
+def apply_both(first: ApplyVersion, second: ApplyVersion) -> ApplyVersion:
+    """Apply each version with one after the other."""
 
-    def take(version: Version) -> None:
+    def apply(version: ConfigVersion) -> None:
         first(version)
         second(version)
 
-    return take
+    return apply
 
 
-class Follower:
-    """Tells `take` each version of the live configuration, from `begin` on."""
+class ConfigWatcher:
+    """Calls `apply` with each version of the live configuration, from `start` or `watch` on."""
 
-    def __init__(self, shared: Source, take: Take) -> None:
-        self._shared = shared
-        self._take = take
+    def __init__(self, source: VersionSource, apply: ApplyVersion) -> None:
+        self._source = source
+        self._apply = apply
         self._number = -1
         self._task: asyncio.Task[None] | None = None
 
-    async def begin(self) -> None:
-        """Take the version in force, and follow from there. An application whose state is out of reach starts as it
-        was deployed, and catches up.
+    async def start(self) -> None:
+        """Apply the version in force, then watch. An application whose shared state is out of reach starts as it was
+        deployed, and catches up.
         """
         try:
-            self._tell(await self._shared.current())
+            self._apply_if_new(await self._source.current())
         except NotReady as error:
             log.warning("starting without the live configuration: %s", error)
-        self.follow()
+        self.watch()
 
-    def follow(self) -> None:
-        """Follow in the background."""
-        self._task = asyncio.create_task(self._follow())
+    def watch(self) -> None:
+        """Apply each further version, in the background."""
+        self._task = asyncio.create_task(self._watch())
 
-    async def _follow(self) -> None:
+    async def _watch(self) -> None:
         while True:
             try:
-                self._tell(await self._shared.other_than(self._number))
+                self._apply_if_new(await self._source.wait_for_other(self._number))
             except NotReady:
                 await asyncio.sleep(_UNREACHABLE_S)
-            except Exception:  # whatever it is, following goes on: a replica that stopped would be wrong for ever
-                log.exception("a version of the live configuration was not taken")
+            except Exception:  # whatever it is, watching goes on: a replica that stopped would be wrong for ever
+                log.exception("a version of the live configuration was not applied")
                 await asyncio.sleep(_UNREACHABLE_S)
 
-    def _tell(self, version: Version) -> None:
+    def _apply_if_new(self, version: ConfigVersion) -> None:
         if version.number != self._number:
             self._number = version.number
-            self._take(version)
+            self._apply(version)

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 _ROUNDING = 1e-6
 
 
-def require_cards_suffice(shares: Iterable[tuple[str, str, float]]) -> None:
+def require_engines_fit_their_cards(shares: Iterable[tuple[str, str, float]]) -> None:
     """Refuse engines that do not fit on the card that they are meant for.
 
     `shares` are (card, engine, fraction), one replica each. Raises ValueError, naming every fraction: Ray would leave
@@ -32,7 +32,7 @@ def require_cards_suffice(shares: Iterable[tuple[str, str, float]]) -> None:
             )
 
 
-def disagreement(engine: str, told: float, placed: float) -> str:
+def fraction_mismatch(engine: str, told: float, placed: float) -> str:
     """What is wrong when an engine is told another fraction than it was placed with; empty when they agree."""
     if abs(told - placed) <= _ROUNDING:
         return ""

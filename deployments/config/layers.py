@@ -48,13 +48,13 @@ PRESETS: Mapping[str, dict[str, Any]] = {
 """What each preset says; everything else stays as the defaults have it."""
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _comma_separated(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _keys(text: str) -> tuple[str, ...]:
     """Keys or their hashes, separated by commas; only hashes are kept."""
-    return tuple(map(hashed, _words(text)))
+    return tuple(map(hashed, _comma_separated(text)))
 
 
 def _key_file(path: str) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ class Variable:
 
     name: str
     path: tuple[str, ...]
-    what: str
+    description: str
     parse: Callable[[str], object] = str
 
 
@@ -83,9 +83,16 @@ VARIABLES = (
     Variable("ADMIN_API_KEYS", ("security", "admin_api_keys"), "keys that may administer, in the same way", _keys),
     Variable("API_KEYS_FILE", ("security", "api_keys"), "a file with more of their hashes, one per line", _key_file),
     Variable("ADMIN_API_KEYS_FILE", ("security", "admin_api_keys"), "the same for keys that may administer", _key_file),
-    Variable("CORS_ORIGINS", ("security", "cors_origins"), "origins whose pages may call the service", _words),
-    Variable("ALLOWED_HOSTS", ("security", "allowed_hosts"), "names the service answers to", _words),
-    Variable("TRUSTED_PROXIES", ("security", "trusted_proxies"), "proxies whose X-Forwarded-For is believed", _words),
+    Variable(
+        "CORS_ORIGINS", ("security", "cors_origins"), "origins whose pages may call the service", _comma_separated
+    ),
+    Variable("ALLOWED_HOSTS", ("security", "allowed_hosts"), "names the service answers to", _comma_separated),
+    Variable(
+        "TRUSTED_PROXIES",
+        ("security", "trusted_proxies"),
+        "proxies whose X-Forwarded-For is believed",
+        _comma_separated,
+    ),
     Variable("RATE_LIMIT_PER_MINUTE", ("limits", "requests_per_minute"), "most requests a minute of one caller"),
     Variable("MAX_REQUEST_SIZE_MB", ("limits", "max_request_mb"), "largest request body, in 1,000,000 bytes"),
     Variable(
@@ -111,7 +118,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedValue:
     """One value, where it comes from, and whether it can be changed live."""
 
     value: Any
@@ -136,7 +143,7 @@ class Settings:
         try:
             _ = higher.config
         except ValidationError as error:
-            raise OutOfRange(problem_of(error), "GET /config shows every value and where it comes from") from error
+            raise OutOfRange(first_problem(error), "GET /config shows every value and where it comes from") from error
         return higher
 
     def live(self, values: Mapping[str, Any]) -> Settings:
@@ -148,11 +155,13 @@ class Settings:
             )
         return self.over("live", values)
 
-    def explained(self) -> dict[str, Explained]:
+    def explained(self) -> dict[str, ExplainedValue]:
         """Every value by its path, like `limits.timeout_s`; secrets are masked."""
         whole = self.config.model_dump(mode="json")
         return {
-            ".".join(path): Explained(_masked(path, value), self._layer_of(path), path[0] in LiveConfig.model_fields)
+            ".".join(path): ExplainedValue(
+                _masked(path, value), self._layer_of(path), path[0] in LiveConfig.model_fields
+            )
             for path, value in _leaves(whole)
         }
 
@@ -160,13 +169,15 @@ class Settings:
         for layer in reversed(self.layers):
             found: Any = layer.values
             for name in path:
-                found = found.get(name, _NOTHING) if isinstance(found, Mapping) else _NOTHING
-            if found is not _NOTHING:
+                found = found.get(name, _MISSING) if isinstance(found, Mapping) else _MISSING
+            if found is not _MISSING:
                 return layer.name
         return "default"
 
 
-def layered(args: ClusterConfig, environment: Mapping[str, str], dotenv: Mapping[str, str] | None = None) -> Settings:
+def resolve_settings(
+    args: ClusterConfig, environment: Mapping[str, str], dotenv: Mapping[str, str] | None = None
+) -> Settings:
     """The settings of an application that is being built: everything below the live layer.
 
     `args` is what the file says; `dotenv` the variables of the .env file. Raises OutOfRange naming the variable that is
@@ -192,7 +203,7 @@ def read_dotenv(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in dotenv_values(path).items() if value is not None}
 
 
-def problem_of(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """The first thing that is wrong, and where."""
     problem = error.errors()[0]
     place = ".".join(str(part) for part in problem["loc"]) or "the configuration"
@@ -205,15 +216,15 @@ def _with_variables(settings: Settings, layer: str, environment: Mapping[str, st
         text = environment.get(variable.name)
         if text is None:
             continue
-        said = {**values, **_nested(variable.path, variable.parse(text), values)}
+        values_so_far = {**values, **_nested(variable.path, variable.parse(text), values)}
         try:
-            settings.over(layer, said)
+            settings.over(layer, values_so_far)
         except OutOfRange as error:
             raise OutOfRange(
                 f"environment variable {variable.name} is wrong: {error.message}",
                 f"change or unset {variable.name}",
             ) from error
-        values = said
+        values = values_so_far
     return settings.over(layer, values) if values else settings
 
 
@@ -260,21 +271,23 @@ def _without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{place}"))
 
 
-_NOTHING = object()
+_MISSING = object()
 
 
 def variables_table() -> str:
     """All environment variables as a Markdown table."""
-    rows = [f"| `{variable.name}` | `{'.'.join(variable.path)}` | {variable.what} |" for variable in VARIABLES]
+    rows = [f"| `{variable.name}` | `{'.'.join(variable.path)}` | {variable.description} |" for variable in VARIABLES]
     return "\n".join(["| variable | value | what |", "|---|---|---|", *rows])
 
 
 def presets_table() -> str:
     """What each preset says, as a Markdown table; an empty field is the default."""
-    paths = dict.fromkeys(".".join(path) for says in PRESETS.values() for path, _ in _leaves(says))
+    paths = dict.fromkeys(".".join(path) for preset in PRESETS.values() for path, _ in _leaves(preset))
     rows = []
     for path in paths:
-        values = [{".".join(leaf): value for leaf, value in _leaves(says)}.get(path, "") for says in PRESETS.values()]
+        values = [
+            {".".join(leaf): value for leaf, value in _leaves(preset)}.get(path, "") for preset in PRESETS.values()
+        ]
         rows.append(f"| `{path}` | {' | '.join(map(str, values))} |")
     return "\n".join([f"| value | {' | '.join(PRESETS)} |", "|---|" + "---|" * len(PRESETS), *rows])
 

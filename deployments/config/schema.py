@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from cluster.weights.models import DEFAULT_MODEL_DIR
-from deployments.config.gpu_fractions import require_cards_suffice
+from deployments.config.gpu_fractions import require_engines_fit_their_cards
 from fusion import Method
 from ocr.ports import MAX_LINES
 
@@ -41,7 +41,7 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class AtZero(StrEnum):
+class AtZeroPolicy(StrEnum):
     """What a request finds that wants an engine without a replica. Either way it wakes the engine."""
 
     UNAVAILABLE = "unavailable"  # the others vote now; who asks later has the engine again
@@ -66,7 +66,7 @@ class EngineConfig(_Settings):
         0.0, ge=0.0, le=1.0, description="Fraction of a card; no more than this of its memory is taken by a replica."
     )
     card: str = Field("shared", min_length=1, description="Engines of the same card must fit on one together.")
-    at_zero: AtZero | None = Field(
+    at_zero: AtZeroPolicy | None = Field(
         None, description="The engine may scale to zero replicas, and what a request finds then; None: it may not."
     )
 
@@ -139,7 +139,7 @@ class ThresholdsConfig(_Settings):
     high: Probability = 0.8
 
 
-class CircuitConfig(_Settings):
+class CircuitBreakerConfig(_Settings):
     """When an engine that keeps failing is left out for a while; deployments/router/circuit_breaker.py says how."""
 
     failures: int = Field(5, ge=0, le=100, description="Least failures within the window that open it; 0: never.")
@@ -158,7 +158,7 @@ class CacheConfig(_Settings):
     max_mb: float = Field(64.0, gt=0.0, description="Most memory that they may take.")
 
 
-class RepeatsConfig(CacheConfig):
+class IdempotencyConfig(CacheConfig):
     """Answers to requests with an Idempotency-Key, kept by each Gateway replica in case they are sent again."""
 
     entries: int = Field(1000, ge=0, le=1_000_000, description="Most answers kept; 0: none.")
@@ -218,9 +218,9 @@ class LiveConfig(_Settings):
     ready_engines: int = Field(2, ge=1, description="How many engines must be warm for /ready to say 200.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_text: bool = Field(False, description="Whether recognised text may stand in the logs.")
-    circuit: CircuitConfig = CircuitConfig()
+    circuit: CircuitBreakerConfig = CircuitBreakerConfig()
     cache: CacheConfig = CacheConfig()
-    repeats: RepeatsConfig = RepeatsConfig()
+    repeats: IdempotencyConfig = IdempotencyConfig()
     monitor: MonitorConfig = MonitorConfig()
 
 
@@ -256,12 +256,12 @@ class ClusterConfig(LiveConfig):
             raise ValueError("thresholds.accept is above thresholds.high: an answer would be both refused and sure")
         if self.ready_engines > len(names):
             raise ValueError(f"ready_engines is {self.ready_engines}, but only {len(names)} engines are configured")
-        dependable = [engine for engine in self.engines if engine.at_zero is not AtZero.UNAVAILABLE]
+        dependable = [engine for engine in self.engines if engine.at_zero is not AtZeroPolicy.UNAVAILABLE]
         if self.ready_engines > len(dependable):
             raise ValueError(
                 f"ready_engines is {self.ready_engines}, but {len(dependable)} engines never sleep or are waited for"
             )
-        require_cards_suffice((engine.card, engine.name, engine.gpu) for engine in self.engines)
+        require_engines_fit_their_cards((engine.card, engine.name, engine.gpu) for engine in self.engines)
         return self
 
     @property

@@ -1,6 +1,6 @@
 """The live configuration as a sequence of versions: one at a time, kept before it is acknowledged.
 
-`VersionStore` is the one writer of a cluster; where it runs and how replicas reach it is
+`ConfigVersionStore` is the one writer of a cluster; where it runs and how replicas reach it is
 `deployments.replica.shared_actor`. A version is a number, the document that `PUT /config` sent, and the name of the
 change that made it, so that a change that is sent again because its answer was lost is not made twice. Times are epoch
 seconds. Knows no Ray and no HTTP.
@@ -24,7 +24,7 @@ _REDIS_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class ConfigVersion:
     """One version of the live layer. Number 0 is what was deployed, without a live layer."""
 
     number: int = 0
@@ -33,30 +33,30 @@ class Version:
     change: str = ""
 
 
-class Archive(Protocol):
+class VersionStorage(Protocol):
     """Where the newest version is kept."""
 
-    async def load(self) -> Version:
+    async def load(self) -> ConfigVersion:
         """The newest version that was saved, or version 0."""
 
-    async def save(self, version: Version) -> None:
+    async def save(self, version: ConfigVersion) -> None:
         """Keep it; returns when it will survive the death of this process."""
 
 
-class VersionStore:
+class ConfigVersionStore:
     """The current version, and who waits for the next."""
 
-    def __init__(self, archive: Archive, clock: Callable[[], float]) -> None:
-        self._archive = archive
+    def __init__(self, storage: VersionStorage, clock: Callable[[], float]) -> None:
+        self._storage = storage
         self._clock = clock
         self._changed = asyncio.Condition()
-        self._current: Version | None = None
+        self._current: ConfigVersion | None = None
 
-    async def current(self) -> Version:
+    async def current(self) -> ConfigVersion:
         async with self._changed:
             return await self._loaded()
 
-    async def change(self, document: Mapping[str, Any], change: str, expected: int | None) -> Version | None:
+    async def change(self, document: Mapping[str, Any], change: str, expected: int | None) -> ConfigVersion | None:
         """The new version, or None when the current one is not the `expected` one.
 
         Asked again with the same `change`, it answers with the version that this change made.
@@ -67,61 +67,61 @@ class VersionStore:
                 return current
             if expected is not None and expected != current.number:
                 return None
-            version = Version(current.number + 1, document, self._clock(), change)
-            await self._archive.save(version)
+            version = ConfigVersion(current.number + 1, document, self._clock(), change)
+            await self._storage.save(version)
             self._current = version
             self._changed.notify_all()
             return version
 
-    async def other_than(self, number: int, patience_s: float) -> Version:
-        """The current version as soon as its number is another one, at the latest after `patience_s`."""
+    async def wait_for_other(self, number: int, timeout_s: float) -> ConfigVersion:
+        """The current version as soon as its number is another one, at the latest after `timeout_s`."""
         async with self._changed:
             await self._loaded()
             with suppress(TimeoutError):
-                async with asyncio.timeout(patience_s):
+                async with asyncio.timeout(timeout_s):
                     await self._changed.wait_for(lambda: self._current is not None and self._current.number != number)
             return await self._loaded()
 
-    async def _loaded(self) -> Version:
+    async def _loaded(self) -> ConfigVersion:
         if self._current is None:
-            self._current = await self._archive.load()
+            self._current = await self._storage.load()
         return self._current
 
 
-def as_json(version: Version) -> str:
+def version_to_json(version: ConfigVersion) -> str:
     return json.dumps(asdict(version))
 
 
-def from_json(text: str | bytes) -> Version:
-    """Raises ValueError when it is not what `as_json` made."""
+def version_from_json(text: str | bytes) -> ConfigVersion:
+    """Raises ValueError when it is not what `version_to_json` made."""
     try:
-        return Version(**json.loads(text))
+        return ConfigVersion(**json.loads(text))
     except TypeError as error:
         raise ValueError(f"not a version of the configuration: {error}") from error
 
 
-class FileArchive:
+class FileVersionStorage:
     """One file, replaced as a whole."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def load(self) -> Version:
+    async def load(self) -> ConfigVersion:
         return await asyncio.to_thread(self._load)
 
-    async def save(self, version: Version) -> None:
-        await asyncio.to_thread(self._save, as_json(version))
+    async def save(self, version: ConfigVersion) -> None:
+        await asyncio.to_thread(self._save, version_to_json(version))
 
-    def _load(self) -> Version:
+    def _load(self) -> ConfigVersion:
         try:
-            return from_json(self._path.read_text())
+            return version_from_json(self._path.read_text())
         except FileNotFoundError:
-            return Version()
+            return ConfigVersion()
         except ValueError:
             aside = self._path.with_suffix(".unreadable")
             self._path.replace(aside)
             log.exception("the live configuration in %s cannot be read; it lies in %s now", self._path, aside)
-            return Version()
+            return ConfigVersion()
 
     def _save(self, text: str) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ class FileArchive:
             os.close(folder)
 
 
-class RedisArchive:
+class RedisVersionStorage:
     """One key of a Redis server. How durable that is, is its configuration."""
 
     def __init__(self, url: str, application: str) -> None:
@@ -147,12 +147,12 @@ class RedisArchive:
         self._redis = redis.asyncio.Redis.from_url(url, socket_timeout=_REDIS_S)
         self._key = f"quorum:{application}:configuration"
 
-    async def load(self) -> Version:
+    async def load(self) -> ConfigVersion:
         text = await self._redis.get(self._key)
-        return Version() if text is None else from_json(text)
+        return ConfigVersion() if text is None else version_from_json(text)
 
-    async def save(self, version: Version) -> None:
-        await self._redis.set(self._key, as_json(version))
+    async def save(self, version: ConfigVersion) -> None:
+        await self._redis.set(self._key, version_to_json(version))
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -30,16 +30,16 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ocr import Crop, Hypothesis, Laps
+from ocr import Crop, Hypothesis, StepTimer
 
 ReadBatch = Callable[[Sequence[Crop]], list[Hypothesis]]
 
 
-class EngineFault(Exception):
+class EngineReadError(Exception):
     """The engine raised, or returned something that is not one hypothesis per crop."""
 
 
-class Spans(Protocol):
+class BatchTracing(Protocol):
     """Is told when a batch is read, and for whom."""
 
     def caller(self) -> object:
@@ -49,7 +49,7 @@ class Spans(Protocol):
         """Entered while a batch is read; one caller for each crop."""
 
 
-class NoSpans:
+class NoTracing:
     """Tells nobody."""
 
     def caller(self) -> object:
@@ -60,47 +60,47 @@ class NoSpans:
 
 
 @dataclass(eq=False, slots=True)
-class _Visit:
+class _QueuedRequest:
     """One request in the queue, and where its time goes: until its first crop is read it is in the `queue`, afterwards
     it waits for batches of others between its own.
     """
 
     caller: object
     deadline: float
-    laps: Laps
+    timer: StepTimer
     waits_for: str = "queue"
     is_read: bool = False
 
     def begin(self) -> None:
         """Some of its crops are read from now on."""
-        self.laps.more(self.waits_for)
+        self.timer.add_to_step(self.waits_for)
         self.is_read = True
 
     def end(self) -> None:
         """They are read."""
-        self.laps.more("inference")
+        self.timer.add_to_step("inference")
         self.waits_for, self.is_read = "batch wait", False
 
     def leave(self) -> None:
         """It waits no longer for those that were not read."""
-        self.laps.more("inference" if self.is_read else self.waits_for)
+        self.timer.add_to_step("inference" if self.is_read else self.waits_for)
 
 
 @dataclass(eq=False, slots=True)
-class _Item:
+class _QueuedCrop:
     crop: Crop
-    visit: _Visit
+    request: _QueuedRequest
     done_at: float  # in virtual time, at an equal pace: the same for all crops of a request
     # A fault is a result, not an exception: asyncio logs every exception that nobody retrieves.
-    answer: asyncio.Future[Hypothesis | EngineFault] = field(repr=False)
+    answer: asyncio.Future[Hypothesis | EngineReadError] = field(repr=False)
 
-    def is_wanted(self, now: float) -> bool:
+    def is_live(self, now: float) -> bool:
         """Whether somebody still waits for it, and there is time left."""
-        return self.visit.deadline > now and not self.answer.done()
+        return self.request.deadline > now and not self.answer.done()
 
 
 class CropQueue:
-    """Crops waiting for one engine. `clock` gives the time in which deadlines are stated. `watch` is told of each
+    """Crops waiting for one engine. `clock` gives the time in which deadlines are stated. `on_change` is told of each
     batch, and of each change of the queue with a batch of 0: how many crops are in the batch, and how many wait.
     """
 
@@ -110,15 +110,15 @@ class CropQueue:
         *,
         batch_size: int,
         clock: Callable[[], float],
-        watch: Callable[[int, int], None] = lambda _batch, _waiting: None,
-        spans: Spans | None = None,
+        on_change: Callable[[int, int], None] = lambda _batch, _waiting: None,
+        spans: BatchTracing | None = None,
     ) -> None:
-        self._spans = spans or NoSpans()
+        self._spans = spans or NoTracing()
         self._read_batch = read_batch
         self._batch_size = batch_size
         self._clock = clock
-        self._watch = watch
-        self._items: list[_Item] = []
+        self._on_change = on_change
+        self._queue: list[_QueuedCrop] = []
         self._virtual_time = 0.0  # crops that each waiting request would have had read at an equal pace
         self._reading_since: float | None = None
         self._arrived = asyncio.Event()
@@ -127,24 +127,26 @@ class CropQueue:
 
     def __len__(self) -> int:
         """How many crops wait."""
-        return len(self._items)
+        return len(self._queue)
 
     def busy_s(self) -> float:
         """For how long the engine has been reading what it was last given; 0 when it reads nothing."""
         since = self._reading_since  # the worker thread sets it
         return 0.0 if since is None else self._clock() - since
 
-    async def read(self, crops: Sequence[Crop], deadline: float, laps: Laps | None = None) -> list[Hypothesis | None]:
-        """One hypothesis per crop, in order; None for those that were not read before the deadline. `laps` learns what
-        the time went to: `queue`, `inference`, `batch wait`.
+    async def read(
+        self, crops: Sequence[Crop], deadline: float, timer: StepTimer | None = None
+    ) -> list[Hypothesis | None]:
+        """One hypothesis per crop, in order; None for those that were not read before the deadline. `timer` gets the
+        steps `queue`, `inference` and `batch wait`.
 
         Raises EngineFault when the engine cannot read one of the crops. When the caller is cancelled, its crops leave
         the queue.
         """
         if not crops:
             return []
-        visit = _Visit(self._spans.caller(), deadline, laps or Laps("engine"))
-        answers = [item.answer for item in self._enqueue(crops, visit)]
+        request = _QueuedRequest(self._spans.caller(), deadline, timer or StepTimer("engine"))
+        answers = [queued.answer for queued in self._enqueue(crops, request)]
         try:
             await asyncio.wait(answers, timeout=max(0.0, deadline - self._clock()))
         finally:
@@ -152,11 +154,11 @@ class CropQueue:
                 answer.cancel()
         outcomes = [None if answer.cancelled() else answer.result() for answer in answers]
         if None in outcomes:
-            visit.leave()
+            request.leave()
         for outcome in outcomes:
-            if isinstance(outcome, EngineFault):
+            if isinstance(outcome, EngineReadError):
                 raise outcome
-        return [outcome for outcome in outcomes if not isinstance(outcome, EngineFault)]
+        return [outcome for outcome in outcomes if not isinstance(outcome, EngineReadError)]
 
     async def close(self) -> None:
         """Stop the loop; the batch that is being read is finished by its thread and thrown away."""
@@ -165,78 +167,80 @@ class CropQueue:
             await asyncio.gather(self._loop_task, return_exceptions=True)
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _enqueue(self, crops: Sequence[Crop], visit: _Visit) -> list[_Item]:
+    def _enqueue(self, crops: Sequence[Crop], request: _QueuedRequest) -> list[_QueuedCrop]:
         loop = asyncio.get_running_loop()
         done_at = self._virtual_time + len(crops)
-        items = [_Item(crop, visit, done_at, loop.create_future()) for crop in crops]
-        self._items.extend(items)
-        self._watch(0, len(self))
+        queued_crops = [_QueuedCrop(crop, request, done_at, loop.create_future()) for crop in crops]
+        self._queue.extend(queued_crops)
+        self._on_change(0, len(self))
         self._arrived.set()
         if self._loop_task is None:
             self._loop_task = loop.create_task(self._serve())
-        return items
+        return queued_crops
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await self._arrived.wait()
             batch = self._form_batch()
-            self._watch(len(batch), len(self))
+            self._on_change(len(batch), len(self))
             if not batch:
                 self._arrived.clear()
                 continue
-            visits = dict.fromkeys(item.visit for item in batch)
-            for visit in visits:
-                visit.begin()
-            with self._spans.batch([item.visit.caller for item in batch]):
+            requests = dict.fromkeys(queued.request for queued in batch)
+            for request in requests:
+                request.begin()
+            with self._spans.batch([queued.request.caller for queued in batch]):
                 outcomes = await loop.run_in_executor(self._thread, self._outcomes, batch)
-            for visit in visits:
-                visit.end()
-            for item, outcome in zip(batch, outcomes, strict=True):
-                if outcome is not None and not item.answer.done():
-                    item.answer.set_result(outcome)
+            for request in requests:
+                request.end()
+            for queued, outcome in zip(batch, outcomes, strict=True):
+                if outcome is not None and not queued.answer.done():
+                    queued.answer.set_result(outcome)
 
-    def _form_batch(self) -> list[_Item]:
+    def _form_batch(self) -> list[_QueuedCrop]:
         """Take the next batch out of the queue; empty when nothing that is still wanted waits."""
         now = self._clock()
         # Sorting is stable: of requests that would be done at the same time, the one that came first is read first.
-        self._items = sorted((item for item in self._items if item.is_wanted(now)), key=lambda item: item.done_at)
-        if not self._items:
+        self._queue = sorted(
+            (queued for queued in self._queue if queued.is_live(now)), key=lambda queued: queued.done_at
+        )
+        if not self._queue:
             return []
-        first, *others = self._items
-        own = sum(item.visit is first.visit for item in others)
+        first, *others = self._queue
+        own = sum(queued.request is first.request for queued in others)
         candidates = others[: max(own, self._batch_size - 1)]
-        candidates.sort(key=lambda item: abs(item.crop.region.width_px - first.crop.region.width_px))
+        candidates.sort(key=lambda queued: abs(queued.crop.region.width_px - first.crop.region.width_px))
         batch = [first, *candidates[: self._batch_size - 1]]
-        self._virtual_time += len(batch) / len({item.visit for item in self._items})
+        self._virtual_time += len(batch) / len({queued.request for queued in self._queue})
         taken = set(map(id, batch))
-        self._items = [item for item in self._items if id(item) not in taken]
+        self._queue = [queued for queued in self._queue if id(queued) not in taken]
         return batch
 
-    def _outcomes(self, batch: list[_Item]) -> list[Hypothesis | EngineFault | None]:
+    def _outcomes(self, batch: list[_QueuedCrop]) -> list[Hypothesis | EngineReadError | None]:
         """Read a batch in the worker thread; when it fails, read its crops one by one to find the bad one. None for
         those that nobody wanted any more when their turn came.
         """
         try:
-            return list(self._checked([item.crop for item in batch]))
-        except EngineFault as fault:
+            return list(self._checked([queued.crop for queued in batch]))
+        except EngineReadError as failure:
             if len(batch) == 1:
-                return [fault]
-        return [self._outcomes([item])[0] if item.is_wanted(self._clock()) else None for item in batch]
+                return [failure]
+        return [self._outcomes([queued])[0] if queued.is_live(self._clock()) else None for queued in batch]
 
     def _checked(self, crops: list[Crop]) -> list[Hypothesis]:
         self._reading_since = self._clock()
         try:
             hypotheses = self._read_batch(crops)
         except BaseException as error:  # a panic in Rust code and sys.exit are no Exception; they would end the loop
-            raise EngineFault(f"{type(error).__name__}: {error}") from error
+            raise EngineReadError(f"{type(error).__name__}: {error}") from error
         finally:
             self._reading_since = None
         if not isinstance(hypotheses, list) or len(hypotheses) != len(crops):
-            raise EngineFault(f"want {len(crops)} hypotheses, got {_summary(hypotheses)}")
+            raise EngineReadError(f"want {len(crops)} hypotheses, got {_summary(hypotheses)}")
         for hypothesis in hypotheses:
             if not isinstance(hypothesis, Hypothesis):
-                raise EngineFault(f"want hypotheses, got {type(hypothesis).__name__}")
+                raise EngineReadError(f"want hypotheses, got {type(hypothesis).__name__}")
         return hypotheses
 
 

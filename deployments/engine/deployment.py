@@ -1,4 +1,4 @@
-"""The Serve shell that hosts any engine. One deployment per engine, one engine per replica."""
+"""The Serve class that hosts any engine. One deployment per engine, one engine per replica."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import ray
 
 import engines
 from cluster.weights import models
-from deployments.config.gpu_fractions import disagreement
+from deployments.config.gpu_fractions import fraction_mismatch
 from deployments.config.schema import EngineConfig
-from deployments.engine.hosting import EngineHost, Share
+from deployments.engine.hosting import EngineHost, ReplicaResources
 from deployments.messages.answers import EngineAnswer
-from deployments.messages.request import Question
+from deployments.messages.request import RecognitionOptions
 from deployments.messages.states import EngineState
-from deployments.replica.runtime import Keeper, Upkeep
+from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings
 from engines.devices.gpu import total_memory_bytes
 from ocr import LoadOptions, SegmentedPage
 from ocr.errors import EngineUnavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What every engine of the application is given alike."""
+class SharedEngineSettings:
+    """What all engines of the application have in common."""
 
-    upkeep: Upkeep
+    replica: ReplicaSettings
     programs: Mapping[str, str]
     gpu_memory_mb: int | None
 
@@ -35,50 +35,50 @@ class Given:
 class EngineReplica:
     """A replica of one engine. `read` may be called by many requests at once; their crops share batches."""
 
-    def __init__(self, config: EngineConfig, model_dir: Path, cache_dir: Path, given: Given) -> None:
-        keeper = Keeper(given.upkeep)
-        self._following = keeper.follow()
+    def __init__(self, config: EngineConfig, model_dir: Path, cache_dir: Path, shared: SharedEngineSettings) -> None:
+        runtime = ReplicaRuntime(shared.replica)
+        self._config_watcher = runtime.watch_config()
         assigned = ray.get_runtime_context().get_assigned_resources()
-        share = Share(
+        resources = ReplicaResources(
             cpus=float(assigned.get("CPU", 0.0)),
             gpu_fraction=float(assigned.get("GPU", 0.0)),
             memory_mb=float(assigned.get("memory", 0.0)) / 1e6,
         )
-        wrong = disagreement(config.name, config.gpu, share.gpu_fraction)
-        os.environ.update(given.programs)
+        mismatch = fraction_mismatch(config.name, config.gpu, resources.gpu_fraction)
+        os.environ.update(shared.programs)
         # Ray sets OMP_NUM_THREADS to the replica's CPUs, at least 1; the frameworks read it when they are imported.
         os.environ["OMP_NUM_THREADS"] = str(config.threads)
         spec = engines.spec(config.name)
 
-        def held() -> Share:
-            if share.gpu_fraction == 0.0 or given.gpu_memory_mb is None:
-                return share
-            return share.within(given.gpu_memory_mb, total_memory_bytes() / 1e6)
+        def held() -> ReplicaResources:
+            if resources.gpu_fraction == 0.0 or shared.gpu_memory_mb is None:
+                return resources
+            return resources.within(shared.gpu_memory_mb, total_memory_bytes() / 1e6)
 
         def options() -> LoadOptions:
-            if wrong:
-                raise EngineUnavailable(wrong, "deploy the file again")
+            if mismatch:
+                raise EngineUnavailable(mismatch, "deploy the file again")
             model = models.resolve(
                 spec.name, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
             )
-            device = "cuda" if share.gpu_fraction > 0.0 else "cpu"
+            device = "cuda" if resources.gpu_fraction > 0.0 else "cpu"
             return LoadOptions(model, config.languages, config.threads, device, held().gpu_fraction)
 
         self._host = EngineHost(
             spec,
             options,
-            share,
+            resources,
             batch_size=config.batch_size,
             memory_limit_mb=config.memory_limit_mb,
             hung_after_s=config.hung_after_s,
-            record=keeper.record,
+            record=runtime.record,
         )
 
     async def read(
-        self, page: SegmentedPage, indices: Sequence[int], question: Question, deadline: float
+        self, page: SegmentedPage, indices: Sequence[int], options: RecognitionOptions, deadline: float
     ) -> EngineAnswer:
         """The engine's hypotheses for the crops at `indices`. `deadline` is wall-clock time in epoch seconds."""
-        return await self._host.read(page, indices, question, deadline)
+        return await self._host.read(page, indices, options, deadline)
 
     async def state(self) -> EngineState:
         return self._host.state()

@@ -20,13 +20,13 @@ import PIL.ImageFont
 from deployments.engine.batching import CropQueue, ReadBatch
 from deployments.messages.answers import EngineAnswer
 from deployments.messages.call_errors import NotDeployed
-from deployments.messages.request import Question
+from deployments.messages.request import RecognitionOptions
 from deployments.messages.states import EngineState
-from deployments.observability.metrics import BATCH_CROPS, MODEL_LOAD_SECONDS, QUEUE_CROPS, Record, ignore
+from deployments.observability.metrics import BATCH_CROPS, MODEL_LOAD_SECONDS, QUEUE_CROPS, RecordMetric, ignore_metric
 from deployments.observability.tracing import BatchSpans
-from deployments.replica.memory import own_memory_mb
+from deployments.replica.process_memory import own_memory_mb
 from engines.devices.gpu import exhausted
-from ocr import CardMemory, Crop, Engine, EngineSpec, Hypothesis, Laps, LoadOptions, NoCard, Scope, SegmentedPage
+from ocr import CardMemory, Crop, Engine, EngineSpec, Hypothesis, LoadOptions, NoCard, Scope, SegmentedPage, StepTimer
 from ocr.errors import EngineUnavailable
 from ocr.timing import OTHER
 
@@ -34,7 +34,7 @@ log = logging.getLogger("quorum.engine")
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ReplicaResources:
     """What Ray assigned to this replica."""
 
     cpus: float = 0.0
@@ -50,7 +50,7 @@ class Share:
         """
         return max(self.memory_mb, 1.25 * warm_mb) if self.memory_mb > 0.0 else None
 
-    def within(self, limit_mb: float, total_mb: float) -> Share:
+    def within(self, limit_mb: float, total_mb: float) -> ReplicaResources:
         """With no more of a GPU of `total_mb` than `limit_mb`."""
         return replace(self, gpu_fraction=min(self.gpu_fraction, limit_mb / total_mb))
 
@@ -62,19 +62,19 @@ class EngineHost:
         self,
         spec: EngineSpec,
         options: Callable[[], LoadOptions],
-        share: Share,
+        resources: ReplicaResources,
         *,
         batch_size: int | None = None,
         memory_limit_mb: float | None = None,
         hung_after_s: float = 180.0,
         clock: Callable[[], float] = time.time,
-        record: Record = ignore,
+        record: RecordMetric = ignore_metric,
     ) -> None:
         self._clock = clock
         self._memory_limit_mb = memory_limit_mb
         self._hung_after_s = hung_after_s
         self._state = EngineState(
-            spec.name, tuple(sorted(spec.scopes)), cpus=share.cpus, gpu_fraction=share.gpu_fraction
+            spec.name, tuple(sorted(spec.scopes)), cpus=resources.cpus, gpu_fraction=resources.gpu_fraction
         )
         self._broken = ""
         self._exhausted = ""
@@ -87,25 +87,25 @@ class EngineHost:
                 self._noting_exhaustion(engine.read),
                 batch_size=batch_size or spec.batch_size,
                 clock=clock,
-                watch=_watch(spec.name, record),
+                on_change=_on_change(spec.name, record),
                 spans=BatchSpans(),
             )
             if memory_limit_mb is None:
-                self._memory_limit_mb = self._limit_by(share)
+                self._memory_limit_mb = self._limit_by(resources)
             self._state = replace(self._state, model=engine.model, load_seconds=time.perf_counter() - started)
             record(MODEL_LOAD_SECONDS, self._state.load_seconds, engine=spec.name, model=engine.model)
             log.info("%s: %s loaded and warm after %.1f s", spec.name, engine.model, self._state.load_seconds)
 
-    def _limit_by(self, share: Share) -> float | None:
+    def _limit_by(self, resources: ReplicaResources) -> float | None:
         warm_mb = own_memory_mb()
-        if 0.0 < share.memory_mb < warm_mb:
+        if 0.0 < resources.memory_mb < warm_mb:
             log.warning(
                 "%s takes %.0f MB when it is warm, and its share is %.0f MB: raise `memory` in its ray_actor_options",
                 self._state.name,
                 warm_mb,
-                share.memory_mb,
+                resources.memory_mb,
             )
-        return share.memory_limit_mb(warm_mb)
+        return resources.memory_limit_mb(warm_mb)
 
     def _load(self, spec: EngineSpec, options: Callable[[], LoadOptions]) -> Engine | None:
         try:
@@ -128,23 +128,23 @@ class EngineHost:
         return engine
 
     async def read(
-        self, page: SegmentedPage, indices: Sequence[int], question: Question, deadline: float
+        self, page: SegmentedPage, indices: Sequence[int], options: RecognitionOptions, deadline: float
     ) -> EngineAnswer:
         """Read the crops at `indices`; those that the deadline cuts off come back as None."""
         if self._queue is None:
             raise NotDeployed(self._state.problem)
-        laps = Laps(self._state.name)
-        crops = page.crops(indices, language=question.language, classes=question.classes)
+        timer = StepTimer(self._state.name)
+        crops = page.crops(indices, language=options.language, classes=options.classes)
         began = time.perf_counter()
-        hypotheses = await self._queue.read(crops, deadline, laps)
+        hypotheses = await self._queue.read(crops, deadline, timer)
         log.info(
             "read %d of %d crops",
             sum(hypothesis is not None for hypothesis in hypotheses),
             len(crops),
             extra={"model": self._state.model, "seconds": round(time.perf_counter() - began, 4)},
         )
-        laps.lap(OTHER)
-        return EngineAnswer(self._state.model, tuple(hypotheses), laps.spent)
+        timer.end_step(OTHER)
+        return EngineAnswer(self._state.model, tuple(hypotheses), timer.timings)
 
     def state(self) -> EngineState:
         return replace(
@@ -217,13 +217,13 @@ def _require_use_of_card(spec: EngineSpec, options: LoadOptions) -> None:
         )
 
 
-def _watch(engine: str, record: Record) -> Callable[[int, int], None]:
-    def watch(batch: int, waiting: int) -> None:
+def _on_change(engine: str, record: RecordMetric) -> Callable[[int, int], None]:
+    def on_change(batch: int, waiting: int) -> None:
         if batch:
             record(BATCH_CROPS, batch, engine=engine)
         record(QUEUE_CROPS, waiting, engine=engine)
 
-    return watch
+    return on_change
 
 
 def warm_up_crops() -> list[Crop]:

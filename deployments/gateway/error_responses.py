@@ -28,6 +28,6 @@ def error_response(error: QuorumError) -> JSONResponse:
     return JSONResponse(error_answer(error).model_dump(mode="json"), error.http_status, headers)
 
 
-def fault() -> InternalFailure:
+def internal_failure() -> InternalFailure:
     """A fault that nobody foresaw, told without anything of the inside."""
     return InternalFailure("the service failed on this request", "try again; the log has the details")

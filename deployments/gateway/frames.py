@@ -1,6 +1,6 @@
 """Frames of a film or a camera, one connection each: the newest are read, what came too fast is dropped and said so.
 
-`WaitingFrames` holds a few frames; when it is full, the oldest gives way. A `FrameReader` reads one frame at a time and
+`FrameQueue` holds a few frames; when it is full, the oldest gives way. A `FrameReader` reads one frame at a time and
 repeats its last answer for a frame that looks the same: the same bytes, or the same picture but for noise. Knows no
 WebSocket.
 """
@@ -24,7 +24,7 @@ from ocr.contract import CharacterAnswer, FrameAnswer, TextAnswer
 from ocr.errors import NotAnImage, QuorumError
 from segmentation.files.decoding import FORMATS, inspect, require_one_page
 
-Read: TypeAlias = Callable[[bytes], Awaitable[CharacterAnswer | TextAnswer]]
+ReadFrame: TypeAlias = Callable[[bytes], Awaitable[CharacterAnswer | TextAnswer]]
 
 # Frames are compared as grey pictures of this longer side, each pixel the mean of those it stands for. In a frame of
 # 1280 x 720 px, noise of 8 levels a pixel came to 22 levels at most, and one digit in 18 px print to 43 at least.
@@ -40,7 +40,7 @@ class Frame:
     image: bytes
 
 
-class WaitingFrames:
+class FrameQueue:
     """At most `most` frames that wait to be read."""
 
     def __init__(self, most: int) -> None:
@@ -50,10 +50,10 @@ class WaitingFrames:
 
     def put(self, frame: Frame) -> Frame | None:
         """Add the newest frame; the oldest one that has to give way for it, if any."""
-        dropped = self._frames.popleft() if len(self._frames) == self._most else None
+        dropped_answer = self._frames.popleft() if len(self._frames) == self._most else None
         self._frames.append(frame)
         self._arrived.set()
-        return dropped
+        return dropped_answer
 
     async def next(self) -> Frame:
         """The frame that has waited longest, as soon as there is one."""
@@ -66,53 +66,53 @@ class WaitingFrames:
 class FrameReader:
     """Reads the frames of one connection with `read`, one after another."""
 
-    def __init__(self, read: Read, max_pixels: int) -> None:
+    def __init__(self, read: ReadFrame, max_pixels: int) -> None:
         self._read = read
         self._max_pixels = max_pixels
-        self._last: _Known | None = None
+        self._last: _LastRead | None = None
 
     async def answer(self, frame: Frame) -> FrameAnswer:
         """What became of the frame; a failure is an answer too."""
         try:
-            look = await asyncio.to_thread(look_of, frame.image, self._max_pixels)
-            if self._last is not None and self._last.look.is_like(look):
+            fingerprint = await asyncio.to_thread(fingerprint_of, frame.image, self._max_pixels)
+            if self._last is not None and self._last.fingerprint.matches(fingerprint):
                 return FrameAnswer(image_id=frame.image_id, status="unchanged", answer=self._last.answer)
             answer = await self._read(frame.image)
         except QuorumError as error:
-            return failed(frame.image_id, error)
-        self._last = _Known(look, answer)
+            return failed_answer(frame.image_id, error)
+        self._last = _LastRead(fingerprint, answer)
         return FrameAnswer(image_id=frame.image_id, status="read", answer=answer)
 
 
-def failed(image_id: str, error: QuorumError) -> FrameAnswer:
+def failed_answer(image_id: str, error: QuorumError) -> FrameAnswer:
     return FrameAnswer(image_id=image_id, status="failed", error=error_answer(error).error)
 
 
-def dropped(frame: Frame) -> FrameAnswer:
+def dropped_answer(frame: Frame) -> FrameAnswer:
     return FrameAnswer(image_id=frame.image_id, status="dropped")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """How a frame looks, for comparison: the hash of its file, and a small grey picture (H, W)."""
+class FrameFingerprint:
+    """What frames are compared by: the hash of the file, and a small grey picture (H, W)."""
 
     digest: bytes
     size: tuple[int, int]
     grey: NDArray[np.int16]
 
-    def is_like(self, other: Look) -> bool:
+    def matches(self, other: FrameFingerprint) -> bool:
         if self.digest == other.digest:
             return True
         return self.size == other.size and int(np.abs(self.grey - other.grey).max()) <= _SAME_LEVELS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Known:
-    look: Look
+class _LastRead:
+    fingerprint: FrameFingerprint
     answer: CharacterAnswer | TextAnswer
 
 
-def look_of(image: bytes, max_pixels: int) -> Look:
+def fingerprint_of(image: bytes, max_pixels: int) -> FrameFingerprint:
     """Raises what is wrong with the image: not one, too large, of several pages."""
     header = inspect(image, max_pixels=max_pixels)
     require_one_page(header)
@@ -125,4 +125,4 @@ def look_of(image: bytes, max_pixels: int) -> Look:
     scale = min(1.0, _COMPARED_PX / max(header.width_px, header.height_px))
     size = max(1, round(header.width_px * scale)), max(1, round(header.height_px * scale))
     small = np.asarray(grey.resize(size, PIL.Image.Resampling.BOX), dtype=np.int16)  # (H, W)
-    return Look(hashlib.sha256(image).digest(), (header.width_px, header.height_px), small)
+    return FrameFingerprint(hashlib.sha256(image).digest(), (header.width_px, header.height_px), small)

@@ -1,4 +1,4 @@
-"""Bytes kept under keys, bounded by number and by memory: the least recently used go first."""
+"""A cache of bytes, bounded by number and by memory: the least recently used go first."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ from collections.abc import Callable
 
 from deployments.config.schema import CacheConfig
 
-Key = tuple[str, bytes]
-"""Of what is kept: a name and a digest."""
+CacheKey = tuple[str, bytes]
+"""A name and a digest."""
 
 
-class Memory:
-    """The least used goes first when there are too many, or too many bytes."""
+class LruCache:
+    """`config` gives the bounds that are in force at the moment."""
 
-    def __init__(self, bounds: Callable[[], CacheConfig]) -> None:
-        self._bounds = bounds
-        self._kept: OrderedDict[Key, bytes] = OrderedDict()
+    def __init__(self, config: Callable[[], CacheConfig]) -> None:
+        self._config = config
+        self._entries: OrderedDict[CacheKey, bytes] = OrderedDict()
         self._bytes = 0
 
     @property
-    def on(self) -> bool:
-        """Whether anything is kept at all. Forgets everything once it is not."""
-        if self._bounds().entries > 0:
+    def enabled(self) -> bool:
+        """Whether anything is kept at all. Drops everything once it is not."""
+        if self._config().entries > 0:
             return True
-        self._kept.clear()
+        self._entries.clear()
         self._bytes = 0
         return False
 
-    def get(self, key: Key) -> bytes | None:
-        found = self._kept.get(key)
+    def get(self, key: CacheKey) -> bytes | None:
+        found = self._entries.get(key)
         if found is not None:
-            self._kept.move_to_end(key)
+            self._entries.move_to_end(key)
         return found
 
-    def put(self, key: Key, value: bytes) -> None:
+    def put(self, key: CacheKey, value: bytes) -> None:
         """Keep it, unless it alone is more than all may be."""
-        bounds = self._bounds()
-        if len(value) > bounds.max_mb * 1e6:
+        config = self._config()
+        if len(value) > config.max_mb * 1e6:
             return
-        self._bytes += len(value) - len(self._kept.pop(key, b""))
-        self._kept[key] = value
-        while len(self._kept) > bounds.entries or self._bytes > bounds.max_mb * 1e6:
-            _, oldest = self._kept.popitem(last=False)
+        self._bytes += len(value) - len(self._entries.pop(key, b""))
+        self._entries[key] = value
+        while len(self._entries) > config.entries or self._bytes > config.max_mb * 1e6:
+            _, oldest = self._entries.popitem(last=False)
             self._bytes -= len(oldest)
 
-    def drop(self, key: Key) -> None:
+    def drop(self, key: CacheKey) -> None:
         """Keep it no longer, if it is kept."""
-        self._bytes -= len(self._kept.pop(key, b""))
+        self._bytes -= len(self._entries.pop(key, b""))
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._entries)

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from deployments.gateway.documents.documents import PageOutcome, ReadPage
 from deployments.gateway.error_responses import error_answer
 from deployments.messages.answers import CharacterReading, NamedPicture
-from deployments.messages.capabilities import Catalogue
-from deployments.messages.request import Ask
-from deployments.messages.states import EngineState, Position, ServiceState
+from deployments.messages.capabilities import Capabilities
+from deployments.messages.request import ReadRequest
+from deployments.messages.states import CircuitState, EngineState, ServiceState
 from fusion import judge
-from ocr import CardMemory, Character, EngineReport, Hypothesis, Line, NoCard, Page, Polygon, Status, Stretch, Word
+from ocr import CardMemory, Character, EngineReport, Hypothesis, Line, NoCard, Page, Polygon, Status, TimedStep, Word
 from ocr.contract import (
     CardStatus,
     CharacterAnswer,
@@ -36,48 +36,48 @@ from ocr.contract import (
     WordAnswer,
 )
 from ocr.errors import QuorumError
-from ocr.timing import placed
+from ocr.timing import timeline
 
 # An engine in one of these states was asked and did not do what it was asked for.
 _FAILED = frozenset({Status.TIMEOUT, Status.ERROR, Status.SHED, Status.UNAVAILABLE})
 
 
-def character_answer(reading: CharacterReading, ask: Ask, processing_time_ms: float) -> CharacterAnswer:
+def character_answer(reading: CharacterReading, request: ReadRequest, processing_time_ms: float) -> CharacterAnswer:
     """The answer of `/predict`."""
     confidence = reading.character.confidence
-    verdict = judge(confidence, ask.profile.thresholds)
+    verdict = judge(confidence, request.profile.thresholds)
     predictions = {
         report.engine: _character_prediction(report, reading.claims.get(report.engine)) for report in reading.reports
     }
     return CharacterAnswer(
         character=reading.character.text or None,
         confidence=confidence,
-        method=str(ask.method),
-        profile=ask.profile.name,
+        method=str(request.method),
+        profile=request.profile.name,
         processing_time_ms=processing_time_ms,
         accepted=verdict.accepted,
         needs_review=verdict.needs_review,
         band=verdict.band.value,
         degraded=any(prediction.status in _FAILED for prediction in predictions.values()),
-        config_version=ask.config_version,
+        config_version=request.config_version,
         timestamp=datetime.now(UTC),
         engine_predictions=predictions,
     )
 
 
 def text_answer(
-    page: Page, ask: Ask, processing_time_ms: float, pictures: Sequence[NamedPicture] | None = None
+    page: Page, request: ReadRequest, processing_time_ms: float, pictures: Sequence[NamedPicture] | None = None
 ) -> TextAnswer:
     """The answer of `/predict_text` to one page."""
-    verdict = judge(page.confidence, ask.profile.thresholds)
+    verdict = judge(page.confidence, request.profile.thresholds)
     return TextAnswer(
         text=page.text,
         confidence=page.confidence,
         width=page.width_px,
         height=page.height_px,
-        lines=[_line_answer(line, explain=ask.explain) for line in page.lines],
+        lines=[_line_answer(line, explain=request.explain) for line in page.lines],
         characters=[
-            _place(character, explain=ask.explain)
+            _place(character, explain=request.explain)
             for line in page.lines
             for character in line.characters
             if not character.text.isspace()
@@ -90,26 +90,26 @@ def text_answer(
         needs_review=verdict.needs_review,
         band=verdict.band.value,
         degraded=any(report.status in _FAILED for report in page.reports),
-        config_version=ask.config_version,
+        config_version=request.config_version,
         timestamp=datetime.now(UTC),
         pictures=None if pictures is None else [_picture(picture) for picture in pictures],
     )
 
 
-def timings(spent: Sequence[Stretch]) -> Timings:
-    """Where the time of a request went, of which these are the stretches one after another."""
+def timings_answer(timings: Sequence[TimedStep]) -> Timings:
+    """Where the time of a request went, from its steps in order."""
     parts = [
         TimedPart(
-            name=part.stretch.name,
-            where=part.stretch.where,
+            name=part.step.name,
+            where=part.step.where,
             depth=part.depth,
             start_ms=_ms(part.start_s),
-            duration_ms=_ms(part.stretch.seconds),
+            duration_ms=_ms(part.step.seconds),
             critical=part.critical,
         )
-        for part in placed(spent)
+        for part in timeline(timings)
     ]
-    return Timings(wall_ms=_ms(sum(stretch.seconds for stretch in spent)), parts=parts)
+    return Timings(wall_ms=_ms(sum(step.seconds for step in timings)), parts=parts)
 
 
 def _ms(seconds: float) -> float:
@@ -118,13 +118,13 @@ def _ms(seconds: float) -> float:
 
 
 def document_answer(
-    outcomes: Sequence[PageOutcome], page_count: int, ask: Ask, processing_time_ms: float
+    outcomes: Sequence[PageOutcome], page_count: int, request: ReadRequest, processing_time_ms: float
 ) -> DocumentAnswer:
     """The answer of `/predict_text` to a document."""
-    pages = [page_line(outcome) for outcome in outcomes]
+    pages = [page_answer(outcome) for outcome in outcomes]
     read = [page for page in pages if isinstance(page, PageAnswer)]
     confidence = _mean([(page.confidence, len(page.characters)) for page in read])
-    verdict = judge(confidence, ask.profile.thresholds)
+    verdict = judge(confidence, request.profile.thresholds)
     names = list(dict.fromkeys(name for page in read for name in page.engine_predictions))
     return DocumentAnswer(
         text="\n\n".join(page.text for page in read),
@@ -133,19 +133,19 @@ def document_answer(
         pages=pages,
         succeeded=len(read),
         engine_predictions={name: _over_pages(name, read) for name in names},
-        method=str(ask.method),
-        profile=ask.profile.name,
+        method=str(request.method),
+        profile=request.profile.name,
         processing_time_ms=processing_time_ms,
         accepted=verdict.accepted,
         needs_review=verdict.needs_review,
         band=verdict.band.value,
         degraded=len(read) < len(pages) or any(page.degraded for page in read),
-        config_version=ask.config_version,
+        config_version=request.config_version,
         timestamp=datetime.now(UTC),
     )
 
 
-def page_line(outcome: PageOutcome) -> PageAnswer | FailedPage:
+def page_answer(outcome: PageOutcome) -> PageAnswer | FailedPage:
     """One page of a document as an answer holds it."""
     if isinstance(outcome, ReadPage):
         return outcome.answer
@@ -184,13 +184,13 @@ def _picture(picture: NamedPicture) -> Picture:
 def status_answer(
     state: ServiceState,
     components: Mapping[str, ComponentStatus],
-    catalogue: Catalogue,
+    capabilities: Capabilities,
     *,
     ready: bool,
     version: str,
 ) -> StatusAnswer:
     """The answer of `/status`: every configured engine, also those that nobody has heard of yet."""
-    engines = {name: _engine_status(name, state, components, catalogue) for name in catalogue.scopes}
+    engines = {name: _engine_status(name, state, components, capabilities) for name in capabilities.scopes}
     degraded = not all(engine.available and engine.circuit == "closed" for engine in engines.values())
     return StatusAnswer(
         status="not_ready" if not ready else "degraded" if degraded else "ready",
@@ -198,24 +198,24 @@ def status_answer(
         uptime_s=state.uptime_s,
         engines=engines,
         components=dict(components),
-        methods=[str(method) for method in type(catalogue.config.method)],
-        profiles=list(catalogue.profiles),
+        methods=[str(method) for method in type(capabilities.config.method)],
+        profiles=list(capabilities.profiles),
     )
 
 
 def _engine_status(
-    name: str, state: ServiceState, components: Mapping[str, ComponentStatus], catalogue: Catalogue
+    name: str, state: ServiceState, components: Mapping[str, ComponentStatus], capabilities: Capabilities
 ) -> EngineStatus:
-    known = state.engines.get(name) or EngineState(name, tuple(catalogue.scopes[name]), problem="starting")
+    known = state.engines.get(name) or EngineState(name, tuple(capabilities.scopes[name]), problem="starting")
     component = components.get(name)
     return EngineStatus(
         available=known.available,
         asleep=known.asleep is not None,
         model=known.model,
         detail=known.problem,
-        circuit=state.circuits.get(name, Position.CLOSED).value,
+        circuit=state.circuits.get(name, CircuitState.CLOSED).value,
         scopes=[str(scope) for scope in known.scopes],
-        weight={profile.name: profile.weights.get(name, 0.0) for profile in catalogue.profiles.values()},
+        weight={profile.name: profile.weights.get(name, 0.0) for profile in capabilities.profiles.values()},
         replicas=component.replicas if component else 0,
         cpus=known.cpus,
         gpu_fraction=known.gpu_fraction,

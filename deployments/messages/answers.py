@@ -5,53 +5,53 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ocr import Character, EngineReport, Hypothesis, Layout, Stretch
+from ocr import Character, EngineReport, Hypothesis, Layout, TimedStep
 from ocr.errors import QuorumError
-from ocr.packing import sealed
+from ocr.pickling import pickle_as_bytes
 
 
-class GarbageAnswer(Exception):
+class InvalidEngineAnswer(Exception):
     """An engine's replica answered something that is no answer to the question."""
 
 
-@sealed
+@pickle_as_bytes
 @dataclass(frozen=True, slots=True)
 class EngineAnswer:
     """One engine's hypotheses, one per crop it was asked about, in order; None for a crop that it did not come to
-    before the deadline. `spent` is where the time of the replica went.
+    before the deadline. `timings` are the steps of the replica.
     """
 
     model: str
     hypotheses: tuple[Hypothesis | None, ...]
-    spent: tuple[Stretch, ...] = ()
+    timings: tuple[TimedStep, ...] = ()
 
-    def require_one_each(self, crops: Sequence[int]) -> None:
+    def require_one_per_crop(self, crops: Sequence[int]) -> None:
         """Raise GarbageAnswer unless there is a hypothesis or None for each of these crops."""
         if len(self.hypotheses) != len(crops):
-            raise GarbageAnswer(f"{len(self.hypotheses)} hypotheses for {len(crops)} crops")
+            raise InvalidEngineAnswer(f"{len(self.hypotheses)} hypotheses for {len(crops)} crops")
 
 
 @dataclass(frozen=True, slots=True)
-class CutPage:
+class LayoutAnswer:
     """How the segmentation of one page begins: where the text is, and where the time went until it was found. The
     pixels follow, by reference.
     """
 
     layout: Layout
-    spent: tuple[Stretch, ...] = ()
+    timings: tuple[TimedStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class CutCharacters:
+class CharacterCropsAnswer:
     """How the preparation of single characters begins: per image either the index of its crop or what is wrong."""
 
     outcomes: tuple[int | QuorumError, ...]
     layout: Layout
-    spent: tuple[Stretch, ...] = ()
+    timings: tuple[TimedStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class CutRefused:
+class ImageRefused:
     """The image cannot be read; no pixels follow. An error as a value arrives as itself, not wrapped by the
     transport.
     """
@@ -67,14 +67,14 @@ class NamedPicture:
     file: bytes
 
 
-@sealed
+@pickle_as_bytes
 @dataclass(frozen=True, slots=True)
 class CharacterReading:
-    """What the ensemble says of an image of one character; its text is "" when no engine has a vote for one. `spent` is
-    where the time of its whole request went.
+    """What the ensemble says of an image of one character; its text is "" when no engine has a vote for one. `timings`
+    are those of its whole request.
     """
 
     character: Character
     claims: Mapping[str, Hypothesis]
     reports: tuple[EngineReport, ...]
-    spent: tuple[Stretch, ...] = ()
+    timings: tuple[TimedStep, ...] = ()

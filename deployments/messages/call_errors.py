@@ -17,5 +17,5 @@ class NotDeployed(Exception):
     """No replica of the deployment can be started."""
 
 
-class PixelsLost(Exception):
+class CropsLost(Exception):
     """The node that held the crops is gone, and the crops with it: the page has to be cut again."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from deployments.config.schema import ClusterConfig, Policy
-from deployments.messages.request import Ask, Question
+from deployments.messages.request import ReadRequest, RecognitionOptions
 from fusion import (
     SPELLING,
     Cascade,
@@ -29,15 +29,15 @@ from ocr.errors import OutOfRange
 from ocr.image import Material
 from segmentation.preprocessing import Pipeline
 
-AUTO = "auto"
+AUTO_PROFILE = "auto"
 """Names the profile that is another one on each line, by what kind of writing it is."""
 
-STARTING = "starting_"
+STARTING_PREFIX = "starting_"
 """Begins the names of the hand-made profiles."""
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class Capabilities:
     """What this cluster can do, under one version of its configuration."""
 
     scopes: Mapping[str, frozenset[Scope]]
@@ -47,7 +47,7 @@ class Catalogue:
     version: int = 0
 
     @classmethod
-    def of(cls, config: ClusterConfig, specs: Iterable[EngineSpec]) -> Catalogue:
+    def of(cls, config: ClusterConfig, specs: Iterable[EngineSpec]) -> Capabilities:
         """From the configuration and the specs of its engines, in the configuration's order.
 
         Raises OutOfRange when a profile names an engine that is not configured, or the default profile does not exist.
@@ -56,7 +56,7 @@ class Catalogue:
         priors = {spec.name: spec.prior_weights for spec in specs}
         return cls({spec.name: spec.scopes for spec in specs}, priors, {}, config).under(config, 0)
 
-    def under(self, config: ClusterConfig, version: int) -> Catalogue:
+    def under(self, config: ClusterConfig, version: int) -> Capabilities:
         """The same cluster under another version of its configuration. Raises as `of` does."""
         thresholds = Thresholds(**config.thresholds.model_dump())
         profiles = self._built_in(config.tuned, thresholds)
@@ -66,16 +66,18 @@ class Catalogue:
                 raise OutOfRange(f"all weights of profile '{name}' are zero", "give one engine a weight above zero")
             known = profiles.get(name, Profile(name, weights, thresholds))
             profiles[name] = known.with_weights(weights)
-        profiles.setdefault(AUTO, automatic_profile(profiles, list(Material)))
+        profiles.setdefault(AUTO_PROFILE, automatic_profile(profiles, list(Material)))
         _require_known([config.profile], profiles, "profile", "the configuration")
-        return Catalogue(self.scopes, self.priors, profiles, config, version)
+        return Capabilities(self.scopes, self.priors, profiles, config, version)
 
     def _built_in(self, tuned: str, thresholds: Thresholds) -> dict[str, Profile]:
         """The profiles before the configuration's own. The hand-made ones have names of their own; where nothing was
         tuned for any of the engines, they have the plain names as well.
         """
         made = profiles_from_priors(self.priors, thresholds)
-        starting = {f"{STARTING}{name}": replace(own, name=f"{STARTING}{name}") for name, own in made.items()}
+        starting = {
+            f"{STARTING_PREFIX}{name}": replace(own, name=f"{STARTING_PREFIX}{name}") for name, own in made.items()
+        }
         try:
             document = tuned_document(tuned, thresholds)
         except ValueError as error:
@@ -88,29 +90,29 @@ class Catalogue:
     def _voters(self) -> tuple[str, ...]:
         return (*self.scopes, SPELLING)
 
-    def ask_text(self, options: TextOptions, now: float) -> Ask:
+    def text_request(self, options: TextOptions, now: float) -> ReadRequest:
         if options.preprocess is not None:
             Pipeline.named(options.preprocess)  # refuses an unknown step before anything is sent
-        ask = self._ask(options, now, Scope.LINE, Question(language=options.lang), options.preprocess)
-        return replace(ask, cascade=self._cascade(options.policy, ask.profile))
+        request = self._request(options, now, Scope.LINE, RecognitionOptions(language=options.lang), options.preprocess)
+        return replace(request, cascade=self._cascade(options.policy, request.profile))
 
-    def ask_character(self, options: CharacterOptions, now: float) -> Ask:
-        return self._ask(options, now, Scope.CHARACTER, Question(classes=options.classes))
+    def character_request(self, options: CharacterOptions, now: float) -> ReadRequest:
+        return self._request(options, now, Scope.CHARACTER, RecognitionOptions(classes=options.classes))
 
-    def _ask(
+    def _request(
         self,
         options: EnsembleOptions,
         now: float,
         scope: Scope,
-        question: Question,
+        recognition: RecognitionOptions,
         steps: tuple[str, ...] | None = None,
-    ) -> Ask:
-        return Ask(
+    ) -> ReadRequest:
+        return ReadRequest(
             self._method(options.method),
             self._profile(options),
             self._engines(options.engines, scope),
             now + (options.timeout_s or self.config.limits.timeout_s),
-            question,
+            recognition,
             steps,
             options.explain,
             self.config.limits,

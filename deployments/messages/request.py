@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deployments.config.schema import CircuitConfig, LimitsConfig
+from deployments.config.schema import CircuitBreakerConfig, LimitsConfig
 from fusion import Cascade, Method, Profile, Step
 from ocr import Classes
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RecognitionOptions:
     """What the engines are asked about some crops: the language of the text, and which single characters may answer."""
 
     language: str = "en"
@@ -21,7 +21,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Handling:
+class SegmentationRequest:
     """How a page is prepared: `steps` by name (None: the profile's own), what is too large or too dear, and the moment
     (epoch seconds) after which nobody waits for it.
     """
@@ -35,7 +35,7 @@ class Handling:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ReadRequest:
     """One request, resolved. `engines` are the ones to ask, `steps` the preprocessing (None: the profile's own);
     `deadline` is wall-clock time in epoch seconds. `config_version` is the live configuration that it began under, and
     holds until it is answered. Without a `cascade` all engines are asked at once.
@@ -45,12 +45,12 @@ class Ask:
     profile: Profile
     engines: tuple[str, ...]
     deadline: float
-    question: Question
+    recognition: RecognitionOptions
     steps: tuple[str, ...] | None = None
     explain: bool = False
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     config_version: int = 0
-    circuit: CircuitConfig = field(default_factory=CircuitConfig)
+    circuit: CircuitBreakerConfig = field(default_factory=CircuitBreakerConfig)
     cascade: Cascade | None = None
 
     def tiers(self, engines: Sequence[str]) -> tuple[list[Step], list[str]]:
@@ -58,9 +58,9 @@ class Ask:
         return ([], list(engines)) if self.cascade is None else self.cascade.among(engines)
 
     @property
-    def handling(self) -> Handling:
+    def segmentation(self) -> SegmentationRequest:
         limits = self.limits
-        return Handling(
+        return SegmentationRequest(
             self.profile.name,
             self.steps,
             limits.max_pixels,

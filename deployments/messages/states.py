@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from deployments.config.schema import AtZero
+from deployments.config.schema import AtZeroPolicy
 from ocr import CardMemory, NoCard, Scope
 
 
@@ -25,7 +25,7 @@ class EngineState:
     cpus: float = 0.0
     gpu_fraction: float = 0.0
     threads: int = 1
-    asleep: AtZero | None = None
+    asleep: AtZeroPolicy | None = None
     card: CardMemory | NoCard | None = None
 
     @property
@@ -35,10 +35,10 @@ class EngineState:
     @property
     def ready(self) -> bool:
         """Whether who asks gets its reading: from one that sleeps only where requests wait for it."""
-        return self.available and self.asleep is not AtZero.UNAVAILABLE
+        return self.available and self.asleep is not AtZeroPolicy.UNAVAILABLE
 
 
-class Position(StrEnum):
+class CircuitState(StrEnum):
     """Of a circuit. As with a switch for electricity, what is open lets nothing through."""
 
     CLOSED = "closed"
@@ -53,4 +53,4 @@ class ServiceState:
     engines: dict[str, EngineState] = field(default_factory=dict)
     segmentation_ready: bool = False
     uptime_s: float = 0.0
-    circuits: dict[str, Position] = field(default_factory=dict)
+    circuits: dict[str, CircuitState] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """The newest records of the log files of one node: JSON lines, as Serve's replicas write them.
 
 Only the ends of the files are read. Recognised text stands in the field `text`; it is cut out unless it is asked for,
-also from records that were written while it was allowed. Knows no Ray: the shell runs `newest` on every node.
+also from records that were written while it was allowed. Knows no Ray: the shell runs `newest_records` on every node.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _TAIL_BYTES = 256_000
 # What the contract has a place for, or what says nothing outside of the process.
-_PLACED = frozenset(
+_CONTRACT_FIELDS = frozenset(
     {"asctime", "levelname", "message", "timestamp_ns", "deployment", "component_name", "replica", "component_id"}
     | {"request_id", "node_id", "worker_id", "job_id", "actor_id", "task_id", "process", "filename", "lineno"}
     | {"name", "application", "actor_name", "task_name", "task_func_name", "log_to_stderr", "took"}
@@ -29,13 +29,13 @@ _PLACED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LogQuery:
     """Which records were asked for, and whether recognised text may stand in them."""
 
     options: LogsOptions
     text: bool = False
 
-    def takes(self, record: LogRecord) -> bool:
+    def matches(self, record: LogRecord) -> bool:
         return (
             record.level in LEVELS[LEVELS.index(self.options.level) :]
             and self.options.component in ("", record.component)
@@ -43,13 +43,13 @@ class Wanted:
         )
 
 
-def newest(folder: Path, node: str, wanted: Wanted) -> list[LogRecord]:
+def newest_records(folder: Path, node: str, query: LogQuery) -> list[LogRecord]:
     """The newest records in the folder's files that are wanted, oldest first."""
-    found = (record for path in sorted(folder.glob("**/*.log")) for record in _records(path, node, wanted))
-    return sorted(heapq.nlargest(wanted.options.limit, found, key=_time), key=_time)
+    found = (record for path in sorted(folder.glob("**/*.log")) for record in _records(path, node, query))
+    return sorted(heapq.nlargest(query.options.limit, found, key=_time), key=_time)
 
 
-def merged(parts: list[list[LogRecord]], limit: int) -> list[LogRecord]:
+def merge_records(parts: list[list[LogRecord]], limit: int) -> list[LogRecord]:
     """The newest of all nodes, oldest first."""
     return sorted(heapq.nlargest(limit, (record for part in parts for record in part), key=_time), key=_time)
 
@@ -58,18 +58,18 @@ def _time(record: LogRecord) -> datetime:
     return record.time
 
 
-def _records(path: Path, node: str, wanted: Wanted) -> Iterator[LogRecord]:
+def _records(path: Path, node: str, query: LogQuery) -> Iterator[LogRecord]:
     for line in _tail(path).splitlines():
         if line.startswith(b"{"):
-            record = _record(line, node, text=wanted.text)
-            if record is not None and wanted.takes(record):
+            record = _record(line, node, text=query.text)
+            if record is not None and query.matches(record):
                 yield record
 
 
-def _component(said: Mapping[str, Any]) -> str:
+def _component(content: Mapping[str, Any]) -> str:
     """The deployment by its own name (in the field `deployment` the application stands before it), or Serve's part."""
-    actor = str(said.get("actor_name") or "").split("#")  # SERVE_REPLICA::application#deployment#replica
-    return actor[1] if len(actor) == 3 else str(said.get("component_name") or "")
+    actor = str(content.get("actor_name") or "").split("#")  # SERVE_REPLICA::application#deployment#replica
+    return actor[1] if len(actor) == 3 else str(content.get("component_name") or "")
 
 
 def _tail(path: Path) -> bytes:
@@ -85,21 +85,21 @@ def _tail(path: Path) -> bytes:
 def _record(line: bytes, node: str, *, text: bool) -> LogRecord | None:
     """None for a line that is not a record: the first of a tail may be half of one."""
     try:
-        said: dict[str, Any] = json.loads(line)
-        time = datetime.fromtimestamp(said["timestamp_ns"] / 1e9, UTC)
-        level, message = said["levelname"], said["message"]
+        content: dict[str, Any] = json.loads(line)
+        time = datetime.fromtimestamp(content["timestamp_ns"] / 1e9, UTC)
+        level, message = content["levelname"], content["message"]
     except (ValueError, KeyError, TypeError):
         return None
-    fields = {name: value for name, value in said.items() if name not in _PLACED}
+    fields = {name: value for name, value in content.items() if name not in _CONTRACT_FIELDS}
     if "text" in fields and not text:
         fields["text"] = HIDDEN
     return LogRecord(
         time=time,
         level=str(level),
         message=str(message),
-        component=_component(said),
-        replica=str(said.get("replica") or said.get("component_id") or ""),
+        component=_component(content),
+        replica=str(content.get("replica") or content.get("component_id") or ""),
         node=node,
-        request_id=str(said.get("request_id") or ""),
+        request_id=str(content.get("request_id") or ""),
         fields=fields,
     )

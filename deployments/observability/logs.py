@@ -21,18 +21,18 @@ HIDDEN = "[hidden: log_text is off]"
 
 
 @dataclass(frozen=True, slots=True)
-class Logging:
+class LoggingConfig:
     """What the configuration says of logging."""
 
     level: str = "INFO"
     text: bool = False
 
-    def under(self, document: Mapping[str, Any]) -> Logging:
+    def under(self, document: Mapping[str, Any]) -> LoggingConfig:
         """With what a live document says over it."""
         return replace(self, level=document.get("log_level", self.level), text=document.get("log_text", self.text))
 
 
-class Redaction(logging.Filter):
+class RedactionFilter(logging.Filter):
     """Cuts recognised text out of records."""
 
     def __init__(self, text: bool) -> None:
@@ -54,7 +54,7 @@ def _without_words(error: BaseException, trace: TracebackType | None) -> str:
     return f"{''.join(traceback.format_tb(trace))}{type(error).__name__}: {words}"
 
 
-def configure_logging(chosen: Logging) -> None:
+def configure_logging(chosen: LoggingConfig) -> None:
     """Send what Quorum logs to Serve's log files of this replica, as `chosen`. May be called again at any time.
 
     The filter sits on Serve's handlers, so that it sees what Serve says of an exception of ours as well.
@@ -63,6 +63,6 @@ def configure_logging(chosen: Logging) -> None:
     root.setLevel(chosen.level)
     root.parent = logging.getLogger("ray.serve")
     for handler in root.parent.handlers:
-        for old in [known for known in handler.filters if isinstance(known, Redaction)]:
+        for old in [known for known in handler.filters if isinstance(known, RedactionFilter)]:
             handler.removeFilter(old)
-        handler.addFilter(Redaction(chosen.text))
+        handler.addFilter(RedactionFilter(chosen.text))

@@ -1,4 +1,4 @@
-"""Every metric of Quorum: its name, its type, its labels. Whoever measures calls a `Record` with one of these.
+"""Every metric of Quorum: its name, its type, its labels. Whoever measures calls a `RecordMetric` with one of these.
 
     python -m deployments.observability.metrics          the table of docs/operations.md
 
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from ocr import Scope
 
 
-class Kind(Enum):
+class MetricKind(Enum):
     COUNTER = "counter"
     GAUGE = "gauge"
     HISTOGRAM = "histogram"
@@ -27,14 +27,14 @@ class Metric:
     """One metric. `name` is what Ray is told; `exported` is what everybody sees."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
 
     @property
     def exported(self) -> str:
-        return f"ray_{self.name}{'_total' if self.kind is Kind.COUNTER else ''}"
+        return f"ray_{self.name}{'_total' if self.kind is MetricKind.COUNTER else ''}"
 
 
 TASKS = {Scope.LINE: "text", Scope.CHARACTER: "character"}
@@ -44,52 +44,59 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 _COUNTS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 
-REQUESTS = Metric("ocr_requests", Kind.COUNTER, "HTTP requests that were answered.", ("route", "status"))
+REQUESTS = Metric("ocr_requests", MetricKind.COUNTER, "HTTP requests that were answered.", ("route", "status"))
 REQUEST_SECONDS = Metric(
     "ocr_request_seconds",
-    Kind.HISTOGRAM,
+    MetricKind.HISTOGRAM,
     "From a request's first byte to its answer's last.",
     ("route", "status"),
     _SECONDS,
 )
 ENGINE_OUTCOMES = Metric(
-    "ocr_engine_outcomes", Kind.COUNTER, "Outcomes of an engine on requests: ok, timeout, ...", ("engine", "outcome")
+    "ocr_engine_outcomes",
+    MetricKind.COUNTER,
+    "Outcomes of an engine on requests: ok, timeout, ...",
+    ("engine", "outcome"),
 )
 ENGINE_SECONDS = Metric(
-    "ocr_engine_seconds", Kind.HISTOGRAM, "How long a request waited for an engine.", ("engine",), _SECONDS
+    "ocr_engine_seconds", MetricKind.HISTOGRAM, "How long a request waited for an engine.", ("engine",), _SECONDS
 )
 ENGINE_READINGS = Metric(
     "ocr_engine_readings",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "Lines and characters that an engine read, by whether it agrees with the fusion.",
     ("engine", "agrees"),
 )
 ENGINE_CIRCUIT_OPEN = Metric(
     "ocr_engine_circuit_open",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "1 while a Router leaves the engine out because it kept failing.",
     ("engine",),
 )
-CONFIDENCE = Metric("ocr_confidence", Kind.HISTOGRAM, "Confidence of each page or character.", ("task",), _SHARES)
-ANSWERS = Metric("ocr_answers", Kind.COUNTER, "Pages and characters, by confidence band.", ("task", "band"))
-FUSION_SECONDS = Metric("ocr_fusion_seconds", Kind.HISTOGRAM, "Aligning and voting.", ("task",), _SECONDS)
-BATCH_CROPS = Metric("ocr_batch_crops", Kind.HISTOGRAM, "Crops in one call of an engine.", ("engine",), _COUNTS)
-QUEUE_CROPS = Metric("ocr_queue_crops", Kind.GAUGE, "Crops that wait for an engine.", ("engine",))
+CONFIDENCE = Metric("ocr_confidence", MetricKind.HISTOGRAM, "Confidence of each page or character.", ("task",), _SHARES)
+ANSWERS = Metric("ocr_answers", MetricKind.COUNTER, "Pages and characters, by confidence band.", ("task", "band"))
+FUSION_SECONDS = Metric("ocr_fusion_seconds", MetricKind.HISTOGRAM, "Aligning and voting.", ("task",), _SECONDS)
+BATCH_CROPS = Metric("ocr_batch_crops", MetricKind.HISTOGRAM, "Crops in one call of an engine.", ("engine",), _COUNTS)
+QUEUE_CROPS = Metric("ocr_queue_crops", MetricKind.GAUGE, "Crops that wait for an engine.", ("engine",))
 MODEL_LOAD_SECONDS = Metric(
-    "ocr_model_load_seconds", Kind.GAUGE, "Time to load the model and warm it up.", ("engine", "model")
+    "ocr_model_load_seconds", MetricKind.GAUGE, "Time to load the model and warm it up.", ("engine", "model")
 )
-REPLICA_MEMORY = Metric("ocr_replica_memory_bytes", Kind.GAUGE, "The replica's own memory, without the object store.")
-CACHE_LOOKUPS = Metric("ocr_cache_lookups", Kind.COUNTER, "Lookups in the cache of results: hit or miss.", ("result",))
+REPLICA_MEMORY = Metric(
+    "ocr_replica_memory_bytes", MetricKind.GAUGE, "The replica's own memory, without the object store."
+)
+CACHE_LOOKUPS = Metric(
+    "ocr_cache_lookups", MetricKind.COUNTER, "Lookups in the cache of results: hit or miss.", ("result",)
+)
 REPEATED_REQUESTS = Metric(
     "ocr_repeated_requests",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "Requests with a known Idempotency-Key: joined to the first, or answered from memory.",
     ("how",),
 )
-CONFIG_VERSION = Metric("ocr_config_version", Kind.GAUGE, "The version of the live configuration in force here.")
-ENGINES_AVAILABLE = Metric("ocr_engines_available", Kind.GAUGE, "Engines that can read, as the monitor sees it.")
+CONFIG_VERSION = Metric("ocr_config_version", MetricKind.GAUGE, "The version of the live configuration in force here.")
+ENGINES_AVAILABLE = Metric("ocr_engines_available", MetricKind.GAUGE, "Engines that can read, as the monitor sees it.")
 SELF_TEST_SUCCESS = Metric(
-    "ocr_self_test_success", Kind.GAUGE, "Share of samples that the monitor's last self-test read correctly."
+    "ocr_self_test_success", MetricKind.GAUGE, "Share of samples that the monitor's last self-test read correctly."
 )
 
 METRICS = (
@@ -114,18 +121,18 @@ METRICS = (
 )
 
 
-class Record(Protocol):
+class RecordMetric(Protocol):
     """Counts `value`, observes it in a histogram, or sets a gauge to it."""
 
     def __call__(self, metric: Metric, value: float = 1.0, /, **labels: str) -> None:
         """`labels` are exactly those of the metric."""
 
 
-def ignore(_metric: Metric, _value: float = 1.0, /, **_labels: str) -> None:
+def ignore_metric(_metric: Metric, _value: float = 1.0, /, **_labels: str) -> None:
     """A Record of nothing, for what runs without a cluster."""
 
 
-class RayRecord:
+class RayMetrics:
     """Records with Ray, in a replica. A metric is made when it is first recorded.
 
     Ray forgets a gauge that is not set again within two of its report intervals, so `refresh` has to be called all the
@@ -137,7 +144,7 @@ class RayRecord:
         self._gauges: dict[tuple[Metric, tuple[tuple[str, str], ...]], float] = {}
 
     def __call__(self, metric: Metric, value: float = 1.0, /, **labels: str) -> None:
-        if metric.kind is Kind.GAUGE:
+        if metric.kind is MetricKind.GAUGE:
             self._gauges[metric, tuple(labels.items())] = value
         self._write(metric, value, labels)
 
@@ -158,9 +165,9 @@ def _made(metric: Metric) -> Callable[..., None]:
 
     common: dict[str, Any] = {"description": metric.help, "tag_keys": metric.labels}
     write: Callable[..., None]
-    if metric.kind is Kind.COUNTER:
+    if metric.kind is MetricKind.COUNTER:
         write = metrics.Counter(metric.name, **common).inc
-    elif metric.kind is Kind.GAUGE:
+    elif metric.kind is MetricKind.GAUGE:
         write = metrics.Gauge(metric.name, **common).set
     else:
         write = metrics.Histogram(metric.name, boundaries=list(metric.buckets), **common).observe

@@ -27,7 +27,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True)
-class Family:
+class MetricFamily:
     """One metric with all its samples: (name of the sample, labels) -> value, in the order in which they were met."""
 
     name: str
@@ -42,12 +42,12 @@ class Family:
                 yield dict(labels), value
 
 
-def summed(pages: Iterable[str], prefix: str = PREFIX) -> dict[str, Family]:
+def sum_pages(pages: Iterable[str], prefix: str = PREFIX) -> dict[str, MetricFamily]:
     """The families whose name begins with `prefix`, by name, over all pages."""
-    families: dict[str, Family] = {}
+    families: dict[str, MetricFamily] = {}
     for page in pages:
         for metric in text_string_to_metric_families(_relevant(page, prefix)):
-            family = families.setdefault(metric.name, Family(metric.name, metric.type, metric.documentation))
+            family = families.setdefault(metric.name, MetricFamily(metric.name, metric.type, metric.documentation))
             for sample in metric.samples:
                 labels = tuple(sorted((k, v) for k, v in sample.labels.items() if k not in _DROPPED))
                 key = (sample.name, labels)
@@ -55,15 +55,15 @@ def summed(pages: Iterable[str], prefix: str = PREFIX) -> dict[str, Family]:
     return families
 
 
-def rendered(families: Mapping[str, Family]) -> str:
+def render_page(families: Mapping[str, MetricFamily]) -> str:
     """The page of all families."""
     registry = CollectorRegistry()
-    registry.register(_Collected(families))
+    registry.register(_FamilyCollector(families))
     return generate_latest(registry).decode()
 
 
-class _Collected(Collector):
-    def __init__(self, families: Mapping[str, Family]) -> None:
+class _FamilyCollector(Collector):
+    def __init__(self, families: Mapping[str, MetricFamily]) -> None:
         self._families = families
 
     def collect(self) -> Iterator[Metric]:

@@ -1,7 +1,7 @@
-"""What the cluster does by the clock, when `monitor.enabled` says so: a look at every component, a self-test, an export
-of all metrics, and the deletion of what is older than the retention.
+"""Periodic tasks, when `monitor.enabled` says so: a look at every component, a self-test, an export of all metrics, and
+the deletion of what is older than the retention.
 
-Every Gateway replica has a Monitor; the one that holds the lease acts. When a job ran last is seen from the file that
+Every Gateway replica has a Monitor; the one that holds the lease acts. When a task ran last is seen from the file that
 it left, so a replica that takes over goes on with the schedule. Times are seconds; knows no Ray.
 """
 
@@ -26,13 +26,13 @@ _DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """A folder with a file for each day."""
+class DailyFiles:
+    """A folder with one file for each day."""
 
     folder: Path
     suffix: str
 
-    def add(self, text: str, now: float) -> None:
+    def append(self, text: str, now: float) -> None:
         """Append to the file of the day."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}{self.suffix}"
@@ -40,18 +40,18 @@ class Shelf:
             file.write(f"{text.rstrip()}\n")
         os.utime(path, (now, now))
 
-    def newest(self) -> float | None:
+    def last_modified(self) -> float | None:
         """When something was added last; None when nothing is there."""
-        return max((path.stat().st_mtime for path in self._files()), default=None)
+        return max((path.stat().st_mtime for path in self._paths()), default=None)
 
     def prune(self, before: float) -> int:
         """Delete the files of days that ended earlier; returns how many those were."""
-        old = [path for path in self._files() if _end_of(path) < before]
+        old = [path for path in self._paths() if _end_of(path) < before]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
 
-    def _files(self) -> list[Path]:
+    def _paths(self) -> list[Path]:
         return [path for path in self.folder.glob(f"????-??-??{self.suffix}") if path.is_file()]
 
 
@@ -62,27 +62,27 @@ def _end_of(path: Path) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """Something to do every `every_s` seconds; what it returns is kept on its shelf."""
+class PeriodicTask:
+    """What is done every `every_s` seconds; the text that `run` returns is appended to its files."""
 
     name: str
     every_s: Callable[[MonitorConfig], float]
-    shelf: Shelf
-    act: Callable[[MonitorConfig], Awaitable[str]]
+    files: DailyFiles
+    run: Callable[[MonitorConfig], Awaitable[str]]
 
 
 class Monitor:
-    """Runs jobs by the clock while it holds the lease."""
+    """Runs tasks by the clock while it holds the lease."""
 
     def __init__(
         self,
         config: Callable[[], MonitorConfig],
-        jobs: tuple[Job, ...],
+        periodic_tasks: tuple[PeriodicTask, ...],
         lease: Callable[[], Awaitable[bool]],
         clock: Callable[[], float],
     ) -> None:
         self._config = config
-        self._jobs = jobs
+        self._tasks = periodic_tasks
         self._lease = lease
         self._clock = clock
 
@@ -100,16 +100,16 @@ class Monitor:
         config = self._config()
         if not config.enabled or not await self._lease():
             return
-        for job in self._jobs:
+        for task in self._tasks:
             now = self._clock()
-            last = await asyncio.to_thread(job.shelf.newest)
-            if last is not None and now - last < job.every_s(config):
+            last = await asyncio.to_thread(task.files.last_modified)
+            if last is not None and now - last < task.every_s(config):
                 continue
             try:
-                said = await job.act(config)
+                said = await task.run(config)
             except Exception as error:
-                log.exception("%s failed", job.name)
+                log.exception("%s failed", task.name)
                 said = json.dumps({"failed": type(error).__name__})
-            await asyncio.to_thread(job.shelf.add, said, now)
-            gone = await asyncio.to_thread(job.shelf.prune, now - config.retention_days * _DAY_S)
-            log.info("%s done, %d old files deleted", job.name, gone)
+            await asyncio.to_thread(task.files.append, said, now)
+            gone = await asyncio.to_thread(task.files.prune, now - config.retention_days * _DAY_S)
+            log.info("%s done, %d old files deleted", task.name, gone)

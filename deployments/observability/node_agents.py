@@ -16,8 +16,8 @@ import httpx
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from deployments.observability.log_tail import Wanted, merged, newest
-from deployments.observability.metrics_page import Family, summed
+from deployments.observability.log_tail import LogQuery, merge_records, newest_records
+from deployments.observability.metrics_page import MetricFamily, sum_pages
 from ocr.contract import LogRecord, LogsAnswer
 
 log = logging.getLogger("quorum.nodes")
@@ -26,22 +26,22 @@ _SCRAPE_S = 5.0
 _LOGS_S = 20.0
 
 
-class Nodes:
+class NodeAgents:
     """All nodes that live."""
 
-    async def metrics(self) -> Mapping[str, Family]:
+    async def metrics(self) -> Mapping[str, MetricFamily]:
         """The metrics of the whole cluster, summed."""
         nodes = await _alive()
         async with httpx.AsyncClient(timeout=_SCRAPE_S, trust_env=False) as http:
             pages = await asyncio.gather(*(_page(http, node) for node in nodes))
-        return await asyncio.to_thread(summed, [page for page in pages if page is not None])
+        return await asyncio.to_thread(sum_pages, [page for page in pages if page is not None])
 
-    async def logs(self, wanted: Wanted) -> LogsAnswer:
+    async def logs(self, query: LogQuery) -> LogsAnswer:
         """The newest records of all nodes."""
         nodes = await _alive()
-        parts = await asyncio.gather(*(_tail(node, wanted) for node in nodes))
+        parts = await asyncio.gather(*(_tail(node, query) for node in nodes))
         return LogsAnswer(
-            records=merged([part for part in parts if part is not None], wanted.options.limit),
+            records=merge_records([part for part in parts if part is not None], query.options.limit),
             nodes=sum(part is not None for part in parts),
             missing_nodes=[node["NodeManagerAddress"] for node, part in zip(nodes, parts, strict=True) if part is None],
         )
@@ -63,10 +63,10 @@ async def _page(http: httpx.AsyncClient, node: Mapping[str, Any]) -> str | None:
     return response.text
 
 
-async def _tail(node: Mapping[str, Any], wanted: Wanted) -> list[LogRecord] | None:
+async def _tail(node: Mapping[str, Any], query: LogQuery) -> list[LogRecord] | None:
     here = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
-    task = ray.remote(_newest_here).options(num_cpus=0, scheduling_strategy=here, max_retries=0)
-    reference = task.remote(node["NodeManagerAddress"], wanted)
+    task = ray.remote(_newest_records_here).options(num_cpus=0, scheduling_strategy=here, max_retries=0)
+    reference = task.remote(node["NodeManagerAddress"], query)
     try:
         async with asyncio.timeout(_LOGS_S):
             records: list[LogRecord] = await reference
@@ -77,8 +77,8 @@ async def _tail(node: Mapping[str, Any], wanted: Wanted) -> list[LogRecord] | No
     return records
 
 
-def _newest_here(node: str, wanted: Wanted) -> list[LogRecord]:
+def _newest_records_here(node: str, query: LogQuery) -> list[LogRecord]:
     """Runs on the node whose logs are wanted."""
     from ray.serve._private.logging_utils import get_serve_logs_dir
 
-    return newest(Path(get_serve_logs_dir()), node, wanted)
+    return newest_records(Path(get_serve_logs_dir()), node, query)

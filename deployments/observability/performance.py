@@ -8,12 +8,12 @@ from itertools import pairwise
 
 from deployments.observability import metrics
 from deployments.observability.metrics import Metric
-from deployments.observability.metrics_page import Family
+from deployments.observability.metrics_page import MetricFamily
 from ocr.contract import Bands, EnginePerformance, PerformanceAnswer, RoutePerformance
 
 
-def performance(families: Mapping[str, Family]) -> PerformanceAnswer:
-    """From the metrics of the whole cluster, as `scraping.summed` has them."""
+def performance(families: Mapping[str, MetricFamily]) -> PerformanceAnswer:
+    """From the metrics of the whole cluster, as `metrics_page.sum_pages` has them."""
     by_route = _counted(families, metrics.REQUESTS, "route", "status")
     by_status: dict[str, float] = defaultdict(float)
     for counts in by_route.values():
@@ -33,7 +33,7 @@ def performance(families: Mapping[str, Family]) -> PerformanceAnswer:
     )
 
 
-def _route(families: Mapping[str, Family], route: str, counts: Mapping[str, float]) -> RoutePerformance:
+def _route(families: Mapping[str, MetricFamily], route: str, counts: Mapping[str, float]) -> RoutePerformance:
     return RoutePerformance(
         **_latency(families, metrics.REQUEST_SECONDS, route=route),
         by_status={status: round(count) for status, count in sorted(counts.items())},
@@ -41,7 +41,7 @@ def _route(families: Mapping[str, Family], route: str, counts: Mapping[str, floa
     )
 
 
-def _engines(families: Mapping[str, Family]) -> dict[str, EnginePerformance]:
+def _engines(families: Mapping[str, MetricFamily]) -> dict[str, EnginePerformance]:
     outcomes = _counted(families, metrics.ENGINE_OUTCOMES, "engine", "outcome")
     readings = _counted(families, metrics.ENGINE_READINGS, "engine", "agrees")
     return {
@@ -54,7 +54,9 @@ def _engines(families: Mapping[str, Family]) -> dict[str, EnginePerformance]:
     }
 
 
-def _counted(families: Mapping[str, Family], metric: Metric, outer: str, inner: str) -> dict[str, dict[str, float]]:
+def _counted(
+    families: Mapping[str, MetricFamily], metric: Metric, outer: str, inner: str
+) -> dict[str, dict[str, float]]:
     """A counter by two of its labels."""
     counts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for labels, value in _series(families, metric, "_total"):
@@ -62,7 +64,7 @@ def _counted(families: Mapping[str, Family], metric: Metric, outer: str, inner: 
     return counts
 
 
-def _latency(families: Mapping[str, Family], metric: Metric, **where: str) -> dict[str, float | int | None]:
+def _latency(families: Mapping[str, MetricFamily], metric: Metric, **where: str) -> dict[str, float | int | None]:
     buckets: dict[float, float] = defaultdict(float)
     for labels, value in _series(families, metric, "_bucket", where):
         buckets[float(labels["le"])] += value
@@ -87,14 +89,14 @@ def quantile(cumulative: list[tuple[float, float]], share: float) -> float | Non
     return None
 
 
-def _mean(families: Mapping[str, Family], metric: Metric, **where: str) -> float | None:
+def _mean(families: Mapping[str, MetricFamily], metric: Metric, **where: str) -> float | None:
     count = sum(value for _, value in _series(families, metric, "_count", where))
     total = sum(value for _, value in _series(families, metric, "_sum", where))
     return total / count if count else None
 
 
 def _series(
-    families: Mapping[str, Family], metric: Metric, suffix: str, where: Mapping[str, str] | None = None
+    families: Mapping[str, MetricFamily], metric: Metric, suffix: str, where: Mapping[str, str] | None = None
 ) -> Iterable[tuple[dict[str, str], float]]:
     family = families.get(f"ray_{metric.name}")
     for labels, value in family.series(suffix) if family else ():

@@ -18,9 +18,9 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from deployments.messages.capabilities import Catalogue
-from deployments.messages.request import Ask
-from deployments.messages.service import Service
+from deployments.messages.capabilities import Capabilities
+from deployments.messages.reading_service import ReadingService
+from deployments.messages.request import ReadRequest
 from ocr.contract import CharacterOptions, SelfTestAnswer, SelfTestBody, TextOptions
 from ocr.errors import QuorumError
 
@@ -40,19 +40,22 @@ class _Result:
 
 
 async def self_test(
-    service: Service, catalogue: Catalogue, body: SelfTestBody, clock: Callable[[], float] = time.perf_counter
+    service: ReadingService,
+    capabilities: Capabilities,
+    body: SelfTestBody,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> SelfTestAnswer:
     """Draw, read, compare. A request that fails counts as a sample that was not answered."""
-    _asked(catalogue, body)  # refuses an unknown engine before anything is drawn
+    _request_of(capabilities, body)  # refuses an unknown engine before anything is drawn
     rng = random.Random(7)  # noqa: S311 - samples, not secrets
     words = [_sample(rng, body.task) for _ in range(body.samples)]
-    images = await asyncio.to_thread(lambda: [drawn(text) for text in words])
-    places = asyncio.Semaphore(_AT_ONCE)
+    images = await asyncio.to_thread(lambda: [sample_image(text) for text in words])
+    slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(image: bytes) -> _Result:
-        async with places:
+        async with slots:
             try:
-                return await _read(service, _asked(catalogue, body), body, image)
+                return await _read(service, _request_of(capabilities, body), body, image)
             except QuorumError as error:
                 return _Result(failure=error.code)
 
@@ -60,7 +63,9 @@ async def self_test(
     results = await asyncio.gather(*map(one, images))
     seconds = max(clock() - started, 1e-9)
     answered = [result for result in results if not result.failure]
-    succeeded = sum(_same(result.text, text) for result, text in zip(results, words, strict=True) if not result.failure)
+    succeeded = sum(
+        _matches(result.text, text) for result, text in zip(results, words, strict=True) if not result.failure
+    )
     return SelfTestAnswer(
         samples=body.samples,
         answered=len(answered),
@@ -73,7 +78,7 @@ async def self_test(
     )
 
 
-def drawn(text: str) -> bytes:
+def sample_image(text: str) -> bytes:
     """The text in black on white, as a PNG file."""
     font = PIL.ImageFont.load_default(40)
     left, top, right, bottom = PIL.ImageDraw.Draw(PIL.Image.new("L", (1, 1))).textbbox((0, 0), text, font=font)
@@ -88,21 +93,21 @@ def _sample(rng: random.Random, task: str) -> str:
     return rng.choice(_CHARACTERS) if task == "character" else f"{rng.choice(_WORDS)} {rng.choice(_WORDS)}"
 
 
-def _asked(catalogue: Catalogue, body: SelfTestBody) -> Ask:
+def _request_of(capabilities: Capabilities, body: SelfTestBody) -> ReadRequest:
     if body.task == "text":
-        return catalogue.ask_text(TextOptions(engines=body.engines), time.time())
-    return catalogue.ask_character(CharacterOptions(engines=body.engines), time.time())
+        return capabilities.text_request(TextOptions(engines=body.engines), time.time())
+    return capabilities.character_request(CharacterOptions(engines=body.engines), time.time())
 
 
-async def _read(service: Service, ask: Ask, body: SelfTestBody, image: bytes) -> _Result:
+async def _read(service: ReadingService, request: ReadRequest, body: SelfTestBody, image: bytes) -> _Result:
     if body.task == "text":
-        page = await service.read_page(image, ask)
+        page = await service.read_page(image, request)
         return _Result(page.text, page.confidence)
-    [reading] = await service.read_characters([image], ask)
+    [reading] = await service.read_characters([image], request)
     if isinstance(reading, QuorumError):
         raise reading
     return _Result(reading.character.text, reading.character.confidence)
 
 
-def _same(read: str, drawn_text: str) -> bool:
-    return " ".join(read.split()) == drawn_text
+def _matches(read: str, sample_text: str) -> bool:
+    return " ".join(read.split()) == sample_text

@@ -8,17 +8,18 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-COUNT_S = 1.0
-"""A count that takes longer than this is made by the replica alone."""
+COUNT_TIMEOUT_S = 1.0
+"""Where counting for the whole cluster takes longer than this, a replica counts by itself."""
 
 
-class Windows:
-    """A moving window for each caller."""
+class MovingWindow:
+    """A moving window of one minute for each caller."""
 
     def __init__(self, storage: Storage) -> None:
         self._limiter = MovingWindowRateLimiter(storage)
 
-    async def wait_s(self, caller: str, per_minute: int) -> float:
+    async def hit(self, caller: str, per_minute: int) -> float:
+        """Count one request of `caller`; 0 when it may pass, else the seconds until one may."""
         limit = RateLimitItemPerMinute(per_minute)
         if await self._limiter.hit(limit, caller):
             return 0.0
@@ -26,5 +27,5 @@ class Windows:
         return max(1.0, stats.reset_time - time.time())
 
 
-def windows_in_memory() -> Windows:
-    return Windows(MemoryStorage())
+def moving_window_in_memory() -> MovingWindow:
+    return MovingWindow(MemoryStorage())

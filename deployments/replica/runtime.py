@@ -1,5 +1,5 @@
-"""What every replica does besides its work: it logs as the live configuration says, and tells how much memory it takes
-and which version is in force.
+"""What every replica does beside its work: it logs as the live configuration says, and reports how much memory it takes
+and which version of the configuration is in force.
 """
 
 from __future__ import annotations
@@ -10,55 +10,55 @@ from dataclasses import dataclass
 
 from ray import serve
 
-from deployments.config.config_watcher import Follower
+from deployments.config.config_watcher import ConfigWatcher
 from deployments.config.schema import ClusterConfig
-from deployments.config.versions import Version
-from deployments.observability.logs import Logging, configure_logging
-from deployments.observability.metrics import CONFIG_VERSION, REPLICA_MEMORY, RayRecord
-from deployments.replica.memory import own_memory_mb
-from deployments.replica.shared_actor import Place, Shared
+from deployments.config.versions import ConfigVersion
+from deployments.observability.logs import LoggingConfig, configure_logging
+from deployments.observability.metrics import CONFIG_VERSION, REPLICA_MEMORY, RayMetrics
+from deployments.replica.process_memory import own_memory_mb
+from deployments.replica.shared_actor import SharedState, StateLocation
 
 log = logging.getLogger("quorum.configuration")
 
-_TELL_EVERY_S = 5.0
+_REPORT_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Upkeep:
-    """What a replica must know for it: how it logs, and where what is shared is kept."""
+class ReplicaSettings:
+    """What every replica is given: how it logs, and where the shared state is kept."""
 
-    logging: Logging
-    place: Place
+    logging: LoggingConfig
+    state: StateLocation
 
     @classmethod
-    def of(cls, config: ClusterConfig) -> Upkeep:
-        return cls(Logging(config.log_level, config.log_text), Place(config.state_dir, config.redis_url))
+    def of(cls, config: ClusterConfig) -> ReplicaSettings:
+        return cls(LoggingConfig(config.log_level, config.log_text), StateLocation(config.state_dir, config.redis_url))
 
 
-class Keeper:
-    """Does it. Create it in a replica, where an event loop runs."""
+class ReplicaRuntime:
+    """Create it in a replica, where an event loop runs: it reports from then on."""
 
-    def __init__(self, upkeep: Upkeep) -> None:
-        configure_logging(upkeep.logging)
-        self._logging = upkeep.logging
-        self.record = RayRecord()
-        self.shared = Shared(serve.get_replica_context().app_name, upkeep.place)
-        self._telling = asyncio.create_task(self._tell_gauges())
+    def __init__(self, settings: ReplicaSettings) -> None:
+        configure_logging(settings.logging)
+        self._logging = settings.logging
+        self.record = RayMetrics()
+        self.shared = SharedState(serve.get_replica_context().app_name, settings.state)
+        self._reporting = asyncio.create_task(self._report_gauges())
 
-    def follow(self) -> Follower:
-        """Follow the live configuration in the background."""
-        follower = Follower(self.shared, self.take)
-        follower.follow()
-        return follower
+    def watch_config(self) -> ConfigWatcher:
+        """Apply each version of the live configuration, in the background."""
+        watcher = ConfigWatcher(self.shared, self.apply)
+        watcher.watch()
+        return watcher
 
-    def take(self, version: Version) -> None:
+    def apply(self, version: ConfigVersion) -> None:
         """Log as this version says from now on."""
         configure_logging(self._logging.under(version.document))
         log.info("version %d of the live configuration is in force", version.number)
         self.record(CONFIG_VERSION, version.number)
 
-    async def _tell_gauges(self) -> None:
+    async def _report_gauges(self) -> None:
         while True:
             self.record(REPLICA_MEMORY, own_memory_mb() * 1e6)
             self.record.refresh()
-            await asyncio.sleep(_TELL_EVERY_S)
+            await asyncio.sleep(_REPORT_EVERY_S)

@@ -1,7 +1,7 @@
-"""Asking many engines at once, in plain asyncio over async callables: deadlines, retries, failures as values.
+"""Fan-out: calling many engines at once, with deadlines, retries, and failures as values.
 
-Times are seconds on one clock; a deadline is a moment on it. Nothing here knows Serve: the shell that makes the calls
-translates the transport's exceptions into those of `messages.call_errors`, and a test passes plain coroutines.
+Plain asyncio over async callables, which raise the exceptions of `messages.call_errors`; nothing here knows Serve.
+Times are seconds on one clock; a deadline is a moment on it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deployments.messages.answers import EngineAnswer
-from deployments.messages.call_errors import NotDeployed, PixelsLost, QueueFull, ReplicaLost
-from ocr import EngineReport, Hypothesis, Status, Stretch
+from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost
+from ocr import EngineReport, Hypothesis, Status, TimedStep
 
-Call = Callable[[float], Awaitable[EngineAnswer]]
-"""Asks one engine, given the deadline by which it should answer."""
+EngineCall = Callable[[float], Awaitable[EngineAnswer]]
+"""Calls one engine, given the deadline by which it should answer."""
 
 Clock = Callable[[], float]
 
@@ -42,14 +42,14 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of asking one engine: its report and, unless it failed, one hypothesis per crop (None: not read).
-    `spent` is where the time went since all were asked; None for one that was not.
+class EngineOutcome:
+    """What came of calling one engine: its report and, unless it failed, one hypothesis per crop (None: not read).
+    `timing` is the time since all were called; None for an engine that was not.
     """
 
     report: EngineReport
     hypotheses: tuple[Hypothesis | None, ...] = ()
-    spent: Stretch | None = None
+    timing: TimedStep | None = None
 
     @property
     def answered(self) -> bool:
@@ -61,57 +61,57 @@ class Outcome:
         return self.hypotheses[index] if self.hypotheses else None
 
     def failed(self, given_s: float, patience_s: float) -> bool | None:
-        """Whether this speaks against the engine, which had `given_s` for it; None where it says nothing about it."""
+        """Whether the engine failed, which had `given_s` to answer; None where this says nothing about the engine."""
         if self.answered:
             return False
         if self.report.status is Status.TIMEOUT:
             return True if given_s >= patience_s else None
         return True if self.report.status is Status.ERROR else None
 
-    def spread(self, indices: Sequence[int], total: int) -> Outcome:
+    def spread_over(self, indices: Sequence[int], total: int) -> EngineOutcome:
         """The same as one of `total` crops, when only those at `indices` were asked about."""
         spread: list[Hypothesis | None] = [None] * total
         for index, hypothesis in zip(indices, self.hypotheses, strict=False):
             spread[index] = hypothesis
         detail = self.report.detail or f"asked about {len(indices)} of {total} lines, which others were not sure of"
-        return Outcome(replace(self.report, detail=detail), tuple(spread) if self.hypotheses else ())
+        return EngineOutcome(replace(self.report, detail=detail), tuple(spread) if self.hypotheses else ())
 
 
-async def ask_all(
-    calls: Mapping[str, Call], budget: Budget, clock: Clock, retries: int = 2, *, caller: str = "caller"
-) -> dict[str, Outcome]:
-    """Ask all engines at the same time. Every engine has an outcome, whatever became of it. `caller` is the name under
-    which it is told where the time went.
+async def call_all(
+    calls: Mapping[str, EngineCall], budget: Budget, clock: Clock, retries: int = 2, *, caller: str = "caller"
+) -> dict[str, EngineOutcome]:
+    """Call all engines at the same time. Every engine has an outcome, whatever became of it. `caller` names the calling
+    process in the timings.
 
-    A replica that dies takes the requests on it along; the next one that is asked is most likely alive, so it is asked
-    again, at most `retries` times: several deaths in a row mean that the request itself kills it. Raises PixelsLost
+    A replica that dies takes the requests on it along; the next one that is called is most likely alive, so the call is
+    made again, at most `retries` times: several deaths in a row mean that the request itself kills it. Raises CropsLost
     when any engine could not fetch the crops; the others are cancelled then.
     """
     began = time.perf_counter()
 
-    async def ask(name: str, call: Call) -> Outcome:
-        outcome, spent = await _ask(name, call, budget, clock, retries)
-        return replace(outcome, spent=Stretch.of_call(name, caller, name, time.perf_counter() - began, spent))
+    async def timed(name: str, call: EngineCall) -> EngineOutcome:
+        outcome, timings = await _call_engine(name, call, budget, clock, retries)
+        return replace(outcome, timing=TimedStep.of_call(name, caller, name, time.perf_counter() - began, timings))
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = {name: group.create_task(ask(name, call)) for name, call in calls.items()}
-    except* PixelsLost as lost:
-        raise PixelsLost(str(lost.exceptions[0])) from lost
+            tasks = {name: group.create_task(timed(name, call)) for name, call in calls.items()}
+    except* CropsLost as lost:
+        raise CropsLost(str(lost.exceptions[0])) from lost
     return {name: task.result() for name, task in tasks.items()}
 
 
-async def _ask(
-    name: str, call: Call, budget: Budget, clock: Clock, retries: int
-) -> tuple[Outcome, tuple[Stretch, ...]]:
-    """The outcome of one engine, and where it says that its time went."""
+async def _call_engine(
+    name: str, call: EngineCall, budget: Budget, clock: Clock, retries: int
+) -> tuple[EngineOutcome, tuple[TimedStep, ...]]:
+    """The outcome of one engine, and the timings that it measured."""
     started = clock()
 
     def report(status: Status, detail: str = "", model: str = "") -> EngineReport:
         return EngineReport(name, status, max(0.0, clock() - started), model, detail)
 
-    def failed(status: Status, detail: str) -> tuple[Outcome, tuple[Stretch, ...]]:
-        return Outcome(report(status, detail)), ()
+    def failed(status: Status, detail: str) -> tuple[EngineOutcome, tuple[TimedStep, ...]]:
+        return EngineOutcome(report(status, detail)), ()
 
     try:
         async with asyncio.timeout(max(0.0, budget.router - clock())):
@@ -124,11 +124,11 @@ async def _ask(
         return failed(Status.UNAVAILABLE, str(error))
     except ReplicaLost as error:
         return failed(Status.ERROR, f"its replica died {retries + 1} times on this request: {error}")
-    except PixelsLost:
+    except CropsLost:
         raise
     except Exception as error:  # noqa: BLE001 - whatever an engine does, the others vote; the report says what it was
         return failed(Status.ERROR, f"{type(error).__name__}: {error}")
-    return Outcome(_report_of(answer, report), answer.hypotheses), answer.spent
+    return EngineOutcome(_report_of(answer, report), answer.hypotheses), answer.timings
 
 
 def _report_of(answer: EngineAnswer, report: Callable[[Status, str, str], EngineReport]) -> EngineReport:
@@ -142,7 +142,7 @@ def _report_of(answer: EngineAnswer, report: Callable[[Status, str, str], Engine
     return report(Status.OK, "", answer.model)
 
 
-async def _with_retries(call: Call, budget: Budget, retries: int) -> EngineAnswer:
+async def _with_retries(call: EngineCall, budget: Budget, retries: int) -> EngineAnswer:
     for _ in range(retries):
         try:
             return await call(budget.engines)

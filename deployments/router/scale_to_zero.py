@@ -1,8 +1,8 @@
-"""Engines that may have no replica at all: noticing that one sleeps without waking it, waking it when it is wanted.
+"""An engine that may scale to zero replicas: how to see that it has none without starting one, and how to start one.
 
-To ask a deployment anything wakes it: the question waits for a replica, and Serve starts one for it. So an engine that
-may sleep is asked how it is only while it is awake and in use; whether it is awake is asked of Serve's controller.
-Plain asyncio over two questions, tested without Serve.
+Any call to a deployment without a replica makes Serve start one, because the call waits for it. So an engine that may
+scale to zero is polled only while it has a replica and is in use; whether it has one is asked of Serve's controller.
+An engine without a replica is called asleep. Plain asyncio over two callables, tested without Serve.
 """
 
 from __future__ import annotations
@@ -12,43 +12,43 @@ from collections.abc import Awaitable, Callable
 
 from deployments.messages.call_errors import NotDeployed
 
-Count = Callable[[], Awaitable[int | None]]
+CountReplicas = Callable[[], Awaitable[int | None]]
 """How many replicas of an engine run; None when nobody can tell at the moment."""
 
-Knock = Callable[[], Awaitable[object]]
-"""Asks the engine something, which wakes it; returns when it has answered, or not in time."""
+WakeUp = Callable[[], Awaitable[object]]
+"""Calls the engine, which makes Serve start a replica; returns when it has answered, or not in time."""
 
 
-class Sleeper:
-    """One engine that may sleep, as one Router sees it."""
+class ScaleToZeroEngine:
+    """One engine that may scale to zero, as one Router sees it."""
 
-    def __init__(self, name: str, count: Count, knock: Knock) -> None:
+    def __init__(self, name: str, count_replicas: CountReplicas, wake_up: WakeUp) -> None:
         self._name = name
-        self._count = count
-        self._knock = knock
+        self._count_replicas = count_replicas
+        self._wake_up = wake_up
         self._replicas: int | None = None
-        self._wanted = False
+        self._requested = False
         self._waking: asyncio.Task[None] | None = None
 
     @property
     def asleep(self) -> bool:
-        """Whether it had no replica at the last look."""
+        """Whether it had no replica at the last poll."""
         return self._replicas == 0
 
-    async def look(self) -> bool:
-        """Look whether it sleeps. True when it may be asked how it is: it is awake, and was wanted since the last time,
-        so that the question is not what keeps it awake.
+    async def poll(self) -> bool:
+        """Count its replicas. True when its state may be polled as well: it has a replica, and a request came since the
+        last poll, so that polling is not what keeps the replica alive.
         """
-        self._replicas = await self._count()
-        wanted, self._wanted = self._wanted, False
-        return wanted and not self.asleep
+        self._replicas = await self._count_replicas()
+        requested, self._requested = self._requested, False
+        return requested and not self.asleep
 
-    def want(self) -> None:
-        """Note that a request is about to ask it."""
-        self._wanted = True
+    def note_request(self) -> None:
+        """Note that a request is about to call it."""
+        self._requested = True
 
-    def require_awake(self) -> None:
-        """Raises NotDeployed while it sleeps, and wakes it for those who ask later."""
+    def require_replica(self) -> None:
+        """Raises NotDeployed while it has no replica, and has one started for later requests."""
         if not self.asleep:
             return
         if self._waking is None or self._waking.done():
@@ -56,4 +56,4 @@ class Sleeper:
         raise NotDeployed(f"{self._name} was asleep, without a replica; it is being woken, ask again in a while")
 
     async def _wake(self) -> None:
-        await self._knock()
+        await self._wake_up()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deployments.config.schema import ClusterConfig
-from deployments.messages.capabilities import Catalogue
+from deployments.messages.capabilities import Capabilities
 from evaluation.accuracy.detected_pages import ReadByService
 from evaluation.accuracy.run import AccuracyRun
 from evaluation.pages.ground_truth import Split
@@ -34,15 +34,15 @@ def parse_run(
 ) -> AccuracyRun:
     """The run of `quorum evaluate pages`. Raises OutOfRange naming what does not exist."""
     readers = parse_readers(engines)
-    catalogue = _catalogue(readers, tuned)
-    question = catalogue.ask_text(TextOptions(profile=profile, method=method), now=0.0)
+    capabilities = _capabilities(readers, tuned)
+    request = capabilities.text_request(TextOptions(profile=profile, method=method), now=0.0)
     return AccuracyRun(
         folders,
         [_split(split) for split in splits.split(",")],
         readers,
         ReadingStore(readings),
-        question.profile,
-        Method(question.method),
+        request.profile,
+        Method(request.method),
         [_source(source) for source in sources.split(",")],
         limit,
         service,
@@ -58,13 +58,13 @@ def parse_readers(engines: str) -> list[Reader]:
 
 def profile_of(readers: Sequence[Reader], name: str, tuned: str) -> Profile:
     """The profile of that name. Raises OutOfRange naming what does not exist."""
-    return _catalogue(readers, tuned).ask_text(TextOptions(profile=name), now=0.0).profile
+    return _capabilities(readers, tuned).text_request(TextOptions(profile=name), now=0.0).profile
 
 
-def _catalogue(readers: Sequence[Reader], tuned: str) -> Catalogue:
+def _capabilities(readers: Sequence[Reader], tuned: str) -> Capabilities:
     engines = [{"name": own.name} for own in readers]
     config = ClusterConfig.model_validate({"engines": engines, "tuned": tuned, "ready_engines": 1})
-    return Catalogue.of(config, [own.spec for own in readers])
+    return Capabilities.of(config, [own.spec for own in readers])
 
 
 def _split(name: str) -> Split:

@@ -12,8 +12,8 @@ import cv2
 
 import segmentation
 from cluster.weights import models, rapidocr_models
-from deployments.messages.request import Handling
-from deployments.segmentation.page_cutting import Scissors
+from deployments.messages.request import SegmentationRequest
+from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 from evaluation.pages.ground_truth import GroundTruthPage
 from evaluation.readings.reader import CACHE_DIR, MODEL_DIR
 from evaluation.readings.serialization import layout_as_json, layout_from_json, read_json, write_json
@@ -84,7 +84,7 @@ class LayoutStore:
         encoded = page.image.read_bytes()
         if source.rotation_degrees:
             encoded = cv2.imencode(".png", rotated(page.pixels(), source.rotation_degrees)[:, :, ::-1])[1].tobytes()
-        cut = _page_segmenter().page(encoded, Handling("printed", None, _MAX_PIXELS, math.inf))
+        cut = _page_segmenter().page(encoded, SegmentationRequest("printed", None, _MAX_PIXELS, math.inf))
         if not isinstance(cut, SegmentedPage):
             raise cut.error
         return cut
@@ -106,9 +106,9 @@ def rotated(page: Pixels, degrees: float) -> Pixels:
 
 
 @cache
-def _page_segmenter() -> Scissors:
+def _page_segmenter() -> ImageFileSegmenter:
     detector = models.resolve(DETECTOR, model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
-    return Scissors(segmentation.load(LoadOptions(detector), *rapidocr_models.orientation_files()))
+    return ImageFileSegmenter(segmentation.load(LoadOptions(detector), *rapidocr_models.orientation_files()))
 
 
 def set_name_of(page: GroundTruthPage) -> str:

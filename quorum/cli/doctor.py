@@ -19,7 +19,7 @@ import typer
 
 from cluster import preflight
 from cluster.preflight import Finding, Verdict
-from deployments.config.gpu_fractions import disagreement
+from deployments.config.gpu_fractions import fraction_mismatch
 from deployments.config.schema import ClusterConfig
 from quorum.cli.up import CONFIG, read_config, wants_of_machine
 from quorum.terminal import FAILED, errors_speak, out, table
@@ -77,7 +77,7 @@ def _cards(content: dict[str, Any], settings: ClusterConfig) -> list[Finding]:
     differing = [
         Finding(f"card of {name}", Verdict.FAILED, wrong, "gpu under `engines`, num_gpus under `deployments`")
         for name, fraction in placed.items()
-        if (wrong := disagreement(name, told[name], fraction))
+        if (wrong := fraction_mismatch(name, told[name], fraction))
     ]
     wanted = {name: fraction for name, fraction in placed.items() if fraction > 0.0}
     if not wanted:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from cluster.local import running
-from deployments.config.layers import layered, read_dotenv
+from deployments.config.layers import read_dotenv, resolve_settings
 from deployments.config.schema import ClusterConfig
 from quorum.terminal import FAILED, complain, errors_speak, out
 
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def down(port: Annotated[int, typer.Option(help="The port that it serves on.", min=1, max=65535)] = 8000) -> None:
     """Stop what `quorum up` started on this machine."""
     with errors_speak():
-        settings = layered(ClusterConfig(), os.environ, read_dotenv(os.environ)).config
+        settings = resolve_settings(ClusterConfig(), os.environ, read_dotenv(os.environ)).config
     found = running.find(settings.state_dir.expanduser(), port)
     if found is None:
         complain(

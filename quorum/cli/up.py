@@ -28,7 +28,7 @@ from cluster import preflight
 from cluster.local import running
 from cluster.local.local_cluster import LocalCluster, local_cluster, warm_up
 from cluster.preflight import Finding, Verdict
-from deployments.config.layers import layered, read_dotenv
+from deployments.config.layers import read_dotenv, resolve_settings
 from deployments.config.schema import ClusterConfig
 from ocr.contract import StatusAnswer, TextAnswer, TextPrediction
 from ocr.errors import InvalidRequest, ServiceError
@@ -86,7 +86,7 @@ def read_config(path: Path) -> tuple[dict[str, Any], ClusterConfig]:
         raise InvalidRequest(
             f"{path} is not a configuration of Quorum: {reason}", "serve_config.cpu.yaml is one to start from"
         ) from error
-    return content, layered(settings, os.environ, read_dotenv(os.environ)).config
+    return content, resolve_settings(settings, os.environ, read_dotenv(os.environ)).config
 
 
 def _first_problem(error: ValidationError) -> str:

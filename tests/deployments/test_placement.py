@@ -12,7 +12,7 @@ from pydantic import ValidationError
 import engines
 from cluster import pools
 from deployments.config.deployment_names import GATEWAY, ROUTER, SEGMENTATION
-from deployments.config.gpu_fractions import disagreement
+from deployments.config.gpu_fractions import fraction_mismatch
 from deployments.config.schema import ENGINES, ClusterConfig
 from deployments.placement import one_machine, render, with_arguments
 
@@ -90,7 +90,7 @@ def test_an_engine_that_may_sleep_scales_from_zero() -> None:
 def test_an_engine_that_was_placed_with_another_fraction_than_it_is_told_says_so(
     told: float, placed: float, wrong: bool
 ) -> None:
-    said = disagreement("trocr", told, placed)
+    said = fraction_mismatch("trocr", told, placed)
     assert bool(said) is wrong
     if wrong:
         assert f"gpu {told:g}" in said

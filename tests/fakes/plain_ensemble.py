@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from deployments.messages.answers import CutCharacters, CutPage, CutRefused, EngineAnswer
-from deployments.messages.request import Ask, Question
+from deployments.messages.answers import CharacterCropsAnswer, EngineAnswer, ImageRefused, LayoutAnswer
+from deployments.messages.request import ReadRequest, RecognitionOptions
 from deployments.messages.states import EngineState
-from deployments.router.circuit_breaker import Circuits
-from deployments.router.ensemble import Ensemble, PixelsToken
+from deployments.router.circuit_breaker import CircuitBreakers
+from deployments.router.ensemble import CropsReference, Ensemble
 from fusion import Method, Profile
 from ocr import Box, Hypothesis, Layout, Region, Scope, Status
 from ocr.errors import NotAnImage
@@ -22,29 +22,31 @@ SCOPES = {
 }
 
 
-class PlainCutter:
+class PlainSegmentation:
     """Cuts every page into the lines given; a 'bad' image of one character cannot be read."""
 
     def __init__(self, lines: int = 2) -> None:
         self.lines = lines
-        self.cuts = 0
+        self.segmented = 0
 
-    async def page(self, data: bytes, ask: Ask) -> tuple[CutPage | CutRefused, PixelsToken]:
-        self.cuts += 1
+    async def page(self, data: bytes, request: ReadRequest) -> tuple[LayoutAnswer | ImageRefused, CropsReference]:
+        self.segmented += 1
         if data == b"bad":
-            return CutRefused(NotAnImage("broken")), None
+            return ImageRefused(NotAnImage("broken")), None
         if data == b"slow":
             await asyncio.sleep(3600)
         regions = tuple(Region(Box(0, 20 * i, 100, 20 * i + 20).polygon(), 100, 20) for i in range(self.lines))
-        return CutPage(Layout(100, 100, regions)), f"pixels {self.cuts}"
+        return LayoutAnswer(Layout(100, 100, regions)), f"pixels {self.segmented}"
 
-    async def characters(self, images: Sequence[bytes], ask: Ask) -> tuple[CutCharacters, PixelsToken]:
+    async def characters(
+        self, images: Sequence[bytes], request: ReadRequest
+    ) -> tuple[CharacterCropsAnswer, CropsReference]:
         good = [image for image in images if image != b"bad"]
         box = Box(0, 0, 28, 28).polygon()
         layout = Layout(1, 1, tuple(Region(box, 28, 28, Scope.CHARACTER) for _ in good))
         indices = iter(range(len(good)))
         outcomes = tuple(NotAnImage("broken") if image == b"bad" else next(indices) for image in images)
-        return CutCharacters(outcomes, layout), "pixels"
+        return CharacterCropsAnswer(outcomes, layout), "pixels"
 
 
 class PlainReader:
@@ -53,10 +55,10 @@ class PlainReader:
     def __init__(self, text: str, *errors: Exception) -> None:
         self.text = text
         self.errors = list(errors)
-        self.asked: list[tuple[PixelsToken, tuple[int, ...]]] = []
+        self.asked: list[tuple[CropsReference, tuple[int, ...]]] = []
 
     async def __call__(
-        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+        self, pixels: CropsReference, indices: Sequence[int], options: RecognitionOptions, deadline: float
     ) -> EngineAnswer:
         self.asked.append((pixels, tuple(indices)))
         if self.errors:
@@ -64,15 +66,24 @@ class PlainReader:
         return EngineAnswer(f"{self.text}@1", tuple(Hypothesis.of_text(self.text, 0.9) for _ in indices))
 
 
-def ask(*engines: str, seconds: float = 5.0) -> Ask:
+def read_request(*engines: str, seconds: float = 5.0) -> ReadRequest:
     profile = Profile("general", {"a": 0.6, "b": 0.3, "lines": 0.1})
-    return Ask(Method.WEIGHTED_VOTING, profile, engines or tuple(SCOPES), time.time() + seconds, Question())
+    return ReadRequest(
+        Method.WEIGHTED_VOTING, profile, engines or tuple(SCOPES), time.time() + seconds, RecognitionOptions()
+    )
 
 
-def ensemble(readers: dict[str, PlainReader], cutter: PlainCutter | None = None, **problems: str) -> Ensemble:
+def ensemble(
+    readers: dict[str, PlainReader], segmentation: PlainSegmentation | None = None, **problems: str
+) -> Ensemble:
     states = {name: EngineState(name, (), problem=problems.get(name, "")) for name in readers}
     return Ensemble(
-        cutter or PlainCutter(), readers, SCOPES, lambda: states, time.time, Circuits(readers, time.monotonic)
+        segmentation or PlainSegmentation(),
+        readers,
+        SCOPES,
+        lambda: states,
+        time.time,
+        CircuitBreakers(readers, time.monotonic),
     )
 
 

@@ -13,21 +13,22 @@ import numpy as np
 import PIL.Image
 from fastapi import FastAPI
 
-from deployments.config.layers import layered
+from deployments.config.layers import resolve_settings
 from deployments.config.schema import ClusterConfig
-from deployments.config.versions import Version, VersionStore
-from deployments.gateway.http_app import Api, create_app
+from deployments.config.versions import ConfigVersion, ConfigVersionStore
+from deployments.gateway.admin_api import AdminApi
+from deployments.gateway.gateway_api import GatewayApi
+from deployments.gateway.http_app import create_app
 from deployments.gateway.live_config import LiveConfiguration
-from deployments.gateway.operations import Operations
-from deployments.gateway.result_cache import RememberingService
+from deployments.gateway.result_cache import CachingReadingService
 from deployments.messages.answers import CharacterReading, NamedPicture
-from deployments.messages.capabilities import Catalogue
-from deployments.messages.request import Ask
-from deployments.messages.states import EngineState, Position, ServiceState
-from deployments.observability.log_tail import Wanted
+from deployments.messages.capabilities import Capabilities
+from deployments.messages.request import ReadRequest
+from deployments.messages.states import CircuitState, EngineState, ServiceState
+from deployments.observability.log_tail import LogQuery
 from deployments.observability.metrics import Metric
-from deployments.observability.metrics_page import Family, summed
-from deployments.replica.moving_window import windows_in_memory
+from deployments.observability.metrics_page import MetricFamily, sum_pages
+from deployments.replica.moving_window import moving_window_in_memory
 from ocr import (
     Box,
     Character,
@@ -40,7 +41,7 @@ from ocr import (
     Resources,
     Scope,
     Status,
-    Stretch,
+    TimedStep,
     Vote,
     Word,
 )
@@ -64,9 +65,9 @@ REPORTS = (
     EngineReport("lines", Status.SKIPPED),
 )
 
-_LINES = Stretch("segmentation", "Segmentation", 2e-6, (Stretch("find lines", "Segmentation", 2e-6),))
-_READ = (Stretch("b", "b", 1e-6), Stretch("a", "a", 4e-6, (Stretch("inference", "a", 4e-6),)))
-SPENT = (_LINES, Stretch("engines", "Router", 6e-6, _READ, side_by_side=True))
+_LINES = TimedStep("segmentation", "Segmentation", 2e-6, (TimedStep("find lines", "Segmentation", 2e-6),))
+_READ = (TimedStep("b", "b", 1e-6), TimedStep("a", "a", 4e-6, (TimedStep("inference", "a", 4e-6),)))
+TIMINGS = (_LINES, TimedStep("engines", "Router", 6e-6, _READ, parallel=True))
 """Where the time goes that it takes: so little that the caller has waited for longer."""
 
 
@@ -78,30 +79,34 @@ class PlainService:
 
     def forget(self) -> None:
         """As if nothing had been asked or told yet."""
-        self.asks: list[Ask] = []
+        self.requests: list[ReadRequest] = []
         self.images: list[bytes] = []
         self.failure: Exception | None = None
         self.warm = True
-        self.circuits: dict[str, Position] = {}
+        self.circuits: dict[str, CircuitState] = {}
 
-    async def read_page(self, data: bytes, ask: Ask) -> Page:
-        self._note([data], ask)
+    async def read_page(self, data: bytes, request: ReadRequest) -> Page:
+        self._note([data], request)
         place = Box(10, 20, 50, 40).polygon()
         characters = tuple(
             Character(text, 0.9, (Vote("a", text, 1.0, 0.9),), place.slice(i / 2, i / 2 + 0.5))
             for i, text in enumerate("Hi")
         )
-        said = Hypothesis.of_text("Hi", 0.9)
-        line = Line(characters, (Word(characters, 0.9, place, {"a": "Hi"}),), 0.9, place, 0, {"a": Reading.of(said)})
-        return Page(60, 60, (line,), REPORTS, str(ask.method), ask.profile.name, SPENT)
+        fields_of_line = Hypothesis.of_text("Hi", 0.9)
+        line = Line(
+            characters, (Word(characters, 0.9, place, {"a": "Hi"}),), 0.9, place, 0, {"a": Reading.of(fields_of_line)}
+        )
+        return Page(60, 60, (line,), REPORTS, str(request.method), request.profile.name, TIMINGS)
 
-    async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
-        self._note(images, ask)
+    async def read_characters(
+        self, images: Sequence[bytes], request: ReadRequest
+    ) -> list[CharacterReading | QuorumError]:
+        self._note(images, request)
         character = Character("Q", 0.65, (Vote("a", "Q", 1.0, 0.65),))
-        return [CharacterReading(character, {"a": Hypothesis.of_text("Q", 0.65)}, REPORTS, SPENT) for _ in images]
+        return [CharacterReading(character, {"a": Hypothesis.of_text("Q", 0.65)}, REPORTS, TIMINGS) for _ in images]
 
-    async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...]:
-        self._note([data], ask)
+    async def pictures(self, data: bytes, request: ReadRequest) -> tuple[NamedPicture, ...]:
+        self._note([data], request)
         return (NamedPicture("sent", data),)
 
     async def state(self) -> ServiceState:
@@ -111,10 +116,10 @@ class PlainService:
     async def components(self) -> dict[str, ComponentStatus]:
         return {"a": ComponentStatus(status="HEALTHY", message="", replicas=2)}
 
-    def _note(self, images: Sequence[bytes], ask: Ask) -> None:
+    def _note(self, images: Sequence[bytes], request: ReadRequest) -> None:
         if self.failure:
             raise self.failure
-        self.asks.append(ask)
+        self.requests.append(request)
         self.images.extend(images)
 
 
@@ -131,23 +136,23 @@ class OneNode:
     def __init__(self) -> None:
         self.page = ""
         self.records: list[LogRecord] = []
-        self.wanted: list[Wanted] = []
+        self.queries: list[LogQuery] = []
 
-    async def metrics(self) -> Mapping[str, Family]:
-        return summed([self.page])
+    async def metrics(self) -> Mapping[str, MetricFamily]:
+        return sum_pages([self.page])
 
-    async def logs(self, wanted: Wanted) -> LogsAnswer:
-        self.wanted.append(wanted)
+    async def logs(self, query: LogQuery) -> LogsAnswer:
+        self.queries.append(query)
         return LogsAnswer(records=self.records, nodes=1, missing_nodes=[])
 
 
-class NoArchive:
+class NoStorage:
     """Keeps nothing beyond the process."""
 
-    async def load(self) -> Version:
-        return Version()
+    async def load(self) -> ConfigVersion:
+        return ConfigVersion()
 
-    async def save(self, version: Version) -> None:
+    async def save(self, version: ConfigVersion) -> None:
         pass
 
 
@@ -160,29 +165,29 @@ class Whole:
     service: PlainService
     config: ClusterConfig
     nodes: OneNode = field(default_factory=OneNode)
-    versions: VersionStore = field(default_factory=lambda: VersionStore(NoArchive(), time.time))
+    versions: ConfigVersionStore = field(default_factory=lambda: ConfigVersionStore(NoStorage(), time.time))
     recorded: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]] = field(default_factory=dict)
 
     def record(self, metric: Metric, value: float = 1.0, /, **labels: str) -> None:
         assert set(labels) == set(metric.labels)
         self.recorded.setdefault((metric.name, tuple(sorted(labels.items()))), []).append(value)
 
-    def operations(self) -> Operations:
+    def admin_api(self) -> AdminApi:
         """Of one replica, with a configuration of its own."""
         specs = [
             spec("a", Scope.LINE, Scope.CHARACTER),
             spec("b", Scope.LINE, Scope.CHARACTER),
             spec("lines", Scope.LINE),
         ]
-        settings = layered(self.config, {})
-        live = LiveConfiguration(settings, Catalogue.of(settings.config, specs))
-        service = RememberingService(self.service, lambda: live.catalogue.config.cache, self.record)
-        return Operations(live, self.versions, self.nodes, service)
+        settings = resolve_settings(self.config, {})
+        live = LiveConfiguration(settings, Capabilities.of(settings.config, specs))
+        service = CachingReadingService(self.service, lambda: live.capabilities.config.cache, self.record)
+        return AdminApi(live, self.versions, self.nodes, service)
 
     def app(self) -> FastAPI:
-        operations = self.operations()
-        api = Api(operations.service, lambda: operations.live.catalogue, "1.2.3")
-        return create_app(api, operations, windows_in_memory(), self.record)
+        admin_api = self.admin_api()
+        api = GatewayApi(admin_api.service, lambda: admin_api.live.capabilities, "1.2.3")
+        return create_app(api, admin_api, moving_window_in_memory(), self.record)
 
 
 def plain_config(**settings: Any) -> ClusterConfig:

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from deployments.gateway.page import add_page
+from deployments.gateway.web_ui import add_web_ui
 from ocr.contract import CharacterPlace, LineAnswer, TextAnswer, TimedPart, Timings, VoteAnswer, WordAnswer
 from tests.fakes.service import status_answer, text_answer
 
@@ -86,7 +86,7 @@ def _place(letter: str, confidence: float) -> CharacterPlace:
 
 def _application(script: Script) -> FastAPI:
     app = FastAPI(docs_url=None)
-    add_page(app)
+    add_web_ui(app)
 
     @app.get("/status")
     async def status() -> JSONResponse:

@@ -1,6 +1,6 @@
-"""What stands before every route: who asks and from where, whether it may, how often; and what every answer carries.
+"""ASGI middleware before every route: API keys, roles, origins, rate limits; and the headers of every answer.
 
-An ASGI middleware around the whole application, so that it sees bodies that stream and WebSockets as well. Keys travel
+It is around the whole application, so that it sees bodies that stream and WebSockets as well. Keys travel
 in `X-API-Key` or as `Authorization: Bearer`. The id of a request, `X-Request-ID`, is Serve's. Reads nothing of a body.
 """
 
@@ -22,9 +22,9 @@ from deployments.gateway.access.browser_origin import require_known_host, requir
 from deployments.gateway.access.client_address import client_address
 from deployments.gateway.access.rate_limit import RateLimiter
 from deployments.gateway.access.route_roles import role_of, route_of
-from deployments.gateway.error_responses import error_response, fault
-from deployments.observability.metrics import REQUEST_SECONDS, REQUESTS, Record
-from ocr import Laps
+from deployments.gateway.error_responses import error_response, internal_failure
+from deployments.observability.metrics import REQUEST_SECONDS, REQUESTS, RecordMetric
+from ocr import StepTimer
 from ocr.errors import Forbidden, QuorumError, RateLimited, Unauthorized
 
 log = logging.getLogger("quorum.gateway")
@@ -33,8 +33,8 @@ API_KEY_HEADER = "X-API-Key"
 
 # Asked by machines all the time, and cheap.
 _UNLIMITED = frozenset({"/status", "/metrics"})
-_OTHER = "other"
-_LAPS = "quorum.laps"
+_OTHER_ROUTE = "other"
+_TIMER = "quorum.timer"
 _CALLER = "quorum.caller"
 
 _HEADERS = {
@@ -56,7 +56,7 @@ def caller_from(headers: Headers, security: SecurityConfig) -> Caller | None:
     return caller_of(headers.get(API_KEY_HEADER) or bearer, security)
 
 
-def require(caller: Caller | None, needed: Role) -> Caller:
+def require_role(caller: Caller | None, needed: Role) -> Caller:
     """The caller, when it may. Raises Unauthorized or Forbidden."""
     if caller is None:
         raise Unauthorized("the API key is not known", "check the key; after it was changed, ask the administrator")
@@ -73,10 +73,10 @@ def require_for_unknown(caller: Caller | None) -> None:
         raise Unauthorized("this path is open to administrators only, if it is one", "see /docs for the routes")
 
 
-def laps_of(request: Request) -> Laps:
-    """They measure since the request came to the guard."""
-    laps: Laps = request.scope[_LAPS]
-    return laps
+def timer_of(request: Request) -> StepTimer:
+    """The timer of a request, which runs since the request came to AccessMiddleware."""
+    timer: StepTimer = request.scope[_TIMER]
+    return timer
 
 
 def caller_name(scope: Scope) -> str:
@@ -85,10 +85,12 @@ def caller_name(scope: Scope) -> str:
     return name
 
 
-class Guard:
-    """The middleware."""
+class AccessMiddleware:
+    """Lets a request pass, or refuses it; records what became of it."""
 
-    def __init__(self, app: ASGIApp, config: Callable[[], ClusterConfig], rates: RateLimiter, record: Record) -> None:
+    def __init__(
+        self, app: ASGIApp, config: Callable[[], ClusterConfig], rates: RateLimiter, record: RecordMetric
+    ) -> None:
         self._app = app
         self._config = config
         self._rates = rates
@@ -98,20 +100,20 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        answer = _Answer(scope, send)
+        response = _Response(scope, send)
         started = time.perf_counter()
-        scope[_LAPS] = Laps(GATEWAY)
+        scope[_TIMER] = StepTimer(GATEWAY)
         try:
             await self._admit(scope)
-            scope[_LAPS].lap("admit")
-            await self._app(scope, receive, answer.send)
+            scope[_TIMER].end_step("admit")
+            await self._app(scope, receive, response.send)
         except QuorumError as error:
-            await answer.refuse(error, receive)
+            await response.refuse(error, receive)
         except Exception:
             log.exception("%s %s failed", scope.get("method", "WS"), scope["path"])
-            await answer.refuse(fault(), receive)
+            await response.refuse(internal_failure(), receive)
         finally:
-            labels = {"route": _label_of(scope), "status": str(answer.status)}
+            labels = {"route": _label_of(scope), "status": str(response.status)}
             self._record(REQUESTS, **labels)
             self._record(REQUEST_SECONDS, time.perf_counter() - started, **labels)
 
@@ -121,26 +123,26 @@ class Guard:
         require_known_host(headers, config.security.allowed_hosts)
         require_own_page(scope, headers, config.security.cors_origins)
         caller, needed = caller_from(headers, config.security), role_of(route)
-        scope[_CALLER] = _counted_as(caller, scope, config.security)
+        scope[_CALLER] = _rate_limit_key(caller, scope, config.security)
         if needed is Role.ANYBODY:
             return
         if route is None:
             require_for_unknown(caller)
         elif needed is Role.ADMIN or config.security.api_key_required:
-            require(caller, needed)
+            require_role(caller, needed)
         if route not in _UNLIMITED:
             await require_rate(self._rates, caller_name(scope), config.limits.requests_per_minute)
 
 
 async def require_rate(rates: RateLimiter, caller: str, per_minute: int) -> None:
     """Count one request of the caller. Raises RateLimited when it asks too often; 0 `per_minute` is no limit."""
-    wait_s = await rates.wait_s(caller, per_minute) if per_minute else 0.0
+    wait_s = await rates.hit(caller, per_minute) if per_minute else 0.0
     if wait_s > 0.0:
         raise RateLimited(f"more than {per_minute} requests in a minute", f"wait {math.ceil(wait_s)} s", wait_s)
 
 
-class _Answer:
-    """What is sent back, with the headers that every answer carries."""
+class _Response:
+    """The response, with the headers that every answer carries."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._scope = scope
@@ -173,7 +175,7 @@ class _Answer:
             await error_response(error)(self._scope, receive, self.send)
 
 
-def _counted_as(caller: Caller | None, scope: Scope, security: SecurityConfig) -> str:
+def _rate_limit_key(caller: Caller | None, scope: Scope, security: SecurityConfig) -> str:
     """By its key, or by the address that it comes from."""
     if caller is not None and caller.key:
         return f"key {caller.key}"
@@ -182,4 +184,4 @@ def _counted_as(caller: Caller | None, scope: Scope, security: SecurityConfig) -
 
 def _label_of(scope: Scope) -> str:
     """The route's own path, so that what callers make up does not become labels without end."""
-    return getattr(scope.get("route"), "path", None) or route_of(scope) or _OTHER
+    return getattr(scope.get("route"), "path", None) or route_of(scope) or _OTHER_ROUTE

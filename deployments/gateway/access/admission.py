@@ -16,40 +16,40 @@ from contextlib import contextmanager
 
 from ocr.errors import Overloaded
 
-# A caller that is refused comes again, and to refuse it costs the proxy as much as to let it pass. So callers are told
-# to stay away the longer, the more were refused of late: half as many a second may come as there are places.
-_LATELY_S = 10.0
+# A caller that is refused comes again, and to refuse it costs the proxy as much as to let it pass. So the more were
+# refused of late, the longer callers are told to wait: half as many a second may come as there are slots.
+_RECENT_S = 10.0
 _LONGEST_S = 30
 
 
-class Places:
-    """So many requests as `most` says at the moment may hold a place at the same time, and of one caller no more than
-    `share` of them, so that nobody can take them all.
+class AdmissionControl:
+    """At most `max_requests()` requests, asked anew for each, hold a slot at the same time. One caller holds at most
+    `share()` of them, so that nobody can take them all.
     """
 
     def __init__(
         self,
-        most: Callable[[], int],
+        max_requests: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
         share: Callable[[], float] = lambda: 1.0,
     ) -> None:
-        self._most = most
+        self._max_requests = max_requests
         self._share = share
         self._clock = clock
         self._taken: Counter[str] = Counter()
         self._refused: deque[float] = deque()
 
     @contextmanager
-    def one(self, caller: str = "") -> Iterator[None]:
-        """Hold a place. Raises Overloaded when none is free, or the caller has its share. A caller without a name, a
-        program on the cluster, has no share.
+    def slot(self, caller: str = "") -> Iterator[None]:
+        """Hold a slot. Raises Overloaded when none is free, or when the caller has its share. A caller without a name,
+        a program on the cluster, has no share.
         """
-        most = self._most()
-        if self._taken.total() >= most:
-            raise self._overloaded(f"{most} requests are being read, as many as this gateway takes at once", most)
-        own = math.ceil(self._share() * most)
+        slots = self._max_requests()
+        if self._taken.total() >= slots:
+            raise self._overloaded(f"{slots} requests are being read, as many as this gateway takes at once", slots)
+        own = math.ceil(self._share() * slots)
         if caller and self._taken[caller] >= own:
-            raise self._overloaded(f"{own} requests of yours are being read, as many as one caller may have", most)
+            raise self._overloaded(f"{own} requests of yours are being read, as many as one caller may have", slots)
         self._taken[caller] += 1
         try:
             yield
@@ -58,13 +58,13 @@ class Places:
             if not self._taken[caller]:
                 del self._taken[caller]
 
-    def _overloaded(self, why: str, most: int) -> Overloaded:
-        return Overloaded(why, "send the request again later", self._retry_after_s(most))
+    def _overloaded(self, why: str, slots: int) -> Overloaded:
+        return Overloaded(why, "send the request again later", self._retry_after_s(slots))
 
-    def _retry_after_s(self, most: int) -> float:
+    def _retry_after_s(self, slots: int) -> float:
         """When to come back: the later, the more were refused lately, so that a crowd does not come back as one."""
         now = self._clock()
-        while self._refused and self._refused[0] <= now - _LATELY_S:
+        while self._refused and self._refused[0] <= now - _RECENT_S:
             self._refused.popleft()
         self._refused.append(now)
-        return float(min(_LONGEST_S, math.ceil(2.0 * len(self._refused) / most)))
+        return float(min(_LONGEST_S, math.ceil(2.0 * len(self._refused) / slots)))

@@ -1,7 +1,7 @@
-"""How often a caller may ask: a moving window of one minute.
+"""The rate limit of each caller, in a moving window of one minute.
 
-The counting is that of the `limits` library; where the counts lie is its storage: memory, or a Redis server. Without
-Redis one process counts for the whole cluster, `deployments.replica.shared_actor`, which is not known here.
+The `limits` library counts; its storage is memory or a Redis server. Without Redis one process counts for the whole
+cluster, `deployments.replica.shared_actor`, which is not known here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from limits.aio.storage import RedisStorage
 
-from deployments.replica.moving_window import COUNT_S, Windows, windows_in_memory
+from deployments.replica.moving_window import COUNT_TIMEOUT_S, MovingWindow, moving_window_in_memory
 
 log = logging.getLogger("quorum.shared")
 
@@ -22,12 +22,12 @@ _REDIS_S = 2.0
 class RateLimiter(Protocol):
     """Counts requests."""
 
-    async def wait_s(self, caller: str, per_minute: int) -> float:
+    async def hit(self, caller: str, per_minute: int) -> float:
         """Count one request of `caller`; 0 when it may pass, else the seconds until one may."""
 
 
-class RedisWindows(Windows):
-    """Windows on a Redis server, the same for all who use it."""
+class RedisMovingWindow(MovingWindow):
+    """Counts on a Redis server, the same for all who use it."""
 
     def __init__(self, url: str) -> None:
         import redis.asyncio  # takes longer to load than all that is needed without a Redis
@@ -40,17 +40,17 @@ class RedisWindows(Windows):
         await self._connections.aclose()
 
 
-class SharedRates:
+class ClusterRateLimiter:
     """Counts for all replicas: in Redis, or in what they share. A replica that reaches neither counts by itself."""
 
     def __init__(self, shared: RateLimiter, redis_url: str | None) -> None:
-        self._counter: RateLimiter = RedisWindows(redis_url) if redis_url else shared
-        self._alone = windows_in_memory()
+        self._counter: RateLimiter = RedisMovingWindow(redis_url) if redis_url else shared
+        self._alone = moving_window_in_memory()
 
-    async def wait_s(self, caller: str, per_minute: int) -> float:
+    async def hit(self, caller: str, per_minute: int) -> float:
         try:
-            async with asyncio.timeout(COUNT_S):
-                return await self._counter.wait_s(caller, per_minute)
+            async with asyncio.timeout(COUNT_TIMEOUT_S):
+                return await self._counter.hit(caller, per_minute)
         except Exception as error:  # noqa: BLE001 - whatever Redis or Ray raise; a request must not fail of being counted
             log.warning("requests are counted by this replica alone: %s", type(error).__name__)
-            return await self._alone.wait_s(caller, per_minute)
+            return await self._alone.hit(caller, per_minute)

@@ -1,8 +1,8 @@
-"""What stands before the routes that read: a place for each request, and its idempotency key.
+"""ASGI middleware before the routes that read: admission control, and idempotency keys.
 
-An ASGI middleware, because a place is held from before the body is read until the last byte of the answer is sent, and
-because a repeated request is answered without its route. The header is that of the IETF's draft "The Idempotency-Key
-HTTP Header Field"; what a key promises is in repeats.py.
+A middleware, because a slot is held from before the body is read until the last byte of the answer is sent, and because
+a repeated request is answered without its route. The header is that of the IETF's draft "The Idempotency-Key HTTP
+Header Field"; what a key promises is in idempotency.py.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.config.schema import LimitsConfig
 from deployments.gateway.access.access_middleware import caller_name
-from deployments.gateway.access.admission import Places
-from deployments.gateway.access.idempotency import Repeats
+from deployments.gateway.access.admission import AdmissionControl
+from deployments.gateway.access.idempotency import IdempotentResponses
 from deployments.gateway.access.route_roles import route_of
-from deployments.gateway.lru_cache import Key
+from deployments.gateway.lru_cache import CacheKey
 from deployments.gateway.requests.uploads import read_body
 from ocr.errors import InvalidRequest, OutOfRange
 
@@ -38,50 +38,56 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BOUNDARY = re.compile(r'boundary="?([^";,]{1,70})"?', re.IGNORECASE)
 
 
-class Intake:
-    """The middleware."""
+class ReadingMiddleware:
+    """Around every route; it acts on those that read."""
 
-    def __init__(self, app: ASGIApp, places: Places, repeats: Repeats, limits: Callable[[], LimitsConfig]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        admission: AdmissionControl,
+        responses: IdempotentResponses,
+        limits: Callable[[], LimitsConfig],
+    ) -> None:
         self._app = app
-        self._places = places
-        self._repeats = repeats
+        self._admission = admission
+        self._responses = responses
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST" or route_of(scope) not in READING:
             await self._app(scope, receive, send)
             return
-        with ExitStack() as place:
-            place.enter_context(self._places.one(caller_name(scope)))
-            receive = arriving(receive, self._limits())
+        with ExitStack() as slot:
+            slot.enter_context(self._admission.slot(caller_name(scope)))
+            receive = receive_in_time(receive, self._limits())
             headers = Headers(scope=scope)
             if IDEMPOTENCY_KEY in headers:
-                await self._once(_key_of(headers, caller_name(scope)), place, scope, receive, send)
+                await self._answer_once(_key_of(headers, caller_name(scope)), slot, scope, receive, send)
             else:
                 await self._app(scope, receive, send)
 
-    async def _once(self, key: Key, place: ExitStack, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_once(self, key: CacheKey, slot: ExitStack, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer of the request that came first under the key, which may be this one."""
         body = await read_body(Request(scope, receive), self._limits().max_bytes)
         request = _fingerprint(scope, body)
-        found = self._repeats.find(key, request)
+        found = self._responses.find(key, request)
         if found is None:
-            held = place.pop_all()  # the work holds it, which may outlive this caller
+            held = slot.pop_all()  # held by the work, which may outlive this caller
 
             async def make(send: Send) -> None:
                 with held:
-                    await self._app(scope, _once_received(body), send)
+                    await self._app(scope, _receive_again(body), send)
 
-            answer = self._repeats.begin(key, request, make)
+            response = self._responses.begin(key, request, make)
         else:
-            answer = found
-        async for message in answer.follow():
+            response = found
+        async for message in response.replay():
             if found is not None and message["type"] == "http.response.start":
                 MutableHeaders(scope=message)[REPLAYED] = "true"
             await send(message)
 
 
-def _key_of(headers: Headers, caller: str) -> Key:
+def _key_of(headers: Headers, caller: str) -> CacheKey:
     """The key as this caller's own: two callers may choose the same one. Raises OutOfRange. `caller` is the address
     where no keys are configured, so what is sent as a key counts as well.
     """
@@ -93,7 +99,7 @@ def _key_of(headers: Headers, caller: str) -> Key:
 
 
 def _fingerprint(scope: Scope, body: bytes) -> bytes:
-    """Stands for all that is asked. The boundary of a form is made anew each time that it is sent, and says nothing."""
+    """A digest of all that is asked, without the boundary of a form, which is made anew each time that it is sent."""
     headers = Headers(scope=scope)
     kind = headers.get("content-type", "")
     boundary = _BOUNDARY.search(kind)
@@ -112,22 +118,22 @@ def _fingerprint(scope: Scope, body: bytes) -> bytes:
     return digest.digest()
 
 
-def arriving(receive: Receive, limits: LimitsConfig, clock: Callable[[], float] = time.monotonic) -> Receive:
-    """`receive`, which raises InvalidRequest when the body arrives too slowly: a place is not for waiting.
+def receive_in_time(receive: Receive, limits: LimitsConfig, clock: Callable[[], float] = time.monotonic) -> Receive:
+    """`receive`, which raises InvalidRequest when the body arrives too slowly: a slot is not for waiting.
 
     The whole body has `body_timeout_s`. From its sixth second on it must also have had `body_kb_per_s` in the mean, so
-    that a body of a few bytes does not hold its place for a minute.
+    that a body of a few bytes does not hold its slot for a minute.
     """
-    began, arrived, is_whole = clock(), 0, False
+    began, arrived, is_complete = clock(), 0, False
 
     def within_s() -> float:
         if not limits.body_kb_per_s:
             return limits.body_timeout_s
         return min(limits.body_timeout_s, _SLOW_START_S + arrived / (1000.0 * limits.body_kb_per_s))
 
-    async def receive_in_time() -> Message:
-        nonlocal arrived, is_whole
-        if is_whole:
+    async def next_message() -> Message:
+        nonlocal arrived, is_complete
+        if is_complete:
             return await receive()
         try:
             async with asyncio.timeout(max(0.0, began + within_s() - clock())):
@@ -138,14 +144,14 @@ def arriving(receive: Receive, limits: LimitsConfig, clock: Callable[[], float] 
                 "send it again over a faster connection, or a smaller file",
             ) from error
         arrived += len(message.get("body", b""))
-        is_whole = not message.get("more_body", False)
+        is_complete = not message.get("more_body", False)
         return message
 
-    return receive_in_time
+    return next_message
 
 
-def _once_received(body: bytes) -> Receive:
-    """Receives a body that was read already; then nothing, for the caller may go and the work goes on."""
+def _receive_again(body: bytes) -> Receive:
+    """A `receive` that gives the body that was read already, then nothing: the caller may go, the work goes on."""
     parts = [body]
 
     async def receive() -> Message:

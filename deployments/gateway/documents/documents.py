@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from deployments.config.schema import LimitsConfig
-from deployments.gateway.documents.ordered_gather import in_order
-from deployments.gateway.documents.page_drawing import Drawer, DrawnPage, OpenDocument, RefusedPage
-from deployments.gateway.formats import Picture, Sheet
+from deployments.gateway.documents.ordered_gather import ordered_gather
+from deployments.gateway.documents.page_drawing import DrawnPage, OpenDocument, PageDrawer, RefusedPage
+from deployments.gateway.formats import OutputPage, PagePicture
 from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
 from ocr.errors import InternalFailure, InvalidRequest, NotAnImage, QuorumError, TooLarge
 from segmentation.files.decoding import inspect
@@ -32,11 +32,11 @@ class ReadPage:
     """A page that was read, with its picture where one was asked for."""
 
     answer: PageAnswer
-    picture: Picture | None
+    picture: PagePicture | None
 
     @property
-    def sheet(self) -> Sheet:
-        return Sheet(self.answer.page, self.answer, self.picture)
+    def page(self) -> OutputPage:
+        return OutputPage(self.answer.page, self.answer, self.picture)
 
 
 PageOutcome: TypeAlias = ReadPage | RefusedPage
@@ -74,19 +74,19 @@ def _require_few_pages(tiff: bytes, max_pages: int) -> None:
 class Documents:
     """Opens documents and reads their pages."""
 
-    def __init__(self, drawer: Drawer) -> None:
+    def __init__(self, drawer: PageDrawer) -> None:
         self._drawer = drawer
 
     @asynccontextmanager
     async def opened(
         self, file: bytes, options: DocumentOptions, limits: LimitsConfig, wait_s: float, *, pictures: bool = False
     ) -> AsyncIterator[OpenDocument]:
-        """The document in `file`, with the pages that `options` choose. Raises as `Drawer.opened` does."""
+        """The document in `file`, with the pages that `options` choose. Raises as `PageDrawer.opened` does."""
         question = _question(options, limits, files=True, pictures=pictures)
         async with self._drawer.opened(file, question, wait_s) as document:
             yield document
 
-    async def picture_of(self, image: bytes, limits: LimitsConfig) -> Picture:
+    async def picture_of(self, image: bytes, limits: LimitsConfig) -> PagePicture:
         """An image as a picture to lay text over. Raises NotAnImage."""
         question = _question(DocumentOptions(pages="1"), limits, files=False, pictures=True)
         async with self._drawer.opened(image, question, limits.timeout_s) as document:
@@ -113,17 +113,17 @@ def read_pages(document: OpenDocument, read: ReadImage, ahead: int) -> AsyncGene
             return RefusedPage(page.number, InternalFailure(f"page {page.number} failed", "the log has the details"))
         return ReadPage(PageAnswer(page=page.number, **dict(answer)), page.picture)
 
-    return in_order(document.pages(), outcome, ahead)
+    return ordered_gather(document.pages(), outcome, ahead)
 
 
-def sheets_of(outcomes: Sequence[PageOutcome]) -> list[Sheet]:
+def output_pages_of(outcomes: Sequence[PageOutcome]) -> list[OutputPage]:
     """The pages for a format that has no place for one that failed. Raises the error of the first that did."""
-    sheets: list[Sheet] = []
+    pages: list[OutputPage] = []
     for outcome in outcomes:
         if isinstance(outcome, RefusedPage):
             raise outcome.error
-        sheets.append(outcome.sheet)
-    return sheets
+        pages.append(outcome.page)
+    return pages
 
 
 def _on_page(number: int, error: QuorumError) -> QuorumError:

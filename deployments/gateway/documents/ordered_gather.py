@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-async def in_order(
+async def ordered_gather(
     items: AsyncIterable[Item], work: Callable[[Item], Awaitable[Result]], begun_at_most: int
 ) -> AsyncGenerator[Result, None]:
     """The results of `work`, with at most `begun_at_most` items begun and not yet handed out.

@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from deployments.gateway.formats import Picture
+from deployments.gateway.formats import PagePicture
 from ocr.errors import InputError, NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
 from segmentation.files import page_drawer
 from segmentation.files.page_drawer import Question
@@ -37,7 +37,7 @@ class DrawnPage:
 
     number: int
     file: bytes
-    picture: Picture | None
+    picture: PagePicture | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class OpenDocument:
         assert self._process.stdout is not None
         file = await self._process.stdout.readexactly(head["file"])
         shown = await self._process.stdout.readexactly(head["picture"])
-        picture = Picture(shown, head["kind"], head["mode"], head["width"], head["height"], head["dpi"])
+        picture = PagePicture(shown, head["kind"], head["mode"], head["width"], head["height"], head["dpi"])
         return DrawnPage(number, file, picture if shown else None)
 
     def _lost(self, index: int, *, hung: bool) -> list[tuple[int, QuorumError]]:
@@ -92,7 +92,7 @@ class OpenDocument:
         return [first, *((n, NotAnImage(f"page {n} was not drawn: page {number} {how}", hint)) for n in later)]
 
 
-class Drawer:
+class PageDrawer:
     """Opens documents, `at_once` at the same time; each page has `patience_s` to be drawn."""
 
     def __init__(self, at_once: int, patience_s: float, command: Sequence[str] = _COMMAND) -> None:

@@ -5,19 +5,27 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-from deployments.gateway.formats.sheets import Format, Points, Sheet, Written, around, printable, xml_file
+from deployments.gateway.formats.output_format import (
+    OutputFile,
+    OutputFormat,
+    OutputPage,
+    Points,
+    box_around,
+    xml_file,
+    xml_safe,
+)
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordAnswer
 
 _NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 
 
-def write(answer: TextAnswer | DocumentAnswer, sheets: Sequence[Sheet]) -> Written:
+def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
     alto = ET.Element("alto", {"xmlns": _NAMESPACE, "SCHEMAVERSION": "4.4"})
     _description(alto, answer)
     layout = ET.SubElement(alto, "Layout")
-    for sheet in sheets:
-        _page(layout, sheet)
-    return Written(xml_file(alto), FORMAT.media_type)
+    for page in pages:
+        _page(layout, page)
+    return OutputFile(xml_file(alto), FORMAT.media_type)
 
 
 def _description(alto: ET.Element, answer: TextAnswer | DocumentAnswer) -> None:
@@ -27,43 +35,43 @@ def _description(alto: ET.Element, answer: TextAnswer | DocumentAnswer) -> None:
     ET.SubElement(processing, "processingCategory").text = "contentGeneration"
     ET.SubElement(processing, "processingDateTime").text = answer.timestamp.isoformat(timespec="seconds")
     settings = f"method {answer.method}, profile {answer.profile}"
-    ET.SubElement(processing, "processingStepSettings").text = printable(settings)
+    ET.SubElement(processing, "processingStepSettings").text = xml_safe(settings)
     software = ET.SubElement(processing, "processingSoftware")
     ET.SubElement(software, "softwareName").text = "Quorum"
 
 
-def _page(layout: ET.Element, sheet: Sheet) -> None:
-    answer = sheet.answer
+def _page(layout: ET.Element, page: OutputPage) -> None:
+    answer = page.answer
     size = {"WIDTH": str(answer.width), "HEIGHT": str(answer.height)}
-    facts = {"ID": f"page{sheet.number}", "PHYSICAL_IMG_NR": str(sheet.number), "PC": f"{answer.confidence:.4f}"}
-    page = ET.SubElement(layout, "Page", {**facts, **size, "PROCESSINGREFS": "ocr"})
-    space = ET.SubElement(page, "PrintSpace", {"HPOS": "0", "VPOS": "0", **size})
-    for index, lines in sheet.blocks():
-        name = f"page{sheet.number}_block{index}"
-        box = around([sheet.lies(line.polygon) for line in lines])
+    facts = {"ID": f"page{page.number}", "PHYSICAL_IMG_NR": str(page.number), "PC": f"{answer.confidence:.4f}"}
+    page_element = ET.SubElement(layout, "Page", {**facts, **size, "PROCESSINGREFS": "ocr"})
+    space = ET.SubElement(page_element, "PrintSpace", {"HPOS": "0", "VPOS": "0", **size})
+    for index, lines in page.blocks():
+        name = f"page{page.number}_block{index}"
+        box = box_around([page.box_of(line.polygon) for line in lines])
         block = ET.SubElement(space, "TextBlock", {"ID": name, **_box(box)})
         for number, line in enumerate(lines, 1):
-            _line(block, sheet, line, f"{name}_line{number}")
+            _line(block, page, line, f"{name}_line{number}")
 
 
-def _line(block: ET.Element, sheet: Sheet, line: LineAnswer, name: str) -> None:
-    element = ET.SubElement(block, "TextLine", {"ID": name, **_box(sheet.lies(line.polygon))})
-    _shape(element, sheet, line.polygon)
+def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> None:
+    element = ET.SubElement(block, "TextLine", {"ID": name, **_box(page.box_of(line.polygon))})
+    _shape(element, page, line.polygon)
     for index, word in enumerate(line.words, 1):
         if index > 1:
             ET.SubElement(element, "SP")
-        _word(element, sheet, word, line.polygon, f"{name}_word{index}")
+        _word(element, page, word, line.polygon, f"{name}_word{index}")
 
 
-def _word(line: ET.Element, sheet: Sheet, word: WordAnswer, where: Points, name: str) -> None:
-    facts = {"ID": name, "CONTENT": printable(word.text), "WC": f"{word.confidence:.4f}"}
-    element = ET.SubElement(line, "String", {**facts, **_box(sheet.lies(word.polygon or where))})
+def _word(line: ET.Element, page: OutputPage, word: WordAnswer, where: Points, name: str) -> None:
+    facts = {"ID": name, "CONTENT": xml_safe(word.text), "WC": f"{word.confidence:.4f}"}
+    element = ET.SubElement(line, "String", {**facts, **_box(page.box_of(word.polygon or where))})
     if word.polygon:
-        _shape(element, sheet, word.polygon)
+        _shape(element, page, word.polygon)
 
 
-def _shape(element: ET.Element, sheet: Sheet, polygon: Points) -> None:
-    ET.SubElement(ET.SubElement(element, "Shape"), "Polygon", POINTS=sheet.points(polygon))
+def _shape(element: ET.Element, page: OutputPage, polygon: Points) -> None:
+    ET.SubElement(ET.SubElement(element, "Shape"), "Polygon", POINTS=page.points(polygon))
 
 
 def _box(box: tuple[int, int, int, int]) -> dict[str, str]:
@@ -71,4 +79,4 @@ def _box(box: tuple[int, int, int, int]) -> dict[str, str]:
     return {"HPOS": str(left), "VPOS": str(top), "WIDTH": str(right - left), "HEIGHT": str(bottom - top)}
 
 
-FORMAT = Format("alto", "application/alto+xml", write, ("application/vnd.alto+xml",))
+FORMAT = OutputFormat("alto", "application/alto+xml", write, ("application/vnd.alto+xml",))

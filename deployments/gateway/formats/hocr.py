@@ -10,7 +10,7 @@ import math
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-from deployments.gateway.formats.sheets import Format, Points, Sheet, Written, around, printable
+from deployments.gateway.formats.output_format import OutputFile, OutputFormat, OutputPage, Points, box_around, xml_safe
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
 
 _XHTML = "http://www.w3.org/1999/xhtml"
@@ -18,7 +18,7 @@ _DOCTYPE = b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE html>\n'
 _CAPABILITIES = "ocr_page ocr_carea ocr_line ocrx_word ocrp_wconf"
 
 
-def write(_: TextAnswer | DocumentAnswer, sheets: Sequence[Sheet]) -> Written:
+def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
     html = ET.Element("html", xmlns=_XHTML)
     head = ET.SubElement(html, "head")
     ET.SubElement(head, "title").text = "Quorum"
@@ -26,39 +26,39 @@ def write(_: TextAnswer | DocumentAnswer, sheets: Sequence[Sheet]) -> Written:
     ET.SubElement(head, "meta", name="ocr-system", content="quorum")
     ET.SubElement(head, "meta", name="ocr-capabilities", content=_CAPABILITIES)
     body = ET.SubElement(html, "body")
-    for sheet in sheets:
-        _page(body, sheet)
+    for page in pages:
+        _page(body, page)
     content = _DOCTYPE + ET.tostring(html, encoding="utf-8")
-    return Written(content, "text/html; charset=utf-8")
+    return OutputFile(content, "text/html; charset=utf-8")
 
 
-def _page(body: ET.Element, sheet: Sheet) -> None:
-    place = f"bbox 0 0 {sheet.answer.width} {sheet.answer.height}; ppageno {sheet.number - 1}"
-    page = ET.SubElement(body, "div", {"class": "ocr_page", "id": f"page_{sheet.number}", "title": place})
+def _page(body: ET.Element, page: OutputPage) -> None:
+    place = f"bbox 0 0 {page.answer.width} {page.answer.height}; ppageno {page.number - 1}"
+    page_element = ET.SubElement(body, "div", {"class": "ocr_page", "id": f"page_{page.number}", "title": place})
     count = 0
-    for index, lines in sheet.blocks():
-        box = around([sheet.lies(line.polygon) for line in lines])
-        name = f"block_{sheet.number}_{index}"
-        block = ET.SubElement(page, "div", {"class": "ocr_carea", "id": name, "title": _bbox(box)})
+    for index, lines in page.blocks():
+        box = box_around([page.box_of(line.polygon) for line in lines])
+        name = f"block_{page.number}_{index}"
+        block = ET.SubElement(page_element, "div", {"class": "ocr_carea", "id": name, "title": _bbox(box)})
         for line in lines:
             count += 1
-            _line(block, sheet, line, f"{sheet.number}_{count}")
+            _line(block, page, line, f"{page.number}_{count}")
 
 
-def _line(block: ET.Element, sheet: Sheet, line: LineAnswer, name: str) -> None:
-    place = _bbox(sheet.lies(line.polygon))
+def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> None:
+    place = _bbox(page.box_of(line.polygon))
     angle = _angle(line.polygon)
     title = f"{place}; textangle {angle:.1f}" if abs(angle) >= 0.1 else place
     element = ET.SubElement(block, "span", {"class": "ocr_line", "id": f"line_{name}", "title": title})
     for index, word in enumerate(line.words, 1):
-        box = _bbox(sheet.lies(word.polygon or line.polygon))
+        box = _bbox(page.box_of(word.polygon or line.polygon))
         facts = {
             "class": "ocrx_word",
             "id": f"word_{name}_{index}",
             "title": f"{box}; x_wconf {round(word.confidence * 100)}",
         }
         span = ET.SubElement(element, "span", facts)
-        span.text, span.tail = printable(word.text), " "
+        span.text, span.tail = xml_safe(word.text), " "
 
 
 def _bbox(box: tuple[int, int, int, int]) -> str:
@@ -71,4 +71,4 @@ def _angle(polygon: Points) -> float:
     return math.degrees(math.atan2(y0 - y1, x1 - x0))
 
 
-FORMAT = Format("hocr", "text/html", write, ("application/xhtml+xml", "text/vnd.hocr+html"))
+FORMAT = OutputFormat("hocr", "text/html", write, ("application/xhtml+xml", "text/vnd.hocr+html"))

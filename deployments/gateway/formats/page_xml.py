@@ -9,62 +9,69 @@ import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Sequence
 
-from deployments.gateway.formats.sheets import Format, Sheet, Written, around, printable, xml_file
+from deployments.gateway.formats.output_format import (
+    OutputFile,
+    OutputFormat,
+    OutputPage,
+    box_around,
+    xml_file,
+    xml_safe,
+)
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
 
 _NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 
 
-def write(answer: TextAnswer | DocumentAnswer, sheets: Sequence[Sheet]) -> Written:
+def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
     if isinstance(answer, TextAnswer):
-        return Written(_page_file(sheets[0]), FORMAT.media_type)
+        return OutputFile(_page_file(pages[0]), FORMAT.media_type)
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as pages:
-        for sheet in sheets:
-            pages.writestr(f"page-{sheet.number:04}.xml", _page_file(sheet))
-    return Written(archive.getvalue(), "application/zip")
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
+        for page in pages:
+            files.writestr(f"page-{page.number:04}.xml", _page_file(page))
+    return OutputFile(archive.getvalue(), "application/zip")
 
 
-def _page_file(sheet: Sheet) -> bytes:
-    answer = sheet.answer
+def _page_file(page: OutputPage) -> bytes:
+    answer = page.answer
     root = ET.Element("PcGts", xmlns=_NAMESPACE)
     metadata = ET.SubElement(root, "Metadata")
     ET.SubElement(metadata, "Creator").text = "Quorum"
     for moment in ("Created", "LastChange"):
         ET.SubElement(metadata, moment).text = answer.timestamp.isoformat(timespec="seconds")
     size = {"imageWidth": str(answer.width), "imageHeight": str(answer.height)}
-    page = ET.SubElement(root, "Page", {"imageFilename": f"page-{sheet.number:04}", **size})
-    blocks = list(sheet.blocks())
+    page_element = ET.SubElement(root, "Page", {"imageFilename": f"page-{page.number:04}", **size})
+    blocks = list(page.blocks())
     if blocks:
-        order = ET.SubElement(ET.SubElement(page, "ReadingOrder"), "OrderedGroup", id="reading_order")
+        order = ET.SubElement(ET.SubElement(page_element, "ReadingOrder"), "OrderedGroup", id="reading_order")
     for index, lines in blocks:
         ET.SubElement(order, "RegionRefIndexed", index=str(index - 1), regionRef=f"r{index}")
-        _region(page, sheet, lines, f"r{index}")
+        _region(page_element, page, lines, f"r{index}")
     return xml_file(root)
 
 
-def _region(page: ET.Element, sheet: Sheet, lines: list[LineAnswer], name: str) -> None:
-    region = ET.SubElement(page, "TextRegion", id=name)
-    left, top, right, bottom = around([sheet.lies(line.polygon) for line in lines])
+def _region(page_element: ET.Element, page: OutputPage, lines: list[LineAnswer], name: str) -> None:
+    region = ET.SubElement(page_element, "TextRegion", id=name)
+    left, top, right, bottom = box_around([page.box_of(line.polygon) for line in lines])
     ET.SubElement(region, "Coords", points=f"{left},{top} {right},{top} {right},{bottom} {left},{bottom}")
     for number, line in enumerate(lines, 1):
-        _line(region, sheet, line, f"{name}_l{number}")
+        _line(region, page, line, f"{name}_l{number}")
     _text(region, "\n".join(line.text for line in lines))
 
 
-def _line(region: ET.Element, sheet: Sheet, line: LineAnswer, name: str) -> None:
+def _line(region: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> None:
     element = ET.SubElement(region, "TextLine", id=name)
-    ET.SubElement(element, "Coords", points=sheet.points(line.polygon))
+    ET.SubElement(element, "Coords", points=page.points(line.polygon))
     for index, word in enumerate(line.words, 1):
         part = ET.SubElement(element, "Word", id=f"{name}_w{index}")
-        ET.SubElement(part, "Coords", points=sheet.points(word.polygon or line.polygon))
+        ET.SubElement(part, "Coords", points=page.points(word.polygon or line.polygon))
         _text(part, word.text, word.confidence)
     _text(element, line.text, line.confidence)
 
 
 def _text(element: ET.Element, text: str, confidence: float | None = None) -> None:
     known = {} if confidence is None else {"conf": f"{confidence:.4f}"}
-    ET.SubElement(ET.SubElement(element, "TextEquiv", known), "Unicode").text = printable(text)
+    ET.SubElement(ET.SubElement(element, "TextEquiv", known), "Unicode").text = xml_safe(text)
 
 
-FORMAT = Format("page", "application/vnd.prima.page+xml", write, ("application/page+xml",))
+FORMAT = OutputFormat("page", "application/vnd.prima.page+xml", write, ("application/page+xml",))

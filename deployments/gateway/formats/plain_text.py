@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deployments.gateway.formats.sheets import Format, Sheet, Written
+from deployments.gateway.formats.output_format import OutputFile, OutputFormat, OutputPage
 from ocr.contract import DocumentAnswer, TextAnswer
 
 _NEXT_PAGE = "\f"
 
 
-def write(_: TextAnswer | DocumentAnswer, sheets: Sequence[Sheet]) -> Written:
-    text = _NEXT_PAGE.join(f"{sheet.answer.text}\n" for sheet in sheets)
-    return Written(text.encode("utf-8", "replace"), "text/plain; charset=utf-8")
+def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
+    text = _NEXT_PAGE.join(f"{page.answer.text}\n" for page in pages)
+    return OutputFile(text.encode("utf-8", "replace"), "text/plain; charset=utf-8")
 
 
-FORMAT = Format("text", "text/plain", write)
+FORMAT = OutputFormat("text", "text/plain", write)

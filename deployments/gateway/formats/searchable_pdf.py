@@ -15,7 +15,7 @@ from functools import cache
 
 import pikepdf
 
-from deployments.gateway.formats.sheets import Format, Picture, Points, Sheet, Written
+from deployments.gateway.formats.output_format import OutputFile, OutputFormat, OutputPage, PagePicture, Points
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
 
 _POINTS_AN_INCH = 72.0
@@ -45,35 +45,35 @@ class Letters:
         return "\n".join([*_CMAP_HEAD, *_in_hundreds(entries), *_CMAP_FOOT]).encode()
 
 
-def write(_: TextAnswer | DocumentAnswer, sheets: Sequence[Sheet]) -> Written:
+def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
     letters = Letters()
     with pikepdf.new() as pdf:
         font = pdf.make_indirect(pikepdf.Dictionary())
-        for sheet in sheets:
-            _add_page(pdf, sheet, font, letters)
+        for page in pages:
+            _add_page(pdf, page, font, letters)
         _fill_font(pdf, font, letters)
         file = io.BytesIO()
         pdf.save(file, deterministic_id=True)
-    return Written(file.getvalue(), FORMAT.media_type)
+    return OutputFile(file.getvalue(), FORMAT.media_type)
 
 
-def _add_page(pdf: pikepdf.Pdf, sheet: Sheet, font: pikepdf.Object, letters: Letters) -> None:
-    assert sheet.picture is not None
-    picture = sheet.picture
+def _add_page(pdf: pikepdf.Pdf, page: OutputPage, font: pikepdf.Object, letters: Letters) -> None:
+    assert page.picture is not None
+    picture = page.picture
     scale = _POINTS_AN_INCH / picture.dpi
     width, height = picture.width_px * scale, picture.height_px * scale
-    page = pdf.add_blank_page(page_size=(width, height))
-    page.obj.Resources = pikepdf.Dictionary(
+    pdf_page = pdf.add_blank_page(page_size=(width, height))
+    pdf_page.obj.Resources = pikepdf.Dictionary(
         XObject=pikepdf.Dictionary(Page=_image(pdf, picture)), Font=pikepdf.Dictionary(F=font)
     )
     drawn = f"q {width:.3f} 0 0 {height:.3f} 0 0 cm /Page Do Q"
     # 3 Tr: neither filled nor stroked. The words are in pixels from the top; the page counts points from the bottom.
-    words = "\n".join(_words(sheet, letters))
+    words = "\n".join(_words(page, letters))
     text = f"q {scale:.6f} 0 0 {-scale:.6f} 0 {height:.3f} cm BT 3 Tr /F 1 Tf\n{words}\nET Q"
-    page.obj.Contents = pdf.make_stream(f"{drawn}\n{text}\n".encode())
+    pdf_page.obj.Contents = pdf.make_stream(f"{drawn}\n{text}\n".encode())
 
 
-def _image(pdf: pikepdf.Pdf, picture: Picture) -> pikepdf.Stream:
+def _image(pdf: pikepdf.Pdf, picture: PagePicture) -> pikepdf.Stream:
     """The picture as it is: a JPEG file is DCTDecode of PDF, the pixels of a PNG are FlateDecode with a predictor."""
     space, bits, colours = _COLOUR_SPACES[picture.mode]
     image = pikepdf.Stream(
@@ -104,8 +104,8 @@ def _png_data(file: bytes) -> Iterator[bytes]:
         at += 12 + length
 
 
-def _words(sheet: Sheet, letters: Letters) -> Iterator[str]:
-    for line in sheet.answer.lines:
+def _words(page: OutputPage, letters: Letters) -> Iterator[str]:
+    for line in page.answer.lines:
         yield from _line(line, letters)
 
 
@@ -233,4 +233,4 @@ def _in_hundreds(entries: Sequence[str]) -> Iterator[str]:
         yield "\n".join([f"{len(section)} beginbfchar", *section, "endbfchar"])
 
 
-FORMAT = Format("pdf", "application/pdf", write, needs_picture=True)
+FORMAT = OutputFormat("pdf", "application/pdf", write, needs_picture=True)

@@ -30,7 +30,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def one_file(body: type[BaseModel], options: type[BaseModel], kinds: tuple[str, ...]) -> dict[str, Any]:
+def file_upload(body: type[BaseModel], options: type[BaseModel], kinds: tuple[str, ...]) -> dict[str, Any]:
     """The three ways to send one file: `kinds` are the media types of the third, the file as it is."""
     fields = _inlined(options)
     file = {"image": {"type": "string", "format": "binary"}}
@@ -48,7 +48,7 @@ def json_body(body: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-_REPEATABLE: dict[str, Any] = {
+_IDEMPOTENCY_KEY_HEADER: dict[str, Any] = {
     "name": IDEMPOTENCY_KEY,
     "in": "header",
     "required": False,
@@ -57,9 +57,9 @@ _REPEATABLE: dict[str, Any] = {
 }
 
 
-def repeatable(route: dict[str, Any]) -> dict[str, Any]:
+def with_idempotency_key(route: dict[str, Any]) -> dict[str, Any]:
     """The description of a route, with the header under which a request may be sent again."""
-    return {**route, "parameters": [*route.get("parameters", []), _REPEATABLE]}
+    return {**route, "parameters": [*route.get("parameters", []), _IDEMPOTENCY_KEY_HEADER]}
 
 
 BATCH_EXAMPLE: dict[str, Any] = {"images": [PIXEL, PIXEL], "task": "character", "classes": "digits"}
@@ -80,7 +80,7 @@ def in_query(options: type[BaseModel]) -> list[dict[str, Any]]:
     ]
 
 
-def answers(further: dict[str, str]) -> dict[int | str, dict[str, Any]]:
+def responses(further: dict[str, str]) -> dict[int | str, dict[str, Any]]:
     """The answers of a route: besides its JSON, `further` media types with what each is."""
     kinds = {kind: {"schema": {"type": "string", "description": what}} for kind, what in further.items()}
     return {200: {"description": "The answer.", "content": kinds}, **ERRORS}

@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from deployments.gateway.error_responses import error_answer
-from deployments.gateway.formats import Sheet, formats
-from deployments.gateway.rendering import timings
+from deployments.gateway.formats import OutputPage, formats
+from deployments.gateway.rendering import timings_answer
 from deployments.gateway.routes.content_negotiation import JSON, NDJSON
-from ocr import Stretch
+from ocr import TimedStep
 from ocr.contract import (
     Bands,
     BatchAnswer,
@@ -169,20 +169,20 @@ def _character() -> CharacterAnswer:
     )
 
 
-def _spent() -> tuple[Stretch, ...]:
+def _timings() -> tuple[TimedStep, ...]:
     """Where 61 ms went."""
-    cut = (Stretch("decode", "Segmentation", 0.002), Stretch("find lines", "Segmentation", 0.01))
+    cut = (TimedStep("decode", "Segmentation", 0.002), TimedStep("find lines", "Segmentation", 0.01))
     read = tuple(
-        Stretch.of_call(name, "Router", name, seconds + 0.005, (Stretch("inference", name, seconds),))
+        TimedStep.of_call(name, "Router", name, seconds + 0.005, (TimedStep("inference", name, seconds),))
         for name, seconds in {"tesseract": 0.035, "paddleocr": 0.025}.items()
     )
     told = (
-        Stretch.of_call("segmentation", "Router", "Segmentation", 0.014, cut),
-        Stretch("engines", "Router", 0.04, read, side_by_side=True),
-        Stretch("fusion", "Router", 0.001),
+        TimedStep.of_call("segmentation", "Router", "Segmentation", 0.014, cut),
+        TimedStep("engines", "Router", 0.04, read, parallel=True),
+        TimedStep("fusion", "Router", 0.001),
     )
-    ensemble = Stretch.of_call("ensemble", "Gateway", "Router", 0.059, told)
-    return Stretch("receive", "Gateway", 0.001), ensemble, Stretch("render", "Gateway", 0.001)
+    ensemble = TimedStep.of_call("ensemble", "Gateway", "Router", 0.059, told)
+    return TimedStep("receive", "Gateway", 0.001), ensemble, TimedStep("render", "Gateway", 0.001)
 
 
 def _text() -> TextAnswer:
@@ -204,19 +204,19 @@ def _text() -> TextAnswer:
         lines=[LineAnswer(text="Hi", confidence=0.95, polygon=place, block=0, words=[word])],
         characters=characters,
         engine_predictions={"tesseract": said, "paddleocr": said.model_copy(update={"model": "PP-OCRv6-small@1"})},
-        timings=timings(_spent()),
+        timings=timings_answer(_timings()),
     )
 
 
 def _texts() -> Mapping[str, object]:
     text = _text()
     page, end = PageAnswer(page=1, **dict(text)), StreamEnd(count=1, succeeded=1, processing_time_ms=61.0)
-    written = {
-        form.media_type: form.write(text, [Sheet(1, text, None)]).content.decode()
+    read_as = {
+        form.media_type: form.write(text, [OutputPage(1, text, None)]).content.decode()
         for form in formats().values()
         if not form.needs_picture and form.media_type != JSON
     }
-    return {JSON: _plain(text), NDJSON: _lines(page, end), **written}
+    return {JSON: _plain(text), NDJSON: _lines(page, end), **read_as}
 
 
 def _batches() -> Mapping[str, object]:

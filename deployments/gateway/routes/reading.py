@@ -1,4 +1,4 @@
-"""The routes that read: requests into calls of `Readings`, answers into the form that was asked for."""
+"""The routes that read: requests into calls of `ReadingApi`, answers into the form that was asked for."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from deployments.gateway.access.access_middleware import laps_of
-from deployments.gateway.formats import Format, format_named, formats
-from deployments.gateway.readings import Readings
+from deployments.gateway.access.access_middleware import timer_of
+from deployments.gateway.formats import OutputFormat, format_named, formats
+from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import decode_base64, read_json, read_upload, require_json
 from deployments.gateway.routes import openapi
@@ -38,7 +38,7 @@ _IMAGES = ("image/*", "application/octet-stream")
 _FILES = (*_IMAGES, "application/pdf")
 
 
-def reading_routes(readings: Readings) -> APIRouter:
+def reading_routes(readings: ReadingApi) -> APIRouter:
     """`POST /predict`, `/predict_text` and `/batch_predict`."""
     router = APIRouter()
     _add_predict(router, readings)
@@ -47,22 +47,22 @@ def reading_routes(readings: Readings) -> APIRouter:
     return router
 
 
-def _add_predict(router: APIRouter, readings: Readings) -> None:
-    describe = openapi.repeatable(openapi.one_file(CharacterBody, CharacterOptions, _IMAGES))
+def _add_predict(router: APIRouter, readings: ReadingApi) -> None:
+    describe = openapi.with_idempotency_key(openapi.file_upload(CharacterBody, CharacterOptions, _IMAGES))
 
     @router.post("/predict", openapi_extra=describe, responses=openapi.ERRORS)
     async def predict(request: Request) -> CharacterAnswer:
         """Read one character."""
         image, options = await read_upload(request, CharacterOptions, readings.max_bytes)
-        laps = laps_of(request)
-        laps.lap("receive")
-        return await readings.predict(image, options, laps)
+        timer = timer_of(request)
+        timer.end_step("receive")
+        return await readings.predict(image, options, timer)
 
 
-def _add_predict_text(router: APIRouter, readings: Readings) -> None:
-    describe = openapi.repeatable(openapi.one_file(TextBody, ReadingOptions, _FILES))
+def _add_predict_text(router: APIRouter, readings: ReadingApi) -> None:
+    describe = openapi.with_idempotency_key(openapi.file_upload(TextBody, ReadingOptions, _FILES))
     kinds = {form.media_type: f"format={form.name}" for form in formats().values() if form.media_type != JSON}
-    answers = openapi.answers(
+    answers = openapi.responses(
         {**kinds, "application/zip": "format=page for a document", NDJSON: "a line for each page"}
     )
 
@@ -76,18 +76,18 @@ def _add_predict_text(router: APIRouter, readings: Readings) -> None:
         """Read a page, a line or a document."""
         file, asked = await read_upload(request, ReadingOptions, readings.max_bytes)
         options = DocumentOptions(**asked.model_dump(exclude={"format"}))
-        laps = laps_of(request)
-        laps.lap("receive")
+        timer = timer_of(request)
+        timer.end_step("receive")
         form = _form_of(request, asked.format)
         if form is None:
-            return await _streamed(readings.page_lines(file, options))
-        written = await readings.written(file, options, form, laps)
-        return Response(written.content, media_type=written.media_type)
+            return await _streamed(readings.stream_pages(file, options))
+        read_as = await readings.read_as(file, options, form, timer)
+        return Response(read_as.content, media_type=read_as.media_type)
 
 
-def _add_batch_predict(router: APIRouter, readings: Readings) -> None:
-    describe = openapi.repeatable(openapi.json_body(BatchBody, openapi.BATCH_EXAMPLE))
-    answers = openapi.answers({NDJSON: "a line for each image"})
+def _add_batch_predict(router: APIRouter, readings: ReadingApi) -> None:
+    describe = openapi.with_idempotency_key(openapi.json_body(BatchBody, openapi.BATCH_EXAMPLE))
+    answers = openapi.responses({NDJSON: "a line for each image"})
 
     @router.post("/batch_predict", openapi_extra=describe, responses=answers, response_model=BatchAnswer)
     async def batch_predict(request: Request) -> Response:
@@ -102,15 +102,15 @@ def _add_batch_predict(router: APIRouter, readings: Readings) -> None:
         body = parse(BatchBody, fields)
         images = await asyncio.to_thread(_all_decoded, body.images)
         if kind == NDJSON:
-            return await _streamed(readings.batch_lines(images, body))
+            return await _streamed(readings.stream_batch(images, body))
         return Response((await readings.batch_predict(images, body)).model_dump_json(), media_type=JSON)
 
 
-def _form_of(request: Request, named: str | None) -> Format | None:
-    """The format that the request asks for; None when it wants a line for each page."""
+def _form_of(request: Request, named: str | None) -> OutputFormat | None:
+    """The format that the request asks for; None when it wants a line of JSON for each page."""
     if named is not None:
         return format_named(named)
-    kinds: dict[str, Format | None] = {JSON: formats()["json"], NDJSON: None}
+    kinds: dict[str, OutputFormat | None] = {JSON: formats()["json"], NDJSON: None}
     for form in formats().values():
         kinds.update(dict.fromkeys((form.media_type, *form.accepts), form))
     kind = best_of(request.headers.get("accept", ""), tuple(kinds))

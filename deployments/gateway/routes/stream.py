@@ -24,8 +24,8 @@ from deployments.config.schema import LimitsConfig
 from deployments.gateway.access.access_middleware import caller_name, require_rate
 from deployments.gateway.access.rate_limit import RateLimiter
 from deployments.gateway.error_responses import error_answer
-from deployments.gateway.frames import Frame, FrameReader, Read, WaitingFrames, dropped, failed
-from deployments.gateway.readings import Readings
+from deployments.gateway.frames import Frame, FrameQueue, FrameReader, ReadFrame, dropped_answer, failed_answer
+from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import decode_base64
 from deployments.gateway.routes import openapi
@@ -40,7 +40,7 @@ CountFrame: TypeAlias = Callable[[int], Awaitable[None]]
 """Counts one frame, given how many a minute may be. Raises RateLimited."""
 
 
-def stream_routes(readings: Readings, rates: RateLimiter) -> APIRouter:
+def stream_routes(readings: ReadingApi, rates: RateLimiter) -> APIRouter:
     router = APIRouter()
     streams: Counter[str] = Counter()
 
@@ -70,14 +70,14 @@ def _full(streams: Counter[str], caller: str, limits: LimitsConfig) -> Overloade
     return None
 
 
-async def _serve(socket: WebSocket, readings: Readings, count: CountFrame) -> None:
+async def _serve(socket: WebSocket, readings: ReadingApi, count: CountFrame) -> None:
     """Read the frames of one connection. `count` counts a frame like a request, and refuses it over the rate."""
     try:
         read = _reading(readings, dict(socket.query_params))
     except QuorumError as error:
         await _refuse(socket, error, _REFUSED)
         return
-    waiting = WaitingFrames(readings.limits.stream_queue)
+    waiting = FrameQueue(readings.limits.stream_queue)
     reader = FrameReader(read, readings.limits.max_pixels)
     sending = asyncio.Lock()
 
@@ -92,7 +92,7 @@ async def _serve(socket: WebSocket, readings: Readings, count: CountFrame) -> No
             elif (refused := await _over_rate(frame, count, readings.limits)) is not None:
                 await send(refused)
             elif (overtaken := waiting.put(frame)) is not None:
-                await send(dropped(overtaken))
+                await send(dropped_answer(overtaken))
 
     async def answer() -> None:
         while True:
@@ -106,7 +106,7 @@ async def _over_rate(frame: Frame, count: CountFrame, limits: LimitsConfig) -> F
     try:
         await count(limits.requests_per_minute)
     except RateLimited as error:
-        return failed(frame.image_id, error)
+        return failed_answer(frame.image_id, error)
     return None
 
 
@@ -124,7 +124,7 @@ async def _until_first_ends(*parts: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _reading(readings: Readings, query: Mapping[str, str]) -> Read:
+def _reading(readings: ReadingApi, query: Mapping[str, str]) -> ReadFrame:
     """How the frames are to be read, with every option checked before the first one comes."""
     options = parse(TaskOptions, query)
     given = options.model_dump(exclude={"task"}, exclude_none=True)
@@ -167,7 +167,7 @@ async def _frames(socket: WebSocket, max_bytes: int, idle_s: float) -> AsyncIter
                 continue
             yield Frame(name, _bounded(decode_base64(body.image, "image"), max_bytes))
         except QuorumError as error:
-            yield failed(name, error)
+            yield failed_answer(name, error)
 
 
 def _parsed(text: str) -> FrameBody:

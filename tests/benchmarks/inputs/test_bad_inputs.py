@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from benchmarks.inputs.bad_files import BadFile, bad_files
-from deployments.messages.answers import CutRefused
-from deployments.messages.request import Ask
-from deployments.segmentation.page_cutting import Scissors
+from deployments.messages.answers import ImageRefused
+from deployments.messages.request import ReadRequest
+from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 from ocr import Page
 from ocr.contract import ErrorAnswer
 from segmentation.detection.projection import ProjectionDetector
@@ -49,14 +49,16 @@ class CuttingService(PlainService):
 
     def __init__(self) -> None:
         super().__init__()
-        self._scissors = Scissors(TextSegmenter(ProjectionDetector()))
+        self._segmenter = ImageFileSegmenter(TextSegmenter(ProjectionDetector()))
         self._thread = ThreadPoolExecutor(max_workers=1)
 
-    async def read_page(self, data: bytes, ask: Ask) -> Page:
-        cut = await asyncio.get_running_loop().run_in_executor(self._thread, self._scissors.page, data, ask.handling)
-        if isinstance(cut, CutRefused):
+    async def read_page(self, data: bytes, request: ReadRequest) -> Page:
+        cut = await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._segmenter.page, data, request.segmentation
+        )
+        if isinstance(cut, ImageRefused):
             raise cut.error
-        return Page(cut.layout.width_px, cut.layout.height_px, (), REPORTS, str(ask.method), ask.profile.name)
+        return Page(cut.layout.width_px, cut.layout.height_px, (), REPORTS, str(request.method), request.profile.name)
 
 
 @pytest.fixture

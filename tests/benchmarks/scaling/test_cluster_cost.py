@@ -5,24 +5,24 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.scaling.cluster_cost import LONG, Asked, Copies, misread, report
-from deployments.gateway.rendering import timings
-from ocr import Stretch
+from deployments.gateway.rendering import timings_answer
+from ocr import TimedStep
 
-_CUT = (Stretch("queue", "Segmentation", 0.002), Stretch("find lines", "Segmentation", 0.3))
+_CUT = (TimedStep("queue", "Segmentation", 0.002), TimedStep("find lines", "Segmentation", 0.3))
 _READ = (
-    Stretch.of_call("trocr", "Router", "trocr", 0.21, (Stretch("inference", "trocr", 0.2),)),
-    Stretch.of_call("easyocr", "Router", "easyocr", 0.12, (Stretch("inference", "easyocr", 0.1),)),
+    TimedStep.of_call("trocr", "Router", "trocr", 0.21, (TimedStep("inference", "trocr", 0.2),)),
+    TimedStep.of_call("easyocr", "Router", "easyocr", 0.12, (TimedStep("inference", "easyocr", 0.1),)),
 )
-SPENT = (
-    Stretch.of_call("segmentation", "Router", "Segmentation", 0.31, _CUT),
-    Stretch("engines", "Router", 0.215, _READ, side_by_side=True),
-    Stretch("fusion", "Router", 0.004),
+TIMINGS = (
+    TimedStep.of_call("segmentation", "Router", "Segmentation", 0.31, _CUT),
+    TimedStep("engines", "Router", 0.215, _READ, parallel=True),
+    TimedStep("fusion", "Router", 0.004),
 )
 
 
 @pytest.fixture
 def page() -> Asked:
-    told = timings(SPENT)
+    told = timings_answer(TIMINGS)
     return Asked(540.0, told.wall_ms, tuple(part for part in told.parts if part.critical), 530.0)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from benchmarks.scaling.overload import Answer, Crowd, Story, crowd, idle_connections, report
 from deployments.messages.answers import CharacterReading
-from deployments.messages.request import Ask
+from deployments.messages.request import ReadRequest
 from ocr.errors import QuorumError
 from tests.fakes.plain_service import PlainService, app_over
 from tests.fakes.served import over_http
@@ -16,9 +16,11 @@ from tests.fakes.served import over_http
 class SlowService(PlainService):
     """Takes a while for a character."""
 
-    async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
+    async def read_characters(
+        self, images: Sequence[bytes], request: ReadRequest
+    ) -> list[CharacterReading | QuorumError]:
         await asyncio.sleep(0.4)
-        return await super().read_characters(images, ask)
+        return await super().read_characters(images, request)
 
 
 async def test_those_beyond_the_places_are_refused_and_come_again_when_they_were_told() -> None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.speed.profile_chart import bars, draw
-from deployments.gateway.rendering import timings
-from ocr import Stretch
+from deployments.gateway.rendering import timings_answer
+from ocr import TimedStep
 
 _ENGINES = (
-    Stretch("a", "a", 0.3, (Stretch("queue", "a", 0.1), Stretch("inference", "a", 0.2))),
-    Stretch("b", "b", 0.2, (Stretch("inference", "b", 0.2),)),
+    TimedStep("a", "a", 0.3, (TimedStep("queue", "a", 0.1), TimedStep("inference", "a", 0.2))),
+    TimedStep("b", "b", 0.2, (TimedStep("inference", "b", 0.2),)),
 )
-SPENT = (
-    Stretch("receive", "Gateway", 0.1),
-    Stretch("ensemble", "Router", 0.4, (Stretch("engines", "Router", 0.3, _ENGINES, side_by_side=True),)),
-    Stretch("render", "Gateway", 0.1),
+TIMINGS = (
+    TimedStep("receive", "Gateway", 0.1),
+    TimedStep("ensemble", "Router", 0.4, (TimedStep("engines", "Router", 0.3, _ENGINES, parallel=True),)),
+    TimedStep("render", "Gateway", 0.1),
 )
 
 
 def test_parts_lie_below_the_whole_and_what_ran_at_the_same_time_in_rows_of_its_own() -> None:
-    rows = [(bar.part.name, bar.part.where, bar.row) for bar in bars(timings(SPENT).parts)]
+    rows = [(bar.part.name, bar.part.where, bar.row) for bar in bars(timings_answer(TIMINGS).parts)]
     assert rows == [
         ("receive", "Gateway", 0),
         ("ensemble", "Router", 0),
@@ -36,11 +36,11 @@ def test_parts_lie_below_the_whole_and_what_ran_at_the_same_time_in_rows_of_its_
 
 
 def test_what_holds_a_part_that_was_waited_for_was_waited_for_itself() -> None:
-    waited = {(bar.part.name, bar.part.where) for bar in bars(timings(SPENT).parts) if bar.waited_for}
+    waited = {(bar.part.name, bar.part.where) for bar in bars(timings_answer(TIMINGS).parts) if bar.waited_for}
     assert ("a", "a") in waited
     assert waited.isdisjoint({("b", "b"), ("inference", "b")})
 
 
 def test_the_chart_is_drawn(tmp_path: Path) -> None:
-    draw(timings(SPENT), tmp_path / "chart.png")
+    draw(timings_answer(TIMINGS), tmp_path / "chart.png")
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from cluster.kuberay.monitoring import Alert, alerts, dashboard, panels, rules
-from deployments.observability.metrics import METRICS, Kind, Metric
+from deployments.observability.metrics import METRICS, Metric, MetricKind
 from fusion import Band
 from ocr import Status
 from tests.cluster.kuberay.conftest import ROOT, committed
@@ -36,7 +36,7 @@ def exported() -> dict[str, Metric]:
     return {
         f"{metric.exported}{suffix}": metric
         for metric in METRICS
-        for suffix in (suffixes if metric.kind is Kind.HISTOGRAM else ("",))
+        for suffix in (suffixes if metric.kind is MetricKind.HISTOGRAM else ("",))
     }
 
 

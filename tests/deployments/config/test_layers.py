@@ -11,9 +11,9 @@ from deployments.config.layers import (
     PRESETS,
     VARIABLES,
     Settings,
-    layered,
     presets_table,
     read_dotenv,
+    resolve_settings,
     variables_table,
 )
 from deployments.config.schema import ClusterConfig
@@ -27,7 +27,9 @@ def config_of(**file: object) -> ClusterConfig:
 
 def test_each_layer_goes_over_the_one_below_value_by_value() -> None:
     file = config_of(preset="production", limits={"timeout_s": 10, "max_batch": 7})
-    settings = layered(file, {"API_TIMEOUT": "5", "HOME": "/root"}, {"API_TIMEOUT": "6", "MODEL_DIR": "/models"})
+    settings = resolve_settings(
+        file, {"API_TIMEOUT": "5", "HOME": "/root"}, {"API_TIMEOUT": "6", "MODEL_DIR": "/models"}
+    )
     live = settings.live({"limits": {"max_pixels": 5}, "method": "majority_voting"})
     limits = live.config.limits
     assert (limits.timeout_s, limits.max_batch, limits.retries, limits.max_pixels) == (5.0, 7, 3, 5)
@@ -42,7 +44,7 @@ def test_each_layer_goes_over_the_one_below_value_by_value() -> None:
 
 
 def test_every_value_of_the_configuration_is_explained_and_says_whether_it_can_change_live() -> None:
-    explained = layered(config_of(), {}).explained()
+    explained = resolve_settings(config_of(), {}).explained()
     assert {path.split(".")[0] for path in explained} == set(ClusterConfig.model_fields)
     assert explained["limits.timeout_s"].live
     assert not explained["engines"].live
@@ -62,12 +64,12 @@ def test_every_value_of_the_configuration_is_explained_and_says_whether_it_can_c
 def test_a_wrong_variable_is_named_whichever_of_the_two_layers_it_stands_in(variable: str, value: str) -> None:
     for environment, dotenv in (({variable: value}, {}), ({}, {variable: value})):
         with pytest.raises(OutOfRange) as caught:
-            layered(config_of(), environment, dotenv)
+            resolve_settings(config_of(), environment, dotenv)
         assert value in caught.value.message or variable in caught.value.message
 
 
 def test_the_presets_hold_what_they_promise() -> None:
-    configs = {name: layered(config_of(preset=name), {}).config for name in PRESETS}
+    configs = {name: resolve_settings(config_of(preset=name), {}).config for name in PRESETS}
     production = configs["production"]
     assert (production.log_level, production.limits.retries, production.limits.timeout_s) == ("INFO", 3, 30.0)
     assert (production.batch_size, production.queue, production.limits.max_request_mb) == (32, 1000, 10.0)
@@ -80,7 +82,7 @@ def test_the_presets_hold_what_they_promise() -> None:
 
 
 def test_the_preset_of_the_environment_goes_over_that_of_the_file_and_the_file_over_any_preset() -> None:
-    settings = layered(config_of(preset="production", limits={"retries": 9}), {"QUORUM_PRESET": "development"})
+    settings = resolve_settings(config_of(preset="production", limits={"retries": 9}), {"QUORUM_PRESET": "development"})
     assert settings.config.log_level == "DEBUG"
     assert settings.config.limits.retries == 9
     assert settings.config.preset == "development"
@@ -97,7 +99,9 @@ def test_keys_are_held_as_hashes_only_and_masked_wherever_they_are_shown(tmp_pat
     file = tmp_path / "keys"
     file.write_text(f"# who may read\n{hashed('from a file')} the scanner in the hall\n\n")
     url = "redis://user:secret@redis:6379/0"
-    settings = layered(config_of(), {"API_KEYS": "open sesame,b", "API_KEYS_FILE": str(file), "REDIS_URL": url})
+    settings = resolve_settings(
+        config_of(), {"API_KEYS": "open sesame,b", "API_KEYS_FILE": str(file), "REDIS_URL": url}
+    )
     assert settings.config.security.api_keys == (hashed("open sesame"), hashed("b"), hashed("from a file"))
     shown = settings.explained()
     assert shown["security.api_keys"].value == ["***"] * 3
@@ -109,7 +113,7 @@ def test_a_key_that_is_not_hashed_is_refused_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("open-sesame\n")
     with pytest.raises(OutOfRange, match="API_KEYS_FILE") as caught:
-        layered(config_of(), {"API_KEYS_FILE": str(file)})
+        resolve_settings(config_of(), {"API_KEYS_FILE": str(file)})
     assert "sesame" not in str(caught.value)
 
 
@@ -131,11 +135,11 @@ def test_a_key_that_is_not_hashed_is_refused_in_a_file(tmp_path: Path) -> None:
 )
 def test_a_live_change_is_refused_whole_when_anything_in_it_is_wrong(document: dict[str, object], words: str) -> None:
     with pytest.raises(OutOfRange, match=words):
-        layered(config_of(), {}).live({"log_level": "DEBUG", **document})
+        resolve_settings(config_of(), {}).live({"log_level": "DEBUG", **document})
 
 
 def test_a_profile_that_is_set_live_leaves_the_others_of_the_file_alone() -> None:
-    settings = layered(config_of(profiles={"forms": {"paddleocr": 1.0}}), {}).live(
+    settings = resolve_settings(config_of(profiles={"forms": {"paddleocr": 1.0}}), {}).live(
         {"profiles": {"new": {"trocr": 1.0}}}
     )
     assert set(settings.config.profiles) == {"forms", "new"}

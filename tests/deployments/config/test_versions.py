@@ -7,33 +7,33 @@ from pathlib import Path
 
 import pytest
 
-from deployments.config.versions import Archive, FileArchive, Version, VersionStore
-from deployments.replica.lease_table import Leases
+from deployments.config.versions import ConfigVersion, ConfigVersionStore, FileVersionStorage, VersionStorage
+from deployments.replica.lease_table import LeaseTable
 
 
 def clock() -> float:
     return 1000.0
 
 
-def store_in(folder: Path) -> VersionStore:
-    return VersionStore(FileArchive(folder / "live.json"), clock)
+def store_in(folder: Path) -> ConfigVersionStore:
+    return ConfigVersionStore(FileVersionStorage(folder / "live.json"), clock)
 
 
 async def test_a_version_is_on_disk_before_it_is_acknowledged_and_a_new_process_finds_it(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     assert (await store.current()).number == 0
     made = await store.change({"method": "majority_voting"}, "first", None)
-    assert made == Version(1, {"method": "majority_voting"}, 1000.0, "first")
+    assert made == ConfigVersion(1, {"method": "majority_voting"}, 1000.0, "first")
     assert await store_in(tmp_path).current() == made
 
 
 async def test_an_archive_that_fails_leaves_the_current_version_in_force(tmp_path: Path) -> None:
-    class Full(FileArchive):
-        async def save(self, version: Version) -> None:
+    class Full(FileVersionStorage):
+        async def save(self, version: ConfigVersion) -> None:
             raise OSError("no space left on device")
 
-    archive: Archive = Full(tmp_path / "live.json")
-    store = VersionStore(archive, clock)
+    storage: VersionStorage = Full(tmp_path / "live.json")
+    store = ConfigVersionStore(storage, clock)
     with pytest.raises(OSError, match="space"):
         await store.change({"method": "majority_voting"}, "first", None)
     assert (await store.current()).number == 0
@@ -66,14 +66,14 @@ async def test_who_waits_for_another_version_hears_of_it_at_once_and_of_the_same
     tmp_path: Path,
 ) -> None:
     store = store_in(tmp_path)
-    waiting = [asyncio.create_task(store.other_than(0, 30.0)) for _ in range(20)]
+    waiting = [asyncio.create_task(store.wait_for_other(0, 30.0)) for _ in range(20)]
     await asyncio.sleep(0.01)
     await store.change({"log_level": "DEBUG"}, "one", None)
     async with asyncio.timeout(5):
         assert {version.number for version in await asyncio.gather(*waiting)} == {1}
-        assert (await store.other_than(1, 0.01)).number == 1
-        assert (await store.other_than(-1, 30.0)).number == 1
-        assert (await store.other_than(7, 30.0)).number == 1  # a store that lost its archive is followed as well
+        assert (await store.wait_for_other(1, 0.01)).number == 1
+        assert (await store.wait_for_other(-1, 30.0)).number == 1
+        assert (await store.wait_for_other(7, 30.0)).number == 1  # a store that lost its archive is followed as well
 
 
 async def test_a_file_that_cannot_be_read_is_put_aside_and_not_lost(tmp_path: Path) -> None:
@@ -84,14 +84,14 @@ async def test_a_file_that_cannot_be_read_is_put_aside_and_not_lost(tmp_path: Pa
 
 def test_a_lease_belongs_to_one_holder_until_it_runs_out() -> None:
     now = [0.0]
-    leases = Leases(lambda: now[0])
-    assert leases.hold("monitor", "a", 30.0)
-    assert not leases.hold("monitor", "b", 30.0)
-    assert leases.hold("other", "b", 30.0)
+    leases = LeaseTable(lambda: now[0])
+    assert leases.acquire("monitor", "a", 30.0)
+    assert not leases.acquire("monitor", "b", 30.0)
+    assert leases.acquire("other", "b", 30.0)
     now[0] = 20.0
-    assert leases.hold("monitor", "a", 30.0)
+    assert leases.acquire("monitor", "a", 30.0)
     now[0] = 45.0
-    assert not leases.hold("monitor", "b", 30.0)
+    assert not leases.acquire("monitor", "b", 30.0)
     now[0] = 50.0
-    assert leases.hold("monitor", "b", 30.0)
-    assert not leases.hold("monitor", "a", 30.0)
+    assert leases.acquire("monitor", "b", 30.0)
+    assert not leases.acquire("monitor", "a", 30.0)

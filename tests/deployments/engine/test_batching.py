@@ -12,8 +12,8 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
-from deployments.engine.batching import CropQueue, EngineFault
-from ocr import Crop, Hypothesis, Laps
+from deployments.engine.batching import CropQueue, EngineReadError
+from ocr import Crop, Hypothesis, StepTimer
 
 FAR = 1e9
 
@@ -173,7 +173,7 @@ async def test_one_bad_crop_does_not_spoil_its_neighbours_request() -> None:
     )
     assert isinstance(good, list)
     assert texts(good) == ["ok", "ok"]
-    assert isinstance(bad, EngineFault)
+    assert isinstance(bad, EngineReadError)
     assert "ZeroDivisionError: thirteen" in str(bad)
     await queue.close()
 
@@ -225,7 +225,7 @@ async def test_a_panic_of_the_engine_is_a_fault_and_the_next_request_is_read() -
         return [Hypothesis.of_text("ok", 0.9) for _ in crops]
 
     queue = CropQueue(read, batch_size=8, clock=lambda: 0.0)
-    with pytest.raises(EngineFault, match="Panic: unwrap"):
+    with pytest.raises(EngineReadError, match="Panic: unwrap"):
         await queue.read([crop(13)], FAR)
     assert texts(await queue.read([crop(12)], FAR)) == ["ok"]
     await queue.close()
@@ -238,7 +238,7 @@ async def test_an_engine_that_fails_on_every_line_leaves_no_error_that_nobody_lo
     forgotten: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: forgotten.append(context))
     queue = CropQueue(read, batch_size=2, clock=lambda: 0.0)
-    with pytest.raises(EngineFault):
+    with pytest.raises(EngineReadError):
         await queue.read([crop(width) for width in range(1, 6)], FAR)
     await queue.close()
     gc.collect()
@@ -248,7 +248,7 @@ async def test_an_engine_that_fails_on_every_line_leaves_no_error_that_nobody_lo
 @pytest.mark.parametrize("garbage", [[], [None], ["text"], None, [Hypothesis(), Hypothesis()]])
 async def test_an_answer_that_is_not_one_hypothesis_per_crop_is_a_fault_of_the_engine(garbage: object) -> None:
     queue = CropQueue(lambda _: garbage, batch_size=4, clock=lambda: 0.0)  # type: ignore[arg-type, return-value]
-    with pytest.raises(EngineFault, match="want"):
+    with pytest.raises(EngineReadError, match="want"):
         await queue.read([crop(3)], FAR)
     await queue.close()
 
@@ -270,17 +270,17 @@ class Timed:
         self.now += len(crops)
         return [Hypothesis.of_text("ok", 0.9) for _ in crops]
 
-    def laps(self) -> Laps:
-        return Laps("engine", lambda: self.now)
+    def timer(self) -> StepTimer:
+        return StepTimer("engine", lambda: self.now)
 
 
-def told(laps: Laps) -> dict[str, float]:
-    return {lap.name: lap.seconds for lap in laps.spent}
+def told(timer: StepTimer) -> dict[str, float]:
+    return {end_step.name: end_step.seconds for end_step in timer.timings}
 
 
 async def test_a_request_learns_how_long_it_waited_for_its_turn_between_its_batches_and_was_read() -> None:
     engine, loop = Timed(), asyncio.get_running_loop()
-    page, line = engine.laps(), engine.laps()
+    page, line = engine.timer(), engine.timer()
     later: list[Future[list[Hypothesis | None]]] = []
 
     def read(crops: Sequence[Crop]) -> list[Hypothesis]:
@@ -301,7 +301,7 @@ async def test_a_request_learns_how_long_it_waited_for_its_turn_between_its_batc
 async def test_a_batch_is_one_time_for_all_that_are_in_it() -> None:
     engine = Timed()
     queue = CropQueue(engine.read, batch_size=8, clock=lambda: engine.now)
-    page, line = engine.laps(), engine.laps()
+    page, line = engine.timer(), engine.timer()
     await asyncio.gather(queue.read([crop(1), crop(2)], FAR, page), queue.read([crop(9)], FAR, line))
     assert told(page) == told(line) == {"queue": 0.0, "inference": 3.0}
     await queue.close()
@@ -311,7 +311,7 @@ async def test_a_request_whose_deadline_passes_learns_what_it_waited_for_until_t
     gate = Gate()
     now = [0.0]
     queue = CropQueue(gate.read, batch_size=1, clock=lambda: now[0])
-    read, unread = Laps("engine", lambda: now[0]), Laps("engine", lambda: now[0])
+    read, unread = StepTimer("engine", lambda: now[0]), StepTimer("engine", lambda: now[0])
     reading = asyncio.create_task(queue.read([crop(1)], 0.05, read))
     await until(lambda: len(gate.batches) == 1)
     now[0] = 0.02

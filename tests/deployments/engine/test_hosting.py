@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from deployments.engine.batching import EngineFault
-from deployments.engine.hosting import EngineHost, Share
+from deployments.engine.batching import EngineReadError
+from deployments.engine.hosting import EngineHost, ReplicaResources
 from deployments.messages.call_errors import NotDeployed
-from deployments.messages.request import Question
-from deployments.observability.metrics import Metric, Record, ignore
+from deployments.messages.request import RecognitionOptions
+from deployments.observability.metrics import Metric, RecordMetric, ignore_metric
 from ocr import (
     Box,
     Card,
@@ -68,16 +68,16 @@ def hosted(
     *scopes: Scope,
     memory_limit_mb: int | None = None,
     clock: Callable[[], float] = lambda: 0.0,
-    record: Record = ignore,
+    record: RecordMetric = ignore_metric,
     card: Card | NoCard | None = None,
-    share: Share | None = None,
+    resources: ReplicaResources | None = None,
 ) -> EngineHost:
     card = card or FakeCard()
     spec = EngineSpec("noted", frozenset(scopes or {Scope.LINE}), load, 8, Resources(1, 0, 100), {}, card)
     return EngineHost(
         spec,
         lambda: LoadOptions(threads=3, gpu_fraction=0.25),
-        share or Share(cpus=0.5, gpu_fraction=0.25),
+        resources or ReplicaResources(cpus=0.5, gpu_fraction=0.25),
         memory_limit_mb=memory_limit_mb,
         hung_after_s=60.0,
         clock=clock,
@@ -101,7 +101,7 @@ async def test_the_lines_asked_for_are_read_in_the_order_asked_for_with_the_ques
     engine = NotedEngine()
     host = hosted(lambda _: engine)
     engine.seen.clear()
-    answer = await host.read(page(5, 6, 7), [2, 0], Question("de", Classes.DIGITS), 1.0)
+    answer = await host.read(page(5, 6, 7), [2, 0], RecognitionOptions("de", Classes.DIGITS), 1.0)
     await host.close()
     assert answer.model == "noted@1"
     assert [claim.text for claim in answer.hypotheses if claim] == ["7", "5"]
@@ -110,15 +110,15 @@ async def test_the_lines_asked_for_are_read_in_the_order_asked_for_with_the_ques
 
 async def test_an_answer_says_where_the_time_of_the_replica_went() -> None:
     host = hosted(lambda _: NotedEngine())
-    answer = await host.read(page(5, 6), [0, 1], Question(), 1.0)
+    answer = await host.read(page(5, 6), [0, 1], RecognitionOptions(), 1.0)
     await host.close()
-    assert [stretch.name for stretch in answer.spent] == ["queue", "inference", "other"]
-    assert {stretch.where for stretch in answer.spent} == {"noted"}
+    assert [step.name for step in answer.timings] == ["queue", "inference", "other"]
+    assert {step.where for step in answer.timings} == {"noted"}
 
 
 async def test_what_the_deadline_cuts_off_is_none_and_no_abstention() -> None:
     host = hosted(lambda _: NotedEngine())
-    assert (await host.read(page(5, 6), [0, 1], Question(), -1.0)).hypotheses == (None, None)
+    assert (await host.read(page(5, 6), [0, 1], RecognitionOptions(), -1.0)).hypotheses == (None, None)
     await host.close()
 
 
@@ -137,7 +137,7 @@ async def test_an_engine_that_lacks_something_stays_healthy_and_names_the_remedy
     host.check_health()
     assert not host.state().available
     with pytest.raises(NotDeployed, match="pull one"):
-        await host.read(page(5), [0], Question(), 1.0)
+        await host.read(page(5), [0], RecognitionOptions(), 1.0)
 
 
 async def test_an_engine_that_fails_to_load_for_another_reason_has_its_replica_replaced() -> None:
@@ -164,13 +164,13 @@ def test_a_replica_that_grew_over_its_limit_is_replaced() -> None:
 def test_the_share_of_the_nodes_memory_limits_a_replica(
     share_mb: float, warm_mb: float, limit_mb: float | None
 ) -> None:
-    assert Share(memory_mb=share_mb).memory_limit_mb(warm_mb) == limit_mb
+    assert ReplicaResources(memory_mb=share_mb).memory_limit_mb(warm_mb) == limit_mb
 
 
 def test_a_replica_that_leaks_is_replaced_and_its_limit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     used_mb = [300.0]
     monkeypatch.setattr("deployments.engine.hosting.own_memory_mb", lambda: used_mb[0])
-    host = hosted(lambda _: NotedEngine(), share=Share(memory_mb=500.0))
+    host = hosted(lambda _: NotedEngine(), resources=ReplicaResources(memory_mb=500.0))
     host.check_health()
     assert host.state().memory_limit_mb == 500.0
     used_mb[0] = 501.0
@@ -182,7 +182,7 @@ def test_a_replica_whose_share_is_too_small_from_the_beginning_is_not_replaced_f
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("deployments.engine.hosting.own_memory_mb", lambda: 600.0)
-    hosted(lambda _: NotedEngine(), share=Share(memory_mb=500.0)).check_health()
+    hosted(lambda _: NotedEngine(), resources=ReplicaResources(memory_mb=500.0)).check_health()
     assert "raise `memory`" in caplog.text
 
 
@@ -210,14 +210,16 @@ async def test_a_replica_whose_share_of_the_card_does_not_even_hold_one_crop_is_
 
     engine = Full()
     host = hosted(lambda _: engine)
-    assert [claim.text for claim in (await host.read(page(5, 6), [0, 1], Question(), 1.0)).hypotheses if claim] == [
+    assert [
+        claim.text for claim in (await host.read(page(5, 6), [0, 1], RecognitionOptions(), 1.0)).hypotheses if claim
+    ] == [
         "5",
         "6",
     ]
     host.check_health()  # a batch that does not fit is read crop by crop
     engine.least = 1
-    with pytest.raises(EngineFault):
-        await host.read(page(5), [0], Question(), 1.0)
+    with pytest.raises(EngineReadError):
+        await host.read(page(5), [0], RecognitionOptions(), 1.0)
     with pytest.raises(RuntimeError, match="its share of the card is full"):
         host.check_health()
     await host.close()
@@ -241,7 +243,7 @@ async def test_a_replica_whose_engine_hangs_is_replaced_and_one_that_is_only_bus
             return super().read(crops)
 
     host = hosted(lambda _: Hanging(), clock=lambda: now[0])
-    reading = asyncio.create_task(host.read(page(5), [0], Question(), 1e9))
+    reading = asyncio.create_task(host.read(page(5), [0], RecognitionOptions(), 1e9))
     assert await asyncio.to_thread(entered.wait, 10)
     now[0] = 59.0
     host.check_health()
@@ -255,10 +257,10 @@ async def test_a_replica_whose_engine_hangs_is_replaced_and_one_that_is_only_bus
 
 
 def test_a_limit_of_gpu_memory_lowers_the_fraction_and_never_raises_it() -> None:
-    share = Share(cpus=1.0, gpu_fraction=0.25)
-    assert share.within(4096, 40_960) == Share(cpus=1.0, gpu_fraction=0.1)
-    assert share.within(4096, 8192) == share
-    assert Share().within(4096, 8192) == Share()
+    resources = ReplicaResources(cpus=1.0, gpu_fraction=0.25)
+    assert resources.within(4096, 40_960) == ReplicaResources(cpus=1.0, gpu_fraction=0.1)
+    assert resources.within(4096, 8192) == resources
+    assert ReplicaResources().within(4096, 8192) == ReplicaResources()
 
 
 async def test_an_engine_tells_its_load_its_batches_and_its_queue() -> None:
@@ -269,7 +271,7 @@ async def test_an_engine_tells_its_load_its_batches_and_its_queue() -> None:
         told.append((metric.name, value))
 
     host = hosted(lambda _: NotedEngine(), record=record)
-    await host.read(page(10, 20), [0, 1], Question(), 1.0)
+    await host.read(page(10, 20), [0, 1], RecognitionOptions(), 1.0)
     await asyncio.sleep(0.01)  # the queue looks once more, and finds nothing
     await host.close()
     assert told[0][0] == "ocr_model_load_seconds"

@@ -12,8 +12,8 @@ import pytest
 from fastapi import FastAPI
 
 from deployments.messages.answers import CharacterReading
-from deployments.messages.request import Ask
-from deployments.messages.states import Position
+from deployments.messages.request import ReadRequest
+from deployments.messages.states import CircuitState
 from ocr import (
     Character,
     EngineReport,
@@ -150,7 +150,9 @@ async def test_three_ways_to_send_an_image_bring_the_same_bytes_and_options(
         params={"engines": "a,b", "weights": weights, "timeout_s": 9},
     )
     assert service.images == [image] * 3
-    assert [(ask.engines, dict(ask.profile.weights)) for ask in service.asks] == [(("a", "b"), {"a": 2, "b": 1})] * 3
+    assert [(request.engines, dict(request.profile.weights)) for request in service.requests] == [
+        (("a", "b"), {"a": 2, "b": 1})
+    ] * 3
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ async def test_options_in_the_query_of_a_batch_count_and_a_form_field_given_twic
 ) -> None:
     batch = {"images": [as_base64(png())]}
     assert (await client.post("/batch_predict?profile=printed", json=batch)).status_code == 200
-    assert service.asks[0].profile.name == "printed"
+    assert service.requests[0].profile.name == "printed"
     assert (await client.post("/batch_predict?colour=red", json=batch)).status_code == 400
     twice = await client.post("/predict", files={"image": png()}, data={"profile": ["general", "printed"]})
     assert twice.status_code == 400
@@ -251,7 +253,7 @@ async def test_an_image_that_was_read_is_not_degraded_by_those_that_an_engine_di
 ) -> None:
     late = (EngineReport("a", Status.TIMEOUT, 0.5, "a@1", "read 1 of 2 crops before its deadline"),)
 
-    async def half(images: Sequence[bytes], _: Ask) -> list[CharacterReading | QuorumError]:
+    async def half(images: Sequence[bytes], _: ReadRequest) -> list[CharacterReading | QuorumError]:
         claims: list[dict[str, Hypothesis]] = [{"a": Hypothesis.of_text("Q", 0.9)}, {}]
         return [CharacterReading(Character("Q", 0.9), claim, late) for claim in claims]
 
@@ -268,10 +270,10 @@ async def test_a_batch_of_pages_goes_on_when_one_page_fails(
 ) -> None:
     whole = service.read_page
 
-    async def sometimes(data: bytes, ask: Ask) -> Page:
+    async def sometimes(data: bytes, request: ReadRequest) -> Page:
         if data == png(29, 28):
             raise failure
-        return await whole(data, ask)
+        return await whole(data, request)
 
     monkeypatch.setattr(service, "read_page", sometimes)
     images = [as_base64(png(28 + i, 28)) for i in range(3)]
@@ -286,18 +288,18 @@ async def test_each_page_of_a_batch_has_its_own_time_and_all_of_them_the_time_of
 ) -> None:
     """Three pages that take 45 s each, one after the other, of 60 s a page and 100 s together."""
     now = [1000.0]
-    monkeypatch.setattr("deployments.gateway.readings.time.time", lambda: now[0])
+    monkeypatch.setattr("deployments.gateway.reading_api.time.time", lambda: now[0])
     whole = service.read_page
 
-    async def lasting(data: bytes, ask: Ask) -> Page:
-        answer = await whole(data, ask)
+    async def lasting(data: bytes, request: ReadRequest) -> Page:
+        answer = await whole(data, request)
         now[0] += 45.0
         return answer
 
     monkeypatch.setattr(service, "read_page", lasting)
     body = {"images": [as_base64(png())] * 3, "task": "text", "timeout_s": 60}
     assert (await client.post("/batch_predict", json=body)).status_code == 200
-    assert [ask.deadline for ask in service.asks] == [1060.0, 1100.0, 1100.0]
+    assert [request.deadline for request in service.requests] == [1060.0, 1100.0, 1100.0]
 
 
 async def test_a_batch_that_does_not_call_itself_json_is_refused(client: httpx.AsyncClient) -> None:
@@ -342,9 +344,9 @@ async def test_requests_beyond_what_the_gateway_takes_are_refused_at_once_and_th
     released = asyncio.Event()
     whole = service.read_page
 
-    async def waiting(data: bytes, ask: Ask) -> Page:
+    async def waiting(data: bytes, request: ReadRequest) -> Page:
         await released.wait()
-        return await whole(data, ask)
+        return await whole(data, request)
 
     monkeypatch.setattr(service, "read_page", waiting)
     body = {"image": as_base64(png())}
@@ -400,7 +402,7 @@ async def test_status_shows_every_configured_engine(client: httpx.AsyncClient) -
 async def test_an_engine_that_is_left_out_degrades_the_service_and_status_says_so(
     client: httpx.AsyncClient, service: PlainService
 ) -> None:
-    service.circuits = {"a": Position.OPEN}
+    service.circuits = {"a": CircuitState.OPEN}
     status = StatusAnswer.model_validate((await client.get("/status")).json())
     assert {name: engine.circuit for name, engine in status.engines.items()} == {
         "a": "open",

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from deployments.config.schema import CacheConfig
-from deployments.gateway.lru_cache import Memory
-from deployments.gateway.result_cache import RememberingService
+from deployments.gateway.lru_cache import LruCache
+from deployments.gateway.result_cache import CachingReadingService
 from deployments.messages.answers import CharacterReading
-from deployments.messages.request import Ask, Question
+from deployments.messages.request import ReadRequest, RecognitionOptions
 from deployments.observability.metrics import Metric
 from fusion import Method, Profile
 from ocr import Classes
 from ocr.errors import NotAnImage
 from tests.fakes.plain_service import PlainService, png
 
-ASK = Ask(Method.MAJORITY_VOTING, Profile("printed", {"a": 1.0}), ("a",), 100.0, Question())
+REQUEST = ReadRequest(Method.MAJORITY_VOTING, Profile("printed", {"a": 1.0}), ("a",), 100.0, RecognitionOptions())
 ON = CacheConfig(entries=10)
 
 
@@ -38,18 +38,18 @@ def service(monkeypatch: pytest.MonkeyPatch) -> PlainService:
 
 async def test_the_second_of_two_identical_requests_is_answered_from_memory(service: PlainService) -> None:
     looks = Looks()
-    remembering = RememberingService(service, lambda: ON, looks)
-    first = await remembering.read_page(png(), ASK)
-    again = await remembering.read_page(png(), replace(ASK, deadline=200.0))
+    caching = CachingReadingService(service, lambda: ON, looks)
+    first = await caching.read_page(png(), REQUEST)
+    again = await caching.read_page(png(), replace(REQUEST, deadline=200.0))
     assert again.lines == first.lines
-    assert (len(service.asks), looks.results) == (1, ["miss", "hit"])
+    assert (len(service.requests), looks.results) == (1, ["miss", "hit"])
 
 
 async def test_what_is_remembered_took_no_time_of_those_who_ask_again(service: PlainService) -> None:
-    remembering = RememberingService(service, lambda: ON, Looks())
-    first, again = [await remembering.read_page(png(), ASK) for _ in range(2)]
-    assert first.spent
-    assert again == replace(first, spent=())
+    caching = CachingReadingService(service, lambda: ON, Looks())
+    first, again = [await caching.read_page(png(), REQUEST) for _ in range(2)]
+    assert first.timings
+    assert again == replace(first, timings=())
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ async def test_what_is_remembered_took_no_time_of_those_who_ask_again(service: P
         {"profile": Profile("printed", {"a": 0.5})},
         {"profile": Profile("general", {"a": 1.0})},
         {"engines": ("a", "b")},
-        {"question": Question(language="de")},
-        {"question": Question(classes=Classes.DIGITS)},
+        {"recognition": RecognitionOptions(language="de")},
+        {"recognition": RecognitionOptions(classes=Classes.DIGITS)},
         {"steps": ("denoise",)},
         {"config_version": 1},
     ],
@@ -68,59 +68,59 @@ async def test_what_is_remembered_took_no_time_of_those_who_ask_again(service: P
 async def test_a_request_that_differs_in_anything_that_matters_is_another_one(
     service: PlainService, changes: dict[str, Any]
 ) -> None:
-    remembering = RememberingService(service, lambda: ON, Looks())
-    await remembering.read_page(png(), ASK)
-    await remembering.read_page(png(), replace(ASK, **changes))
-    await remembering.read_page(png(29), ASK)
-    assert len(service.asks) == 3
+    caching = CachingReadingService(service, lambda: ON, Looks())
+    await caching.read_page(png(), REQUEST)
+    await caching.read_page(png(), replace(REQUEST, **changes))
+    await caching.read_page(png(29), REQUEST)
+    assert len(service.requests) == 3
 
 
 async def test_of_a_batch_only_the_images_that_are_not_known_are_asked_for(service: PlainService) -> None:
-    remembering = RememberingService(service, lambda: ON, Looks())
-    await remembering.read_characters([png(20), png(21)], ASK)
-    readings = await remembering.read_characters([png(22), png(20), png(21), png(23)], ASK)
+    caching = CachingReadingService(service, lambda: ON, Looks())
+    await caching.read_characters([png(20), png(21)], REQUEST)
+    readings = await caching.read_characters([png(22), png(20), png(21), png(23)], REQUEST)
     assert service.images[2:] == [png(22), png(23)]
     assert all(isinstance(reading, CharacterReading) for reading in readings)
-    page = await remembering.read_page(png(20), ASK)  # the same image as a page is another question
+    page = await caching.read_page(png(20), REQUEST)  # the same image as a page is another question
     assert page.text == "Hi"
 
 
 async def test_what_failed_in_part_or_whole_is_not_kept(service: PlainService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # an engine of the plain service is always late
-    remembering = RememberingService(service, lambda: ON, Looks())
+    caching = CachingReadingService(service, lambda: ON, Looks())
     for _ in range(2):
-        await remembering.read_page(png(), ASK)
-    assert len(service.asks) == 2
+        await caching.read_page(png(), REQUEST)
+    assert len(service.requests) == 2
     service.failure = NotAnImage("broken")
     with pytest.raises(NotAnImage):
-        await remembering.read_page(png(), ASK)
+        await caching.read_page(png(), REQUEST)
 
 
 async def test_it_is_off_by_default_and_forgets_when_it_is_switched_off(service: PlainService) -> None:
     chosen = [CacheConfig()]
-    remembering = RememberingService(service, lambda: chosen[0], Looks())
+    caching = CachingReadingService(service, lambda: chosen[0], Looks())
     for config, asked in ((CacheConfig(), 1), (ON, 2), (ON, 2), (CacheConfig(), 3), (ON, 4)):
         chosen[0] = config
-        await remembering.read_page(png(), ASK)
-        assert len(service.asks) == asked
+        await caching.read_page(png(), REQUEST)
+        assert len(service.requests) == asked
 
 
 def test_the_least_used_goes_first_when_there_are_too_many_or_too_many_bytes() -> None:
-    bounds = [CacheConfig(entries=3, max_mb=1.0)]
-    memory = Memory(lambda: bounds[0])
+    config = [CacheConfig(entries=3, max_mb=1.0)]
+    cache = LruCache(lambda: config[0])
     keys = [(str(n), b"") for n in range(4)]
     for key in keys[:3]:
-        memory.put(key, b"x" * 1000)
-    memory.get(keys[0])
-    memory.put(keys[3], b"y")
-    assert [memory.get(key) is not None for key in keys] == [True, False, True, True]
-    memory.put(keys[1], b"z" * 999_990)
-    assert [memory.get(key) is not None for key in keys] == [False, True, False, True]
-    memory.put(keys[0], b"z" * 1_000_001)  # larger than all that may be kept: drives nothing out
-    assert len(memory) == 2
-    memory.put(keys[3], b"x")
-    memory.put(keys[3], b"xx")
-    assert (len(memory), memory.get(keys[3])) == (2, b"xx")
-    bounds[0] = CacheConfig()
-    assert not memory.on
-    assert len(memory) == 0
+        cache.put(key, b"x" * 1000)
+    cache.get(keys[0])
+    cache.put(keys[3], b"y")
+    assert [cache.get(key) is not None for key in keys] == [True, False, True, True]
+    cache.put(keys[1], b"z" * 999_990)
+    assert [cache.get(key) is not None for key in keys] == [False, True, False, True]
+    cache.put(keys[0], b"z" * 1_000_001)  # larger than all that may be kept: drives nothing out
+    assert len(cache) == 2
+    cache.put(keys[3], b"x")
+    cache.put(keys[3], b"xx")
+    assert (len(cache), cache.get(keys[3])) == (2, b"xx")
+    config[0] = CacheConfig()
+    assert not cache.enabled
+    assert len(cache) == 0

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from deployments.config.schema import MonitorConfig
-from deployments.gateway.operations import jobs
-from deployments.observability.monitor import Job, Monitor, Shelf
+from deployments.gateway.admin_api import periodic_tasks
+from deployments.observability.monitor import DailyFiles, Monitor, PeriodicTask
 from tests.fakes.plain_service import PlainService, Whole, plain_config
 
 DAY = 86_400.0
@@ -24,13 +24,13 @@ class Clockwork:
         self.holds = True
         self.done: list[str] = []
         self.fails = False
-        self.shelves = {name: Shelf(folder / name, ".jsonl") for name in ("health", "test")}
+        self.files = {name: DailyFiles(folder / name, ".jsonl") for name in ("health", "test")}
         self.monitor = self.another()
 
     def another(self) -> Monitor:
         work = (
-            Job("health", lambda config: config.health_s, self.shelves["health"], lambda _: self._do("health")),
-            Job("test", lambda config: config.self_test_s, self.shelves["test"], lambda _: self._do("test")),
+            PeriodicTask("health", lambda config: config.health_s, self.files["health"], lambda _: self._do("health")),
+            PeriodicTask("test", lambda config: config.self_test_s, self.files["test"], lambda _: self._do("test")),
         )
         return Monitor(lambda: self.config, work, self._lease, lambda: self.now)
 
@@ -103,9 +103,9 @@ async def test_the_jobs_look_test_and_export(tmp_path: Path) -> None:
     whole = Whole(PlainService(), plain_config())
     whole.nodes.page = "# TYPE ray_ocr_queue_crops gauge\nray_ocr_queue_crops 3.0\n"
     config = MonitorConfig(self_test_samples=4)
-    said = {job.name: await job.act(config) for job in jobs(whole.operations(), whole.record, tmp_path)}
-    assert '"missing": {"b": "no model"}' in said["health"]
-    assert '"samples": 4' in said["self-test"]
-    assert "ray_ocr_queue_crops 3.0" in said["export"]
+    reports = {task.name: await task.run(config) for task in periodic_tasks(whole.admin_api(), whole.record, tmp_path)}
+    assert '"missing": {"b": "no model"}' in reports["health"]
+    assert '"samples": 4' in reports["self-test"]
+    assert "ray_ocr_queue_crops 3.0" in reports["export"]
     assert whole.recorded["ocr_engines_available", ()] == [1]
     assert whole.recorded["ocr_self_test_success", ()] == [pytest.approx(0.0)]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from deployments.observability.metrics_page import rendered, summed
+from deployments.observability.metrics_page import render_page, sum_pages
 from deployments.observability.performance import quantile
 
 HEAD = "# HELP ray_ocr_requests_total Answered.\n# TYPE ray_ocr_requests_total counter\n"
@@ -20,7 +20,7 @@ def page(*samples: str) -> str:
 
 
 def test_samples_that_differ_only_in_worker_and_session_are_added_up_over_all_nodes() -> None:
-    families = summed(
+    families = sum_pages(
         [
             page('{WorkerId="1",SessionName="s",route="/a"} 1.0', '{WorkerId="2",SessionName="s",route="/b"} 5.0'),
             page('{WorkerId="3",SessionName="s",route="/a"} 2.0'),
@@ -31,15 +31,15 @@ def test_samples_that_differ_only_in_worker_and_session_are_added_up_over_all_no
 
 
 def test_what_is_rendered_is_what_a_parser_of_prometheus_reads_back() -> None:
-    text = rendered(summed([page('{route="/a\\"b",status="200"} 7.0')]))
+    text = render_page(sum_pages([page('{route="/a\\"b",status="200"} 7.0')]))
     [metric] = text_string_to_metric_families(text)
     assert (metric.name, metric.type, metric.documentation) == ("ray_ocr_requests", "counter", "Answered.")
     assert [(sample.labels, sample.value) for sample in metric.samples] == [({"route": '/a"b', "status": "200"}, 7.0)]
 
 
 def test_metrics_of_others_and_no_pages_at_all_are_an_empty_page() -> None:
-    assert rendered(summed(["# TYPE ray_tasks gauge\nray_tasks 3.0\n"])) == ""
-    assert rendered(summed([])) == ""
+    assert render_page(sum_pages(["# TYPE ray_tasks gauge\nray_tasks 3.0\n"])) == ""
+    assert render_page(sum_pages([])) == ""
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from deployments.messages.answers import CharacterReading
-from deployments.messages.request import Ask, Question
-from deployments.observability.log_tail import Wanted, merged, newest
-from deployments.observability.logs import HIDDEN, Logging, Redaction
-from deployments.observability.metrics import METRICS, Kind, Metric, table
+from deployments.messages.request import ReadRequest, RecognitionOptions
+from deployments.observability.log_tail import LogQuery, merge_records, newest_records
+from deployments.observability.logs import HIDDEN, LoggingConfig, RedactionFilter
+from deployments.observability.metrics import METRICS, Metric, MetricKind, table
 from deployments.observability.reading_metrics import observe_characters, observe_page
 from fusion import Method, Profile
 from ocr import Box, Character, EngineReport, Hypothesis, Line, Page, Status
@@ -21,8 +21,13 @@ from ocr.contract import LogRecord, LogsOptions
 from ocr.errors import NotAnImage
 
 ROOT = Path(__file__).parents[3]
-ASK = Ask(
-    Method.MAJORITY_VOTING, Profile("printed", {"a": 1.0, "b": 1.0}), ("a", "b"), 0.0, Question(), config_version=4
+REQUEST = ReadRequest(
+    Method.MAJORITY_VOTING,
+    Profile("printed", {"a": 1.0, "b": 1.0}),
+    ("a", "b"),
+    0.0,
+    RecognitionOptions(),
+    config_version=4,
 )
 REPORTS = (
     EngineReport("a", Status.OK, 0.2, "a@1"),
@@ -53,7 +58,7 @@ def page() -> Page:
 def test_a_page_tells_outcomes_latencies_agreement_and_confidence(caplog: pytest.LogCaptureFixture) -> None:
     noted = Noted()
     with caplog.at_level("INFO", "quorum.reading"):
-        observe_page(page(), ASK, noted)
+        observe_page(page(), REQUEST, noted)
     outcomes = {labels["engine"]: labels["outcome"] for _, labels in noted.of("ocr_engine_outcomes")}
     assert outcomes == {"a": "ok", "b": "timeout", "c": "skipped"}
     assert noted.of("ocr_engine_seconds") == [(0.2, {"engine": "a"}), (0.9, {"engine": "b"})]
@@ -71,10 +76,10 @@ def test_a_page_tells_outcomes_latencies_agreement_and_confidence(caplog: pytest
 def test_characters_are_told_one_by_one_and_their_engines_once() -> None:
     noted = Noted()
     reading = CharacterReading(Character("Q", 0.6), {"a": Hypothesis.of_text("Q", 0.6)}, REPORTS)
-    observe_characters([reading, NotAnImage("broken"), reading], ASK, noted)
+    observe_characters([reading, NotAnImage("broken"), reading], REQUEST, noted)
     assert len(noted.of("ocr_engine_outcomes")) == 3
     assert [labels for _, labels in noted.of("ocr_answers")] == [{"task": "character", "band": "medium"}] * 2
-    observe_characters([NotAnImage("broken")], ASK, Noted())
+    observe_characters([NotAnImage("broken")], REQUEST, Noted())
 
 
 def test_metrics_have_names_of_their_own_and_histograms_ascending_buckets() -> None:
@@ -82,7 +87,7 @@ def test_metrics_have_names_of_their_own_and_histograms_ascending_buckets() -> N
     for metric in METRICS:
         assert metric.exported.startswith("ray_ocr_")
         assert not metric.name.endswith("_total")
-        assert bool(metric.buckets) == (metric.kind is Kind.HISTOGRAM)
+        assert bool(metric.buckets) == (metric.kind is MetricKind.HISTOGRAM)
         assert list(metric.buckets) == sorted(set(metric.buckets))
 
 
@@ -104,38 +109,40 @@ def record_of(error: Exception | None = None, **extra: object) -> logging.LogRec
 
 def test_recognised_text_is_cut_out_of_a_record_unless_it_is_allowed() -> None:
     record = record_of(text="dear diary", confidence=0.5)
-    assert Redaction(text=False).filter(record)
+    assert RedactionFilter(text=False).filter(record)
     assert (record.__dict__["text"], record.__dict__["confidence"]) == (HIDDEN, 0.5)
     allowed = record_of(text="dear diary")
-    Redaction(text=True).filter(allowed)
+    RedactionFilter(text=True).filter(allowed)
     assert allowed.__dict__["text"] == "dear diary"
 
 
 def test_what_an_exception_says_is_cut_out_too_and_where_it_came_from_stays() -> None:
     record = record_of(ValueError("cannot align 'dear diary'"))
-    Redaction(text=False).filter(record)
+    RedactionFilter(text=False).filter(record)
     written = logging.Formatter().format(record)
     assert "diary" not in written
     assert "ValueError" in written
     assert Path(__file__).name in written
     ours = record_of(NotAnImage("the file is empty"))
-    Redaction(text=False).filter(ours)
+    RedactionFilter(text=False).filter(ours)
     assert "the file is empty" in logging.Formatter().format(ours)
 
 
 def test_a_live_document_changes_only_what_it_says_of_logging() -> None:
-    assert Logging("INFO", text=False).under({"log_level": "DEBUG"}) == Logging("DEBUG", text=False)
-    assert Logging("INFO", text=False).under({"log_text": True, "method": "x"}) == Logging("INFO", text=True)
+    assert LoggingConfig("INFO", text=False).under({"log_level": "DEBUG"}) == LoggingConfig("DEBUG", text=False)
+    assert LoggingConfig("INFO", text=False).under({"log_text": True, "method": "x"}) == LoggingConfig(
+        "INFO", text=True
+    )
 
 
 def line(second: int, **fields: object) -> str:
-    said = {"levelname": "INFO", "message": f"at {second}", "timestamp_ns": second * 10**9}
+    line = {"levelname": "INFO", "message": f"at {second}", "timestamp_ns": second * 10**9}
     actor = f"SERVE_REPLICA::quorum#{fields.pop('component', 'Router')}#r1"
-    return json.dumps({**said, "actor_name": actor, "replica": "r1", "request_id": "q", **fields})
+    return json.dumps({**line, "actor_name": actor, "replica": "r1", "request_id": "q", **fields})
 
 
 def records(folder: Path, *, text: bool = False, **options: object) -> list[LogRecord]:
-    return newest(folder, "10.0.0.7", Wanted(LogsOptions.model_validate(options), text))
+    return newest_records(folder, "10.0.0.7", LogQuery(LogsOptions.model_validate(options), text))
 
 
 def test_the_newest_records_of_a_folder_are_found_in_order_and_filtered(tmp_path: Path) -> None:
@@ -166,14 +173,19 @@ def test_records_of_several_nodes_become_one_sequence(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("\n".join(map(line, [1, 3, 5])))
     first = records(tmp_path)
     (tmp_path / "a.log").write_text("\n".join(map(line, [2, 4])))
-    assert [record.message for record in merged([first, records(tmp_path)], 4)] == ["at 2", "at 3", "at 4", "at 5"]
+    assert [record.message for record in merge_records([first, records(tmp_path)], 4)] == [
+        "at 2",
+        "at 3",
+        "at 4",
+        "at 5",
+    ]
 
 
 def test_agreement_is_counted_over_the_lines_of_a_page_and_told_once_for_each_engine() -> None:
     noted = Noted()
     claims = {"a": Hypothesis.of_text("Q", 0.6), "b": Hypothesis.of_text("O", 0.6), "c": Hypothesis.abstain("no")}
-    readings = [CharacterReading(Character(said, 0.6), claims, REPORTS) for said in "QQO"]
-    observe_characters(readings, ASK, noted)
+    readings = [CharacterReading(Character(text, 0.6), claims, REPORTS) for text in "QQO"]
+    observe_characters(readings, REQUEST, noted)
     told = {(labels["engine"], labels["agrees"]): count for count, labels in noted.of("ocr_engine_readings")}
     assert told == {("a", "yes"): 2, ("a", "no"): 1, ("b", "no"): 2, ("b", "yes"): 1}
     assert len(noted.of("ocr_engine_readings")) == len(told)

@@ -19,7 +19,7 @@ from deployments.engine.batching import CropQueue
 from deployments.observability.tracing import BatchSpans, exporter, span
 from ocr import Crop, Hypothesis
 from ocr.errors import OutOfRange
-from tests.fakes.plain_ensemble import PlainReader, ask, ensemble, readers
+from tests.fakes.plain_ensemble import PlainReader, ensemble, read_request, readers
 
 
 @pytest.fixture
@@ -38,7 +38,9 @@ def named(kept: InMemorySpanExporter) -> dict[str, ReadableSpan]:
 
 async def test_a_request_that_is_traced_shows_each_engine_and_the_fusion_under_it(kept: InMemorySpanExporter) -> None:
     with trace.get_tracer("test").start_as_current_span("request") as request:
-        await ensemble(readers(b=PlainReader("x", ValueError("a secret text")))).read_page(b"page", ask("a", "b"))
+        await ensemble(readers(b=PlainReader("x", ValueError("a secret text")))).read_page(
+            b"page", read_request("a", "b")
+        )
     spans = named(kept)
     assert set(spans) == {"request", "ask a", "ask b", "fuse"}
     for name in ("ask a", "ask b", "fuse"):
@@ -50,7 +52,7 @@ async def test_a_request_that_is_traced_shows_each_engine_and_the_fusion_under_i
 
 
 async def test_a_request_that_is_not_traced_makes_no_span(kept: InMemorySpanExporter) -> None:
-    await ensemble(readers()).read_page(b"page", ask())
+    await ensemble(readers()).read_page(b"page", read_request())
     assert kept.get_finished_spans() == ()
 
 

@@ -15,7 +15,7 @@ import pytest
 from cluster.local.hosts import Host, in_namespaces, namespaces_missing
 from cluster.local.nodes import Nodes
 from deployments.config.api_keys import hashed
-from deployments.observability.metrics_page import Family, summed
+from deployments.observability.metrics_page import MetricFamily, sum_pages
 from ocr.contract import LogsAnswer
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -106,8 +106,8 @@ def _has_both(page: str) -> bool:
     return batches == {"steady", "agreeing"} and len(_family(page, "ray_ocr_replica_memory_bytes").samples) >= 5
 
 
-def _family(page: str, name: str) -> Family:
-    return summed([page]).get(name, Family(name, "", ""))
+def _family(page: str, name: str) -> MetricFamily:
+    return sum_pages([page]).get(name, MetricFamily(name, "", ""))
 
 
 def test_logs_come_from_both_nodes(stage: Stage) -> None:

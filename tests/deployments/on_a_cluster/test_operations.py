@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from cluster.local.nodes import parts_among
 from cluster.local.processes import children
 from deployments.config.api_keys import hashed
-from deployments.observability.metrics_page import summed
+from deployments.observability.metrics_page import sum_pages
 from ocr.contract import ConfigAnswer, LogsAnswer, PerformanceAnswer, SelfTestAnswer, TextAnswer
 from quorum.cli import config as config_command
 
@@ -181,7 +181,7 @@ def test_metrics_of_the_whole_cluster_are_on_one_page(admin: httpx.Client) -> No
 
 def agreements(admin: httpx.Client) -> dict[str, float]:
     """How often what "steady" said was taken, and was not, since Ray was started: other applications count too."""
-    family = summed([admin.get("/metrics").text]).get("ray_ocr_engine_readings")
+    family = sum_pages([admin.get("/metrics").text]).get("ray_ocr_engine_readings")
     counts: dict[str, float] = {}
     for labels, value in family.series("_total") if family else ():
         if labels["engine"] == "steady":

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.config.schema import CircuitConfig
-from deployments.messages.states import Position
-from deployments.router.circuit_breaker import Admitted, Circuit, Circuits, Verdict
+from deployments.config.schema import CircuitBreakerConfig
+from deployments.messages.states import CircuitState
+from deployments.router.circuit_breaker import AdmittedEngines, CircuitBreaker, CircuitBreakers, Permission
 from tests.fakes.hand_clock import HandClock
 
-CONFIG = CircuitConfig(failures=3, share=0.5, window_s=10.0, cool_down_s=5.0, patience_s=1.0)
+CONFIG = CircuitBreakerConfig(failures=3, share=0.5, window_s=10.0, cool_down_s=5.0, patience_s=1.0)
 
 
 @pytest.fixture
@@ -22,98 +22,104 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def circuit(clock: HandClock) -> Circuit:
-    return Circuit(clock)
+def breaker(clock: HandClock) -> CircuitBreaker:
+    return CircuitBreaker(clock)
 
 
-def note(circuit: Circuit, *outcomes: bool | None) -> None:
+def record_outcome(breaker: CircuitBreaker, *outcomes: bool | None) -> None:
     for failed in outcomes:
-        circuit.note(circuit.era, failed, CONFIG)
+        breaker.record_outcome(breaker.generation, failed, CONFIG)
 
 
-def test_it_opens_at_so_many_failures_and_not_before(circuit: Circuit) -> None:
-    note(circuit, True, True)
-    assert circuit.take(CONFIG) is Verdict.ASK
-    note(circuit, True)
-    assert circuit.take(CONFIG) is Verdict.LEAVE_OUT
+def test_it_opens_at_so_many_failures_and_not_before(breaker: CircuitBreaker) -> None:
+    record_outcome(breaker, True, True)
+    assert breaker.acquire_permission(CONFIG) is Permission.CALL
+    record_outcome(breaker, True)
+    assert breaker.acquire_permission(CONFIG) is Permission.SKIP
 
 
-def test_failures_among_many_successes_leave_it_closed(circuit: Circuit) -> None:
-    note(circuit, *[False] * 7, *[True] * 6)
-    assert circuit.position is Position.CLOSED
-    note(circuit, True)
-    assert circuit.position is Position.OPEN
+def test_failures_among_many_successes_leave_it_closed(breaker: CircuitBreaker) -> None:
+    record_outcome(breaker, *[False] * 7, *[True] * 6)
+    assert breaker.state is CircuitState.CLOSED
+    record_outcome(breaker, True)
+    assert breaker.state is CircuitState.OPEN
 
 
-def test_failures_that_are_long_ago_do_not_count(circuit: Circuit, clock: HandClock) -> None:
-    note(circuit, True, True)
+def test_failures_that_are_long_ago_do_not_count(breaker: CircuitBreaker, clock: HandClock) -> None:
+    record_outcome(breaker, True, True)
     clock.now += 10.0
-    note(circuit, True, True)
-    assert circuit.position is Position.CLOSED
+    record_outcome(breaker, True, True)
+    assert breaker.state is CircuitState.CLOSED
 
 
-def test_what_says_nothing_about_the_engine_does_not_count(circuit: Circuit) -> None:
-    note(circuit, *[None] * 20)
-    assert circuit.position is Position.CLOSED
+def test_what_says_nothing_about_the_engine_does_not_count(breaker: CircuitBreaker) -> None:
+    record_outcome(breaker, *[None] * 20)
+    assert breaker.state is CircuitState.CLOSED
 
 
-def test_after_the_cool_down_there_is_one_probe_and_its_success_closes_it(circuit: Circuit, clock: HandClock) -> None:
-    note(circuit, True, True, True)
+def test_after_the_cool_down_there_is_one_probe_and_its_success_closes_it(
+    breaker: CircuitBreaker, clock: HandClock
+) -> None:
+    record_outcome(breaker, True, True, True)
     clock.now += 4.9
-    assert circuit.take(CONFIG) is Verdict.LEAVE_OUT
+    assert breaker.acquire_permission(CONFIG) is Permission.SKIP
     clock.now += 0.2
-    assert [circuit.take(CONFIG) for _ in range(3)] == [Verdict.PROBE, Verdict.LEAVE_OUT, Verdict.LEAVE_OUT]
-    note(circuit, False)
-    assert circuit.take(CONFIG) is Verdict.ASK
+    assert [breaker.acquire_permission(CONFIG) for _ in range(3)] == [
+        Permission.PROBE,
+        Permission.SKIP,
+        Permission.SKIP,
+    ]
+    record_outcome(breaker, False)
+    assert breaker.acquire_permission(CONFIG) is Permission.CALL
 
 
-def test_a_probe_that_fails_opens_it_for_another_cool_down(circuit: Circuit, clock: HandClock) -> None:
-    note(circuit, True, True, True)
+def test_a_probe_that_fails_opens_it_for_another_cool_down(breaker: CircuitBreaker, clock: HandClock) -> None:
+    record_outcome(breaker, True, True, True)
     clock.now += 5.0
-    circuit.take(CONFIG)
-    note(circuit, True)
-    assert circuit.take(CONFIG) is Verdict.LEAVE_OUT
+    breaker.acquire_permission(CONFIG)
+    record_outcome(breaker, True)
+    assert breaker.acquire_permission(CONFIG) is Permission.SKIP
     clock.now += 5.0
-    assert circuit.take(CONFIG) is Verdict.PROBE
+    assert breaker.acquire_permission(CONFIG) is Permission.PROBE
 
 
-def test_a_probe_that_tells_nothing_is_followed_by_another_at_once(circuit: Circuit, clock: HandClock) -> None:
-    note(circuit, True, True, True)
+def test_a_probe_that_tells_nothing_is_followed_by_another_at_once(breaker: CircuitBreaker, clock: HandClock) -> None:
+    record_outcome(breaker, True, True, True)
     clock.now += 5.0
-    circuit.take(CONFIG)
-    note(circuit, None)
-    assert circuit.take(CONFIG) is Verdict.PROBE
+    breaker.acquire_permission(CONFIG)
+    record_outcome(breaker, None)
+    assert breaker.acquire_permission(CONFIG) is Permission.PROBE
 
 
 def test_what_was_asked_before_it_opened_neither_closes_it_nor_counts_after_it_is_closed(
-    circuit: Circuit, clock: HandClock
+    breaker: CircuitBreaker, clock: HandClock
 ) -> None:
-    before = circuit.era
-    note(circuit, True, True, True)
-    circuit.note(before, False, CONFIG)
-    assert circuit.position is Position.OPEN
+    before = breaker.generation
+    record_outcome(breaker, True, True, True)
+    breaker.record_outcome(before, False, CONFIG)
+    assert breaker.state is CircuitState.OPEN
     clock.now += 5.0
-    circuit.take(CONFIG)
-    note(circuit, False)
+    breaker.acquire_permission(CONFIG)
+    record_outcome(breaker, False)
     for _ in range(10):
-        circuit.note(before, True, CONFIG)
-    assert circuit.position is Position.CLOSED
+        breaker.record_outcome(before, True, CONFIG)
+    assert breaker.state is CircuitState.CLOSED
 
 
-def test_it_can_be_turned_off_while_it_is_open(circuit: Circuit) -> None:
-    note(circuit, True, True, True)
-    off = CircuitConfig(failures=0, share=0.5, window_s=10.0, cool_down_s=5.0, patience_s=1.0)
-    assert circuit.take(off) is Verdict.ASK
+def test_it_can_be_turned_off_while_it_is_open(breaker: CircuitBreaker) -> None:
+    record_outcome(breaker, True, True, True)
+    off = CircuitBreakerConfig(failures=0, share=0.5, window_s=10.0, cool_down_s=5.0, patience_s=1.0)
+    assert breaker.acquire_permission(off) is Permission.CALL
     for _ in range(50):
-        circuit.note(circuit.era, True, off)
-    assert circuit.take(off) is Verdict.ASK
+        breaker.record_outcome(breaker.generation, True, off)
+    assert breaker.acquire_permission(off) is Permission.CALL
 
 
 @pytest.mark.parametrize("wrong", [{"failures": -1}, {"share": 0.0}, {"share": 1.1}, {"window_s": 0.0}])
 def test_a_configuration_without_sense_is_refused(wrong: dict[str, float]) -> None:
     fields = {"failures": 3, "share": 0.5, "window_s": 10.0, "cool_down_s": 5.0, "patience_s": 1.0}
     with pytest.raises(ValueError, match="should be"):
-        CircuitConfig.model_validate({**fields, **wrong})
+        CircuitBreakerConfig.model_validate({**fields, **wrong})
 
 
 # --- whatever happens ---
@@ -123,23 +129,23 @@ Events = list[tuple[float, bool | None]]
 EVENTS = st.lists(st.tuples(st.sampled_from([0.0, 0.5, 3.0, 6.0]), st.sampled_from([True, False, None])), max_size=60)
 
 
-def run(circuit: Circuit, clock: HandClock, events: Sequence[tuple[float, bool | None]]) -> list[Verdict]:
+def run(breaker: CircuitBreaker, clock: HandClock, events: Sequence[tuple[float, bool | None]]) -> list[Permission]:
     """Each event: time passes, a request asks what to do and, if it asks or probes, its outcome is noted."""
-    verdicts = []
+    permissions = []
     for seconds, failed in events:
         clock.now += seconds
-        verdict = circuit.take(CONFIG)
-        verdicts.append(verdict)
-        if verdict is not Verdict.LEAVE_OUT:
-            circuit.note(circuit.era, failed, CONFIG)
-    return verdicts
+        permission = breaker.acquire_permission(CONFIG)
+        permissions.append(permission)
+        if permission is not Permission.SKIP:
+            breaker.record_outcome(breaker.generation, failed, CONFIG)
+    return permissions
 
 
 @given(EVENTS)
 def test_an_engine_that_never_fails_is_never_left_out(events: Events) -> None:
     clock = HandClock()
     sane = [(seconds, failed and None) for seconds, failed in events]
-    assert set(run(Circuit(clock), clock, sane)) <= {Verdict.ASK}
+    assert set(run(CircuitBreaker(clock), clock, sane)) <= {Permission.CALL}
 
 
 @given(EVENTS)
@@ -147,21 +153,21 @@ def test_whatever_happened_an_engine_that_answers_again_is_asked_after_one_cool_
     events: Events,
 ) -> None:
     clock = HandClock()
-    circuit = Circuit(clock)
-    run(circuit, clock, events)
-    run(circuit, clock, [(CONFIG.cool_down_s, False)])
-    assert circuit.take(CONFIG) is Verdict.ASK
+    breaker = CircuitBreaker(clock)
+    run(breaker, clock, events)
+    run(breaker, clock, [(CONFIG.cool_down_s, False)])
+    assert breaker.acquire_permission(CONFIG) is Permission.CALL
 
 
 @given(EVENTS)
 def test_an_engine_that_always_fails_costs_at_most_its_failures_and_a_probe_for_each_cool_down(events: Events) -> None:
     clock = HandClock()
-    verdicts = run(Circuit(clock), clock, [(seconds, True) for seconds, _ in events])
+    permissions = run(CircuitBreaker(clock), clock, [(seconds, True) for seconds, _ in events])
     probes = sum(seconds for seconds, _ in events) / CONFIG.cool_down_s
-    assert verdicts.count(Verdict.PROBE) <= probes
+    assert permissions.count(Permission.PROBE) <= probes
     # Failures that lie wide apart never come to three within a window.
     if all(seconds < 3.0 for seconds, _ in events):
-        assert verdicts.count(Verdict.ASK) <= CONFIG.failures
+        assert permissions.count(Permission.CALL) <= CONFIG.failures
 
 
 @given(EVENTS, st.integers(0, 59))
@@ -172,44 +178,44 @@ def test_of_two_histories_that_differ_in_one_failure_the_better_one_is_never_lef
     still = [(0.0, failed) for _, failed in events]
     better = [(seconds, False if index == at else failed) for index, (seconds, failed) in enumerate(still)]
     first, second = HandClock(), HandClock()
-    worse_out = run(Circuit(first), first, still).count(Verdict.LEAVE_OUT)
-    assert run(Circuit(second), second, better).count(Verdict.LEAVE_OUT) <= worse_out
+    worse_out = run(CircuitBreaker(first), first, still).count(Permission.SKIP)
+    assert run(CircuitBreaker(second), second, better).count(Permission.SKIP) <= worse_out
 
 
 # --- several engines ---
 
 
-def fail(circuits: Circuits, *engines: str) -> None:
+def fail(breakers: CircuitBreakers, *engines: str) -> None:
     for engine in engines:
         for _ in range(CONFIG.failures):
-            circuits.note(engine, circuits.era(engine), True, CONFIG)
+            breakers.record_outcome(engine, breakers.generation(engine), True, CONFIG)
 
 
 def test_an_engine_whose_circuit_is_open_is_left_out_then_probed_and_then_asked(clock: HandClock) -> None:
     told: dict[str, bool] = {}
-    circuits = Circuits(("a", "b"), clock, told.__setitem__)
+    breakers = CircuitBreakers(("a", "b"), clock, told.__setitem__)
     assert told == {"a": False, "b": False}
-    fail(circuits, "b")
-    assert circuits.admit(("a", "b"), CONFIG) == Admitted(("a",), (), ("b",))
+    fail(breakers, "b")
+    assert breakers.admit(("a", "b"), CONFIG) == AdmittedEngines(("a",), (), ("b",))
     assert told == {"a": False, "b": True}
     clock.now += 5.0
-    assert circuits.admit(("a", "b"), CONFIG) == Admitted(("a",), ("b",), ())
-    assert circuits.positions() == {"a": Position.CLOSED, "b": Position.HALF_OPEN}
-    circuits.note("b", circuits.era("b"), False, CONFIG)
-    assert circuits.admit(("a", "b"), CONFIG) == Admitted(("a", "b"))
+    assert breakers.admit(("a", "b"), CONFIG) == AdmittedEngines(("a",), ("b",), ())
+    assert breakers.states() == {"a": CircuitState.CLOSED, "b": CircuitState.HALF_OPEN}
+    breakers.record_outcome("b", breakers.generation("b"), False, CONFIG)
+    assert breakers.admit(("a", "b"), CONFIG) == AdmittedEngines(("a", "b"))
     assert told == {"a": False, "b": False}
 
 
 def test_where_all_circuits_are_open_all_engines_are_asked(clock: HandClock) -> None:
-    circuits = Circuits(("a", "b"), clock)
-    fail(circuits, "a", "b")
-    assert circuits.admit(("a", "b"), CONFIG) == Admitted(("a", "b"))
-    assert circuits.admit(("b",), CONFIG) == Admitted(("b",))
+    breakers = CircuitBreakers(("a", "b"), clock)
+    fail(breakers, "a", "b")
+    assert breakers.admit(("a", "b"), CONFIG) == AdmittedEngines(("a", "b"))
+    assert breakers.admit(("b",), CONFIG) == AdmittedEngines(("b",))
 
 
 def test_an_answer_to_a_request_that_asked_all_closes_the_circuit(clock: HandClock) -> None:
-    circuits = Circuits(("a", "b"), clock)
-    fail(circuits, "a", "b")
-    circuits.admit(("a", "b"), CONFIG)
-    circuits.note("a", circuits.era("a"), False, CONFIG)
-    assert circuits.positions() == {"a": Position.CLOSED, "b": Position.OPEN}
+    breakers = CircuitBreakers(("a", "b"), clock)
+    fail(breakers, "a", "b")
+    breakers.admit(("a", "b"), CONFIG)
+    breakers.record_outcome("a", breakers.generation("a"), False, CONFIG)
+    assert breakers.states() == {"a": CircuitState.CLOSED, "b": CircuitState.OPEN}

@@ -9,17 +9,17 @@ from dataclasses import replace
 
 import pytest
 
-from deployments.config.schema import CircuitConfig
-from deployments.messages.answers import CutPage, CutRefused, EngineAnswer
-from deployments.messages.call_errors import NotDeployed, PixelsLost, QueueFull, ReplicaLost
-from deployments.messages.request import Ask, Question
-from deployments.messages.states import EngineState, Position
-from deployments.router.circuit_breaker import Circuits
-from deployments.router.ensemble import Ensemble, PixelsToken
+from deployments.config.schema import CircuitBreakerConfig
+from deployments.messages.answers import EngineAnswer, ImageRefused, LayoutAnswer
+from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost
+from deployments.messages.request import ReadRequest, RecognitionOptions
+from deployments.messages.states import CircuitState, EngineState
+from deployments.router.circuit_breaker import CircuitBreakers
+from deployments.router.ensemble import CropsReference, Ensemble
 from fusion import Cascade, Method, Profile, Step
-from ocr import Hypothesis, Status, Stretch
+from ocr import Hypothesis, Status, TimedStep
 from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage, NotReady, Overloaded, QuorumError
-from tests.fakes.plain_ensemble import SCOPES, PlainCutter, PlainReader, ask, ensemble, readers, statuses
+from tests.fakes.plain_ensemble import SCOPES, PlainReader, PlainSegmentation, ensemble, read_request, readers, statuses
 
 
 class LateReader(PlainReader):
@@ -30,15 +30,15 @@ class LateReader(PlainReader):
         self.read = read
 
     async def __call__(
-        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+        self, pixels: CropsReference, indices: Sequence[int], options: RecognitionOptions, deadline: float
     ) -> EngineAnswer:
-        whole = await super().__call__(pixels, indices, question, deadline)
+        whole = await super().__call__(pixels, indices, options, deadline)
         return EngineAnswer(whole.model, (*whole.hypotheses[: self.read], *[None] * (len(indices) - self.read)))
 
 
 async def test_all_engines_read_all_lines_and_the_majority_is_the_text() -> None:
     engines = readers()
-    page = await ensemble(engines).read_page(b"page", replace(ask(), explain=True))
+    page = await ensemble(engines).read_page(b"page", replace(read_request(), explain=True))
     assert page.text == "hello\nhello"
     assert statuses(page) == dict.fromkeys(SCOPES, Status.OK)
     assert [reader.asked for reader in engines.values()] == [[("pixels 1", (0, 1))]] * 3
@@ -46,14 +46,14 @@ async def test_all_engines_read_all_lines_and_the_majority_is_the_text() -> None
 
 
 async def test_an_engine_that_fails_does_not_fail_the_page() -> None:
-    page = await ensemble(readers(a=PlainReader("x", ValueError("no")))).read_page(b"page", ask("a", "b"))
+    page = await ensemble(readers(a=PlainReader("x", ValueError("no")))).read_page(b"page", read_request("a", "b"))
     assert page.text == "hello\nhello"
     assert statuses(page) == {"a": Status.ERROR, "b": Status.OK, "lines": Status.SKIPPED}
 
 
 async def test_an_engine_known_to_be_unavailable_is_not_asked_and_says_why() -> None:
     engines = readers()
-    page = await ensemble(engines, a="no model; pull one").read_page(b"page", ask())
+    page = await ensemble(engines, a="no model; pull one").read_page(b"page", read_request())
     assert statuses(page)["a"] is Status.UNAVAILABLE
     assert page.reports[0].detail == "no model; pull one"
     assert engines["a"].asked == []
@@ -62,15 +62,17 @@ async def test_an_engine_known_to_be_unavailable_is_not_asked_and_says_why() -> 
 async def test_an_engine_nobody_has_heard_of_yet_is_still_starting() -> None:
     plain = readers()
     known = {"b": EngineState("b", ())}
-    starting = Ensemble(PlainCutter(), plain, SCOPES, lambda: known, time.time, Circuits(plain, time.monotonic))
-    page = await starting.read_page(b"page", ask())
+    starting = Ensemble(
+        PlainSegmentation(), plain, SCOPES, lambda: known, time.time, CircuitBreakers(plain, time.monotonic)
+    )
+    page = await starting.read_page(b"page", read_request())
     assert statuses(page) == {"a": Status.UNAVAILABLE, "b": Status.OK, "lines": Status.UNAVAILABLE}
     assert "starting" in page.reports[0].detail
 
 
 async def test_a_page_without_text_is_an_empty_answer_and_asks_no_engine() -> None:
     engines = readers()
-    page = await ensemble(engines, PlainCutter(lines=0)).read_page(b"page", ask("a"))
+    page = await ensemble(engines, PlainSegmentation(lines=0)).read_page(b"page", read_request("a"))
     assert (page.text, page.confidence) == ("", 0.0)
     assert statuses(page) == {"a": Status.OK, "b": Status.SKIPPED, "lines": Status.SKIPPED}
     assert engines["a"].asked == []
@@ -78,25 +80,25 @@ async def test_a_page_without_text_is_an_empty_answer_and_asks_no_engine() -> No
 
 async def test_an_image_that_cannot_be_read_is_the_callers_error() -> None:
     with pytest.raises(NotAnImage, match="broken"):
-        await ensemble(readers()).read_page(b"bad", ask())
+        await ensemble(readers()).read_page(b"bad", read_request())
 
 
 async def test_lost_pixels_are_cut_once_more() -> None:
-    engines = readers(a=PlainReader("hello", PixelsLost("node is gone")))
-    page = await ensemble(engines).read_page(b"page", ask("a"))
+    engines = readers(a=PlainReader("hello", CropsLost("node is gone")))
+    page = await ensemble(engines).read_page(b"page", read_request("a"))
     assert page.text == "hello\nhello"
     assert [pixels for pixels, _ in engines["a"].asked] == ["pixels 1", "pixels 2"]
 
 
 async def test_pixels_lost_twice_are_a_failure_of_ours() -> None:
-    engines = readers(a=PlainReader("hello", PixelsLost("gone"), PixelsLost("gone")))
+    engines = readers(a=PlainReader("hello", CropsLost("gone"), CropsLost("gone")))
     with pytest.raises(InternalFailure, match="twice"):
-        await ensemble(engines).read_page(b"page", ask("a"))
+        await ensemble(engines).read_page(b"page", read_request("a"))
 
 
 async def test_a_segmentation_that_does_not_answer_ends_with_the_deadline() -> None:
     with pytest.raises(DeadlineExceeded):
-        await ensemble(readers()).read_page(b"slow", ask(seconds=0.05))
+        await ensemble(readers()).read_page(b"slow", read_request(seconds=0.05))
 
 
 @pytest.mark.parametrize(
@@ -110,14 +112,14 @@ async def test_a_segmentation_that_does_not_answer_ends_with_the_deadline() -> N
 async def test_a_segmentation_that_cannot_be_asked_is_named(
     error: Exception, kind: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cutter = PlainCutter()
+    segmentation = PlainSegmentation()
 
-    async def page(_data: bytes, _ask: Ask) -> tuple[CutPage | CutRefused, PixelsToken]:
+    async def page(_data: bytes, _request: ReadRequest) -> tuple[LayoutAnswer | ImageRefused, CropsReference]:
         raise error
 
-    monkeypatch.setattr(cutter, "page", page)
+    monkeypatch.setattr(segmentation, "page", page)
     with pytest.raises(kind, match=words):
-        await ensemble(readers(), cutter).read_page(b"page", ask())
+        await ensemble(readers(), segmentation).read_page(b"page", read_request())
 
 
 @pytest.mark.parametrize(
@@ -134,22 +136,24 @@ async def test_when_no_engine_answers_the_error_says_which_kind_of_failure(
 ) -> None:
     engines = {name: PlainReader("x", *[error] * 5) for name in SCOPES}
     with pytest.raises(kind, match="a: "):
-        await ensemble(engines).read_page(b"page", ask())
+        await ensemble(engines).read_page(b"page", read_request())
 
 
 async def test_a_page_of_which_nobody_read_anything_is_a_timeout_and_no_empty_page() -> None:
     engines = readers(a=LateReader("x", 0), b=LateReader("x", 0))
     with pytest.raises(DeadlineExceeded, match="no engine answered in time"):
-        await ensemble(engines).read_page(b"page", ask("a", "b"))
+        await ensemble(engines).read_page(b"page", read_request("a", "b"))
 
 
 async def test_engines_that_are_missing_do_not_hide_that_the_others_were_too_slow() -> None:
     with pytest.raises(DeadlineExceeded):
-        await ensemble(readers(a=LateReader("x", 0)), b="no model").read_page(b"page", ask("a", "b"))
+        await ensemble(readers(a=LateReader("x", 0)), b="no model").read_page(b"page", read_request("a", "b"))
 
 
 async def test_lines_that_an_engine_read_in_time_count_and_those_it_did_not_are_no_vote() -> None:
-    page = await ensemble(readers(a=LateReader("hello", 1), b=PlainReader("hullo"))).read_page(b"page", ask("a", "b"))
+    page = await ensemble(readers(a=LateReader("hello", 1), b=PlainReader("hullo"))).read_page(
+        b"page", read_request("a", "b")
+    )
     assert statuses(page)["a"] is Status.TIMEOUT
     assert page.text == "hello\nhullo"
     assert [set(line.readings) for line in page.lines] == [{"a", "b"}, {"b"}]
@@ -157,7 +161,7 @@ async def test_lines_that_an_engine_read_in_time_count_and_those_it_did_not_are_
 
 async def test_an_image_of_a_batch_that_no_engine_came_to_is_an_error_in_its_place() -> None:
     engines = {"a": LateReader("Q", 1), "b": LateReader("Q", 1), "lines": PlainReader("x")}
-    first, late = await ensemble(engines).read_characters([b"1", b"2"], ask("a", "b"))
+    first, late = await ensemble(engines).read_characters([b"1", b"2"], read_request("a", "b"))
     assert not isinstance(first, QuorumError)
     assert first.character.text == "Q"
     assert isinstance(late, DeadlineExceeded)
@@ -165,12 +169,12 @@ async def test_an_image_of_a_batch_that_no_engine_came_to_is_an_error_in_its_pla
 
 async def test_when_every_engine_is_unavailable_the_service_is_not_ready() -> None:
     with pytest.raises(NotReady, match="no engine is ready"):
-        await ensemble(readers(), a="no", b="no", lines="no").read_page(b"page", ask())
+        await ensemble(readers(), a="no", b="no", lines="no").read_page(b"page", read_request())
 
 
 async def test_single_characters_are_read_together_and_a_bad_image_is_an_error_in_its_place() -> None:
     engines = {"a": PlainReader("Q"), "b": PlainReader("O"), "lines": PlainReader("x")}
-    first, bad, last = await ensemble(engines).read_characters([b"1", b"bad", b"3"], ask("a", "b"))
+    first, bad, last = await ensemble(engines).read_characters([b"1", b"bad", b"3"], read_request("a", "b"))
     assert isinstance(bad, NotAnImage)
     assert not isinstance(first, QuorumError)
     assert not isinstance(last, QuorumError)
@@ -186,23 +190,26 @@ class ChoosyReader(PlainReader):
     """Is sure of the lines with an even index, and of no other."""
 
     async def __call__(
-        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+        self, pixels: CropsReference, indices: Sequence[int], options: RecognitionOptions, deadline: float
     ) -> EngineAnswer:
-        whole = await super().__call__(pixels, indices, question, deadline)
+        whole = await super().__call__(pixels, indices, options, deadline)
         sure = [0.5 if index % 2 else 1.0 for index in indices]
         return EngineAnswer(whole.model, tuple(Hypothesis.of_text(self.text, own) for own in sure))
 
 
-def in_tiers(first: str = "a", max_expected_errors: float = 0.1) -> Ask:
+def in_tiers(first: str = "a", max_expected_errors: float = 0.1) -> ReadRequest:
     alone = Profile("alone", {"a": 1.0})
     return replace(
-        ask(), cascade=Cascade((Step((first,), max_expected_errors),)), profile=alone, method=Method.CONFIDENCE_WEIGHTED
+        read_request(),
+        cascade=Cascade((Step((first,), max_expected_errors),)),
+        profile=alone,
+        method=Method.CONFIDENCE_WEIGHTED,
     )
 
 
 async def test_lines_of_which_the_first_engines_are_not_sure_go_to_the_others() -> None:
     engines = readers(a=ChoosyReader("hello"))
-    page = await ensemble(engines, PlainCutter(5)).read_page(b"page", in_tiers())
+    page = await ensemble(engines, PlainSegmentation(5)).read_page(b"page", in_tiers())
     assert [reader.asked for reader in engines.values()] == [
         [("pixels 1", (0, 1, 2, 3, 4))],
         [("pixels 1", (1, 3))],
@@ -216,7 +223,7 @@ async def test_lines_of_which_the_first_engines_are_not_sure_go_to_the_others() 
 async def test_each_step_asks_about_the_lines_that_are_still_open() -> None:
     engines = readers(a=ChoosyReader("hello"), b=PlainReader("hello"))
     steps = Cascade((Step(("a",), 0.1), Step(("b",), 99.0)))
-    page = await ensemble(engines, PlainCutter(5)).read_page(b"page", replace(in_tiers(), cascade=steps))
+    page = await ensemble(engines, PlainSegmentation(5)).read_page(b"page", replace(in_tiers(), cascade=steps))
     assert [len(reader.asked) for reader in engines.values()] == [1, 1, 0]
     assert engines["b"].asked == [("pixels 1", (1, 3))]
     assert statuses(page) == {"a": Status.OK, "b": Status.OK, "lines": Status.SKIPPED}
@@ -245,7 +252,7 @@ async def test_when_none_of_those_who_begin_is_there_all_begin() -> None:
 
 # --- engines that keep failing ---
 
-EAGER = CircuitConfig(failures=2, share=0.5, window_s=60.0, cool_down_s=0.05, patience_s=1.0)
+EAGER = CircuitBreakerConfig(failures=2, share=0.5, window_s=60.0, cool_down_s=0.05, patience_s=1.0)
 PATIENT = EAGER.model_copy(update={"cool_down_s": 60.0})
 
 
@@ -253,9 +260,9 @@ class HangingReader(PlainReader):
     """Never answers."""
 
     async def __call__(
-        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+        self, pixels: CropsReference, indices: Sequence[int], options: RecognitionOptions, deadline: float
     ) -> EngineAnswer:
-        await super().__call__(pixels, indices, question, deadline)
+        await super().__call__(pixels, indices, options, deadline)
         await asyncio.sleep(3600)
         raise AssertionError
 
@@ -263,7 +270,7 @@ class HangingReader(PlainReader):
 async def test_an_engine_that_keeps_failing_is_left_out_and_the_answer_says_so() -> None:
     engines = readers(b=PlainReader("x", *[ValueError("no")] * 99))
     whole = ensemble(engines)
-    pages = [await whole.read_page(b"page", replace(ask(), circuit=PATIENT)) for _ in range(4)]
+    pages = [await whole.read_page(b"page", replace(read_request(), circuit=PATIENT)) for _ in range(4)]
     assert [statuses(page)["b"] for page in pages] == [Status.ERROR] * 2 + [Status.UNAVAILABLE] * 2
     assert "kept failing" in next(report.detail for report in pages[3].reports if report.engine == "b")
     assert len(engines["b"].asked) == 2
@@ -274,7 +281,7 @@ async def test_an_engine_that_hangs_costs_the_requests_that_open_its_circuit_the
     engines = readers(b=HangingReader("x"))
     whole = ensemble(engines)
     impatient = EAGER.model_copy(update={"patience_s": 0.1, "cool_down_s": 0.01})
-    asked = [replace(ask(seconds=0.3), circuit=impatient) for _ in range(2)]
+    asked = [replace(read_request(seconds=0.3), circuit=impatient) for _ in range(2)]
     await asyncio.gather(*(whole.read_page(b"page", each) for each in asked))
     for _ in range(3):
         await asyncio.sleep(0.02)
@@ -289,58 +296,58 @@ async def test_an_engine_that_hangs_costs_the_requests_that_open_its_circuit_the
 async def test_an_engine_that_answers_again_is_found_out_beside_a_request_and_asked_by_the_next() -> None:
     engines = readers(b=PlainReader("hello", ValueError("no"), ValueError("no")))
     whole = ensemble(engines)
-    request = replace(ask(), circuit=EAGER)
+    request = replace(read_request(), circuit=EAGER)
     for _ in range(2):
         await whole.read_page(b"page", request)
-    assert whole.circuits.positions()["b"] is Position.OPEN
+    assert whole.circuit_breakers.states()["b"] is CircuitState.OPEN
     await asyncio.sleep(0.06)
     assert statuses(await whole.read_page(b"page", request))["b"] is Status.UNAVAILABLE
     await asyncio.sleep(0)
-    assert whole.circuits.positions()["b"] is Position.CLOSED
+    assert whole.circuit_breakers.states()["b"] is CircuitState.CLOSED
     assert statuses(await whole.read_page(b"page", request))["b"] is Status.OK
 
 
 async def test_a_probe_whose_crops_are_lost_is_followed_by_another() -> None:
-    engines = readers(b=PlainReader("hello", ValueError("no"), ValueError("no"), PixelsLost("gone")))
+    engines = readers(b=PlainReader("hello", ValueError("no"), ValueError("no"), CropsLost("gone")))
     whole = ensemble(engines)
-    request = replace(ask(), circuit=EAGER)
+    request = replace(read_request(), circuit=EAGER)
     for _ in range(2):
         await whole.read_page(b"page", request)
     await asyncio.sleep(0.06)
     for _ in range(2):
         await whole.read_page(b"page", request)
         await asyncio.sleep(0)
-    assert whole.circuits.positions()["b"] is Position.CLOSED
+    assert whole.circuit_breakers.states()["b"] is CircuitState.CLOSED
 
 
 @pytest.mark.parametrize("error", [QueueFull("full"), NotDeployed("no model")])
 async def test_what_costs_a_request_no_time_opens_no_circuit(error: Exception) -> None:
     whole = ensemble(readers(b=PlainReader("x", *[error] * 99)))
     for _ in range(9):
-        await whole.read_page(b"page", replace(ask(), circuit=PATIENT))
-    assert whole.circuits.positions()["b"] is Position.CLOSED
+        await whole.read_page(b"page", replace(read_request(), circuit=PATIENT))
+    assert whole.circuit_breakers.states()["b"] is CircuitState.CLOSED
 
 
 async def test_requests_that_give_an_engine_next_to_no_time_say_nothing_about_it() -> None:
     whole = ensemble(readers(b=LateReader("x", 0)))
     for _ in range(9):
-        await whole.read_page(b"page", replace(ask(seconds=0.9), circuit=PATIENT))
-    assert whole.circuits.positions()["b"] is Position.CLOSED
+        await whole.read_page(b"page", replace(read_request(seconds=0.9), circuit=PATIENT))
+    assert whole.circuit_breakers.states()["b"] is CircuitState.CLOSED
 
 
 async def test_an_engine_that_reads_a_part_in_time_is_slow_and_not_broken() -> None:
     whole = ensemble(readers(b=LateReader("x", 1)))
     for _ in range(9):
-        await whole.read_page(b"page", replace(ask(), circuit=PATIENT))
-    assert whole.circuits.positions()["b"] is Position.CLOSED
+        await whole.read_page(b"page", replace(read_request(), circuit=PATIENT))
+    assert whole.circuit_breakers.states()["b"] is CircuitState.CLOSED
 
 
 async def test_an_engine_that_is_asked_alone_is_asked_whatever_its_circuit_says() -> None:
     engines = readers(b=PlainReader("hello", ValueError("no"), ValueError("no")))
     whole = ensemble(engines)
     for _ in range(2):
-        await whole.read_page(b"page", replace(ask(), circuit=PATIENT))
-    page = await whole.read_page(b"page", replace(ask("b"), circuit=PATIENT))
+        await whole.read_page(b"page", replace(read_request(), circuit=PATIENT))
+    page = await whole.read_page(b"page", replace(read_request("b"), circuit=PATIENT))
     assert statuses(page)["b"] is Status.OK
 
 
@@ -348,14 +355,14 @@ class MiscountingReader(PlainReader):
     """Has one hypothesis too few."""
 
     async def __call__(
-        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+        self, pixels: CropsReference, indices: Sequence[int], options: RecognitionOptions, deadline: float
     ) -> EngineAnswer:
-        whole = await super().__call__(pixels, indices, question, deadline)
+        whole = await super().__call__(pixels, indices, options, deadline)
         return EngineAnswer(whole.model, whole.hypotheses[1:])
 
 
 async def test_an_answer_with_too_few_hypotheses_is_an_error_and_no_vote() -> None:
-    page = await ensemble(readers(b=MiscountingReader("x"))).read_page(b"page", ask())
+    page = await ensemble(readers(b=MiscountingReader("x"))).read_page(b"page", read_request())
     assert statuses(page)["b"] is Status.ERROR
     assert "1 hypotheses for 2 crops" in next(report.detail for report in page.reports if report.engine == "b")
     assert page.text == "hello\nhello"
@@ -368,48 +375,48 @@ class TimedReader(PlainReader):
     """Says that it took a hundredth of a second, and takes at least that long."""
 
     async def __call__(
-        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+        self, pixels: CropsReference, indices: Sequence[int], options: RecognitionOptions, deadline: float
     ) -> EngineAnswer:
-        whole = await super().__call__(pixels, indices, question, deadline)
+        whole = await super().__call__(pixels, indices, options, deadline)
         await asyncio.sleep(0.015)
-        return replace(whole, spent=(Stretch("inference", self.text, 0.01),))
+        return replace(whole, timings=(TimedStep("inference", self.text, 0.01),))
 
 
-def names(spent: Sequence[Stretch]) -> list[str]:
-    return [stretch.name for stretch in spent]
+def names(timings: Sequence[TimedStep]) -> list[str]:
+    return [step.name for step in timings]
 
 
 async def test_a_page_says_where_its_time_went_and_in_each_engine() -> None:
     began = time.perf_counter()
-    page = await ensemble(readers(a=TimedReader("hello"))).read_page(b"page", ask("a", "b"))
+    page = await ensemble(readers(a=TimedReader("hello"))).read_page(b"page", read_request("a", "b"))
     waited_s = time.perf_counter() - began
-    assert names(page.spent) == ["segmentation", "engines", "fusion"]
-    assert sum(stretch.seconds for stretch in page.spent) == pytest.approx(waited_s, abs=0.01)
-    timed, plain = page.spent[1].parts
+    assert names(page.timings) == ["segmentation", "engines", "fusion"]
+    assert sum(step.seconds for step in page.timings) == pytest.approx(waited_s, abs=0.01)
+    timed, plain = page.timings[1].parts
     assert (timed.name, plain.name) == ("a", "b")
     assert [(part.name, part.seconds) for part in timed.parts[1:]] == [("inference", 0.01)]
     assert timed.parts[0].name == "transfer"
     assert timed.parts[0].seconds > 0.004
-    assert page.spent[1].longest is timed
+    assert page.timings[1].longest is timed
 
 
 async def test_characters_say_where_the_time_of_their_request_went() -> None:
-    first, _, last = await ensemble(readers()).read_characters([b"1", b"bad", b"3"], ask("a", "b"))
+    first, _, last = await ensemble(readers()).read_characters([b"1", b"bad", b"3"], read_request("a", "b"))
     assert not isinstance(first, QuorumError)
     assert not isinstance(last, QuorumError)
-    assert names(first.spent) == ["segmentation", "engines", "fusion"]
-    assert first.spent == last.spent
+    assert names(first.timings) == ["segmentation", "engines", "fusion"]
+    assert first.timings == last.timings
 
 
 async def test_a_cascade_shows_each_step_and_an_engine_that_failed_takes_the_time_it_was_waited_for() -> None:
     engines = readers(a=ChoosyReader("hello"), b=PlainReader("x", ValueError("no")))
-    page = await ensemble(engines, PlainCutter(5)).read_page(b"page", in_tiers())
-    assert names(page.spent) == ["segmentation", "engines", "fusion", "engines", "fusion"]
-    assert [names(stretch.parts) for stretch in page.spent if stretch.name == "engines"] == [["a"], ["b", "lines"]]
-    assert page.spent[3].parts[0].parts == ()
+    page = await ensemble(engines, PlainSegmentation(5)).read_page(b"page", in_tiers())
+    assert names(page.timings) == ["segmentation", "engines", "fusion", "engines", "fusion"]
+    assert [names(step.parts) for step in page.timings if step.name == "engines"] == [["a"], ["b", "lines"]]
+    assert page.timings[3].parts[0].parts == ()
 
 
 async def test_an_attempt_whose_pixels_were_lost_is_part_of_the_time() -> None:
-    engines = readers(a=PlainReader("hello", PixelsLost("node is gone")))
-    page = await ensemble(engines).read_page(b"page", ask("a"))
-    assert names(page.spent) == ["segmentation", "lost", "segmentation", "engines", "fusion"]
+    engines = readers(a=PlainReader("hello", CropsLost("node is gone")))
+    page = await ensemble(engines).read_page(b"page", read_request("a"))
+    assert names(page.timings) == ["segmentation", "lost", "segmentation", "engines", "fusion"]

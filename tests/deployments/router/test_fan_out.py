@@ -8,22 +8,22 @@ import time
 import pytest
 
 from deployments.messages.answers import EngineAnswer
-from deployments.messages.call_errors import NotDeployed, PixelsLost, QueueFull, ReplicaLost
-from deployments.router.fan_out import Budget, Call, ask_all
+from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost
+from deployments.router.fan_out import Budget, EngineCall, call_all
 from ocr import Hypothesis, Status
 
 RETRIES = 3
 GOOD = EngineAnswer("good@1", (Hypothesis.of_text("a", 0.9),))
 
 
-def answering(answer: EngineAnswer) -> Call:
+def answering(answer: EngineAnswer) -> EngineCall:
     async def call(_deadline: float) -> EngineAnswer:
         return answer
 
     return call
 
 
-def failing(error: Exception, times: int = 10**6) -> tuple[Call, list[float]]:
+def failing(error: Exception, times: int = 10**6) -> tuple[EngineCall, list[float]]:
     calls: list[float] = []
 
     async def call(deadline: float) -> EngineAnswer:
@@ -35,7 +35,7 @@ def failing(error: Exception, times: int = 10**6) -> tuple[Call, list[float]]:
     return call, calls
 
 
-def hanging() -> tuple[Call, list[bool]]:
+def hanging() -> tuple[EngineCall, list[bool]]:
     cancelled: list[bool] = []
 
     async def call(_deadline: float) -> EngineAnswer:
@@ -53,8 +53,8 @@ def budget(seconds: float = 30.0) -> Budget:
     return Budget.until(time.monotonic() + seconds, time.monotonic())
 
 
-async def ask(calls: dict[str, Call], seconds: float = 30.0) -> dict[str, Status]:
-    outcomes = await ask_all(calls, budget(seconds), time.monotonic, RETRIES)
+async def ask(calls: dict[str, EngineCall], seconds: float = 30.0) -> dict[str, Status]:
+    outcomes = await call_all(calls, budget(seconds), time.monotonic, RETRIES)
     return {name: outcome.report.status for name, outcome in outcomes.items()}
 
 
@@ -96,15 +96,15 @@ async def test_a_request_that_kills_every_replica_is_given_up() -> None:
 
 async def test_an_ordinary_error_is_not_asked_again() -> None:
     call, calls = failing(ValueError("no"))
-    outcomes = await ask_all({"wrong": call}, budget(), time.monotonic)
+    outcomes = await call_all({"wrong": call}, budget(), time.monotonic)
     assert len(calls) == 1
     assert outcomes["wrong"].report.detail == "ValueError: no"
 
 
 async def test_lost_pixels_are_for_the_caller_and_stop_the_others() -> None:
     hang, cancelled = hanging()
-    with pytest.raises(PixelsLost, match="node"):
-        await ask_all({"lost": failing(PixelsLost("node is gone"))[0], "other": hang}, budget(), time.monotonic)
+    with pytest.raises(CropsLost, match="node"):
+        await call_all({"lost": failing(CropsLost("node is gone"))[0], "other": hang}, budget(), time.monotonic)
     assert cancelled == [True]
 
 
@@ -120,7 +120,7 @@ async def test_lost_pixels_are_for_the_caller_and_stop_the_others() -> None:
 async def test_the_report_tells_apart_answers_abstentions_and_half_read_pages(
     answer: EngineAnswer, status: Status, detail: str
 ) -> None:
-    outcome = (await ask_all({"engine": answering(answer)}, budget(), time.monotonic))["engine"]
+    outcome = (await call_all({"engine": answering(answer)}, budget(), time.monotonic))["engine"]
     assert outcome.report.status is status
     assert detail in outcome.report.detail
     assert outcome.report.model == "m@1"
@@ -137,5 +137,5 @@ def test_engines_must_answer_before_the_router_stops_waiting_and_that_before_the
 async def test_engines_are_told_their_deadline() -> None:
     call, calls = failing(ValueError("no"))
     shares = budget()
-    await ask_all({"engine": call}, shares, time.monotonic)
+    await call_all({"engine": call}, shares, time.monotonic)
     assert calls == [shares.engines]

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from deployments.engine.batching import CropQueue
 from deployments.gateway.rendering import character_answer, text_answer
 from deployments.messages.answers import EngineAnswer
-from deployments.messages.request import Question
-from deployments.router.ensemble import PixelsToken
+from deployments.messages.request import RecognitionOptions
+from deployments.router.ensemble import CropsReference
 from ocr import Alternative, ClaimedCharacter, Crop, Hypothesis, Span, Status
 from tests.fakes.engines import GarbageEngine
-from tests.fakes.plain_ensemble import PlainReader, ask, ensemble, readers, statuses
+from tests.fakes.plain_ensemble import PlainReader, ensemble, read_request, readers, statuses
 
 Read = Callable[[Sequence[Crop]], Any]
 
@@ -35,7 +35,7 @@ class Hosted(PlainReader):
         self._read = read
 
     async def __call__(
-        self, pixels: PixelsToken, indices: Sequence[int], question: Question, deadline: float
+        self, pixels: CropsReference, indices: Sequence[int], options: RecognitionOptions, deadline: float
     ) -> EngineAnswer:
         queue = CropQueue(self._read, batch_size=8, clock=time.time)
         crops = [Crop.whole(np.zeros((20, 100, 3), np.uint8)) for _ in indices]
@@ -70,7 +70,7 @@ NO_CLAIMS = {
 @pytest.mark.parametrize("read", NO_CLAIMS.values(), ids=NO_CLAIMS)
 async def test_what_is_no_claim_is_an_error_of_the_engine_and_the_others_are_heard(read: Read) -> None:
     engines = readers(b=Hosted(read))
-    asked = replace(ask("a", "b"), explain=True)
+    asked = replace(read_request("a", "b"), explain=True)
     page = await ensemble(engines).read_page(b"page", asked)
     assert statuses(page)["b"] is Status.ERROR
     answer = json.loads(text_answer(page, asked, 1.0).model_dump_json())
@@ -80,9 +80,9 @@ async def test_what_is_no_claim_is_an_error_of_the_engine_and_the_others_are_hea
 @given(st.integers(0, 10_000))
 async def test_claims_without_sense_are_outvoted_and_can_be_written_down(seed: int) -> None:
     engines = readers(b=Hosted(GarbageEngine(seed).read))
-    asked = replace(ask(), explain=True)
+    asked = replace(read_request(), explain=True)
     page = await ensemble(engines).read_page(b"page", asked)
     assert statuses(page)["a"] is Status.OK
     text_answer(page, asked, 1.0).model_dump_json()
-    [reading] = await ensemble(engines).read_characters([b"1"], ask("a", "b"))
+    [reading] = await ensemble(engines).read_characters([b"1"], read_request("a", "b"))
     character_answer(reading, asked, 1.0).model_dump_json()  # type: ignore[arg-type]

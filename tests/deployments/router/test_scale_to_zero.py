@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from deployments.messages.call_errors import NotDeployed
-from deployments.router.scale_to_zero import Sleeper
+from deployments.router.scale_to_zero import ScaleToZeroEngine
 
 
 class Deployment:
-    """What Serve would know of it; a knock starts a replica when `started` is set."""
+    """What Serve would know of it; a call starts a replica when `started` is set."""
 
     def __init__(self, replicas: int | None) -> None:
         self.replicas = replicas
@@ -21,61 +21,61 @@ class Deployment:
     async def count(self) -> int | None:
         return self.replicas
 
-    async def knock(self) -> None:
+    async def wake_up(self) -> None:
         self.knocks += 1
         await self.started.wait()
         self.replicas = 1
 
-    def sleeper(self) -> Sleeper:
-        return Sleeper("trocr", self.count, self.knock)
+    def engine(self) -> ScaleToZeroEngine:
+        return ScaleToZeroEngine("trocr", self.count, self.wake_up)
 
 
 async def test_looking_at_an_engine_does_not_wake_it() -> None:
     deployment = Deployment(0)
-    sleeper = deployment.sleeper()
-    assert not await sleeper.look()
-    assert sleeper.asleep
+    engine = deployment.engine()
+    assert not await engine.poll()
+    assert engine.asleep
     assert deployment.knocks == 0
 
 
 async def test_a_request_is_refused_at_once_and_wakes_the_engine_once() -> None:
     deployment = Deployment(0)
-    sleeper = deployment.sleeper()
-    await sleeper.look()
+    engine = deployment.engine()
+    await engine.poll()
     for _ in range(3):
         with pytest.raises(NotDeployed, match="trocr was asleep"):
-            sleeper.require_awake()
+            engine.require_replica()
         await asyncio.sleep(0)
     assert deployment.knocks == 1
     deployment.started.set()
     await asyncio.sleep(0.01)
-    await sleeper.look()
-    sleeper.require_awake()
-    assert not sleeper.asleep
+    await engine.poll()
+    engine.require_replica()
+    assert not engine.asleep
 
 
 async def test_an_engine_that_does_not_come_is_woken_again() -> None:
     deployment = Deployment(0)
-    sleeper = deployment.sleeper()
+    engine = deployment.engine()
     deployment.started.set()
     for knocks in (1, 2):
         deployment.replicas = 0
-        await sleeper.look()
+        await engine.poll()
         with pytest.raises(NotDeployed):
-            sleeper.require_awake()
+            engine.require_replica()
         await asyncio.sleep(0.01)
         assert deployment.knocks == knocks
 
 
 async def test_an_engine_is_asked_how_it_is_only_while_somebody_wants_it() -> None:
-    sleeper = Deployment(1).sleeper()
-    assert not await sleeper.look(), "the question would keep it awake"
-    sleeper.want()
-    assert await sleeper.look()
-    assert not await sleeper.look()
+    engine = Deployment(1).engine()
+    assert not await engine.poll(), "the poll would keep it awake"
+    engine.note_request()
+    assert await engine.poll()
+    assert not await engine.poll()
 
 
 async def test_where_nobody_can_tell_the_engine_counts_as_awake() -> None:
-    sleeper = Deployment(None).sleeper()
-    await sleeper.look()
-    sleeper.require_awake()
+    engine = Deployment(None).engine()
+    await engine.poll()
+    engine.require_replica()

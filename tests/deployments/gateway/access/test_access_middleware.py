@@ -12,10 +12,10 @@ from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
 from deployments.config.api_keys import Role, hashed
-from deployments.gateway.access.access_middleware import Guard
+from deployments.gateway.access.access_middleware import AccessMiddleware
 from deployments.gateway.access.route_roles import ROLES
-from deployments.observability.metrics import ignore
-from deployments.replica.moving_window import windows_in_memory
+from deployments.observability.metrics import ignore_metric
+from deployments.replica.moving_window import moving_window_in_memory
 from ocr.contract import ErrorAnswer
 from ocr.errors import InternalFailure
 from tests.fakes.plain_service import PlainService, Whole, as_base64, plain_config, png
@@ -172,7 +172,7 @@ async def test_a_fault_in_the_middle_of_an_answer_breaks_it_off() -> None:
         return {"type": "http.request"}
 
     config = plain_config()
-    guard = Guard(half, lambda: config, windows_in_memory(), ignore)
+    guard = AccessMiddleware(half, lambda: config, moving_window_in_memory(), ignore_metric)
     with pytest.raises(InternalFailure) as caught:
         await guard({"type": "http", "method": "GET", "path": "/health", "headers": []}, receive, send)
     assert "secret" not in caught.value.message
@@ -196,7 +196,7 @@ async def test_a_stream_needs_a_key_as_every_other_way_of_reading_does(key: str,
 
     config = plain_config(security={"api_key_required": True, **KEYS})
     headers = [(b"x-api-key", key.encode())] if key else []
-    guard = Guard(stream, lambda: config, windows_in_memory(), ignore)
+    guard = AccessMiddleware(stream, lambda: config, moving_window_in_memory(), ignore_metric)
     await guard({"type": "websocket", "path": "/stream", "headers": headers}, receive, send)
     assert bool(reached) == begun
     assert sent[-1]["type"] == ("websocket.accept" if begun else "websocket.close")

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.config.schema import RepeatsConfig
-from deployments.gateway.access.idempotency import Message, Repeats, Send
+from deployments.config.schema import IdempotencyConfig
+from deployments.gateway.access.idempotency import IdempotentResponses, Message, Send
 from deployments.messages.answers import CharacterReading
-from deployments.messages.request import Ask
-from deployments.observability.metrics import ignore
+from deployments.messages.request import ReadRequest
+from deployments.observability.metrics import ignore_metric
 from ocr.contract import ErrorAnswer
 from ocr.errors import OutOfRange, Overloaded, QuorumError
 from tests.fakes.plain_service import PlainService, Whole, as_base64, plain_config, png
@@ -30,10 +30,12 @@ class GatedService(PlainService):
         self.gate = asyncio.Event()
         self.begun = asyncio.Event()
 
-    async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
+    async def read_characters(
+        self, images: Sequence[bytes], request: ReadRequest
+    ) -> list[CharacterReading | QuorumError]:
         self.begun.set()
         await self.gate.wait()
-        return await super().read_characters(images, ask)
+        return await super().read_characters(images, request)
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ async def test_a_request_that_is_sent_again_gets_the_same_bytes_and_is_read_once
     assert "idempotent-replayed" not in first.headers
     assert second.headers["idempotent-replayed"] == "true"
     assert second.headers["x-content-type-options"] == "nosniff"
-    assert len(service.asks) == 1
+    assert len(service.requests) == 1
     assert whole.recorded["ocr_repeated_requests", (("how", "remembered"),)] == [1.0]
 
 
@@ -79,7 +81,7 @@ async def test_without_a_key_and_with_another_one_it_is_read_anew(
     service.gate.set()
     for headers in (KEY, {}, {}, {"Idempotency-Key": "other"}):
         await predict(client, headers)
-    assert len(service.asks) == 4
+    assert len(service.requests) == 4
 
 
 async def test_a_request_that_comes_while_the_first_is_read_waits_for_its_answer(
@@ -91,7 +93,7 @@ async def test_a_request_that_comes_while_the_first_is_read_waits_for_its_answer
     service.gate.set()
     first, second = [await each for each in both]
     assert first.content == second.content
-    assert len(service.asks) == 1
+    assert len(service.requests) == 1
 
 
 async def test_a_caller_that_was_cut_off_finds_the_answer_when_it_comes_again(
@@ -104,7 +106,7 @@ async def test_a_caller_that_was_cut_off_finds_the_answer_when_it_comes_again(
     await asyncio.sleep(0)
     service.gate.set()
     assert (await again).status_code == 200
-    assert len(service.asks) == 1
+    assert len(service.requests) == 1
 
 
 async def test_work_whose_caller_was_cut_off_holds_its_place_until_it_is_done(
@@ -146,8 +148,8 @@ async def test_a_form_sent_again_is_the_same_request_whatever_its_boundary(
 ) -> None:
     service.gate.set()
     answers = [await client.post("/predict", files={"image": ("q.png", IMAGE)}, headers=KEY) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [200, 200]
-    assert len(service.asks) == 1
+    assert [response.status_code for response in answers] == [200, 200]
+    assert len(service.requests) == 1
 
 
 async def test_two_callers_may_choose_the_same_key(client: httpx.AsyncClient, service: GatedService) -> None:
@@ -180,8 +182,8 @@ async def test_an_answer_in_lines_is_repeated_line_by_line(client: httpx.AsyncCl
     ]
     assert answers[0].content == answers[1].content
     assert len(answers[1].content.splitlines()) == 4
-    as_json = await client.post("/batch_predict", json=body, headers=KEY)
-    assert as_json.status_code == 422, "another Accept is another request"
+    other_accept = await client.post("/batch_predict", json=body, headers=KEY)
+    assert other_accept.status_code == 422, "another Accept is another request"
 
 
 @pytest.mark.parametrize("headers", [KEY, {}], ids=["with a key", "without"])
@@ -215,7 +217,7 @@ async def test_callers_without_a_key_do_not_share_their_idempotency_keys(service
         transport = httpx.ASGITransport(app, client=(address, 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             answers.append(await predict(client, KEY))
-    assert ["Idempotent-Replayed" in answer.headers for answer in answers] == [False, True, False]
+    assert ["Idempotent-Replayed" in response.headers for response in answers] == [False, True, False]
 
 
 # --- clocks and bounds ---
@@ -226,69 +228,71 @@ async def sends(send: Send, body: bytes = b"done") -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def all_of(answer: Any) -> list[Message]:
-    return [message async for message in answer.follow()]
+async def all_of(response: Any) -> list[Message]:
+    return [message async for message in response.replay()]
 
 
 async def test_an_answer_is_forgotten_after_its_time() -> None:
     now = [0.0]
-    repeats = Repeats(lambda: RepeatsConfig(seconds=10.0), lambda: now[0], ignore)
-    made = await all_of(repeats.begin(("k", b""), b"request", sends))
+    responses = IdempotentResponses(lambda: IdempotencyConfig(seconds=10.0), lambda: now[0], ignore_metric)
+    made = await all_of(responses.begin(("k", b""), b"request", sends))
     now[0] = 10.0
-    found = repeats.find(("k", b""), b"request")
+    found = responses.find(("k", b""), b"request")
     assert found is not None
     assert await all_of(found) == made
     now[0] = 10.1
-    assert repeats.find(("k", b""), b"request") is None
+    assert responses.find(("k", b""), b"request") is None
 
 
 async def test_what_is_remembered_grows_with_the_time_that_it_is_kept_and_no_further() -> None:
     now = [0.0]
-    repeats = Repeats(lambda: RepeatsConfig(seconds=10.0), lambda: now[0], ignore)
+    responses = IdempotentResponses(lambda: IdempotencyConfig(seconds=10.0), lambda: now[0], ignore_metric)
     for second in range(100):
         now[0] = float(second)
-        await all_of(repeats.begin((f"{second}", b""), b"request", sends))
+        await all_of(responses.begin((f"{second}", b""), b"request", sends))
         await asyncio.sleep(0)
     now[0] = 0.0  # whatever is kept is found again
-    kept = [second for second in range(100) if repeats.find((f"{second}", b""), b"request") is not None]
+    kept = [second for second in range(100) if responses.find((f"{second}", b""), b"request") is not None]
     assert kept == list(range(89, 100))
 
 
-@pytest.mark.parametrize("bounds", [RepeatsConfig(entries=2), RepeatsConfig(max_mb=0.0025)], ids=["number", "memory"])
-async def test_what_is_remembered_is_bounded(bounds: RepeatsConfig) -> None:
-    repeats = Repeats(lambda: bounds, lambda: 0.0, ignore)
+@pytest.mark.parametrize(
+    "config", [IdempotencyConfig(entries=2), IdempotencyConfig(max_mb=0.0025)], ids=["number", "memory"]
+)
+async def test_what_is_remembered_is_bounded(config: IdempotencyConfig) -> None:
+    responses = IdempotentResponses(lambda: config, lambda: 0.0, ignore_metric)
     for key in "abc":
-        await all_of(repeats.begin((key, b""), b"request", lambda send: sends(send, b"x" * 1000)))
+        await all_of(responses.begin((key, b""), b"request", lambda send: sends(send, b"x" * 1000)))
         await asyncio.sleep(0)
-    assert [repeats.find((key, b""), b"request") is not None for key in "abc"] == [False, True, True]
+    assert [responses.find((key, b""), b"request") is not None for key in "abc"] == [False, True, True]
 
 
 async def test_an_answer_larger_than_the_memory_drives_nothing_out() -> None:
-    repeats = Repeats(lambda: RepeatsConfig(max_mb=0.01), lambda: 0.0, ignore)
+    responses = IdempotentResponses(lambda: IdempotencyConfig(max_mb=0.01), lambda: 0.0, ignore_metric)
     for key, size in (("small", 10), ("large", 20_000)):
-        await all_of(repeats.begin((key, b""), b"request", lambda send, size=size: sends(send, b"x" * size)))
+        await all_of(responses.begin((key, b""), b"request", lambda send, size=size: sends(send, b"x" * size)))
         await asyncio.sleep(0)
-    assert repeats.find(("small", b""), b"request") is not None
-    assert repeats.find(("large", b""), b"request") is None
+    assert responses.find(("small", b""), b"request") is not None
+    assert responses.find(("large", b""), b"request") is None
 
 
 async def test_what_fails_fails_for_all_who_follow_and_is_tried_anew() -> None:
-    repeats = Repeats(RepeatsConfig, lambda: 0.0, ignore)
+    responses = IdempotentResponses(IdempotencyConfig, lambda: 0.0, ignore_metric)
 
     async def breaks(_: Send) -> None:
         raise ZeroDivisionError
 
-    first = repeats.begin(("k", b""), b"request", breaks)
-    second = repeats.find(("k", b""), b"request")
-    for answer in (first, second):
+    first = responses.begin(("k", b""), b"request", breaks)
+    second = responses.find(("k", b""), b"request")
+    for response in (first, second):
         with pytest.raises(ZeroDivisionError):
-            await all_of(answer)
-    assert repeats.find(("k", b""), b"request") is None
+            await all_of(response)
+    assert responses.find(("k", b""), b"request") is None
 
 
 async def test_while_an_answer_is_made_its_key_stands_for_its_request_alone() -> None:
-    repeats = Repeats(RepeatsConfig, lambda: 0.0, ignore)
-    answer = repeats.begin(("k", b""), b"request", sends)
+    responses = IdempotentResponses(IdempotencyConfig, lambda: 0.0, ignore_metric)
+    response = responses.begin(("k", b""), b"request", sends)
     with pytest.raises(OutOfRange, match="another request"):
-        repeats.find(("k", b""), b"other")
-    await all_of(answer)
+        responses.find(("k", b""), b"other")
+    await all_of(response)

@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message
 
 from deployments.config.schema import LimitsConfig
-from deployments.gateway.access.reading_middleware import arriving
+from deployments.gateway.access.reading_middleware import receive_in_time
 from ocr.errors import InvalidRequest
 
 PIECE = 1000
@@ -31,7 +31,7 @@ class Trickle:
 
 async def received(trickle: Trickle, limits: LimitsConfig) -> int:
     """How many bytes of it arrive. Raises InvalidRequest."""
-    receive = arriving(trickle.receive, limits, lambda: trickle.now)
+    receive = receive_in_time(trickle.receive, limits, lambda: trickle.now)
     total, more = 0, True
     while more:
         message = await receive()

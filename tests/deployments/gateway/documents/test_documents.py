@@ -14,10 +14,10 @@ import pypdfium2
 import pytest
 from pydantic import TypeAdapter
 
-from deployments.gateway.documents.ordered_gather import in_order
+from deployments.gateway.documents.ordered_gather import ordered_gather
 from deployments.gateway.formats import formats
 from deployments.gateway.routes.content_negotiation import best_of
-from deployments.messages.request import Ask
+from deployments.messages.request import ReadRequest
 from ocr import Page
 from ocr.contract import (
     BatchAnswer,
@@ -55,10 +55,10 @@ async def client(service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
 def failing_on(service: PlainService, bars: int, error: Exception) -> Callable[..., Any]:
     whole = service.read_page
 
-    async def read(data: bytes, ask: Ask) -> Page:
+    async def read(data: bytes, request: ReadRequest) -> Page:
         if bars_of(data) == bars:
             raise error
-        return await whole(data, ask)
+        return await whole(data, request)
 
     return read
 
@@ -256,9 +256,9 @@ async def test_pages_are_read_at_the_same_time(client: httpx.AsyncClient, servic
     barrier = asyncio.Barrier(4)
     whole = service.read_page
 
-    async def read(data: bytes, ask: Ask) -> Page:
+    async def read(data: bytes, request: ReadRequest) -> Page:
         await asyncio.wait_for(barrier.wait(), 60)
-        return await whole(data, ask)
+        return await whole(data, request)
 
     service.read_page = read  # type: ignore[method-assign]
     assert DocumentAnswer.model_validate((await post(client, pdf(4))).json()).succeeded == 4
@@ -294,7 +294,7 @@ async def test_results_keep_the_order_of_the_items_and_few_are_begun_ahead() -> 
         return number
 
     results: list[int] = []
-    async for result in in_order(_numbers(20), work, 4):
+    async for result in ordered_gather(_numbers(20), work, 4):
         results.append(result)
         ahead.append(len(begun) - len(results))
     assert results == list(range(20))
@@ -312,7 +312,7 @@ async def test_whoever_stops_early_leaves_nothing_running() -> None:
             running.discard(number)
         return number
 
-    results = in_order(_numbers(20), work, 4)
+    results = ordered_gather(_numbers(20), work, 4)
     assert await anext(results) == 0
     await asyncio.sleep(0)
     assert running

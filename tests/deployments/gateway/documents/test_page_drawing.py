@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.inputs.bad_files import png_of_size
 from deployments.gateway.documents import page_drawing
-from deployments.gateway.documents.page_drawing import Drawer, DrawnPage, RefusedPage
+from deployments.gateway.documents.page_drawing import DrawnPage, PageDrawer, RefusedPage
 from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
 from segmentation.files.page_drawer import Question, Refused, chosen_pages
 from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, tiff
@@ -25,9 +25,9 @@ QUESTION = Question(pages=None, dpi=144, max_pages=5, max_pixels=100_000, files=
 
 
 async def drawn(
-    file: bytes, question: Question = QUESTION, drawer: Drawer | None = None
+    file: bytes, question: Question = QUESTION, drawer: PageDrawer | None = None
 ) -> list[DrawnPage | RefusedPage]:
-    async with (drawer or Drawer(1, 60.0)).opened(file, question, 1.0) as document:
+    async with (drawer or PageDrawer(1, 60.0)).opened(file, question, 1.0) as document:
         pages = [page async for page in document.pages()]
         assert [page.number for page in pages] == list(document.chosen)
         return pages
@@ -147,9 +147,9 @@ async def test_a_page_that_is_too_large_is_refused_in_its_place_and_the_next_is_
     assert isinstance(third, DrawnPage)
 
 
-def talking(program: str, patience_s: float = 60.0) -> Drawer:
+def talking(program: str, patience_s: float = 60.0) -> PageDrawer:
     """A drawer whose process says what `program` prints."""
-    return Drawer(1, patience_s, [sys.executable, "-I", "-c", program])
+    return PageDrawer(1, patience_s, [sys.executable, "-I", "-c", program])
 
 
 _OPENS = 'print(\'{"page_count": 3, "chosen": [1, 2, 3]}\', flush=True);'
@@ -212,7 +212,7 @@ async def test_the_processor_time_of_a_process_is_that_which_it_has_taken() -> N
 
 
 async def test_no_more_documents_are_open_than_allowed_and_the_next_is_told_when_it_waits_too_long() -> None:
-    drawer = Drawer(1, 60.0)
+    drawer = PageDrawer(1, 60.0)
     async with drawer.opened(pdf(1), QUESTION, 1.0):
         with pytest.raises(Overloaded):
             await drawn(pdf(1), drawer=drawer)
@@ -220,7 +220,7 @@ async def test_no_more_documents_are_open_than_allowed_and_the_next_is_told_when
 
 
 async def test_whoever_stops_looking_leaves_no_process_behind() -> None:
-    async with Drawer(1, 60.0).opened(pdf(3), QUESTION, 1.0) as document:
+    async with PageDrawer(1, 60.0).opened(pdf(3), QUESTION, 1.0) as document:
         process = document._process
         async for _ in _closing(document.pages()):
             break
@@ -242,6 +242,6 @@ async def test_memory_that_a_page_would_need_beyond_the_limit_is_refused() -> No
 
 
 async def test_drawing_waits_for_nobody_else() -> None:
-    drawer = Drawer(3, 60.0)
+    drawer = PageDrawer(3, 60.0)
     pages = await asyncio.gather(*(drawn(pdf(2), drawer=drawer) for _ in range(3)))
     assert [len(each) for each in pages] == [2, 2, 2]

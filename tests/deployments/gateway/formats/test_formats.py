@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 import deployments.gateway.formats as package
-from deployments.gateway.formats import Format, Picture, Sheet, format_named, formats
+from deployments.gateway.formats import OutputFormat, OutputPage, PagePicture, format_named, formats
 from ocr.contract import DocumentAnswer, TextAnswer
 from ocr.errors import OutOfRange
 from tests.fakes.answers import TWO_BLOCKS, box, document_of, line, page_of
@@ -29,20 +29,20 @@ PAGE = {"p": "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"}
 XHTML = {"h": "http://www.w3.org/1999/xhtml"}
 
 
-def picture_of(answer: TextAnswer, mode: str = "RGB", dpi: float = 100.0) -> Picture:
+def picture_of(answer: TextAnswer, mode: str = "RGB", dpi: float = 100.0) -> PagePicture:
     kind = "png" if mode == "1" else "jpeg"
     file = io.BytesIO()
     PIL.Image.new(mode, (answer.width, answer.height), "white").save(file, kind)
-    return Picture(file.getvalue(), kind, mode, answer.width, answer.height, dpi)
+    return PagePicture(file.getvalue(), kind, mode, answer.width, answer.height, dpi)
 
 
-def sheets_of(answer: TextAnswer | DocumentAnswer, mode: str = "RGB") -> list[Sheet]:
+def output_pages_of(answer: TextAnswer | DocumentAnswer, mode: str = "RGB") -> list[OutputPage]:
     pages = [answer] if isinstance(answer, TextAnswer) else [page for page in answer.pages if page.success]
-    return [Sheet(number, page, picture_of(page, mode)) for number, page in enumerate(pages, 1)]
+    return [OutputPage(number, page, picture_of(page, mode)) for number, page in enumerate(pages, 1)]
 
 
 def written(name: str, answer: TextAnswer | DocumentAnswer) -> bytes:
-    return format_named(name).write(answer, sheets_of(answer)).content
+    return format_named(name).write(answer, output_pages_of(answer)).content
 
 
 def tree(content: bytes) -> etree._Element:
@@ -101,7 +101,7 @@ def test_alto_holds_every_word_in_its_place_on_every_page() -> None:
 
 
 def test_page_xml_of_a_document_is_an_archive_with_a_file_for_each_page() -> None:
-    result = format_named("page").write(BOTH, sheets_of(BOTH))
+    result = format_named("page").write(BOTH, output_pages_of(BOTH))
     assert result.media_type == "application/zip"
     archive = zipfile.ZipFile(io.BytesIO(result.content))
     assert archive.namelist() == ["page-0001.xml", "page-0002.xml"]
@@ -130,20 +130,20 @@ def test_plain_text_parts_pages_with_a_form_feed_and_json_is_the_answer_itself()
     assert DocumentAnswer.model_validate(json.loads(written("json", BOTH))) == BOTH
 
 
-def words_in(pdf: bytes, page: int = 0) -> list[tuple[str, tuple[float, float, float, float]]]:
+def words_in(pdf: bytes, index: int = 0) -> list[tuple[str, tuple[float, float, float, float]]]:
     """Text and box (left, top, right, bottom) of each word, in pixels at 100 dpi, as a reader of PDFs finds them."""
     with pypdfium2.PdfDocument(pdf) as document:
-        sheet = document[page]
-        height = sheet.get_height()
-        text = sheet.get_textpage()
+        page = document[index]
+        height = page.get_height()
+        text = page.get_textpage()
         # PDFium counts in halves of UTF-16: a character beyond the first 65,536 takes two places.
         halves = [half for letter in text.get_text_range() for half in (letter, *[""] * (ord(letter) > 0xFFFF))]
         found: list[tuple[str, list[tuple[float, float, float, float]]]] = [("", [])]
-        for index, letter in enumerate(halves):
+        for at, letter in enumerate(halves):
             if letter.isspace():
                 found.append(("", []))
                 continue
-            left, bottom, right, top = text.get_charbox(index, loose=True)
+            left, bottom, right, top = text.get_charbox(at, loose=True)
             word, boxes = found[-1]
             found[-1] = (word + letter, [*boxes, (left, height - top, right, height - bottom)])
         return [(word, tuple(_around(boxes, 100 / 72))) for word, boxes in found if word]  # type: ignore[misc]
@@ -165,7 +165,7 @@ def test_the_text_of_a_searchable_pdf_comes_back_in_its_place() -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
 def test_a_searchable_pdf_looks_like_the_page_and_shows_no_letters(mode: str) -> None:
-    pdf = format_named("pdf").write(TWO_BLOCKS, sheets_of(TWO_BLOCKS, mode)).content
+    pdf = format_named("pdf").write(TWO_BLOCKS, output_pages_of(TWO_BLOCKS, mode)).content
     with pypdfium2.PdfDocument(pdf) as document:
         assert document[0].get_size() == pytest.approx((600 * 0.72, 400 * 0.72))
         shown = document[0].render(scale=100 / 72).to_numpy()
@@ -186,8 +186,8 @@ lines = st.builds(line, st.lists(st.tuples(texts, st.none() | corners), max_size
 
 @pytest.mark.parametrize("form", formats().values(), ids=lambda form: form.name)
 @given(answer=st.builds(page_of, lines, lines))
-def test_any_text_in_any_place_can_be_written_down(form: Format, answer: TextAnswer) -> None:
-    content = form.write(answer, sheets_of(answer)).content
+def test_any_text_in_any_place_can_be_written_down(form: OutputFormat, answer: TextAnswer) -> None:
+    content = form.write(answer, output_pages_of(answer)).content
     if form.name in ("alto", "page", "hocr"):
         spoken = [word for each in answer.lines for word in each.words]
         tags = {"alto": "{*}String", "page": "{*}Word", "hocr": "{*}span[@class='ocrx_word']"}
@@ -205,8 +205,8 @@ def test_any_text_in_any_place_is_valid_alto_and_page_xml(answer: TextAnswer) ->
 
 def test_a_seventh_format_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shouted.py").write_text(
-        "from deployments.gateway.formats import Format, Written\n"
-        "FORMAT = Format('shouted', 'text/x', lambda a, _: Written(a.text.upper().encode(), 'text/x'))\n"
+        "from deployments.gateway.formats import OutputFile, OutputFormat\n"
+        "FORMAT = OutputFormat('shouted', 'text/x', lambda a, _: OutputFile(a.text.upper().encode(), 'text/x'))\n"
     )
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     formats.cache_clear()

@@ -15,8 +15,8 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.gateway.frames import look_of
-from deployments.messages.request import Ask
+from deployments.gateway.frames import fingerprint_of
+from deployments.messages.request import ReadRequest
 from ocr import Page
 from ocr.contract import CharacterAnswer, ErrorAnswer, FrameAnswer, TextAnswer
 from ocr.errors import DeadlineExceeded
@@ -33,10 +33,10 @@ class Gated(PlainService):
         self.gate = asyncio.Semaphore(0)
         self.begun = asyncio.Semaphore(0)
 
-    async def read_page(self, data: bytes, ask: Ask) -> Page:
+    async def read_page(self, data: bytes, request: ReadRequest) -> Page:
         self.begun.release()
         await self.gate.acquire()
-        return await super().read_page(data, ask)
+        return await super().read_page(data, request)
 
 
 def frame(number: int) -> bytes:
@@ -69,7 +69,7 @@ async def test_characters_are_the_task_unless_told_otherwise_and_options_count()
     async with connected(app_over(service), "/stream", engines="a", classes="digits") as socket:
         socket.send(frame(1))
         assert isinstance((await answer(socket)).answer, CharacterAnswer)
-    assert [(ask.engines, ask.question.classes) for ask in service.asks] == [(("a",), "digits")]
+    assert [(request.engines, request.recognition.classes) for request in service.requests] == [(("a",), "digits")]
 
 
 async def test_the_newest_frames_win_and_those_overtaken_are_told() -> None:
@@ -185,10 +185,10 @@ def film(text: str, noise_levels: float, seed: int) -> bytes:
 
 
 def test_noise_is_no_change_and_one_digit_is() -> None:
-    before = look_of(film("Total 1,203.50", 8.0, 1), 10**6)
-    assert before.is_like(look_of(film("Total 1,203.50", 8.0, 2), 10**6))
+    before = fingerprint_of(film("Total 1,203.50", 8.0, 1), 10**6)
+    assert before.matches(fingerprint_of(film("Total 1,203.50", 8.0, 2), 10**6))
     for other in ("Total 1,208.50", "Total 1,203.60", "Total 1.203.50", "Total 1,203.56"):
-        assert not before.is_like(look_of(film(other, 8.0, 3), 10**6)), other
+        assert not before.matches(fingerprint_of(film(other, 8.0, 3), 10**6)), other
 
 
 async def test_one_caller_has_so_many_streams_and_others_have_theirs() -> None:

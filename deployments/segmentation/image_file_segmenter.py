@@ -13,9 +13,9 @@ import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 
-from deployments.messages.answers import CutCharacters, CutRefused, NamedPicture
-from deployments.messages.request import Handling
-from ocr import Image, Laps, Layout, Pixels, Polygon, Region, SegmentedPage
+from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, NamedPicture
+from deployments.messages.request import SegmentationRequest
+from ocr import Image, Layout, Pixels, Polygon, Region, SegmentedPage, StepTimer
 from ocr.errors import DeadlineExceeded, InternalFailure, QuorumError, TooLarge
 from ocr.ports import MAX_LINES, Checkpoint, go_on
 from segmentation.files.decoding import decode
@@ -37,7 +37,7 @@ class PageSegmenter(Protocol):
         """The one crop of an image of one character."""
 
 
-class Scissors:
+class ImageFileSegmenter:
     """Cuts pages into lines and prepares single characters."""
 
     def __init__(
@@ -54,72 +54,76 @@ class Scissors:
         """Let the detector allocate and compile what it needs before the first request."""
         self._segmenter.segment(Image(np.full((480, 640, 3), 255, np.uint8)))
 
-    def page(self, data: bytes, handling: Handling, laps: Laps | None = None) -> SegmentedPage | CutRefused:
-        """The lines of a page, or why it cannot be read. `laps` learns what the time went to."""
-        laps = laps or Laps("segmentation")
-        checkpoint = self._checkpoint(handling)
+    def page(
+        self, data: bytes, request: SegmentationRequest, timer: StepTimer | None = None
+    ) -> SegmentedPage | ImageRefused:
+        """The lines of a page, or why it cannot be read. `timer` gets its steps."""
+        timer = timer or StepTimer("segmentation")
+        checkpoint = self._checkpoint(request)
         try:
             checkpoint()
-            steps = _cleaned(decode(data, max_pixels=handling.max_pixels), handling, checkpoint)
-            laps.lap("decode")
+            steps = _cleaned(decode(data, max_pixels=request.max_pixels), request, checkpoint)
+            timer.end_step("decode")
             _, image = next(steps)
             size_px = image.width_px, image.height_px
             for _, cleaned in steps:  # one after the other, so that no more than two pages are in memory
                 image = cleaned
-            laps.lap("clean")
-            found = self._segmenter.segment(image, max_lines=handling.max_lines, checkpoint=checkpoint)
-            cut = _as_sent(found, size_px)
-            laps.lap("find lines")
-            return cut
+            timer.end_step("clean")
+            found = self._segmenter.segment(image, max_lines=request.max_lines, checkpoint=checkpoint)
+            segmented = _as_sent(found, size_px)
+            timer.end_step("find lines")
+            return segmented
         except QuorumError as error:
-            return CutRefused(error)
+            return ImageRefused(error)
 
-    def pictures(self, data: bytes, handling: Handling) -> tuple[NamedPicture, ...] | CutRefused:
+    def pictures(self, data: bytes, request: SegmentationRequest) -> tuple[NamedPicture, ...] | ImageRefused:
         """The page as it was sent, after each step and with its lines drawn in, and each line as it is cut."""
-        checkpoint = self._checkpoint(handling)
+        checkpoint = self._checkpoint(request)
         try:
             checkpoint()
-            taken = list(_cleaned(decode(data, max_pixels=handling.max_pixels), handling, checkpoint))
+            taken = list(_cleaned(decode(data, max_pixels=request.max_pixels), request, checkpoint))
             _, last = taken[-1]
-            cut = self._segmenter.segment(last, max_lines=handling.max_lines, checkpoint=checkpoint)
+            segmented = self._segmenter.segment(last, max_lines=request.max_lines, checkpoint=checkpoint)
         except QuorumError as error:
-            return CutRefused(error)
+            return ImageRefused(error)
         steps = (NamedPicture(name, _png(image.pixels, _SHOWN_PX)) for name, image in taken)
-        lines = (NamedPicture(f"line {number}", _png(line)) for number, line in enumerate(cut.pixels, 1))
-        return (*steps, NamedPicture("lines", _png(_with_lines(last, cut.layout), _SHOWN_PX)), *lines)
+        lines = (NamedPicture(f"line {number}", _png(line)) for number, line in enumerate(segmented.pixels, 1))
+        return (*steps, NamedPicture("lines", _png(_with_lines(last, segmented.layout), _SHOWN_PX)), *lines)
 
-    def _checkpoint(self, handling: Handling) -> Checkpoint:
+    def _checkpoint(self, request: SegmentationRequest) -> Checkpoint:
         """Stops a page that nobody waits for any more, or that takes more than its share of the processor: all others
         wait for it meanwhile.
         """
         begun_s = self._processor_clock()
 
         def require_time() -> None:
-            if self._clock() > handling.deadline:
+            if self._clock() > request.deadline:
                 raise DeadlineExceeded(
                     "finding the lines took until the deadline", "give more time with timeout_s", 1.0
                 )
-            if self._processor_clock() - begun_s > handling.max_processor_s:
+            if self._processor_clock() - begun_s > request.max_processor_s:
                 raise TooLarge(
-                    f"finding the lines takes more than {handling.max_processor_s:g} s of a processor "
+                    f"finding the lines takes more than {request.max_processor_s:g} s of a processor "
                     "(limits.max_page_processor_s)",
                     "scale the page down, cut it into parts, or ask for fewer steps of preprocessing",
                 )
 
         return require_time
 
-    def characters(self, images: Sequence[bytes], handling: Handling) -> tuple[CutCharacters, SegmentedPage]:
+    def characters(
+        self, images: Sequence[bytes], request: SegmentationRequest
+    ) -> tuple[CharacterCropsAnswer, SegmentedPage]:
         """One crop per image that can be read, and for every image the index of its crop or what is wrong with it. All
         images together may take as much of the processor as one page.
         """
-        checkpoint = self._checkpoint(handling)
+        checkpoint = self._checkpoint(request)
         outcomes: list[int | QuorumError] = []
         regions: list[Region] = []
         pixels: list[Pixels] = []
         for data in images:
             try:
                 checkpoint()
-                cut = self._segmenter.character(decode(data, max_pixels=handling.max_pixels))
+                segmented = self._segmenter.character(decode(data, max_pixels=request.max_pixels))
             except QuorumError as error:
                 outcomes.append(error)
                 continue
@@ -128,33 +132,33 @@ class Scissors:
                 outcomes.append(InternalFailure("the image could not be prepared", "the log has the details"))
                 continue
             outcomes.append(len(regions))
-            regions.extend(cut.layout.regions)
-            pixels.extend(cut.pixels)
+            regions.extend(segmented.layout.regions)
+            pixels.extend(segmented.pixels)
         layout = Layout(1, 1, tuple(regions))
-        return CutCharacters(tuple(outcomes), layout), SegmentedPage(layout, tuple(pixels))
+        return CharacterCropsAnswer(tuple(outcomes), layout), SegmentedPage(layout, tuple(pixels))
 
 
-def _cleaned(image: Image, handling: Handling, checkpoint: Checkpoint) -> Iterator[tuple[str, Image]]:
+def _cleaned(image: Image, request: SegmentationRequest, checkpoint: Checkpoint) -> Iterator[tuple[str, Image]]:
     """The image as it is, and after each step."""
     yield "sent", image
-    known = handling.profile if handling.profile in PROFILES else "general"  # a profile may be of weights only
-    for number, step in enumerate(pipeline_for(image.pixels, known, handling.steps).steps, 1):
+    known = request.profile if request.profile in PROFILES else "general"  # a profile may be of weights only
+    for number, step in enumerate(pipeline_for(image.pixels, known, request.steps).steps, 1):
         checkpoint()
         image = Image(step(image.pixels))
         yield f"{number} {step.name}", image
 
 
-def _as_sent(cut: SegmentedPage, size_px: tuple[int, int]) -> SegmentedPage:
+def _as_sent(segmented: SegmentedPage, size_px: tuple[int, int]) -> SegmentedPage:
     """The same crops, placed on the page of the width and height as it was sent, which a step may have scaled."""
-    layout = cut.layout
+    layout = segmented.layout
     if (layout.width_px, layout.height_px) == size_px:
-        return cut
+        return segmented
     x_scale, y_scale = size_px[0] / layout.width_px, size_px[1] / layout.height_px
     regions = tuple(
         replace(region, polygon=Polygon.from_array(region.polygon.array() * (x_scale, y_scale)))
         for region in layout.regions
     )
-    return SegmentedPage(Layout(*size_px, regions, layout.rotation_degrees), cut.pixels)
+    return SegmentedPage(Layout(*size_px, regions, layout.rotation_degrees), segmented.pixels)
 
 
 def _with_lines(image: Image, layout: Layout) -> Pixels:

@@ -8,23 +8,25 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from deployments.messages.answers import CharacterReading, NamedPicture
-from deployments.messages.request import Ask
+from deployments.messages.request import ReadRequest
 from deployments.messages.states import ServiceState
 from ocr import Page
 from ocr.contract import ComponentStatus
 from ocr.errors import QuorumError
 
 
-class Service(Protocol):
+class ReadingService(Protocol):
     """Every method raises the errors of the tree."""
 
-    async def read_page(self, data: bytes, ask: Ask) -> Page:
+    async def read_page(self, data: bytes, request: ReadRequest) -> Page:
         """The text of one image file."""
 
-    async def read_characters(self, images: Sequence[bytes], ask: Ask) -> list[CharacterReading | QuorumError]:
+    async def read_characters(
+        self, images: Sequence[bytes], request: ReadRequest
+    ) -> list[CharacterReading | QuorumError]:
         """One character per image file, in order; an image that cannot be read is an error in its place."""
 
-    async def pictures(self, data: bytes, ask: Ask) -> tuple[NamedPicture, ...]:
+    async def pictures(self, data: bytes, request: ReadRequest) -> tuple[NamedPicture, ...]:
         """What is done to one image file before it is read: the page after each step, and each line as it is cut."""
 
     async def state(self) -> ServiceState:

@@ -1,5 +1,5 @@
-"""What can be asked of files: one character, a page, a document, a batch. On bytes and options, so that HTTP and Serve
-handles share it; knows neither.
+"""Reading files: one character, a page, a document, a batch. Takes bytes and options, so that HTTP and Serve handles
+share it; knows neither.
 
 A request holds one version of the configuration from its beginning to its end. The time that it allows is for each of
 its pages, from when it is the page's turn; the whole has `limits.batch_timeout_s`.
@@ -24,19 +24,19 @@ from deployments.gateway.documents.documents import (
     ReadPage,
     has_pages,
     is_pdf,
+    output_pages_of,
     read_pages,
-    sheets_of,
 )
-from deployments.gateway.documents.ordered_gather import in_order
-from deployments.gateway.documents.page_drawing import Drawer
-from deployments.gateway.error_responses import fault
-from deployments.gateway.formats import Format, Sheet, Written
+from deployments.gateway.documents.ordered_gather import ordered_gather
+from deployments.gateway.documents.page_drawing import PageDrawer
+from deployments.gateway.error_responses import internal_failure
+from deployments.gateway.formats import OutputFile, OutputFormat, OutputPage
 from deployments.gateway.requests.options import Options, parse
 from deployments.messages.answers import CharacterReading
-from deployments.messages.capabilities import Catalogue
-from deployments.messages.request import Ask
-from deployments.messages.service import Service
-from ocr import Laps
+from deployments.messages.capabilities import Capabilities
+from deployments.messages.reading_service import ReadingService
+from deployments.messages.request import ReadRequest
+from ocr import StepTimer
 from ocr.contract import (
     BatchAnswer,
     BatchBody,
@@ -57,19 +57,19 @@ from segmentation.files.decoding import inspect, require_one_page
 log = logging.getLogger("quorum.gateway")
 
 BatchResult: TypeAlias = CharacterAnswer | TextAnswer | DocumentAnswer | FailedItem
-PageLine: TypeAlias = PageAnswer | FailedPage | StreamEnd
+PageStreamItem: TypeAlias = PageAnswer | FailedPage | StreamEnd
 TimedAnswer = TypeVar("TimedAnswer", CharacterAnswer, TextAnswer)
-CountedLine = TypeVar("CountedLine", bound=BatchResult | PageAnswer | FailedPage)
+StreamItem = TypeVar("StreamItem", bound=BatchResult | PageAnswer | FailedPage)
 
 
-class Readings:
-    """Every way to have files read. `current` gives what the cluster can do at this moment."""
+class ReadingApi:
+    """All ways to read files. `current` gives what the cluster can do at the moment."""
 
-    def __init__(self, service: Service, current: Callable[[], Catalogue]) -> None:
+    def __init__(self, service: ReadingService, current: Callable[[], Capabilities]) -> None:
         self._service = service
         self._current = current
         limits = current().config.limits
-        self._documents = Documents(Drawer(limits.documents_at_once, limits.draw_timeout_s))
+        self._documents = Documents(PageDrawer(limits.documents_at_once, limits.draw_timeout_s))
 
     @property
     def limits(self) -> LimitsConfig:
@@ -79,22 +79,22 @@ class Readings:
     def max_bytes(self) -> int:
         return self.limits.max_bytes
 
-    async def predict(self, image: bytes, options: CharacterOptions, laps: Laps | None = None) -> CharacterAnswer:
-        """The answer to an image of one character. `laps` has measured since the request came; else they begin now."""
-        laps = laps or Laps(GATEWAY)
+    async def predict(self, image: bytes, options: CharacterOptions, timer: StepTimer | None = None) -> CharacterAnswer:
+        """The answer to an image of one character. `timer` runs since the request came; without one, it starts now."""
+        timer = timer or StepTimer(GATEWAY)
         started = time.perf_counter()
-        catalogue = self._current()
-        ask = catalogue.ask_character(options, time.time())
-        _require_image(image, catalogue.config.limits.max_pixels)
-        [outcome] = await self._read_characters([image], ask, laps)
+        capabilities = self._current()
+        request = capabilities.character_request(options, time.time())
+        _require_image(image, capabilities.config.limits.max_pixels)
+        [outcome] = await self._read_characters([image], request, timer)
         if isinstance(outcome, QuorumError):
             raise outcome
-        answer = rendering.character_answer(outcome, ask, since_ms(started))
-        return _timed(answer, laps) if ask.explain else answer
+        answer = rendering.character_answer(outcome, request, elapsed_ms(started))
+        return _timed(answer, timer) if request.explain else answer
 
     def check_character(self, options: CharacterOptions) -> None:
         """Raises what is not allowed about the options."""
-        self._current().ask_character(options, time.time())
+        self._current().character_request(options, time.time())
 
     def check_batch(self, images: Sized) -> None:
         """Raises OutOfRange when they are more than one request may hold."""
@@ -106,7 +106,7 @@ class Readings:
 
     def check_text(self, options: TextOptions) -> None:
         """Raises what is not allowed about the options."""
-        self._current().ask_text(options, time.time())
+        self._current().text_request(options, time.time())
 
     async def read_image(self, image: bytes, options: TextOptions) -> TextAnswer:
         """The answer to an image of one page."""
@@ -119,44 +119,46 @@ class Readings:
         reader = self._reader(file, options)
         return await self._answer(file, reader, reader.limits.timeout_s)
 
-    async def written(self, file: bytes, options: DocumentOptions, form: Format, laps: Laps | None = None) -> Written:
-        """The same in one of the formats. In one that cannot tell of a page that failed, its error is raised. `laps`
-        has measured since the request came; else they begin now.
+    async def read_as(
+        self, file: bytes, options: DocumentOptions, form: OutputFormat, timer: StepTimer | None = None
+    ) -> OutputFile:
+        """The same in one of the output formats. One that cannot hold a failed page raises its error. `timer`
+        runs since the request came; without one, it starts now.
         """
         reader = self._reader(file, options)
-        if form.tells_failures:
-            return form.write(await self._answer(file, reader, reader.limits.timeout_s, laps), [])
+        if form.can_hold_failures:
+            return form.write(await self._answer(file, reader, reader.limits.timeout_s, timer), [])
         answer: TextAnswer | DocumentAnswer
         if has_pages(file, options, reader.limits):
             outcomes, page_count = await self._outcomes(
                 file, reader, reader.limits.timeout_s, pictures=form.needs_picture
             )
-            sheets = sheets_of(outcomes)
-            answer = rendering.document_answer(outcomes, page_count, reader.ask, reader.age_ms)
+            pages = output_pages_of(outcomes)
+            answer = rendering.document_answer(outcomes, page_count, reader.request, reader.age_ms)
         else:
             answer = await reader.read(file)
             picture = await self._documents.picture_of(file, reader.limits) if form.needs_picture else None
-            sheets = [Sheet(1, answer, picture)]
-        return await asyncio.to_thread(form.write, answer, sheets)
+            pages = [OutputPage(1, answer, picture)]
+        return await asyncio.to_thread(form.write, answer, pages)
 
-    async def page_lines(self, file: bytes, options: DocumentOptions) -> AsyncGenerator[PageLine | None, None]:
-        """A line for each page of any file as soon as it is its turn. The first is None, once the file is open: what
-        is wrong with all of it is raised before.
+    async def stream_pages(self, file: bytes, options: DocumentOptions) -> AsyncGenerator[PageStreamItem | None, None]:
+        """An item for each page of any file, in order, as soon as it is read. The first is None, once the file is open:
+        what is wrong with all of it is raised before.
         """
         reader = self._reader(file, options)
         has_pages(file, options, reader.limits)  # refuses an image by its header
-        end = _End()
+        end = _EndOfStream()
         async with self._documents.opened(file, options, reader.limits, reader.limits.timeout_s) as document:
             yield None
-            async with aclosing(read_pages(document, reader.read, reader.ahead)) as outcomes:
+            async with aclosing(read_pages(document, reader.read, reader.max_started)) as outcomes:
                 async for outcome in outcomes:
-                    yield end.counting(rendering.page_line(outcome))
-        yield end.line()
+                    yield end.count(rendering.page_answer(outcome))
+        yield end.answer()
 
     async def batch_predict(self, images: Sequence[bytes | QuorumError], body: BatchBody) -> BatchAnswer:
         """A result for each file, in order."""
         results: list[BatchResult] = []
-        async with aclosing(self.batch_lines(images, body)) as lines:
+        async with aclosing(self.stream_batch(images, body)) as lines:
             async for line in lines:
                 if isinstance(line, StreamEnd):
                     return BatchAnswer(results=results, **line.model_dump(exclude={"end"}))
@@ -164,53 +166,53 @@ class Readings:
                     results.append(line)
         raise InternalFailure("the batch broke off", "try again; the log has the details")
 
-    async def batch_lines(
+    async def stream_batch(
         self, images: Sequence[bytes | QuorumError], body: BatchBody
     ) -> AsyncGenerator[BatchResult | StreamEnd | None, None]:
-        """The same line by line, as soon as it is the turn of each. The first is None, once the request is found to
+        """The same as a stream, in order, each as soon as it is read. The first is None, once the request is found to
         be allowed.
         """
-        catalogue = self._current()
+        capabilities = self._current()
         self.check_batch(images)
-        end = _End()
+        end = _EndOfStream()
         read = self._batch_of_characters if body.task == "character" else self._batch_of_files
-        async with aclosing(read(images, body, catalogue)) as results:
+        async with aclosing(read(images, body, capabilities)) as results:
             async for result in results:
-                yield None if result is None else end.counting(result)
-        yield end.line()
+                yield None if result is None else end.count(result)
+        yield end.answer()
 
     async def _batch_of_characters(
-        self, images: Sequence[bytes | QuorumError], body: BatchBody, catalogue: Catalogue
+        self, images: Sequence[bytes | QuorumError], body: BatchBody, capabilities: Capabilities
     ) -> AsyncGenerator[CharacterAnswer | FailedItem | None, None]:
-        laps = Laps(GATEWAY)
+        timer = StepTimer(GATEWAY)
         started = time.perf_counter()
-        ask = catalogue.ask_character(_options_of(body, CharacterOptions), time.time())
+        request = capabilities.character_request(_options_of(body, CharacterOptions), time.time())
         yield None
-        checked = [_checked(image, catalogue.config.limits.max_pixels) for image in images]
-        readings = await self._read_characters([image for image in checked if isinstance(image, bytes)], ask, laps)
+        checked = [_checked(image, capabilities.config.limits.max_pixels) for image in images]
+        readings = await self._read_characters([image for image in checked if isinstance(image, bytes)], request, timer)
         outcomes = iter(readings)
         for image in checked:
             outcome = image if isinstance(image, QuorumError) else next(outcomes)
             if isinstance(outcome, QuorumError):
                 yield rendering.failed_item(outcome)
             else:
-                answer = rendering.character_answer(outcome, ask, since_ms(started))
-                yield _timed(answer, laps) if ask.explain else answer
+                answer = rendering.character_answer(outcome, request, elapsed_ms(started))
+                yield _timed(answer, timer) if request.explain else answer
 
     async def _read_characters(
-        self, images: Sequence[bytes], ask: Ask, laps: Laps
+        self, images: Sequence[bytes], request: ReadRequest, timer: StepTimer
     ) -> list[CharacterReading | QuorumError]:
-        laps.lap("check")
-        readings = await self._service.read_characters(images, ask)
-        read = [reading.spent for reading in readings if isinstance(reading, CharacterReading)]
-        laps.call("ensemble", ROUTER, max(read, key=len, default=()))  # none of those that were remembered
+        timer.end_step("check")
+        readings = await self._service.read_characters(images, request)
+        read = [reading.timings for reading in readings if isinstance(reading, CharacterReading)]
+        timer.end_call("ensemble", ROUTER, max(read, key=len, default=()))  # none of those from the cache
         return readings
 
     async def _batch_of_files(
-        self, images: Sequence[bytes | QuorumError], body: BatchBody, catalogue: Catalogue
+        self, images: Sequence[bytes | QuorumError], body: BatchBody, capabilities: Capabilities
     ) -> AsyncGenerator[TextAnswer | DocumentAnswer | FailedItem | None, None]:
         options = _options_of(body, DocumentOptions)
-        reader = _PageReader(self._service, catalogue, options)
+        reader = _PageReader(self._service, capabilities, options)
         yield None
 
         async def result(file: bytes | QuorumError) -> TextAnswer | DocumentAnswer | FailedItem:
@@ -222,9 +224,9 @@ class Readings:
                 return rendering.failed_item(error)
             except Exception:  # a fault of ours on one file costs the others nothing
                 log.exception("a file of a batch failed")
-                return rendering.failed_item(fault())
+                return rendering.failed_item(internal_failure())
 
-        async with aclosing(in_order(_each(images), result, reader.ahead)) as results:
+        async with aclosing(ordered_gather(_async_iterator(images), result, reader.max_started)) as results:
             async for one in results:
                 yield one
 
@@ -235,92 +237,92 @@ class Readings:
         return _PageReader(self._service, self._current(), options)
 
     async def _answer(
-        self, file: bytes, reader: _PageReader, wait_s: float, laps: Laps | None = None
+        self, file: bytes, reader: _PageReader, wait_s: float, timer: StepTimer | None = None
     ) -> TextAnswer | DocumentAnswer:
         if not has_pages(file, reader.options, reader.limits):
-            return await reader.read(file, laps)
+            return await reader.read(file, timer)
         outcomes, page_count = await self._outcomes(file, reader, wait_s, pictures=False)
-        return rendering.document_answer(outcomes, page_count, reader.ask, reader.age_ms)
+        return rendering.document_answer(outcomes, page_count, reader.request, reader.age_ms)
 
     async def _outcomes(
         self, file: bytes, reader: _PageReader, wait_s: float, *, pictures: bool
     ) -> tuple[list[PageOutcome], int]:
         """The outcome of each page, and how many pages the document has. Raises when not one page could be read."""
         opened = self._documents.opened(file, reader.options, reader.limits, wait_s, pictures=pictures)
-        async with opened as document, aclosing(read_pages(document, reader.read, reader.ahead)) as pages:
+        async with opened as document, aclosing(read_pages(document, reader.read, reader.max_started)) as pages:
             outcomes = [outcome async for outcome in pages]
         if not any(isinstance(outcome, ReadPage) for outcome in outcomes):
-            sheets_of(outcomes)
+            output_pages_of(outcomes)
         return outcomes, document.page_count
 
 
 class _PageReader:
     """Reads the pages of one request, some of them at the same time, each within its time."""
 
-    def __init__(self, service: Service, catalogue: Catalogue, options: DocumentOptions) -> None:
+    def __init__(self, service: ReadingService, capabilities: Capabilities, options: DocumentOptions) -> None:
         now = time.time()
         self.options = options
-        self.limits = catalogue.config.limits
-        self.ask = catalogue.ask_text(options, now)
+        self.limits = capabilities.config.limits
+        self.request = capabilities.text_request(options, now)
         self._service = service
-        self._time_a_page_s = self.ask.deadline - now
+        self._page_timeout_s = self.request.deadline - now
         self._end = now + self.limits.batch_timeout_s
         self._started = time.perf_counter()
         # The engines' queues are fair between requests; this keeps one large request from filling them.
-        self._places = asyncio.Semaphore(self.limits.batch_workers)
+        self._slots = asyncio.Semaphore(self.limits.batch_workers)
 
     @property
-    def ahead(self) -> int:
+    def max_started(self) -> int:
         """How many pages may be begun before the answer to an earlier one is sent."""
         return 2 * self.limits.batch_workers
 
     @property
     def age_ms(self) -> float:
-        return since_ms(self._started)
+        return elapsed_ms(self._started)
 
-    async def read(self, image: bytes, laps: Laps | None = None) -> TextAnswer:
-        """The answer to an image, or to one page. `laps` has measured since the request came; else they begin now."""
-        laps = laps or Laps(GATEWAY)
-        laps.lap("check")
-        async with self._places:
+    async def read(self, image: bytes, timer: StepTimer | None = None) -> TextAnswer:
+        """The answer to an image, or to one page. `timer` runs since the request came; without one, it starts now."""
+        timer = timer or StepTimer(GATEWAY)
+        timer.end_step("check")
+        async with self._slots:
             started = time.perf_counter()
-            laps.lap("turn")
+            timer.end_step("turn")
             # The time of a page begins when it is its turn, so that the last pages of a document have as much.
-            ask = replace(self.ask, deadline=min(time.time() + self._time_a_page_s, self._end))
-            page = await self._service.read_page(image, ask)
-            laps.call("ensemble", ROUTER, page.spent)
+            request = replace(self.request, deadline=min(time.time() + self._page_timeout_s, self._end))
+            page = await self._service.read_page(image, request)
+            timer.end_call("ensemble", ROUTER, page.timings)
             pictures = None
             if self.options.pictures:
-                pictures = await self._service.pictures(image, ask)
-                laps.lap("pictures")
-        answer = rendering.text_answer(page, ask, since_ms(started), pictures)
-        return _timed(answer, laps) if ask.explain else answer
+                pictures = await self._service.pictures(image, request)
+                timer.end_step("pictures")
+        answer = rendering.text_answer(page, request, elapsed_ms(started), pictures)
+        return _timed(answer, timer) if request.explain else answer
 
 
-def _timed(answer: TimedAnswer, laps: Laps) -> TimedAnswer:
-    """The answer with where its time went: what was done since the last lap is that it was rendered."""
-    laps.more("render")
-    return answer.model_copy(update={"timings": rendering.timings(laps.spent)})
+def _timed(answer: TimedAnswer, timer: StepTimer) -> TimedAnswer:
+    """The answer with where its time went: the last step was to render it."""
+    timer.add_to_step("render")
+    return answer.model_copy(update={"timings": rendering.timings_answer(timer.timings)})
 
 
-class _End:
-    """Counts the lines of an answer, for its last one."""
+class _EndOfStream:
+    """Counts the items of a stream, for its last one."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
-        self._count = 0
+        self._items = 0
         self._succeeded = 0
 
-    def counting(self, line: CountedLine) -> CountedLine:
-        self._count += 1
-        self._succeeded += line.success
-        return line
+    def count(self, item: StreamItem) -> StreamItem:
+        self._items += 1
+        self._succeeded += item.success
+        return item
 
-    def line(self) -> StreamEnd:
-        return StreamEnd(count=self._count, succeeded=self._succeeded, processing_time_ms=since_ms(self._started))
+    def answer(self) -> StreamEnd:
+        return StreamEnd(count=self._items, succeeded=self._succeeded, processing_time_ms=elapsed_ms(self._started))
 
 
-async def _each(images: Sequence[bytes | QuorumError]) -> AsyncIterator[bytes | QuorumError]:
+async def _async_iterator(images: Sequence[bytes | QuorumError]) -> AsyncIterator[bytes | QuorumError]:
     for image in images:
         yield image
 
@@ -346,5 +348,5 @@ def _options_of(body: BatchBody, options: type[Options]) -> Options:
     return parse(options, body.model_dump(exclude={"images", "task"}, exclude_none=True))
 
 
-def since_ms(started: float) -> float:
+def elapsed_ms(started: float) -> float:
     return (time.perf_counter() - started) * 1000.0

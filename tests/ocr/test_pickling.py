@@ -41,7 +41,7 @@ def test_every_field_arrives_and_the_value_is_still_frozen(value: object) -> Non
         setattr(arrived, name, "other")
 
 
-def test_what_is_sealed_is_one_string_of_bytes_to_those_who_write_it() -> None:
-    opening, state = LAYOUT.__reduce__()
+def test_a_value_pickled_as_bytes_is_one_bytes_object_to_cloudpickle() -> None:
+    rebuild, state = LAYOUT.__reduce__()
     assert [type(part) for part in state] == [bytes]
-    assert opening(*state) == LAYOUT
+    assert rebuild(*state) == LAYOUT

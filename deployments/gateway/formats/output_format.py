@@ -1,4 +1,4 @@
-"""What a format is given and what it gives back. Places are pixels of the page, confidences probabilities."""
+"""What an output format is given and what it returns. Positions are pixels of the page, confidences probabilities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Points: TypeAlias = "Sequence[tuple[float, float]]"
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PagePicture:
     """The page as it looks: the bytes of a `kind` file ("jpeg" or "png", not interlaced) in mode 1, L or RGB."""
 
     content: bytes
@@ -26,20 +26,20 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class OutputPage:
     """One page that was read. `picture` is there for a format that asks for it."""
 
     number: int
     answer: TextAnswer
-    picture: Picture | None = None
+    picture: PagePicture | None = None
 
     def blocks(self) -> Iterator[tuple[int, list[LineAnswer]]]:
         """The lines that have text, by block, in reading order; a block is numbered from 1."""
-        spoken = [line for line in self.answer.lines if line.words]
-        for index, (_, lines) in enumerate(groupby(spoken, key=lambda line: line.block), 1):
+        with_text = [line for line in self.answer.lines if line.words]
+        for index, (_, lines) in enumerate(groupby(with_text, key=lambda line: line.block), 1):
             yield index, list(lines)
 
-    def lies(self, polygon: Points) -> tuple[int, int, int, int]:
+    def box_of(self, polygon: Points) -> tuple[int, int, int, int]:
         """The upright box (left, top, right, bottom) of a polygon in whole pixels, within the page and not empty."""
         xs, ys = [x for x, _ in polygon], [y for _, y in polygon]
         left, right = _within(min(xs), max(xs), self.answer.width)
@@ -54,7 +54,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class OutputFile:
     """The body of a response."""
 
     content: bytes
@@ -62,22 +62,22 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """A way to write a reading down: `write` makes it from the whole answer and from its pages.
+class OutputFormat:
+    """An output format: `write` makes the file from the whole answer and from its pages.
 
-    `accepts` are further media types under which it can be asked for with Accept. A format that `tells_failures` has a
-    place for pages that could not be read, and needs no sheets.
+    `accepts` are further media types under which it can be asked for with Accept. One that
+    `can_hold_failures` has a place for pages that could not be read, and is given no pages.
     """
 
     name: str
     media_type: str
-    write: Callable[[TextAnswer | DocumentAnswer, Sequence[Sheet]], Written]
+    write: Callable[[TextAnswer | DocumentAnswer, Sequence[OutputPage]], OutputFile]
     accepts: tuple[str, ...] = ()
     needs_picture: bool = False
-    tells_failures: bool = False
+    can_hold_failures: bool = False
 
 
-def around(boxes: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
+def box_around(boxes: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
     """The smallest box around boxes (left, top, right, bottom)."""
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
@@ -88,7 +88,7 @@ def xml_file(root: ET.Element) -> bytes:
     return content
 
 
-def printable(text: str) -> str:
+def xml_safe(text: str) -> str:
     """`text` with what XML cannot hold replaced: control characters, half characters."""
     return "".join(character if _in_xml(ord(character)) else "\N{REPLACEMENT CHARACTER}" for character in text)
 

@@ -1,7 +1,7 @@
 """What an administrator can ask of the cluster: its configuration, metrics, logs, performance, a self-test.
 
-Used by the routes of operation_routes.py and by the monitor. What is shared between replicas and what the nodes tell
-comes through two ports, so a unit test runs it without a cluster.
+Used by the routes of routes/admin.py and by the monitor. The state that replicas share and the nodes are behind two
+ports, so a unit test runs it without a cluster.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from deployments.config.schema import LiveConfig, MonitorConfig
-from deployments.config.versions import Version
+from deployments.config.versions import ConfigVersion
 from deployments.gateway.live_config import LiveConfiguration
-from deployments.messages.capabilities import AUTO, STARTING
-from deployments.messages.service import Service
-from deployments.observability.log_tail import Wanted
-from deployments.observability.metrics import ENGINES_AVAILABLE, SELF_TEST_SUCCESS, Record
-from deployments.observability.metrics_page import Family, rendered
-from deployments.observability.monitor import Job, Shelf
+from deployments.messages.capabilities import AUTO_PROFILE, STARTING_PREFIX
+from deployments.messages.reading_service import ReadingService
+from deployments.observability.log_tail import LogQuery
+from deployments.observability.metrics import ENGINES_AVAILABLE, SELF_TEST_SUCCESS, RecordMetric
+from deployments.observability.metrics_page import MetricFamily, render_page
+from deployments.observability.monitor import DailyFiles, PeriodicTask
 from deployments.observability.performance import performance
 from deployments.observability.self_test import self_test
 from ocr.contract import (
@@ -41,34 +41,34 @@ from ocr.errors import Outdated, OutOfRange
 _ATTEMPTS = 5
 
 
-class Versions(Protocol):
-    """The versions of the live configuration; see VersionStore."""
+class ConfigVersions(Protocol):
+    """The versions of the live configuration; see ConfigVersionStore."""
 
-    async def current(self) -> Version:
+    async def current(self) -> ConfigVersion:
         """The version in force."""
 
-    async def change(self, document: Mapping[str, Any], change: str, expected: int | None) -> Version | None:
+    async def change(self, document: Mapping[str, Any], change: str, expected: int | None) -> ConfigVersion | None:
         """The new version, or None when the current one is not the expected one."""
 
 
 class ClusterNodes(Protocol):
-    """What the nodes tell; see Nodes."""
+    """The nodes of the cluster; see NodeAgents."""
 
-    async def metrics(self) -> Mapping[str, Family]:
+    async def metrics(self) -> Mapping[str, MetricFamily]:
         """The metrics of the whole cluster."""
 
-    async def logs(self, wanted: Wanted) -> LogsAnswer:
+    async def logs(self, query: LogQuery) -> LogsAnswer:
         """The newest log records."""
 
 
 @dataclass(frozen=True, slots=True)
-class Operations:
-    """All of it, as one replica of the Gateway does it."""
+class AdminApi:
+    """All of it, on one replica of the Gateway."""
 
     live: LiveConfiguration
-    versions: Versions
+    versions: ConfigVersions
     nodes: ClusterNodes
-    service: Service
+    service: ReadingService
 
     def configuration(self) -> ConfigAnswer:
         """What is in force, and where each value comes from."""
@@ -90,13 +90,13 @@ class Operations:
         Raises OutOfRange when anything in it is wrong, Outdated when the version in force is not the expected one.
         """
         self.live.candidate(document, self.live.version.number)
-        said = LiveConfig.model_validate(document).model_dump(mode="json", exclude_unset=True)
-        version = await self.versions.change(said, uuid.uuid4().hex, expected)
+        fields_of_line = LiveConfig.model_validate(document).model_dump(mode="json", exclude_unset=True)
+        version = await self.versions.change(fields_of_line, uuid.uuid4().hex, expected)
         if version is None:
             raise Outdated(
                 f"the configuration is not at version {expected} any more", "GET /config, and make the change again"
             )
-        self.live.take(version)  # this replica at once; the others hear of it
+        self.live.apply(version)  # this replica at once; the others watch for it
         return self.configuration()
 
     async def change_weights(self, body: WeightsBody, expected: int | None) -> ConfigAnswer:
@@ -117,43 +117,47 @@ class Operations:
         """The profiles that are meant: the one that is named, or all that weigh by themselves."""
         if body.profile is not None:
             return [body.profile]
-        return [name for name in self.live.catalogue.profiles if name != AUTO and not name.startswith(STARTING)]
+        return [
+            name
+            for name in self.live.capabilities.profiles
+            if name != AUTO_PROFILE and not name.startswith(STARTING_PREFIX)
+        ]
 
     async def metrics(self) -> str:
         """The metrics of the whole cluster, in the text format of Prometheus."""
-        return rendered(await self.nodes.metrics())
+        return render_page(await self.nodes.metrics())
 
     async def performance(self) -> PerformanceAnswer:
         return performance(await self.nodes.metrics())
 
     async def logs(self, options: LogsOptions) -> LogsAnswer:
-        return await self.nodes.logs(Wanted(options, text=self.live.settings.config.log_text))
+        return await self.nodes.logs(LogQuery(options, text=self.live.settings.config.log_text))
 
     async def self_test(self, body: SelfTestBody) -> SelfTestAnswer:
-        return await self_test(self.service, self.live.catalogue, body)
+        return await self_test(self.service, self.live.capabilities, body)
 
 
-def jobs(operations: Operations, record: Record, folder: Path) -> tuple[Job, ...]:
-    """What the monitor does."""
+def periodic_tasks(admin_api: AdminApi, record: RecordMetric, folder: Path) -> tuple[PeriodicTask, ...]:
+    """The tasks of the monitor."""
 
     async def health(_: MonitorConfig) -> str:
-        state = await operations.service.state()
+        state = await admin_api.service.state()
         missing = {name: engine.problem for name, engine in state.engines.items() if not engine.available}
         record(ENGINES_AVAILABLE, len(state.engines) - len(missing))
         return _line(engines=len(state.engines), missing=missing, segmentation=state.segmentation_ready)
 
     async def test(config: MonitorConfig) -> str:
-        answer = await operations.self_test(SelfTestBody(samples=config.self_test_samples))
+        answer = await admin_api.self_test(SelfTestBody(samples=config.self_test_samples))
         record(SELF_TEST_SUCCESS, answer.success_rate)
         return _line(**answer.model_dump())
 
     async def export(_: MonitorConfig) -> str:
-        return f"# exported {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{await operations.metrics()}"
+        return f"# exported {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{await admin_api.metrics()}"
 
     return (
-        Job("health", lambda config: config.health_s, Shelf(folder / "health", ".jsonl"), health),
-        Job("self-test", lambda config: config.self_test_s, Shelf(folder / "self-test", ".jsonl"), test),
-        Job("export", lambda config: config.export_s, Shelf(folder / "metrics", ".prom"), export),
+        PeriodicTask("health", lambda config: config.health_s, DailyFiles(folder / "health", ".jsonl"), health),
+        PeriodicTask("self-test", lambda config: config.self_test_s, DailyFiles(folder / "self-test", ".jsonl"), test),
+        PeriodicTask("export", lambda config: config.export_s, DailyFiles(folder / "metrics", ".prom"), export),
     )
 
 

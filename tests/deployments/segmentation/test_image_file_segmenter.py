@@ -11,9 +11,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from deployments.messages.answers import CutRefused
-from deployments.messages.request import Handling
-from deployments.segmentation.page_cutting import Scissors
+from deployments.messages.answers import ImageRefused
+from deployments.messages.request import SegmentationRequest
+from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 from ocr import Box, Crop, Image, Layout, Scope, SegmentedPage
 from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage, TooLarge
 from ocr.ports import Checkpoint, go_on
@@ -44,13 +44,13 @@ def png(width: int, height: int = 20) -> bytes:
     return buffer.getvalue()
 
 
-def handling(*steps: str, deadline: float = math.inf, **limits: Any) -> Handling:
-    return Handling("general", steps or None, 1_000_000, deadline, **limits)
+def request(*steps: str, deadline: float = math.inf, **limits: Any) -> SegmentationRequest:
+    return SegmentationRequest("general", steps or None, 1_000_000, deadline, **limits)
 
 
 def test_an_image_that_goes_wrong_is_an_error_in_its_place_and_the_others_are_cut() -> None:
-    cut, crops = Scissors(WholeImage()).characters([png(20), b"junk", png(13), png(30)], handling())
-    first, junk, bug, last = cut.outcomes
+    segmented, crops = ImageFileSegmenter(WholeImage()).characters([png(20), b"junk", png(13), png(30)], request())
+    first, junk, bug, last = segmented.outcomes
     assert (first, last) == (0, 1)
     assert isinstance(junk, NotAnImage)
     assert isinstance(bug, InternalFailure)
@@ -59,22 +59,22 @@ def test_an_image_that_goes_wrong_is_an_error_in_its_place_and_the_others_are_cu
 
 
 def test_a_page_that_cleaning_scaled_has_its_places_on_the_page_as_it_was_sent() -> None:
-    cut = Scissors(WholeImage()).page(png(7000), handling("resize"))
-    assert not isinstance(cut, CutRefused)
-    assert (cut.layout.width_px, cut.layout.height_px) == (7000, 20)
-    assert cut.layout.regions[0].polygon.bounding_box() == Box(0, 0, 7000, 20)
-    assert cut.pixels[0].shape == (10, 3500, 3)
+    segmented = ImageFileSegmenter(WholeImage()).page(png(7000), request("resize"))
+    assert not isinstance(segmented, ImageRefused)
+    assert (segmented.layout.width_px, segmented.layout.height_px) == (7000, 20)
+    assert segmented.layout.regions[0].polygon.bounding_box() == Box(0, 0, 7000, 20)
+    assert segmented.pixels[0].shape == (10, 3500, 3)
 
 
 def test_a_page_that_cannot_be_decoded_is_refused_as_a_value() -> None:
-    refused = Scissors(WholeImage()).page(b"junk", handling())
-    assert isinstance(refused, CutRefused)
+    refused = ImageFileSegmenter(WholeImage()).page(b"junk", request())
+    assert isinstance(refused, ImageRefused)
     assert isinstance(refused.error, NotAnImage)
 
 
 def test_pictures_show_the_page_after_each_step_and_every_line() -> None:
-    pictures = Scissors(WholeImage()).pictures(png(60), handling("denoise", "sharpen"))
-    assert not isinstance(pictures, CutRefused)
+    pictures = ImageFileSegmenter(WholeImage()).pictures(png(60), request("denoise", "sharpen"))
+    assert not isinstance(pictures, ImageRefused)
     assert [picture.name for picture in pictures] == ["sent", "1 denoise", "2 sharpen", "lines", "line 1"]
     sizes = [PIL.Image.open(io.BytesIO(picture.file)).size for picture in pictures]
     assert sizes == [(60, 20)] * 5
@@ -86,27 +86,27 @@ def ticking() -> Iterator[float]:
 
 def test_a_page_that_nobody_waits_for_is_not_prepared_any_further() -> None:
     moments = ticking()
-    scissors = Scissors(WholeImage(), clock=lambda: next(moments))
-    refused = scissors.page(png(60), handling("denoise", "sharpen", deadline=1.5))
-    assert isinstance(refused, CutRefused)
+    segmenter = ImageFileSegmenter(WholeImage(), clock=lambda: next(moments))
+    refused = segmenter.page(png(60), request("denoise", "sharpen", deadline=1.5))
+    assert isinstance(refused, ImageRefused)
     assert isinstance(refused.error, DeadlineExceeded)
     assert next(moments) == 3  # before it was decoded, before the first step, and not past the second
 
 
 def test_the_segmenter_is_told_how_many_lines_a_page_may_have() -> None:
-    refused = Scissors(WholeImage()).page(png(60), handling(max_lines=0))
-    assert isinstance(refused, CutRefused)
+    refused = ImageFileSegmenter(WholeImage()).page(png(60), request(max_lines=0))
+    assert isinstance(refused, ImageRefused)
     assert isinstance(refused.error, TooLarge)
 
 
-@pytest.mark.parametrize("ask", ["page", "pictures"])
+@pytest.mark.parametrize("call", ["page", "pictures"])
 def test_a_page_that_takes_more_than_its_share_of_the_processor_is_refused_while_its_lines_are_looked_for(
-    ask: str,
+    call: str,
 ) -> None:
-    spent = iter([0.0, 5.0, 8.0, 10.5])  # at the beginning, before it was decoded, before its one step, and then
-    scissors = Scissors(WholeImage(), processor_clock=lambda: next(spent))
-    refused = getattr(scissors, ask)(png(60), handling("denoise", max_processor_s=10.0))
-    assert isinstance(refused, CutRefused)
+    processor_s = iter([0.0, 5.0, 8.0, 10.5])  # at the beginning, before it was decoded, before its one step, and then
+    segmenter = ImageFileSegmenter(WholeImage(), processor_clock=lambda: next(processor_s))
+    refused = getattr(segmenter, call)(png(60), request("denoise", max_processor_s=10.0))
+    assert isinstance(refused, ImageRefused)
     assert isinstance(refused.error, TooLarge)
     assert "limits.max_page_processor_s" in refused.error.message
     assert "scale" in refused.error.hint
@@ -114,7 +114,7 @@ def test_a_page_that_takes_more_than_its_share_of_the_processor_is_refused_while
 
 def test_of_many_characters_those_are_refused_that_the_time_did_not_suffice_for() -> None:
     moments = iter([1.0, 2.0, 9.0, 9.5])
-    scissors = Scissors(WholeImage(), clock=lambda: next(moments))
-    cut, _ = scissors.characters([png(20)] * 4, handling(deadline=3.0))
-    assert cut.outcomes[:2] == (0, 1)
-    assert all(isinstance(outcome, DeadlineExceeded) for outcome in cut.outcomes[2:])
+    segmenter = ImageFileSegmenter(WholeImage(), clock=lambda: next(moments))
+    segmented, _ = segmenter.characters([png(20)] * 4, request(deadline=3.0))
+    assert segmented.outcomes[:2] == (0, 1)
+    assert all(isinstance(outcome, DeadlineExceeded) for outcome in segmented.outcomes[2:])

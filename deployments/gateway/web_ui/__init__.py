@@ -16,7 +16,7 @@ from fastapi.staticfiles import StaticFiles
 _FOLDER = Path(__file__).parent / "files"
 
 
-def add_page(app: FastAPI) -> None:
+def add_web_ui(app: FastAPI) -> None:
     """Serve the pages at `/` and `/docs`, and what they consist of below `/page`."""
 
     @app.get("/", include_in_schema=False)

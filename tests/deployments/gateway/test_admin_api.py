@@ -11,7 +11,7 @@ import pytest
 
 from deployments.config.api_keys import Role, hashed
 from deployments.gateway.access.route_roles import ROLES
-from deployments.gateway.operations import expected_version
+from deployments.gateway.admin_api import expected_version
 from ocr.contract import (
     CharacterAnswer,
     ConfigAnswer,
@@ -191,17 +191,17 @@ async def test_identical_requests_are_answered_from_memory_only_when_that_is_on_
     monkeypatch.setattr("tests.fakes.plain_service.REPORTS", ())
     for _ in range(2):
         await client.post("/predict_text", json=BODY)
-    assert len(whole.service.asks) == 2
+    assert len(whole.service.requests) == 2
     await client.put("/config", json={"cache": {"entries": 10}})
     for _ in range(3):
         assert (await client.post("/predict_text", json=BODY)).json()["text"] == "Hi"
-    assert len(whole.service.asks) == 3
+    assert len(whole.service.requests) == 3
     await client.post("/predict_text", json={**BODY, "weights": {"a": 1}})
     await client.post("/predict_text", json={**BODY, "explain": True})
-    assert len(whole.service.asks) == 5
+    assert len(whole.service.requests) == 5
     await client.put("/config", json={"cache": {"entries": 10}, "method": "majority_voting"})
     assert (await client.post("/predict_text", json=BODY)).json()["method"] == "majority_voting"
-    assert len(whole.service.asks) == 6
+    assert len(whole.service.requests) == 6
 
 
 async def test_openapi_tells_which_routes_want_an_administrators_key(client: httpx.AsyncClient) -> None:
@@ -254,7 +254,7 @@ async def test_logs_are_asked_of_the_nodes_with_recognised_text_only_where_the_c
     assert (len(answer.records), answer.nodes) == (1, 1)
     await client.put("/config", json={"log_text": True})
     await client.get("/logs")
-    first, second = whole.nodes.wanted
+    first, second = whole.nodes.queries
     assert (first.options.limit, first.options.level, first.options.component, first.text) == (
         5,
         "ERROR",

@@ -9,7 +9,7 @@ from fastapi.security import APIKeyHeader
 
 from deployments.config.schema import LiveConfig
 from deployments.gateway.access.access_middleware import API_KEY_HEADER
-from deployments.gateway.operations import Operations, expected_version
+from deployments.gateway.admin_api import AdminApi, expected_version
 from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import query_of, read_json, require_json
 from deployments.gateway.routes import openapi
@@ -31,20 +31,20 @@ _LIVE_EXAMPLE = {"limits": {"timeout_s": 20, "requests_per_minute": 600}, "profi
 _WEIGHTS_EXAMPLE = {"profile": "printed", "weights": {"tesseract": 0.7, "paddleocr": 0.3}}
 
 
-def operation_routes(operations: Operations) -> APIRouter:
+def admin_routes(admin_api: AdminApi) -> APIRouter:
     """`/config`, `/metrics`, `/logs`, `/performance` and `/test`."""
-    # Only so that OpenAPI tells of the key; the guard has asked for it before.
+    # Only so that OpenAPI shows the key; AccessMiddleware has checked it before.
     key = Security(APIKeyHeader(name=API_KEY_HEADER, auto_error=False, description="An administrator's key."))
     router = APIRouter(dependencies=[key])
-    _add_configuration(router, operations)
-    _add_observation(router, operations)
+    _add_configuration(router, admin_api)
+    _add_observation(router, admin_api)
     open_router = APIRouter()
-    _add_metrics(open_router, operations)
+    _add_metrics(open_router, admin_api)
     open_router.include_router(router)
     return open_router
 
 
-def _add_configuration(router: APIRouter, operations: Operations) -> None:
+def _add_configuration(router: APIRouter, admin_api: AdminApi) -> None:
     def tagged(answer: ConfigAnswer, response: Response) -> ConfigAnswer:
         response.headers["ETag"] = f'"{answer.version}"'
         return answer
@@ -52,7 +52,7 @@ def _add_configuration(router: APIRouter, operations: Operations) -> None:
     @router.get("/config", responses=_errors(401, 403))
     async def config(response: Response) -> ConfigAnswer:
         """The configuration in force: every value, and the layer that it comes from."""
-        return tagged(operations.configuration(), response)
+        return tagged(admin_api.configuration(), response)
 
     @router.put(
         "/config",
@@ -65,7 +65,7 @@ def _add_configuration(router: APIRouter, operations: Operations) -> None:
         """
         require_json(request)
         document = await read_json(request, _MAX_BYTES)
-        answer = await operations.change(document, expected_version(request.headers.get("if-match")))
+        answer = await admin_api.change(document, expected_version(request.headers.get("if-match")))
         return tagged(answer, response)
 
     @router.post(
@@ -77,30 +77,28 @@ def _add_configuration(router: APIRouter, operations: Operations) -> None:
         """Set the voting weights of one profile, or of all, for the whole cluster."""
         require_json(request)
         body = parse(WeightsBody, await read_json(request, _MAX_BYTES))
-        return tagged(
-            await operations.change_weights(body, expected_version(request.headers.get("if-match"))), response
-        )
+        return tagged(await admin_api.change_weights(body, expected_version(request.headers.get("if-match"))), response)
 
 
-def _add_metrics(router: APIRouter, operations: Operations) -> None:
+def _add_metrics(router: APIRouter, admin_api: AdminApi) -> None:
     @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **_errors(401)})
     async def metrics() -> Response:
         """The metrics of the whole cluster for Prometheus."""
-        return Response(await operations.metrics(), media_type=CONTENT_TYPE)
+        return Response(await admin_api.metrics(), media_type=CONTENT_TYPE)
 
 
-def _add_observation(router: APIRouter, operations: Operations) -> None:
+def _add_observation(router: APIRouter, admin_api: AdminApi) -> None:
     asked = {"parameters": openapi.in_query(LogsOptions)}
 
     @router.get("/logs", openapi_extra=asked, responses=_errors(400, 401, 403, 422))
     async def logs(request: Request) -> LogsAnswer:
         """The newest log records of all nodes, without recognised text."""
-        return await operations.logs(parse(LogsOptions, query_of(request)))
+        return await admin_api.logs(parse(LogsOptions, query_of(request)))
 
     @router.get("/performance", responses=_errors(401, 403))
     async def performance() -> PerformanceAnswer:
         """Latency, errors, agreement and confidence since the replicas were started."""
-        return await operations.performance()
+        return await admin_api.performance()
 
     @router.post(
         "/test", openapi_extra=openapi.json_body(SelfTestBody, {"samples": 10}), responses=_errors(400, 401, 403, 422)
@@ -108,7 +106,7 @@ def _add_observation(router: APIRouter, operations: Operations) -> None:
     async def self_test(request: Request) -> SelfTestAnswer:
         """Draw samples with a known text, have them read, and compare."""
         require_json(request)
-        return await operations.self_test(parse(SelfTestBody, await read_json(request, _MAX_BYTES)))
+        return await admin_api.self_test(parse(SelfTestBody, await read_json(request, _MAX_BYTES)))
 
 
 _MEANINGS = {

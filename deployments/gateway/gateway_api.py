@@ -1,0 +1,59 @@
+"""What one Gateway replica does: it reads, counts the requests that it reads, and says how the service is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from deployments.config.schema import ClusterConfig
+from deployments.gateway import rendering
+from deployments.gateway.access.admission import AdmissionControl
+from deployments.gateway.reading_api import ReadingApi
+from deployments.messages.capabilities import Capabilities
+from deployments.messages.reading_service import ReadingService
+from deployments.messages.states import ServiceState
+from ocr.contract import ReadyAnswer, StatusAnswer
+from ocr.errors import NotReady
+
+
+class GatewayApi:
+    """What one Gateway replica does, for HTTP and for Serve handles alike."""
+
+    def __init__(self, service: ReadingService, capabilities: Callable[[], Capabilities], version: str) -> None:
+        self._service = service
+        self._current = capabilities
+        self.readings = ReadingApi(service, capabilities)
+        self.admission = AdmissionControl(
+            lambda: self.config.limits.max_requests, share=lambda: self.config.limits.caller_share
+        )
+        self.version = version
+
+    @property
+    def _capabilities(self) -> Capabilities:
+        """What the cluster can do under the configuration of this moment."""
+        return self._current()
+
+    @property
+    def config(self) -> ClusterConfig:
+        return self._current().config
+
+    async def status(self) -> StatusAnswer:
+        state, components = await asyncio.gather(self._service.state(), self._service.components())
+        return rendering.status_answer(
+            state, components, self._capabilities, ready=not self._missing(state), version=self.version
+        )
+
+    async def ready(self) -> ReadyAnswer:
+        state = await self._service.state()
+        missing = self._missing(state)
+        if missing:
+            raise NotReady(f"not ready: {missing}", "try again in a few seconds; /status shows each part", 5.0)
+        return ReadyAnswer(engines=[name for name, engine in state.engines.items() if engine.ready])
+
+    def _missing(self, state: ServiceState) -> str:
+        """What keeps the service from being ready; empty when nothing does."""
+        if not state.segmentation_ready:
+            return "segmentation is not warm"
+        warm = sum(engine.ready for engine in state.engines.values())
+        wanted = self.config.ready_engines
+        return "" if warm >= wanted else f"{warm} of the {wanted} engines that are needed are warm"

@@ -1,0 +1,79 @@
+"""From what the engines read of a page to the fused page. Pure functions; the vote itself is in fusion/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import fusion
+from deployments.messages.answers import CharacterReading
+from deployments.messages.request import ReadRequest
+from deployments.router.fan_out import EngineOutcome
+from ocr import Hypothesis, Layout, Line, Page, Status
+from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
+
+
+def fused_page(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: ReadRequest) -> Page:
+    """The page, with every line that some engine read text in."""
+    lines = [_placed_line(layout, index, outcomes, request) for index in range(len(layout.regions))]
+    return Page(
+        layout.width_px,
+        layout.height_px,
+        tuple(line for line in lines if line.characters or any(claim.text for claim in line.readings.values())),
+        tuple(outcome.report for outcome in outcomes.values()),
+        str(request.method),
+        request.profile.name,
+    )
+
+
+def fused_line(
+    layout: Layout, index: int, outcomes: Mapping[str, EngineOutcome], request: ReadRequest
+) -> fusion.FusedLine:
+    """What the engines that have read the line at `index` say together."""
+    return fusion.fuse_line(
+        _claims(index, outcomes), request.profile.for_material(layout.regions[index].material), request.method
+    )
+
+
+def _claims(index: int, outcomes: Mapping[str, EngineOutcome]) -> dict[str, Hypothesis]:
+    claims = {name: outcome.claim(index) for name, outcome in outcomes.items()}
+    return {name: claim for name, claim in claims.items() if claim is not None}
+
+
+def _placed_line(layout: Layout, index: int, outcomes: Mapping[str, EngineOutcome], request: ReadRequest) -> Line:
+    fused, claims = fused_line(layout, index, outcomes, request), _claims(index, outcomes)
+    return fusion.line_on_page(fused, layout.regions[index], claims, keep_votes=request.explain)
+
+
+def fused_character(
+    index: int, outcomes: Mapping[str, EngineOutcome], request: ReadRequest
+) -> CharacterReading | QuorumError:
+    """The character in the crop at `index`, or DeadlineExceeded when no engine has read it."""
+    claims = _claims(index, outcomes)
+    if not claims:
+        return DeadlineExceeded(
+            "no engine came to this image in time", "send fewer images at once, or give more time with timeout_s", 1.0
+        )
+    return CharacterReading(
+        fusion.fuse_character(claims, request.profile, request.method, request.recognition.classes),
+        claims,
+        tuple(outcome.report for outcome in outcomes.values()),
+    )
+
+
+def require_one_answer(outcomes: Mapping[str, EngineOutcome]) -> None:
+    """Raise unless at least one engine answered, if only to abstain: no answer at all is not an empty page."""
+    if any(outcome.answered for outcome in outcomes.values()):
+        return
+    reports = [outcome.report for outcome in outcomes.values() if outcome.report.status is not Status.SKIPPED]
+    summary = ", ".join(f"{report.engine}: {report.status}" for report in reports)
+    raise _failure_of({report.status for report in reports}, summary)
+
+
+def _failure_of(statuses: set[Status], summary: str) -> ServiceError:
+    if Status.TIMEOUT in statuses and statuses <= {Status.TIMEOUT, Status.UNAVAILABLE}:
+        return DeadlineExceeded(f"no engine answered in time ({summary})", "give more time with timeout_s", 1.0)
+    if Status.SHED in statuses:
+        return Overloaded(f"the engines are overloaded ({summary})", "send the request again later", 1.0)
+    if statuses == {Status.UNAVAILABLE}:
+        return NotReady(f"no engine is ready ({summary})", "see /status for what each of them needs", 5.0)
+    return InternalFailure(f"every engine failed ({summary})", "try again; the log has the details")
