@@ -84,6 +84,15 @@ def test_it_opens_nothing_but_what_the_cloud_opens_for_ssh(config: dict[str, Any
     assert any("--dashboard-host=127.0.0.1" in command for command in config["head_start_ray_commands"])
 
 
+def test_every_node_has_the_token_to_itself_and_demands_it(config: dict[str, Any]) -> None:
+    assert config["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"
+    assert "chmod 600 ~/.ray/auth_token" in config["setup_commands"][0]
+    started = [*config["head_start_ray_commands"], *config["worker_start_ray_commands"]]
+    for command in started:
+        if "ray start" in command or "serve deploy" in command:
+            assert " RAY_AUTH_MODE=token " in command
+
+
 def test_every_command_is_shell_and_names_what_exists(config: dict[str, Any]) -> None:
     commands = [command for key, value in config.items() if key.endswith("commands") for command in value]
     assert commands
