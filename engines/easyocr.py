@@ -25,8 +25,8 @@ from engines.common.model_card import read_card, verified
 from engines.common.tight_crop import tightened
 from engines.devices.frameworks import light_import
 from engines.devices.torch_device import TORCH, prepare
-from ocr.claims import Hypothesis
 from ocr.errors import EngineUnavailable
+from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Scope
 from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
 

@@ -34,7 +34,7 @@ from engines.devices.tensorflow_device import prepare as prepare_tensorflow
 from ocr import (
     Alternative,
     Box,
-    ClaimedCharacter,
+    CharacterHypothesis,
     Classes,
     Crop,
     Engine,
@@ -201,7 +201,9 @@ class EmnistCnn:
         allowed = seen.chances
         if crop.classes is not Classes.ALNUM:
             allowed = chances(seen.logits[None], self._doubt.temperatures, crop.classes)[0]
-        return Hypothesis.of([claimed(ranked(allowed, crop.classes.alphabet), Span(glyph.box.left, glyph.box.right))])
+        return Hypothesis.of(
+            [character_hypothesis(ranked(allowed, crop.classes.alphabet), Span(glyph.box.left, glyph.box.right))]
+        )
 
     def _line(self, crop: Crop, glyphs: Sequence[Seen | None]) -> Hypothesis:
         line = [
@@ -216,17 +218,17 @@ class EmnistCnn:
         return Hypothesis.of(_with_spaces(crop, line))
 
 
-def _with_spaces(crop: Crop, line: Sequence[LineGlyph]) -> list[ClaimedCharacter]:
+def _with_spaces(crop: Crop, line: Sequence[LineGlyph]) -> list[CharacterHypothesis]:
     """The characters of a line with their cases settled, marks told by their place, and spaces in the gaps."""
-    characters: list[ClaimedCharacter] = []
+    characters: list[CharacterHypothesis] = []
     gaps = {at: sureness for at in range(1, len(line)) if (sureness := is_word_gap(crop.region, at)) > 0.5}
     for at, glyph in enumerate(settled(line, frozenset(gaps))):
         before = line[at - 1].box.right
         if at in gaps and glyph.box.left > before:
-            characters.append(ClaimedCharacter(" ", gaps[at], Span(before, glyph.box.left)))
+            characters.append(CharacterHypothesis(" ", gaps[at], Span(before, glyph.box.left)))
         candidates = mark_of(line, at) or glyph.candidates
         if candidates:
-            characters.append(claimed(candidates, Span(glyph.box.left, glyph.box.right)))
+            characters.append(character_hypothesis(candidates, Span(glyph.box.left, glyph.box.right)))
     return characters
 
 
@@ -236,11 +238,11 @@ def ranked(probabilities: Chances, alphabet: str, most: int = ALTERNATIVES) -> t
     return tuple(Candidate(alphabet[index], float(probabilities[index])) for index in order)
 
 
-def claimed(candidates: Sequence[Candidate], span: Span) -> ClaimedCharacter:
-    """The best candidate as a claim, with the next ones as its alternatives: the top three in all."""
+def character_hypothesis(candidates: Sequence[Candidate], span: Span) -> CharacterHypothesis:
+    """The best candidate, with the next ones as its alternatives: the top three in all."""
     best, *others = candidates
     alternatives = tuple(Alternative(other.text, other.probability) for other in others[: ALTERNATIVES - 1])
-    return ClaimedCharacter(best.text, min(1.0, best.probability), span, alternatives)
+    return CharacterHypothesis(best.text, min(1.0, best.probability), span, alternatives)
 
 
 def _glyphs_of(crop: Crop) -> list[Glyph | Unreadable] | Unreadable:

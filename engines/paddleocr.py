@@ -29,8 +29,8 @@ from engines.common.model_card import read_card
 from engines.devices import bfloat16
 from engines.devices.frameworks import light_import
 from engines.devices.onnx_device import ONNX_RUNTIME, providers, require_on_card
-from ocr.claims import Hypothesis
 from ocr.errors import EngineUnavailable
+from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Scope
 from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
 

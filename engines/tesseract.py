@@ -35,8 +35,8 @@ from engines.common.ink import is_blank
 from engines.common.model_card import CARD_FILE, read_card
 from engines.devices.frameworks import light_import
 from ocr.card import NoCard
-from ocr.claims import ClaimedCharacter, Hypothesis, Span
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
+from ocr.hypothesis import CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Pixels, Scope
 from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
 
@@ -125,7 +125,7 @@ class Tesseract:
                     answers[index] = _claim(crops[index], characters)
         return answers
 
-    def _read_group(self, group: Group, crops: dict[int, Prepared]) -> dict[int, list[ClaimedCharacter]]:
+    def _read_group(self, group: Group, crops: dict[int, Prepared]) -> dict[int, list[CharacterHypothesis]]:
         """Run one process over the crops; the characters of each, by the crop's index, spans in crop pixels."""
         with tempfile.TemporaryDirectory(prefix="quorum-tesseract-") as folder:
             base = Path(folder)
@@ -179,7 +179,7 @@ def _shares(crops: Mapping[int, Prepared], most: int) -> list[dict[int, Prepared
     return [{index: crops[index] for index in widest_first[first::most]} for first in range(min(most, len(crops)))]
 
 
-def _claim(crop: Crop, characters: list[ClaimedCharacter]) -> Hypothesis:
+def _claim(crop: Crop, characters: list[CharacterHypothesis]) -> Hypothesis:
     """What was read, in the language's alphabet; of a single character only the most probable reading."""
     allowed = admit(characters, crop.language)
     if crop.region.scope is Scope.CHARACTER and allowed:
@@ -219,10 +219,10 @@ _TOKEN = re.compile(
 )
 
 
-def _pages(hocr: str) -> Iterator[tuple[int, list[ClaimedCharacter]]]:
+def _pages(hocr: str) -> Iterator[tuple[int, list[CharacterHypothesis]]]:
     """(index of the crop, its characters) of every page in Tesseract's hOCR; spans in pixels of the prepared image."""
     index: int | None = None
-    characters: list[ClaimedCharacter] = []
+    characters: list[CharacterHypothesis] = []
     new_word = False
     for token in _TOKEN.finditer(hocr):
         if token["page"] is not None:
@@ -241,10 +241,10 @@ def _pages(hocr: str) -> Iterator[tuple[int, list[ClaimedCharacter]]]:
         yield index, characters
 
 
-def _character(token: re.Match[str]) -> ClaimedCharacter:
+def _character(token: re.Match[str]) -> CharacterHypothesis:
     left, right = float(token["left"]), float(token["right"])
     span = Span(left, right) if left < right else None
-    return ClaimedCharacter(html.unescape(token["text"]), _probability(float(token["conf"])), span)
+    return CharacterHypothesis(html.unescape(token["text"]), _probability(float(token["conf"])), span)
 
 
 def _probability(confidence: float) -> float:
@@ -254,20 +254,20 @@ def _probability(confidence: float) -> float:
     return min(1.0, math.exp((confidence - 100.0) / 5.0 + 0.085))
 
 
-def _space(before: ClaimedCharacter, after: ClaimedCharacter) -> ClaimedCharacter:
+def _space(before: CharacterHypothesis, after: CharacterHypothesis) -> CharacterHypothesis:
     """The gap between two words, for which Tesseract gives no confidence: as sure as the less sure neighbour."""
     span = None
     if before.span is not None and after.span is not None and before.span.end < after.span.start:
         span = Span(before.span.end, after.span.start)
-    return ClaimedCharacter(" ", min(before.probability, after.probability), span)
+    return CharacterHypothesis(" ", min(before.probability, after.probability), span)
 
 
-def _to_crop(character: ClaimedCharacter, prepared: Prepared) -> ClaimedCharacter:
+def _to_crop(character: CharacterHypothesis, prepared: Prepared) -> CharacterHypothesis:
     """The same character with its span in pixels of the crop; no span where it lies in the border."""
     if character.span is None:
         return character
     start, end = (min(max((x - BORDER_PX) / prepared.scale, 0.0), prepared.width_px) for x in character.span)
-    return ClaimedCharacter(character.text, character.probability, Span(start, end) if start < end else None)
+    return CharacterHypothesis(character.text, character.probability, Span(start, end) if start < end else None)
 
 
 def _data_name(language: str) -> str:

@@ -21,8 +21,8 @@ from engines.common.ink import is_blank
 from engines.common.model_card import read_card
 from engines.devices.frameworks import light_import
 from engines.devices.torch_device import TORCH, prepare
-from ocr.claims import ClaimedCharacter, Hypothesis
 from ocr.errors import EngineUnavailable
+from ocr.hypothesis import CharacterHypothesis, Hypothesis
 from ocr.image import Crop, Pixels, Scope
 from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
 
@@ -149,11 +149,11 @@ class TrOCR:
         return None
 
 
-def characters(tokens: Sequence[Token], decode: Decode) -> list[ClaimedCharacter]:
+def characters(tokens: Sequence[Token], decode: Decode) -> list[CharacterHypothesis]:
     """The characters that the tokens wrote; n characters of a token of probability p get p ** (1 / n) each, so that
     their product is p again. Tokens that only together make a character (bytes of UTF-8) are taken together.
     """
-    written: list[ClaimedCharacter] = []
+    written: list[CharacterHypothesis] = []
     before, probability = "", 1.0
     for end in range(1, len(tokens) + 1):
         probability *= tokens[end - 1].probability
@@ -161,15 +161,16 @@ def characters(tokens: Sequence[Token], decode: Decode) -> list[ClaimedCharacter
         fresh = text[len(before) :]
         if not fresh or fresh.endswith("\N{REPLACEMENT CHARACTER}"):
             continue
-        written += [ClaimedCharacter(letter, probability ** (1 / len(fresh))) for letter in fresh]
+        written += [CharacterHypothesis(letter, probability ** (1 / len(fresh))) for letter in fresh]
         before, probability = text, 1.0
     return _trimmed(written)
 
 
-def _trimmed(written: list[ClaimedCharacter]) -> list[ClaimedCharacter]:
+def _trimmed(written: list[CharacterHypothesis]) -> list[CharacterHypothesis]:
     """Without white space at the ends, and with one space for each other white space."""
     kept = [
-        ClaimedCharacter(" ", character.probability) if character.text.isspace() else character for character in written
+        CharacterHypothesis(" ", character.probability) if character.text.isspace() else character
+        for character in written
     ]
     while kept and kept[0].text == " ":
         del kept[0]

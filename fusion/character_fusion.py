@@ -14,7 +14,7 @@ from fusion.profiles.profile import Profile
 from fusion.votes.normalisation import normalised
 from fusion.votes.voting import Ballot, Method, count_votes
 from fusion.votes.weighted_hypotheses import NO_SCORE
-from ocr import Character, ClaimedCharacter, Classes, Hypothesis, Vote
+from ocr import Character, CharacterHypothesis, Classes, Hypothesis, Vote
 
 MAX_GUESSES = 3
 """How many guesses of an engine may vote, its first choice among them."""
@@ -45,7 +45,7 @@ def fuse_character(
     return Character(winner.text, winner.confidence, votes)
 
 
-def _guesses(characters: tuple[ClaimedCharacter, ...], engine: str, profile: Profile) -> Iterator[tuple[str, float]]:
+def _guesses(characters: tuple[CharacterHypothesis, ...], engine: str, profile: Profile) -> Iterator[tuple[str, float]]:
     """What an engine takes the one character for, most probable first; nothing when it read none or several."""
     if len(characters) != 1:
         return
@@ -69,7 +69,7 @@ def _ballots(guesses: list[Ballot], weight: float, method: Method) -> list[Ballo
 
 
 def _votes(
-    engine: str, characters: tuple[ClaimedCharacter, ...], ballots: list[Ballot], profile: Profile
+    engine: str, characters: tuple[CharacterHypothesis, ...], ballots: list[Ballot], profile: Profile
 ) -> Iterator[Vote]:
     """What an engine read, then the second guesses that counted."""
     text = "".join(character.text for character in characters)

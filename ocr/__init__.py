@@ -1,8 +1,9 @@
 """The vocabulary of Quorum: frozen types, ports, errors and geometry. It imports nothing else of the project."""
 
 from ocr.card import Card, CardMemory, NoCard
-from ocr.claims import Alternative, ClaimedCharacter, EngineReport, Hypothesis, Span, Status
+from ocr.engine_report import EngineReport, Status
 from ocr.geometry import Box, Point, Polygon
+from ocr.hypothesis import Alternative, CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Image, Layout, Pixels, Region, Scope, SegmentedPage
 from ocr.page import Character, Document, Line, Page, Reading, Vote, Word
 from ocr.ports import Engine, EngineSpec, LoadOptions, Resources, Segmenter
@@ -14,7 +15,7 @@ __all__ = [
     "Card",
     "CardMemory",
     "Character",
-    "ClaimedCharacter",
+    "CharacterHypothesis",
     "Classes",
     "Crop",
     "Document",

@@ -202,7 +202,7 @@ class _Judged(_Wire):
 
 
 class CharacterAnswer(_Judged):
-    """The answer of `POST /predict`. `character` is null when no engine claims one."""
+    """The answer of `POST /predict`. `character` is null when no engine reads one."""
 
     character: str | None
     engine_predictions: dict[str, CharacterPrediction]

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ocr.claims import EngineReport, Hypothesis
+from ocr.engine_report import EngineReport
 from ocr.geometry import Polygon
+from ocr.hypothesis import Hypothesis
 from ocr.pickling import fast_pickle, pickle_as_bytes
 from ocr.timing import TimedStep
 
@@ -77,7 +78,7 @@ class Word:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What one engine said of a whole line: its text of so many characters, and how sure it was of one on average. The
-    claim itself is many times as large and stays where the vote was.
+    hypothesis itself is many times as large and stays where the vote was.
     """
 
     text: str
@@ -89,8 +90,8 @@ class Reading:
         _require_probability(self.confidence, self)
 
     @classmethod
-    def of(cls, claim: Hypothesis) -> Reading:
-        return cls(claim.text, claim.confidence, len(claim.characters), claim.abstained)
+    def of(cls, hypothesis: Hypothesis) -> Reading:
+        return cls(hypothesis.text, hypothesis.confidence, len(hypothesis.characters), hypothesis.abstained)
 
 
 @fast_pickle

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ocr.card import Card, NoCard
-from ocr.claims import Hypothesis
+from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Image, Scope, SegmentedPage
 
 MAX_LINES = 6000

@@ -25,7 +25,7 @@ from evaluation.environment import as_table, setting
 from fusion import Method, Profile, Thresholds, fuse_line, line_on_page, tuned_document
 from fusion.evidence.spelling_evidence import SPELLING
 from ocr import Box, Hypothesis, Region
-from ocr.claims import ClaimedCharacter, Span
+from ocr.hypothesis import CharacterHypothesis, Span
 
 LENGTH = 60
 WIDTH_PX = 12.0
@@ -75,13 +75,13 @@ def _truth(rng: np.random.Generator) -> str:
     return " ".join(words)[:LENGTH].strip()
 
 
-def _read(truth: str, error_rate: float, rng: np.random.Generator) -> Iterator[ClaimedCharacter]:
+def _read(truth: str, error_rate: float, rng: np.random.Generator) -> Iterator[CharacterHypothesis]:
     for index, letter in enumerate(truth):
         start = index * WIDTH_PX + float(rng.normal(0.0, WIDTH_PX / 5))
         wrong = rng.random() < error_rate
         for said in _mistaken(letter, rng) if wrong else letter:
             sure = float(rng.uniform(0.3, 0.95) if wrong else rng.beta(20, 1))
-            yield ClaimedCharacter(said, sure, Span(start, start + WIDTH_PX))
+            yield CharacterHypothesis(said, sure, Span(start, start + WIDTH_PX))
 
 
 def _mistaken(letter: str, rng: np.random.Generator) -> str:

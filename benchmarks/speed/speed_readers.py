@@ -122,12 +122,14 @@ def _fused(cut: SegmentedPage, loaded: Mapping[str, Engine], request: ReadReques
     said = {name: engine.read(crops) for name, engine in loaded.items()}
     lines = []
     for index, region in enumerate(cut.layout.regions):
-        claims = {name: hypotheses[index] for name, hypotheses in said.items()}
-        if len(claims) == 1:
-            text = next(iter(claims.values())).text
+        hypotheses = {name: own[index] for name, own in said.items()}
+        if len(hypotheses) == 1:
+            text = next(iter(hypotheses.values())).text
         else:
             text = (
-                fuse_line(claims, request.profile.for_material(region.material), request.method).text if claims else ""
+                fuse_line(hypotheses, request.profile.for_material(region.material), request.method).text
+                if hypotheses
+                else ""
             )
         lines.append((np.asarray(region.polygon.array(), dtype=np.float32), text))
     return lines

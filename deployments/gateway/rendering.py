@@ -47,7 +47,8 @@ def character_answer(reading: CharacterReading, request: ReadRequest, processing
     confidence = reading.character.confidence
     verdict = judge(confidence, request.profile.thresholds)
     predictions = {
-        report.engine: _character_prediction(report, reading.claims.get(report.engine)) for report in reading.reports
+        report.engine: _character_prediction(report, reading.hypotheses.get(report.engine))
+        for report in reading.reports
     }
     return CharacterAnswer(
         character=reading.character.text or None,
@@ -241,24 +242,24 @@ def _card_status(held: CardMemory) -> CardStatus:
     )
 
 
-def _character_prediction(report: EngineReport, claim: Hypothesis | None) -> CharacterPrediction:
-    first = claim.characters[0] if claim and claim.characters else None
+def _character_prediction(report: EngineReport, hypothesis: Hypothesis | None) -> CharacterPrediction:
+    first = hypothesis.characters[0] if hypothesis and hypothesis.characters else None
     return CharacterPrediction(
-        character=claim.text if claim and first else None,
-        confidence=claim.confidence if claim else 0.0,
+        character=hypothesis.text if hypothesis and first else None,
+        confidence=hypothesis.confidence if hypothesis else 0.0,
         alternatives={} if first is None else {guess.text: guess.probability for guess in first.alternatives},
-        status=_item_status(report, claim).value,
+        status=_item_status(report, hypothesis).value,
         latency_ms=report.seconds * 1000.0,
         model=report.model,
-        detail=report.detail if claim is None else claim.abstention or "",
+        detail=report.detail if hypothesis is None else hypothesis.abstention or "",
     )
 
 
-def _item_status(report: EngineReport, claim: Hypothesis | None) -> Status:
+def _item_status(report: EngineReport, hypothesis: Hypothesis | None) -> Status:
     """In a batch an engine may have read this image and not come to others, or have abstained on this one alone."""
-    if claim is None:
+    if hypothesis is None:
         return report.status
-    return Status.ABSTAINED if claim.abstained else Status.OK
+    return Status.ABSTAINED if hypothesis.abstained else Status.OK
 
 
 def _text_prediction(report: EngineReport, lines: tuple[Line, ...]) -> TextPrediction:

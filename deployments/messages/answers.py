@@ -75,6 +75,6 @@ class CharacterReading:
     """
 
     character: Character
-    claims: Mapping[str, Hypothesis]
+    hypotheses: Mapping[str, Hypothesis]
     reports: tuple[EngineReport, ...]
     timings: tuple[TimedStep, ...] = ()

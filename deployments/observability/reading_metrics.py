@@ -52,7 +52,7 @@ def observe_characters(
 ) -> None:
     """Tell of the characters of one request."""
     read = [reading for reading in readings if isinstance(reading, CharacterReading)]
-    _observe_agreement([(reading.character.text, reading.claims) for reading in read], record)
+    _observe_agreement([(reading.character.text, reading.hypotheses) for reading in read], record)
     for reading in read:
         _observe_confidence(reading.character.confidence, _CHARACTER, request, record)
     reports = read[0].reports if read else ()  # of the request, the same for each of its characters
@@ -80,14 +80,14 @@ def _observe_reports(reports: Iterable[EngineReport], record: RecordMetric) -> N
 def _observe_agreement(
     readings: Iterable[tuple[str, Mapping[str, Hypothesis] | Mapping[str, Reading]]], record: RecordMetric
 ) -> None:
-    """Whether engines agree with the text that was made of their claims: told once for each of them, because each time
-    is a call into Ray.
+    """Whether engines agree with the text that was made of their hypotheses: told once for each of them, because each
+    time is a call into Ray.
     """
     counts = Counter(
-        (engine, "yes" if claim.text.strip() == text.strip() else "no")
-        for text, claims in readings
-        for engine, claim in claims.items()
-        if not claim.abstained
+        (engine, "yes" if hypothesis.text.strip() == text.strip() else "no")
+        for text, hypotheses in readings
+        for engine, hypothesis in hypotheses.items()
+        if not hypothesis.abstained
     )
     for (engine, agrees), count in counts.items():
         record(ENGINE_READINGS, count, engine=engine, agrees=agrees)

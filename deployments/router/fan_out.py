@@ -56,7 +56,7 @@ class EngineOutcome:
         """Whether the engine read anything at all, if only to abstain."""
         return any(hypothesis is not None for hypothesis in self.hypotheses)
 
-    def claim(self, index: int) -> Hypothesis | None:
+    def hypothesis(self, index: int) -> Hypothesis | None:
         """What the engine says of one crop; None when it has not read it."""
         return self.hypotheses[index] if self.hypotheses else None
 

@@ -18,7 +18,7 @@ def fused_page(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: R
     return Page(
         layout.width_px,
         layout.height_px,
-        tuple(line for line in lines if line.characters or any(claim.text for claim in line.readings.values())),
+        tuple(line for line in lines if line.characters or any(reading.text for reading in line.readings.values())),
         tuple(outcome.report for outcome in outcomes.values()),
         str(request.method),
         request.profile.name,
@@ -30,32 +30,32 @@ def fused_line(
 ) -> fusion.FusedLine:
     """What the engines that have read the line at `index` say together."""
     return fusion.fuse_line(
-        _claims(index, outcomes), request.profile.for_material(layout.regions[index].material), request.method
+        _hypotheses(index, outcomes), request.profile.for_material(layout.regions[index].material), request.method
     )
 
 
-def _claims(index: int, outcomes: Mapping[str, EngineOutcome]) -> dict[str, Hypothesis]:
-    claims = {name: outcome.claim(index) for name, outcome in outcomes.items()}
-    return {name: claim for name, claim in claims.items() if claim is not None}
+def _hypotheses(index: int, outcomes: Mapping[str, EngineOutcome]) -> dict[str, Hypothesis]:
+    hypotheses = {name: outcome.hypothesis(index) for name, outcome in outcomes.items()}
+    return {name: hypothesis for name, hypothesis in hypotheses.items() if hypothesis is not None}
 
 
 def _placed_line(layout: Layout, index: int, outcomes: Mapping[str, EngineOutcome], request: ReadRequest) -> Line:
-    fused, claims = fused_line(layout, index, outcomes, request), _claims(index, outcomes)
-    return fusion.line_on_page(fused, layout.regions[index], claims, keep_votes=request.explain)
+    fused, hypotheses = fused_line(layout, index, outcomes, request), _hypotheses(index, outcomes)
+    return fusion.line_on_page(fused, layout.regions[index], hypotheses, keep_votes=request.explain)
 
 
 def fused_character(
     index: int, outcomes: Mapping[str, EngineOutcome], request: ReadRequest
 ) -> CharacterReading | QuorumError:
     """The character in the crop at `index`, or DeadlineExceeded when no engine has read it."""
-    claims = _claims(index, outcomes)
-    if not claims:
+    hypotheses = _hypotheses(index, outcomes)
+    if not hypotheses:
         return DeadlineExceeded(
             "no engine came to this image in time", "send fewer images at once, or give more time with timeout_s", 1.0
         )
     return CharacterReading(
-        fusion.fuse_character(claims, request.profile, request.method, request.recognition.classes),
-        claims,
+        fusion.fuse_character(hypotheses, request.profile, request.method, request.recognition.classes),
+        hypotheses,
         tuple(outcome.report for outcome in outcomes.values()),
     )
 

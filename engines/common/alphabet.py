@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-from ocr.claims import ClaimedCharacter, Span
+from ocr.hypothesis import CharacterHypothesis, Span
 
 SYMBOLS = string.punctuation + " £$€¥¢§©®™°±½¼¾–—‘’“”„…•·†‡«»¬×÷¶№"
 """Marks that are allowed in every language of the table. No full-width forms and no CJK punctuation."""
@@ -41,8 +41,8 @@ def alphabet(language: str) -> frozenset[str] | None:
     return None if further is None else frozenset(string.ascii_letters + string.digits + SYMBOLS + further)
 
 
-def admit(characters: Iterable[ClaimedCharacter], language: str) -> list[ClaimedCharacter]:
-    """The claim in the letters of `language`.
+def admit(characters: Iterable[CharacterHypothesis], language: str) -> list[CharacterHypothesis]:
+    """The characters in the letters of `language`.
 
     A foreign letter becomes its base letter ("Š" becomes "S"), a ligature its letters; what has neither is left out.
     """
@@ -52,15 +52,17 @@ def admit(characters: Iterable[ClaimedCharacter], language: str) -> list[Claimed
     return [part for character in characters for part in _admit_one(character, allowed)]
 
 
-def _admit_one(character: ClaimedCharacter, allowed: frozenset[str]) -> list[ClaimedCharacter]:
+def _admit_one(character: CharacterHypothesis, allowed: frozenset[str]) -> list[CharacterHypothesis]:
     alternatives = tuple(other for other in character.alternatives if other.text in allowed)
     if character.text in allowed:
-        return [ClaimedCharacter(character.text, character.probability, character.span, alternatives)]
+        return [CharacterHypothesis(character.text, character.probability, character.span, alternatives)]
     letters = [letter for letter in unicodedata.normalize("NFKD", character.text) if letter in allowed]
     if not letters:
         return []
     spans = _split(character.span, len(letters))
-    return [ClaimedCharacter(letter, character.probability, span) for letter, span in zip(letters, spans, strict=True)]
+    return [
+        CharacterHypothesis(letter, character.probability, span) for letter, span in zip(letters, spans, strict=True)
+    ]
 
 
 def _split(span: Span | None, parts: int) -> list[Span | None]:

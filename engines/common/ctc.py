@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.common.alphabet import alphabet
-from ocr.claims import Alternative, ClaimedCharacter, Span
+from ocr.hypothesis import Alternative, CharacterHypothesis, Span
 from ocr.image import Classes, Crop, Scope
 
 ALTERNATIVES = 3
@@ -49,7 +49,7 @@ class Decoder:
         self._characters = tuple(characters)
         self._columns: dict[tuple[str, Classes | None], Columns] = {}
 
-    def read(self, crop: Crop, steps: Steps, step_px: float) -> list[ClaimedCharacter]:
+    def read(self, crop: Crop, steps: Steps, step_px: float) -> list[CharacterHypothesis]:
         """What `steps` say of `crop`, in the alphabet of its language or, for a single character, of its classes.
 
         `step_px` is the width of one step in crop pixels. Steps behind the end of the crop count as well: where
@@ -76,7 +76,7 @@ def _columns(characters: Sequence[str], language: str, classes: Classes | None) 
     return Columns(np.array(kept), tuple(characters[column] for column in kept))
 
 
-def _single(probabilities: Steps, characters: Sequence[str]) -> list[ClaimedCharacter]:
+def _single(probabilities: Steps, characters: Sequence[str]) -> list[CharacterHypothesis]:
     """The most probable character anywhere in the crop, against the others that it could be and against none at all."""
     scores = probabilities.max(axis=0)  # (K,)
     scores[0] = probabilities[:, 0].min()
@@ -85,12 +85,12 @@ def _single(probabilities: Steps, characters: Sequence[str]) -> list[ClaimedChar
     alternatives = tuple(
         Alternative(characters[column], float(scores[column])) for column in others if scores[column] >= MIN_ALTERNATIVE
     )
-    return [ClaimedCharacter(characters[best], float(scores[best]), None, alternatives)]
+    return [CharacterHypothesis(characters[best], float(scores[best]), None, alternatives)]
 
 
 def _line(
     probabilities: Steps, characters: Sequence[str], step_px: float, width_px: int, height_px: int
-) -> list[ClaimedCharacter]:
+) -> list[CharacterHypothesis]:
     """The runs of equal best columns without the blanks, and without spaces at the ends."""
     runs = list(_runs(probabilities.argmax(axis=1)))
     while runs and characters[runs[0].column] == " ":
@@ -98,7 +98,7 @@ def _line(
     while runs and characters[runs[-1].column] == " ":
         del runs[-1]
     spans = _spans(runs, step_px, width_px, height_px)
-    return [_claim(probabilities, characters, run, span) for run, span in zip(runs, spans, strict=True)]
+    return [_character(probabilities, characters, run, span) for run, span in zip(runs, spans, strict=True)]
 
 
 def _runs(best: NDArray[np.intp]) -> Iterator[Run]:
@@ -110,7 +110,7 @@ def _runs(best: NDArray[np.intp]) -> Iterator[Run]:
             yield Run(int(best[start]), int(start), int(end))
 
 
-def _claim(probabilities: Steps, characters: Sequence[str], run: Run, span: Span) -> ClaimedCharacter:
+def _character(probabilities: Steps, characters: Sequence[str], run: Run, span: Span) -> CharacterHypothesis:
     """A character is as probable as at its best step; that step also tells what else it could be."""
     peak = probabilities[run.start + int(probabilities[run.start : run.end, run.column].argmax())]  # (K,)
     ranked = np.argsort(peak)[::-1][: ALTERNATIVES + 2]
@@ -120,7 +120,7 @@ def _claim(probabilities: Steps, characters: Sequence[str], run: Run, span: Span
         if column not in (0, run.column) and peak[column] >= MIN_ALTERNATIVE
     ]
     probability = min(1.0, float(peak[run.column]))
-    return ClaimedCharacter(characters[run.column], probability, span, tuple(alternatives[:ALTERNATIVES]))
+    return CharacterHypothesis(characters[run.column], probability, span, tuple(alternatives[:ALTERNATIVES]))
 
 
 def _spans(runs: Sequence[Run], step_px: float, width_px: int, height_px: int) -> list[Span]:

@@ -13,8 +13,8 @@ from fusion import Cascade, FusedLine, Method, Profile, fuse_line
 
 def fused_edits(line: LabelledLine, engines: Sequence[str], profile: Profile) -> tuple[int, float]:
     """The edits and the expected errors of what some engines read together on a line."""
-    claims = {name: line.claims[name] for name in engines}
-    fused = fuse_line(claims, profile.for_material(line.region.material), Method.CONFIDENCE_WEIGHTED)
+    hypotheses = {name: line.hypotheses[name] for name in engines}
+    fused = fuse_line(hypotheses, profile.for_material(line.region.material), Method.CONFIDENCE_WEIGHTED)
     return character_edits(line.normalised(fused.text), line.truth).edits, fused.expected_errors
 
 
@@ -28,7 +28,7 @@ class CascadeOutcome:
 
 def run_cascade(line: LabelledLine, cascade: Cascade, profile: Profile) -> CascadeOutcome:
     """Ask the engines that have read a line as the cascade would."""
-    steps, last = cascade.among(list(line.claims))
+    steps, last = cascade.among(list(line.hypotheses))
     asked: tuple[str, ...] = ()
     for step in steps:
         asked += step.engines
@@ -77,7 +77,7 @@ def cascade_figures(
     every = [line for own in lines.values() for line, _ in own]
     cascade = profile.cascade
     named = [] if cascade is None else [engine for step in cascade.steps for engine in step.engines]
-    if cascade is None or not every or not all(engine in every[0].claims for engine in named):
+    if cascade is None or not every or not all(engine in every[0].hypotheses for engine in named):
         return None
     sets = {}
     asked: Counter[str] = Counter()
@@ -88,7 +88,7 @@ def cascade_figures(
             line.seconds[engine] for (line, _), one in zip(own, outcomes, strict=True) for engine in one.asked
         )
         sets[name] = CascadeSet(
-            min(_edits_of(engine, own) for engine in every[0].claims),
+            min(_edits_of(engine, own) for engine in every[0].hypotheses),
             sum(character_edits(line.normalised(fused.text), line.truth).edits for line, fused in own),
             sum(one.edits for one in outcomes),
             seconds / (sum(sum(line.seconds.values()) for line, _ in own) or 1.0),
@@ -97,7 +97,7 @@ def cascade_figures(
         asked.update(engine for one in outcomes for engine in one.asked)
     gains = [(own.best - own.together) / max(1, own.best) for own in sets.values()]
     kept = [(own.best - own.edits) / max(1, own.best) for own in sets.values()]
-    whole = {engine: sum(line.seconds[engine] for line in every) for engine in every[0].claims}
+    whole = {engine: sum(line.seconds[engine] for line in every) for engine in every[0].hypotheses}
     return CascadeFigures(
         f"{cascade.describe()}.",
         sum(kept) / sum(gains) if sum(gains) > 0.0 else 0.0,
@@ -109,4 +109,4 @@ def cascade_figures(
 
 
 def _edits_of(engine: str, lines: Sequence[tuple[LabelledLine, FusedLine]]) -> int:
-    return sum(character_edits(line.normalised(line.claims[engine].text), line.truth).edits for line, _ in lines)
+    return sum(character_edits(line.normalised(line.hypotheses[engine].text), line.truth).edits for line, _ in lines)

@@ -49,7 +49,7 @@ def from_store(
     readings = {reader.name: store.reading(page, source, reader).hypotheses for reader in readers}
     fused = [
         fuse_line(
-            {name: claims[index] for name, claims in readings.items()}, profile.for_material(region.material), method
+            {name: own[index] for name, own in readings.items()}, profile.for_material(region.material), method
         ).text
         for index, region in enumerate(layout.regions)
     ]
@@ -57,7 +57,7 @@ def from_store(
     if source.rotation_degrees:
         height, width = page.pixels().shape[:2]
         quads = Turn.back(width, height, -source.rotation_degrees).to_page(quads)
-    texts = {name: [claim.text for claim in claims] for name, claims in readings.items()}
+    texts = {name: [hypothesis.text for hypothesis in own] for name, own in readings.items()}
     return DetectedPage(tuple(quads), {**texts, FUSED: fused})
 
 

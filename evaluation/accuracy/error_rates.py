@@ -82,5 +82,5 @@ def _rate(counts: Sequence[EditCount]) -> Rate:
 
 def line_sample(line: LabelledLine, fused: FusedLine, name: str) -> Sample:
     """A line of the ground truth as a sample of the set `name`."""
-    texts = {engine: line.normalised(claim.text) for engine, claim in line.claims.items()}
+    texts = {engine: line.normalised(hypothesis.text) for engine, hypothesis in line.hypotheses.items()}
     return Sample(name, line.truth, {**texts, FUSED: line.normalised(fused.text)})

@@ -35,7 +35,7 @@ def fusion_changes(lines: Sequence[tuple[LabelledLine, FusedLine]], best: str) -
 
 def _decided(line: LabelledLine, fused: FusedLine, best: str) -> Iterator[tuple[int, int, list[str]]]:
     """In each decisive slot: the excess of what was chosen, of what the best engine reads, and who reads the first."""
-    labelled = label_slots(line, 0, list(line.claims))
+    labelled = label_slots(line, 0, list(line.hypotheses))
     if labelled is None or best not in labelled.engines:
         return
     by_slot = {character.slot: character.text for character in fused.characters}

@@ -44,8 +44,8 @@ class LabelledSlots:
 
 def label_slots(line: LabelledLine, number: int, engines: Sequence[str]) -> LabelledSlots | None:
     """What some engines read on a line, which is to be called `number`; None when no engine reads anything."""
-    claims = {name: line.claims[name] for name in engines if name in line.claims}
-    aligned = fuse_line(claims, Profile("even", dict.fromkeys(claims, 1.0))).aligned
+    hypotheses = {name: line.hypotheses[name] for name in engines if name in line.hypotheses}
+    aligned = fuse_line(hypotheses, Profile("even", dict.fromkeys(hypotheses, 1.0))).aligned
     if not aligned.network.slots:
         return None
     disputed = disputed_slots(aligned)

@@ -110,7 +110,7 @@ def _true_lines(run: AccuracyRun, pages: Sequence[tuple[str, GroundTruthPage]]) 
         mixed = any(Writing.CURSIVE in writings[page.image] for name, page in pages if name == line.set_name)
         name = f"{line.set_name} {writings[line.page.image][line.index]}" if mixed else line.set_name
         begun = time.thread_time()
-        fused = fuse_line(line.claims, run.profile.for_material(line.region.material), run.method)
+        fused = fuse_line(line.hypotheses, run.profile.for_material(line.region.material), run.method)
         spent_s += time.thread_time() - begun
         found.setdefault(name, []).append((line, fused))
     return found, spent_s
@@ -119,7 +119,7 @@ def _true_lines(run: AccuracyRun, pages: Sequence[tuple[str, GroundTruthPage]]) 
 def _true_table(lines: Mapping[str, Sequence[Fused]]) -> Table:
     sets = {}
     for name, own in lines.items():
-        labelled = [label_slots(line, 0, list(line.claims)) for line, _ in own]
+        labelled = [label_slots(line, 0, list(line.hypotheses)) for line, _ in own]
         oracle = sum(
             one.edits if one is not None else len(line.truth) for one, (line, _) in zip(labelled, own, strict=True)
         )

@@ -56,7 +56,8 @@ def page(shown: Sequence[LineExample], title: str, about: str) -> str:
 def _section(shown: LineExample) -> Iterator[str]:
     line = shown.line
     edits = {
-        name: character_edits(line.normalised(claim.text), line.truth).edits for name, claim in line.claims.items()
+        name: character_edits(line.normalised(hypothesis.text), line.truth).edits
+        for name, hypothesis in line.hypotheses.items()
     }
     edits[FUSED] = character_edits(line.normalised(shown.fused.text), line.truth).edits
     counts = ", ".join(f"{name} {count}" for name, count in edits.items())

@@ -25,16 +25,16 @@ class CharacterSet:
 
     name: str
     truths: tuple[str, ...]
-    claims: tuple[Mapping[str, Hypothesis], ...]
+    hypotheses: tuple[Mapping[str, Hypothesis], ...]
 
     def hits(self, profile: Profile, method: Method) -> list[bool]:
         """Which characters the ensemble reads right."""
-        said = (fuse_character(claims, profile, method).text for claims in self.claims)
+        said = (fuse_character(hypotheses, profile, method).text for hypotheses in self.hypotheses)
         return [one == truth for one, truth in zip(said, self.truths, strict=True)]
 
     def alone(self, engine: str) -> list[bool]:
         """Which characters an engine reads right by itself: none where it says nothing, whatever others say there."""
-        own = replace(self, claims=tuple({engine: claims[engine]} for claims in self.claims))
+        own = replace(self, hypotheses=tuple({engine: hypotheses[engine]} for hypotheses in self.hypotheses))
         return own.hits(Profile("alone", {engine: 1.0}), Method.WEIGHTED_VOTING)
 
     def right(self, profile: Profile, method: Method) -> float:
@@ -51,5 +51,5 @@ def read_set(
         return [crop for image in images for crop in segmenter.character(image).crops()]
 
     readings = {reader.name: store.read_crops(key, reader, crops).hypotheses for reader in readers}
-    claims = tuple({engine: said[index] for engine, said in readings.items()} for index in range(len(made)))
-    return CharacterSet(name, tuple(truth for _, truth in made), claims)
+    hypotheses = tuple({engine: said[index] for engine, said in readings.items()} for index in range(len(made)))
+    return CharacterSet(name, tuple(truth for _, truth in made), hypotheses)

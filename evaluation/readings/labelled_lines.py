@@ -26,7 +26,7 @@ class LabelledLine:
     index: int
     region: Region
     truth: str
-    claims: Mapping[str, Hypothesis]
+    hypotheses: Mapping[str, Hypothesis]
     seconds: Mapping[str, float]
 
     @property

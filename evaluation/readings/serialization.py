@@ -13,7 +13,7 @@ import numpy as np
 
 from evaluation.readings.reader import Reading
 from ocr import Box, Hypothesis, Layout, Polygon, Region, Scope
-from ocr.claims import Alternative, ClaimedCharacter, Span
+from ocr.hypothesis import Alternative, CharacterHypothesis, Span
 from ocr.image import Material
 
 
@@ -56,11 +56,11 @@ def reading_from_json(engine: str, content: Mapping[str, Any]) -> Reading:
     return Reading(engine, content["model"], content["seconds"], hypotheses)
 
 
-def _characters(line: Sequence[Any]) -> Iterator[ClaimedCharacter]:
+def _characters(line: Sequence[Any]) -> Iterator[CharacterHypothesis]:
     for text, probability, span, others in line:
         alternatives = tuple(Alternative(letter, value) for letter, value in others)
         place = Span(*span) if span is not None and span[0] < span[1] else None
-        yield ClaimedCharacter(text, probability, place, alternatives)
+        yield CharacterHypothesis(text, probability, place, alternatives)
 
 
 def layout_as_json(layout: Layout) -> dict[str, object]:

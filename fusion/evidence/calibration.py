@@ -33,7 +33,7 @@ class Calibration:
             raise ValueError(f"calibration: probabilities {self.probability} fall; a surer engine would count less")
 
     def of(self, score: float) -> float:
-        """The probability in [0, 1] that a claim made with this raw score is right."""
+        """The probability in [0, 1] that a hypothesis made with this raw score is right."""
         above = bisect_right(self.raw, score)
         if above == 0:
             return self.probability[0]

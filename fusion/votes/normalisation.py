@@ -9,12 +9,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from ocr import ClaimedCharacter, Hypothesis, Span
+from ocr import CharacterHypothesis, Hypothesis, Span
 
 _ZERO_WIDTH_JOINER = "\u200d"
 
 
-def normalised(hypothesis: Hypothesis) -> tuple[ClaimedCharacter, ...]:
+def normalised(hypothesis: Hypothesis) -> tuple[CharacterHypothesis, ...]:
     """The characters in comparable form, with raw probabilities."""
     if _is_normal(hypothesis):
         return hypothesis.characters
@@ -33,9 +33,9 @@ def _is_normal(hypothesis: Hypothesis) -> bool:
     )
 
 
-def _graphemes(characters: Iterable[ClaimedCharacter]) -> Iterator[ClaimedCharacter]:
+def _graphemes(characters: Iterable[CharacterHypothesis]) -> Iterator[CharacterHypothesis]:
     """One user-perceived character each: marks go to their letter, several letters in one are cut."""
-    waiting: ClaimedCharacter | None = None
+    waiting: CharacterHypothesis | None = None
     for character in characters:
         for piece in _pieces(character):
             if waiting is not None and _continues(waiting.text, piece.text):
@@ -48,7 +48,7 @@ def _graphemes(characters: Iterable[ClaimedCharacter]) -> Iterator[ClaimedCharac
         yield waiting
 
 
-def _pieces(character: ClaimedCharacter) -> Iterator[ClaimedCharacter]:
+def _pieces(character: CharacterHypothesis) -> Iterator[CharacterHypothesis]:
     text = unicodedata.normalize("NFC", character.text)
     shown = [letter for letter in text if letter == _ZERO_WIDTH_JOINER or _is_shown(letter)]
     for index, letter in enumerate(shown):
@@ -57,7 +57,7 @@ def _pieces(character: ClaimedCharacter) -> Iterator[ClaimedCharacter]:
             width = (span.end - span.start) / len(shown)
             span = Span(span.start + index * width, span.start + (index + 1) * width)
         alternatives = character.alternatives if len(shown) == 1 else ()
-        yield ClaimedCharacter(" " if letter.isspace() else letter, character.probability, span, alternatives)
+        yield CharacterHypothesis(" " if letter.isspace() else letter, character.probability, span, alternatives)
 
 
 def _is_shown(letter: str) -> bool:
@@ -71,16 +71,16 @@ def _continues(before: str, letter: str) -> bool:
     return unicodedata.category(letter).startswith("M") or _ZERO_WIDTH_JOINER in (letter, before[-1])
 
 
-def _with_mark(letter: ClaimedCharacter, mark: ClaimedCharacter) -> ClaimedCharacter:
+def _with_mark(letter: CharacterHypothesis, mark: CharacterHypothesis) -> CharacterHypothesis:
     """A letter with its mark: as sure as the less sure of them, as wide as both."""
     known = [span for span in (letter.span, mark.span) if span is not None]
     span = Span(min(start for start, _ in known), max(end for _, end in known)) if known else None
     text = unicodedata.normalize("NFC", letter.text + mark.text)
-    return ClaimedCharacter(text, min(letter.probability, mark.probability), span)
+    return CharacterHypothesis(text, min(letter.probability, mark.probability), span)
 
 
-def _single_spaced(characters: Iterable[ClaimedCharacter]) -> Iterator[ClaimedCharacter]:
-    space: ClaimedCharacter | None = None
+def _single_spaced(characters: Iterable[CharacterHypothesis]) -> Iterator[CharacterHypothesis]:
+    space: CharacterHypothesis | None = None
     begun = False
     for character in characters:
         if character.text == " ":

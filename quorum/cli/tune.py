@@ -50,7 +50,7 @@ def tune(
         Path | None, typer.Option(help="Folder of .npz collections: weights for single characters are fitted as well.")
     ] = None,
 ) -> None:
-    """Fit what engines' claims are worth, and their weights, to labelled lines."""
+    """Fit the engines' evidence and weights to labelled lines."""
     from training.votes.tune_run import run
 
     with errors_speak():

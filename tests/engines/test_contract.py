@@ -171,18 +171,18 @@ def test_reading_twice_gives_the_same(spec, engine):
 @every_engine
 @pytest.mark.parametrize("name", CROPS)
 def test_characters_lie_inside_the_crop(spec, answers, name):
-    for claimed in answers[name].characters:
-        assert claimed.span is None or 0.0 <= claimed.span.start < claimed.span.end <= CROPS[name].region.width_px
+    for one in answers[name].characters:
+        assert one.span is None or 0.0 <= one.span.start < one.span.end <= CROPS[name].region.width_px
 
 
 @pytest.mark.engines
 @every_engine
 def test_alternatives_are_other_characters_and_most_probable_first(spec, answers):
     for hypothesis in answers.values():
-        for claimed in hypothesis.characters:
-            shares = [other.probability for other in claimed.alternatives]
+        for one in hypothesis.characters:
+            shares = [other.probability for other in one.alternatives]
             assert shares == sorted(shares, reverse=True)
-            assert claimed.text not in [other.text for other in claimed.alternatives]
+            assert one.text not in [other.text for other in one.alternatives]
 
 
 @pytest.mark.engines
@@ -198,7 +198,7 @@ def test_english_answers_hold_the_letters_of_english(spec, answers):
     allowed = alphabet("en")
     assert allowed is not None
     for hypothesis in answers.values():
-        assert {claimed.text for claimed in hypothesis.characters} <= allowed
+        assert {character.text for character in hypothesis.characters} <= allowed
 
 
 @pytest.mark.engines

@@ -63,20 +63,20 @@ def row(*lefts: int, width: int = 16, top: int = 12, bottom: int = 40) -> list[B
 
 def test_a_character_gets_the_best_class_with_its_next_two_and_its_place() -> None:
     (answer,) = engine({"B": 6.0, "8": 4.0, "R": 3.0, "E": 1.0}).read([character()])
-    claim = answer.characters[0]
+    best = answer.characters[0]
     assert answer.text == "B"
-    assert [other.text for other in claim.alternatives] == ["8", "R"]
-    assert claim.probability > claim.alternatives[0].probability > claim.alternatives[1].probability
-    assert (claim.span.start, claim.span.end) == pytest.approx((9, 31), abs=1.5)
+    assert [other.text for other in best.alternatives] == ["8", "R"]
+    assert best.probability > best.alternatives[0].probability > best.alternatives[1].probability
+    assert (best.span.start, best.span.end) == pytest.approx((9, 31), abs=1.5)
 
 
 @pytest.mark.parametrize(("classes", "text"), [("digits", "8"), ("upper", "B"), ("lower", "e"), ("alnum", "B")])
 def test_classes_restrict_the_answer_and_its_alternatives(classes: str, text: str) -> None:
     wanted = Classes(classes)
     (answer,) = engine({"B": 6.0, "8": 4.0, "e": 3.0}).read([character(wanted)])
-    claim = answer.characters[0]
-    assert claim.text == text
-    assert {claim.text, *(other.text for other in claim.alternatives)} <= set(wanted.alphabet)
+    best = answer.characters[0]
+    assert best.text == text
+    assert {best.text, *(other.text for other in best.alternatives)} <= set(wanted.alphabet)
 
 
 def test_the_probabilities_of_the_allowed_classes_sum_to_one() -> None:

@@ -50,10 +50,10 @@ def test_characters_stand_where_they_were_drawn(engine):
         canvas = np.full((height, 300, 3), 255, np.uint8)
         canvas[:, left : left + width] = glyph
         [hypothesis] = engine.read([Crop.whole(canvas)])
-        [claimed] = hypothesis.characters
-        assert claimed.span is not None
-        middle = (claimed.span.start + claimed.span.end) / 2
-        assert claimed.text == "H"
+        [character] = hypothesis.characters
+        assert character.span is not None
+        middle = (character.span.start + character.span.end) / 2
+        assert character.text == "H"
         assert abs(middle - (left + width / 2)) < width
 
 

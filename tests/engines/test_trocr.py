@@ -25,7 +25,7 @@ def decode(ids: Sequence[int]) -> str:
 
 def read(*tokens: tuple[int, float]) -> list[tuple[str, float]]:
     found = characters([Token(*token) for token in tokens], decode)
-    return [(claimed.text, round(claimed.probability, 3)) for claimed in found]
+    return [(character.text, round(character.probability, 3)) for character in found]
 
 
 def test_a_token_shares_its_probability_between_its_letters():
@@ -47,8 +47,8 @@ def test_no_tokens_are_no_characters():
 @given(st.lists(st.tuples(st.sampled_from([1, 2, 6]), st.floats(0.01, 1.0)), max_size=12))
 def test_the_product_over_the_letters_is_that_over_the_tokens(tokens):
     product = 1.0
-    for claimed in characters([Token(*token) for token in tokens], decode):
-        product *= claimed.probability
+    for one in characters([Token(*token) for token in tokens], decode):
+        product *= one.probability
     expected = 1.0
     for _, probability in tokens:
         expected *= probability
@@ -74,7 +74,7 @@ def test_a_checkpoint_without_a_card_is_named_after_its_directory(engine):
 def test_a_checkpoint_writes_letters_with_probabilities(engine):
     answers = engine.read([line("first"), line("the second line is longer"), line("INVERTED", ink=255, paper=0)])
     assert any(answer.characters for answer in answers)
-    assert all(0.0 < claimed.probability <= 1.0 for answer in answers for claimed in answer.characters)
+    assert all(0.0 < character.probability <= 1.0 for answer in answers for character in answer.characters)
 
 
 @pytest.mark.engines

@@ -14,9 +14,9 @@ REGION = Region(Box(0, 0, 100, 10).polygon(), 100, 10)
 
 
 def line(index: int, **read: tuple[str, float]) -> LabelledLine:
-    claims = {name: Hypothesis.of_text(text, sure) for name, (text, sure) in read.items()}
+    hypotheses = {name: Hypothesis.of_text(text, sure) for name, (text, sure) in read.items()}
     seconds = {"strong": 2.0, "help": 1.0, "dear": 5.0}
-    return LabelledLine("made", GroundTruthPage(Path("none.png"), ()), index, REGION, "word", claims, seconds)
+    return LabelledLine("made", GroundTruthPage(Path("none.png"), ()), index, REGION, "word", hypotheses, seconds)
 
 
 def lines() -> list[LabelledLine]:

@@ -8,7 +8,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from ocr import Alternative, ClaimedCharacter, Crop, Engine, EngineSpec, Hypothesis, LoadOptions, Resources, Scope, Span
+from ocr import (
+    Alternative,
+    CharacterHypothesis,
+    Crop,
+    Engine,
+    EngineSpec,
+    Hypothesis,
+    LoadOptions,
+    Resources,
+    Scope,
+    Span,
+)
 
 
 class ScriptedEngine:
@@ -73,10 +84,10 @@ class GarbageEngine:
             return Hypothesis.abstain("no opinion")
         return Hypothesis.of(self._character(crop) for _ in range(self._random.randrange(12)))
 
-    def _character(self, crop: Crop) -> ClaimedCharacter:
+    def _character(self, crop: Crop) -> CharacterHypothesis:
         start, end = sorted(self._random.uniform(0.0, crop.region.width_px) for _ in range(2))
         other = Alternative(self._letter(), self._random.random())
-        return ClaimedCharacter(
+        return CharacterHypothesis(
             self._letter(), self._random.random(), Span(start, end) if start < end else None, (other,)
         )
 

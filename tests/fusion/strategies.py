@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from fusion import Profile
-from ocr import ClaimedCharacter, Hypothesis, Span
+from ocr import CharacterHypothesis, Hypothesis, Span
 
 ENGINES = ("ada", "bob", "cyd", "dan", "eve")
 LETTERS = "ab rnm01loI.'’é"
@@ -16,18 +16,20 @@ weights = st.floats(0.0, 100.0, allow_nan=False, allow_subnormal=False).map(lamb
 
 
 @st.composite
-def hypotheses(draw: st.DrawFn) -> Hypothesis:
+def line_hypotheses(draw: st.DrawFn) -> Hypothesis:
     """A hypothesis of up to 12 characters, with spans for all, some or none of them."""
     text = draw(texts)
     placed = draw(st.lists(st.booleans(), min_size=len(text), max_size=len(text)))
     shift = draw(st.floats(0.0, 30.0))
     return Hypothesis.of(
-        ClaimedCharacter(
+        CharacterHypothesis(
             letter, draw(probabilities), Span(10.0 * index + shift, 10.0 * index + shift + 8) if at else None
         )
         for index, (letter, at) in enumerate(zip(text, placed, strict=True))
     )
 
 
-claims = st.dictionaries(st.sampled_from(ENGINES), hypotheses() | st.just(Hypothesis.abstain("joined writing")))
+hypotheses_by_engine = st.dictionaries(
+    st.sampled_from(ENGINES), line_hypotheses() | st.just(Hypothesis.abstain("joined writing"))
+)
 profiles = st.dictionaries(st.sampled_from(ENGINES), weights).map(lambda chosen: Profile("drawn", chosen))

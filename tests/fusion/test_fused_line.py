@@ -11,8 +11,8 @@ EVEN = Profile("even", {"ada": 1.0, "bob": 1.0})
 
 
 def read(*texts: str, sure: float = 0.9) -> FusedLine:
-    claims = {name: Hypothesis.of_text(text, sure) for name, text in zip(("ada", "bob"), texts, strict=False)}
-    return fuse_line(claims, EVEN, Method.CONFIDENCE_WEIGHTED)
+    hypotheses = {name: Hypothesis.of_text(text, sure) for name, text in zip(("ada", "bob"), texts, strict=False)}
+    return fuse_line(hypotheses, EVEN, Method.CONFIDENCE_WEIGHTED)
 
 
 def test_expected_errors_are_how_many_characters_are_expected_to_be_wrong() -> None:

@@ -7,8 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fusion import Calibration, FusedLine, Method, Profile, fuse_line
-from ocr import ClaimedCharacter, Hypothesis, Span
-from tests.fusion.strategies import ENGINES, claims, hypotheses, profiles, weights
+from ocr import CharacterHypothesis, Hypothesis, Span
+from tests.fusion.strategies import ENGINES, hypotheses_by_engine, line_hypotheses, profiles, weights
 
 methods = st.sampled_from(list(Method))
 EVEN = Profile("even", dict.fromkeys(ENGINES, 1.0))
@@ -19,7 +19,7 @@ def said(probability: float = 0.9, **texts: str) -> Claims:
     return {engine: Hypothesis.of_text(text, probability) for engine, text in texts.items()}
 
 
-# --- what holds for any claims ---
+# --- what holds for any hypotheses ---
 
 
 def holds_everywhere(hypotheses: Claims, profile: Profile, method: Method) -> None:
@@ -38,7 +38,7 @@ def holds_everywhere(hypotheses: Claims, profile: Profile, method: Method) -> No
     assert words == fused.text.split()
 
 
-@given(claims, profiles, methods)
+@given(hypotheses_by_engine, profiles, methods)
 def test_every_fused_character_was_read_in_its_slot_and_confidences_are_probabilities(
     hypotheses: Claims, profile: Profile, method: Method
 ) -> None:
@@ -46,13 +46,13 @@ def test_every_fused_character_was_read_in_its_slot_and_confidences_are_probabil
 
 
 @pytest.mark.slow
-@given(claims, profiles, methods)
+@given(hypotheses_by_engine, profiles, methods)
 @settings(max_examples=5000, deadline=None)
 def test_it_holds_for_thousands_of_claims(hypotheses: Claims, profile: Profile, method: Method) -> None:
     holds_everywhere(hypotheses, profile, method)
 
 
-@given(hypotheses(), st.sets(st.sampled_from(ENGINES), min_size=1), profiles, methods)
+@given(line_hypotheses(), st.sets(st.sampled_from(ENGINES), min_size=1), profiles, methods)
 def test_equal_readings_give_that_reading(
     reading: Hypothesis, engines: set[str], profile: Profile, method: Method
 ) -> None:
@@ -61,7 +61,7 @@ def test_equal_readings_give_that_reading(
     assert alone.text == " ".join(reading.text.split())
 
 
-@given(claims, profiles, methods, st.randoms(use_true_random=False))
+@given(hypotheses_by_engine, profiles, methods, st.randoms(use_true_random=False))
 def test_the_order_of_engines_does_not_matter(
     hypotheses: Claims, profile: Profile, method: Method, rng: random.Random
 ) -> None:
@@ -69,7 +69,7 @@ def test_the_order_of_engines_does_not_matter(
     assert fuse_line(shuffled, profile, method) == fuse_line(hypotheses, profile, method)
 
 
-@given(claims, profiles, methods, st.permutations(ENGINES))
+@given(hypotheses_by_engine, profiles, methods, st.permutations(ENGINES))
 def test_the_names_of_engines_do_not_matter(
     hypotheses: Claims, profile: Profile, method: Method, names: list[str]
 ) -> None:
@@ -80,7 +80,7 @@ def test_the_names_of_engines_do_not_matter(
     )
 
 
-@given(claims, profiles, methods, st.sampled_from(ENGINES), weights)
+@given(hypotheses_by_engine, profiles, methods, st.sampled_from(ENGINES), weights)
 def test_more_weight_never_takes_a_win_away(
     hypotheses: Claims, profile: Profile, method: Method, engine: str, more: float
 ) -> None:
@@ -95,7 +95,7 @@ def vote_of(fused: FusedLine, engine: str, slot: int) -> str | None:
     return next((vote.text for vote in fused.votes(slot) if vote.engine == engine), None)
 
 
-@given(claims, profiles, methods, st.floats(1e-3, 1e3))
+@given(hypotheses_by_engine, profiles, methods, st.floats(1e-3, 1e3))
 def test_scaling_all_weights_changes_nothing(
     hypotheses: Claims, profile: Profile, method: Method, factor: float
 ) -> None:
@@ -105,13 +105,13 @@ def test_scaling_all_weights_changes_nothing(
     assert after.confidence == pytest.approx(before.confidence)
 
 
-@given(claims, profiles, methods)
+@given(hypotheses_by_engine, profiles, methods)
 def test_an_abstention_is_as_good_as_no_answer(hypotheses: Claims, profile: Profile, method: Method) -> None:
     answered = {engine: own for engine, own in hypotheses.items() if not own.abstained}
     assert fuse_line(hypotheses, profile, method) == fuse_line(answered, profile, method)
 
 
-@given(claims, profiles)
+@given(hypotheses_by_engine, profiles)
 def test_votes_in_a_slot_are_one_per_engine_that_answered_and_their_weights_sum_to_one(
     hypotheses: Claims, profile: Profile
 ) -> None:
@@ -123,7 +123,7 @@ def test_votes_in_a_slot_are_one_per_engine_that_answered_and_their_weights_sum_
         assert sum(vote.weight for vote in votes) == pytest.approx(1.0)
 
 
-@given(claims, profiles, methods)
+@given(hypotheses_by_engine, profiles, methods)
 def test_every_engines_reading_can_be_read_off_the_votes(hypotheses: Claims, profile: Profile, method: Method) -> None:
     fused = fuse_line(hypotheses, profile, method)
     for engine, own in hypotheses.items():
@@ -176,8 +176,8 @@ def test_all_weights_zero_means_equal_weights() -> None:
 
 def test_a_pair_and_the_character_it_is_read_as_are_decided_together() -> None:
     hypotheses = {
-        "ada": Hypothesis.of([ClaimedCharacter("r", 0.9), ClaimedCharacter("n", 0.2)]),
-        "bob": Hypothesis.of([ClaimedCharacter("m", 0.6)]),
+        "ada": Hypothesis.of([CharacterHypothesis("r", 0.9), CharacterHypothesis("n", 0.2)]),
+        "bob": Hypothesis.of([CharacterHypothesis("m", 0.6)]),
     }
     # Place by place r (0.9 > 0.6) and nothing (0.6 > 0.2) would win: "r", which nobody read.
     assert fuse_line(hypotheses, EVEN, Method.CONFIDENCE_WEIGHTED).text == "m"
@@ -215,14 +215,17 @@ def test_calibration_is_applied_before_the_vote() -> None:
 
 
 def test_a_characters_span_is_that_of_the_heaviest_engine_that_knows_it() -> None:
-    placed = [Hypothesis.of([ClaimedCharacter("a", 0.9, Span(left, left + 10))]) for left in (0.0, 4.0)]
+    placed = [Hypothesis.of([CharacterHypothesis("a", 0.9, Span(left, left + 10))]) for left in (0.0, 4.0)]
     profile = Profile("p", {"ada": 1.0, "bob": 2.0, "cyd": 3.0})
     fused = fuse_line({"ada": placed[0], "bob": placed[1], "cyd": Hypothesis.of_text("a", 0.9)}, profile)
     assert fused.characters[0].span == Span(4.0, 14.0)
 
 
 def test_a_span_never_comes_from_an_engine_that_reads_something_else() -> None:
-    hypotheses = {"ada": Hypothesis.of([ClaimedCharacter("a", 0.9, Span(0, 9))]), "bob": Hypothesis.of_text("b", 0.95)}
+    hypotheses = {
+        "ada": Hypothesis.of([CharacterHypothesis("a", 0.9, Span(0, 9))]),
+        "bob": Hypothesis.of_text("b", 0.95),
+    }
     fused = fuse_line(hypotheses, EVEN, Method.CONFIDENCE_WEIGHTED)
     assert (fused.text, fused.characters[0].span) == ("b", None)
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from fusion import Profile, fuse_line, line_on_page
 from fusion.page_line import complete_spans
-from ocr import Box, ClaimedCharacter, Hypothesis, Polygon, Reading, Region, Span
-from tests.fusion.strategies import claims, profiles
+from ocr import Box, CharacterHypothesis, Hypothesis, Polygon, Reading, Region, Span
+from tests.fusion.strategies import hypotheses_by_engine, profiles
 
 REGION = Region(Box(100, 50, 300, 70).polygon(), 200, 20, block=3)
 EVEN = Profile("even", {"ada": 1.0, "bob": 1.0})
@@ -15,7 +15,7 @@ EVEN = Profile("even", {"ada": 1.0, "bob": 1.0})
 
 def placed(text: str, width: float = 10.0, start: float = 0.0) -> Hypothesis:
     return Hypothesis.of(
-        ClaimedCharacter(letter, 0.9, Span(start + width * index, start + width * (index + 1)))
+        CharacterHypothesis(letter, 0.9, Span(start + width * index, start + width * (index + 1)))
         for index, letter in enumerate(text)
     )
 
@@ -111,7 +111,7 @@ def test_spans_rise_lie_in_the_crop_and_are_never_empty(drawn: list[Span | None]
     assert [span.end for span in known] == sorted(span.end for span in known)
 
 
-@given(claims, profiles)
+@given(hypotheses_by_engine, profiles)
 def test_any_fused_line_can_be_placed(spoken: dict[str, Hypothesis], profile: Profile) -> None:
     fused = fuse_line(spoken, profile)
     line = line_on_page(fused, REGION, spoken)

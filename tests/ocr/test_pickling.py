@@ -11,7 +11,7 @@ from ocr import (
     Alternative,
     Box,
     Character,
-    ClaimedCharacter,
+    CharacterHypothesis,
     Hypothesis,
     Layout,
     Line,
@@ -22,7 +22,7 @@ from ocr import (
     Vote,
 )
 
-CLAIMED = ClaimedCharacter("a", 0.9, Span(1.0, 2.0), (Alternative("b", 0.05),))
+CLAIMED = CharacterHypothesis("a", 0.9, Span(1.0, 2.0), (Alternative("b", 0.05),))
 VOTE = Vote("trocr", "a", 0.9, 0.3)
 CHARACTER = Character("a", 0.8, (VOTE,), None)
 ONE_FIELD = Box(1, 2, 3, 4).polygon()

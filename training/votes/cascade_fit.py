@@ -77,8 +77,8 @@ def fit_cascade(
     """The cheapest that keeps so much of the gain, or with an `error_rate` the cheapest that makes no more errors; None
     where there is none, where all engines together gain nothing, or there is but one.
     """
-    engines = tuple(sorted({name for line in lines for name in line.claims}))
-    whole = [line for line in lines if len(line.claims) == len(engines)]
+    engines = tuple(sorted({name for line in lines for name in line.hypotheses}))
+    whole = [line for line in lines if len(line.hypotheses) == len(engines)]
     if len(engines) < 2 or not whole:
         return None
     table = _tabulate(whole, engines, profile)
@@ -99,10 +99,13 @@ def _tabulate(lines: Sequence[LabelledLine], engines: Engines, profile: Profile)
     for line in lines:
         sums = alone.setdefault(line.set_name, dict.fromkeys(engines, 0))
         for name in engines:
-            sums[name] += character_edits(line.normalised(line.claims[name].text), line.truth).edits
+            sums[name] += character_edits(line.normalised(line.hypotheses[name].text), line.truth).edits
     best = {name: min(engines, key=lambda engine: sums[engine]) for name, sums in alone.items()}
     of_best = np.array(
-        [character_edits(line.normalised(line.claims[best[line.set_name]].text), line.truth).edits for line in lines]
+        [
+            character_edits(line.normalised(line.hypotheses[best[line.set_name]].text), line.truth).edits
+            for line in lines
+        ]
     )
     worth = np.array([1.0 / (alone[line.set_name][best[line.set_name]] + _FEW_EDITS) for line in lines]) / len(alone)
     part = np.arange(len(lines)) % PARTS

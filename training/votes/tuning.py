@@ -1,4 +1,4 @@
-"""From labelled lines to profiles: what claims are worth, weights, and how sure a fused character or word is.
+"""From labelled lines to profiles: each engine's evidence and weight, and how sure a fused character or word is.
 
 Fitted on the lines of `Split.TUNE`, which no recogniser has learnt from, and for the engines that are not trained here
 on those of `Split.TRAIN` too; nothing here sees `Split.TEST`. A profile for one kind of material starts from what was
@@ -117,7 +117,7 @@ def _without_spoilers(profile: Profile, lines: Sequence[LabelledLine]) -> Profil
     words here. Where one engine is left, spelling has no vote either: it would choose among what the others say.
     """
     engines = [engine for engine in profile.weights if engine != SPELLING]
-    whole = [line for line in lines if all(engine in line.claims for engine in engines)]
+    whole = [line for line in lines if all(engine in line.hypotheses for engine in engines)]
     kept = [engine for engine in engines if profile.weights[engine] > _LEAST_WEIGHT]
     if len(whole) > _FEW_LINES or len(kept) == len(engines) or profile.tuning is None:
         return profile
@@ -129,7 +129,7 @@ def _without_spoilers(profile: Profile, lines: Sequence[LabelledLine]) -> Profil
 
 def fused(line: LabelledLine, profile: Profile, method: Method = Method.CONFIDENCE_WEIGHTED) -> FusedLine:
     """A line as all engines that read it read it together."""
-    return fuse_line(line.claims, profile, method)
+    return fuse_line(line.hypotheses, profile, method)
 
 
 # --- weights ---

@@ -16,11 +16,11 @@ from evaluation.readings.line_layouts import LineSource
 from evaluation.readings.reader import Reader, Reading
 from evaluation.readings.store import ReadingStore
 from ocr import Hypothesis
-from ocr.claims import ClaimedCharacter
+from ocr.hypothesis import CharacterHypothesis
 
 
 def _said(text: str) -> Hypothesis:
-    return Hypothesis.of([ClaimedCharacter(character, 0.9) for character in text])
+    return Hypothesis.of([CharacterHypothesis(character, 0.9) for character in text])
 
 
 class _Parrot:

@@ -104,7 +104,7 @@ async def test_the_lines_asked_for_are_read_in_the_order_asked_for_with_the_ques
     answer = await host.read(page(5, 6, 7), [2, 0], RecognitionOptions("de", Classes.DIGITS), 1.0)
     await host.close()
     assert answer.model == "noted@1"
-    assert [claim.text for claim in answer.hypotheses if claim] == ["7", "5"]
+    assert [hypothesis.text for hypothesis in answer.hypotheses if hypothesis] == ["7", "5"]
     assert {(crop.language, crop.classes) for crop in engine.seen} == {("de", Classes.DIGITS)}
 
 
@@ -211,7 +211,9 @@ async def test_a_replica_whose_share_of_the_card_does_not_even_hold_one_crop_is_
     engine = Full()
     host = hosted(lambda _: engine)
     assert [
-        claim.text for claim in (await host.read(page(5, 6), [0, 1], RecognitionOptions(), 1.0)).hypotheses if claim
+        hypothesis.text
+        for hypothesis in (await host.read(page(5, 6), [0, 1], RecognitionOptions(), 1.0)).hypotheses
+        if hypothesis
     ] == [
         "5",
         "6",

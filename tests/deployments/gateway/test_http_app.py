@@ -254,8 +254,8 @@ async def test_an_image_that_was_read_is_not_degraded_by_those_that_an_engine_di
     late = (EngineReport("a", Status.TIMEOUT, 0.5, "a@1", "read 1 of 2 crops before its deadline"),)
 
     async def half(images: Sequence[bytes], _: ReadRequest) -> list[CharacterReading | QuorumError]:
-        claims: list[dict[str, Hypothesis]] = [{"a": Hypothesis.of_text("Q", 0.9)}, {}]
-        return [CharacterReading(Character("Q", 0.9), claim, late) for claim in claims]
+        hypotheses: list[dict[str, Hypothesis]] = [{"a": Hypothesis.of_text("Q", 0.9)}, {}]
+        return [CharacterReading(Character("Q", 0.9), hypothesis, late) for hypothesis in hypotheses]
 
     monkeypatch.setattr(service, "read_characters", half)
     response = await client.post("/batch_predict", json={"images": [as_base64(png())] * 2})

@@ -50,8 +50,12 @@ class Noted:
 
 def page() -> Page:
     place = Box(0, 0, 10, 10).polygon()
-    claims = {"a": Hypothesis.of_text("Hi", 0.9), "b": Hypothesis.of_text("Ho", 0.9), "c": Hypothesis.abstain("joined")}
-    line = Line((Character("H", 0.9), Character("i", 0.9)), (), 0.9, place, 0, claims)
+    hypotheses = {
+        "a": Hypothesis.of_text("Hi", 0.9),
+        "b": Hypothesis.of_text("Ho", 0.9),
+        "c": Hypothesis.abstain("joined"),
+    }
+    line = Line((Character("H", 0.9), Character("i", 0.9)), (), 0.9, place, 0, hypotheses)
     return Page(10, 10, (line,), REPORTS, "majority_voting", "printed")
 
 
@@ -183,8 +187,8 @@ def test_records_of_several_nodes_become_one_sequence(tmp_path: Path) -> None:
 
 def test_agreement_is_counted_over_the_lines_of_a_page_and_told_once_for_each_engine() -> None:
     noted = Noted()
-    claims = {"a": Hypothesis.of_text("Q", 0.6), "b": Hypothesis.of_text("O", 0.6), "c": Hypothesis.abstain("no")}
-    readings = [CharacterReading(Character(text, 0.6), claims, REPORTS) for text in "QQO"]
+    hypotheses = {"a": Hypothesis.of_text("Q", 0.6), "b": Hypothesis.of_text("O", 0.6), "c": Hypothesis.abstain("no")}
+    readings = [CharacterReading(Character(text, 0.6), hypotheses, REPORTS) for text in "QQO"]
     observe_characters(readings, REQUEST, noted)
     told = {(labels["engine"], labels["agrees"]): count for count, labels in noted.of("ocr_engine_readings")}
     assert told == {("a", "yes"): 2, ("a", "no"): 1, ("b", "no"): 2, ("b", "yes"): 1}

@@ -1,5 +1,5 @@
-"""Engines that return garbage, on the whole way from the engine to the answer as JSON: what is no claim is an error of
-that engine, what is a claim without sense is outvoted, and no request fails of it.
+"""Engines that return garbage, on the whole way from the engine to the answer as JSON: what is no hypothesis is an
+error of that engine, what is a hypothesis without sense is outvoted, and no request fails of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from deployments.gateway.rendering import character_answer, text_answer
 from deployments.messages.answers import EngineAnswer
 from deployments.messages.request import RecognitionOptions
 from deployments.router.ensemble import CropsReference
-from ocr import Alternative, ClaimedCharacter, Crop, Hypothesis, Span, Status
+from ocr import Alternative, CharacterHypothesis, Crop, Hypothesis, Span, Status
 from tests.fakes.engines import GarbageEngine
 from tests.fakes.plain_ensemble import PlainReader, ensemble, read_request, readers, statuses
 
@@ -55,14 +55,14 @@ NO_CLAIMS = {
     "a generator": lambda crops: (Hypothesis.of_text("x", 0.9) for _ in crops),
     "strings": lambda crops: ["hello" for _ in crops],
     "numbers for characters": each(lambda: Hypothesis((5,))),
-    "a number for a text": each(lambda: Hypothesis.of([ClaimedCharacter(5, 0.9)])),
-    "half a character": each(lambda: Hypothesis.of([ClaimedCharacter("\ud83d", 0.9)])),
-    "no probability": each(lambda: Hypothesis.of([ClaimedCharacter("x", float("nan"))])),
-    "a probability of 90": each(lambda: Hypothesis.of([ClaimedCharacter("x", 90)])),
+    "a number for a text": each(lambda: Hypothesis.of([CharacterHypothesis(5, 0.9)])),
+    "half a character": each(lambda: Hypothesis.of([CharacterHypothesis("\ud83d", 0.9)])),
+    "no probability": each(lambda: Hypothesis.of([CharacterHypothesis("x", float("nan"))])),
+    "a probability of 90": each(lambda: Hypothesis.of([CharacterHypothesis("x", 90)])),
     "an alternative without a probability": each(
-        lambda: Hypothesis.of([ClaimedCharacter("x", 0.9, None, (Alternative("y", float("nan")),))])
+        lambda: Hypothesis.of([CharacterHypothesis("x", 0.9, None, (Alternative("y", float("nan")),))])
     ),
-    "a place without end": each(lambda: Hypothesis.of([ClaimedCharacter("x", 0.9, Span(0.0, float("inf")))])),
+    "a place without end": each(lambda: Hypothesis.of([CharacterHypothesis("x", 0.9, Span(0.0, float("inf")))])),
     "a number for a reason": each(lambda: Hypothesis.abstain(5)),
 }
 

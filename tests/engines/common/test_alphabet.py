@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from engines.common.alphabet import admit, alphabet
-from ocr import Alternative, ClaimedCharacter, Span
+from ocr import Alternative, CharacterHypothesis, Span
 
 
-def claim(text: str) -> list[ClaimedCharacter]:
-    return [ClaimedCharacter(letter, 0.9, Span(10.0 * index, 10.0 * index + 10.0)) for index, letter in enumerate(text)]
+def characters(text: str) -> list[CharacterHypothesis]:
+    return [
+        CharacterHypothesis(letter, 0.9, Span(10.0 * index, 10.0 * index + 10.0)) for index, letter in enumerate(text)
+    ]
 
 
-def text(characters: list[ClaimedCharacter]) -> str:
+def text(characters: list[CharacterHypothesis]) -> str:
     return "".join(character.text for character in characters)
 
 
@@ -29,26 +31,26 @@ def text(characters: list[ClaimedCharacter]) -> str:
     ],
 )
 def test_english_keeps_its_letters_and_turns_others_into_them(read, admitted):
-    assert text(admit(claim(read), "en")) == admitted
+    assert text(admit(characters(read), "en")) == admitted
 
 
 def test_a_language_keeps_its_own_letters():
-    assert text(admit(claim("Größe"), "de")) == "Größe"
-    assert text(admit(claim("Größe"), "en")) == "Groe"
+    assert text(admit(characters("Größe"), "de")) == "Größe"
+    assert text(admit(characters("Größe"), "en")) == "Groe"
 
 
 def test_a_language_without_an_alphabet_keeps_all():
     assert alphabet("ja") is None
-    assert text(admit(claim("漢字、kana"), "ja")) == "漢字、kana"
+    assert text(admit(characters("漢字、kana"), "ja")) == "漢字、kana"
 
 
 def test_the_letters_of_a_ligature_share_its_place():
-    first, second, _ = admit(claim("ﬁx"), "en")
+    first, second, _ = admit(characters("ﬁx"), "en")
     assert first.span == (0.0, 5.0)
     assert second.span == (5.0, 10.0)
 
 
 def test_alternatives_are_admitted_too():
-    guess = ClaimedCharacter("a", 0.5, None, (Alternative("ā", 0.3), Alternative("o", 0.1)))
+    guess = CharacterHypothesis("a", 0.5, None, (Alternative("ā", 0.3), Alternative("o", 0.1)))
     [admitted] = admit([guess], "en")
     assert [other.text for other in admitted.alternatives] == ["o"]

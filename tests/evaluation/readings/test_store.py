@@ -15,7 +15,7 @@ from evaluation.pages.ground_truth import GroundTruthPage, read_pages
 from evaluation.readings.line_layouts import DETECTED, GROUND_TRUTH, LineSource, ground_truth_lines, rotated
 from evaluation.readings.reader import Reader
 from evaluation.readings.store import ReadingStore
-from ocr import Alternative, ClaimedCharacter, Crop, Hypothesis, Span
+from ocr import Alternative, CharacterHypothesis, Crop, Hypothesis, Span
 
 
 class Counting:
@@ -36,8 +36,8 @@ def _claim(crop: Crop) -> Hypothesis:
         return Hypothesis.abstain("too wide")
     return Hypothesis.of(
         [
-            ClaimedCharacter(str(crop.region.width_px), 0.25, Span(0.5, 9.5), (Alternative("7", 0.125),)),
-            ClaimedCharacter("é", 1.0),
+            CharacterHypothesis(str(crop.region.width_px), 0.25, Span(0.5, 9.5), (Alternative("7", 0.125),)),
+            CharacterHypothesis("é", 1.0),
         ]
     )
 

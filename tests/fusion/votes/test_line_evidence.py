@@ -13,7 +13,7 @@ from fusion.evidence.spelling_evidence import SpellingEvidence
 from fusion.evidence.spelling_model import SpellingModel
 from fusion.profiles.tuning import Tuning
 from ocr import Hypothesis
-from tests.fusion.strategies import ENGINES, LETTERS, claims, weights
+from tests.fusion.strategies import ENGINES, LETTERS, hypotheses_by_engine, weights
 
 TUNED = Method.CONFIDENCE_WEIGHTED
 MODEL = SpellingModel(3, {"a": -1.0, "o": -2.0, "r": -3.0, " ": -1.5, "ar": -0.2, "0": -2.5}, {"a": -0.5, "r": -0.1})
@@ -41,7 +41,7 @@ def tuned_profiles(draw: st.DrawFn) -> Profile:
     return Profile("tuned", own, tuning=draw(tunings))
 
 
-@given(claims, tuned_profiles())
+@given(hypotheses_by_engine, tuned_profiles())
 def test_a_fused_line_holds_what_engines_read_and_confidences_are_probabilities(
     hypotheses: dict[str, Hypothesis], profile: Profile
 ) -> None:
@@ -55,7 +55,7 @@ def test_a_fused_line_holds_what_engines_read_and_confidences_are_probabilities(
             assert vote.weight >= 0.0
 
 
-@given(claims, tuned_profiles(), st.sampled_from((*ENGINES, SPELLING)), weights)
+@given(hypotheses_by_engine, tuned_profiles(), st.sampled_from((*ENGINES, SPELLING)), weights)
 def test_more_weight_never_takes_a_win_away(
     hypotheses: dict[str, Hypothesis], profile: Profile, engine: str, more: float
 ) -> None:
@@ -72,7 +72,7 @@ def vote_of(fused: FusedLine, engine: str, slot: int) -> str | None:
     return next((vote.text for vote in fused.votes(slot) if vote.engine == engine), None)
 
 
-@given(claims, tuned_profiles(), st.floats(1e-3, 1e3))
+@given(hypotheses_by_engine, tuned_profiles(), st.floats(1e-3, 1e3))
 def test_scaling_all_weights_changes_nothing(
     hypotheses: dict[str, Hypothesis], profile: Profile, factor: float
 ) -> None:

@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion.votes.normalisation import normalised
-from ocr import Alternative, ClaimedCharacter, Hypothesis, Span
+from ocr import Alternative, CharacterHypothesis, Hypothesis, Span
 
 
-def texts_of(*claimed: str) -> list[str]:
-    return [character.text for character in normalised(Hypothesis.of(ClaimedCharacter(text, 0.9) for text in claimed))]
+def texts_of(*texts: str) -> list[str]:
+    return [character.text for character in normalised(Hypothesis.of(CharacterHypothesis(text, 0.9) for text in texts))]
 
 
 def test_plain_text_is_taken_as_they_are() -> None:
-    claim = Hypothesis.of_text("plain text, as it is", 0.9)
-    assert normalised(claim) is claim.characters
+    hypothesis = Hypothesis.of_text("plain text, as it is", 0.9)
+    assert normalised(hypothesis) is hypothesis.characters
 
 
 def test_a_mark_goes_to_its_letter_in_composed_form() -> None:
@@ -24,13 +24,18 @@ def test_a_mark_goes_to_its_letter_in_composed_form() -> None:
 
 
 def test_a_letter_with_its_mark_is_as_sure_as_the_less_sure_and_as_wide_as_both() -> None:
-    claim = Hypothesis.of([ClaimedCharacter("e", 0.9, Span(0, 8)), ClaimedCharacter("\u0301", 0.4, Span(2, 9))])
-    assert normalised(claim) == (ClaimedCharacter("é", 0.4, Span(0, 9)),)
+    hypothesis = Hypothesis.of(
+        [CharacterHypothesis("e", 0.9, Span(0, 8)), CharacterHypothesis("\u0301", 0.4, Span(2, 9))]
+    )
+    assert normalised(hypothesis) == (CharacterHypothesis("é", 0.4, Span(0, 9)),)
 
 
 def test_several_letters_in_one_are_cut_and_share_its_span() -> None:
-    claim = Hypothesis.of([ClaimedCharacter("ab", 0.7, Span(10, 20))])
-    assert normalised(claim) == (ClaimedCharacter("a", 0.7, Span(10, 15)), ClaimedCharacter("b", 0.7, Span(15, 20)))
+    hypothesis = Hypothesis.of([CharacterHypothesis("ab", 0.7, Span(10, 20))])
+    assert normalised(hypothesis) == (
+        CharacterHypothesis("a", 0.7, Span(10, 15)),
+        CharacterHypothesis("b", 0.7, Span(15, 20)),
+    )
 
 
 @pytest.mark.parametrize("space", ["\t", "\n", "\u00a0", "\u2003", "\u3000"])
@@ -54,8 +59,8 @@ def test_joined_emoji_stay_one_character() -> None:
 
 def test_alternatives_are_kept_with_their_character() -> None:
     guesses = (Alternative("0", 0.3),)
-    claim = Hypothesis.of([ClaimedCharacter(" ", 0.5), ClaimedCharacter("O", 0.6, None, guesses)])
-    assert normalised(claim) == (ClaimedCharacter("O", 0.6, None, guesses),)
+    hypothesis = Hypothesis.of([CharacterHypothesis(" ", 0.5), CharacterHypothesis("O", 0.6, None, guesses)])
+    assert normalised(hypothesis) == (CharacterHypothesis("O", 0.6, None, guesses),)
 
 
 @given(st.text(max_size=20))

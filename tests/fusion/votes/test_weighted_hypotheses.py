@@ -8,8 +8,8 @@ from ocr import Hypothesis
 
 
 def test_engines_that_abstain_have_no_hypothesis() -> None:
-    claims = {"bob": Hypothesis.of_text("b", 0.5), "ada": Hypothesis(), "cyd": Hypothesis.abstain("?")}
-    weighted = weighted_hypotheses(claims, Profile("p", {"bob": 1.0, "ada": 3.0}))
+    hypotheses = {"bob": Hypothesis.of_text("b", 0.5), "ada": Hypothesis(), "cyd": Hypothesis.abstain("?")}
+    weighted = weighted_hypotheses(hypotheses, Profile("p", {"bob": 1.0, "ada": 3.0}))
     assert [(own.engine, own.weight) for own in weighted] == [("ada", 0.75), ("bob", 0.25)]
 
 

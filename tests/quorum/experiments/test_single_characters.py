@@ -19,11 +19,11 @@ PROFILE = Profile("p", {ALONE: 0.4, "tesseract": 0.3, "paddleocr": 0.3}, charact
 
 
 def character_set(*said: tuple[str, str, str]) -> CharacterSet:
-    claims = tuple(
+    hypotheses = tuple(
         {name: Hypothesis.of_text(text, 0.9) for name, text in zip((ALONE, "tesseract", "paddleocr"), own, strict=True)}
         for own in said
     )
-    return CharacterSet("printed", ("a",) * len(said), claims)
+    return CharacterSet("printed", ("a",) * len(said), hypotheses)
 
 
 def test_two_that_agree_against_the_network_are_a_gain_in_points(

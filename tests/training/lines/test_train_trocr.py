@@ -112,7 +112,7 @@ def test_a_few_lines_are_learnt_and_read_by_the_engine_from_the_saved_directory(
     beams = trocr.load(LoadOptions(tmp_path / "model")).read(crops)
     for one, other in zip(greedy, beams, strict=True):
         assert other.text == one.text
-        chances = [[claimed.probability for claimed in answer.characters] for answer in (one, other)]
+        chances = [[character.probability for character in answer.characters] for answer in (one, other)]
         assert chances[0] == pytest.approx(chances[1], abs=0.01)
     going_on = WriterTask(TINY, start=read_weights(tmp_path / "model")).build()
     assert WriterTask(TINY).read(going_on, [picture("Three")]) == ["Three"]

@@ -17,12 +17,12 @@ ENGINES = ("hand", "print", "other")
 
 def made(name: str, *cases: tuple[int, str, str, str]) -> CharacterSet:
     """(how many, what each engine says) of the letter a."""
-    claims = [
+    hypotheses = [
         {engine: Hypothesis.of_text(text, 0.9) for engine, text in zip(ENGINES, said, strict=True)}
         for count, *said in cases
         for _ in range(count)
     ]
-    return CharacterSet(name, ("a",) * len(claims), tuple(claims))
+    return CharacterSet(name, ("a",) * len(hypotheses), tuple(hypotheses))
 
 
 def test_two_that_agree_on_print_outvote_the_one_that_handwriting_needs() -> None:

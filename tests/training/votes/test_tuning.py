@@ -34,8 +34,8 @@ def lines(count: int, seed: int = 1) -> list[LabelledLine]:
     for index in range(count):
         truth = " ".join(rng.choice(WORDS) for _ in range(5))
         of_letters = _spoilt(truth, str.isdigit, 0.8, rng)
-        claims = {"letters": of_letters, "digits": _spoilt(truth, str.isalpha, 0.1, rng), "echo": of_letters}
-        said = {name: Hypothesis.of_text(text, 0.9) for name, text in claims.items()}
+        hypotheses = {"letters": of_letters, "digits": _spoilt(truth, str.isalpha, 0.1, rng), "echo": of_letters}
+        said = {name: Hypothesis.of_text(text, 0.9) for name, text in hypotheses.items()}
         made.append(LabelledLine("made", PAGE, index, REGION, truth, said, dict.fromkeys(said, 1.0)))
     return made
 
@@ -53,7 +53,8 @@ def tuned() -> list[Tuned]:
 
 def errors(profile: Profile, method: Method) -> int:
     return sum(
-        character_edits(fuse_line(line.claims, profile, method).text, line.truth).edits for line in lines(60, seed=2)
+        character_edits(fuse_line(line.hypotheses, profile, method).text, line.truth).edits
+        for line in lines(60, seed=2)
     )
 
 
@@ -119,7 +120,7 @@ def test_confidences_of_characters_are_as_high_as_they_are_right(tuned: list[Tun
     profile = tuned[0].profile
     confidences, edits, length = 0.0, 0, 0
     for line in lines(60, seed=5):
-        fused = fuse_line(line.claims, profile, Method.CONFIDENCE_WEIGHTED)
+        fused = fuse_line(line.hypotheses, profile, Method.CONFIDENCE_WEIGHTED)
         confidences += sum(character.confidence for character in fused.characters)
         edits += character_edits(fused.text, line.truth).edits
         length += len(fused.characters)
