@@ -6,10 +6,12 @@ stays free.
 
 Three rules make it fair, cheap and honest:
 
-- *Fair*: requests are read in the order in which they would be done if all that wait were read at the same pace. Read
-  crop by crop none would be done later than so, and most are done sooner: a single line that arrives behind a page of
-  forty is read after the page's current batch, and pages that arrive together leave one after the other instead of all
-  at the end (fair sojourn protocol, Friedman and Henderson 2003, doi 10.1145/781027.781056).
+- *Fair*: callers take turns, each batch going to the one for whom least was read while it waited, so that who sends a
+  thousand pages does not hold up who sends one. The requests of one caller are read in the order in which they would be
+  done if all that wait were read at the same pace. Read crop by crop none would be done later than so, and most are
+  done sooner: a single line that arrives behind a page of forty is read after the page's current batch, and pages that
+  arrive together leave one after the other instead of all at the end (fair sojourn protocol, Friedman and Henderson
+  2003, doi 10.1145/781027.781056).
 - *Cheap*: a batch is padded to its widest crop, so the crops that join the first one are those of its request that are
   closest to it in width; what is left of a batch is filled up from the next request.
 - *Honest*: a crop whose deadline has passed or whose request was cancelled is dropped when a batch is formed; after
@@ -65,7 +67,8 @@ class _QueuedRequest:
     it waits for batches of others between its own.
     """
 
-    caller: object
+    span: object
+    caller: str
     deadline: float
     timer: StepTimer
     waits_for: str = "queue"
@@ -120,6 +123,7 @@ class CropQueue:
         self._on_change = on_change
         self._queue: list[_QueuedCrop] = []
         self._virtual_time = 0.0  # crops that each waiting request would have had read at an equal pace
+        self._turns: dict[str, float] = {}  # of each caller that waits: crops read for it
         self._reading_since: float | None = None
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
@@ -135,17 +139,17 @@ class CropQueue:
         return 0.0 if since is None else self._clock() - since
 
     async def read(
-        self, crops: Sequence[Crop], deadline: float, timer: StepTimer | None = None
+        self, crops: Sequence[Crop], deadline: float, timer: StepTimer | None = None, caller: str = ""
     ) -> list[Hypothesis | None]:
         """One hypothesis per crop, in order; None for those that were not read before the deadline. `timer` gets the
-        steps `queue`, `inference` and `batch wait`.
+        steps `queue`, `inference` and `batch wait`. `caller` is whose turn is taken.
 
         Raises EngineFault when the engine cannot read one of the crops. When the caller is cancelled, its crops leave
         the queue.
         """
         if not crops:
             return []
-        request = _QueuedRequest(self._spans.caller(), deadline, timer or StepTimer("engine"))
+        request = _QueuedRequest(self._spans.caller(), caller, deadline, timer or StepTimer("engine"))
         answers = [queued.answer for queued in self._enqueue(crops, request)]
         try:
             await asyncio.wait(answers, timeout=max(0.0, deadline - self._clock()))
@@ -190,7 +194,7 @@ class CropQueue:
             requests = dict.fromkeys(queued.request for queued in batch)
             for request in requests:
                 request.begin()
-            with self._spans.batch([queued.request.caller for queued in batch]):
+            with self._spans.batch([queued.request.span for queued in batch]):
                 outcomes = await loop.run_in_executor(self._thread, self._outcomes, batch)
             for request in requests:
                 request.end()
@@ -201,10 +205,10 @@ class CropQueue:
     def _form_batch(self) -> list[_QueuedCrop]:
         """Take the next batch out of the queue; empty when nothing that is still wanted waits."""
         now = self._clock()
+        live = [queued for queued in self._queue if queued.is_live(now)]
+        self._turns = self._turns_of({queued.request.caller for queued in live})
         # Sorting is stable: of requests that would be done at the same time, the one that came first is read first.
-        self._queue = sorted(
-            (queued for queued in self._queue if queued.is_live(now)), key=lambda queued: queued.done_at
-        )
+        self._queue = sorted(live, key=lambda queued: (self._turns[queued.request.caller], queued.done_at))
         if not self._queue:
             return []
         first, *others = self._queue
@@ -213,9 +217,18 @@ class CropQueue:
         candidates.sort(key=lambda queued: abs(queued.crop.region.width_px - first.crop.region.width_px))
         batch = [first, *candidates[: self._batch_size - 1]]
         self._virtual_time += len(batch) / len({queued.request for queued in self._queue})
+        for queued in batch:
+            self._turns[queued.request.caller] += 1.0
         taken = set(map(id, batch))
         self._queue = [queued for queued in self._queue if id(queued) not in taken]
         return batch
+
+    def _turns_of(self, callers: set[str]) -> dict[str, float]:
+        """What was read for each caller that waits. One that comes, or comes back, starts with the least of the others:
+        it has saved up nothing, and owes nothing.
+        """
+        least = min((self._turns[caller] for caller in callers if caller in self._turns), default=0.0)
+        return {caller: self._turns.get(caller, least) for caller in callers}
 
     def _outcomes(self, batch: list[_QueuedCrop]) -> list[Hypothesis | EngineReadError | None]:
         """Read a batch in the worker thread; when it fails, read its crops one by one to find the bad one. None for

@@ -136,7 +136,7 @@ class EngineHost:
         timer = StepTimer(self._state.name)
         crops = page.crops(indices, language=options.language, classes=options.classes)
         began = time.perf_counter()
-        hypotheses = await self._queue.read(crops, deadline, timer)
+        hypotheses = await self._queue.read(crops, deadline, timer, options.caller)
         log.info(
             "read %d of %d crops",
             sum(hypothesis is not None for hypothesis in hypotheses),

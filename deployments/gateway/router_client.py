@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ray.serve.handle import DeploymentHandle
 
+from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost
 from deployments.messages.request import ReadRequest
@@ -33,8 +34,9 @@ class RouterClient:
         self._router = router
 
     async def read_page(self, data: bytes, request: ReadRequest) -> Page:
+        asked = request.asked_by(CURRENT_CALLER.get())
         page: Page = await _call_router(
-            lambda: await_response(self._router.read_page.remote(data, request)),
+            lambda: await_response(self._router.read_page.remote(data, asked)),
             request.deadline,
             request.limits.retries,
         )
@@ -43,8 +45,11 @@ class RouterClient:
     async def read_characters(
         self, images: Sequence[bytes], request: ReadRequest
     ) -> list[CharacterReading | QuorumError]:
+        asked = request.asked_by(CURRENT_CALLER.get())
         readings: list[CharacterReading | QuorumError] = await _call_router(
-            lambda: await_response(self._router.read_characters.remote(list(images), request)),
+            lambda: await_response(
+                self._router.read_characters.remote(list(images), request.asked_by(CURRENT_CALLER.get()))
+            ),
             request.deadline,
             request.limits.retries,
         )

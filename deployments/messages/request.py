@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deployments.config.schema import CircuitBreakerConfig, LimitsConfig
 from fusion import Cascade, Method, Profile, Step
@@ -14,10 +14,13 @@ from ocr import Classes
 
 @dataclass(frozen=True, slots=True)
 class RecognitionOptions:
-    """What the engines are asked about some crops: the language of the text, and which single characters may answer."""
+    """What the engines are asked about some crops: the language of the text, which single characters may answer, and
+    for which caller, because callers take turns. Programs on the cluster have no name and count as one caller.
+    """
 
     language: str = "en"
     classes: Classes = Classes.ALNUM
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,10 @@ class ReadRequest:
     config_version: int = 0
     circuit: CircuitBreakerConfig = field(default_factory=CircuitBreakerConfig)
     cascade: Cascade | None = None
+
+    def asked_by(self, caller: str) -> ReadRequest:
+        """The same for this caller."""
+        return replace(self, recognition=replace(self.recognition, caller=caller))
 
     def tiers(self, engines: Sequence[str]) -> tuple[list[Step], list[str]]:
         """These engines as the cascade asks them (see Cascade.among); all at once where there is none."""

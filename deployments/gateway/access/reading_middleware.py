@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deployments.config.schema import LimitsConfig
 from deployments.gateway.access.access_middleware import caller_name
 from deployments.gateway.access.admission import AdmissionControl
+from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.idempotency import IdempotentResponses
 from deployments.gateway.access.route_roles import route_of
 from deployments.gateway.lru_cache import CacheKey
@@ -57,6 +58,7 @@ class ReadingMiddleware:
         if scope["type"] != "http" or scope["method"] != "POST" or route_of(scope) not in READING:
             await self._app(scope, receive, send)
             return
+        CURRENT_CALLER.set(caller_name(scope))
         with ExitStack() as slot:
             slot.enter_context(self._admission.slot(caller_name(scope)))
             receive = receive_in_time(receive, self._limits())
@@ -75,6 +77,7 @@ class ReadingMiddleware:
             held = slot.pop_all()  # held by the work, which may outlive this caller
 
             async def make(send: Send) -> None:
+                CURRENT_CALLER.set(caller_name(scope))  # this goes on in a context of its own
                 with held:
                     await self._app(scope, _receive_again(body), send)
 

@@ -22,6 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from deployments.config.schema import LimitsConfig
 from deployments.gateway.access.access_middleware import caller_name, require_rate
+from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.rate_limit import RateLimiter
 from deployments.gateway.error_responses import error_answer
 from deployments.gateway.frames import Frame, FrameQueue, FrameReader, ReadFrame, dropped_answer, failed_answer
@@ -51,6 +52,7 @@ def stream_routes(readings: ReadingApi, rates: RateLimiter) -> APIRouter:
         if full := _full(streams, caller, readings.limits):
             await _refuse(socket, full, _TRY_AGAIN_LATER)
             return
+        CURRENT_CALLER.set(caller)
         streams[caller] += 1
         try:
             await _serve(socket, readings, partial(require_rate, rates, caller))

@@ -93,6 +93,37 @@ async def test_pages_that_arrive_together_leave_one_after_the_other() -> None:
     await queue.close()
 
 
+async def test_callers_take_turns_however_many_requests_one_of_them_has() -> None:
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: 0.0)
+    crowd = [asyncio.create_task(queue.read([crop(100), crop(100)], FAR, caller="greedy")) for _ in range(20)]
+    await until(lambda: len(gate.batches) == 1)
+    page = asyncio.create_task(queue.read([crop(7 + i) for i in range(5)], FAR, caller="other"))
+    await until(lambda: len(queue) == 44)
+    gate.open()
+    await asyncio.gather(*crowd, page)
+    order = [widths[0] for widths in gate.batches]
+    assert max(order.index(7 + i) for i in range(5)) <= 11  # every other batch is its own
+    assert all(order.count(7 + i) == 1 for i in range(5))
+    await queue.close()
+
+
+async def test_a_caller_that_was_away_has_saved_up_no_turns() -> None:
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: 0.0)
+    busy = asyncio.create_task(queue.read([crop(100) for _ in range(20)], FAR, caller="busy"))
+    await until(lambda: len(gate.batches) == 1)
+    gate.open()
+    await until(lambda: len(gate.batches) >= 5)
+    more = asyncio.create_task(queue.read([crop(101) for _ in range(20)], FAR, caller="busy"))
+    rare = asyncio.create_task(queue.read([crop(8) for _ in range(10)], FAR, caller="rare"))
+    await asyncio.gather(busy, more, rare)
+    order = [widths[0] for widths in gate.batches]
+    first, last = order.index(8), len(order) - 1 - order[::-1].index(8)
+    assert last - first >= 17, "ten of its own and nearly as many of the other's between them"
+    await queue.close()
+
+
 async def test_lines_that_keep_coming_do_not_keep_a_page_waiting_for_ever() -> None:
     lines_read = [0]
 

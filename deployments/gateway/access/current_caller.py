@@ -1,0 +1,10 @@
+"""For which caller the work of this moment is done: known where a request comes in, wanted where it is sent on to the
+Router. Each request is a task of its own, and what it starts inherits the name.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+CURRENT_CALLER: ContextVar[str] = ContextVar("quorum_caller", default="")
+"""The name of the caller, see access_middleware.caller_name; empty for programs on the cluster."""
