@@ -47,9 +47,7 @@ class RouterClient:
     ) -> list[CharacterReading | QuorumError]:
         asked = request.asked_by(CURRENT_CALLER.get())
         readings: list[CharacterReading | QuorumError] = await _call_router(
-            lambda: await_response(
-                self._router.read_characters.remote(list(images), request.asked_by(CURRENT_CALLER.get()))
-            ),
+            lambda: await_response(self._router.read_characters.remote(list(images), asked)),
             request.deadline,
             request.limits.retries,
         )

@@ -111,13 +111,13 @@ async def test_callers_take_turns_however_many_requests_one_of_them_has() -> Non
 async def test_a_caller_that_was_away_has_saved_up_no_turns() -> None:
     gate = Gate()
     queue = CropQueue(gate.read, batch_size=1, clock=lambda: 0.0)
-    busy = asyncio.create_task(queue.read([crop(100) for _ in range(20)], FAR, caller="busy"))
-    await until(lambda: len(gate.batches) == 1)
-    gate.open()
-    await until(lambda: len(gate.batches) >= 5)
-    more = asyncio.create_task(queue.read([crop(101) for _ in range(20)], FAR, caller="busy"))
-    rare = asyncio.create_task(queue.read([crop(8) for _ in range(10)], FAR, caller="rare"))
-    await asyncio.gather(busy, more, rare)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(queue.read([crop(100) for _ in range(20)], FAR, caller="busy"))
+        await until(lambda: len(gate.batches) == 1)
+        gate.open()
+        await until(lambda: len(gate.batches) >= 5)
+        group.create_task(queue.read([crop(101) for _ in range(20)], FAR, caller="busy"))
+        group.create_task(queue.read([crop(8) for _ in range(10)], FAR, caller="rare"))
     order = [widths[0] for widths in gate.batches]
     first, last = order.index(8), len(order) - 1 - order[::-1].index(8)
     assert last - first >= 17, "ten of its own and nearly as many of the other's between them"
