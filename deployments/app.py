@@ -41,21 +41,21 @@ def build(args: ClusterConfig) -> Application:
         one_machine(specs.values()), config, {engine.name: specs[engine.name].name for engine in config.engines}
     )
     replica_settings = ReplicaSettings.of(config)
-    given = SharedEngineSettings(replica_settings, config.programs, config.gpu_memory_mb)
+    given = SharedEngineSettings(replica_settings, config.program_environment, config.gpu_memory_mb)
     segmentation = serve.deployment(SegmentationReplica).options(name=SEGMENTATION, **options[SEGMENTATION])
     router = serve.deployment(RouterReplica).options(name=ROUTER, **options[ROUTER])
     gateway = serve.deployment(GatewayReplica).options(name=GATEWAY, **options[GATEWAY])
 
-    def hosted(engine: EngineConfig) -> Application:
+    def engine_application(engine: EngineConfig) -> Application:
         name = specs[engine.name].name
         deployment = serve.deployment(EngineReplica).options(name=name, **options[name])
-        sized = engine.model_copy(update={"batch_size": engine.batch_size or config.batch_size})
-        return deployment.bind(sized, config.model_dir, config.cache_dir, given)
+        engine_config = engine.model_copy(update={"batch_size": engine.batch_size or config.batch_size})
+        return deployment.bind(engine_config, config.model_dir, config.cache_dir, given)
 
     return gateway.bind(
         router.bind(
             segmentation.bind(config.segmentation, config.model_dir, config.cache_dir, replica_settings),
-            {specs[engine.name].name: hosted(engine) for engine in config.engines},
+            {specs[engine.name].name: engine_application(engine) for engine in config.engines},
             capabilities,
             replica_settings,
         ),

@@ -78,7 +78,7 @@ _OTHER_ENGINE = Bounds(1, 8, 4.0)
 _REPLICAS_PER_NODE = 2
 
 
-PROCESSES: Mapping[str, str] = {
+PROCESS_ENVIRONMENT: Mapping[str, str] = {
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
     "RAY_SERVE_LOG_TO_STDERR": "0",
     "RAY_SERVE_FREEZE_GC_ON_STARTUP": "1",
@@ -98,7 +98,7 @@ def one_machine(specs: Iterable[EngineSpec]) -> dict[str, Options]:
     """One replica of everything, no GPU: two cores are enough to start."""
     cpus = {**_ONE_MACHINE_CPUS, **{spec.name: _ONE_MACHINE_ENGINE_CPUS for spec in specs}}
     return {
-        name: {**_queues(name), "num_replicas": 1, "ray_actor_options": {"num_cpus": share}}
+        name: {**_queue_options(name), "num_replicas": 1, "ray_actor_options": {"num_cpus": share}}
         for name, share in cpus.items()
     }
 
@@ -131,21 +131,21 @@ def production(specs: Iterable[EngineSpec], *, gpus: bool = True) -> dict[str, O
         name: _scaled(name, {"num_cpus": cpu, "label_selector": pools.selector(pools.CPU)})
         for name, cpu in cpus.items()
     }
-    options = services | {spec.name: _scaled(spec.name, _needs(spec, gpus=gpus)) for spec in specs}
+    options = services | {spec.name: _scaled(spec.name, _actor_options(spec, gpus=gpus)) for spec in specs}
     waiting = {"max_queued_requests": PRESETS["production"]["queue"]}
     return {name: chosen if name == GATEWAY else {**chosen, **waiting} for name, chosen in options.items()}
 
 
 def _scaled(name: str, needs: Options) -> Options:
     return {
-        **_queues(name),
+        **_queue_options(name),
         "autoscaling_config": asdict(_BOUNDS.get(name, _OTHER_ENGINE)),
         "max_replicas_per_node": _REPLICAS_PER_NODE,
         "ray_actor_options": needs,
     }
 
 
-def _needs(spec: EngineSpec, *, gpus: bool) -> Options:
+def _actor_options(spec: EngineSpec, *, gpus: bool) -> Options:
     """What a replica of the engine asks of its node. Without a fraction of a card it takes no place beside one."""
     needs = spec.resources
     common = {"num_cpus": needs.cpu, **({"num_gpus": needs.gpu} if gpus else {}), "memory": needs.memory_mb * 1_000_000}
@@ -155,7 +155,7 @@ def _needs(spec: EngineSpec, *, gpus: bool) -> Options:
     return {**common, "runtime_env": runtime_env, "label_selector": pools.selector(pools.GPU)}
 
 
-def _queues(name: str) -> Options:
+def _queue_options(name: str) -> Options:
     return {
         "max_ongoing_requests": _ONGOING.get(name, _ENGINE_ONGOING),
         "max_queued_requests": _QUEUED.get(name, _ENGINE_QUEUED),
@@ -210,13 +210,13 @@ def application(arguments: Mapping[str, Any], options: Mapping[str, Options]) ->
         "name": "quorum",
         "route_prefix": "/",
         "import_path": "deployments.app:build",
-        "runtime_env": {"env_vars": dict(PROCESSES)},
+        "runtime_env": {"env_vars": dict(PROCESS_ENVIRONMENT)},
         "args": dict(arguments),
         "deployments": [{"name": name, **chosen} for name, chosen in options.items()],
     }
 
 
-def for_kubernetes(*, gpus: bool) -> dict[str, Any]:
+def kubernetes_serve_config(*, gpus: bool) -> dict[str, Any]:
     """What serve_config.yaml says, for a RayService; without `gpus`, engines read on CPUs."""
     options = production([engines.spec(name) for name in ENGINES], gpus=gpus)
     return serve_config(production_config(gpus=gpus), options, "0.0.0.0")  # noqa: S104 - a pod serves its network

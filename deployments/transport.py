@@ -33,7 +33,7 @@ Response = Any
 
 async def await_response(response: Response) -> Any:  # noqa: ANN401 - whatever the other side returns
     """What a handle call returns. Raises what the other side raised, or one of `messages.call_errors`."""
-    with _translated(), _cancelled_with_caller(response):
+    with _translated_errors(), _cancelled_with_caller(response):
         return await response
 
 
@@ -43,7 +43,7 @@ async def deployment_statuses(within_s: float) -> dict[str, DeploymentStatusOver
     """
     try:
         async with asyncio.timeout(within_s):
-            with _translated():
+            with _translated_errors():
                 status = await asyncio.to_thread(serve.status)
     except (TimeoutError, ReplicaLost):
         return {}
@@ -67,7 +67,7 @@ async def first_value_and_next_reference(response: Response) -> tuple[Any, Objec
 
     The generator's references are taken instead of its values, so that the second value stays where it is.
     """
-    with _translated(), _cancelled_with_caller(response):
+    with _translated_errors(), _cancelled_with_caller(response):
         references = await response._to_object_ref_gen()
         first = await (await anext(references))
         return first, await anext(references, None)
@@ -86,7 +86,7 @@ def _cancelled_with_caller(response: Response) -> Iterator[None]:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     # The order matters: Ray makes a user's exception an instance of both RayTaskError and its own class.
     try:
         yield

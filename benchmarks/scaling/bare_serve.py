@@ -83,10 +83,10 @@ def bare_application() -> Iterator[str]:
     """Beside whatever Serve runs already in this process's cluster; yields its address."""
     from ray import serve
 
-    from deployments.placement import PROCESSES
+    from deployments.placement import PROCESS_ENVIRONMENT
 
     def deployed(part: type, name: str, *arguments: object) -> object:
-        options = {"num_cpus": 0, "runtime_env": {"env_vars": PROCESSES}}
+        options = {"num_cpus": 0, "runtime_env": {"env_vars": PROCESS_ENVIRONMENT}}
         return serve.deployment(part, name=name, ray_actor_options=options).bind(*arguments)
 
     readers = [deployed(Reader, f"Reader{number}") for number in range(_READERS)]

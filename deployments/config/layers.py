@@ -137,7 +137,7 @@ class Settings:
         """The configuration. Raises ValidationError when the layers do not make one."""
         return ClusterConfig.model_validate(_merged(self.layers))
 
-    def over(self, name: str, values: Mapping[str, Any]) -> Settings:
+    def with_layer(self, name: str, values: Mapping[str, Any]) -> Settings:
         """With one more layer on top. Raises OutOfRange when the whole does not make sense."""
         higher = Settings((*self.layers, Layer(name, values)))
         try:
@@ -146,16 +146,16 @@ class Settings:
             raise OutOfRange(first_problem(error), "GET /config shows every value and where it comes from") from error
         return higher
 
-    def live(self, values: Mapping[str, Any]) -> Settings:
+    def with_live_layer(self, values: Mapping[str, Any]) -> Settings:
         """With the live layer on top. Raises OutOfRange when anything in it is wrong or cannot be changed live."""
         fixed = sorted(values.keys() & (ClusterConfig.model_fields.keys() - LiveConfig.model_fields.keys()))
         if fixed:
             raise OutOfRange(
                 f"'{fixed[0]}' cannot be changed while the cluster runs", "change the file or the environment, deploy"
             )
-        return self.over("live", values)
+        return self.with_layer("live", values)
 
-    def explained(self) -> dict[str, ExplainedValue]:
+    def explained_values(self) -> dict[str, ExplainedValue]:
         """Every value by its path, like `limits.timeout_s`; secrets are masked."""
         whole = self.config.model_dump(mode="json")
         return {
@@ -189,7 +189,7 @@ def resolve_settings(
     if preset is not None and preset not in PRESETS:
         raise OutOfRange(f"unknown preset '{preset}'", f"known are {', '.join(PRESETS)}")
     settings = Settings((Layer(f"preset {preset}", PRESETS[preset]),) if preset else ())
-    settings = settings.over("file", file)
+    settings = settings.with_layer("file", file)
     settings = _with_variables(settings, ".env", dotenv)
     return _with_variables(settings, "environment", environment)
 
@@ -218,14 +218,14 @@ def _with_variables(settings: Settings, layer: str, environment: Mapping[str, st
             continue
         values_so_far = {**values, **_nested(variable.path, variable.parse(text), values)}
         try:
-            settings.over(layer, values_so_far)
+            settings.with_layer(layer, values_so_far)
         except OutOfRange as error:
             raise OutOfRange(
                 f"environment variable {variable.name} is wrong: {error.message}",
                 f"change or unset {variable.name}",
             ) from error
         values = values_so_far
-    return settings.over(layer, values) if values else settings
+    return settings.with_layer(layer, values) if values else settings
 
 
 def _nested(path: tuple[str, ...], value: object, beside: Mapping[str, Any]) -> dict[str, Any]:

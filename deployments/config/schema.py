@@ -248,7 +248,7 @@ class ClusterConfig(LiveConfig):
     tesseract_config: str | None = Field(None, description="Options added to each of its calls.")
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
+    def _require_consistency(self) -> Self:
         names = [engine.name for engine in self.engines]
         if len(set(names)) != len(names):
             raise ValueError(f"an engine is listed twice: {', '.join(names)}")
@@ -265,7 +265,7 @@ class ClusterConfig(LiveConfig):
         return self
 
     @property
-    def programs(self) -> dict[str, str]:
+    def program_environment(self) -> dict[str, str]:
         """Environment variables of the programs that engines start."""
         chosen = {"TESSERACT_CMD": self.tesseract_cmd, "TESSERACT_CONFIG": self.tesseract_config}
         return {name: value for name, value in chosen.items() if value is not None}

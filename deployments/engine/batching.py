@@ -71,22 +71,22 @@ class _QueuedRequest:
     caller: str
     deadline: float
     timer: StepTimer
-    waits_for: str = "queue"
+    waiting_step: str = "queue"
     is_read: bool = False
 
     def begin(self) -> None:
         """Some of its crops are read from now on."""
-        self.timer.add_to_step(self.waits_for)
+        self.timer.add_to_step(self.waiting_step)
         self.is_read = True
 
     def end(self) -> None:
         """They are read."""
         self.timer.add_to_step("inference")
-        self.waits_for, self.is_read = "batch wait", False
+        self.waiting_step, self.is_read = "batch wait", False
 
     def leave(self) -> None:
         """It waits no longer for those that were not read."""
-        self.timer.add_to_step("inference" if self.is_read else self.waits_for)
+        self.timer.add_to_step("inference" if self.is_read else self.waiting_step)
 
 
 @dataclass(eq=False, slots=True)
@@ -235,13 +235,13 @@ class CropQueue:
         those that nobody wanted any more when their turn came.
         """
         try:
-            return list(self._checked([queued.crop for queued in batch]))
+            return list(self._read_checked([queued.crop for queued in batch]))
         except EngineReadError as failure:
             if len(batch) == 1:
                 return [failure]
         return [self._outcomes([queued])[0] if queued.is_live(self._clock()) else None for queued in batch]
 
-    def _checked(self, crops: list[Crop]) -> list[Hypothesis]:
+    def _read_checked(self, crops: list[Crop]) -> list[Hypothesis]:
         self._reading_since = self._clock()
         try:
             hypotheses = self._read_batch(crops)

@@ -28,7 +28,7 @@ class SharedEngineSettings:
     """What all engines of the application have in common."""
 
     replica: ReplicaSettings
-    programs: Mapping[str, str]
+    program_environment: Mapping[str, str]
     gpu_memory_mb: int | None
 
 
@@ -45,7 +45,7 @@ class EngineReplica:
             memory_mb=float(assigned.get("memory", 0.0)) / 1e6,
         )
         mismatch = fraction_mismatch(config.name, config.gpu, resources.gpu_fraction)
-        os.environ.update(shared.programs)
+        os.environ.update(shared.program_environment)
         # Ray sets OMP_NUM_THREADS to the replica's CPUs, at least 1; the frameworks read it when they are imported.
         os.environ["OMP_NUM_THREADS"] = str(config.threads)
         spec = engines.spec(config.name)

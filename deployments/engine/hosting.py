@@ -35,7 +35,7 @@ log = logging.getLogger("quorum.engine")
 
 @dataclass(frozen=True, slots=True)
 class ReplicaResources:
-    """What Ray assigned to this replica."""
+    """The resources that Ray assigned to this replica."""
 
     cpus: float = 0.0
     gpu_fraction: float = 0.0
@@ -77,14 +77,14 @@ class EngineHost:
             spec.name, tuple(sorted(spec.scopes)), cpus=resources.cpus, gpu_fraction=resources.gpu_fraction
         )
         self._broken = ""
-        self._exhausted = ""
+        self._card_full = ""
         self._card = spec.card
         self._queue: CropQueue | None = None
         started = time.perf_counter()
         engine = self._load(spec, options)
         if engine is not None:
             self._queue = CropQueue(
-                self._noting_exhaustion(engine.read),
+                self._noting_full_card(engine.read),
                 batch_size=batch_size or spec.batch_size,
                 clock=clock,
                 on_change=_on_change(spec.name, record),
@@ -111,7 +111,7 @@ class EngineHost:
         try:
             chosen = options()
             self._state = replace(self._state, threads=chosen.threads, gpu_fraction=chosen.gpu_fraction)
-            _require_use_of_card(spec, chosen)
+            _require_card_support(spec, chosen)
             engine = spec.load(chosen)
             engine.read([crop for crop in warm_up_crops() if crop.region.scope in spec.scopes])
         except EngineUnavailable as error:
@@ -165,7 +165,7 @@ class EngineHost:
             return NoCard("the engine is unavailable")
         return self._card if isinstance(self._card, NoCard) else NoCard("none was given to it: its gpu is 0")
 
-    def _noting_exhaustion(self, read: ReadBatch) -> ReadBatch:
+    def _noting_full_card(self, read: ReadBatch) -> ReadBatch:
         """`read`, noting when not even one crop fits into the share of the card any more.
 
         A batch that does not fit is no reason: the queue asks again crop by crop.
@@ -176,7 +176,7 @@ class EngineHost:
                 return read(crops)
             except Exception as error:
                 if len(crops) == 1 and exhausted(error):
-                    self._exhausted = f"its share of the card is full: {error}"
+                    self._card_full = f"its share of the card is full: {error}"
                 raise
 
         return reading
@@ -194,7 +194,7 @@ class EngineHost:
         if busy_s > self._hung_after_s:
             raise RuntimeError(f"{self._state.name} hangs: it has been reading one batch for {busy_s:.0f} s")
         held = self._held_of_card()
-        over = self._exhausted or (held.excess if held else "")
+        over = self._card_full or (held.excess if held else "")
         if over:
             raise RuntimeError(f"{self._state.name}: {over}")
         used_mb = own_memory_mb()
@@ -208,7 +208,7 @@ class EngineHost:
             await self._queue.close()
 
 
-def _require_use_of_card(spec: EngineSpec, options: LoadOptions) -> None:
+def _require_card_support(spec: EngineSpec, options: LoadOptions) -> None:
     """Raises EngineUnavailable for an engine that was given a fraction of a card and cannot use one."""
     if options.gpu_fraction > 0.0 and isinstance(spec.card, NoCard):
         raise EngineUnavailable(
@@ -228,12 +228,12 @@ def _on_change(engine: str, record: RecordMetric) -> Callable[[int, int], None]:
 
 def warm_up_crops() -> list[Crop]:
     """A printed line and a printed character: what makes frameworks compile and allocate before the first request."""
-    line = _drawn("Quorum 0123456789", width_px=480)
-    character = _drawn("Q", width_px=40)
+    line = _sample_image("Quorum 0123456789", width_px=480)
+    character = _sample_image("Q", width_px=40)
     return [Crop.whole(line), Crop.whole(character, Scope.CHARACTER)]
 
 
-def _drawn(text: str, width_px: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _sample_image(text: str, width_px: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     picture = PIL.Image.new("RGB", (width_px, 48), "white")
     font = PIL.ImageFont.load_default(32)
     PIL.ImageDraw.Draw(picture).text((6, 4), text, fill="black", font=font)

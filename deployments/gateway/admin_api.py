@@ -80,7 +80,7 @@ class AdminApi:
             problem=self.live.problem,
             values={
                 path: ConfigValue(value=value.value, layer=value.layer, live=value.live)
-                for path, value in self.live.settings.explained().items()
+                for path, value in self.live.settings.explained_values().items()
             },
         )
 
@@ -90,8 +90,8 @@ class AdminApi:
         Raises OutOfRange when anything in it is wrong, Outdated when the version in force is not the expected one.
         """
         self.live.candidate(document, self.live.version.number)
-        fields_of_line = LiveConfig.model_validate(document).model_dump(mode="json", exclude_unset=True)
-        version = await self.versions.change(fields_of_line, uuid.uuid4().hex, expected)
+        live_document = LiveConfig.model_validate(document).model_dump(mode="json", exclude_unset=True)
+        version = await self.versions.change(live_document, uuid.uuid4().hex, expected)
         if version is None:
             raise Outdated(
                 f"the configuration is not at version {expected} any more", "GET /config, and make the change again"
@@ -103,7 +103,10 @@ class AdminApi:
         """Change the weights of a profile, or of all, and leave the rest of the live layer as it is."""
         for _ in range(_ATTEMPTS):
             current = await self.versions.current()
-            profiles = {**current.document.get("profiles", {}), **dict.fromkeys(self._named(body), body.weights)}
+            profiles = {
+                **current.document.get("profiles", {}),
+                **dict.fromkeys(self._profile_names(body), body.weights),
+            }
             try:
                 return await self.change(
                     {**current.document, "profiles": profiles}, current.number if expected is None else expected
@@ -113,7 +116,7 @@ class AdminApi:
                     raise
         raise Outdated("others keep changing the configuration", "try again")
 
-    def _named(self, body: WeightsBody) -> list[str]:
+    def _profile_names(self, body: WeightsBody) -> list[str]:
         """The profiles that are meant: the one that is named, or all that weigh by themselves."""
         if body.profile is not None:
             return [body.profile]
@@ -144,12 +147,12 @@ def periodic_tasks(admin_api: AdminApi, record: RecordMetric, folder: Path) -> t
         state = await admin_api.service.state()
         missing = {name: engine.problem for name, engine in state.engines.items() if not engine.available}
         record(ENGINES_AVAILABLE, len(state.engines) - len(missing))
-        return _line(engines=len(state.engines), missing=missing, segmentation=state.segmentation_ready)
+        return _json_line(engines=len(state.engines), missing=missing, segmentation=state.segmentation_ready)
 
     async def test(config: MonitorConfig) -> str:
         answer = await admin_api.self_test(SelfTestBody(samples=config.self_test_samples))
         record(SELF_TEST_SUCCESS, answer.success_rate)
-        return _line(**answer.model_dump())
+        return _json_line(**answer.model_dump())
 
     async def export(_: MonitorConfig) -> str:
         return f"# exported {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{await admin_api.metrics()}"
@@ -161,7 +164,7 @@ def periodic_tasks(admin_api: AdminApi, record: RecordMetric, folder: Path) -> t
     )
 
 
-def _line(**fields: object) -> str:
+def _json_line(**fields: object) -> str:
     return json.dumps({"time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **fields})
 
 

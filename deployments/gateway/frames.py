@@ -41,19 +41,19 @@ class Frame:
 
 
 class FrameQueue:
-    """At most `most` frames that wait to be read."""
+    """At most `capacity` frames that wait to be read."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
         self._frames: deque[Frame] = deque()
         self._arrived = asyncio.Event()
 
     def put(self, frame: Frame) -> Frame | None:
         """Add the newest frame; the oldest one that has to give way for it, if any."""
-        dropped_answer = self._frames.popleft() if len(self._frames) == self._most else None
+        dropped = self._frames.popleft() if len(self._frames) == self._capacity else None
         self._frames.append(frame)
         self._arrived.set()
-        return dropped_answer
+        return dropped
 
     async def next(self) -> Frame:
         """The frame that has waited longest, as soon as there is one."""

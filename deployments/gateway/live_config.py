@@ -27,8 +27,8 @@ class LiveConfiguration:
 
     def candidate(self, document: Mapping[str, Any], number: int) -> tuple[Settings, Capabilities]:
         """What would be in force with this live layer. Raises OutOfRange when anything in it is wrong."""
-        settings = self._deployed.live(document)
-        return settings, self._deployed_capabilities.under(settings.config, number)
+        settings = self._deployed.with_live_layer(document)
+        return settings, self._deployed_capabilities.with_config(settings.config, number)
 
     def apply(self, version: ConfigVersion) -> None:
         """Put a version in force. One that does not fit what was deployed since counts as empty, and that is told."""

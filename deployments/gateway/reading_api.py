@@ -120,26 +120,26 @@ class ReadingApi:
         return await self._answer(file, reader, reader.limits.timeout_s)
 
     async def read_as(
-        self, file: bytes, options: DocumentOptions, form: OutputFormat, timer: StepTimer | None = None
+        self, file: bytes, options: DocumentOptions, output_format: OutputFormat, timer: StepTimer | None = None
     ) -> OutputFile:
         """The same in one of the output formats. One that cannot hold a failed page raises its error. `timer`
         runs since the request came; without one, it starts now.
         """
         reader = self._reader(file, options)
-        if form.can_hold_failures:
-            return form.write(await self._answer(file, reader, reader.limits.timeout_s, timer), [])
+        if output_format.can_hold_failures:
+            return output_format.write(await self._answer(file, reader, reader.limits.timeout_s, timer), [])
         answer: TextAnswer | DocumentAnswer
         if has_pages(file, options, reader.limits):
             outcomes, page_count = await self._outcomes(
-                file, reader, reader.limits.timeout_s, pictures=form.needs_picture
+                file, reader, reader.limits.timeout_s, pictures=output_format.needs_picture
             )
             pages = output_pages_of(outcomes)
             answer = rendering.document_answer(outcomes, page_count, reader.request, reader.age_ms)
         else:
             answer = await reader.read(file)
-            picture = await self._documents.picture_of(file, reader.limits) if form.needs_picture else None
+            picture = await self._documents.picture_of(file, reader.limits) if output_format.needs_picture else None
             pages = [OutputPage(1, answer, picture)]
-        return await asyncio.to_thread(form.write, answer, pages)
+        return await asyncio.to_thread(output_format.write, answer, pages)
 
     async def stream_pages(self, file: bytes, options: DocumentOptions) -> AsyncGenerator[PageStreamItem | None, None]:
         """An item for each page of any file, in order, as soon as it is read. The first is None, once the file is open:

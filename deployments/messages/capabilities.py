@@ -54,9 +54,9 @@ class Capabilities:
         """
         specs = list(specs)
         priors = {spec.name: spec.prior_weights for spec in specs}
-        return cls({spec.name: spec.scopes for spec in specs}, priors, {}, config).under(config, 0)
+        return cls({spec.name: spec.scopes for spec in specs}, priors, {}, config).with_config(config, 0)
 
-    def under(self, config: ClusterConfig, version: int) -> Capabilities:
+    def with_config(self, config: ClusterConfig, version: int) -> Capabilities:
         """The same cluster under another version of its configuration. Raises as `of` does."""
         thresholds = Thresholds(**config.thresholds.model_dump())
         profiles = self._built_in(config.tuned, thresholds)

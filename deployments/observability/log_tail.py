@@ -1,7 +1,7 @@
 """The newest records of the log files of one node: JSON lines, as Serve's replicas write them.
 
 Only the ends of the files are read. Recognised text stands in the field `text`; it is cut out unless it is asked for,
-also from records that were written while it was allowed. Knows no Ray: the shell runs `newest_records` on every node.
+also from records that were written while it was allowed. Knows no Ray: node_agents.py calls `newest_records` per node.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class LoggingConfig:
     level: str = "INFO"
     text: bool = False
 
-    def under(self, document: Mapping[str, Any]) -> LoggingConfig:
+    def with_document(self, document: Mapping[str, Any]) -> LoggingConfig:
         """With what a live document says over it."""
         return replace(self, level=document.get("log_level", self.level), text=document.get("log_text", self.text))
 

@@ -31,15 +31,15 @@ class NodeAgents:
 
     async def metrics(self) -> Mapping[str, MetricFamily]:
         """The metrics of the whole cluster, summed."""
-        nodes = await _alive()
+        nodes = await _alive_nodes()
         async with httpx.AsyncClient(timeout=_SCRAPE_S, trust_env=False) as http:
-            pages = await asyncio.gather(*(_page(http, node) for node in nodes))
+            pages = await asyncio.gather(*(_metrics_of(http, node) for node in nodes))
         return await asyncio.to_thread(sum_pages, [page for page in pages if page is not None])
 
     async def logs(self, query: LogQuery) -> LogsAnswer:
         """The newest records of all nodes."""
-        nodes = await _alive()
-        parts = await asyncio.gather(*(_tail(node, query) for node in nodes))
+        nodes = await _alive_nodes()
+        parts = await asyncio.gather(*(_newest_records_of(node, query) for node in nodes))
         return LogsAnswer(
             records=merge_records([part for part in parts if part is not None], query.options.limit),
             nodes=sum(part is not None for part in parts),
@@ -47,12 +47,12 @@ class NodeAgents:
         )
 
 
-async def _alive() -> list[dict[str, Any]]:
+async def _alive_nodes() -> list[dict[str, Any]]:
     nodes = await asyncio.to_thread(ray.nodes)
     return [node for node in nodes if node["Alive"]]
 
 
-async def _page(http: httpx.AsyncClient, node: Mapping[str, Any]) -> str | None:
+async def _metrics_of(http: httpx.AsyncClient, node: Mapping[str, Any]) -> str | None:
     url = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
     try:
         response = await http.get(url)
@@ -63,7 +63,7 @@ async def _page(http: httpx.AsyncClient, node: Mapping[str, Any]) -> str | None:
     return response.text
 
 
-async def _tail(node: Mapping[str, Any], query: LogQuery) -> list[LogRecord] | None:
+async def _newest_records_of(node: Mapping[str, Any], query: LogQuery) -> list[LogRecord] | None:
     here = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
     task = ray.remote(_newest_records_here).options(num_cpus=0, scheduling_strategy=here, max_retries=0)
     reference = task.remote(node["NodeManagerAddress"], query)

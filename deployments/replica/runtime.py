@@ -53,7 +53,7 @@ class ReplicaRuntime:
 
     def apply(self, version: ConfigVersion) -> None:
         """Log as this version says from now on."""
-        configure_logging(self._logging.under(version.document))
+        configure_logging(self._logging.with_document(version.document))
         log.info("version %d of the live configuration is in force", version.number)
         self.record(CONFIG_VERSION, version.number)
 

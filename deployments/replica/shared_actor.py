@@ -110,7 +110,7 @@ class SharedState:
             async with asyncio.timeout(timeout_s):
                 while True:
                     try:
-                        return await getattr(await self._found(), method).remote(*arguments)
+                        return await getattr(await self._find_actor(), method).remote(*arguments)
                     except RayTaskError as error:
                         raise NotReady(f"{method}: {error.cause}", "is REDIS_URL or STATE_DIR usable?", 5.0) from error
                     except RayError as error:  # it is being started again
@@ -120,7 +120,7 @@ class SharedState:
         except TimeoutError as error:
             raise NotReady("what the replicas share is not reachable", "try again in a few seconds", 5.0) from error
 
-    async def _found(self) -> ActorHandle:
+    async def _find_actor(self) -> ActorHandle:
         if self._actor is None:
             self._actor = await asyncio.to_thread(_actor, self._application, self._location)
         return self._actor

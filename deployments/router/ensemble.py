@@ -84,7 +84,7 @@ class Ensemble:
     def __init__(
         self,
         segmentation: Segmentation,
-        readers: Mapping[str, ReadCrops],
+        engines: Mapping[str, ReadCrops],
         scopes: Mapping[str, frozenset[Scope]],
         states: Callable[[], Mapping[str, EngineState]],
         clock: Clock,
@@ -93,7 +93,7 @@ class Ensemble:
     ) -> None:
         self.circuit_breakers = circuit_breakers
         self._segmentation = segmentation
-        self._readers = readers
+        self._engines = engines
         self._scopes = scopes
         self._states = states
         self._clock = clock
@@ -178,18 +178,20 @@ class Ensemble:
 
     async def _ask_engines(self, segmented: _SegmentedRequest, scope: Scope) -> dict[str, EngineOutcome]:
         """The outcome of every configured engine: called, skipped, or known to be unavailable."""
-        outcomes = {name: self._not_asked(name, segmented.request, scope) for name in self._readers}
-        willing = [name for name, outcome in outcomes.items() if outcome is None]
-        asked = await self._ask_unless_open(willing, segmented) if segmented.layout.regions else {}
+        outcomes = {name: self._not_asked(name, segmented.request, scope) for name in self._engines}
+        available = [name for name, outcome in outcomes.items() if outcome is None]
+        asked = await self._ask_unless_open(available, segmented) if segmented.layout.regions else {}
         idle = {name: EngineOutcome(EngineReport(name, Status.OK)) for name in outcomes}
         complete = {name: asked.get(name) or outcome or idle[name] for name, outcome in outcomes.items()}
         if segmented.layout.regions:
             require_one_answer(complete)
         return complete
 
-    async def _ask_unless_open(self, willing: Sequence[str], segmented: _SegmentedRequest) -> dict[str, EngineOutcome]:
+    async def _ask_unless_open(
+        self, available: Sequence[str], segmented: _SegmentedRequest
+    ) -> dict[str, EngineOutcome]:
         """The outcome of each of these engines; those whose circuit is open are skipped."""
-        admitted = self.circuit_breakers.admit(willing, segmented.request.circuit)
+        admitted = self.circuit_breakers.admit(available, segmented.request.circuit)
         for name in admitted.probed:
             probe = asyncio.create_task(self._probe(name, segmented))
             self._probes.add(probe)
@@ -205,29 +207,29 @@ class Ensemble:
         with suppress(CropsLost):
             await self._ask_about([0], [name], replace(segmented, timer=StepTimer(ROUTER)))
 
-    async def _in_tiers(self, willing: Sequence[str], segmented: _SegmentedRequest) -> dict[str, EngineOutcome]:
+    async def _in_tiers(self, available: Sequence[str], segmented: _SegmentedRequest) -> dict[str, EngineOutcome]:
         """The outcome of each of these engines: one after the other where the request has a cascade."""
-        steps, last = segmented.request.tiers(willing)
-        open_lines: Sequence[int] = range(len(segmented.layout.regions))
+        steps, last = segmented.request.tiers(available)
+        unsure_lines: Sequence[int] = range(len(segmented.layout.regions))
         asked: dict[str, EngineOutcome] = {}
         for step in steps:
-            asked |= await self._ask_about_open(open_lines, step.engines, segmented)
-            fused = {index: fused_line(segmented.layout, index, asked, segmented.request) for index in open_lines}
-            open_lines = [index for index, line in fused.items() if step.goes_on(line.expected_errors)]
+            asked |= await self._ask_about_unsure_lines(unsure_lines, step.engines, segmented)
+            fused = {index: fused_line(segmented.layout, index, asked, segmented.request) for index in unsure_lines}
+            unsure_lines = [index for index, line in fused.items() if step.goes_on(line.expected_errors)]
             segmented.timer.end_step("fusion")
-        return asked | await self._ask_about_open(open_lines, last, segmented)
+        return asked | await self._ask_about_unsure_lines(unsure_lines, last, segmented)
 
-    async def _ask_about_open(
-        self, open_lines: Sequence[int], names: Sequence[str], segmented: _SegmentedRequest
+    async def _ask_about_unsure_lines(
+        self, unsure_lines: Sequence[int], names: Sequence[str], segmented: _SegmentedRequest
     ) -> dict[str, EngineOutcome]:
         """The outcomes for all lines, of which some are open; skipped where none is."""
-        if not open_lines:
+        if not unsure_lines:
             return {name: EngineOutcome(EngineReport(name, Status.SKIPPED, detail=_ALL_SURE)) for name in names}
-        outcomes = await self._ask_about(open_lines, names, segmented)
+        outcomes = await self._ask_about(unsure_lines, names, segmented)
         count = len(segmented.layout.regions)
-        if len(open_lines) == count:
+        if len(unsure_lines) == count:
             return outcomes
-        return {name: outcome.spread_over(open_lines, count) for name, outcome in outcomes.items()}
+        return {name: outcome.spread_over(unsure_lines, count) for name, outcome in outcomes.items()}
 
     async def _ask_about(
         self, indices: Sequence[int], names: Sequence[str], segmented: _SegmentedRequest
@@ -235,7 +237,7 @@ class Ensemble:
         """The outcome of each of these engines, recorded with its circuit breaker."""
         request = segmented.request
         calls = {
-            name: _engine_call(name, self._readers[name], segmented.crops, indices, request.recognition)
+            name: _engine_call(name, self._engines[name], segmented.crops, indices, request.recognition)
             for name in names
         }
         generations = {name: self.circuit_breakers.generation(name) for name in names}
@@ -266,11 +268,11 @@ class Ensemble:
 
 
 def _engine_call(
-    name: str, reader: ReadCrops, crops: CropsReference, indices: Sequence[int], options: RecognitionOptions
+    name: str, engine: ReadCrops, crops: CropsReference, indices: Sequence[int], options: RecognitionOptions
 ) -> EngineCall:
     async def call(deadline: float) -> EngineAnswer:
         with span(f"ask {name}", engine=name, crops=len(indices)):
-            answer = await reader(crops, indices, options, deadline)
+            answer = await engine(crops, indices, options, deadline)
             answer.require_one_per_crop(indices)
             return answer
 

@@ -1,6 +1,6 @@
-"""The Serve shell of the segmentation: bytes of an image in, a layout and then the crops out.
+"""The Serve class of the segmentation: bytes of an image in, a layout and then the crops out.
 
-To cut is a generator of two values. The caller takes the first, which is small, and passes the *reference* of the
+Its methods are generators of two values. The caller takes the first, which is small, and passes the *reference* of the
 second on to the engines: the crops go from this node to theirs and never through the caller.
 """
 

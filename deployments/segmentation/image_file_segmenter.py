@@ -1,4 +1,4 @@
-"""From the bytes of images to crops, apart from any replica: decode, clean, find the lines, cut."""
+"""From the bytes of image files to crops: decode, clean, find the lines, crop them. Knows no Serve."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHOWN_PX = 1600
 
 
 class PageSegmenter(Protocol):
-    """What is needed of the segmentation."""
+    """What is needed of segmentation/."""
 
     def segment(self, image: Image, *, max_lines: int = MAX_LINES, checkpoint: Checkpoint = go_on) -> SegmentedPage:
         """The lines of a page; see ocr.ports."""
@@ -38,7 +38,7 @@ class PageSegmenter(Protocol):
 
 
 class ImageFileSegmenter:
-    """Cuts pages into lines and prepares single characters."""
+    """Turns image files into the crops of their lines, or of their one character."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class ImageFileSegmenter:
                 image = cleaned
             timer.end_step("clean")
             found = self._segmenter.segment(image, max_lines=request.max_lines, checkpoint=checkpoint)
-            segmented = _as_sent(found, size_px)
+            segmented = _in_sent_coordinates(found, size_px)
             timer.end_step("find lines")
             return segmented
         except QuorumError as error:
@@ -148,7 +148,7 @@ def _cleaned(image: Image, request: SegmentationRequest, checkpoint: Checkpoint)
         yield f"{number} {step.name}", image
 
 
-def _as_sent(segmented: SegmentedPage, size_px: tuple[int, int]) -> SegmentedPage:
+def _in_sent_coordinates(segmented: SegmentedPage, size_px: tuple[int, int]) -> SegmentedPage:
     """The same crops, placed on the page of the width and height as it was sent, which a step may have scaled."""
     layout = segmented.layout
     if (layout.width_px, layout.height_px) == size_px:

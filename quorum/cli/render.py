@@ -72,10 +72,10 @@ def manifests(
 
     from cluster.kuberay import OVERLAYS, Release, documents
     from cluster.kuberay.monitoring import operator_documents
-    from deployments.placement import for_kubernetes
+    from deployments.placement import kubernetes_serve_config
 
     chosen = OVERLAYS[overlay]
-    served = for_kubernetes(gpus=chosen.has_gpus)
+    served = kubernetes_serve_config(gpus=chosen.has_gpus)
     release = Release(image, tag or version("quorum-ocr"), version("ray"), models_claim)
     made = documents(chosen, served, release)
     watched = operator_documents() if monitored else []

@@ -154,13 +154,13 @@ class _Response:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._begun = True
-            self._protect(MutableHeaders(scope=message))
+            self._add_security_headers(MutableHeaders(scope=message))
         elif message["type"] == "websocket.accept":
             self.status = 101
             self._begun = True
         await self._send(message)
 
-    def _protect(self, headers: MutableHeaders) -> None:
+    def _add_security_headers(self, headers: MutableHeaders) -> None:
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
 

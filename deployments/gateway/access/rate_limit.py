@@ -44,13 +44,13 @@ class ClusterRateLimiter:
     """Counts for all replicas: in Redis, or in what they share. A replica that reaches neither counts by itself."""
 
     def __init__(self, shared: RateLimiter, redis_url: str | None) -> None:
-        self._counter: RateLimiter = RedisMovingWindow(redis_url) if redis_url else shared
-        self._alone = moving_window_in_memory()
+        self._shared: RateLimiter = RedisMovingWindow(redis_url) if redis_url else shared
+        self._local = moving_window_in_memory()
 
     async def hit(self, caller: str, per_minute: int) -> float:
         try:
             async with asyncio.timeout(COUNT_TIMEOUT_S):
-                return await self._counter.hit(caller, per_minute)
+                return await self._shared.hit(caller, per_minute)
         except Exception as error:  # noqa: BLE001 - whatever Redis or Ray raise; a request must not fail of being counted
             log.warning("requests are counted by this replica alone: %s", type(error).__name__)
-            return await self._alone.hit(caller, per_minute)
+            return await self._local.hit(caller, per_minute)

@@ -98,8 +98,8 @@ class Documents:
         raise InternalFailure("the image could not be drawn", "the log has the details")
 
 
-def read_pages(document: OpenDocument, read: ReadImage, ahead: int) -> AsyncGenerator[PageOutcome, None]:
-    """An outcome for each page that was asked for, in order, with `ahead` of them begun at most."""
+def read_pages(document: OpenDocument, read: ReadImage, max_started: int) -> AsyncGenerator[PageOutcome, None]:
+    """An outcome for each page that was asked for, in order, with `max_started` of them begun at most."""
 
     async def outcome(page: DrawnPage | RefusedPage) -> PageOutcome:
         if isinstance(page, RefusedPage):
@@ -113,7 +113,7 @@ def read_pages(document: OpenDocument, read: ReadImage, ahead: int) -> AsyncGene
             return RefusedPage(page.number, InternalFailure(f"page {page.number} failed", "the log has the details"))
         return ReadPage(PageAnswer(page=page.number, **dict(answer)), page.picture)
 
-    return ordered_gather(document.pages(), outcome, ahead)
+    return ordered_gather(document.pages(), outcome, max_started)
 
 
 def output_pages_of(outcomes: Sequence[PageOutcome]) -> list[OutputPage]:
@@ -127,9 +127,9 @@ def output_pages_of(outcomes: Sequence[PageOutcome]) -> list[OutputPage]:
 
 
 def _on_page(number: int, error: QuorumError) -> QuorumError:
-    told = copy(error)
-    told.message = f"page {number}: {error.message}"
-    return told
+    copied = copy(error)
+    copied.message = f"page {number}: {error.message}"
+    return copied
 
 
 def _question(options: DocumentOptions, limits: LimitsConfig, *, files: bool, pictures: bool) -> Question:

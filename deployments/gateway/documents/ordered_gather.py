@@ -12,27 +12,27 @@ Result = TypeVar("Result")
 
 
 async def ordered_gather(
-    items: AsyncIterable[Item], work: Callable[[Item], Awaitable[Result]], begun_at_most: int
+    items: AsyncIterable[Item], work: Callable[[Item], Awaitable[Result]], max_started: int
 ) -> AsyncGenerator[Result, None]:
-    """The results of `work`, with at most `begun_at_most` items begun and not yet handed out.
+    """The results of `work`, with at most `max_started` items begun and not yet handed out.
 
     Whoever stops early cancels what has been begun.
     """
-    begun: deque[asyncio.Task[Result]] = deque()
+    started: deque[asyncio.Task[Result]] = deque()
 
     async def one(item: Item) -> Result:
         return await work(item)
 
     try:
         async for item in items:
-            begun.append(asyncio.create_task(one(item)))
-            if len(begun) == begun_at_most:
-                yield await begun[0]
-                begun.popleft()
-        while begun:
-            yield await begun[0]
-            begun.popleft()
+            started.append(asyncio.create_task(one(item)))
+            if len(started) == max_started:
+                yield await started[0]
+                started.popleft()
+        while started:
+            yield await started[0]
+            started.popleft()
     finally:
-        for task in begun:
+        for task in started:
             task.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)
+        await asyncio.gather(*started, return_exceptions=True)

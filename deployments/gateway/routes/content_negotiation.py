@@ -8,18 +8,18 @@ NDJSON = "application/x-ndjson"
 JSON = "application/json"
 
 
-def best_of(accept: str, offered: Sequence[str]) -> str | None:
+def best_media_type(accept: str, offered: Sequence[str]) -> str | None:
     """The media type of `offered` that an Accept header (RFC 9110, 12.5.1) likes best; None when it likes none.
 
     Among equals the earlier in `offered` wins. An empty header likes everything.
     """
-    liked = [_range(part) for part in accept.split(",") if part.strip()] or [("*/*", 1.0)]
-    scores = {media: _liking(media, liked) for media in offered}
+    accepted = [_media_range(part) for part in accept.split(",") if part.strip()] or [("*/*", 1.0)]
+    scores = {media: _quality_of(media, accepted) for media in offered}
     best = max(offered, key=lambda media: scores[media])
     return best if scores[best] > 0.0 else None
 
 
-def _range(part: str) -> tuple[str, float]:
+def _media_range(part: str) -> tuple[str, float]:
     media, *parameters = (piece.strip().lower() for piece in part.split(";"))
     for parameter in parameters:
         name, _, value = parameter.partition("=")
@@ -36,11 +36,11 @@ def _quality(value: str) -> float:
     return quality if 0.0 <= quality <= 1.0 else 0.0
 
 
-def _liking(media: str, liked: Sequence[tuple[str, float]]) -> float:
+def _quality_of(media: str, accepted: Sequence[tuple[str, float]]) -> float:
     """The quality that the most special range gives to `media`."""
     kind = media.split("/", 1)[0]
     for pattern in (media, f"{kind}/*", "*/*"):
-        qualities = [quality for wanted, quality in liked if wanted == pattern]
+        qualities = [quality for wanted, quality in accepted if wanted == pattern]
         if qualities:
             return max(qualities)
     return 0.0

@@ -171,13 +171,13 @@ def _character() -> CharacterAnswer:
 
 def _timings() -> tuple[TimedStep, ...]:
     """Where 61 ms went."""
-    cut = (TimedStep("decode", "Segmentation", 0.002), TimedStep("find lines", "Segmentation", 0.01))
+    segmentation = (TimedStep("decode", "Segmentation", 0.002), TimedStep("find lines", "Segmentation", 0.01))
     read = tuple(
         TimedStep.of_call(name, "Router", name, seconds + 0.005, (TimedStep("inference", name, seconds),))
         for name, seconds in {"tesseract": 0.035, "paddleocr": 0.025}.items()
     )
     told = (
-        TimedStep.of_call("segmentation", "Router", "Segmentation", 0.014, cut),
+        TimedStep.of_call("segmentation", "Router", "Segmentation", 0.014, segmentation),
         TimedStep("engines", "Router", 0.04, read, parallel=True),
         TimedStep("fusion", "Router", 0.001),
     )
@@ -211,12 +211,12 @@ def _text() -> TextAnswer:
 def _texts() -> Mapping[str, object]:
     text = _text()
     page, end = PageAnswer(page=1, **dict(text)), StreamEnd(count=1, succeeded=1, processing_time_ms=61.0)
-    read_as = {
-        form.media_type: form.write(text, [OutputPage(1, text, None)]).content.decode()
-        for form in formats().values()
-        if not form.needs_picture and form.media_type != JSON
+    files = {
+        output_format.media_type: output_format.write(text, [OutputPage(1, text, None)]).content.decode()
+        for output_format in formats().values()
+        if not output_format.needs_picture and output_format.media_type != JSON
     }
-    return {JSON: _plain(text), NDJSON: _lines(page, end), **read_as}
+    return {JSON: _plain(text), NDJSON: _lines(page, end), **files}
 
 
 def _batches() -> Mapping[str, object]:

@@ -17,7 +17,7 @@ from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import decode_base64, read_json, read_upload, require_json
 from deployments.gateway.routes import openapi
-from deployments.gateway.routes.content_negotiation import JSON, NDJSON, best_of
+from deployments.gateway.routes.content_negotiation import JSON, NDJSON, best_media_type
 from ocr.contract import (
     BatchAnswer,
     BatchBody,
@@ -61,7 +61,11 @@ def _add_predict(router: APIRouter, readings: ReadingApi) -> None:
 
 def _add_predict_text(router: APIRouter, readings: ReadingApi) -> None:
     describe = openapi.with_idempotency_key(openapi.file_upload(TextBody, ReadingOptions, _FILES))
-    kinds = {form.media_type: f"format={form.name}" for form in formats().values() if form.media_type != JSON}
+    kinds = {
+        output_format.media_type: f"format={output_format.name}"
+        for output_format in formats().values()
+        if output_format.media_type != JSON
+    }
     answers = openapi.responses(
         {**kinds, "application/zip": "format=page for a document", NDJSON: "a line for each page"}
     )
@@ -78,11 +82,11 @@ def _add_predict_text(router: APIRouter, readings: ReadingApi) -> None:
         options = DocumentOptions(**asked.model_dump(exclude={"format"}))
         timer = timer_of(request)
         timer.end_step("receive")
-        form = _form_of(request, asked.format)
-        if form is None:
+        output_format = _format_of(request, asked.format)
+        if output_format is None:
             return await _streamed(readings.stream_pages(file, options))
-        read_as = await readings.read_as(file, options, form, timer)
-        return Response(read_as.content, media_type=read_as.media_type)
+        output = await readings.read_as(file, options, output_format, timer)
+        return Response(output.content, media_type=output.media_type)
 
 
 def _add_batch_predict(router: APIRouter, readings: ReadingApi) -> None:
@@ -93,7 +97,7 @@ def _add_batch_predict(router: APIRouter, readings: ReadingApi) -> None:
     async def batch_predict(request: Request) -> Response:
         """Read many images; answers in order, an error per item."""
         require_json(request)
-        kind = best_of(request.headers.get("accept", ""), (JSON, NDJSON))
+        kind = best_media_type(request.headers.get("accept", ""), (JSON, NDJSON))
         if kind is None:
             raise _not_acceptable((JSON, NDJSON))
         fields = await read_json(request, readings.max_bytes, readings.limits.max_batch)
@@ -106,14 +110,14 @@ def _add_batch_predict(router: APIRouter, readings: ReadingApi) -> None:
         return Response((await readings.batch_predict(images, body)).model_dump_json(), media_type=JSON)
 
 
-def _form_of(request: Request, named: str | None) -> OutputFormat | None:
+def _format_of(request: Request, named: str | None) -> OutputFormat | None:
     """The format that the request asks for; None when it wants a line of JSON for each page."""
     if named is not None:
         return format_named(named)
     kinds: dict[str, OutputFormat | None] = {JSON: formats()["json"], NDJSON: None}
-    for form in formats().values():
-        kinds.update(dict.fromkeys((form.media_type, *form.accepts), form))
-    kind = best_of(request.headers.get("accept", ""), tuple(kinds))
+    for output_format in formats().values():
+        kinds.update(dict.fromkeys((output_format.media_type, *output_format.accepts), output_format))
+    kind = best_media_type(request.headers.get("accept", ""), tuple(kinds))
     if kind is None:
         raise _not_acceptable(tuple(kinds))
     return kinds[kind]

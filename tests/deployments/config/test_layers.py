@@ -30,11 +30,11 @@ def test_each_layer_goes_over_the_one_below_value_by_value() -> None:
     settings = resolve_settings(
         file, {"API_TIMEOUT": "5", "HOME": "/root"}, {"API_TIMEOUT": "6", "MODEL_DIR": "/models"}
     )
-    live = settings.live({"limits": {"max_pixels": 5}, "method": "majority_voting"})
+    live = settings.with_live_layer({"limits": {"max_pixels": 5}, "method": "majority_voting"})
     limits = live.config.limits
     assert (limits.timeout_s, limits.max_batch, limits.retries, limits.max_pixels) == (5.0, 7, 3, 5)
     assert (live.config.model_dir, live.config.method) == (Path("/models"), Method.MAJORITY_VOTING)
-    layers = {path: value.layer for path, value in live.explained().items()}
+    layers = {path: value.layer for path, value in live.explained_values().items()}
     assert layers["limits.timeout_s"] == "environment"
     assert layers["limits.max_batch"] == "file"
     assert layers["limits.retries"] == "preset production"
@@ -44,10 +44,10 @@ def test_each_layer_goes_over_the_one_below_value_by_value() -> None:
 
 
 def test_every_value_of_the_configuration_is_explained_and_says_whether_it_can_change_live() -> None:
-    explained = resolve_settings(config_of(), {}).explained()
-    assert {path.split(".")[0] for path in explained} == set(ClusterConfig.model_fields)
-    assert explained["limits.timeout_s"].live
-    assert not explained["engines"].live
+    explained_values = resolve_settings(config_of(), {}).explained_values()
+    assert {path.split(".")[0] for path in explained_values} == set(ClusterConfig.model_fields)
+    assert explained_values["limits.timeout_s"].live
+    assert not explained_values["engines"].live
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_keys_are_held_as_hashes_only_and_masked_wherever_they_are_shown(tmp_pat
         config_of(), {"API_KEYS": "open sesame,b", "API_KEYS_FILE": str(file), "REDIS_URL": url}
     )
     assert settings.config.security.api_keys == (hashed("open sesame"), hashed("b"), hashed("from a file"))
-    shown = settings.explained()
+    shown = settings.explained_values()
     assert shown["security.api_keys"].value == ["***"] * 3
     assert shown["redis_url"].value == "redis://user:***@redis:6379/0"
     assert "sesame" not in repr(settings)
@@ -135,16 +135,16 @@ def test_a_key_that_is_not_hashed_is_refused_in_a_file(tmp_path: Path) -> None:
 )
 def test_a_live_change_is_refused_whole_when_anything_in_it_is_wrong(document: dict[str, object], words: str) -> None:
     with pytest.raises(OutOfRange, match=words):
-        resolve_settings(config_of(), {}).live({"log_level": "DEBUG", **document})
+        resolve_settings(config_of(), {}).with_live_layer({"log_level": "DEBUG", **document})
 
 
 def test_a_profile_that_is_set_live_leaves_the_others_of_the_file_alone() -> None:
-    settings = resolve_settings(config_of(profiles={"forms": {"paddleocr": 1.0}}), {}).live(
+    settings = resolve_settings(config_of(profiles={"forms": {"paddleocr": 1.0}}), {}).with_live_layer(
         {"profiles": {"new": {"trocr": 1.0}}}
     )
     assert set(settings.config.profiles) == {"forms", "new"}
-    assert settings.explained()["profiles.new"].layer == "live"
-    assert settings.explained()["profiles.forms"].layer == "file"
+    assert settings.explained_values()["profiles.new"].layer == "live"
+    assert settings.explained_values()["profiles.forms"].layer == "file"
 
 
 def test_the_dotenv_file_is_the_one_in_the_working_directory_unless_another_is_named(
@@ -169,5 +169,5 @@ def test_the_documentation_lists_exactly_the_variables_and_presets_that_there_ar
 def test_no_two_variables_share_a_name_and_each_lands_on_a_value_that_exists() -> None:
     names = [variable.name for variable in VARIABLES]
     assert len(set(names)) == len(names)
-    paths = {path.split(".")[0] for path in Settings(()).explained()}
+    paths = {path.split(".")[0] for path in Settings(()).explained_values()}
     assert {variable.path[0] for variable in VARIABLES} <= paths

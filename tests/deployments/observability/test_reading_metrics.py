@@ -133,8 +133,8 @@ def test_what_an_exception_says_is_cut_out_too_and_where_it_came_from_stays() ->
 
 
 def test_a_live_document_changes_only_what_it_says_of_logging() -> None:
-    assert LoggingConfig("INFO", text=False).under({"log_level": "DEBUG"}) == LoggingConfig("DEBUG", text=False)
-    assert LoggingConfig("INFO", text=False).under({"log_text": True, "method": "x"}) == LoggingConfig(
+    assert LoggingConfig("INFO", text=False).with_document({"log_level": "DEBUG"}) == LoggingConfig("DEBUG", text=False)
+    assert LoggingConfig("INFO", text=False).with_document({"log_text": True, "method": "x"}) == LoggingConfig(
         "INFO", text=True
     )
 

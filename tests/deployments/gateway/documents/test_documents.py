@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from deployments.gateway.documents.ordered_gather import ordered_gather
 from deployments.gateway.formats import formats
-from deployments.gateway.routes.content_negotiation import best_of
+from deployments.gateway.routes.content_negotiation import best_media_type
 from deployments.messages.request import ReadRequest
 from ocr import Page
 from ocr.contract import (
@@ -226,7 +226,7 @@ async def test_accept_without_anything_that_there_is_is_refused_with_what_there_
     ],
 )
 def test_the_media_type_liked_best_is_taken(accept: str, best: str | None) -> None:
-    assert best_of(accept, ("application/json", "text/plain")) == best
+    assert best_media_type(accept, ("application/json", "text/plain")) == best
 
 
 async def test_a_batch_takes_documents_and_answers_line_by_line(client: httpx.AsyncClient) -> None:

@@ -184,15 +184,15 @@ texts = st.text(min_size=1, max_size=8)
 lines = st.builds(line, st.lists(st.tuples(texts, st.none() | corners), max_size=3), corners, st.integers(0, 3))
 
 
-@pytest.mark.parametrize("form", formats().values(), ids=lambda form: form.name)
+@pytest.mark.parametrize("output_format", formats().values(), ids=lambda output_format: output_format.name)
 @given(answer=st.builds(page_of, lines, lines))
-def test_any_text_in_any_place_can_be_written_down(form: OutputFormat, answer: TextAnswer) -> None:
-    content = form.write(answer, output_pages_of(answer)).content
-    if form.name in ("alto", "page", "hocr"):
+def test_any_text_in_any_place_can_be_written_down(output_format: OutputFormat, answer: TextAnswer) -> None:
+    content = output_format.write(answer, output_pages_of(answer)).content
+    if output_format.name in ("alto", "page", "hocr"):
         spoken = [word for each in answer.lines for word in each.words]
         tags = {"alto": "{*}String", "page": "{*}Word", "hocr": "{*}span[@class='ocrx_word']"}
-        assert len(tree(content).findall(f".//{tags[form.name]}")) == len(spoken)
-    if form.name == "pdf":
+        assert len(tree(content).findall(f".//{tags[output_format.name]}")) == len(spoken)
+    if output_format.name == "pdf":
         with pypdfium2.PdfDocument(content) as document:
             assert len(document) == 1
 

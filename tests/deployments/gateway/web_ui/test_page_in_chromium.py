@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.page.conftest import Script
+    from tests.deployments.gateway.web_ui.conftest import Script
 
 pytestmark = pytest.mark.browser
 
