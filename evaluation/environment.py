@@ -6,13 +6,16 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+
+from evaluation.markdown import table
 
 _PACKAGES = ("ray", "paddleocr", "rapidocr", "onnxruntime", "tensorflow", "torch", "transformers", "easyocr")
 
 
-def setting() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Name -> value, in the order in which a report shows them."""
     load = os.getloadavg()[0]
     return {
@@ -28,9 +31,9 @@ def setting() -> dict[str, str]:
     }
 
 
-def as_table(values: dict[str, str]) -> str:
+def as_table(values: Mapping[str, str]) -> str:
     """A Markdown table of two columns."""
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in values.items())])
+    return table(("", ""), values.items())
 
 
 def _version(package: str) -> str:

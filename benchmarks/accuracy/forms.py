@@ -20,7 +20,7 @@ from benchmarks.harness.results import RESULTS
 from evaluation.accuracy.arguments import parse_readers, profile_of
 from evaluation.accuracy.detected_pages import DetectedPage, from_store, match_pages
 from evaluation.accuracy.error_rates import FUSED, figures
-from evaluation.environment import as_table, setting
+from evaluation.environment import as_table, environment
 from evaluation.metrics.line_matching import match_lines
 from evaluation.pages.ground_truth import GroundTruthPage, read_pages
 from evaluation.readings.line_layouts import DETECTED, LineSource
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/forms"), help="where the forms are drawn")
     parser.add_argument("--readings", type=Path, default=Path("runs/readings"), help="keeps what was read")
     arguments = parser.parse_args()
-    before = as_table(setting())
+    before = as_table(environment())
     about = (
         f"Made by `python -m benchmarks.accuracy.forms`: {COUNT} drawn forms of 100 dots an inch (synthetic: "
         f"training/drawing/form_pages.py, seed {SEED}), read by {ENGINES.replace(',', ', ')} "

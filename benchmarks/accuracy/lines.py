@@ -20,7 +20,7 @@ from pathlib import Path
 from rapidfuzz.distance import Levenshtein
 
 from benchmarks.harness.results import RESULTS
-from evaluation.environment import as_table, setting
+from evaluation.environment import as_table, environment
 from evaluation.metrics.text_comparison import EditCount, normalised
 from evaluation.pages.ground_truth import GroundTruthPage, Split, pages_for
 from evaluation.pages.handwritten_lines import Writing, writing_of
@@ -96,7 +96,7 @@ def _report(engine: str, model: str, groups: Mapping[str, Group], command: str) 
             f"Model `{model}`. Made by `{command}`; its docstring says what is compared. None of these pages was seen "
             "in training: evaluation/pages/ground_truth.py splits them by their names.",
             "",
-            as_table(setting()),
+            as_table(environment()),
             "",
             "| set | lines | characters | character error rate | lines without an error | core-ms a line |",
             "|---|---|---|---|---|---|",

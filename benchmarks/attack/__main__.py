@@ -21,7 +21,7 @@ from benchmarks.attack.bystander import Seen, gateway_mb, replicas, watching
 from benchmarks.attack.hostile_callers import HostileCaller, Target, hostile_callers
 from benchmarks.harness.results import RESULTS
 from benchmarks.harness.serving import URL, served
-from evaluation.environment import as_table, setting
+from evaluation.environment import as_table, environment
 
 _READY_S = 0.5
 _SLOWER = 2.0
@@ -146,7 +146,7 @@ def main() -> int:
         for caller in hostile_callers()
         if not arguments.only or any(word in caller.name for word in arguments.only)
     ]
-    before = setting()
+    before = environment()
     outcomes = []
     with served():
         quiet = asyncio.run(usual())

@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 from benchmarks.attack.hostile_callers import PAGE
-from benchmarks.harness.percentiles import percentile
+from benchmarks.harness.timing import percentile
 from cluster.local.nodes import part_of
 from cluster.local.processes import children
 

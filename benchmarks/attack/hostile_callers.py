@@ -25,7 +25,7 @@ import PIL.Image
 import PIL.ImageDraw
 import websockets
 
-from benchmarks.harness.serving import ROOT
+from benchmarks.harness.results import ROOT
 from benchmarks.inputs.bad_files import bad_files, pdf_of_pages, png_of_size
 
 PAGE = ROOT / "examples" / "quick.png"

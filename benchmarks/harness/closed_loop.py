@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
 
-from benchmarks.harness.percentiles import percentile
+from benchmarks.harness.timing import percentile
 
 Ask = Callable[[], Awaitable[None]]
 """One question; raises when it was not answered as it should be."""
@@ -63,9 +63,8 @@ async def many_connections(timeout_s: float) -> AsyncIterator[aiohttp.ClientSess
 class Clients:
     """Clients of one kind, as many as are wanted at the moment. Use it as a context: leaving it ends them."""
 
-    def __init__(self, ask: Ask, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._clock = clock
         self._tasks: list[asyncio.Task[None]] = []
         self._wanted = 0
         self.answers: list[Answered] = []
@@ -74,9 +73,9 @@ class Clients:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.be(0)
+        await self.resize(0)
 
-    async def be(self, wanted: int) -> None:
+    async def resize(self, wanted: int) -> None:
         """Have this many clients; those that are sent away get their last answer first."""
         self._wanted = wanted
         while len(self._tasks) < wanted:
@@ -86,10 +85,19 @@ class Clients:
 
     async def _go_on(self, number: int) -> None:
         while number < self._wanted:
-            self.answers.append(await _answered(self._ask, self._clock))
+            self.answers.append(await _answered(self._ask))
 
 
-async def worked_off(asks: Iterable[Ask], clients: int) -> Run:
+async def _answered(ask: Ask) -> Answered:
+    asked, problem = time.perf_counter(), ""
+    try:
+        await ask()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it counts as a failure and the client goes on
+        problem = f"{type(error).__name__}: {error}"
+    return Answered(asked, time.perf_counter() - asked, problem)
+
+
+async def answer_all(asks: Iterable[Ask], clients: int) -> Run:
     """What `clients` meet until all these questions are answered, each asked once: its begin, when not all is under
     way yet, and its end, when some clients have nothing left to ask, count like the rest.
     """
@@ -97,32 +105,19 @@ async def worked_off(asks: Iterable[Ask], clients: int) -> Run:
     began = time.perf_counter()
 
     async def go_on() -> list[Answered]:
-        return [await _answered(ask, time.perf_counter) for ask in waiting]
+        return [await _answered(ask) for ask in waiting]
 
     by_client = await asyncio.gather(*(go_on() for _ in range(clients)))
     return Run(clients, time.perf_counter() - began, tuple(answer for answers in by_client for answer in answers))
 
 
-async def _answered(ask: Ask, clock: Callable[[], float]) -> Answered:
-    asked = clock()
-    problem = ""
-    try:
-        await ask()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it counts as a failure and the client goes on
-        problem = f"{type(error).__name__}: {error}"
-    return Answered(asked, clock() - asked, problem)
-
-
 async def measured(ask: Ask, clients: int, *, seconds: float, warm_s: float) -> Run:
     """What `clients` meet in `seconds`, after `warm_s` that do not count. Answers count when they come."""
     async with Clients(ask) as loop:
-        await loop.be(clients)
+        await loop.resize(clients)
         await asyncio.sleep(warm_s)
         began = time.perf_counter()
         await asyncio.sleep(seconds)
         ended = time.perf_counter()
-        return Run(clients, ended - began, tuple(_within(loop.answers, began, ended)))
-
-
-def _within(answers: Sequence[Answered], began: float, ended: float) -> list[Answered]:
-    return [answer for answer in answers if began <= answer.asked + answer.seconds < ended]
+        within = tuple(answer for answer in loop.answers if began <= answer.asked + answer.seconds < ended)
+        return Run(clients, ended - began, within)

@@ -3,8 +3,7 @@
     with served() as ready_s:
         ...                        # ask at URL
 
-`serve run serve_config.cpu.yaml` in a process of its own, until every engine is warm; the memory of every replica is
-asked of the operating system; what was started is stopped.
+`serve run serve_config.cpu.yaml` in a process of its own, until every engine is warm; what was started is stopped.
 """
 
 from __future__ import annotations
@@ -15,21 +14,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-import psutil
-
-from cluster.local.nodes import part_of
-from cluster.local.processes import children
+from benchmarks.harness.results import ROOT
 from deployments.gateway.access import proxy_middleware
 from quorum.client import Client
 
-ROOT = Path(__file__).parents[2]
 URL = "http://127.0.0.1:8000"
 PAGE = ROOT / "examples" / "page.png"
+QUICK = ROOT / "examples" / "quick.png"
+SEVEN = ROOT / "tests" / "fixtures" / "seven.png"
+
+
+def wait_until(
+    condition: Callable[[], bool], limit_s: float, failure: Callable[[], str], every_s: float = 0.25
+) -> None:
+    """Return once the condition holds. Raises TimeoutError with what `failure` says when it does not within
+    `limit_s`.
+    """
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{failure()} after {limit_s:.0f} s")
+        time.sleep(every_s)
 
 
 @contextmanager
@@ -47,17 +56,23 @@ def served() -> Iterator[float]:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, process_group=0
         )
+
+    def settled() -> bool:
+        if process.poll() is not None:
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}; see {log}")
+        return _settled()
+
     try:
-        while not _settled():
-            if process.poll() is not None:
-                raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}; see {log}")
-            if time.monotonic() - started > 300:
-                raise RuntimeError(f"not ready after 300 s; see {log} and {URL}/status")
-            time.sleep(0.25)
+        wait_until(settled, 300.0, lambda: f"not ready; see {log} and {URL}/status")
         yield time.monotonic() - started
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)
+
+
+def served_at(url: str | None) -> AbstractContextManager[object]:
+    """The application that runs at `url`, or else one that is started at URL."""
+    return nullcontext() if url else served()
 
 
 def _settled() -> bool:
@@ -68,24 +83,3 @@ def _settled() -> bool:
             return all(engine.detail != "starting" for engine in client.status().engines.values())
     except Exception:  # noqa: BLE001 - not there yet, whatever the reason; `served` gives up in the end
         return False
-
-
-def memory_of_parts() -> dict[str, float]:
-    """Proportional set size in MB of everything below this process, part by part."""
-    return _of_parts(lambda process: process.memory_full_info().pss / 1e6)
-
-
-def core_seconds_of_parts() -> dict[str, float]:
-    """Processor time until now of everything below this process that still lives, with what it waited for, part by
-    part.
-    """
-    return _of_parts(lambda process: sum(process.cpu_times()[:4]))  # also of its ended children: Tesseract's processes
-
-
-def _of_parts(measure: Callable[[psutil.Process], float]) -> dict[str, float]:
-    """The sum over the processes of each part, by what they do for the application; what is Ray's own by its name."""
-    sums: defaultdict[str, float] = defaultdict(float)
-    for process in children():
-        with suppress(psutil.Error):
-            sums[part_of(process) or process.name()] += measure(process)
-    return dict(sorted(sums.items()))

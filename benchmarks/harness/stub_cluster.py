@@ -30,27 +30,25 @@ import PIL.Image
 import psutil
 
 from benchmarks.harness.closed_loop import Ask, many_connections
-from benchmarks.stubs.obedient import FOLDER, Conduct
+from benchmarks.harness.memory import by_part
+from benchmarks.harness.results import ROOT
+from benchmarks.harness.serving import URL, wait_until
+from benchmarks.stubs.stub_engine import FOLDER, StubBehaviour
 from cluster.local.local_cluster import LocalCluster, local_cluster
-from cluster.local.nodes import part_of
 from ocr.contract import StatusAnswer
 
 ENGINE = "trocr"
 SERVICE_S = 0.2
 PATHS = ("engine handle", "application handle", "HTTP")
-
-_ROOT = Path(__file__).parents[2]
 _HOST, _PORT = "127.0.0.1", 8000
-URL = f"http://{_HOST}:{_PORT}"
+
 _WARM_UP_S = 180.0
 # In Ray's books, so that as many replicas start as are asked for; the two cores are shared by all.
 _REPLICA_CPUS = 0.01
 
 # How the parts of the application are called here; every other process is Ray's own.
 _PARTS = {
-    "Gateway": "Gateway",
-    "Router": "Router",
-    "Segmentation": "Segmentation",
+    **{name: name for name in ("Gateway", "Router", "Segmentation")},
     ENGINE: "engine",
     "ProxyActor": "proxy",
     "ServeController": "controller",
@@ -68,47 +66,37 @@ class Stubs:
     batch_size: int = 1
 
 
+@dataclass(frozen=True, slots=True)
 class StubCluster:
-    """It, while it runs."""
+    """It, while it runs. `folder` is where the stubs look how to behave."""
 
-    def __init__(self, cluster: LocalCluster, stubs: Stubs, limits: Mapping[str, Any], folder: Path) -> None:
-        self._cluster = cluster
-        self._stubs = stubs
-        self._limits = limits
-        self._folder = folder
-
-    def tell(self, engine: str, conduct: Conduct) -> None:
-        """Have an engine behave so from now on."""
-        conduct.tell(engine, self._folder)
+    cluster: LocalCluster
+    stubs: Stubs
+    limits: Mapping[str, Any]
+    folder: Path
 
     async def scale(self, engine: Mapping[str, Any]) -> None:
         """Give the engine's deployment other options, and wait until it has the replicas that they ask for."""
-        self._cluster.change(_config(engine, self._stubs, self._limits))
+        self.cluster.change(_config(engine, self.stubs, self.limits))
         wanted = engine.get("num_replicas", 1)
-        deadline = time.monotonic() + _WARM_UP_S
-        while await self.replicas() != wanted:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{ENGINE} has {await self.replicas()} replicas, not {wanted}")
-            await asyncio.sleep(0.25)
+        await asyncio.to_thread(
+            wait_until, lambda: self._replicas() == wanted, _WARM_UP_S, lambda: f"{ENGINE} has not {wanted} replicas"
+        )
 
     async def replicas(self) -> int:
         """How many replicas of the engine run."""
-        seen = await asyncio.to_thread(self._cluster.look)
-        found = seen.deployments.get(ENGINE)
+        return await asyncio.to_thread(self._replicas)
+
+    def _replicas(self) -> int:
+        found = self.cluster.look().deployments.get(ENGINE)
         return found.replicas if found else 0
 
 
 def cpu_seconds() -> dict[str, float]:
     """Processor time of each part until now: Ray and everything on it are this process's descendants."""
-    used: defaultdict[str, float] = defaultdict(float)
-    here = psutil.Process()
-    for process in (here, *here.children(recursive=True)):
-        try:
-            times = process.cpu_times()
-            part = _PARTS.get(part_of(process) or "", RAY)
-        except psutil.Error:
-            continue
-        used[LOAD if process == here else part] += times.user + times.system
+    used = defaultdict(float, {LOAD: sum(psutil.Process().cpu_times()[:2])})
+    for part, seconds in by_part(lambda process: sum(process.cpu_times()[:2])).items():
+        used[_PARTS.get(part, RAY)] += seconds
     return used
 
 
@@ -120,14 +108,14 @@ def stub_cluster(
     stubs: Stubs = Stubs(),
 ) -> Iterator[StubCluster]:
     """Start it with these options of each engine's deployment and these limits, until the block is left."""
-    limits = limits or {}
     with tempfile.TemporaryDirectory() as place:
         for name in stubs.names:
-            Conduct(service_s=service_s).tell(name, Path(place))
-        os.environ |= {FOLDER: place, "PYTHONPATH": str(_ROOT), "STATE_DIR": place}
-        with local_cluster(_config(engine, stubs, limits), host=_HOST, port=_PORT, status=_status) as cluster:
-            _wait_until_ready()
-            yield StubCluster(cluster, stubs, limits, Path(place))
+            StubBehaviour(service_s=service_s).apply(name, Path(place))
+        os.environ |= {FOLDER: place, "PYTHONPATH": str(ROOT), "STATE_DIR": place}
+        config = _config(engine, stubs, limits or {})
+        with local_cluster(config, host=_HOST, port=_PORT, status=_status) as cluster:
+            wait_until(lambda: _answers("/ready"), _WARM_UP_S, lambda: "the application was not ready")
+            yield StubCluster(cluster, stubs, limits or {}, Path(place))
 
 
 def _config(engine: Mapping[str, Any], stubs: Stubs, limits: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,11 +123,9 @@ def _config(engine: Mapping[str, Any], stubs: Stubs, limits: Mapping[str, Any]) 
     from deployments.config.schema import AtZeroPolicy, ClusterConfig, EngineConfig, LimitsConfig
     from deployments.placement import one_machine, serve_config
 
-    sleeps = engine.get("autoscaling_config", {}).get("min_replicas") == 0
+    at_zero = AtZeroPolicy.WAIT if engine.get("autoscaling_config", {}).get("min_replicas") == 0 else None
     chosen = tuple(
-        EngineConfig(
-            name=f"benchmarks.stubs.{name}", batch_size=stubs.batch_size, at_zero=AtZeroPolicy.WAIT if sleeps else None
-        )
+        EngineConfig(name=f"benchmarks.stubs.{name}", batch_size=stubs.batch_size, at_zero=at_zero)
         for name in stubs.names
     )
     options = one_machine([engines.spec(each.name) for each in chosen])
@@ -152,24 +138,19 @@ def _config(engine: Mapping[str, Any], stubs: Stubs, limits: Mapping[str, Any]) 
     return serve_config(config, options, _HOST)
 
 
+def _answers(path: str) -> bool:
+    try:
+        return httpx.get(f"{URL}{path}", timeout=5.0).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
 def _status() -> StatusAnswer | None:
     try:
         answer = httpx.get(f"{URL}/status", timeout=5.0)
         return StatusAnswer.model_validate(answer.json()) if answer.status_code == 200 else None
     except (httpx.HTTPError, ValueError):
         return None
-
-
-def _wait_until_ready() -> None:
-    deadline = time.monotonic() + _WARM_UP_S
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{URL}/ready", timeout=5.0).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.25)
-    raise TimeoutError(f"the application was not ready after {_WARM_UP_S:.0f} s")
 
 
 def picture() -> bytes:

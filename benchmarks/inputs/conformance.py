@@ -10,7 +10,6 @@ media type. Changes nothing that it does not change back.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import json
 import os
@@ -19,53 +18,41 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
+import typer
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from benchmarks.harness.results import RESULTS
-from benchmarks.harness.serving import ROOT, URL, served
+from benchmarks.harness import command
+from benchmarks.harness.results import RESULTS, publish
+from benchmarks.harness.serving import QUICK, SEVEN, URL, served_at
 from benchmarks.inputs.bad_files import pdf_of_pages, png_of_size
-from evaluation.environment import as_table, setting
-from ocr.contract import (
-    BatchAnswer,
-    CharacterAnswer,
-    ConfigAnswer,
-    DocumentAnswer,
-    ErrorAnswer,
-    FailedItem,
-    FailedPage,
-    FrameAnswer,
-    HealthAnswer,
-    LogsAnswer,
-    PageAnswer,
-    PerformanceAnswer,
-    ReadyAnswer,
-    SelfTestAnswer,
-    StatusAnswer,
-    StreamEnd,
-    TextAnswer,
+from evaluation.environment import as_table, environment
+from evaluation.markdown import page, table
+from ocr import contract
+from ocr.contract import ErrorAnswer, StreamEnd, TextAnswer
+
+_NDJSON = "application/x-ndjson"
+_PAGE_LINE: TypeAdapter[Any] = TypeAdapter(contract.PageAnswer | contract.FailedPage | StreamEnd)
+_BATCH_LINE: TypeAdapter[Any] = TypeAdapter(
+    contract.CharacterAnswer | TextAnswer | contract.DocumentAnswer | contract.FailedItem | StreamEnd
 )
 
-_SEVEN = ROOT / "tests" / "fixtures" / "seven.png"
-_PAGE = ROOT / "examples" / "quick.png"
-_NDJSON = "application/x-ndjson"
-_PAGE_LINE: TypeAdapter[Any] = TypeAdapter(PageAnswer | FailedPage | StreamEnd)
-_BATCH_LINE: TypeAdapter[Any] = TypeAdapter(CharacterAnswer | TextAnswer | DocumentAnswer | FailedItem | StreamEnd)
+
+Body = type[BaseModel] | TypeAdapter[Any] | str
+"""A type of the contract, the type of every line, or a media type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One request and what has to come back: `body` is a type of the contract, the type of every line, or a media
-    type.
-    """
+    """One request and what has to come back."""
 
     method: str
     path: str
     what: str
     status: int
-    body: type[BaseModel] | TypeAdapter[Any] | str
+    body: Body
     sent: Mapping[str, Any] = field(default_factory=dict)
     admin: bool = False
 
@@ -91,9 +78,9 @@ def cases() -> Iterator[Case]:
 
 
 def _state() -> Iterator[Case]:
-    yield Case("GET", "/health", "the process lives", 200, HealthAnswer)
-    yield Case("GET", "/ready", "engines are warm", 200, ReadyAnswer)
-    yield Case("GET", "/status", "every component", 200, StatusAnswer)
+    yield Case("GET", "/health", "the process lives", 200, contract.HealthAnswer)
+    yield Case("GET", "/ready", "engines are warm", 200, contract.ReadyAnswer)
+    yield Case("GET", "/status", "every component", 200, contract.StatusAnswer)
     yield Case("GET", "/metrics", "for Prometheus", 200, "text/plain")
     yield Case("GET", "/openapi.json", "the description", 200, "application/json")
     yield Case("GET", "/docs", "the description as a page", 200, "text/html")
@@ -104,11 +91,11 @@ def _state() -> Iterator[Case]:
 
 
 def _character() -> Iterator[Case]:
-    image = _SEVEN.read_bytes()
+    image = SEVEN.read_bytes()
     encoded = base64.b64encode(image).decode()
 
     def one(what: str, status: int, **sent: object) -> Case:
-        return Case("POST", "/predict", what, status, CharacterAnswer if status == 200 else ErrorAnswer, sent)
+        return Case("POST", "/predict", what, status, contract.CharacterAnswer if status == 200 else ErrorAnswer, sent)
 
     yield one("JSON", 200, json={"image": encoded, "classes": "digits", "timeout_s": 60})
     yield one("multipart", 200, files={"image": ("seven.png", image)}, data={"classes": "digits"})
@@ -140,9 +127,9 @@ def _repeated(one: Callable[..., Case], image: bytes) -> Iterator[Case]:
 
 
 def _text() -> Iterator[Case]:
-    image = _PAGE.read_bytes()
+    image = QUICK.read_bytes()
 
-    def one(what: str, body: type[BaseModel] | TypeAdapter[Any] | str, status: int = 200, **sent: object) -> Case:
+    def one(what: str, body: Body, status: int = 200, **sent: object) -> Case:
         return Case("POST", "/predict_text", what, status, body, {"content": image, **sent})
 
     yield one("JSON", TextAnswer, params={"timeout_s": 60})
@@ -164,29 +151,29 @@ def _text() -> Iterator[Case]:
 
 
 def _documents() -> Iterator[Case]:
-    def one(what: str, body: type[BaseModel] | TypeAdapter[Any] | str, status: int = 200, **sent: object) -> Case:
+    def one(what: str, body: Body, status: int = 200, **sent: object) -> Case:
         return Case("POST", "/predict_text", what, status, body, {"content": pdf_of_pages(3), **sent})
 
-    yield one("a PDF of three pages", DocumentAnswer)
-    yield one("two of its pages, 100 dpi", DocumentAnswer, params={"pages": "1,3", "dpi": "100"})
+    yield one("a PDF of three pages", contract.DocumentAnswer)
+    yield one("two of its pages, 100 dpi", contract.DocumentAnswer, params={"pages": "1,3", "dpi": "100"})
     yield one("a PDF, line by line", _PAGE_LINE, headers={"accept": _NDJSON})
     yield one("a PDF as format=page", "application/zip", params={"format": "page"})
     yield one("a PDF as format=pdf", "application/pdf", params={"format": "pdf"})
-    yield one("an image as a document", DocumentAnswer, content=_PAGE.read_bytes(), params={"pages": "1-"})
+    yield one("an image as a document", contract.DocumentAnswer, content=QUICK.read_bytes(), params={"pages": "1-"})
     yield one("a page that is not there", ErrorAnswer, 422, params={"pages": "4"})
     yield one("a damaged PDF", ErrorAnswer, 400, content=b"%PDF-1.7")
     yield one("a PDF of 10,000 pages", ErrorAnswer, 413, content=pdf_of_pages(10_000))
 
 
 def _batch() -> Iterator[Case]:
-    images = [base64.b64encode(path.read_bytes()).decode() for path in (_SEVEN, _SEVEN)]
-    pages = [base64.b64encode(file).decode() for file in (_PAGE.read_bytes(), b"junk", pdf_of_pages(2))]
+    images = [base64.b64encode(path.read_bytes()).decode() for path in (SEVEN, SEVEN)]
+    pages = [base64.b64encode(file).decode() for file in (QUICK.read_bytes(), b"junk", pdf_of_pages(2))]
 
-    def one(what: str, body: type[BaseModel] | TypeAdapter[Any], status: int = 200, **sent: object) -> Case:
+    def one(what: str, body: Body, status: int = 200, **sent: object) -> Case:
         return Case("POST", "/batch_predict", what, status, body, sent)
 
-    yield one("characters", BatchAnswer, json={"images": images, "classes": "digits"})
-    yield one("a page, junk and a PDF", BatchAnswer, json={"images": pages, "task": "text"})
+    yield one("characters", contract.BatchAnswer, json={"images": images, "classes": "digits"})
+    yield one("a page, junk and a PDF", contract.BatchAnswer, json={"images": pages, "task": "text"})
     yield one(
         "the same, line by line", _BATCH_LINE, json={"images": pages, "task": "text"}, headers={"accept": _NDJSON}
     )
@@ -198,7 +185,7 @@ def _batch() -> Iterator[Case]:
 def _administration() -> Iterator[Case]:
     for method, path in (("GET", "/config"), ("GET", "/logs"), ("GET", "/performance"), ("POST", "/test")):
         yield Case(method, path, "without a key", 401, ErrorAnswer)
-    yield Case("GET", "/config", "every value and its layer", 200, ConfigAnswer, admin=True)
+    yield Case("GET", "/config", "every value and its layer", 200, contract.ConfigAnswer, admin=True)
     yield Case("PUT", "/config", "something that is wrong", 422, ErrorAnswer, {"json": {"method": "coin"}}, admin=True)
     yield Case(
         "PUT",
@@ -212,10 +199,10 @@ def _administration() -> Iterator[Case]:
     yield Case(
         "POST", "/config/weights", "unknown engine", 422, ErrorAnswer, {"json": {"weights": {"oracle": 1}}}, admin=True
     )
-    yield Case("PUT", "/config", "back to what was deployed", 200, ConfigAnswer, {"json": {}}, admin=True)
-    yield Case("GET", "/logs", "the newest records", 200, LogsAnswer, {"params": {"limit": "5"}}, admin=True)
-    yield Case("GET", "/performance", "latency and errors", 200, PerformanceAnswer, admin=True)
-    yield Case("POST", "/test", "two samples", 200, SelfTestAnswer, {"json": {"samples": 2}}, admin=True)
+    yield Case("PUT", "/config", "back to what was deployed", 200, contract.ConfigAnswer, {"json": {}}, admin=True)
+    yield Case("GET", "/logs", "the newest records", 200, contract.LogsAnswer, {"params": {"limit": "5"}}, admin=True)
+    yield Case("GET", "/performance", "latency and errors", 200, contract.PerformanceAnswer, admin=True)
+    yield Case("POST", "/test", "two samples", 200, contract.SelfTestAnswer, {"json": {"samples": 2}}, admin=True)
 
 
 def judged(client: httpx.Client, case: Case, admin_key: str) -> Verdict:
@@ -227,7 +214,7 @@ def judged(client: httpx.Client, case: Case, admin_key: str) -> Verdict:
     return Verdict(case, response.status_code, _problem_with(case.body, response))
 
 
-def _problem_with(body: type[BaseModel] | TypeAdapter[Any] | str, response: httpx.Response) -> str:
+def _problem_with(body: Body, response: httpx.Response) -> str:
     """What is wrong with the body; empty when nothing is."""
     kind = response.headers.get("content-type", "").split(";")[0]
     if isinstance(body, str):
@@ -246,13 +233,13 @@ def stream_verdict(url: str) -> Verdict:
     """The WebSocket: a frame, the same frame, and junk."""
     from websockets.sync.client import connect
 
-    case = Case("WS", "/stream", "a frame, the same again, junk", 101, FrameAnswer)
+    case = Case("WS", "/stream", "a frame, the same again, junk", 101, contract.FrameAnswer)
     seen = []
     with connect(f"{url.replace('http', 'ws', 1)}/stream?classes=digits", max_size=2**24) as socket:
-        for name, image in (("1", _SEVEN.read_bytes()), ("2", _SEVEN.read_bytes()), ("3", b"junk")):
+        for name, image in (("1", SEVEN.read_bytes()), ("2", SEVEN.read_bytes()), ("3", b"junk")):
             socket.send(json.dumps({"image_id": name}))
             socket.send(image)
-            answer = FrameAnswer.model_validate_json(socket.recv(timeout=60))
+            answer = contract.FrameAnswer.model_validate_json(socket.recv(timeout=60))
             seen.append((answer.image_id, answer.status))
     wanted = [("1", "read"), ("2", "unchanged"), ("3", "failed")]
     return Verdict(case, 101, "" if seen == wanted else f"got {seen}")
@@ -263,61 +250,45 @@ def run(url: str, admin_key: str) -> list[Verdict]:
         return [*(judged(client, case, admin_key) for case in cases()), stream_verdict(url)]
 
 
-def report(verdicts: Sequence[Verdict], before: dict[str, str]) -> str:
-    routes = {(verdict.case.method, verdict.case.path) for verdict in verdicts}
+def report(verdicts: Sequence[Verdict], before: Mapping[str, str]) -> str:
     summary = {
         **before,
-        "routes": str(len(routes)),
+        "routes": str(len({(verdict.case.method, verdict.case.path) for verdict in verdicts})),
         "cases": str(len(verdicts)),
         "as the contract says": str(sum(verdict.passed for verdict in verdicts)),
     }
     rows = [
-        f"| {v.case.method} | {v.case.path} | {v.case.what} | {v.status} | {_named(v.case.body)} | "
-        f"{'yes' if v.passed else v.problem} |"
+        (v.case.method, v.case.path, v.case.what, v.status, _named(v.case.body), "yes" if v.passed else v.problem)
         for v in verdicts
     ]
-    return "\n".join(
-        [
-            "# Every route against the contract",
-            "",
-            "Made by `python -m benchmarks.inputs.conformance`, over HTTP and a WebSocket.",
-            "",
-            as_table(summary),
-            "",
-            "| method | route | request | status | body | as it should be |",
-            "|---|---|---|---|---|---|",
-            *rows,
-            "",
-        ]
+    return page(
+        "Every route against the contract",
+        "Made by `python -m benchmarks.inputs.conformance`, over HTTP and a WebSocket.",
+        as_table(summary),
+        table(("method", "route", "request", "status", "body", "as it should be"), rows),
     )
 
 
-def _named(body: type[BaseModel] | TypeAdapter[Any] | str) -> str:
+def _named(body: Body) -> str:
     if isinstance(body, str):
         return body
     return "a line each, then the end" if isinstance(body, TypeAdapter) else body.__name__
 
 
-def main() -> None:
-    """Ask, print, write; exit code 1 when an answer is not as the contract says."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
-    parser.add_argument("--url", help="Where the service runs; otherwise it is started on this machine.")
-    parser.add_argument("--admin-key", default="", help="A key of ADMIN_API_KEYS there.")
-    parser.add_argument("--out", type=Path, default=RESULTS / "conformance.md")
-    arguments = parser.parse_args()
-    before = setting()
-    if arguments.url:
-        verdicts = run(arguments.url, arguments.admin_key)
-    else:
-        key = secrets.token_urlsafe(32)
-        os.environ["ADMIN_API_KEYS"] = key
-        with served():
-            verdicts = run(URL, key)
-    text = report(verdicts, before)
-    arguments.out.write_text(text)
-    print(text)
-    raise SystemExit(not all(verdict.passed for verdict in verdicts))
+def main(
+    url: Annotated[str | None, typer.Option(help="Where the service runs; otherwise it is started here.")] = None,
+    admin_key: Annotated[str, typer.Option(help="A key of ADMIN_API_KEYS there.")] = "",
+    out: Path = RESULTS / "conformance.md",
+) -> None:
+    """Ask every route, good requests and bad ones; exit code 1 when an answer is not as the contract says."""
+    before = environment()
+    if url is None:
+        os.environ["ADMIN_API_KEYS"] = admin_key = secrets.token_urlsafe(32)
+    with served_at(url):
+        verdicts = run(url or URL, admin_key)
+    publish(report(verdicts, before), out)
+    raise typer.Exit(not all(verdict.passed for verdict in verdicts))
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

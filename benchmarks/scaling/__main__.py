@@ -12,20 +12,22 @@ four minutes on two cores and adds its figures to results/scaling.json. Times ar
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import typer
+
+from benchmarks.harness import command
 from benchmarks.harness.closed_loop import Ask, Clients, Run, measured
-from benchmarks.harness.results import RESULTS
+from benchmarks.harness.results import RESULTS, read_parts, write_parts
 from benchmarks.harness.stub_cluster import PATHS, SERVICE_S, StubCluster, asking, cpu_seconds, stub_cluster
-from benchmarks.scaling import scaling_page, scaling_report
-from evaluation.environment import setting
+from benchmarks.scaling import report
+from benchmarks.scaling.page import page_cost
+from evaluation.environment import environment
 
 CLIENTS_A_REPLICA = 2
 _WARM_S = 1.0
@@ -46,6 +48,9 @@ BOUNDS = {
 # (clients, seconds): from nothing, a burst, a lull, nothing.
 LOAD = ((2, 20.0), (16, 60.0), (2, 55.0), (0, 45.0))
 
+Keep = Callable[[Mapping[str, Any]], None]
+"""Is given figures to keep."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -60,48 +65,36 @@ class Step:
     failed: int
     cores: dict[str, float]
 
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """The cluster at one moment of the burst."""
-
-    at: float
-    clients: int
-    replicas: int
+    def __str__(self) -> str:
+        return (
+            f"{self.path:18} {self.replicas:3} replicas {self.per_second:7.1f}/s p50 {self.p50_ms:5.0f} ms "
+            f"p99 {self.p99_ms:5.0f} ms failed {self.failed} cores {sum(self.cores.values()):.2f}"
+        )
 
 
-async def throughput(
-    cluster: StubCluster, steps: Sequence[int], seconds: float, keep: Callable[[Sequence[Step]], None]
-) -> None:
-    """Each number of replicas on each way to ask; a way is left when it is far beyond its bend. `keep` is given what
-    was found so far after each number of replicas: on a busy machine the last ones may never start.
+async def throughput(cluster: StubCluster, steps: Sequence[int], seconds: float, keep: Keep) -> None:
+    """Each number of replicas on each way to ask; a way is left when it is far beyond its bend. What was found so far
+    is kept after each number of replicas: on a busy machine the last ones may never start.
     """
-    found: list[Step] = []
+    found: list[dict[str, Any]] = []
     going_on = list(PATHS)
     for replicas in steps:
         await cluster.scale({"num_replicas": replicas, **_ONGOING})
         for path in tuple(going_on):
-            found.append(await _step(path, replicas, seconds))
-            print(_told(found[-1]), flush=True)
-            if scaling_report.efficiency(asdict(found[-1]), [asdict(step) for step in found]) < _ENOUGH:
+            step = await _step(path, replicas, seconds)
+            print(step, flush=True)
+            found.append(asdict(step))
+            if report.efficiency(found[-1], found) < _ENOUGH:
                 going_on.remove(path)
-        keep(found)
+        keep({"service_s": SERVICE_S, "steps": found})
 
 
 async def _step(path: str, replicas: int, seconds: float) -> Step:
     clients = CLIENTS_A_REPLICA * replicas
     async with asking(path) as ask:
         run, cores = await _with_cores(ask, clients, seconds)
-    return Step(
-        path,
-        replicas,
-        clients,
-        run.per_second,
-        run.latency_s(50) * 1000.0,
-        run.latency_s(99) * 1000.0,
-        len(run.failed),
-        cores,
-    )
+    p50_ms, p99_ms = (1000.0 * run.latency_s(percent) for percent in (50, 99))
+    return Step(path, replicas, clients, run.per_second, p50_ms, p99_ms, len(run.failed), cores)
 
 
 async def _with_cores(ask: Ask, clients: int, seconds: float) -> tuple[Run, dict[str, float]]:
@@ -120,62 +113,46 @@ async def _with_cores(ask: Ask, clients: int, seconds: float) -> tuple[Run, dict
     return run, {part: (used - before.get(part, 0.0)) / (ended - began) for part, used in after.items()}
 
 
-def _told(step: Step) -> str:
-    return (
-        f"{step.path:18} {step.replicas:3} replicas {step.per_second:7.1f}/s p50 {step.p50_ms:5.0f} ms "
-        f"p99 {step.p99_ms:5.0f} ms failed {step.failed} cores {sum(step.cores.values()):.2f}"
-    )
-
-
 async def autoscaling(cluster: StubCluster) -> dict[str, Any]:
     """Follow the load with clients over HTTP, and the replicas."""
-    moments: list[Moment] = []
+    moments: list[dict[str, float]] = []
     began = time.perf_counter()
     async with asking("HTTP") as ask, Clients(ask) as clients:
         for wanted, seconds in LOAD:
-            await clients.be(wanted)
+            await clients.resize(wanted)
             ends = time.perf_counter() + seconds
             while time.perf_counter() < ends:
-                moments.append(Moment(time.perf_counter() - began, wanted, await cluster.replicas()))
+                at = time.perf_counter() - began
+                moments.append({"at": at, "clients": wanted, "replicas": await cluster.replicas()})
                 await asyncio.sleep(0.5)
-    answers = [
-        {"asked": answer.asked - began, "seconds": answer.seconds, "problem": answer.problem}
-        for answer in clients.answers
-    ]
-    return {"bounds": BOUNDS, "moments": [asdict(moment) for moment in moments], "answers": answers}
+    answers = [{**asdict(answer), "asked": answer.asked - began} for answer in clients.answers]
+    return {"bounds": BOUNDS, "moments": moments, "answers": answers}
 
 
-def main() -> None:
+def main(
+    part: Annotated[Literal["throughput", "autoscaling", "page", "report"], typer.Argument()],
+    steps: Annotated[list[int] | None, typer.Option(help="Numbers of replicas; given once for each.")] = None,
+    seconds: Annotated[float, typer.Option(help="Of each step.")] = 3.5,
+    out: Path = RESULTS / "scaling.json",
+) -> None:
     """Measure one part, or write the report."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
-    parser.add_argument("part", choices=("throughput", "autoscaling", "page", "report"))
-    parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 4, 6, 8, 12, 16, 24])
-    parser.add_argument("--seconds", type=float, default=3.5, help="of each step")
-    parser.add_argument("--out", type=Path, default=RESULTS / "scaling.json")
-    arguments = parser.parse_args()
-    if arguments.part == "report":
-        scaling_report.write(json.loads(arguments.out.read_text()), arguments.out.with_suffix(".md"))
-        return
-    before = setting()
+    before = environment()
 
-    def keep(figures: dict[str, Any]) -> None:
-        kept = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
-        figures = {"setting": before, **figures}
-        arguments.out.write_text(json.dumps({**kept, arguments.part: figures}, indent=1) + "\n")
+    def keep(figures: Mapping[str, Any]) -> None:
+        write_parts(out, {part: {"setting": before, **figures}})
 
-    if arguments.part == "page":
-        keep(asdict(scaling_page.page()))
-    elif arguments.part == "autoscaling":
+    if part == "report":
+        report.write(read_parts(out), out.with_suffix(".md"))
+    elif part == "page":
+        keep(asdict(page_cost()))
+    elif part == "autoscaling":
         with stub_cluster({"autoscaling_config": BOUNDS, **_ONGOING}) as cluster:
             keep(asyncio.run(autoscaling(cluster)))
     else:
-
-        def keep_steps(steps: Sequence[Step]) -> None:
-            keep({"service_s": SERVICE_S, "steps": [asdict(step) for step in steps]})
-
-        with stub_cluster({"num_replicas": arguments.steps[0], **_ONGOING}) as cluster:
-            asyncio.run(throughput(cluster, arguments.steps, arguments.seconds, keep_steps))
+        chosen = steps or [1, 2, 4, 6, 8, 12, 16, 24]
+        with stub_cluster({"num_replicas": chosen[0], **_ONGOING}) as cluster:
+            asyncio.run(throughput(cluster, chosen, seconds, keep))
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

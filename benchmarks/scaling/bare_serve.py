@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import httpx
 import numpy as np
 
-from benchmarks.harness.stub_cluster import URL
+from benchmarks.harness.serving import URL
 from benchmarks.harness.timing import timed
 
 if TYPE_CHECKING:

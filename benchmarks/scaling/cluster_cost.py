@@ -15,27 +15,28 @@ them is copied on the way out is looked at in this process. Times are millisecon
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import re
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import httpx
 
-from benchmarks.harness.percentiles import percentile
-from benchmarks.harness.results import RESULTS
-from benchmarks.harness.serving import PAGE
-from benchmarks.harness.stub_cluster import URL, StubCluster, Stubs, stub_cluster
+from benchmarks.harness import command
+from benchmarks.harness.results import RESULTS, publish
+from benchmarks.harness.serving import PAGE, URL
+from benchmarks.harness.stub_cluster import StubCluster, Stubs, stub_cluster
+from benchmarks.harness.timing import percentile
 from benchmarks.scaling.bare_serve import times
-from benchmarks.stubs.obedient import TEXT, Conduct
+from benchmarks.stubs.stub_engine import TEXT, StubBehaviour
 from deployments.config.deployment_names import SEGMENTATION
 from deployments.config.schema import ENGINES
-from evaluation.environment import as_table, setting
+from evaluation.environment import as_table, environment
+from evaluation.markdown import page, table
 from ocr import SegmentedPage
 from ocr.contract import TextAnswer, TimedPart
 
@@ -51,7 +52,7 @@ _WANTED_MS, _WANTED_COPIES = 30.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PageTiming:
     """One page: the client's time, the parts of it that the answer waited for, and the client's time where it asked for
     no explanation.
     """
@@ -97,51 +98,37 @@ def is_work(part: TimedPart) -> bool:
     return part.name == _INFERENCE or (part.where == SEGMENTATION and part.name != "queue")
 
 
-def asked(client: httpx.Client, page: bytes) -> Asked:
+def read_page(client: httpx.Client, file: bytes) -> PageTiming:
     """Ask once. A run counts only when every engine read every line."""
-    client_ms, body = _timed(client, page, explain=True)
+    client_ms, body = _timed(client, file, explain=True)
     answer = TextAnswer.model_validate_json(body)
-    _require_whole(answer)
-    assert answer.timings is not None
+    failed = [name for name, said in answer.engine_predictions.items() if said.status != "ok"]
+    if failed or len(answer.lines) < 40 or answer.timings is None:
+        raise RuntimeError(f"this run does not count: {len(answer.lines)} lines, failed engines {failed}")
     critical = tuple(part for part in answer.timings.parts if part.critical)
-    plain_ms, _ = _timed(client, page, explain=False)
-    return Asked(client_ms, answer.timings.wall_ms, critical, plain_ms)
+    plain_ms, _ = _timed(client, file, explain=False)
+    return PageTiming(client_ms, answer.timings.wall_ms, critical, plain_ms)
 
 
-def _timed(client: httpx.Client, page: bytes, *, explain: bool) -> tuple[float, bytes]:
+def _timed(client: httpx.Client, file: bytes, *, explain: bool) -> tuple[float, bytes]:
     """From the first byte of the question to the last of the answer; to understand it is no matter of the cluster."""
+    query, headers = {"explain": str(explain).lower()}, {"content-type": "image/png"}
     began = time.perf_counter()
-    response = client.post(
-        f"{URL}/predict_text",
-        params={"explain": str(explain).lower()},
-        content=page,
-        headers={"content-type": "image/png"},
-    )
+    response = client.post(f"{URL}/predict_text", params=query, content=file, headers=headers)
     milliseconds = (time.perf_counter() - began) * 1000.0
     response.raise_for_status()
     return milliseconds, response.content
 
 
-def _client() -> httpx.Client:
-    return httpx.Client(timeout=60.0, trust_env=False)
-
-
-def _require_whole(answer: TextAnswer) -> None:
-    failed = [name for name, said in answer.engine_predictions.items() if said.status != "ok"]
-    if failed or len(answer.lines) < 40:
-        raise RuntimeError(f"this run does not count: {len(answer.lines)} lines, failed engines {failed}")
-
-
-def pages(cluster: StubCluster, runs: int) -> dict[str, list[Asked]]:
+def read_pages(client: httpx.Client, cluster: StubCluster, runs: int) -> dict[str, list[PageTiming]]:
     """So many pages, one after another, for each of the texts."""
-    page = PAGE.read_bytes()
+    file = PAGE.read_bytes()
     figures = {}
-    with _client() as client:
-        for name, text in TEXTS.items():
-            for number, engine in enumerate(ENGINES):
-                said = text if text == TEXT else misread(text, 7 * number)
-                cluster.tell(engine, Conduct(SERVICE_S, said))
-            figures[name] = [asked(client, page) for _ in range(_UNCOUNTED + runs)][_UNCOUNTED:]
+    for name, text in TEXTS.items():
+        for number, engine in enumerate(ENGINES):
+            said = text if text == TEXT else misread(text, 7 * number)
+            StubBehaviour(SERVICE_S, said).apply(engine, cluster.folder)
+        figures[name] = [read_page(client, file) for _ in range(_UNCOUNTED + runs)][_UNCOUNTED:]
     return figures
 
 
@@ -150,21 +137,20 @@ def misread(text: str, at: int) -> str:
     return f"{text[:at]}{'x' if text[at] != 'x' else 'y'}{text[at + 1 :]}"
 
 
-async def copies(runs: int) -> Copies:
+def count_copies(client: httpx.Client, runs: int) -> Copies:
     """Count what is written for a page, and look at the crops of one."""
-    page = PAGE.read_bytes()
-    crops = await _crops(page)
-    with _client() as client:
-        asked(client, page)
-        before = _stored_bytes()
-        for _ in range(runs):
-            _timed(client, page, explain=False)
-        stored = (_stored_bytes() - before) / runs
+    file = PAGE.read_bytes()
+    crops = asyncio.run(_crops(file))
+    read_page(client, file)
+    before = _stored_bytes()
+    for _ in range(runs):
+        _timed(client, file, explain=False)
+    stored = (_stored_bytes() - before) / runs
     copied = sum(pixels.flags.owndata or pixels.flags.writeable for pixels in crops.pixels)
-    return Copies(len(page), sum(pixels.nbytes for pixels in crops.pixels), stored, copied)
+    return Copies(len(file), sum(pixels.nbytes for pixels in crops.pixels), stored, copied)
 
 
-async def _crops(page: bytes) -> SegmentedPage:
+async def _crops(file: bytes) -> SegmentedPage:
     """The crops of a page as an engine gets them."""
     from ray import serve
 
@@ -172,8 +158,8 @@ async def _crops(page: bytes) -> SegmentedPage:
     from deployments.transport import first_value_and_next_reference
 
     handle = serve.get_deployment_handle(SEGMENTATION, "quorum").options(stream=True)
-    request = SegmentationRequest("auto", None, 20_000_000, time.time() + 60.0)
-    _, reference = await first_value_and_next_reference(handle.page.remote(page, request))
+    handling = SegmentationRequest("auto", None, 20_000_000, time.time() + 60.0)
+    _, reference = await first_value_and_next_reference(handle.page.remote(file, handling))
     assert reference is not None
     crops = await reference
     assert isinstance(crops, SegmentedPage)
@@ -190,88 +176,77 @@ def _stored_bytes() -> int:
     return int(stats.store_stats.cumulative_created_bytes)
 
 
-def report(figures: dict[str, list[Asked]], bare: Sequence[float], copied: Copies, before: dict[str, str]) -> str:
-    return "\n".join(
-        [
-            "# What the cluster costs one page",
-            "",
-            "Made by `python -m benchmarks.scaling.cluster_cost`; its docstring says what is done "
-            "and what counts as cost.",
-            f"Five stub engines of {SERVICE_S * 1000.0:.0f} ms for a batch of {BATCH_CROPS} lines, examples/page.png, "
-            "one request at a time.",
-            "",
-            as_table(before),
-            "",
-            f"Wanted: p50 {_WANTED_MS:.0f} ms at most, bytes copied {_WANTED_COPIES:.0f} times the crops at most.",
-            "",
-            "| what a line says | page without `explain`, p50 ms | with it | **cost, p50 ms** | p90 | p99 | n |",
-            "|---|---|---|---|---|---|---|",
-            *(_cost_row(name, runs) for name, runs in figures.items()),
-            "",
-            "The same calls among deployments that do nothing, with a file, crops and answers of the same sizes "
-            f"(benchmarks/scaling/bare_serve.py): p50 {1000.0 * median(bare):.1f} ms, p90 "
-            f"{1000.0 * percentile(bare, 90):.1f} ms.",
-            "",
-            "## What the cost consists of",
-            "",
-            "Medians in milliseconds, so that they add up only nearly. `transfer` is the way there and back.",
-            "",
-            *_parts_table(figures),
-            "",
-            "## Bytes",
-            "",
-            "| of one page | bytes |",
-            "|---|---|",
-            f"| its file | {copied.file_bytes:,} |",
-            f"| its crops | {copied.crops_bytes:,} |",
-            f"| written into the object store | {copied.stored_bytes:,.0f}, **{copied.times:.2f} times the crops** |",
-            f"| crops that an engine gets as a copy | {copied.copied_crops} |",
-            "",
-        ]
+def report(
+    figures: Mapping[str, Sequence[PageTiming]], bare: Sequence[float], copied: Copies, before: Mapping[str, str]
+) -> str:
+    return page(
+        "What the cluster costs one page",
+        "Made by `python -m benchmarks.scaling.cluster_cost`; its docstring says what is done and what counts as cost. "
+        f"Five stub engines of {SERVICE_S * 1000.0:.0f} ms for a batch of {BATCH_CROPS} lines, examples/page.png, "
+        "one request at a time.",
+        as_table(before),
+        f"Wanted: p50 {_WANTED_MS:.0f} ms at most, bytes copied {_WANTED_COPIES:.0f} times the crops at most.",
+        table(
+            ("what a line says", "page without `explain`, p50 ms", "with it", "**cost, p50 ms**", "p90", "p99", "n"),
+            [_cost_cells(name, runs) for name, runs in figures.items()],
+        ),
+        "The same calls among deployments that do nothing, with a file, crops and answers of the same sizes "
+        f"(benchmarks/scaling/bare_serve.py): p50 {1000.0 * median(bare):.1f} ms, p90 "
+        f"{1000.0 * percentile(bare, 90):.1f} ms.",
+        "## What the cost consists of",
+        "Medians in milliseconds, so that they add up only nearly. `transfer` is the way there and back.",
+        table(("part", *figures), _part_rows(figures)),
+        "## Bytes",
+        table(
+            ("of one page", "bytes"),
+            [
+                ("its file", f"{copied.file_bytes:,}"),
+                ("its crops", f"{copied.crops_bytes:,}"),
+                (
+                    "written into the object store",
+                    f"{copied.stored_bytes:,.0f}, **{copied.times:.2f} times the crops**",
+                ),
+                ("crops that an engine gets as a copy", copied.copied_crops),
+            ],
+        ),
     )
 
 
-def _cost_row(name: str, runs: Sequence[Asked]) -> str:
+def _cost_cells(name: str, runs: Sequence[PageTiming]) -> list[object]:
     costs = [run.cost_ms for run in runs]
-    shown = " | ".join(f"{percentile(costs, percent):.1f}" for percent in (50, 90, 99))
     plain, explained = median(run.plain_ms for run in runs), median(run.client_ms for run in runs)
-    return f"| {name} | {plain:.0f} | {explained:.0f} | {shown} | {len(runs)} |"
+    shown = [f"{percentile(costs, percent):.1f}" for percent in (50, 90, 99)]
+    return [name, f"{plain:.0f}", f"{explained:.0f}", *shown, len(runs)]
 
 
-def _parts_table(figures: dict[str, list[Asked]]) -> list[str]:
+def _part_rows(figures: Mapping[str, Sequence[PageTiming]]) -> list[list[str]]:
     """A row for each part of the cost; who was waited for differs from page to page, so engines are one."""
-    named = {text: [_of_engines(run.costs) for run in runs] for text, runs in figures.items()}
-    names = dict.fromkeys(name for runs in named.values() for run in runs for name in run)
-    rows = [
-        f"| {name} | {' | '.join(f'{median(run.get(name, 0.0) for run in runs):.1f}' for runs in named.values())} |"
-        for name in names
+    merged = {text: [_of_engines(run.costs) for run in runs] for text, runs in figures.items()}
+    names = dict.fromkeys(name for runs in merged.values() for run in runs for name in run)
+    return [
+        [name, *(f"{median(run.get(name, 0.0) for run in runs):.1f}" for runs in merged.values())] for name in names
     ]
-    return [f"| part | {' | '.join(figures)} |", f"|---|{'---|' * len(figures)}", *rows]
 
 
-def _of_engines(costs: dict[str, float]) -> dict[str, float]:
+def _of_engines(costs: Mapping[str, float]) -> dict[str, float]:
     merged: defaultdict[str, float] = defaultdict(float)
     for name, cost in costs.items():
         merged[_ENGINE.sub("engine", name)] += cost
     return merged
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
-    parser.add_argument("--runs", type=int, default=40)
-    parser.add_argument("--out", type=Path, default=RESULTS / "cluster_cost.md")
-    arguments = parser.parse_args()
-    before = setting()
-    stubs = Stubs(ENGINES, BATCH_CROPS)
-    with stub_cluster({"num_replicas": 1}, SERVICE_S, stubs=stubs) as cluster:
-        figures = pages(cluster, arguments.runs)
-        copied = asyncio.run(copies(5))
-        bare = times(PAGE.read_bytes(), arguments.runs)
-    text = report(figures, bare, copied, before)
-    arguments.out.write_text(text)
-    print(text)
+def main(runs: int = 40, out: Path = RESULTS / "cluster_cost.md") -> None:
+    """Read the sample page so many times, and count what was copied."""
+    before = environment()
+    with (
+        stub_cluster({"num_replicas": 1}, SERVICE_S, stubs=Stubs(ENGINES, BATCH_CROPS)) as cluster,
+        httpx.Client(timeout=60.0, trust_env=False) as client,
+    ):
+        figures = read_pages(client, cluster, runs)
+        copied = count_copies(client, 5)
+        bare = times(PAGE.read_bytes(), runs)
+    publish(report(figures, bare, copied, before), out)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -12,27 +12,24 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.harness.results import ROOT
+from benchmarks.harness.serving import QUICK, wait_until
 from cluster.local.hosts import Host, in_namespaces, namespaces_missing, on_loopback
 from cluster.local.nodes import Nodes
 from deployments.config.schema import ENGINES
 from deployments.placement import application
 from ocr.contract import StatusAnswer, TextAnswer
-from ocr.errors import NotReady, ServiceError
+from ocr.errors import ServiceError
 from quorum.client import Client
-
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "examples" / "quick.png"
 
 _WARM_S = 600.0
 _READ_S = 60.0
@@ -40,16 +37,13 @@ _END_S = 10.0
 # The nodes by the label that places deployments on them, the head first.
 _CARDS = {"front": 0.0, "cutting": 0.0, "card1": 1.0, "card2": 1.0}
 _FRACTIONS = {"emnist_cnn": 0.1, "easyocr": 0.2, "trocr": 0.3, "paddleocr": 0.15}
-_PLACES = {
-    "Gateway": "front",
-    "Router": "front",
-    "Segmentation": "cutting",
-    "tesseract": "cutting",
-    "emnist_cnn": "card1",
-    "trocr": "card1",
-    "easyocr": "card2",
-    "paddleocr": "card2",
+_AT = {
+    "front": ("Gateway", "Router"),
+    "cutting": ("Segmentation", "tesseract"),
+    "card1": ("emnist_cnn", "trocr"),
+    "card2": ("easyocr", "paddleocr"),
 }
+_PLACES = {part: place for place, parts in _AT.items() for part in parts}
 
 
 def main() -> None:
@@ -84,22 +78,18 @@ def _hosts(console: Console) -> Iterator[Sequence[Host]]:
 
 
 def _application(head: Host, state: str) -> dict[str, Any]:
-    known = [{"name": _module(name), "gpu": _FRACTIONS.get(name, 0.0)} for name in ENGINES]
+    known = [
+        {"name": f"benchmarks.simulated_gpu.{name}", "gpu": _FRACTIONS[name]} if name in _FRACTIONS else {"name": name}
+        for name in ENGINES
+    ]
     address = "0.0.0.0" if head.enter else head.http_address  # noqa: S104 - a namespace has no other network
+    arguments = {"engines": known, "state_dir": state, "ready_engines": len(known)}
+    placed = {name: _placed(name, place) for name, place in _PLACES.items()}
     return {
         "proxy_location": "HeadOnly",
         "http_options": {"host": address, "port": head.http_port, "request_timeout_s": 120.0},
-        "applications": [
-            application(
-                {"engines": known, "state_dir": state, "ready_engines": len(known)},
-                {name: _placed(name, place) for name, place in _PLACES.items()},
-            )
-        ],
+        "applications": [application(arguments, placed)],
     }
-
-
-def _module(name: str) -> str:
-    return f"benchmarks.pretending.{name}" if name in _FRACTIONS else name
 
 
 def _placed(name: str, place: str) -> dict[str, Any]:
@@ -109,35 +99,32 @@ def _placed(name: str, place: str) -> dict[str, Any]:
 
 def _warm(client: Client) -> StatusAnswer:
     """What the service says of itself, once every engine can read."""
-    deadline = time.monotonic() + _WARM_S
-    while True:
+
+    def ready() -> bool:
         try:
-            status = client.status()
-            if status.status == "ready":
-                return status
-            told = ", ".join(f"{name}: {engine.detail}" for name, engine in status.engines.items() if engine.detail)
-        except ServiceError as error:
-            told = str(error)
-        if time.monotonic() > deadline:
-            raise NotReady(f"not every engine is warm after {_WARM_S:.0f} s: {told}", "is the machine busy?")
-        time.sleep(1.0)
+            return client.status().status == "ready"
+        except ServiceError:
+            return False
+
+    wait_until(ready, _WARM_S, lambda: f"not every engine is warm, see {client.status().engines},", 1.0)
+    return client.status()
 
 
 @dataclass(frozen=True, slots=True)
-class Travelled:
+class Received:
     """What went to a host while a page was read, in bytes; None where there is no cable to count on."""
 
     host: str
     received: int | None
 
 
-def _read(client: Client, hosts: Sequence[Host]) -> tuple[TextAnswer, list[Travelled]]:
-    client.read(PAGE, timeout_s=_READ_S)  # the second reading has nothing left to load
+def _read(client: Client, hosts: Sequence[Host]) -> tuple[TextAnswer, list[Received]]:
+    client.read(QUICK, timeout_s=_READ_S)  # the second reading has nothing left to load
     before = [host.received_bytes() if host.cable else None for host in hosts]
-    answer = client.read(PAGE, timeout_s=_READ_S)
+    answer = client.read(QUICK, timeout_s=_READ_S)
     after = [host.received_bytes() if host.cable else None for host in hosts]
     return answer, [
-        Travelled(host.name, None if now is None or then is None else now - then)
+        Received(host.name, None if now is None or then is None else now - then)
         for host, then, now in zip(hosts, before, after, strict=True)
     ]
 
@@ -152,13 +139,13 @@ def _engines(nodes: Nodes, names: Mapping[str, str], status: StatusAnswer, answe
     return table
 
 
-def _cables(names: Mapping[str, str], travelled: Sequence[Travelled], answer: TextAnswer) -> str:
+def _cables(names: Mapping[str, str], travelled: Sequence[Received], answer: TextAnswer) -> str:
     pixels = answer.width * answer.height * 3
     if travelled[0].received is None:
         return f"the page has {pixels / 1e6:.1f} MB of pixels; without cables nobody counts what goes to which node"
     told = ", ".join(f"{names[one.host]} {(one.received or 0) / 1e6:.2f} MB" for one in travelled)
     return (
-        f"the page has {pixels / 1e6:.1f} MB of pixels and {PAGE.stat().st_size / 1e6:.2f} MB as a file; while it was "
+        f"the page has {pixels / 1e6:.1f} MB of pixels and {QUICK.stat().st_size / 1e6:.2f} MB as a file; while it was "
         f"read, over the cables to the nodes went: {told}. Lines are cut on `cutting` and go from there by reference "
         "to the nodes that read them; the Router on `front` sees where they are, and what is read."
     )

@@ -10,27 +10,29 @@ each told apart by a pixel; `quorum batch` is killed (SIGKILL) half way and star
 
 from __future__ import annotations
 
-import argparse
 import shutil
-import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import httpx
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.results import RESULTS
-from benchmarks.harness.serving import ROOT, URL, served
-from evaluation.environment import as_table, setting
+from benchmarks.harness import command
+from benchmarks.harness.results import RESULTS, ROOT, publish
+from benchmarks.harness.serving import QUICK, SEVEN, URL, served
+from benchmarks.harness.timing import timed
+from evaluation import markdown
+from evaluation.environment import as_table, environment
 from quorum.bulk import Journal
 from quorum.client import Client
 
@@ -44,16 +46,20 @@ _FILES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PageVisit:
     """The page at one width: times in ms, and what the audit found, by impact."""
 
     width_px: int
     first_paint_ms: float
     to_result_ms: float
-    violations: dict[str, int]
+    violations: Mapping[str, int]
+
+    def cells(self) -> tuple[object, ...]:
+        found = ", ".join(f"{count} {impact}" for impact, count in self.violations.items()) or "none"
+        return self.width_px, f"{self.first_paint_ms:.0f}", f"{self.to_result_ms:.0f}", found
 
 
-def page_at_every_width(pictures: Path) -> list[Shown]:
+def page_at_every_width(pictures: Path) -> list[PageVisit]:
     """Open the page at each width, have the sample read, audit it and draw it into `pictures`."""
     from playwright.sync_api import sync_playwright
 
@@ -63,54 +69,52 @@ def page_at_every_width(pictures: Path) -> list[Shown]:
     pictures.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
-        shown = []
+        visits = []
         for width, height in _WIDTHS.items():
             with browser.new_context(viewport={"width": width, "height": height}) as context:
-                shown.append(_page_at(context.new_page(), width, pictures / f"page-{width}.png"))
+                visits.append(_visit(context.new_page(), width, pictures / f"page-{width}.png"))
         browser.close()
-    return shown
+    return visits
 
 
-def _page_at(page: Page, width: int, picture: Path) -> Shown:
+def _visit(page: Page, width: int, picture: Path) -> PageVisit:
     from axe_playwright_python.sync_playwright import Axe
 
     page.goto(URL)
     page.wait_for_selector(".engine")
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     started = time.perf_counter()
-    page.set_input_files("#file", ROOT / "examples" / "quick.png")
+    page.set_input_files("#file", QUICK)
     page.wait_for_selector(".word", timeout=120_000)
     to_result_ms = (time.perf_counter() - started) * 1000.0
     doubtful = page.locator(".word.low, .word.medium")
     (doubtful.first if doubtful.count() else page.locator(".word").nth(1)).hover()
     page.screenshot(path=picture)
-    impacts = [violation["impact"] for violation in Axe().run(page).response["violations"]]
-    return Shown(width, paint, to_result_ms, {impact: impacts.count(impact) for impact in impacts})
+    violations = Counter(violation["impact"] for violation in Axe().run(page).response["violations"])
+    return PageVisit(width, paint, to_result_ms, violations)
 
 
-def client_and_bare_call() -> tuple[list[float], list[float]]:
-    """Milliseconds of the same question asked by the client and by a bare HTTP call, in turns."""
-    image = (ROOT / "tests" / "fixtures" / "seven.png").read_bytes()
-    by_client, bare = [], []
+def client_and_bare_call() -> tuple[float, float]:
+    """Median milliseconds of the same question asked by the client and by a bare HTTP call, in turns."""
+    image = SEVEN.read_bytes()
     parameters = {"classes": "digits", "engines": "emnist_cnn"}
     headers = {"Content-Type": "application/octet-stream"}
     with Client(URL) as client, httpx.Client() as http:
-        for _ in range(_CALLS + 5):
-            by_client.append(_ms(lambda: client.read_character(image, classes="digits", engines=["emnist_cnn"])))
-            bare.append(
-                _ms(lambda: http.post(f"{URL}/predict", content=image, params=parameters, headers=headers).json())
+        turns = [
+            (
+                *timed(lambda: client.read_character(image, classes="digits", engines=["emnist_cnn"]), 1, 0),
+                *timed(
+                    lambda: http.post(f"{URL}/predict", content=image, params=parameters, headers=headers).json(), 1, 0
+                ),
             )
-    return by_client[5:], bare[5:]
-
-
-def _ms(call: object) -> float:
-    started = time.perf_counter()
-    call()  # type: ignore[operator]
-    return (time.perf_counter() - started) * 1000.0
+            for _ in range(_CALLS + 5)
+        ][5:]
+    by_client, bare = (1000.0 * median(seconds) for seconds in zip(*turns, strict=True))
+    return by_client, bare
 
 
 @dataclass(frozen=True, slots=True)
-class Killed:
+class KilledBatch:
     """A batch that was killed: files kept at the kill, files that the second run read, files and rows at the end."""
 
     files: int
@@ -121,28 +125,27 @@ class Killed:
     seconds: float
 
 
-def batch_killed_half_way() -> Killed:
+def batch_killed_half_way() -> KilledBatch:
     """Kill `quorum batch` when half of the files are kept, start it again, and count."""
     import pyarrow.parquet as pq
 
     started = time.perf_counter()
     with _many_files() as folder:
         out = folder.parent / "results.parquet"
-        engines = "tesseract"
-        command = [sys.executable, "-m", "quorum", "batch", str(folder), "--out", str(out), "--engines", engines]
+        command = [sys.executable, "-m", "quorum", "batch", str(folder), "--out", str(out), "--engines", "tesseract"]
         journal = Journal(out)
         first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
         while _lines(journal.path) < _FILES // 2:
             if first.poll() is not None:
                 raise RuntimeError(f"the batch ended with {first.returncode} before it could be killed")
             time.sleep(0.05)
-        first.send_signal(signal.SIGKILL)
+        first.kill()
         first.wait()
         kept = _lines(journal.path)
-        told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-        already = int(told.split(" of ", 1)[0].split()[-1])
+        said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+        already = int(said.split(" of ", 1)[0].split()[-1])
         paths = pq.read_table(out).column("path").to_pylist()
-    return Killed(_FILES, kept, _FILES - already, len(paths), len(set(paths)), time.perf_counter() - started)
+    return KilledBatch(_FILES, kept, _FILES - already, len(paths), len(set(paths)), time.perf_counter() - started)
 
 
 def _lines(path: Path) -> int:
@@ -152,7 +155,7 @@ def _lines(path: Path) -> int:
 @contextmanager
 def _many_files() -> Iterator[Path]:
     """A folder of one-line images that differ in one pixel."""
-    with tempfile.TemporaryDirectory() as place, Image.open(ROOT / "examples" / "quick.png") as sample:
+    with tempfile.TemporaryDirectory() as place, Image.open(QUICK) as sample:
         folder = Path(place) / "files"
         folder.mkdir()
         pixels = np.array(sample.convert("L"))[: sample.height // 10]
@@ -162,56 +165,35 @@ def _many_files() -> Iterator[Path]:
         yield folder
 
 
-def report(before: dict[str, str], shown: list[Shown], calls: tuple[list[float], list[float]], killed: Killed) -> str:
-    by_client, bare = (statistics.median(times) for times in calls)
-    rows = [
-        f"| {at.width_px} | {at.first_paint_ms:.0f} | {at.to_result_ms:.0f} | "
-        f"{', '.join(f'{count} {impact}' for impact, count in at.violations.items()) or 'none'} |"
-        for at in shown
-    ]
-    return "\n".join(
-        [
-            "# What people notice, one machine",
-            "",
-            "Made by `python -m benchmarks.speed.people`; its docstring says what is done.",
-            "",
-            as_table(before),
-            "",
-            "## The page, with examples/quick.png (12 lines) and every engine",
-            "",
-            "| width px | first paint ms | from the file to its words ms | axe violations |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            "## The client",
-            "",
-            f"One character by `emnist_cnn`, median of {len(calls[0])} in turns: client {by_client:.2f} ms, "
-            f"bare httpx call {bare:.2f} ms, so the client costs {by_client - bare:.2f} ms.",
-            "",
-            "## `quorum batch`, killed half way and started again",
-            "",
-            f"{killed.files} files; {killed.kept_at_kill} kept at the kill; the second run read {killed.read_after}; "
-            f"the table has {killed.rows} rows of {killed.distinct} files. {killed.seconds:.0f} s together.",
-            "",
-        ]
+def report(
+    before: Mapping[str, str], visits: Sequence[PageVisit], calls: tuple[float, float], killed: KilledBatch
+) -> str:
+    by_client, bare = calls
+    return markdown.page(
+        "What people notice, one machine",
+        "Made by `python -m benchmarks.speed.people`; its docstring says what is done.",
+        as_table(before),
+        "## The page, with examples/quick.png (12 lines) and every engine",
+        markdown.table(
+            ("width px", "first paint ms", "from the file to its words ms", "axe violations"),
+            [visit.cells() for visit in visits],
+        ),
+        "## The client",
+        f"One character by `emnist_cnn`, median of {_CALLS} in turns: client {by_client:.2f} ms, "
+        f"bare httpx call {bare:.2f} ms, so the client costs {by_client - bare:.2f} ms.",
+        "## `quorum batch`, killed half way and started again",
+        f"{killed.files} files; {killed.kept_at_kill} kept at the kill; the second run read {killed.read_after}; "
+        f"the table has {killed.rows} rows of {killed.distinct} files. {killed.seconds:.0f} s together.",
     )
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, default=RESULTS / "people.md")
-    parser.add_argument("--pictures", type=Path, default=ROOT / "docs" / "pictures")
-    arguments = parser.parse_args()
-    before = setting()
+def main(out: Path = RESULTS / "people.md", pictures: Path = ROOT / "docs" / "pictures") -> None:
+    """Drive the page, compare the client with a bare call, and kill a batch."""
+    before = environment()
     with served():
-        shown = page_at_every_width(arguments.pictures)
-        calls = client_and_bare_call()
-        killed = batch_killed_half_way()
-    text = report(before, shown, calls, killed)
-    arguments.out.write_text(text)
-    print(text)
+        text = report(before, page_at_every_width(pictures), client_and_bare_call(), batch_killed_half_way())
+    publish(text, out)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -10,39 +10,31 @@ for is drawn full, the rest pale. Times are milliseconds.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from benchmarks.harness.results import RESULTS
-from benchmarks.harness.serving import PAGE, ROOT, URL, served
-from evaluation.environment import setting
+import typer
+
+from benchmarks.harness import command
+from benchmarks.harness.results import RESULTS, ROOT, read_parts, write_parts
+from benchmarks.harness.serving import PAGE, URL, served
+from evaluation.environment import environment
 from ocr.contract import TimedPart, Timings
 from quorum.client import Client
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PICTURE = ROOT / "docs" / "pictures" / "profile.png"
 _EXACT_MS = 1e-3
 _SHOWN_MS = 1.0
 _LETTER = 0.0085  # of the whole width: parts that are narrower than their name go without it
-_COLOURS = {
-    "transfer": "#c44e52",
-    "queue": "#dd8452",
-    "batch wait": "#e5ae38",
-    "inference": "#4c72b0",
-    "decode": "#55a868",
-    "clean": "#55a868",
-    "find lines": "#55a868",
-    "fusion": "#8172b3",
-    "render": "#937860",
-}
+_FINDING = dict.fromkeys(("decode", "clean", "find lines"), "#55a868")
+_COLOURS = _FINDING | {"transfer": "#c44e52", "queue": "#dd8452", "batch wait": "#e5ae38", "inference": "#4c72b0"}
+_COLOURS |= {"fusion": "#8172b3", "render": "#937860"}
 _INNER = "#d5d8dc"  # of what has parts
 _OTHERS = "#8c8c8c"
 
@@ -101,14 +93,8 @@ def _draw_flames(axes: Axes, timings: Timings) -> None:
     for bar in placed:
         part = bar.part
         colour = _INNER if bar.has_parts else _COLOURS.get(part.name, _OTHERS)
-        axes.barh(
-            bar.row,
-            part.duration_ms,
-            left=part.start_ms,
-            height=0.9,
-            color=colour,
-            alpha=1.0 if bar.waited_for else 0.35,
-        )
+        alpha = 1.0 if bar.waited_for else 0.35
+        axes.barh(bar.row, part.duration_ms, left=part.start_ms, height=0.9, color=colour, alpha=alpha)
         if part.duration_ms > len(part.name) * _LETTER * timings.wall_ms:
             axes.text(part.start_ms + 0.003 * timings.wall_ms, bar.row, part.name, va="center", fontsize=8)
     axes.set(xlabel="ms since the request came", xlim=(0.0, timings.wall_ms), yticks=[])
@@ -132,22 +118,19 @@ def _draw_waited(axes: Axes, timings: Timings) -> None:
     axes.invert_yaxis()
 
 
-def main() -> None:
-    """Measure or only draw."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
-    parser.add_argument("part", choices=("measure", "draw"))
-    parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--results", type=Path, default=RESULTS / "profile.json")
-    parser.add_argument("--picture", type=Path, default=PICTURE)
-    arguments = parser.parse_args()
-    if arguments.part == "measure":
-        before = setting()
-        timings = measure(arguments.runs)
-        written = {"setting": before, "runs": arguments.runs, "timings": timings.model_dump(mode="json")}
-        arguments.results.write_text(json.dumps(written, indent=1) + "\n")
-    kept = json.loads(arguments.results.read_text())
-    draw(Timings.model_validate(kept["timings"]), arguments.picture)
+def main(
+    part: Annotated[Literal["measure", "draw"], typer.Argument()],
+    runs: int = 7,
+    results: Path = RESULTS / "profile.json",
+    picture: Path = ROOT / "docs" / "pictures" / "profile.png",
+) -> None:
+    """Measure and draw, or only draw."""
+    if part == "measure":
+        before = environment()
+        timings = measure(runs)
+        write_parts(results, {"setting": before, "runs": runs, "timings": timings.model_dump(mode="json")})
+    draw(Timings.model_validate(read_parts(results)["timings"]), picture)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -1,5 +1,5 @@
-"""See obedient."""
+"""See stub_engine."""
 
-from benchmarks.stubs.obedient import obedient
+from benchmarks.stubs.stub_engine import stub_spec
 
-SPEC = obedient("trocr")
+SPEC = stub_spec("trocr")

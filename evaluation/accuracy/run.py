@@ -26,7 +26,7 @@ from evaluation.accuracy.labelled_slots import label_slots
 from evaluation.accuracy.own_pipelines import PipelineComparison, available, compare_pipeline
 from evaluation.accuracy.report import Report, Table, markdown
 from evaluation.accuracy.votes_html import LineExample, page
-from evaluation.environment import as_table, setting
+from evaluation.environment import as_table, environment
 from evaluation.metrics.text_comparison import EditCount, character_edits
 from evaluation.pages.ground_truth import GroundTruthPage, Split, line_crops
 from evaluation.pages.handwritten_lines import Writing, writing_of
@@ -195,7 +195,9 @@ def _read_by_service(run: AccuracyRun, page: GroundTruthPage) -> DetectedPage:
 def write(result: AccuracyResult, command: str, report: Path | None, as_json: Path | None, votes: Path | None) -> None:
     """The files that are asked for."""
     if report is not None:
-        text = markdown(result.report, "What engines and their fusion read on real pages", command, as_table(setting()))
+        text = markdown(
+            result.report, "What engines and their fusion read on real pages", command, as_table(environment())
+        )
         report.write_text(text, encoding="utf-8")
     if as_json is not None:
         as_json.write_text(json.dumps(result.report.as_json(), indent=1) + "\n", encoding="utf-8")

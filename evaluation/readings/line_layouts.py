@@ -19,7 +19,7 @@ from evaluation.readings.reader import CACHE_DIR, MODEL_DIR
 from evaluation.readings.serialization import layout_as_json, layout_from_json, read_json, write_json
 from ocr import Layout, LoadOptions, SegmentedPage
 from ocr.image import Pixels
-from segmentation.segmenter import cut_line
+from segmentation.segmenter import TextSegmenter, cut_line
 from segmentation.upright import Turn
 
 DETECTOR = "paddleocr_detector"
@@ -107,8 +107,13 @@ def rotated(page: Pixels, degrees: float) -> Pixels:
 
 @cache
 def _page_segmenter() -> ImageFileSegmenter:
+    return ImageFileSegmenter(load_segmenter())
+
+
+def load_segmenter(threads: int = 1) -> TextSegmenter:
+    """The segmentation as it is served, with the models of this machine."""
     detector = models.resolve(DETECTOR, model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
-    return ImageFileSegmenter(segmentation.load(LoadOptions(detector), *rapidocr_models.orientation_files()))
+    return segmentation.load(LoadOptions(detector, threads=threads), *rapidocr_models.orientation_files())
 
 
 def set_name_of(page: GroundTruthPage) -> str:

@@ -54,7 +54,7 @@ class Reader:
         return self.spec.load(LoadOptions(path, threads=1))
 
 
-def _core_seconds() -> float:
+def core_seconds() -> float:
     """Of this process and of those that it waited for: the same on a busy machine as on a quiet one, nearly."""
     spent = os.times()
     return spent.user + spent.system + spent.children_user + spent.children_system
@@ -62,9 +62,9 @@ def _core_seconds() -> float:
 
 def read_now(reader: Reader, crops: Sequence[Crop]) -> Reading:
     engine = reader.engine  # loaded before the clock starts
-    started = _core_seconds()
+    started = core_seconds()
     hypotheses = tuple(engine.read(crops)) if crops else ()
-    return Reading(reader.name, engine.model, _core_seconds() - started, hypotheses)
+    return Reading(reader.name, engine.model, core_seconds() - started, hypotheses)
 
 
 def content_hash(path: Path) -> str:

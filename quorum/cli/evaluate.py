@@ -120,7 +120,7 @@ def characters(
     """How often the vote on a single character is right: printed, photographed, noisy and written by hand."""
     from evaluation.accuracy.arguments import parse_readers, profile_of
     from evaluation.characters import votes
-    from evaluation.environment import as_table, setting
+    from evaluation.environment import as_table, environment
     from evaluation.readings.store import ReadingStore
     from quorum.experiments.single_characters import measured
 
@@ -130,7 +130,7 @@ def characters(
         found = measured(ReadingStore(readings), readers, folder, weighing)
         words = ["quorum", "evaluate", "characters", str(folder), "--engines", engines]
         words += ["--profile", profile, "--tuned", tuned]
-        text = votes.report(found, weighing, shlex.join(words), as_table(setting()))
+        text = votes.report(found, weighing, shlex.join(words), as_table(environment()))
         votes.write(found, text, report, json_file)
         heads, *rows = votes.rows(found)
         out().print(table("Single characters", *heads[1:], rows=rows, right=heads[1:]))
@@ -158,7 +158,7 @@ def cnn(
     """Accuracy, top-3, by kind and class, merged senses and calibration error of the character network."""
     from evaluation.characters.network import evaluate_network, read_model
     from evaluation.characters.report import report, write_plots
-    from evaluation.environment import as_table, setting
+    from evaluation.environment import as_table, environment
     from quorum.experiments.character_network import CharacterSources, labelled_sets
 
     origins = CharacterSources(
@@ -177,7 +177,7 @@ def cnn(
             content = {name: found.figures.as_json() for name, found in measured.items()}
             json_file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if report_file:
-            text = report(measured, about, as_table(setting()), origins.command)
+            text = report(measured, about, as_table(environment()), origins.command)
             report_file.write_text(text, encoding="utf-8")
         if plots:
             write_plots(measured, plots)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from evaluation.characters.collections import Collection
-    from training.characters.train_cnn import Recipe
+    from training.characters.trainer import Recipe
 
 Variant = Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"]
 
@@ -88,7 +88,7 @@ def cnn(
     model_version: Annotated[str, typer.Option(help="The version written into its metadata.")] = "local",
 ) -> None:
     """Train the character network on collections, EMNIST files, rendered fonts or your own folder."""
-    from training.characters.train_cnn import Recipe
+    from training.characters.trainer import Recipe
 
     with errors_speak():
         recipe = Recipe(
@@ -129,23 +129,23 @@ def _collections(origins: _Origins) -> list[Collection]:
     """Every origin that was named, prepared and split."""
     from rich.progress import BarColumn, Progress, TextColumn
 
-    from training.characters import cnn_data
+    from training.characters import datasets
     from training.drawing.fonts import STROKE_FONT_DIR
 
     found: list[Collection] = []
     with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}")) as bars:
         report = _reporter(bars)
         if origins.collections_dir:
-            found += cnn_data.from_collections(origins.collections_dir, origins.cache_dir, report)
+            found += datasets.from_collections(origins.collections_dir, origins.cache_dir, report)
         if origins.idx_dir:
-            found.append(cnn_data.from_idx(origins.idx_dir, origins.variant, origins.cache_dir, report))
+            found.append(datasets.from_idx(origins.idx_dir, origins.variant, origins.cache_dir, report))
         if origins.tfds:
-            found.append(cnn_data.from_tfds(origins.variant, origins.cache_dir, report))
+            found.append(datasets.from_tfds(origins.variant, origins.cache_dir, report))
         if origins.characters_dir:
-            found.append(cnn_data.from_folder(origins.characters_dir))
+            found.append(datasets.from_folder(origins.characters_dir))
         if origins.rendered:
-            options = cnn_data.Synthetic(origins.rendered, stroke_fonts=origins.stroke_fonts or STROKE_FONT_DIR)
-            found.append(cnn_data.synthetic(options, origins.cache_dir, report))
+            options = datasets.Synthetic(origins.rendered, stroke_fonts=origins.stroke_fonts or STROKE_FONT_DIR)
+            found.append(datasets.synthetic(options, origins.cache_dir, report))
     return found
 
 
@@ -191,22 +191,22 @@ def easyocr(
     model_version: ModelVersion = "local",
 ) -> None:
     """Train the line network that EasyOCR loads, on true pages and synthetic lines."""
-    from training.lines.line_batches import Shares
-    from training.lines.lines_run import Origins, run
-    from training.lines.train_lines import Recipe
+    from training.lines.batches import Shares
+    from training.lines.ctc_run import Origins, train_model
+    from training.lines.ctc_task import Recipe
 
     with errors_speak():
         with _refused_by_name():
             recipe = Recipe(neck=neck, lines=lines, peak_rate=peak_rate, seed=seed, threads=threads)
             shares = Shares(real_share, handwritten_share, _emphasis(emphasis or ()))
             origins = Origins(tuple(pages), synthetic, synthetic_seed, cache_dir, shares)
-        figures = run(
+        figures = train_model(
             origins,
             recipe,
             run_dir,
             out,
             version=model_version,
-            say=typer.echo,
+            log=typer.echo,
             report=_lines_set,
             start_from=start_from,
         )
@@ -232,22 +232,22 @@ def handwriting(
     model_version: ModelVersion = "local",
 ) -> None:
     """Train the line network for handwriting, which EasyOCR loads too, on letters and lines in handwriting fonts."""
-    from training.lines.handwriting_run import Letters, run
-    from training.lines.line_batches import Shares
-    from training.lines.train_lines import HandRecipe
+    from training.lines.batches import Shares
+    from training.lines.ctc_task import HandRecipe
+    from training.lines.handwriting_run import Letters, train_model
 
     with errors_speak():
         with _refused_by_name():
             recipe = HandRecipe(lines=lines, peak_rate=peak_rate, seed=seed, threads=threads)
             shares = Shares(real_share, 1.0, _emphasis(emphasis or ()))
             letters = Letters(tuple(pages), synthetic, synthetic_seed, cache_dir, shares, fonts=fonts)
-        figures = run(
+        figures = train_model(
             letters,
             recipe,
             run_dir,
             out,
             version=model_version,
-            say=typer.echo,
+            log=typer.echo,
             report=_lines_set,
             start_from=start_from or BUNDLED_EASYOCR,
         )
@@ -275,24 +275,24 @@ def trocr(
     model_version: ModelVersion = "local",
 ) -> None:
     """Train the line writer that TrOCR loads, over a CTC network, on true pages and synthetic lines."""
-    from training.lines.line_batches import Shares
-    from training.lines.lines_run import Origins
-    from training.lines.train_trocr import Recipe
-    from training.lines.trocr_run import run
+    from training.lines.batches import Shares
+    from training.lines.ctc_run import Origins
+    from training.lines.trocr_run import train_model
+    from training.lines.trocr_task import Recipe
 
     with errors_speak():
         with _refused_by_name():
             recipe = Recipe(lines=lines, frozen_lines=frozen_lines, peak_rate=peak_rate, seed=seed, threads=threads)
             shares = Shares(real_share, handwritten_share, _emphasis(emphasis or ()))
             origins = Origins(tuple(pages), synthetic, synthetic_seed, cache_dir, shares)
-        figures = run(
+        figures = train_model(
             origins,
             recipe,
             run_dir,
             out,
             version=model_version,
             ctc_from=ctc_from,
-            say=typer.echo,
+            log=typer.echo,
             report=_lines_set,
             start_from=start_from,
         )
@@ -330,10 +330,12 @@ def _train(
     start_from: Path | None,
     start_share: float,
 ) -> None:
-    from training.characters.cnn_run import run
+    from training.characters.run import train_model
 
     start = start_from / "model.keras" if start_from else None
-    measured = run(collections, recipe, run_dir, out, version=version, start_from=start, start_share=start_share)
+    measured = train_model(
+        collections, recipe, run_dir, out, version=version, start_from=start, start_share=start_share
+    )
     for name, found in measured.figures.items():
         typer.echo(
             f"{name}: {found.plain:.2%} of 62 classes, {found.case_merged:.2%} case-merged, "

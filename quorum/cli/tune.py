@@ -51,7 +51,7 @@ def tune(
     ] = None,
 ) -> None:
     """Fit the engines' evidence and weights to labelled lines."""
-    from training.votes.tune_run import run
+    from training.votes.run import tune_profiles
 
     with errors_speak():
         words = ["quorum", "tune", *map(str, folders), "--out", str(out_dir), "--engines", engines]
@@ -59,7 +59,7 @@ def tune(
         words += ["--keep", str(keep)] if keep != KEEP else []
         words += [] if error_rate is None else ["--error-rate", str(error_rate)]
         words += ["--characters", str(characters)] if characters else []
-        for row in run(
+        for row in tune_profiles(
             folders,
             engines.split(","),
             readings,

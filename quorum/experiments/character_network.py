@@ -17,9 +17,9 @@ from engines.common.character_probabilities import ALPHABET
 from engines.common.glyph import Glyph, prepare
 from evaluation.characters.collections import Characters, Collection, Part
 from evaluation.characters.degradations import degraded_sets
-from training.characters import cnn_data
-from training.characters.synthetic_characters import rendered
+from training.characters import datasets
 from training.drawing.fonts import Face, held_out_faces
+from training.drawing.glyphs import rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def labelled_sets(origins: CharacterSources) -> dict[str, Characters]:
     tests = {own.name: own.parts[Part.TEST] for own in collections if len(own.parts[Part.TEST])}
     if origins.held_out_fonts:
         tests["print_clean"] = clean_print(held_out_faces())
-        tests["print_photographed"] = cnn_data.held_out_print(origins.cache_dir)
+        tests["print_photographed"] = datasets.held_out_print(origins.cache_dir)
     if origins.other_digits:
         tests["uci_digits"] = digits_of_8_px()
     if origins.disturbed and origins.collections_dir:
@@ -66,11 +66,11 @@ def labelled_sets(origins: CharacterSources) -> dict[str, Characters]:
 def _collections(origins: CharacterSources) -> list[Collection]:
     found = []
     if origins.collections_dir:
-        found += cnn_data.from_collections(origins.collections_dir, origins.cache_dir)
+        found += datasets.from_collections(origins.collections_dir, origins.cache_dir)
     if origins.idx_dir:
-        found.append(cnn_data.from_idx(origins.idx_dir, origins.variant, origins.cache_dir))
+        found.append(datasets.from_idx(origins.idx_dir, origins.variant, origins.cache_dir))
     if origins.tfds:
-        found.append(cnn_data.from_tfds(origins.variant, origins.cache_dir))
+        found.append(datasets.from_tfds(origins.variant, origins.cache_dir))
     return found
 
 

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from quorum.cli import train
-from training.lines.line_batches import Shares
+from training.lines.batches import Shares
 
 APP = typer.Typer()
 train.register(APP)
@@ -29,9 +29,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         asked.update(rest, origins=origins, recipe=recipe, run_folder=run_folder, model_folder=model_folder)
         return {"letters": 0.0412}
 
-    monkeypatch.setattr("training.lines.lines_run.run", run)
-    monkeypatch.setattr("training.lines.trocr_run.run", run)
-    monkeypatch.setattr("training.lines.handwriting_run.run", run)
+    monkeypatch.setattr("training.lines.ctc_run.train_model", run)
+    monkeypatch.setattr("training.lines.trocr_run.train_model", run)
+    monkeypatch.setattr("training.lines.handwriting_run.train_model", run)
     return asked
 
 

@@ -20,7 +20,7 @@ _PEN = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 Picture = NDArray[np.uint8]
 
 
-def varied(image: Picture, rng: np.random.Generator, *, strength: float = 1.0) -> Picture:
+def augmented(image: Picture, rng: np.random.Generator, *, strength: float = 1.0) -> Picture:
     """A variation of the glyph: uint8 (28, 28), ink = 255. `strength` 0 keeps its shape."""
     ink = _taken_again(_pen(_bent(image, rng, strength), rng, strength), rng)
     glyph = place(ink)

@@ -14,7 +14,7 @@ import re
 import string
 import subprocess
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -185,3 +185,11 @@ def _read_stroke_face(path: Path) -> StrokeFace | None:
 def packages() -> Sequence[str]:
     """All Debian packages to install before synthetic characters are made."""
     return [*HANDWRITING_PACKAGES.split(), *PRINT_PACKAGES.split(), STROKE_FONT_PACKAGE]
+
+
+def by_design(faces: Iterable[Face]) -> tuple[tuple[Face, ...], ...]:
+    """The faces of each design together."""
+    groups: dict[str, list[Face]] = {}
+    for face in faces:
+        groups.setdefault(face.family[:3] if face.family.startswith("YOz") else face.family, []).append(face)
+    return tuple(tuple(group) for group in groups.values())

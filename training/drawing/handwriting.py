@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from training.drawing.fonts import Face
-from training.drawing.typesetting import LETTERS_PX, SHEET_PX, SIDE_PX, Ink, SetLine, moved, pressed
+from training.drawing.typesetting import LETTERS_PX, SIDE_PX, STRIP_PX, Ink, TypesetLine, moved, pressed
 
 _SAMPLE = "bdfhklHTgpqyj"
 _MISSING = "\uffff"
@@ -58,7 +58,7 @@ class _Pen:
         )
 
 
-def written_line(text: str, around: Neighbours, face: Face, rng: np.random.Generator) -> SetLine:
+def written_line(text: str, around: Neighbours, face: Face, rng: np.random.Generator) -> TypesetLine:
     """`text` in a hand, with its neighbours in the same one."""
     pen = _Pen.drawn(rng)
     own = _strip(text, face, pen, rng)
@@ -72,9 +72,9 @@ def written_line(text: str, around: Neighbours, face: Face, rng: np.random.Gener
         back = moved(_strip(around.behind, face, pen, rng)[:, ::-1], own.shape[1], float(rng.uniform(-24, 24)), rng)
         ink = np.maximum(ink, (back * rng.uniform(0.1, 0.4)).astype(np.uint8))
     if rng.random() < 0.12:
-        row = min(SHEET_PX - 2, (SHEET_PX - LETTERS_PX) // 2 + int(rng.uniform(0.6, 1.1) * LETTERS_PX))
+        row = min(STRIP_PX - 2, (STRIP_PX - LETTERS_PX) // 2 + int(rng.uniform(0.6, 1.1) * LETTERS_PX))
         ink[row : row + int(rng.integers(1, 3))] = np.maximum(ink[row], np.uint8(rng.integers(40, 160)))
-    return SetLine(ink, top, bottom, text, handwritten=True)
+    return TypesetLine(ink, top, bottom, text, handwritten=True)
 
 
 @lru_cache(maxsize=1024)
@@ -114,8 +114,8 @@ def _strip(text: str, face: Face, pen: _Pen, rng: np.random.Generator) -> Ink:
     space = max(5.0, pen.word_space * float(font.getlength(" ")))
     spaces = space * np.exp(rng.normal(0.0, 0.2, len(words)))
     places = SIDE_PX + np.concatenate([[0.0], np.cumsum([font.getlength(word) for word in words] + spaces)])
-    baseline = (SHEET_PX - LETTERS_PX) // 2 + rise + np.clip(np.cumsum(rng.normal(0.0, pen.drift, len(words))), -4, 4)
-    canvas = Image.new("L", (int(places[-1] - spaces[-1]) + SIDE_PX, SHEET_PX), 0)
+    baseline = (STRIP_PX - LETTERS_PX) // 2 + rise + np.clip(np.cumsum(rng.normal(0.0, pen.drift, len(words))), -4, 4)
+    canvas = Image.new("L", (int(places[-1] - spaces[-1]) + SIDE_PX, STRIP_PX), 0)
     draw = ImageDraw.Draw(canvas)
     for word, x, y in zip(words, places, baseline, strict=False):
         draw.text((x, y), word, fill=255, font=font, anchor="ls")
@@ -126,11 +126,11 @@ def _own_rows(own: Ink, rng: np.random.Generator) -> tuple[int, int]:
     """The rows that a line finder takes for the line: all with ink, or without the ends of a few long strokes."""
     rows = own.sum(axis=1, dtype=np.float64)
     if not rows.any():
-        return SHEET_PX // 4, 3 * SHEET_PX // 4
+        return STRIP_PX // 4, 3 * STRIP_PX // 4
     cut = float(rng.uniform(0.0, 0.05)) if rng.random() < 0.6 else 0.0
     share = np.cumsum(rows) / rows.sum()
     top, bottom = int(np.searchsorted(share, max(cut, 1e-9))), int(np.searchsorted(share, 1.0 - cut - 1e-9)) + 1
-    return top, min(SHEET_PX, max(bottom, top + 8))
+    return top, min(STRIP_PX, max(bottom, top + 8))
 
 
 def _pressed_unevenly(ink: Ink, rng: np.random.Generator) -> Ink:
@@ -138,5 +138,5 @@ def _pressed_unevenly(ink: Ink, rng: np.random.Generator) -> Ink:
     if rng.random() < 0.5:
         return ink
     coarse = rng.uniform(rng.uniform(0.35, 0.8), 1.0, (2, max(2, ink.shape[1] // 40))).astype(np.float32)
-    strength = cv2.resize(coarse, (ink.shape[1], SHEET_PX), interpolation=cv2.INTER_LINEAR)
+    strength = cv2.resize(coarse, (ink.shape[1], STRIP_PX), interpolation=cv2.INTER_LINEAR)
     return np.asarray(ink * strength, dtype=np.uint8)

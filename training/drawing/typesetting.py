@@ -3,7 +3,7 @@
 The strip is SHEET_PX high. The letters, from the top of the highest to the foot of the lowest that the face has,
 take LETTERS_PX in its middle; what is left above and below shows the neighbours, so that a crop of any margin can be
 cut. Lengths are pixels of that strip. The hand, the machine and the press are here (spacing, letters that dance,
-weak and fat strokes, underlining); paper, camera and scanner are in line_pictures.py.
+weak and fat strokes, underlining); paper, camera and scanner are in training/lines/degradation.py.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from training.characters.synthetic_characters import by_design, is_unicase
-from training.drawing.fonts import Face
+from training.drawing.fonts import Face, by_design
+from training.drawing.glyphs import is_unicase
 
-SHEET_PX = 72
+STRIP_PX = 72
 LETTERS_PX = 38
 SIDE_PX = 24
 """Paper to the left and right of the text."""
@@ -33,7 +33,7 @@ Ink = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SetLine:
+class TypesetLine:
     """A line as it was set: ink uint8 (SHEET_PX, W), 255 = ink; the rows top <= y < bottom hold its own letters."""
 
     ink: Ink
@@ -44,7 +44,7 @@ class SetLine:
 
 
 @dataclass(frozen=True, slots=True)
-class TypeCase:
+class FontSampler:
     """Faces grouped by what they imitate, and within it by design. `typographic` holds those with curved quotes."""
 
     groups: tuple[tuple[tuple[Face, ...], ...], ...]
@@ -52,7 +52,7 @@ class TypeCase:
     typographic: frozenset[Face]
 
     @classmethod
-    def of(cls, faces: Sequence[Face], typographic: Sequence[Face]) -> TypeCase:
+    def of(cls, faces: Sequence[Face], typographic: Sequence[Face]) -> FontSampler:
         """Book types 34 %, typewriters and tills 24 %, other print 24 %, handwriting 18 %, of those that are there."""
         kinds = (
             [face for face in faces if face.bookish and not face.handwritten],
@@ -68,7 +68,7 @@ class TypeCase:
             tuple(group for group, _ in present), tuple(share / total for _, share in present), frozenset(typographic)
         )
 
-    def draw(self, rng: np.random.Generator) -> Face:
+    def sample(self, rng: np.random.Generator) -> Face:
         """A face at random."""
         designs = self.groups[int(rng.choice(len(self.groups), p=self.shares))]
         design = designs[int(rng.integers(len(designs)))]
@@ -79,7 +79,7 @@ class TypeCase:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class LineStyle:
     """How a line is set. Lengths are pixels; `shake` is by how much letters leave the baseline, one by one."""
 
     spacing: float
@@ -92,7 +92,7 @@ class Manner:
     pitch: float
 
     @classmethod
-    def drawn(cls, face: Face, rng: np.random.Generator) -> Manner:
+    def sample(cls, face: Face, rng: np.random.Generator) -> LineStyle:
         typed, hand = face.typewritten, face.handwritten
         return cls(
             spacing=float(rng.normal(0.0, 0.9)) if rng.random() < 0.5 else 0.0,
@@ -106,25 +106,25 @@ class Manner:
         )
 
 
-def set_line(text: str, above: str, below: str, case: TypeCase, rng: np.random.Generator) -> SetLine:
+def typeset_line(text: str, above: str, below: str, fonts: FontSampler, rng: np.random.Generator) -> TypesetLine:
     """`text` in a face at random, with `above` and `below` at a line's distance; "" leaves them out."""
-    face = case.draw(rng)
+    face = fonts.sample(rng)
     if is_unicase(face):
         text = text.upper()
-    manner = Manner.drawn(face, rng)
-    typographic = face in case.typographic and rng.random() < 0.5
-    own = _strip(_as_drawn(text, rng) if typographic else text, face, manner, rng)
+    style = LineStyle.sample(face, rng)
+    typographic = face in fonts.typographic and rng.random() < 0.5
+    own = _strip(_as_drawn(text, rng) if typographic else text, face, style, rng)
     rows = np.flatnonzero(own.max(axis=1) > 60)
-    top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (SHEET_PX // 4, 3 * SHEET_PX // 4)
+    top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (STRIP_PX // 4, 3 * STRIP_PX // 4)
     if rng.random() < 0.04:
         _underline(own, bottom, rng)
     ink = own
     for neighbour, direction in ((above, -1), (below, 1)):
         if neighbour:
             ink = np.maximum(
-                ink, moved(_strip(neighbour, face, manner, rng), own.shape[1], direction * manner.pitch, rng)
+                ink, moved(_strip(neighbour, face, style, rng), own.shape[1], direction * style.pitch, rng)
             )
-    return SetLine(ink, top, bottom, text, face.handwritten)
+    return TypesetLine(ink, top, bottom, text, face.handwritten)
 
 
 def _as_drawn(text: str, rng: np.random.Generator) -> str:
@@ -157,24 +157,24 @@ def _advance(face: Face, character: str) -> float:
     return float(_font(face)[0].getlength(character))
 
 
-def _strip(text: str, face: Face, manner: Manner, rng: np.random.Generator) -> Ink:
+def _strip(text: str, face: Face, style: LineStyle, rng: np.random.Generator) -> Ink:
     """The ink of one line alone: (SHEET_PX, W)."""
     font, rise = _font(face)
-    advances = np.array([_advance(face, character) + manner.spacing for character in text])
-    advances[[character == " " for character in text]] += manner.word_spacing
+    advances = np.array([_advance(face, character) + style.spacing for character in text])
+    advances[[character == " " for character in text]] += style.word_spacing
     places = np.concatenate([[0.0], np.cumsum(np.maximum(advances, 1.0))])
-    canvas = Image.new("L", (int(places[-1]) + 2 * SIDE_PX, SHEET_PX), 0)
+    canvas = Image.new("L", (int(places[-1]) + 2 * SIDE_PX, STRIP_PX), 0)
     pen = ImageDraw.Draw(canvas)
-    baseline = (SHEET_PX - LETTERS_PX) // 2 + rise
-    if manner.shake or manner.weakness or manner.spacing or manner.word_spacing:
-        drops = rng.normal(0.0, manner.shake, len(text))
-        fills = 255 - (rng.random(len(text)) * manner.weakness * 255).astype(int)
+    baseline = (STRIP_PX - LETTERS_PX) // 2 + rise
+    if style.shake or style.weakness or style.spacing or style.word_spacing:
+        drops = rng.normal(0.0, style.shake, len(text))
+        fills = 255 - (rng.random(len(text)) * style.weakness * 255).astype(int)
         for character, place, drop, fill in zip(text, places[:-1], drops, fills, strict=True):
             if character != " ":
                 pen.text((SIDE_PX + place, baseline + drop), character, fill=int(fill), font=font, anchor="ls")
     else:
         pen.text((SIDE_PX, baseline), text, fill=255, font=font, anchor="ls")
-    return pressed(np.array(canvas), manner.weight, manner.stretch, manner.slant)
+    return pressed(np.array(canvas), style.weight, style.stretch, style.slant)
 
 
 def pressed(ink: Ink, weight: int, stretch: float, slant: float) -> Ink:
@@ -184,13 +184,13 @@ def pressed(ink: Ink, weight: int, stretch: float, slant: float) -> Ink:
         changed = cv2.dilate(ink, kernel) if weight > 0 else cv2.erode(ink, kernel)
         ink = np.asarray(changed if changed.sum() > 0.35 * ink.sum() else ink, dtype=np.uint8)
     width = max(16, round(ink.shape[1] * stretch))
-    shift = slant * SHEET_PX / 2
+    shift = slant * STRIP_PX / 2
     matrix = np.array([[stretch, -slant, shift], [0.0, 1.0, 0.0]])
-    return np.asarray(cv2.warpAffine(ink, matrix, (width, SHEET_PX), flags=cv2.INTER_LINEAR), dtype=np.uint8)
+    return np.asarray(cv2.warpAffine(ink, matrix, (width, STRIP_PX), flags=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def _underline(ink: Ink, bottom: int, rng: np.random.Generator) -> None:
-    y = min(SHEET_PX - 2, bottom + int(rng.integers(-3, 5)))
+    y = min(STRIP_PX - 2, bottom + int(rng.integers(-3, 5)))
     cv2.line(ink, (SIDE_PX, y), (ink.shape[1] - SIDE_PX, y + int(rng.integers(-1, 2))), 255, int(rng.integers(1, 3)))
 
 
@@ -198,4 +198,4 @@ def moved(ink: Ink, width: int, down: float, rng: np.random.Generator) -> Ink:
     """A neighbour's ink moved down (up when negative) and along, cut or filled to `width`."""
     along = float(rng.uniform(-0.3, 0.1)) * width if rng.random() < 0.5 else 0.0
     matrix = np.array([[1.0, 0.0, along], [0.0, 1.0, down]])
-    return np.asarray(cv2.warpAffine(ink, matrix, (width, SHEET_PX), flags=cv2.INTER_NEAREST), dtype=np.uint8)
+    return np.asarray(cv2.warpAffine(ink, matrix, (width, STRIP_PX), flags=cv2.INTER_NEAREST), dtype=np.uint8)

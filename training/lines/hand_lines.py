@@ -10,12 +10,12 @@ import numpy as np
 
 from training.drawing.fonts import Face
 from training.drawing.handwriting import Neighbours, characters_of, hand_faces, written_line
-from training.drawing.typesetting import SetLine
+from training.drawing.typesetting import TypesetLine
 from training.drawing.web_fonts import HELD_OUT, LEARNT
-from training.lines.line_pictures import photographed
-from training.lines.line_texts import Texts, installed_texts, letter_text
-from training.lines.real_lines import RealLine
-from training.lines.synthetic_lines import NEIGHBOURED, as_long
+from training.lines.degradation import photographed
+from training.lines.real import RealLine
+from training.lines.synthetic import NEIGHBOURED, as_long
+from training.lines.texts import Texts, installed_texts, letter_text
 
 SEEN_THROUGH = 0.12
 """The share of sheets that show what is on their back."""
@@ -25,18 +25,20 @@ _TRIES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class HandwritingGenerator:
     """What letters are written with: texts, and the hands they are written in."""
 
     texts: Texts
     faces: tuple[Face, ...]
 
     @classmethod
-    def installed(cls, fonts: Path, true_lines: Sequence[str], families: Sequence[str] = LEARNT) -> Desk:
+    def installed(
+        cls, fonts: Path, true_lines: Sequence[str], families: Sequence[str] = LEARNT
+    ) -> HandwritingGenerator:
         """The texts of the system's packages and lines of pages that training may see, in families of a folder."""
         return cls(installed_texts(true_lines), tuple(hand_faces(fonts, families)))
 
-    def set(self, seed: int, index: int) -> SetLine:
+    def typeset(self, seed: int, index: int) -> TypesetLine:
         """Line `index` of the set `seed`, before it is photographed."""
         rng = np.random.default_rng((seed, index))
         face = self.faces[int(rng.integers(len(self.faces)))]
@@ -58,8 +60,8 @@ class Desk:
 
 def unseen_hands(fonts: Path, count: int, height_px: int, seed: int = 1) -> list[RealLine]:
     """`count` photographed lines in the families that training never sees, always the same ones."""
-    desk = Desk.installed(fonts, (), HELD_OUT)
-    lines = [desk.set(seed, index) for index in range(count)]
+    generator = HandwritingGenerator.installed(fonts, (), HELD_OUT)
+    lines = [generator.typeset(seed, index) for index in range(count)]
     return [
         RealLine(
             photographed(line, np.random.default_rng((seed, index, 1)), height_px),

@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from evaluation.pages.ground_truth import Split
-from training.lines.hand_lines import Desk, unseen_hands
-from training.lines.line_model import read_weights, write_model
-from training.lines.line_training import Pace, Say, Trainer
-from training.lines.lines_run import WATCHED, Origins, learn, watched_of
-from training.lines.real_lines import RealLine, real_lines
-from training.lines.synthetic_lines import LineStore, Order, Report, make_store
-from training.lines.train_lines import CtcTask, HandRecipe
+from training.lines.ctc_model import read_weights, write_model
+from training.lines.ctc_run import VALIDATION_LINES, Origins, learn, validation_lines
+from training.lines.ctc_task import CtcTask, HandRecipe
+from training.lines.hand_lines import HandwritingGenerator, unseen_hands
+from training.lines.real import RealLine, real_lines
+from training.lines.synthetic import LineStore, Report, StoreSpec, make_store
+from training.lines.trainer import Intervals, Log, Trainer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,33 +31,33 @@ class Letters(Origins):
         """The useful lines of all folders in `split` that were written by hand."""
         return [line for folder in self.pages for line in real_lines(folder, split) if line.handwritten]
 
-    def watched(self, height_px: int) -> list[RealLine]:
-        return [*watched_of(self.real(Split.TUNE)), *unseen_hands(self.fonts, WATCHED, height_px)]
+    def validation(self, height_px: int) -> list[RealLine]:
+        return [*validation_lines(self.real(Split.TUNE)), *unseen_hands(self.fonts, VALIDATION_LINES, height_px)]
 
     def store(self, known: Sequence[RealLine], workers: int, report: Report) -> LineStore:
-        order = Order(self.seed, self.synthetic, len(known))
-        build = partial(Desk.installed, self.fonts, tuple(line.text for line in known))
-        return make_store(order, build, self.cache / f"hands-{self.seed}-{self.synthetic}", workers, report)
+        spec = StoreSpec(self.seed, self.synthetic, len(known))
+        build = partial(HandwritingGenerator.installed, self.fonts, tuple(line.text for line in known))
+        return make_store(spec, build, self.cache / f"hands-{self.seed}-{self.synthetic}", workers, report)
 
 
-def run(
+def train_model(
     letters: Letters,
     recipe: HandRecipe,
     run_folder: Path,
     model_folder: Path,
     *,
     version: str,
-    say: Say,
+    log: Log,
     report: Report,
     start_from: Path,
-    pace: Pace | None = None,
+    intervals: Intervals | None = None,
 ) -> dict[str, float]:
     """Train, write the model directory, and give back the character error rate of each folder's written test lines.
 
     `start_from` is a directory that such a run or one of the network for print wrote: what both have is gone on from.
     """
     trainer = Trainer(CtcTask(recipe.shape, read_weights(start_from)), recipe, run_folder)
-    pace = pace or Pace(evaluation_lines=4_000)
-    about, figures = learn(letters, trainer, say=say, report=report, pace=pace)
+    intervals = intervals or Intervals(evaluation_lines=4_000)
+    about, figures = learn(letters, trainer, log=log, report=report, intervals=intervals)
     write_model(model_folder, version, recipe.shape, trainer.average.module.state_dict(), about)
     return figures

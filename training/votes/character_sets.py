@@ -1,7 +1,7 @@
 """Single characters for weighing engines that read them: named generators and fixed seeds.
 
     printed        fonts that no training uses, black on white
-    photographed   the same fonts as a camera sees them (training.characters.synthetic_characters)
+    photographed   the same fonts as a camera sees them (training.characters.synthetic)
     noisy          the same fonts small, grainy and compressed
     handwriting    test characters of the collections in a folder, written by hand
 
@@ -20,8 +20,9 @@ from evaluation.characters.character_sets import CharacterSet, Grey, read_set
 from evaluation.characters.collections import Part, part_of, place_in_split
 from evaluation.readings.reader import Reader
 from evaluation.readings.store import ReadingStore
-from training.characters.synthetic_characters import Fonts, Mix, raw_sample, rendered
+from training.characters.synthetic import Fonts, Mix, raw_sample
 from training.drawing.fonts import ALPHABET, held_out_faces
+from training.drawing.glyphs import rendered
 
 HANDWRITING = "handwriting"
 TUNING_SEED, TEST_SEED = 7_101, 7_202

@@ -7,26 +7,27 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.faults.__main__ import Row
-from benchmarks.faults.fault_kinds import FAULTS, Fault, Result
-from benchmarks.harness.load import Account, Asked, Exchange, Outcome
+from benchmarks.faults.kinds import FAULTS, Fault, Result
+from benchmarks.harness.constant_load import Exchange, LoadResult, Outcome, Request
+from evaluation.markdown import row
 
 DEATH = 10.0
 KILLED = Fault("a Gateway dies", lambda _: None, kills=True)
 HUNG = Fault("an engine hangs", lambda _: None, degrades=True, hangs=True)
 
 
-def asked(started: float, outcome: Outcome = Outcome.ANSWERED, seconds: float = 0.3) -> Asked:
-    return Asked(started, started + seconds, outcome)
+def asked(started: float, outcome: Outcome = Outcome.ANSWERED, seconds: float = 0.3) -> Request:
+    return Request(started, started + seconds, outcome)
 
 
 def exchange(started: float, code: int | None = 200, *, error: str = "", patient: bool = False) -> Exchange:
     return Exchange("a:1", started, started + 0.3, code, patient, error)
 
 
-def result(fault: Fault, *met: Asked | Exchange) -> Result:
-    requests = tuple(one for one in met if isinstance(one, Asked))
+def result(fault: Fault, *met: Request | Exchange) -> Result:
+    requests = tuple(one for one in met if isinstance(one, Request))
     exchanges = tuple(one for one in met if isinstance(one, Exchange))
-    return Result(fault, Account(requests, exchanges), DEATH - 0.1, DEATH, DEATH, DEATH + 7.0, configured=True)
+    return Result(fault, LoadResult(requests, exchanges), DEATH - 0.1, DEATH, DEATH, DEATH + 7.0, configured=True)
 
 
 def test_everything_answered_is_no_problem() -> None:
@@ -84,9 +85,9 @@ def test_recovery_counts_from_the_fault_or_from_its_end_where_it_lasts() -> None
 
 
 def test_a_row_has_as_many_cells_as_its_table() -> None:
-    row = str(Row.of(result(KILLED, asked(9.0), exchange(9.0)), "here"))
-    assert row.count("|") == 13
-    assert "| 1 200 |" in row
+    cells = row(Row.of(result(KILLED, asked(9.0), exchange(9.0)), "here").cells())
+    assert cells.count("|") == 13
+    assert "| 1 200 |" in cells
 
 
 def test_every_part_of_the_cluster_is_killed_once() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.scaling.cluster_cost import LONG, Asked, Copies, misread, report
+from benchmarks.scaling.cluster_cost import LONG, Copies, PageTiming, misread, report
 from deployments.gateway.rendering import timings_answer
 from ocr import TimedStep
 
@@ -21,16 +21,16 @@ TIMINGS = (
 
 
 @pytest.fixture
-def page() -> Asked:
+def page() -> PageTiming:
     told = timings_answer(TIMINGS)
-    return Asked(540.0, told.wall_ms, tuple(part for part in told.parts if part.critical), 530.0)
+    return PageTiming(540.0, told.wall_ms, tuple(part for part in told.parts if part.critical), 530.0)
 
 
-def test_all_but_finding_lines_and_the_engine_that_was_waited_for_is_the_clusters_cost(page: Asked) -> None:
+def test_all_but_finding_lines_and_the_engine_that_was_waited_for_is_the_clusters_cost(page: PageTiming) -> None:
     assert page.cost_ms == pytest.approx(540.0 - 300.0 - 200.0)
 
 
-def test_the_parts_of_the_cost_add_up_to_it(page: Asked) -> None:
+def test_the_parts_of_the_cost_add_up_to_it(page: PageTiming) -> None:
     assert sum(page.costs.values()) == pytest.approx(page.cost_ms)
     assert page.costs["transfer, Router to trocr"] == pytest.approx(10.0)
     assert page.costs["queue, Segmentation"] == pytest.approx(2.0)
@@ -42,7 +42,7 @@ def test_each_engine_misreads_another_letter() -> None:
     assert all(sum(a != b for a, b in zip(said, LONG, strict=True)) == 1 for said in misreadings)
 
 
-def test_the_report_names_no_engine_because_another_one_is_waited_for_each_time(page: Asked) -> None:
+def test_the_report_names_no_engine_because_another_one_is_waited_for_each_time(page: PageTiming) -> None:
     text = report({"short": [page, page]}, [0.05, 0.06, 0.07], Copies(10, 100, 130.0, 0), {"commit": "abc"})
     assert "| transfer, Router to engine | 10.0 |" in text
     assert "1.30 times the crops" in text

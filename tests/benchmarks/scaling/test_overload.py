@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from benchmarks.scaling.overload import Answer, Crowd, Story, crowd, idle_connections, report
+from benchmarks.scaling.overload import Answer, OverloadResult, Phase, crowd, idle_connections, report
 from deployments.messages.answers import CharacterReading
 from deployments.messages.request import ReadRequest
 from ocr.errors import QuorumError
@@ -27,7 +27,7 @@ async def test_those_beyond_the_places_are_refused_and_come_again_when_they_were
     with over_http(app_over(SlowService(), max_requests=2)) as url:
         met = await crowd(url, 6, 0.2)
     assert met.codes == {200: 2, 503: 4}, "each of them was told to wait a second, which is longer than the crowd asks"
-    assert {answer.told_s for answer in met.answers if answer.code == 503} == {1, 2, 3, 4}
+    assert {answer.retry_after_s for answer in met.answers if answer.code == 503} == {1, 2, 3, 4}
     assert all(answer.is_ours for answer in met.answers)
 
 
@@ -44,15 +44,15 @@ async def test_a_service_that_is_not_there_is_counted_as_such() -> None:
 def test_the_report_has_two_rows_for_a_crowd_and_tells_what_is_neither_answered_nor_refused() -> None:
     mine = {"asked": 0.0, "seconds": 0.01, "is_ours": True}
     answers = [
-        Answer(**mine, code=200, told_s=None),
-        Answer(**mine, code=503, told_s=2),
-        Answer(**{**mine, "is_ours": False}, code=503, told_s=1),
-        Answer(asked=9.0, seconds=1.5, code=200, told_s=None, is_ours=True),
-        Answer(asked=9.5, seconds=0.1, code=0, told_s=None, is_ours=False),
+        Answer(**mine, code=200, retry_after_s=None),
+        Answer(**mine, code=503, retry_after_s=2),
+        Answer(**{**mine, "is_ours": False}, code=503, retry_after_s=1),
+        Answer(asked=9.0, seconds=1.5, code=200, retry_after_s=None, is_ours=True),
+        Answer(asked=9.5, seconds=0.1, code=0, retry_after_s=None, is_ours=False),
     ]
     used = {"proxy": 100.0}
-    told = Story(used, {"4 clients": Crowd(4, 10.0, tuple(answers), {"proxy": 130.0})}, used)
-    rows = report(told, {"commit": "abc"}).splitlines()
+    result = OverloadResult(used, {"4 clients": Phase(4, 10.0, tuple(answers), {"proxy": 130.0})}, used)
+    rows = report(result, {"commit": "abc"}).splitlines()
     cells = {row.split(" | ")[0]: [cell.strip() for cell in row.split("|")] for row in rows}
     assert cells["| 4 clients"][2:] == ["2", "0.2", "0.755", "1.485", "2", "0.010", "0.010", "1", "{0: 1}", ""]
     assert cells["| 4 clients, second half"][2:] == ["1", "0.2", "1.500", "1.500", "0", "", "", "0", "{0: 1}", ""]

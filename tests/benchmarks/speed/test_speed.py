@@ -14,11 +14,12 @@ import pytest
 
 from benchmarks.harness.results import RESULTS
 from benchmarks.harness.serving import PAGE
-from benchmarks.speed import speed_check, speed_peers, speed_readers, speed_report, speed_served
-from benchmarks.speed.speed_peers import Missing, environment, errors_of, in_own_process, measured, pages_of, peer
-from benchmarks.speed.speed_readers import DEFAULTS, ONE_THREAD, READERS, SEGMENTATION, Reading, Run, alone, run
-from benchmarks.speed.speed_report import Goal, bound, core_seconds_of_engines, goals, markdown
-from benchmarks.speed.speed_served import ALL, CASCADE, CNN, PAIR, Times, flow, require_batch, require_whole
+from benchmarks.harness.timing import Times
+from benchmarks.speed import check, peers, readers, report, served
+from benchmarks.speed.peers import Missing, errors_of, in_own_process, measured, pages_of, peer, process_environment
+from benchmarks.speed.readers import DEFAULTS, ONE_THREAD, READERS, SEGMENTATION, Reading, Run, alone, run
+from benchmarks.speed.report import Goal, bound, core_seconds_of_engines, goals, markdown
+from benchmarks.speed.served import ALL, CASCADE, CNN, PAIR, flow, require_batch, require_whole
 from deployments.config.schema import ENGINES
 from engines.tesseract import Tesseract
 from evaluation.metrics.line_matching import Quad
@@ -48,11 +49,11 @@ def test_the_first_file_is_read_without_being_counted() -> None:
 def test_a_script_of_one_thread_holds_every_library_to_one_and_the_others_are_told_nothing() -> None:
     given = {"OMP_NUM_THREADS": "7", "OMP_THREAD_LIMIT": "7", "HOME": "/home"}
     for name in (ONE_THREAD, SEGMENTATION, alone("trocr")):
-        held = environment(name, given)
+        held = process_environment(name, given)
         assert held["HOME"] == "/home"
         assert {value for key, value in held.items() if key.endswith(("_NUM_THREADS", "_LIMIT"))} == {"1"}
     for name in (DEFAULTS, "pytesseract", "rapidocr"):
-        assert not {key for key in environment(name, given) if key.endswith(("_NUM_THREADS", "_LIMIT"))}
+        assert not {key for key in process_environment(name, given) if key.endswith(("_NUM_THREADS", "_LIMIT"))}
 
 
 def test_tesseract_at_its_defaults_is_one_process_with_the_threads_that_it_likes(
@@ -60,7 +61,7 @@ def test_tesseract_at_its_defaults_is_one_process_with_the_threads_that_it_likes
 ) -> None:
     monkeypatch.setenv("OMP_THREAD_LIMIT", "1")
     engine = Tesseract(os, "5", frozenset({"eng"}), ("en",), processes=2)
-    unheld = speed_readers._unheld(engine)
+    unheld = readers._unheld(engine)
     assert isinstance(unheld, Tesseract)
     assert unheld.processes == 1
     assert "OMP_THREAD_LIMIT" not in os.environ
@@ -87,7 +88,7 @@ def test_the_others_are_measured_where_one_breaks(monkeypatch: pytest.MonkeyPatc
             raise RuntimeError("ada ended with 1")
         return Run(1.0, [Reading(1.0, 1.0, [])], 9.0)
 
-    monkeypatch.setattr(speed_peers, "in_own_process", broken)
+    monkeypatch.setattr(peers, "in_own_process", broken)
     ada, bob = measured(["ada", "bob"], pages_of([], 0), lambda _: None)
     assert ada == Missing("ada", "ada ended with 1")
     assert bob.name == "bob"
@@ -145,7 +146,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return httpx.Response(200, json=said.model_dump(mode="json"))
 
     with listening(answer) as url:
-        monkeypatch.setattr(speed_served, "URL", url)
+        monkeypatch.setattr(served, "URL", url)
         yield bodies
 
 
@@ -182,7 +183,7 @@ def figures() -> dict[str, Any]:
     """Each engine takes a core-second beside half a core-second of segmentation: 5.5 in all, a bound of 2 / 5.5."""
     setting = {"machine": "2 cores, made up, 8 GB"}
     core_s = {SEGMENTATION: 0.5, **{alone(name): 1.5 for name in ENGINES}, ONE_THREAD: 5.5, DEFAULTS: 6.0}
-    peers = [
+    of_ways = [
         {
             "name": name,
             "pages": 7,
@@ -195,7 +196,7 @@ def figures() -> dict[str, Any]:
         }
         for name, spent in core_s.items()
     ]
-    served = {
+    of_service = {
         "setting": setting,
         "ready_s": 50.0,
         "characters": {CNN: times(0.02), ALL: times(0.3)},
@@ -210,13 +211,13 @@ def figures() -> dict[str, Any]:
         "memory_mb": {"Gateway": 200.0, "raylet": 30.0},
     }
     absent = {"name": "easyocr.readtext", "missing": "its detector is not here"}
-    others = {"setting": setting, "peers": [{**peers[0], "name": "rapidocr"}, absent]}
-    return {"ours": {"setting": setting, "peers": peers}, "others": others, "served": served}
+    others = {"setting": setting, "peers": [{**of_ways[0], "name": "rapidocr"}, absent]}
+    return {"ours": {"setting": setting, "peers": of_ways}, "others": others, "served": of_service}
 
 
 def test_the_bound_is_all_cores_on_segmentation_once_and_every_engine() -> None:
     made = figures()
-    assert core_seconds_of_engines(speed_report.by_name(made)) == pytest.approx(5.5)
+    assert core_seconds_of_engines(report.by_name(made)) == pytest.approx(5.5)
     assert bound(made) == pytest.approx(2.0 / 5.5)
 
 
@@ -258,11 +259,11 @@ def test_percentiles_of_times() -> None:
 
 # --- regressions ---
 
-SPENT = dict.fromkeys({way for pair in speed_check.RATIOS.values() for way in pair}, 2.0)
+SPENT = dict.fromkeys({way for pair in check.RATIOS.values() for way in pair}, 2.0)
 
 
-def check(kept: Path, spent: dict[str, float], *, keep: bool = False) -> int:
-    return speed_check.main(kept, keep=keep, measure=lambda: spent)
+def compare(kept: Path, spent: dict[str, float], *, keep: bool = False) -> int:
+    return check.compare(kept, keep=keep, measure=lambda: spent)
 
 
 @pytest.fixture
@@ -270,7 +271,7 @@ def kept(tmp_path: Path) -> Path:
     """What was measured before, beside other results."""
     path = tmp_path / "speed.json"
     path.write_text(json.dumps({"served": {"ready_s": 50}}))
-    assert check(path, SPENT, keep=True) == 0
+    assert compare(path, SPENT, keep=True) == 0
     assert json.loads(path.read_text())["served"] == {"ready_s": 50}
     return path
 
@@ -278,30 +279,30 @@ def kept(tmp_path: Path) -> Path:
 def test_an_engine_that_takes_half_as_long_again_is_a_regression(
     kept: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert check(kept, {**SPENT, alone("trocr"): 3.0}) == 1
+    assert compare(kept, {**SPENT, alone("trocr"): 3.0}) == 1
     told = capsys.readouterr()
     assert "WORSE trocr" in told.out
     assert "as slow as in the last result: trocr." in told.err
 
 
 def test_a_machine_that_is_half_as_fast_is_none(kept: Path) -> None:
-    assert check(kept, {way: 2.0 * spent for way, spent in SPENT.items()}) == 0
+    assert compare(kept, {way: 2.0 * spent for way, spent in SPENT.items()}) == 0
 
 
 def test_what_became_faster_or_stayed_within_the_tolerance_is_none(kept: Path) -> None:
-    assert check(kept, {**SPENT, alone("trocr"): 1.0, alone("easyocr"): 2.5}) == 0
+    assert compare(kept, {**SPENT, alone("trocr"): 1.0, alone("easyocr"): 2.5}) == 0
 
 
 def test_nothing_to_compare_with_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert check(tmp_path / "speed.json", SPENT) == 1
+    assert compare(tmp_path / "speed.json", SPENT) == 1
     assert "--keep" in capsys.readouterr().err
 
 
 def test_everything_that_is_compared_is_a_way_or_a_part_of_the_page_in_python() -> None:
-    ways = {way for pair in speed_check.RATIOS.values() for way in pair}
-    assert ways - READERS.keys() == {speed_check.PYTHON, speed_check.ROUTER, speed_check.GATEWAY}
+    ways = {way for pair in check.RATIOS.values() for way in pair}
+    assert ways - READERS.keys() == {check.PYTHON, check.ROUTER, check.GATEWAY}
 
 
 def test_the_last_result_has_every_ratio() -> None:
     last = json.loads((RESULTS / "speed.json").read_text())
-    assert last["check"]["ratios"].keys() == speed_check.RATIOS.keys()
+    assert last["check"]["ratios"].keys() == check.RATIOS.keys()

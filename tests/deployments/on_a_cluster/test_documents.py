@@ -18,7 +18,7 @@ from rapidfuzz.distance import Levenshtein
 
 from benchmarks.inputs import conformance
 from benchmarks.inputs.bad_files import bad_files
-from benchmarks.inputs.bad_inputs import run
+from benchmarks.inputs.robustness import run
 from deployments.config.api_keys import hashed
 from ocr.contract import DocumentAnswer, FailedPage, FrameAnswer, PageAnswer, TextAnswer
 from quorum.client import Client

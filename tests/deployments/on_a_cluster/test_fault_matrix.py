@@ -7,25 +7,26 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.faults.__main__ import Row
-from benchmarks.faults.fault_kinds import FAULTS, Fault, survive, take_down
-from benchmarks.faults.fault_scene import HOSTS, Scene, scene
+from benchmarks.faults.cluster import HOSTS, FaultCluster, fault_cluster
+from benchmarks.faults.kinds import FAULTS, Fault, survive, take_down
 from cluster.local.hosts import on_loopback
+from evaluation.markdown import row
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Scene]:
-    with scene(on_loopback(HOSTS)) as made:
+def cluster() -> Iterator[FaultCluster]:
+    with fault_cluster(on_loopback(HOSTS)) as made:
         yield made
 
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS if not f.needs_cables], ids=lambda f: f.name.replace(" ", "-"))
-def test_nothing_is_lost_when(stage: Scene, fault: Fault) -> None:
-    result = survive(stage, fault)
-    print(f"\n{Row.of(result, 'test')}")
+def test_nothing_is_lost_when(cluster: FaultCluster, fault: Fault) -> None:
+    result = survive(cluster, fault)
+    print(row(Row.of(result, "test").cells()))
     assert not result.problems()
 
 
-def test_what_is_in_flight_when_the_application_is_taken_down_is_answered(stage: Scene) -> None:
-    assert not take_down(stage).problems()
+def test_what_is_in_flight_when_the_application_is_taken_down_is_answered(cluster: FaultCluster) -> None:
+    assert not take_down(cluster).problems()

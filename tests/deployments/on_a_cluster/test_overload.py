@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.scaling.overload import story
+from benchmarks.scaling.overload import overload
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -22,12 +22,12 @@ CONFIG = {
 def test_500_clients_are_answered_or_sent_away_with_a_time_and_leave_nothing_behind(
     serving: Callable[[dict[str, Any]], str],
 ) -> None:
-    told = asyncio.run(story(serving(CONFIG), seconds=15.0, sizes=(500,)))
-    many, afterwards = told.crowds["500 clients"], told.crowds["alone, at once after 500"]
+    result = asyncio.run(overload(serving(CONFIG), seconds=15.0, sizes=(500,)))
+    many, afterwards = result.phases["500 clients"], result.phases["alone, at once after 500"]
     assert set(many.codes) == {200, 503}, many.codes
-    assert all(answer.is_ours and answer.told_s for answer in many.answers if answer.code == 503)
+    assert all(answer.is_ours and answer.retry_after_s for answer in many.answers if answer.code == 503)
     assert many.of(200)[-1] < 60.0  # most of it in the queue of the proxy, which passes fifty a second on two cores
     assert set(afterwards.codes) == {200}
-    assert set(told.crowds["alone, beside 500 idle connections"].codes) == {200}
-    grown = {part: many.most_mb[part] - told.before_mb[part] for part in told.before_mb}
+    assert set(result.phases["alone, beside 500 idle connections"].codes) == {200}
+    grown = {part: many.peak_mb[part] - result.before_mb[part] for part in result.before_mb}
     assert all(more < 100.0 for more in grown.values()), grown

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.harness.memory_line import draw, growth, sampled, settled
+from benchmarks.harness.memory import draw, growth, sampled, settled
 from benchmarks.harness.results import RESULTS
 from deployments.placement import one_machine_config
 

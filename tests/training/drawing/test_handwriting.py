@@ -9,7 +9,7 @@ import pytest
 
 from training.drawing.fonts import Face
 from training.drawing.handwriting import Neighbours, characters_of, hand_faces, written_line
-from training.drawing.typesetting import SHEET_PX
+from training.drawing.typesetting import STRIP_PX
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def test_a_line_depends_on_the_state_of_its_numbers_alone(face: Face) -> None:
 def test_letters_lie_in_the_rows_of_the_line(face: Face) -> None:
     for seed in range(20):
         line = written_line("Hanging gardens", Neighbours(), face, np.random.default_rng(seed))
-        assert line.ink.shape[0] == SHEET_PX
-        assert 0 <= line.top < line.bottom <= SHEET_PX
+        assert line.ink.shape[0] == STRIP_PX
+        assert 0 <= line.top < line.bottom <= STRIP_PX
         assert line.ink[line.top : line.bottom].sum() > 0.85 * line.ink.sum(dtype=np.int64)
 
 

@@ -12,13 +12,13 @@ import pytest
 
 from cluster.weights.models import BUNDLED_DIR
 from evaluation.pages.ground_truth import Split
-from training.drawing.typesetting import SHEET_PX, SetLine
+from training.drawing.typesetting import STRIP_PX, TypesetLine
 from training.lines import handwriting_run
-from training.lines.handwriting_run import Letters, run
-from training.lines.line_model import HandShape, go_on_from, read_weights
-from training.lines.real_lines import RealLine
-from training.lines.synthetic_lines import LineStore, write_shard
-from training.lines.train_lines import HandRecipe
+from training.lines.ctc_model import HandShape, go_on_from, read_weights
+from training.lines.ctc_task import HandRecipe
+from training.lines.handwriting_run import Letters, train_model
+from training.lines.real import RealLine
+from training.lines.synthetic import LineStore, write_shard
 
 TINY = HandRecipe(lines=20, warmup_lines=10, channels=256, hidden=512, blocks=5, columns_px=600)
 
@@ -50,7 +50,7 @@ def test_only_written_lines_are_learnt_from(letters: Letters) -> None:
 def test_unseen_hands_are_watched_beside_tune_lines(letters: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
     unseen = RealLine(np.zeros((48, 60), np.uint8), "one", "unseen", any_case=False)
     monkeypatch.setattr(handwriting_run, "unseen_hands", lambda fonts, count, height_px: [unseen])
-    assert [line.source for line in letters.watched(48)] == ["letters", "unseen"]
+    assert [line.source for line in letters.validation(48)] == ["letters", "unseen"]
 
 
 def test_lines_lower_than_those_of_the_bundled_network_are_refused() -> None:
@@ -62,7 +62,7 @@ def test_lines_lower_than_those_of_the_bundled_network_are_refused() -> None:
 def test_a_network_of_the_same_height_begins_as_the_bundled_one() -> None:
     import torch
 
-    from training.lines.line_model import Shape
+    from training.lines.ctc_model import Shape
 
     weights = read_weights(BUNDLED_DIR / "easyocr")
     bundled, grown = Shape("convolutional", 256, 512).network(), HandShape(32).network()
@@ -88,16 +88,16 @@ def test_a_run_ends_with_a_model_that_easyocr_reads_with_and_that_is_gone_on_fro
     from tests.engines.drawing import line
 
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr("training.lines.line_batches.POOL_LINES", 40)
+    monkeypatch.setattr("training.lines.batches.POOL_LINES", 40)
     monkeypatch.setattr(handwriting_run, "unseen_hands", lambda *_: [])
-    ink = np.zeros((SHEET_PX, 90), np.uint8)
+    ink = np.zeros((STRIP_PX, 90), np.uint8)
     ink[20:50, 25:60:6] = 255
-    write_shard([SetLine(ink, 20, 50, "lllll", handwritten=True)], tmp_path, 0)
+    write_shard([TypesetLine(ink, 20, 50, "lllll", handwritten=True)], tmp_path, 0)
     monkeypatch.setattr(Letters, "store", lambda *_: LineStore(tmp_path))
     start = BUNDLED_DIR / "easyocr"
     for folder in ("first", "second"):
-        figures = run(
-            letters, TINY, tmp_path / folder, tmp_path / f"{folder}-model", version="7", say=print, report=print,
+        figures = train_model(
+            letters, TINY, tmp_path / folder, tmp_path / f"{folder}-model", version="7", log=print, report=print,
             start_from=start,
         )  # fmt: skip
         assert set(figures) == {"letters"}

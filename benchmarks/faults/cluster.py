@@ -1,0 +1,227 @@
+"""The cluster that benchmarks.faults breaks: a head without replicas and two workers, each a process tree of its own,
+with a replica of every deployment on each worker. Redis holds what the head knows and the live configuration. Engines
+are stubs of fixed service time. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+
+from benchmarks.harness.constant_load import Question
+from benchmarks.harness.results import ROOT
+from benchmarks.harness.serving import wait_until
+from benchmarks.stubs.stub_engine import FOLDER, TEXT, StubBehaviour
+from cluster.local.hosts import Host
+from cluster.local.nodes import Actor, Node, Nodes
+from cluster.local.redis_server import running_redis
+from deployments.config.api_keys import hashed, new_key
+from deployments.config.schema import ENGINES
+from deployments.placement import application, one_machine
+from engines import spec
+from ocr.contract import StatusAnswer
+from quorum.client import Client
+
+DEADLINE_S = 2.5
+SERVICE_S = 0.2
+"""What each engine takes for a batch."""
+
+PROXY, CONTROLLER = "ProxyActor", "ServeController"
+PARTS = ("Gateway", "Router", "Segmentation", *ENGINES)
+HOSTS = 4
+"""The head's, two workers', and one to spare."""
+
+_REPLICAS = 2
+_PATIENCE_S = 240.0
+_LIMIT_MB = 400
+_CHANGED = {"limits": {"timeout_s": 17.0}}
+
+
+def question() -> Question:
+    """A small page of one line, so that finding lines costs little."""
+    picture = PIL.Image.new("RGB", (320, 80), "white")
+    PIL.ImageDraw.Draw(picture).text((16, 20), TEXT, fill="black", font=PIL.ImageFont.load_default(32))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return Question(file.getvalue(), TEXT, DEADLINE_S)
+
+
+def engines() -> list[dict[str, Any]]:
+    """The stubs, as a configuration names them."""
+    return [{"name": f"benchmarks.stubs.{name}", "memory_limit_mb": _LIMIT_MB} for name in ENGINES]
+
+
+def _deployments() -> dict[str, dict[str, Any]]:
+    """Two replicas of everything, on different nodes."""
+    options = one_machine([spec(f"benchmarks.stubs.{name}") for name in ENGINES])
+    spread = {"num_replicas": _REPLICAS, "max_replicas_per_node": 1}
+    return {name: {**chosen, **spread} for name, chosen in options.items()}
+
+
+def _http(host: Host) -> dict[str, Any]:
+    address = "0.0.0.0" if host.enter else host.http_address  # noqa: S104 - a namespace has no other network
+    options = {"host": address, "port": host.http_port, "request_timeout_s": 60.0}
+    return {"proxy_location": "EveryNode", "http_options": options}
+
+
+@dataclass(slots=True)
+class FaultCluster:
+    """The cluster, and what is needed to break it."""
+
+    nodes: Nodes
+    hosts: list[Host]
+    folder: Path
+    key: str
+    arguments: dict[str, Any]
+    deployments: dict[str, dict[str, Any]] = field(default_factory=_deployments)
+    leaving: set[str] = field(default_factory=set)
+    """Addresses that a load balancer has turned away from."""
+
+    @property
+    def urls(self) -> list[str]:
+        """The proxies of the workers."""
+        return [node.host.url for node in self.nodes.nodes[1:]]
+
+    @property
+    def first_worker(self) -> Node:
+        return self.nodes.nodes[1]
+
+    def deploy(self, **changes: object) -> None:
+        """Hand over the application, with these arguments changed."""
+        self.arguments |= changes
+        self.nodes.hand_over(
+            {**_http(self.nodes.head.host), "applications": [application(self.arguments, self.deployments)]}
+        )
+
+    def exchange(self, part: str, reason: str) -> None:
+        """Have Serve exchange the replicas of one deployment: something in its own section is another."""
+        needs = self.deployments[part]["ray_actor_options"]
+        self.deployments[part]["ray_actor_options"] = {**needs, "runtime_env": {"env_vars": {"EXCHANGED_FOR": reason}}}
+        self.deploy()
+
+    def take_down(self) -> None:
+        """Hand over that there is no application any more."""
+        self.nodes.hand_over({**_http(self.nodes.head.host), "applications": []})
+
+    def set_behaviour(self, engine: str, behaviour: StubBehaviour) -> None:
+        """Have the replicas of an engine behave so from now on."""
+        behaviour.apply(engine, self.folder)
+
+    def add_worker(self) -> Node:
+        """A worker on a host where there is none."""
+        taken = {node.host for node in self.nodes.nodes}
+        return self.nodes.add(next(host for host in self.hosts if host not in taken), cpus=4.0, gpus=1.0)
+
+    def victim(self, part: str) -> Actor:
+        """A process of that part on the first worker, or wherever there is one."""
+        return min(self.nodes.actors(part), key=lambda actor: actor.host != self.first_worker.host.name)
+
+    def change_configuration(self) -> None:
+        """A change of the live configuration that has to outlive everything."""
+        with Client(self.urls, self.key) as client:
+            client.change_config(_CHANGED)
+
+    def configuration_kept(self) -> bool:
+        """Whether the change is in force, wherever it is asked."""
+        for url in self.urls:
+            with Client(url, self.key) as client:
+                answer = client.config()
+            if (answer.version, answer.live) != (1, _CHANGED):
+                return False
+        return True
+
+    def full_strength(self) -> bool:
+        """Whether every proxy answers, and every deployment has its replicas, of which none is stopped."""
+        parts = [actor.part for actor in self.nodes.actors() if not actor.stopped]
+        if any(parts.count(part) != _REPLICAS for part in PARTS) or CONTROLLER not in parts:
+            return False
+        try:
+            return all(_complete(url) for url in self.urls)
+        except httpx.HTTPError:
+            return False
+
+    def await_full_strength(self) -> float:
+        """The moment at which it was."""
+        wait_until(self.full_strength, _PATIENCE_S, lambda: f"not at full strength, {self._state()},", 0.5)
+        return time.monotonic()
+
+    def await_change(self) -> None:
+        """Return once Serve has begun with what was handed over, which takes it a moment."""
+        wait_until(lambda: not self.full_strength(), _PATIENCE_S, lambda: "nothing was replaced", 0.2)
+
+    def await_departure(self, node: Node) -> None:
+        """Return once no replica is on the node, and no proxy, which stays for those who still ask it: whoever spreads
+        the load turns away from it when /-/healthz says so.
+        """
+
+        def gone() -> bool:
+            if not _healthy(node.host.url):
+                self.leaving.add(node.host.url)
+            return not any(actor.part in (*PARTS, PROXY) for actor in node.actors())
+
+        wait_until(gone, _PATIENCE_S, lambda: f"not everything leaves {node.host.name}, {self._state()},", 0.5)
+
+    def _state(self) -> str:
+        return ", ".join(sorted(f"{actor.part}@{actor.host}" for actor in self.nodes.actors()))
+
+
+def _healthy(url: str) -> bool:
+    """What a load balancer asks a proxy, which is not well when its node leaves."""
+    try:
+        return httpx.get(f"{url}/-/healthz", timeout=5.0).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _complete(url: str) -> bool:
+    answer = httpx.get(f"{url}/status", timeout=5.0)
+    answer.raise_for_status()
+    status = StatusAnswer.model_validate(answer.json())
+    known = status.components
+    return status.status == "ready" and all(
+        part in known and known[part].status == "HEALTHY" and known[part].replicas == _REPLICAS for part in PARTS
+    )
+
+
+@contextmanager
+def fault_cluster(hosts: Sequence[Host]) -> Iterator[FaultCluster]:
+    """The cluster on these hosts, serving at full strength, its live configuration changed once."""
+    with (
+        tempfile.TemporaryDirectory() as place,
+        running_redis(hosts[0].outside) as redis,
+        Nodes({"PYTHONPATH": str(ROOT), FOLDER: place}, redis=redis) as nodes,
+    ):
+        key = new_key()
+        made = FaultCluster(nodes, list(hosts), Path(place), key, _arguments(key, place, redis))
+        for name in ENGINES:
+            made.set_behaviour(name, StubBehaviour(SERVICE_S))
+        nodes.add(hosts[0], cpus=0.0)
+        for _ in range(_REPLICAS):
+            made.add_worker()
+        made.deploy()
+        made.await_full_strength()
+        made.change_configuration()
+        yield made
+
+
+def _arguments(key: str, place: str, redis: str) -> dict[str, Any]:
+    return {
+        "engines": engines(),
+        "state_dir": f"{place}/state",
+        "redis_url": f"redis://{redis}/1",
+        "security": {"admin_api_keys": [hashed(key)]},
+        "ready_engines": len(ENGINES),
+        "tuned": "none",
+        "profile": "general",
+    }

@@ -1,5 +1,0 @@
-"""See the package."""
-
-from benchmarks.pretending import pretending
-
-SPEC = pretending("easyocr")

@@ -1,0 +1,239 @@
+"""What benchmarks/speed/__main__.py measured, as tables: who is how fast, and which of the figures wanted are met.
+
+Nothing is measured here. Throughputs are compared within one run on one machine only. The bound is what the best
+possible schedule could do: all cores at work on nothing but engines and segmentation, which take what they took alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.speed.readers import DEFAULTS, ONE_THREAD, SEGMENTATION, alone
+from benchmarks.speed.served import ALL, BATCH, CASCADE, CNN, PAIR
+from deployments.config.schema import ENGINES
+from evaluation.environment import as_table
+from evaluation.markdown import page, table
+
+Figures = Mapping[str, Any]
+
+_BOUND = "the bound that the engines' own core-seconds give"
+_TOO_LITTLE = 0.02
+"""Core-seconds of a page below which a part is not told by itself."""
+_PERCENTILES = ("least_s", "p50_s", "p95_s", "p99_s")
+_TITLES = {"ours": "Our engines in plain scripts", "others": "What a user would run instead"}
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A figure that was wanted, and what came of it; None: it was not measured. `most`: it should be no more than
+    wanted, else no less.
+    """
+
+    name: str
+    wanted: float
+    measured: float | None
+    unit: str = ""
+    most: bool = False
+
+    @property
+    def met(self) -> bool:
+        if self.measured is None:
+            return False
+        return self.measured <= self.wanted if self.most else self.measured >= self.wanted
+
+    def cells(self) -> tuple[str, ...]:
+        wanted = f"{'at most' if self.most else 'at least'} {self.wanted:g}{self.unit}"
+        came = "not measured" if self.measured is None else f"{self.measured:.3g}{self.unit}"
+        return self.name, wanted, came, "yes" if self.met else "no"
+
+
+def by_name(figures: Figures) -> dict[str, Figures]:
+    """Our scripts, by name."""
+    return {one["name"]: one for one in figures["ours"]["peers"] if "missing" not in one}
+
+
+def core_seconds_of_engines(peers: Mapping[str, Figures]) -> float:
+    """For one page: the segmentation once, and each engine without the segmentation before it."""
+    cutting = float(peers[SEGMENTATION]["core_s"])
+    return cutting + sum(float(peers[alone(name)]["core_s"]) - cutting for name in ENGINES)
+
+
+def cores_of(figures: Figures) -> int:
+    """How many cores the machine had, by what its setting says of it."""
+    found = re.match(r"(\d+) cores", figures["ours"]["setting"]["machine"])
+    if found is None:
+        raise ValueError(f"no number of cores in {figures['ours']['setting']['machine']!r}")
+    return int(found[1])
+
+
+def bound(figures: Figures) -> float:
+    """Pages a second that no schedule on these cores can exceed."""
+    return cores_of(figures) / core_seconds_of_engines(by_name(figures))
+
+
+def throughput(figures: Figures) -> float:
+    """Pages a second of the served ensemble, by as many clients as it takes."""
+    return max(float(figures["served"]["flows"][name]["per_s"]) for name in ("one client", "several clients"))
+
+
+def goals(figures: Figures) -> list[Goal]:
+    """The figures to reach on two cores."""
+    return [*_throughput_goals(figures), *_served_goals(figures["served"])]
+
+
+def _throughput_goals(figures: Figures) -> Iterator[Goal]:
+    ours = throughput(figures)
+    others: dict[str, float] = {}
+    if "ours" in figures:
+        others = {name: float(peer["pages_per_s"]) for name, peer in by_name(figures).items()}
+        others[_BOUND] = bound(figures)
+    for name, wanted in ((_BOUND, 0.9), (ONE_THREAD, 1.6), (DEFAULTS, 1.05)):
+        yield Goal(f"throughput over {name}", wanted, ours / others[name] if name in others else None)
+
+
+def _served_goals(served: Figures) -> Iterator[Goal]:
+    def ms(name: str, percent: str) -> float:
+        return 1000.0 * float(served["characters"][name][percent])
+
+    yield Goal(f"one character, {CNN}, p50", 30.0, ms(CNN, "p50_s"), " ms", most=True)
+    yield Goal(f"one character, {ALL}, p50", 250.0, ms(ALL, "p50_s"), " ms", most=True)
+    yield Goal(f"one character, {ALL}, p99", 500.0, ms(ALL, "p99_s"), " ms", most=True)
+    for name, wanted in ((CNN, 400.0), (ALL, 60.0)):
+        per_s = BATCH / served["batches"][name]["p50_s"]
+        yield Goal(f"{BATCH} characters in one batch, {name}", wanted, per_s, "/s")
+    for name, wanted in ((ALL, 6.0), (PAIR, 3.3), (CASCADE, 3.0)):
+        yield Goal(f"one page of 40 lines, {name}, p50", wanted, served["pages"][name]["p50_s"], " s", most=True)
+    one, crowd = crowds(served)
+    yield Goal(f"throughput of {crowd['clients']} clients over that of one", 0.95, crowd["per_s"] / one["per_s"])
+    yield Goal(f"failed answers to {crowd['clients']} clients", 0.0, float(len(crowd["failures"])), most=True)
+    yield Goal("memory of the cluster at rest", 6.0, sum(served["memory_mb"].values()) / 1000.0, " GB", most=True)
+    yield Goal("ready after", 90.0, served["ready_s"], " s", most=True)
+
+
+def crowds(served: Figures) -> tuple[Figures, Figures]:
+    """One client and the largest crowd over the same file."""
+    name, crowd = max(served["flows"].items(), key=lambda named: named[1]["clients"])
+    file = name.split(", ", 1)[1]
+    return served["flows"][f"one client, {file}"], crowd
+
+
+def markdown(figures: Figures) -> str:
+    """The whole report, of the parts that there are."""
+    blocks = ["Made by `python -m benchmarks.speed`."]
+    if "served" in figures:
+        blocks += _goals_section(figures)
+    for part, title in _TITLES.items():
+        if part in figures:
+            blocks += _peers_section(title, figures[part])
+    if "served" in figures:
+        blocks += _served_section(figures["served"])
+    if "check" in figures:
+        blocks += _check_section(figures["check"])
+    return page("Speed, side by side", *blocks)
+
+
+def _goals_section(figures: Figures) -> list[str]:
+    return [
+        "## Wanted and measured",
+        "Other work on the machine makes times longer: the load before each part stands in its table below.",
+        table(("figure", "wanted", "measured", "met"), [goal.cells() for goal in goals(figures)]),
+        _describe_bound(figures) if "ours" in figures else "",
+    ]
+
+
+def _describe_bound(figures: Figures) -> str:
+    return (
+        f"The bound: {cores_of(figures)} cores over {core_seconds_of_engines(by_name(figures)):.2f} core-seconds a "
+        "page of the segmentation and five engines, each as it took alone on one thread, is "
+        f"{bound(figures):.3f} pages/s; served were {throughput(figures):.3f}."
+    )
+
+
+def _peers_section(title: str, part: Figures) -> list[str]:
+    found = [one for one in part["peers"] if "missing" not in one]
+    missing = [one for one in part["peers"] if "missing" in one]
+    heads = ("way", "pages/s", "p50 s", "p95 s", "p99 s", "core-s a page", "peak MB", "CER %", "to load s")
+    rows = [
+        (
+            *(one["name"], f"{one['pages_per_s']:.3f}"),
+            *(f"{one[key]:.2f}" for key in ("p50_s", "p95_s", "p99_s", "core_s")),
+            *(f"{one['peak_mb']:.0f}", _percent(one["error_rate"]), f"{one['loading_s']:.1f}"),
+        )
+        for one in found
+    ]
+    return [
+        f"## {title}, on the same pages and cores",
+        "Each in a process of its own, one after the other, without Ray (benchmarks/speed/readers.py); "
+        f"{' and '.join({str(one['pages']) for one in found})} pages, each read once after another page that does not "
+        "count. CER: character errors, lines matched by where they lie. Memory: the most of the process and those that "
+        "it started.",
+        as_table(part["setting"]),
+        table(heads, rows),
+        "\n".join(f"- **{one['name']}** not measured: {one['missing']}." for one in missing),
+    ]
+
+
+def _served_section(part: Figures) -> list[str]:
+    asked = {
+        **{f"one character of 28x28 px, {name}": times for name, times in part["characters"].items()},
+        **{f"{BATCH} characters in one batch, {name}": times for name, times in part["batches"].items()},
+        **{f"one page of 40 lines, {name}": times for name, times in part["pages"].items()},
+    }
+    memory = ", ".join(f"{name} {size:.0f}" for name, size in part["memory_mb"].items())
+    return [
+        "## Served",
+        "`serve run serve_config.cpu.yaml`, asked over HTTP by clients on the same cores, one question at a time.",
+        as_table({**part["setting"], "from the start to every engine warm": f"{part['ready_s']:.0f} s"}),
+        table(
+            ("asked", "min ms", "p50 ms", "p95 ms", "p99 ms", "n"),
+            [
+                (
+                    name,
+                    *(f"{1000.0 * times[key]:.1f}" for key in ("least_s", "p50_s", "p95_s", "p99_s")),
+                    times["count"],
+                )
+                for name, times in asked.items()
+            ],
+        ),
+        "Many pages, every engine; each client asks again as soon as it was answered, until all are read:",
+        table(
+            ("who asks", "files", "files/s", "p50 s", "p99 s", "core-s a file", "CER %", "failed"),
+            [_flow_cells(name, flow) for name, flow in part["flows"].items()],
+        ),
+        _describe_parts(part["flows"]["several clients"]["core_s"]),
+        f"Memory at rest, proportional set size in MB: {memory}; together {sum(part['memory_mb'].values()):.0f}.",
+    ]
+
+
+def _flow_cells(name: str, flow: Figures) -> tuple[object, ...]:
+    p50_s, p99_s, core_s = flow["times"]["p50_s"], flow["times"]["p99_s"], sum(flow["core_s"].values())
+    seconds = (f"{value:.2f}" for value in (p50_s, p99_s, core_s))
+    return name, flow["files"], f"{flow['per_s']:.3f}", *seconds, _percent(flow["error_rate"]), len(flow["failures"])
+
+
+def _describe_parts(core_s: Mapping[str, float]) -> str:
+    parts = sorted(core_s.items(), key=lambda part: -part[1])
+    shown = [f"{part} {spent:.2f}" for part, spent in parts if spent >= _TOO_LITTLE]
+    rest = sum(spent for _, spent in parts if spent < _TOO_LITTLE)
+    return f"Core-seconds of one file of several clients: {', '.join(shown)}, all others {rest:.2f}."
+
+
+def _check_section(part: Figures) -> list[str]:
+    return [
+        "## What `python -m benchmarks.speed check` compares with",
+        "Processor time for examples/quick.png (12 lines), and for what the Router and the Gateway compute for a "
+        "page of 40 lines; the least of three readings.",
+        as_table(part["setting"]),
+        table(("way", "core-s"), [(name, f"{spent:.3f}") for name, spent in part["core_seconds"].items()]),
+        table(
+            ("ours, over what it is held against (benchmarks/speed/check.py)", "ratio"),
+            [(name, f"{ratio:.3f}") for name, ratio in part["ratios"].items()],
+        ),
+    ]
+
+
+def _percent(rate: float | None) -> str:
+    return "" if rate is None else f"{100.0 * rate:.2f}"

@@ -1,0 +1,183 @@
+"""A trained line network as a model directory in EasyOCR's format: NAME.py, NAME.yaml, NAME.pth, and the card.
+
+There are two networks: that of engines/line_writer/columns.py, and that of hand_columns.py for handwriting.
+
+Weights are stored in half precision with the prefix `module.` that EasyOCR's loader cuts off. The card says what the
+network learnt from, by which recipe and for how long: with the weights that is all a later run needs to go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engines.common.model_card import CARD_FILE, read_card, verified
+from training.lines.degradation import INPUT_PX
+from training.lines.texts import PRINTABLE
+
+if TYPE_CHECKING:
+    import torch
+
+_PREFIX = "module."
+
+
+class Design(Protocol):
+    """A network of a certain shape."""
+
+    @property
+    def name(self) -> str:
+        """What its files are called; EasyOCR imports the source under this name."""
+
+    @property
+    def source(self) -> str:
+        """The file in engines/line_writer; it imports torch alone, as a file by itself must."""
+
+    @property
+    def height_px(self) -> int:
+        """How high the lines are that it reads."""
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """What the source's Model takes besides `num_class`."""
+
+    def network(self) -> torch.nn.Module:
+        """The network with fresh weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What decides the shape of the network of columns.py."""
+
+    neck: str
+    channels: int
+    hidden: int
+
+    name = "quorum_lines"
+    source = "columns.py"
+    height_px = INPUT_PX
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        return {
+            "input_channel": 1,
+            "output_channel": self.channels,
+            "hidden_size": self.hidden,
+            "neck": self.neck,
+        }
+
+    def network(self) -> torch.nn.Module:
+        from engines.line_writer.columns import Model
+
+        return Model(1, self.channels, self.hidden, len(PRINTABLE) + 1, self.neck)
+
+
+@dataclass(frozen=True, slots=True)
+class HandShape:
+    """What decides the shape of the network of hand_columns.py."""
+
+    height_px: int = 40
+    channels: int = 256
+    hidden: int = 512
+    blocks: int = 6
+
+    name = "quorum_hands"
+    source = "hand_columns.py"
+
+    def __post_init__(self) -> None:
+        if self.height_px < INPUT_PX:
+            raise ValueError(f"height_px is {self.height_px}; want at least {INPUT_PX}")
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        return {
+            "input_channel": 1,
+            "output_channel": self.channels,
+            "hidden_size": self.hidden,
+            "height": self.height_px,
+            "blocks": self.blocks,
+        }
+
+    def network(self) -> torch.nn.Module:
+        from engines.line_writer.hand_columns import Model
+
+        return Model(1, self.channels, self.hidden, len(PRINTABLE) + 1, self.height_px, self.blocks)
+
+
+def write_model(
+    folder: Path, version: str, shape: Design, weights: Mapping[str, torch.Tensor], about: Mapping[str, object]
+) -> None:
+    """Write the directory; `about` goes into the card beside name, version and files."""
+    import torch
+    import yaml
+
+    folder.mkdir(parents=True, exist_ok=True)
+    source = files("engines.line_writer") / shape.source
+    (folder / f"{shape.name}.py").write_bytes(source.read_bytes())
+    described = {
+        "network_params": dict(shape.parameters),
+        "imgH": shape.height_px,
+        "lang_list": ["en"],
+        "character_list": PRINTABLE,
+    }
+    (folder / f"{shape.name}.yaml").write_text(yaml.safe_dump(described, sort_keys=False), encoding="utf-8")
+    stored = io.BytesIO()
+    halves = {_PREFIX + key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
+    torch.save(halves, stored)
+    (folder / f"{shape.name}.pth").write_bytes(stored.getvalue())
+    hashes = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob(f"{shape.name}.*"))
+    }
+    card = {"name": "quorum-lines", "version": version, **about, "files": hashes}
+    (folder / CARD_FILE).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def read_shape(folder: Path) -> Shape:
+    """The shape of the network of columns.py in a directory that `write_model` wrote."""
+    import yaml
+
+    described = yaml.safe_load((folder / f"{Shape.name}.yaml").read_text(encoding="utf-8"))["network_params"]
+    return Shape(described["neck"], described["output_channel"], described["hidden_size"])
+
+
+def read_weights(folder: Path) -> dict[str, Any]:
+    """The weights in a directory that `write_model` wrote, in single precision.
+
+    Raises EngineUnavailable when a file is missing or is not the recorded one.
+    """
+    import torch
+
+    name = next((shape.name for shape in (HandShape, Shape) if (folder / f"{shape.name}.pth").is_file()), Shape.name)
+    path = verified(folder, read_card(folder), f"{name}.pth")
+    stored = torch.load(path, map_location="cpu", weights_only=True)
+    return {
+        key.removeprefix(_PREFIX): value.float() if value.is_floating_point() else value
+        for key, value in stored.items()
+    }
+
+
+def go_on_from(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Give the network these weights where it has such; others stay as they are.
+
+    A kernel that is higher in the network than in the weights is stretched. Raises ValueError, naming it, when another
+    shape differs.
+    """
+    import torch
+
+    state = network.state_dict()
+    for key, value in weights.items():
+        if key not in state:
+            continue
+        want = state[key].shape
+        if value.shape[:2] != want[:2]:
+            raise ValueError(f"{key} is {tuple(value.shape)}; the network wants {tuple(want)}")
+        if value.shape != want:
+            stretched = torch.nn.functional.interpolate(value, tuple(want[2:]), mode="bilinear", align_corners=True)
+            value = stretched * (value.shape[2] / want[2])
+        state[key] = value
+    network.load_state_dict(state)

@@ -1,0 +1,255 @@
+"""From labelled lines to profiles: each engine's evidence and weight, and how sure a fused character or word is.
+
+Fitted on the lines of `Split.TUNE`, which no recogniser has learnt from, and for the engines that are not trained here
+on those of `Split.TRAIN` too; nothing here sees `Split.TEST`. A profile for one kind of material starts from what was
+fitted to all and moves as far as its own lines pull it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.accuracy.labelled_slots import DecisiveSlots, LabelledSlots, label_slots
+from evaluation.metrics.text_comparison import correct_characters, correct_words
+from evaluation.readings.labelled_lines import LabelledLine
+from fusion import Calibration, FusedLine, Profile, fuse_line
+from fusion.evidence.confidence import (
+    MAX_DISPUTED_SLOTS,
+    UNTUNED_CHARACTERS,
+    UNTUNED_WORDS,
+    CharacterConfidence,
+    WordConfidence,
+)
+from fusion.evidence.engine_evidence import log_odds
+from fusion.evidence.spelling_evidence import SPELLING
+from fusion.evidence.spelling_model import SpellingModel
+from fusion.profiles.tuning import Tuning
+from fusion.votes.voting import Method
+from training.votes.evidence_fit import MIN_DECISIVE, Fitted, fit
+
+UNTRAINED = ("tesseract", "paddleocr")
+"""Engines whose models were not trained here, and so have not seen any page of ours."""
+_OF_ONE_MATERIAL = 2.0  # how strongly a material's parameters are held to those of all lines
+_KNOTS = 12
+_MIN_WORDS = 300
+_LEAST_WEIGHT = 0.01
+GENERAL = "general"
+_DRAWS = 2000
+_FEW_LINES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialLines:
+    """Lines of one kind, for the profile of that name."""
+
+    profile: str
+    lines: Sequence[LabelledLine]
+
+
+@dataclass(frozen=True, slots=True)
+class FittedProfile:
+    """A profile, and how many lines, decisive slots and words it was fitted to; `own` is False where they were too
+    few, and it says what all lines say.
+    """
+
+    profile: Profile
+    lines: int
+    decisive_slots: int
+    own: bool
+
+
+def tune(
+    lines: Sequence[LabelledLine], materials: Sequence[MaterialLines], engines: Sequence[str], spelling: SpellingModel
+) -> Iterator[FittedProfile]:
+    """The profile "general" of all lines, then one for each material."""
+    labelled = _label_all(lines, engines)
+    everything = fit(labelled, spelling)
+    weights = fit_weights(labelled, engines)
+    yield _tuned(GENERAL, lines, everything, weights, spelling, own=True)
+    for material in materials:
+        own_labelled = _label_all(material.lines, engines)
+        fitted = fit(own_labelled, spelling, everything, _OF_ONE_MATERIAL)
+        own_weights = fit_weights(own_labelled, engines) if fitted is not everything else weights
+        yield _tuned(material.profile, material.lines, fitted, own_weights, spelling, own=fitted is not everything)
+
+
+def _label_all(lines: Sequence[LabelledLine], engines: Sequence[str]) -> list[LabelledSlots]:
+    labelled: list[LabelledSlots] = []
+    for line in lines:
+        found = label_slots(line, len(labelled), engines)
+        if found is not None:
+            labelled.append(found)
+    return labelled
+
+
+def _tuned(
+    name: str,
+    lines: Sequence[LabelledLine],
+    fitted: Fitted,
+    weights: Mapping[str, float],
+    spelling: SpellingModel,
+    *,
+    own: bool,
+) -> FittedProfile:
+    spelling_evidence = fitted.spelling_evidence(spelling)
+    complete = {**weights, SPELLING: 1.0}
+    tuning = Tuning({engine: fitted.evidence(engine) for engine in weights}, complete, spelling_evidence)
+    profile = Profile(name, complete, tuning=tuning)
+    if own and name != GENERAL:
+        profile = _without_spoilers(profile, lines)
+    assert profile.tuning is not None
+    assured = replace(
+        profile, tuning=replace(profile.tuning, character_confidence=fit_character_confidence(lines, profile))
+    )
+    assert assured.tuning is not None
+    sure = replace(assured, tuning=replace(assured.tuning, word_confidence=fit_word_confidence(lines, assured)))
+    return FittedProfile(sure, len(lines), fitted.decisive_slots, own)
+
+
+def _without_spoilers(profile: Profile, lines: Sequence[LabelledLine]) -> Profile:
+    """On few lines, the profile without the engines to which the search for weights gives the least there is.
+
+    A material with few lines has its evidence mostly from other materials, and there an engine may be good that invents
+    words here. Where one engine is left, spelling has no vote either: it would choose among what the others say.
+    """
+    engines = [engine for engine in profile.weights if engine != SPELLING]
+    whole = [line for line in lines if all(engine in line.hypotheses for engine in engines)]
+    kept = [engine for engine in engines if profile.weights[engine] > _LEAST_WEIGHT]
+    if len(whole) > _FEW_LINES or len(kept) == len(engines) or profile.tuning is None:
+        return profile
+    voters = kept if len(kept) == 1 else [*kept, SPELLING]
+    weights = {voter: own if voter in voters else 0.0 for voter, own in profile.weights.items()}
+    evidence = {engine: own for engine, own in profile.tuning.evidence.items() if engine in kept}
+    return replace(profile, weights=weights, tuning=replace(profile.tuning, evidence=evidence, weights=weights))
+
+
+def fused(line: LabelledLine, profile: Profile, method: Method = Method.CONFIDENCE_WEIGHTED) -> FusedLine:
+    """A line as all engines that read it read it together."""
+    return fuse_line(line.hypotheses, profile, method)
+
+
+# --- weights ---
+
+
+def fit_weights(labelled: Sequence[LabelledSlots], engines: Sequence[str]) -> dict[str, float]:
+    """How much an engine's word counts whatever it says: weights that together make 1. Of a few thousand drawn at
+    random, and those that let one engine always decide, the ones under which the heaviest candidates are wrong least.
+
+    Edits count by set in units of those of its best engine, so that no set decides alone. A search, because the edits
+    are a step function of the weights; likelihood, which is not, prefers weights under which two weak engines outvote
+    a strong one.
+    """
+    decisive = [(line, found) for line in labelled for found in line.decisive]
+    if len(decisive) < MIN_DECISIVE:
+        return dict.fromkeys(engines, round(1.0 / len(engines), 4))
+    votes, excesses = _ballots(decisive, engines)
+    sets = [line.set_name for line, _ in decisive]
+    names, set_of = np.unique(sets, return_inverse=True)
+    drawn = np.random.default_rng(0).dirichlet(np.full(len(engines), 0.7), _DRAWS)
+    alone = np.eye(len(engines)) * (1.0 - _LEAST_WEIGHT * len(engines)) + _LEAST_WEIGHT
+    candidates = np.concatenate([alone, np.maximum(drawn, _LEAST_WEIGHT)])
+    edits = np.array([_edits_by_set(votes, excesses, set_of, len(names), own) for own in candidates])  # (K, sets)
+    best = np.maximum(1.0, edits[: len(engines)].min(axis=0))
+    chosen = candidates[int((edits / best).sum(axis=1).argmin())]
+    return {engine: round(float(share), 4) for engine, share in zip(engines, chosen / chosen.sum(), strict=True)}
+
+
+def _ballots(
+    decisive: Sequence[tuple[LabelledSlots, DecisiveSlots]], engines: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Who says which candidate, (N, C, E), and how many edits each costs, (N, C), infinite where there is none."""
+    places = {engine: index for index, engine in enumerate(engines)}
+    most = max(len(found.candidates) for _, found in decisive)
+    votes = np.zeros((len(decisive), most, len(engines)))
+    excesses = np.full((len(decisive), most), np.inf)
+    for number, (line, found) in enumerate(decisive):
+        excesses[number, : len(found.candidates)] = found.excesses
+        for engine, arc in zip(line.engines, found.disputed.arcs, strict=True):
+            votes[number, found.candidates.index(arc.candidate), places[engine]] = 1.0
+    return votes, excesses
+
+
+def _edits_by_set(
+    votes: NDArray[np.float64],
+    excesses: NDArray[np.float64],
+    set_of: NDArray[np.intp],
+    sets: int,
+    weights: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    chosen = (votes @ weights).argmax(axis=1)
+    return np.asarray(np.bincount(set_of, excesses[np.arange(len(chosen)), chosen], sets), dtype=np.float64)
+
+
+# --- how sure ---
+
+
+def fit_character_confidence(lines: Sequence[LabelledLine], profile: Profile) -> CharacterConfidence:
+    """From the supports of candidates, and how much a line's engines agree, to the probability that a fused character
+    is right (logistic regression). The profile's own is the untuned one.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    seen: list[tuple[float, float]] = []
+    right: list[bool] = []
+    for line in lines:
+        found = fused(line, profile)
+        shared = found.aligned.agreements()
+        mean = sum(shared) / len(shared) if shared else 0.0
+        seen += [(log_odds(character.confidence), mean) for character in found.characters for _ in character.text]
+        right += correct_characters(_same_length(line, found), line.truth)
+    if len(set(right)) < 2:
+        return UNTUNED_CHARACTERS
+    model = LogisticRegression(C=1e6).fit(np.array(seen), np.array(right))
+    base, (slope, agreement) = float(model.intercept_[0]), map(float, model.coef_[0])
+    return CharacterConfidence(round(base, 4), round(max(0.0, slope), 4), round(agreement, 4))
+
+
+def _same_length(line: LabelledLine, found: FusedLine) -> str:
+    """The fused text as it is compared, if that has as many letters; else as it is."""
+    text = line.normalised(found.text)
+    return text if len(text) == len(found.text) else found.text
+
+
+def fit_word_confidence(lines: Sequence[LabelledLine], profile: Profile) -> WordConfidence:
+    """From the characters of a fused word, and how many of its slots are disputed, to the probability that it is right
+    (logistic, then isotonic regression). The profile's own is the untuned one.
+    """
+    from sklearn.isotonic import IsotonicRegression
+    from sklearn.linear_model import LogisticRegression
+
+    seen: list[tuple[float, int]] = []
+    right: list[bool] = []
+    for line in lines:
+        found = fused(line, profile)
+        seen += [(word.confidence, min(word.disputed_slots, MAX_DISPUTED_SLOTS)) for word in found.words]
+        right += correct_words(_same_length(line, found), line.truth)
+    if len(seen) < _MIN_WORDS or len(set(right)) < 2:
+        return UNTUNED_WORDS
+    means = np.clip(np.array([mean for mean, _ in seen]), 1e-6, 1.0 - 1e-6)
+    disputed = np.array([count for _, count in seen])
+    features = np.stack([np.log(means / (1.0 - means)), disputed > 0, disputed], axis=1)
+    slope, any_of_them, each = map(float, LogisticRegression(C=10.0).fit(features, np.array(right)).coef_[0])
+    if slope <= 0.0:
+        return UNTUNED_WORDS
+    fitted = WordConfidence(round(-any_of_them / slope, 4), round(-each / slope, 4))
+    scores = np.array([fitted.raw(mean, count) for mean, count in seen])
+    model = IsotonicRegression(out_of_bounds="clip").fit(scores, np.array(right, dtype=float))
+    return replace(fitted, table=_knots(scores, model.predict(scores)))
+
+
+def _knots(scores: NDArray[np.float64], probabilities: NDArray[np.float64]) -> Calibration:
+    """The mean score and probability of a dozen parts with equally many words each."""
+    order = np.argsort(scores, kind="stable")
+    raw: list[float] = []
+    means: list[float] = []
+    for part in np.array_split(order, _KNOTS):
+        score = round(float(scores[part].mean()), 4)
+        if raw and score <= raw[-1]:
+            continue
+        raw.append(score)
+        means.append(round(float(probabilities[part].mean()), 4))
+    return Calibration(tuple(raw), tuple(means))
