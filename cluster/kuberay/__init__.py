@@ -8,7 +8,8 @@ configuration; nothing here knows an engine.
 
 from __future__ import annotations
 
-from cluster.kuberay.manifests import Release, documents
+from cluster.kuberay.manifests import Release, documents, images
+from cluster.kuberay.network import Outside
 from cluster.kuberay.overlays import OVERLAYS, Overlay
 
-__all__ = ["OVERLAYS", "Overlay", "Release", "documents"]
+__all__ = ["OVERLAYS", "Outside", "Overlay", "Release", "documents", "images"]

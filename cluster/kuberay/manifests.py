@@ -1,67 +1,106 @@
 """All documents of one overlay, in the order in which they are applied.
 
-Secrets are named and never written: docs/kubernetes.md has the commands that make them. What the Prometheus operator
-reads is made in monitoring.py.
+Secrets are named and never written: docs/kubernetes.md has the commands that make them. Who may talk to whom is said in
+network.py, what the Prometheus operator reads is made in monitoring.py.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from cluster import pools
+from cluster.kuberay.network import Outside, policies
 from cluster.kuberay.overlays import HEAD, Overlay, Pool
 from cluster.kuberay.pods import (
     APP,
     HOME,
-    METRICS_PORT,
     REDIS,
+    SERVE_PORT,
     SETTINGS,
     Document,
     labels,
     locked_down,
+    named,
     ray_pod,
     ray_start,
     unprivileged,
 )
 from cluster.local import failure_detection
+from ocr.errors import InvalidRequest
 
+_HEAD_STAGE = "cpu"
 _REDIS_IMAGE = "redis:7.4-alpine"
-_SERVE_PORT = 8000
+# The password comes on standard input, because everybody on the host can read the arguments of a process.
+_REDIS_START = """\
+exec redis-server - <<END
+dir /data
+appendonly yes
+requirepass "$REDIS_PASSWORD"
+END
+"""
+
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
     """What is deployed: the image's repository and tag, which Ray it holds, and a claim with models, if any.
 
-    The stages of an image are told apart by the end of the tag: `quorum:0.1.0-gpu`.
+    The stages of an image are told apart by the end of the tag: `quorum:0.1.0-gpu`. `digests` pins them, and `redis`:
+    whatever a tag means tomorrow, the digest means the same bytes. Raises InvalidRequest for a digest that is none.
     """
 
     image: str
     tag: str
     ray_version: str
     models: str | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for stage, digest in self.digests.items():
+            if not _DIGEST.fullmatch(digest):
+                raise InvalidRequest(
+                    f"the digest of {stage} is {digest!r}",
+                    "take it from `docker buildx imagetools inspect IMAGE`: sha256: and 64 hexadecimal digits",
+                )
 
     def of(self, stage: str) -> str:
-        return f"{self.image}:{self.tag}-{stage}"
+        """The image of a stage of the Dockerfile."""
+        return f"{self.image}:{self.tag}-{stage}{self._pin(stage)}"
+
+    def redis(self) -> str:
+        """The image of Redis."""
+        return f"{_REDIS_IMAGE}{self._pin('redis')}"
+
+    def _pin(self, name: str) -> str:
+        return f"@{self.digests[name]}" if name in self.digests else ""
 
 
-def documents(overlay: Overlay, serve_config: Mapping[str, Any], release: Release) -> list[Document]:
+def images(overlay: Overlay) -> list[str]:
+    """What an overlay needs an image of: stages of the Dockerfile, and `redis`."""
+    stages = {_HEAD_STAGE, *(pool.stage for pool in overlay.pools)}
+    return [*sorted(stages), *(["redis"] if overlay.redis else [])]
+
+
+def documents(overlay: Overlay, serve_config: Mapping[str, Any], release: Release, outside: Outside) -> list[Document]:
     """Every document but what monitoring.py adds."""
-    redis = [_redis(), _redis_service()] if overlay.redis else []
+    redis = [_redis(release.redis()), _redis_service()] if overlay.redis else []
     return [
-        _settings(),
+        _settings(outside),
         *redis,
         _ray_service(overlay, serve_config, release),
         *_disruption_budgets(overlay),
-        *_network_policies(overlay),
+        *policies(outside, redis=overlay.redis),
     ]
 
 
-def _settings() -> Document:
+def _settings(outside: Outside) -> Document:
     """What is no secret. Keys come from the secret `quorum-keys`: API_KEYS and ADMIN_API_KEYS."""
     data = {
         "API_KEY_REQUIRED": "true",
@@ -70,8 +109,9 @@ def _settings() -> Document:
         "STATE_DIR": f"{HOME}/.local/state/quorum",
         "LOG_LEVEL": "INFO",
         "QUORUM_PRESET": "production",
+        **outside.settings(),
     }
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _named(SETTINGS), "data": data}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": named(SETTINGS), "data": data}
 
 
 def _ray_service(overlay: Overlay, serve_config: Mapping[str, Any], release: Release) -> Document:
@@ -89,7 +129,7 @@ def _ray_service(overlay: Overlay, serve_config: Mapping[str, Any], release: Rel
     return {
         "apiVersion": "ray.io/v1",
         "kind": "RayService",
-        "metadata": _named(APP),
+        "metadata": named(APP),
         "spec": {
             # A changed cluster is started beside the old one, which serves until the new one is ready.
             "upgradeStrategy": {"type": "NewCluster"},
@@ -115,7 +155,7 @@ def _autoscaler() -> Document:
 
 
 def _head(release: Release, *, redis: bool) -> Document:
-    pod = ray_pod("head", release.of("cpu"), HEAD, models=release.models, redis=redis)
+    pod = ray_pod("head", release.of(_HEAD_STAGE), HEAD, models=release.models, redis=redis)
     container = pod["spec"]["containers"][0]
     container["env"] += [{"name": name, "value": value} for name, value in failure_detection.ENVIRONMENT.items()]
     container["ports"] += [
@@ -131,10 +171,10 @@ def _head(release: Release, *, redis: bool) -> Document:
 def _workers(pool: Pool, release: Release, *, redis: bool) -> Document:
     pod = ray_pod(f"worker-{pool.name}", release.of(pool.stage), pool.size, models=release.models, redis=redis)
     container = pod["spec"]["containers"][0]
-    container["ports"].append({"name": "serve", "containerPort": _SERVE_PORT})
+    container["ports"].append({"name": "serve", "containerPort": SERVE_PORT})
     # The proxy on the node, which also says when Serve is emptying it. Not the application's /ready: that is the same
     # everywhere, and would take all pods out at once where callers should get its 503 with Retry-After.
-    container["readinessProbe"]["httpGet"] = {"path": "/-/healthz", "port": _SERVE_PORT}
+    container["readinessProbe"]["httpGet"] = {"path": "/-/healthz", "port": SERVE_PORT}
     return {
         "groupName": pool.name,
         "replicas": pool.least,
@@ -153,7 +193,7 @@ def _disruption_budgets(overlay: Overlay) -> list[Document]:
         {
             "apiVersion": "policy/v1",
             "kind": "PodDisruptionBudget",
-            "metadata": _named(f"{APP}-{part}"),
+            "metadata": named(f"{APP}-{part}"),
             "spec": {
                 "maxUnavailable": 1,
                 "unhealthyPodEvictionPolicy": "AlwaysAllow",  # a worker without replicas is never ready
@@ -164,62 +204,13 @@ def _disruption_budgets(overlay: Overlay) -> list[Document]:
     ]
 
 
-def _network_policies(overlay: Overlay) -> list[Document]:
-    """Everything is closed but this: Ray among its own pods, HTTP from this namespace and ingress-nginx, metrics for
-    monitoring, the operator, names from the cluster's DNS, and Kubernetes' own interface for the autoscaler.
-    """
-    ours = {"podSelector": {"matchLabels": {"app.kubernetes.io/part-of": APP}}}
-    policies = [
-        _policy(
-            APP,
-            {"app.kubernetes.io/part-of": APP},
-            ingress=[
-                {"from": [ours]},
-                {
-                    "from": [{"namespaceSelector": _names_of("ingress-nginx")}, {"podSelector": {}}],
-                    "ports": _tcp(_SERVE_PORT),
-                },
-                {"from": [{"namespaceSelector": _names_of("monitoring")}], "ports": _tcp(METRICS_PORT)},
-                {"from": [{"namespaceSelector": _names_of("kuberay-operator")}], "ports": _tcp(8265, _SERVE_PORT)},
-            ],
-            egress=[{"to": [ours]}, {"ports": [{"protocol": "UDP", "port": 53}, *_tcp(53)]}],
-        ),
-        _policy(f"{APP}-head", labels("head"), egress=[{"ports": _tcp(443, 6443)}]),
-    ]
-    if overlay.redis:
-        policies.append(_policy(f"{APP}-redis", labels("redis"), ingress=[{"from": [ours], "ports": _tcp(6379)}]))
-    return policies
-
-
-def _policy(name: str, pods: dict[str, str], **directions: list[Document]) -> Document:
-    kinds = {"ingress": "Ingress", "egress": "Egress"}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": _named(name),
-        "spec": {
-            "podSelector": {"matchLabels": pods},
-            "policyTypes": [kinds[direction] for direction in directions],
-            **directions,
-        },
-    }
-
-
-def _names_of(namespace: str) -> Document:
-    return {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
-
-
-def _tcp(*ports: int) -> list[Document]:
-    return [{"protocol": "TCP", "port": port} for port in ports]
-
-
-def _redis() -> Document:
+def _redis(image: str) -> Document:
     """One Redis with a disk: the head's state, the live configuration and the shared rate limits."""
     password = {"name": "REDIS_PASSWORD", "valueFrom": {"secretKeyRef": {"name": REDIS, "key": "password"}}}
     container = {
         "name": "redis",
-        "image": _REDIS_IMAGE,
-        "args": ["sh", "-c", 'exec redis-server --dir /data --appendonly yes --requirepass "$REDIS_PASSWORD"'],
+        "image": image,
+        "args": ["sh", "-c", _REDIS_START],
         "env": [password],
         "ports": [{"name": "redis", "containerPort": 6379}],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
@@ -243,7 +234,7 @@ def _redis() -> Document:
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": _named("quorum-redis"),
+        "metadata": named("quorum-redis"),
         "spec": {
             "serviceName": "quorum-redis",
             "replicas": 1,
@@ -258,14 +249,10 @@ def _redis_service() -> Document:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _named("quorum-redis"),
+        "metadata": named("quorum-redis"),
         "spec": {
             "clusterIP": "None",
             "selector": labels("redis"),
             "ports": [{"name": "redis", "port": 6379, "targetPort": "redis"}],
         },
     }
-
-
-def _named(name: str) -> Document:
-    return {"name": name, "labels": {"app.kubernetes.io/name": APP, "app.kubernetes.io/part-of": APP}}

@@ -18,6 +18,7 @@ REDIS = "quorum-redis"
 SETTINGS = "quorum-settings"
 USER = 1000
 HOME = "/home/ray"
+SERVE_PORT = 8000
 METRICS_PORT = 8080
 _AGENT_PORT = 52365
 
@@ -47,6 +48,11 @@ class Size:
 def labels(part: str) -> dict[str, str]:
     """The labels by which everything here finds its pods."""
     return {"app.kubernetes.io/name": APP, "app.kubernetes.io/component": part, "app.kubernetes.io/part-of": APP}
+
+
+def named(name: str) -> Document:
+    """The metadata of a document."""
+    return {"name": name, "labels": {"app.kubernetes.io/name": APP, "app.kubernetes.io/part-of": APP}}
 
 
 def ray_pod(part: str, image: str, size: Size, *, models: str | None, redis: bool) -> Document:

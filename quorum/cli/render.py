@@ -3,6 +3,8 @@
     quorum render kuberay --overlay gpu                    manifests for `kubectl apply -f -`
     quorum render kuberay --overlay ha --image registry.example/quorum
     quorum render kuberay --overlay gpu --models-claim official-models
+    quorum render kuberay --overlay cpu --digest cpu=sha256:...       images by digest, not by tag alone
+    quorum render kuberay --overlay cpu --api-server 10.0.0.1/32      the head reaches only this and its own pods
     quorum render monitoring --out monitoring/             rules and a dashboard for your own Prometheus and Grafana
 
 The files in cluster/kuberay/ are what `quorum render kuberay` writes; a test keeps them equal.
@@ -13,13 +15,15 @@ Exit codes: 0 written; 2 the command was not understood.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 import yaml
 
+from ocr.errors import InvalidRequest
+from quorum.terminal import complain, errors_speak
 from quorum.terminal import out as stdout
 
 group = typer.Typer(no_args_is_help=True, help="Write manifests, rules and dashboards.")
@@ -40,10 +44,52 @@ def kuberay(
     image: Annotated[str, typer.Option(help="Where your registry has the image.")] = "quorum",
     tag: Annotated[str | None, typer.Option(help="Its tag; this version by default.")] = None,
     models_claim: Annotated[str | None, typer.Option(help="A volume claim with official models.")] = None,
+    digest: Annotated[
+        list[str] | None, typer.Option(help="STAGE=sha256:..., for each image; also for redis.", metavar="STAGE=DIGEST")
+    ] = None,
+    api_server: Annotated[
+        list[str] | None, typer.Option(help="Where the Kubernetes API is; anywhere by default.", metavar="CIDR")
+    ] = None,
+    otlp_endpoint: Annotated[str | None, typer.Option(help="A collector that traces are sent to.")] = None,
     monitoring: Annotated[bool, typer.Option(help="With what the Prometheus operator and Grafana read.")] = True,
 ) -> None:
     """Manifests of everything that Quorum needs on Kubernetes, for KubeRay."""
-    typer.echo(manifests(overlay, image, tag, models_claim, monitored=monitoring), nl=False)
+    with errors_speak():
+        digests = _digests(digest or [], overlay)
+        text = manifests(
+            overlay,
+            image,
+            tag,
+            models_claim,
+            digests=digests,
+            api_server=tuple(api_server or ()),
+            otlp=otlp_endpoint,
+            monitored=monitoring,
+        )
+    typer.echo(text, nl=False)
+
+
+def _digests(given: list[str], overlay: str) -> dict[str, str]:
+    """The digests by what they are of; says which images are named by a tag alone."""
+    from cluster.kuberay import OVERLAYS, images
+
+    needed = images(OVERLAYS[overlay])
+    digests = dict(_digest(each) for each in given)
+    if unknown := digests.keys() - needed:
+        raise InvalidRequest(f"overlay {overlay} has no image of {', '.join(unknown)}", f"it has {', '.join(needed)}")
+    if loose := [name for name in needed if name not in digests]:
+        complain(
+            f"named by a tag alone, which may come to mean another image: {', '.join(loose)}",
+            "pin each of them: --digest STAGE=sha256:... (docs/kubernetes.md)",
+        )
+    return digests
+
+
+def _digest(given: str) -> tuple[str, str]:
+    stage, equals, digest = given.partition("=")
+    if not (stage and equals):
+        raise InvalidRequest(f"--digest {given} names no image", "write it as --digest cpu=sha256:...")
+    return stage, digest
 
 
 @group.command()
@@ -65,19 +111,22 @@ def manifests(
     tag: str | None = None,
     models_claim: str | None = None,
     *,
+    digests: Mapping[str, str] | None = None,
+    api_server: tuple[str, ...] = (),
+    otlp: str | None = None,
     monitored: bool = True,
 ) -> str:
     """All documents of one overlay as YAML."""
     from importlib.metadata import version
 
-    from cluster.kuberay import OVERLAYS, Release, documents
+    from cluster.kuberay import OVERLAYS, Outside, Release, documents
     from cluster.kuberay.monitoring import operator_documents
     from deployments.placement import kubernetes_serve_config
 
     chosen = OVERLAYS[overlay]
     served = kubernetes_serve_config(gpus=chosen.has_gpus)
-    release = Release(image, tag or version("quorum-ocr"), version("ray"), models_claim)
-    made = documents(chosen, served, release)
+    release = Release(image, tag or version("quorum-ocr"), version("ray"), models_claim, digests or {})
+    made = documents(chosen, served, release, Outside(api_server, otlp))
     watched = operator_documents() if monitored else []
     return _HEADER.format(title=chosen.title, name=overlay) + as_yaml([*made, *watched])
 

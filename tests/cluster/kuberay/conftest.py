@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,15 @@ def _parsed(overlay: str) -> list[dict[str, Any]]:
 def committed(overlay: str) -> list[dict[str, Any]]:
     """All documents; whoever calls may change them."""
     return copy.deepcopy(_parsed(overlay))
+
+
+def selected(selector: dict[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether a label selector of Kubernetes selects what has these labels."""
+    for expression in selector.get("matchExpressions", []):
+        assert expression["operator"] == "NotIn", "the only one that is used here"
+        if labels.get(expression["key"]) in expression["values"]:
+            return False
+    return selector.get("matchLabels", {}).items() <= labels.items()
 
 
 @pytest.fixture(params=OVERLAYS)

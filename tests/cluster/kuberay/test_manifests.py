@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+import subprocess
+import time
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+import typer
 import yaml
+from typer.testing import CliRunner
 
 from cluster import pools
-from cluster.kuberay import OVERLAYS, Release, documents
+from cluster.kuberay import OVERLAYS, Outside, Release, documents, images
 from cluster.kuberay.pods import HOME, Size
 from cluster.local import failure_detection
+from cluster.local.hosts import free_port
+from ocr.errors import InvalidRequest
+from quorum.cli import render
 from quorum.cli.render import manifests
-from tests.cluster.kuberay.conftest import ROOT
+from tests.cluster.kuberay.conftest import ROOT, selected
 
 Document = dict[str, Any]
 
@@ -202,6 +213,70 @@ def test_every_image_has_a_fixed_tag(pod_templates: list[Document]) -> None:
     assert not [image for image in images if image.endswith(":latest")]
 
 
+def _images(text: str) -> set[str]:
+    return set(re.findall(r"^ +(?:- )?image: (\S+)$", text, re.MULTILINE))
+
+
+def test_a_digest_pins_the_image_of_its_stage_and_no_other(overlay: str) -> None:
+    digests = {name: f"sha256:{number:064x}" for number, name in enumerate(images(OVERLAYS[overlay]))}
+    for image in _images(manifests(overlay, digests=digests)):
+        name = "redis" if image.startswith("redis:") else image.partition("@")[0].rpartition("-")[2]
+        assert image.endswith(f"@{digests[name]}")
+
+
+@pytest.mark.parametrize("wrong", ["latest", "sha256:abc", "0" * 64, "sha512:" + "0" * 128])
+def test_what_is_no_digest_is_refused(wrong: str) -> None:
+    with pytest.raises(InvalidRequest, match="imagetools"):
+        Release("quorum", "2", "2.60.0", digests={"cpu": wrong})
+
+
+def test_the_command_names_the_images_that_have_a_tag_alone() -> None:
+    application = typer.Typer()
+    render.register(application)
+    pinned = ["--digest", f"cpu=sha256:{0:064x}"]
+    said = CliRunner().invoke(application, ["render", "kuberay", "--overlay", "ha", *pinned])
+    assert said.exit_code == 0
+    assert "a tag alone, which may come to mean another image: gpu, redis" in said.stderr
+    silent = CliRunner().invoke(application, ["render", "kuberay", "--overlay", "cpu", *pinned])
+    assert (silent.exit_code, silent.stderr) == (0, "")
+    unknown = CliRunner().invoke(application, ["render", "kuberay", "--overlay", "cpu", "--digest", "tpu=sha256:0"])
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+    assert "no image of tpu" in unknown.stderr
+
+
+@pytest.mark.processes
+def test_redis_asks_for_the_password_and_nobody_sees_it_among_the_processes(tmp_path: Path) -> None:
+    [redis] = [document for document in yaml.safe_load_all(manifests("ha")) if document["kind"] == "StatefulSet"]
+    [container] = redis["spec"]["template"]["spec"]["containers"]
+    shell, option, script = container["args"]
+    port = free_port()
+    here = script.replace("/data", str(tmp_path)).replace("appendonly yes", f"appendonly yes\nport {port}")
+    environment = {**os.environ, "REDIS_PASSWORD": "hunter2"}
+    with subprocess.Popen([shell, option, here], env=environment, stdout=subprocess.DEVNULL) as server:
+        try:
+            assert ask(port, "PING").startswith("-NOAUTH")
+            assert ask(port, "AUTH wrong").startswith("-WRONGPASS")
+            assert ask(port, "AUTH hunter2") == "+OK"
+            assert "hunter2" not in " ".join(psutil.Process(server.pid).cmdline())
+            assert psutil.Process(server.pid).name() == "redis-server", "it takes signals itself"
+        finally:
+            server.terminate()
+    assert list(tmp_path.glob("appendonlydir/*"))
+
+
+def ask(port: int, command: str) -> str:
+    """The first line of the answer; the server may need a moment to be there."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+                connection.sendall(f"{command}\r\n".encode())
+                return connection.makefile().readline().strip()
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
 def test_the_head_carries_no_requests(ray_service: Document) -> None:
     assert ray_service["spec"]["excludeHeadPodFromServeSvc"]
     assert ray_service["spec"]["rayClusterConfig"]["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
@@ -213,8 +288,7 @@ def test_every_selector_finds_a_pod(documents: list[Document], pod_templates: li
         if document["kind"] not in ("PodDisruptionBudget", "NetworkPolicy", "StatefulSet", "PodMonitor"):
             continue
         selector = document["spec"].get("selector") or document["spec"]["podSelector"]
-        wanted = selector["matchLabels"].items()
-        assert any(wanted <= labels.items() for labels in known), document["metadata"]["name"]
+        assert any(selected(selector, labels) for labels in known), document["metadata"]["name"]
 
 
 def test_every_group_of_workers_may_lose_one_pod_at_a_time(documents: list[Document], ray_service: Document) -> None:
@@ -230,11 +304,10 @@ def test_all_pods_are_closed_but_for_what_the_policies_open(
 ) -> None:
     policies = [document["spec"] for document in documents if document["kind"] == "NetworkPolicy"]
     for template in pod_templates:
-        labels = template["metadata"]["labels"].items()
         directions = {
             direction
             for policy in policies
-            if policy["podSelector"]["matchLabels"].items() <= labels
+            if selected(policy["podSelector"], template["metadata"]["labels"])
             for direction in policy["policyTypes"]
         }
         assert directions == {"Ingress", "Egress"}
@@ -259,7 +332,9 @@ def test_a_claim_with_models_is_mounted_read_only_where_engines_look() -> None:
     overlay = OVERLAYS["cpu"]
     [service] = [
         document
-        for document in documents(overlay, {}, Release("registry.example/quorum", "2", "2.60.0", models="weights"))
+        for document in documents(
+            overlay, {}, Release("registry.example/quorum", "2", "2.60.0", models="weights"), Outside()
+        )
         if document["kind"] == "RayService"
     ]
     for template in _ray_templates(service):
