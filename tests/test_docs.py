@@ -56,6 +56,15 @@ def test_the_page_on_preprocessing_shows_every_step_the_threshold_and_a_pipeline
     exec(compile(example, "preprocessing.md", "exec"), {})
 
 
+def test_every_file_that_the_page_on_architecture_names_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    planned = re.search(r"still to come:(.*?)\n\n", text, re.DOTALL)
+    assert planned is not None
+    named = re.findall(r"`(\w[\w./]*/[\w./]*)`", text.replace(planned.group(), ""))
+    assert len(named) > 50
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_to_a_file_and_a_heading_that_exist(page: Path) -> None:
     links = re.findall(r"\]\((?!\w+:)([^)\s]+)\)", page.read_text())

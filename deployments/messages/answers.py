@@ -26,7 +26,7 @@ class EngineAnswer:
     timings: tuple[TimedStep, ...] = ()
 
     def require_one_per_crop(self, crops: Sequence[int]) -> None:
-        """Raise GarbageAnswer unless there is a hypothesis or None for each of these crops."""
+        """Raise InvalidEngineAnswer unless there is a hypothesis or None for each of these crops."""
         if len(self.hypotheses) != len(crops):
             raise InvalidEngineAnswer(f"{len(self.hypotheses)} hypotheses for {len(crops)} crops")
 
