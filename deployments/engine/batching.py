@@ -144,8 +144,8 @@ class CropQueue:
         """One hypothesis per crop, in order; None for those that were not read before the deadline. `timer` gets the
         steps `queue`, `inference` and `batch wait`. `caller` is whose turn is taken.
 
-        Raises EngineReadError when the engine cannot read one of the crops. When the caller is cancelled, its crops leave
-        the queue.
+        Raises EngineReadError when the engine cannot read one of the crops. When the caller is cancelled, its crops
+        leave the queue.
         """
         if not crops:
             return []

@@ -9,14 +9,9 @@ from typing import Any
 import pytest
 
 from deployments.config.config_watcher import ConfigWatcher, apply_both
-from deployments.config.layers import resolve_settings
 from deployments.config.versions import ConfigVersion
 from deployments.gateway.access.rate_limit import ClusterRateLimiter
-from deployments.gateway.live_config import LiveConfiguration
-from deployments.messages.capabilities import Capabilities
-from ocr import Scope
 from ocr.errors import NotReady
-from tests.fakes.plain_service import plain_config, spec
 
 
 class SharedState:
@@ -97,15 +92,3 @@ async def test_requests_are_counted_by_the_replica_alone_while_nobody_counts_for
     assert waits[:2] == [0.0, 0.0]
     assert waits[2] >= 1.0
     assert "counted by this replica alone" in caplog.text
-
-
-def test_a_version_that_does_not_fit_a_new_deployment_counts_as_empty_and_that_is_told() -> None:
-    settings = resolve_settings(plain_config(), {})
-    live = LiveConfiguration(settings, Capabilities.of(settings.config, [spec("a", Scope.LINE), spec("b", Scope.LINE)]))
-    live.apply(ConfigVersion(5, {"profiles": {"mine": {"gone": 1.0}}, "method": "majority_voting"}, 9.0))
-    assert live.capabilities.version == 5
-    assert live.settings.config.method == settings.config.method
-    assert "gone" in live.problem
-    live.apply(ConfigVersion(6, {"method": "majority_voting"}, 10.0))
-    assert live.problem == ""
-    assert live.capabilities.config.method == "majority_voting"

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from deployments.config.versions import ConfigVersion, ConfigVersionStore, FileVersionStorage, VersionStorage
-from deployments.replica.lease_table import LeaseTable
 
 
 def clock() -> float:
@@ -80,18 +79,3 @@ async def test_a_file_that_cannot_be_read_is_put_aside_and_not_lost(tmp_path: Pa
     (tmp_path / "live.json").write_text('{"number": 3, "docu')
     assert (await store_in(tmp_path).current()).number == 0
     assert (tmp_path / "live.unreadable").read_text().startswith('{"number": 3')
-
-
-def test_a_lease_belongs_to_one_holder_until_it_runs_out() -> None:
-    now = [0.0]
-    leases = LeaseTable(lambda: now[0])
-    assert leases.acquire("monitor", "a", 30.0)
-    assert not leases.acquire("monitor", "b", 30.0)
-    assert leases.acquire("other", "b", 30.0)
-    now[0] = 20.0
-    assert leases.acquire("monitor", "a", 30.0)
-    now[0] = 45.0
-    assert not leases.acquire("monitor", "b", 30.0)
-    now[0] = 50.0
-    assert leases.acquire("monitor", "b", 30.0)
-    assert not leases.acquire("monitor", "a", 30.0)

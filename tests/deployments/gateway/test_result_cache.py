@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from deployments.config.schema import CacheConfig
-from deployments.gateway.lru_cache import LruCache
 from deployments.gateway.result_cache import CachingReadingService
 from deployments.messages.answers import CharacterReading
 from deployments.messages.request import ReadRequest, RecognitionOptions
@@ -103,24 +102,3 @@ async def test_it_is_off_by_default_and_forgets_when_it_is_switched_off(service:
         chosen[0] = config
         await caching.read_page(png(), REQUEST)
         assert len(service.requests) == asked
-
-
-def test_the_least_used_goes_first_when_there_are_too_many_or_too_many_bytes() -> None:
-    config = [CacheConfig(entries=3, max_mb=1.0)]
-    cache = LruCache(lambda: config[0])
-    keys = [(str(n), b"") for n in range(4)]
-    for key in keys[:3]:
-        cache.put(key, b"x" * 1000)
-    cache.get(keys[0])
-    cache.put(keys[3], b"y")
-    assert [cache.get(key) is not None for key in keys] == [True, False, True, True]
-    cache.put(keys[1], b"z" * 999_990)
-    assert [cache.get(key) is not None for key in keys] == [False, True, False, True]
-    cache.put(keys[0], b"z" * 1_000_001)  # larger than all that may be kept: drives nothing out
-    assert len(cache) == 2
-    cache.put(keys[3], b"x")
-    cache.put(keys[3], b"xx")
-    assert (len(cache), cache.get(keys[3])) == (2, b"xx")
-    config[0] = CacheConfig()
-    assert not cache.enabled
-    assert len(cache) == 0

@@ -14,9 +14,7 @@ import pypdfium2
 import pytest
 from pydantic import TypeAdapter
 
-from deployments.gateway.documents.ordered_gather import ordered_gather
 from deployments.gateway.formats import formats
-from deployments.gateway.routes.content_negotiation import best_media_type
 from deployments.messages.request import ReadRequest
 from ocr import Page
 from ocr.contract import (
@@ -212,23 +210,6 @@ async def test_accept_without_anything_that_there_is_is_refused_with_what_there_
         assert "application/json" in ErrorAnswer.model_validate(response.json()).error.hint
 
 
-@pytest.mark.parametrize(
-    ("accept", "best"),
-    [
-        ("", "application/json"),
-        ("*/*", "application/json"),
-        ("text/*", "text/plain"),
-        ("application/json;q=0.2, text/plain;q=0.9", "text/plain"),
-        ("text/html, application/json;q=0.9, */*;q=0.1", "application/json"),
-        ("application/json;q=0, */*", "text/plain"),
-        ("image/png", None),
-        ("text/plain;q=high", None),
-    ],
-)
-def test_the_media_type_liked_best_is_taken(accept: str, best: str | None) -> None:
-    assert best_media_type(accept, ("application/json", "text/plain")) == best
-
-
 async def test_a_batch_takes_documents_and_answers_line_by_line(client: httpx.AsyncClient) -> None:
     files = [pdf(2), b"junk", image_file("PNG"), pdf(5)]
     body = {"images": [as_base64(file) for file in files], "task": "text", "dpi": 100}
@@ -277,44 +258,3 @@ async def test_a_character_is_not_read_from_a_document(client: httpx.AsyncClient
         response = await client.post("/predict", content=file)
         assert response.status_code == 415
         assert words in response.text
-
-
-async def _numbers(count: int) -> AsyncIterator[int]:
-    for number in range(count):
-        yield number
-
-
-async def test_results_keep_the_order_of_the_items_and_few_are_begun_ahead() -> None:
-    begun: list[int] = []
-    ahead: list[int] = []
-
-    async def work(number: int) -> int:
-        begun.append(number)
-        await asyncio.sleep(0.001 * (number % 3))
-        return number
-
-    results: list[int] = []
-    async for result in ordered_gather(_numbers(20), work, 4):
-        results.append(result)
-        ahead.append(len(begun) - len(results))
-    assert results == list(range(20))
-    assert max(ahead) <= 4
-
-
-async def test_whoever_stops_early_leaves_nothing_running() -> None:
-    running: set[int] = set()
-
-    async def work(number: int) -> int:
-        running.add(number)
-        try:
-            await asyncio.sleep(60 if number else 0)
-        finally:
-            running.discard(number)
-        return number
-
-    results = ordered_gather(_numbers(20), work, 4)
-    assert await anext(results) == 0
-    await asyncio.sleep(0)
-    assert running
-    await results.aclose()
-    assert not running
