@@ -3,7 +3,7 @@ cluster, one machine.
 
 Both tables come from the same list of deployments, so they cannot drift: `deployments.app:build` takes its defaults
 from `one_machine`, and `python -m deployments.placement` writes serve_config.yaml (`production`) and
-serve_config.cpu.yaml. What an engine needs stands in its own file, in `EngineSpec.resources`; here is only what its
+serve_config.cpu.yaml. What an engine needs is in its own file, in `EngineSpec.resources`; here is only what its
 way of running makes of it.
 """
 
@@ -58,7 +58,7 @@ class Bounds:
     downscale_delay_s: float = 300.0
 
 
-# The slower an engine reads, the fewer requests make one replica busy. What stands in front of the engines only passes
+# The slower an engine reads, the fewer requests make one replica busy. What is in front of the engines only passes
 # on and waits: it takes many at once, and there are two, because every request needs one while the other dies or is
 # exchanged. docs/scaling.md has what one replica of each carries.
 _BOUNDS = {
@@ -84,10 +84,10 @@ PROCESS_ENVIRONMENT: Mapping[str, str] = {
     "RAY_SERVE_FREEZE_GC_ON_STARTUP": "1",
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
 }
-"""What Serve is told in the processes of the replicas; docs/log.md has what it is worth. Calls are routed on the loop
-of who makes them, but our code keeps a loop apart from Serve's, which Ray holds up for seconds where it waits for a
-node that is gone. Logs are in files. The collector leaves alone what was loaded before the first request: a framework
-is a million objects.
+"""Environment variables of the replicas' processes; docs/log.md has their effect. Calls are routed on the caller's
+loop, but our code keeps a loop apart from Serve's, which Ray holds up for seconds where it waits for a node that is
+gone. Logs are in files. The garbage collector leaves alone what was loaded before the first request: a framework is a
+million objects.
 """
 
 # Frameworks on a card want different CUDA, so each has an environment of its own on a node with one: cluster/gpu/.

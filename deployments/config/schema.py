@@ -229,7 +229,7 @@ def _default_engines() -> tuple[EngineConfig, ...]:
 
 
 class ClusterConfig(LiveConfig):
-    """Everything `deployments.app:build` can be told."""
+    """The arguments of `deployments.app:build`."""
 
     preset: Literal["production", "development", "testing"] | None = Field(
         None, description="A set of values below the file's; see deployments/config/layers.py."

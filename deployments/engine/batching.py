@@ -18,7 +18,7 @@ Three rules make it fair, cheap and honest:
   a burst that timed out, the next request does not queue behind dead work.
 
 An engine that fails on a batch is asked again crop by crop, so that one bad crop spoils no neighbour's request. One
-that hangs in native code cannot be stopped from within: the queue tells for how long it has been at it, and its host
+that hangs in native code cannot be stopped from within: the queue knows for how long it has been reading, and its host
 has the replica replaced. Ray Serve's own `@serve.batch` batches whole requests and can do none of the three; see
 docs/decisions/.
 """
@@ -42,17 +42,17 @@ class EngineReadError(Exception):
 
 
 class BatchTracing(Protocol):
-    """Is told when a batch is read, and for whom."""
+    """Traces the batches that are read, and for whom."""
 
     def caller(self) -> object:
-        """Stands for whoever puts crops in at this moment."""
+        """Whoever puts crops in at this moment."""
 
     def batch(self, callers: Sequence[object]) -> AbstractContextManager[None]:
         """Entered while a batch is read; one caller for each crop."""
 
 
 class NoTracing:
-    """Tells nobody."""
+    """Traces nothing."""
 
     def caller(self) -> object:
         return None
@@ -103,8 +103,8 @@ class _QueuedCrop:
 
 
 class CropQueue:
-    """Crops waiting for one engine. `clock` gives the time in which deadlines are stated. `on_change` is told of each
-    batch, and of each change of the queue with a batch of 0: how many crops are in the batch, and how many wait.
+    """Crops waiting for one engine. `clock` gives the time in which deadlines are stated. `on_change` is called at
+    each batch, and at each change of the queue with a batch of 0: how many crops are in the batch, and how many wait.
     """
 
     def __init__(

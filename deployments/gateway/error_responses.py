@@ -29,5 +29,5 @@ def error_response(error: QuorumError) -> JSONResponse:
 
 
 def internal_failure() -> InternalFailure:
-    """A fault that nobody foresaw, told without anything of the inside."""
+    """The answer to an unforeseen failure, without any internals."""
     return InternalFailure("the service failed on this request", "try again; the log has the details")

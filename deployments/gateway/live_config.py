@@ -31,7 +31,7 @@ class LiveConfiguration:
         return settings, self._deployed_capabilities.with_config(settings.config, number)
 
     def apply(self, version: ConfigVersion) -> None:
-        """Put a version in force. One that does not fit what was deployed since counts as empty, and that is told."""
+        """Put a version in force. One that does not fit what was deployed since counts as empty; `problem` says so."""
         try:
             self.settings, self.capabilities = self.candidate(version.document, version.number)
             self.problem = ""

@@ -11,7 +11,7 @@ from ocr.pickling import pickle_as_bytes
 
 
 class InvalidEngineAnswer(Exception):
-    """An engine's replica answered something that is no answer to the question."""
+    """What an engine's replica answered is no EngineAnswer, or not one hypothesis per crop."""
 
 
 @pickle_as_bytes
@@ -61,7 +61,7 @@ class ImageRefused:
 
 @dataclass(frozen=True, slots=True)
 class NamedPicture:
-    """What one step made of a page, or one line as it is cut: a PNG file."""
+    """What one step made of a page, or one line as it is cropped: a PNG file."""
 
     name: str
     file: bytes

@@ -18,4 +18,4 @@ class NotDeployed(Exception):
 
 
 class CropsLost(Exception):
-    """The node that held the crops is gone, and the crops with it: the page has to be cut again."""
+    """The node that held the crops is gone, and the crops with it: the page has to be segmented again."""

@@ -1,7 +1,7 @@
 """From the options of a request to exactly what the ensemble is asked, with every name checked and every default
 filled in.
 
-The catalogue is what this cluster can do: its engines and what each can read, its profiles, its methods. Nothing here
+Capabilities are what this cluster can do: its engines and what each can read, its profiles, its methods. Nothing here
 knows HTTP or Serve.
 """
 

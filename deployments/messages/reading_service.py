@@ -1,5 +1,5 @@
-"""The ensemble as those see it who answer requests. The Gateway has one that calls the Router through a Serve handle; a
-unit test has one that answers by itself.
+"""The port through which the Gateway reads. In a replica it is the Router behind a Serve handle; in a unit test it
+answers by itself.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ReadingService(Protocol):
         """One character per image file, in order; an image that cannot be read is an error in its place."""
 
     async def pictures(self, data: bytes, request: ReadRequest) -> tuple[NamedPicture, ...]:
-        """What is done to one image file before it is read: the page after each step, and each line as it is cut."""
+        """What is done to an image file before it is read: the page after each step, and each line as it is cropped."""
 
     async def state(self) -> ServiceState:
         """What is warm."""

@@ -25,8 +25,8 @@ class RecognitionOptions:
 
 @dataclass(frozen=True, slots=True)
 class SegmentationRequest:
-    """How a page is prepared: `steps` by name (None: the profile's own), what is too large or too dear, and the moment
-    (epoch seconds) after which nobody waits for it.
+    """How a page is prepared: `steps` by name (None: the profile's own), what is too large or takes too long, and the
+    moment (epoch seconds) after which nobody waits for it.
     """
 
     profile: str

@@ -24,7 +24,7 @@ class MetricKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `name` is what Ray is told; `exported` is what everybody sees."""
+    """One metric. `name` is its name for Ray; `exported` is the name under which Ray exports it."""
 
     name: str
     kind: MetricKind
@@ -149,7 +149,7 @@ class RayMetrics:
         self._write(metric, value, labels)
 
     def refresh(self) -> None:
-        """Tell every gauge again as it was last told."""
+        """Set every gauge again to its last value."""
         for (metric, labels), value in list(self._gauges.items()):
             self._write(metric, value, dict(labels))
 

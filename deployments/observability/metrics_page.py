@@ -1,8 +1,8 @@
 """The metrics of the whole cluster as one page: what every node's agent exports, filtered and summed.
 
-Ray's agents tell of every worker process by itself; here the labels WorkerId and SessionName are dropped (and those of
-Ray's exporter, which say nothing), and what is then the same is added up. Prometheus should scrape either this page or
-the agents, never both. Pages are the text format of Prometheus; how they are fetched is not known here.
+Ray's agents export the metrics of every worker process by itself. Here the labels WorkerId and SessionName are dropped
+(and those of Ray's exporter, which say nothing), and what is then the same is added up. Prometheus should scrape either
+this page or the agents, never both. Pages are the text format of Prometheus; how they are fetched is not known here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the nodes of the cluster tell about themselves: the metrics of their agents, the ends of their log files.
+"""What the nodes of the cluster know: the metrics of their agents, the ends of their log files.
 
 A node that does not answer is left out, and named. Asked only when an administrator asks; no reading request waits for
 this.

@@ -78,7 +78,7 @@ def quantile(cumulative: list[tuple[float, float]], share: float) -> float | Non
     """Estimate a quantile from (upper bound, how many are not above it), ascending, the last bound infinite.
 
     Within a bucket values are taken as spread evenly, as Prometheus' histogram_quantile does; what lies above the last
-    finite bound is told as that bound. None when nothing was counted.
+    finite bound counts as that bound. None when nothing was counted.
     """
     if not cumulative or cumulative[-1][1] <= 0.0:
         return None

@@ -1,5 +1,5 @@
-"""What is told of each reading: to the metrics, and to the log. The text itself only in the field `text`, which the
-log cuts out unless the configuration allows it.
+"""What is recorded of each reading, in the metrics and in the log. The text itself is only in the field `text`, which
+the log cuts out unless the configuration allows it.
 """
 
 from __future__ import annotations

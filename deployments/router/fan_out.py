@@ -25,9 +25,9 @@ Clock = Callable[[], float]
 class Budget:
     """How the time of a request is shared out.
 
-    `engines` is the deadline that engines are told; `router` is when the Router stops waiting for them, a little later,
-    because an engine returns at its own deadline what it has read until then. What is left until `request` is for
-    fusion and the way back.
+    `engines` is the deadline that engines are given; `router` is when the Router stops waiting for them, a little
+    later, because an engine returns at its own deadline what it has read until then. What is left until `request` is
+    for fusion and the way back.
     """
 
     engines: float
