@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
-def page(title: str, *blocks: str) -> str:
+def document(title: str, *blocks: str) -> str:
     """A heading and the blocks, with an empty line between them. Empty blocks are left out."""
     return "\n\n".join([f"# {title}", *filter(None, blocks)]) + "\n"
 
@@ -19,3 +19,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def row(cells: Sequence[object]) -> str:
     """One row of a table."""
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def records(columns: Mapping[str, str], rows: Iterable[object]) -> str:
+    """A table of objects: under each head a field of each, as `str.format` finds and formats it: `.size:,`,
+    `[p50]:.2f`.
+    """
+    return table(list(columns), [[f"{{0{field}}}".format(one) for field in columns.values()] for one in rows])

@@ -8,19 +8,21 @@ margin counts as read when the lines that were found where it stands say its dig
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 
-from benchmarks.harness.results import RESULTS
+from benchmarks.harness import command
+from benchmarks.harness.results import RESULTS, publish
 from evaluation.accuracy.arguments import parse_readers, profile_of
 from evaluation.accuracy.detected_pages import DetectedPage, from_store, match_pages
 from evaluation.accuracy.error_rates import FUSED, figures
 from evaluation.environment import as_table, environment
+from evaluation.markdown import document, table
 from evaluation.metrics.line_matching import match_lines
 from evaluation.pages.ground_truth import GroundTruthPage, read_pages
 from evaluation.readings.line_layouts import DETECTED, LineSource
@@ -30,10 +32,9 @@ from training.drawing.form_pages import write_forms
 
 COUNT, SEED = 12, 1
 ENGINES = "easyocr,tesseract"
-VIEWS = (
-    DETECTED,
-    *[LineSource(detected=True, rotation_degrees=degrees) for degrees in (90.0, 180.0, 270.0, 15.0, -15.0)],
-)
+TURNED = [LineSource(detected=True, rotation_degrees=degrees) for degrees in (90.0, 180.0, 270.0, 15.0, -15.0)]
+SOURCES = (DETECTED, *TURNED)
+METHOD = Method.CONFIDENCE_WEIGHTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,51 +61,45 @@ def _standing(page: GroundTruthPage) -> int:
 
 
 def _where_it_stands(page: GroundTruthPage, found: DetectedPage) -> list[str]:
-    groups = match_lines([line.quad() for line in page.lines], found.quads)
-    own = next(group for group in groups if _standing(page) in group.true)
+    matches = match_lines([line.quad() for line in page.lines], found.quads)
+    own = next(match for match in matches if _standing(page) in match.true)
     return [found.texts[FUSED][index] for index in own.found]
 
 
-def rows(folder: Path, readings: Path) -> Iterator[str]:
-    """A Markdown table, row by row."""
+def rows(folder: Path, readings: Path) -> Iterator[tuple[str, ...]]:
+    """A row for each way that the pages lie."""
     write_forms(folder, COUNT, SEED)
     pages, readers, store = read_pages(folder), parse_readers(ENGINES), ReadingStore(readings)
     profile = profile_of(readers, "auto", "bundled")
-    read_missing(store, pages, VIEWS, readers)
-    heads = ("page", "character errors, fused", "lines found", "points lost to the page as it lies")
-    yield f"| {' | '.join(heads)} | numbers in the margin: found, read |"
-    yield "|---|---|---|---|---|"
+    read_missing(store, pages, SOURCES, readers)
     upright: float | None = None
-    for source in VIEWS:
-        found = [
-            (page, from_store(store, page, source, readers, profile, Method.CONFIDENCE_WEIGHTED)) for page in pages
-        ]
-        compared = match_pages("forms", found)
-        rate = figures(compared.samples).cer[FUSED].count.rate
+    for source in SOURCES:
+        detected = (from_store(store, page, source, readers, profile, METHOD) for page in pages)
+        found = list(zip(pages, detected, strict=True))
+        matched, margin = match_pages("forms", found), margin_numbers(found)
+        rate = figures(matched.samples).cer[FUSED].count.rate
         upright = rate if upright is None else upright
-        margin = margin_numbers(found)
         name = f"turned by {source.rotation_degrees:g}°" if source.rotation_degrees else "as it lies"
-        yield (
-            f"| {name} | {rate:.2%} | {compared.recall:.1%} | {100 * (rate - upright):.2f} "
-            f"| {margin.found}, {margin.read} of {margin.count} |"
-        )
+        numbers = f"{margin.found}, {margin.read} of {margin.count}"
+        yield name, f"{rate:.2%}", f"{matched.recall:.1%}", f"{100 * (rate - upright):.2f}", numbers
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
-    parser.add_argument("--folder", type=Path, default=Path("runs/forms"), help="where the forms are drawn")
-    parser.add_argument("--readings", type=Path, default=Path("runs/readings"), help="keeps what was read")
-    arguments = parser.parse_args()
+def main(
+    folder: Annotated[Path, typer.Option(help="Where the forms are drawn.")] = Path("runs/forms"),
+    readings: Annotated[Path, typer.Option(help="Keeps what was read.")] = Path("runs/readings"),
+    out: Path = RESULTS / "forms.md",
+) -> None:
+    """Draw forms, read them as they lie and turned, and count."""
     before = as_table(environment())
     about = (
         f"Made by `python -m benchmarks.accuracy.forms`: {COUNT} drawn forms of 100 dots an inch (synthetic: "
         f"training/drawing/form_pages.py, seed {SEED}), read by {ENGINES.replace(',', ', ')} "
         f"and fused by the bundled profile."
     )
-    text = "\n".join(["# Drawn forms", "", about, "", before, "", *rows(arguments.folder, arguments.readings), ""])
-    (RESULTS / "forms.md").write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+    heads = ("page", "character errors, fused", "lines found", "points lost to the page as it lies")
+    rates = table((*heads, "numbers in the margin: found, read"), rows(folder, readings))
+    publish(document("Drawn forms", about, before, rates), out)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -11,11 +11,10 @@ earlier runs stay in the table, each with its commit, until the same fault is ma
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,76 +25,54 @@ from benchmarks.harness.constant_load import Outcome
 from benchmarks.harness.results import RESULTS
 from cluster.local.hosts import in_namespaces, on_loopback
 from evaluation.environment import as_table, environment
-from evaluation.markdown import page, row, table
+from evaluation.markdown import document, records
+
+Figures = Mapping[str, Any]
+_COLUMNS = {"fault": "[fault]", "sent": "[sent]", "whole": "[whole]", "degraded, flagged": "[degraded]"}
+_COLUMNS |= {"failed": "[failed]", "wrong or unflagged": "[wrong]", "in flight": "[in_flight]", "raw codes": "[codes]"}
+_COLUMNS |= {"p99 s": "[p99_s]:.2f", "full strength s": "[recovery_s]:.0f", "required": "[required]", "run": "[where]"}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One fault in the table."""
-
-    fault: str
-    sent: int
-    whole: int
-    degraded: int
-    failed: int
-    wrong: int
-    in_flight: int
-    codes: str
-    p99_s: float
-    recovery_s: float
-    problems: tuple[str, ...]
-    told: tuple[str, ...]
-    """What failures on the wire and for the client said, the most frequent first."""
-    where: str
-
-    @classmethod
-    def of(cls, result: Result, where: str) -> Row:
-        met = result.load
-        return cls(
-            result.fault.name,
-            len(met.requests),
-            met[Outcome.ANSWERED],
-            met[Outcome.DEGRADED],
-            met[Outcome.FAILED],
-            met[Outcome.WRONG] + met[Outcome.UNFLAGGED],
-            met.in_flight(result.begun),
-            ", ".join(f"{count} {code}" for code, count in sorted(met.codes.items())),
-            round(met.p99_s(), 2),
-            round(result.recovery_s, 1),
-            tuple(result.problems()),
-            met.messages(),
-            where,
-        )
-
-    def cells(self) -> tuple[object, ...]:
-        numbers = (self.sent, self.whole, self.degraded, self.failed, self.wrong, self.in_flight)
-        verdict = "; ".join(self.problems) or "holds"
-        return (self.fault, *numbers, self.codes, f"{self.p99_s:.2f}", f"{self.recovery_s:.0f}", verdict, self.where)
+def figures_of(result: Result, where: str) -> Figures:
+    """One fault, as it is kept. `told` is what failures said, the most frequent first."""
+    load = result.load
+    return {
+        "fault": result.fault.name,
+        "sent": len(load.requests),
+        "whole": load[Outcome.ANSWERED],
+        "degraded": load[Outcome.DEGRADED],
+        "failed": load[Outcome.FAILED],
+        "wrong": load[Outcome.WRONG] + load[Outcome.UNFLAGGED],
+        "in_flight": load.in_flight(result.begun),
+        "codes": ", ".join(f"{count} {code}" for code, count in sorted(load.codes.items())),
+        "p99_s": round(load.p99_s(), 2),
+        "recovery_s": round(result.recovery_s, 1),
+        "problems": result.problems(),
+        "told": load.messages(),
+        "where": where,
+    }
 
 
-_HEADS = (
-    *("fault", "sent", "whole", "degraded, flagged", "failed", "wrong or unflagged", "in flight", "raw codes"),
-    *("p99 s", "full strength s", "required", "run"),
-)
+def rows_of(faults: Iterable[Figures]) -> str:
+    """A table."""
+    return records(_COLUMNS, [{**one, "required": "; ".join(one["problems"]) or "holds"} for one in faults])
 
 
-def report(before: Mapping[str, str], rows: Sequence[Row]) -> str:
-    return page(
+def report(before: Mapping[str, str], rows: Sequence[Figures]) -> str:
+    return document(
         "What the cluster survives",
         "Made by `python -m benchmarks.faults`; what each column means and what is required: docs/faults.md.\n"
         f"{PER_SECOND:g} requests a second with a deadline of {DEADLINE_S:g} s; an engine takes {SERVICE_S:g} s.",
         as_table(before),
-        table(_HEADS, [one.cells() for one in rows]),
+        rows_of(rows),
     )
 
 
-def _merged(kept: Path, new: Sequence[Row]) -> list[Row]:
-    """The rows of earlier runs and these, in the order of the faults; a new row takes the place of an old one."""
-    read = json.loads(kept.read_text()) if kept.exists() else []
-    known = [Row(**{**one, "problems": tuple(one["problems"]), "told": tuple(one["told"])}) for one in read]
-    rows = {one.fault: one for one in (*known, *new)}
+def _merged(kept: Path, new: Figures) -> list[Figures]:
+    """The faults of earlier runs and this one, in their order; the new figures take the place of old ones."""
+    known = {one["fault"]: one for one in (json.loads(kept.read_text()) if kept.exists() else [])} | {new["fault"]: new}
     order = [fault.name for fault in FAULTS]
-    return sorted(rows.values(), key=lambda one: order.index(one.fault) if one.fault in order else len(order))
+    return sorted(known.values(), key=lambda one: order.index(one["fault"]) if one["fault"] in order else len(order))
 
 
 def _results(only: Sequence[str], *, namespaces: bool) -> Iterator[Result]:
@@ -109,9 +86,7 @@ def _results(only: Sequence[str], *, namespaces: bool) -> Iterator[Result]:
 
 def main(
     only: Annotated[list[str] | None, typer.Option(help="Name of a fault; may be given several times.")] = None,
-    namespaces: Annotated[
-        bool, typer.Option("--namespaces", help="Hosts with networks of their own; needs root.")
-    ] = False,
+    namespaces: Annotated[bool, typer.Option("--namespaces", help="Hosts with networks; needs root.")] = False,
     out: Path = RESULTS / "faults.md",
 ) -> None:
     """Break one thing after the other under constant load, and count what becomes of every request."""
@@ -119,10 +94,10 @@ def main(
     where = f"{before['commit']}, {'namespaces' if namespaces else 'loopback'}, load {before['load before']}"
     kept = out.with_suffix(".json")
     for result in _results(only or (), namespaces=namespaces):
-        new = Row.of(result, where)
-        print(row(new.cells()), flush=True)
-        rows = _merged(kept, [new])  # at once: a run that is cut short has not been for nothing
-        kept.write_text(json.dumps([asdict(one) for one in rows], indent=1) + "\n")
+        new = figures_of(result, where)
+        print(rows_of([new]).splitlines()[-1], flush=True)
+        rows = _merged(kept, new)  # at once: a run that is cut short has not been for nothing
+        kept.write_text(json.dumps(rows, indent=1) + "\n")
         out.write_text(report(before, rows))
 
 

@@ -57,22 +57,11 @@ def question() -> Question:
     return Question(file.getvalue(), TEXT, DEADLINE_S)
 
 
-def engines() -> list[dict[str, Any]]:
-    """The stubs, as a configuration names them."""
-    return [{"name": f"benchmarks.stubs.{name}", "memory_limit_mb": _LIMIT_MB} for name in ENGINES]
-
-
 def _deployments() -> dict[str, dict[str, Any]]:
     """Two replicas of everything, on different nodes."""
     options = one_machine([spec(f"benchmarks.stubs.{name}") for name in ENGINES])
     spread = {"num_replicas": _REPLICAS, "max_replicas_per_node": 1}
     return {name: {**chosen, **spread} for name, chosen in options.items()}
-
-
-def _http(host: Host) -> dict[str, Any]:
-    address = "0.0.0.0" if host.enter else host.http_address  # noqa: S104 - a namespace has no other network
-    options = {"host": address, "port": host.http_port, "request_timeout_s": 60.0}
-    return {"proxy_location": "EveryNode", "http_options": options}
 
 
 @dataclass(slots=True)
@@ -100,9 +89,7 @@ class FaultCluster:
     def deploy(self, **changes: object) -> None:
         """Hand over the application, with these arguments changed."""
         self.arguments |= changes
-        self.nodes.hand_over(
-            {**_http(self.nodes.head.host), "applications": [application(self.arguments, self.deployments)]}
-        )
+        self._hand_over(application(self.arguments, self.deployments))
 
     def exchange(self, part: str, reason: str) -> None:
         """Have Serve exchange the replicas of one deployment: something in its own section is another."""
@@ -112,7 +99,13 @@ class FaultCluster:
 
     def take_down(self) -> None:
         """Hand over that there is no application any more."""
-        self.nodes.hand_over({**_http(self.nodes.head.host), "applications": []})
+        self._hand_over()
+
+    def _hand_over(self, *applications: object) -> None:
+        host = self.nodes.head.host
+        address = "0.0.0.0" if host.enter else host.http_address  # noqa: S104 - a namespace has no other network
+        http = {"host": address, "port": host.http_port, "request_timeout_s": 60.0}
+        self.nodes.hand_over({"proxy_location": "EveryNode", "http_options": http, "applications": [*applications]})
 
     def set_behaviour(self, engine: str, behaviour: StubBehaviour) -> None:
         """Have the replicas of an engine behave so from now on."""
@@ -217,7 +210,7 @@ def fault_cluster(hosts: Sequence[Host]) -> Iterator[FaultCluster]:
 
 def _arguments(key: str, place: str, redis: str) -> dict[str, Any]:
     return {
-        "engines": engines(),
+        "engines": [{"name": f"benchmarks.stubs.{name}", "memory_limit_mb": _LIMIT_MB} for name in ENGINES],
         "state_dir": f"{place}/state",
         "redis_url": f"redis://{redis}/1",
         "security": {"admin_api_keys": [hashed(key)]},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.faults.cluster import CONTROLLER, DEADLINE_S, PROXY, SERVICE_S, FaultCluster, question
@@ -27,21 +27,21 @@ _BEFORE_S, _AFTER_S = 3.0, 2.0
 _PATIENCE_S = 120.0
 
 
-def _nothing(_: FaultCluster) -> None:
-    """For a fault that mends itself."""
+Action = Callable[[FaultCluster], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that is broken. `begin` breaks it; after `lasts_s` seconds `end` mends what does not mend itself.
+    """Something that is broken. `begin` breaks it; after `lasts_s` seconds `end` mends what does not mend
+    itself.
 
     `kills` says that a Gateway, a proxy or a node dies, and requests on it may be cut; `degrades` that answers must
     tell of it; `hangs` that answers must be there in time all the same.
     """
 
     name: str
-    begin: Callable[[FaultCluster], None]
-    end: Callable[[FaultCluster], None] = _nothing
+    begin: Action
+    end: Action = lambda _: None
     lasts_s: float = 0.0
     kills: bool = False
     degrades: bool = False
@@ -70,33 +70,26 @@ class Result:
 
     def problems(self) -> list[str]:
         """The requirements that do not hold."""
-        return [*self._of_answers(), *self._of_raw_answers(), *self._of_times(), *self._of_state()]
+        return list(self._problems())
 
-    def _of_answers(self) -> list[str]:
-        bad = (Outcome.WRONG, Outcome.FAILED, Outcome.UNFLAGGED)
-        found = [f"{self.load[outcome]} {outcome}" for outcome in bad if self.load[outcome]]
+    def _problems(self) -> Iterator[str]:
+        for outcome in (Outcome.WRONG, Outcome.FAILED, Outcome.UNFLAGGED):
+            if self.load[outcome]:
+                yield f"{self.load[outcome]} {outcome}"
         if self.fault.degrades and not self.load[Outcome.DEGRADED]:
-            found.append("no answer says that an engine was missing")
-        return found
-
-    def _of_raw_answers(self) -> list[str]:
-        failed = [one for one in self.load.exchanges if one.failed]
+            yield "no answer says that an engine was missing"
+        failed, later = [one for one in self.load.exchanges if one.failed], self.load.failed_later(self.made)
         if failed and not self.fault.kills:
-            return [f"{len(failed)} raw failures, though Gateway, proxy and node lived"]
-        later = self.load.failed_later(self.made)
-        return [f"{len(later)} raw failures of requests that began after the death"] if later else []
-
-    def _of_times(self) -> list[str]:
+            yield f"{len(failed)} raw failures, though Gateway, proxy and node lived"
+        elif later:
+            yield f"{len(later)} raw failures of requests that began after the death"
         slowest_s, p99_s = self.load.slowest_after_s(self.made), self.load.p99_s()
-        found = []
         if self.fault.kills and slowest_s > LATER_S:
-            found.append(f"a later request took {slowest_s:.1f} s")
+            yield f"a later request took {slowest_s:.1f} s"
         if self.fault.hangs and p99_s > DEADLINE_S + GRACE_S:
-            found.append(f"p99 is {p99_s:.2f} s with a deadline of {DEADLINE_S:g} s")
-        return found
-
-    def _of_state(self) -> list[str]:
-        return [] if self.configured else ["the live configuration is another"]
+            yield f"p99 is {p99_s:.2f} s with a deadline of {DEADLINE_S:g} s"
+        if not self.configured:
+            yield "the live configuration is another"
 
 
 def survive(cluster: FaultCluster, fault: Fault) -> Result:
@@ -125,7 +118,7 @@ def take_down(cluster: FaultCluster) -> Result:
         begun = time.monotonic()
         cluster.take_down()
     over = max(one.ended for one in load.requests)
-    fault = Fault("the application is taken down", _nothing)
+    fault = Fault("the application is taken down", FaultCluster.take_down)
     return Result(fault, load.result(), begun, begun, over, over, configured=True)
 
 
@@ -141,27 +134,15 @@ def _whole_since(load: Load, moment: float) -> float:
     return last[0].ended
 
 
-def _kill(part: str) -> Callable[[FaultCluster], None]:
+def _kill(part: str) -> Action:
     return lambda cluster: cluster.victim(part).process.kill()
 
 
-def _behaves(engine: str, behaviour: StubBehaviour) -> Callable[[FaultCluster], None]:
+_WELL = StubBehaviour(SERVICE_S)
+
+
+def _behave(engine: str, behaviour: StubBehaviour = _WELL) -> Action:
     return lambda cluster: cluster.set_behaviour(engine, behaviour)
-
-
-def _well(engine: str) -> Callable[[FaultCluster], None]:
-    return _behaves(engine, StubBehaviour(SERVICE_S))
-
-
-def _misbehaving(
-    name: str, engine: str, behaviour: StubBehaviour, lasts_s: float, *, degrades: bool = False, hangs: bool = False
-) -> Fault:
-    """An engine behaves so for a while."""
-    return Fault(name, _behaves(engine, behaviour), _well(engine), lasts_s, degrades=degrades, hangs=hangs)
-
-
-def _unplug(cluster: FaultCluster) -> None:
-    cluster.first_worker.host.unplug()
 
 
 def _crash_at_load(cluster: FaultCluster) -> None:
@@ -171,16 +152,8 @@ def _crash_at_load(cluster: FaultCluster) -> None:
         actor.process.kill()
 
 
-def _hang(cluster: FaultCluster) -> None:
-    cluster.victim("easyocr").process.send_signal(signal.SIGSTOP)
-
-
 def _lose_worker(cluster: FaultCluster) -> None:
     cluster.nodes.lose(cluster.first_worker)
-
-
-def _new_worker(cluster: FaultCluster) -> None:
-    cluster.add_worker()
 
 
 def _replace_worker(cluster: FaultCluster) -> None:
@@ -212,25 +185,36 @@ def _new_application(cluster: FaultCluster) -> None:
     cluster.await_change()
 
 
-def _return_head(cluster: FaultCluster) -> None:
-    cluster.nodes.return_head()
-
+_SLOW, _LEAKING = StubBehaviour(DEADLINE_S + 1.0), StubBehaviour(SERVICE_S, leak_mb=10.0)
+_GARBAGE, _NONSENSE = StubBehaviour(SERVICE_S, garbage=True), StubBehaviour(SERVICE_S, nonsense=True)
 
 FAULTS = (
     *(Fault(f"kill {name}", _kill(name)) for name in (*ENGINES, "Segmentation", "Router")),
     Fault("kill Gateway", _kill("Gateway"), kills=True),
     Fault("kill a proxy", _kill(PROXY), kills=True),
     Fault("kill Serve's controller", _kill(CONTROLLER)),
-    Fault("kill a worker node", _lose_worker, _new_worker, 15.0, kills=True),
-    Fault("an engine hangs (SIGSTOP)", _hang, degrades=True, hangs=True),
-    _misbehaving("an engine is slow", "tesseract", StubBehaviour(DEADLINE_S + 1.0), 15.0, degrades=True, hangs=True),
-    Fault("an engine crashes at load", _crash_at_load, _well("trocr"), 20.0, degrades=True),
-    _misbehaving("an engine leaks memory", "emnist_cnn", StubBehaviour(SERVICE_S, leak_mb=10.0), 30.0),
-    _misbehaving("an engine returns garbage", "easyocr", StubBehaviour(SERVICE_S, garbage=True), 10.0, degrades=True),
-    _misbehaving("an engine reads nonsense", "easyocr", StubBehaviour(SERVICE_S, nonsense=True), 10.0),
+    Fault("kill a worker node", _lose_worker, FaultCluster.add_worker, 15.0, kills=True),
+    Fault(
+        "an engine hangs (SIGSTOP)",
+        lambda cluster: cluster.victim("easyocr").process.send_signal(signal.SIGSTOP),
+        degrades=True,
+        hangs=True,
+    ),
+    Fault("an engine is slow", _behave("tesseract", _SLOW), _behave("tesseract"), 15.0, degrades=True, hangs=True),
+    Fault("an engine crashes at load", _crash_at_load, _behave("trocr"), 20.0, degrades=True),
+    Fault("an engine leaks memory", _behave("emnist_cnn", _LEAKING), _behave("emnist_cnn"), 30.0),
+    Fault("an engine returns garbage", _behave("easyocr", _GARBAGE), _behave("easyocr"), 10.0, degrades=True),
+    Fault("an engine reads nonsense", _behave("easyocr", _NONSENSE), _behave("easyocr"), 10.0),
     Fault("new weights of one engine", _new_weights),
     Fault("a new version of the whole application", _new_application),
-    Fault("kill the head, which returns", lambda cluster: cluster.nodes.head.kill(), _return_head, 20.0),
+    Fault("kill the head, which returns", lambda c: c.nodes.head.kill(), lambda c: c.nodes.return_head(), 20.0),
     Fault("a worker is drained and leaves", _drain_worker),
-    Fault("the cable of a worker is pulled", _unplug, _replace_worker, 15.0, kills=True, needs_cables=True),
+    Fault(
+        "the cable of a worker is pulled",
+        lambda cluster: cluster.first_worker.host.unplug(),
+        _replace_worker,
+        15.0,
+        kills=True,
+        needs_cables=True,
+    ),
 )

@@ -9,8 +9,9 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import PIL.Image
@@ -36,9 +37,6 @@ class BadFile:
 def bad_files() -> list[BadFile]:
     """All of them, by kind."""
     return [*_headers_that_lie(), *_large_but_fair(), *_broken(), *_bombs(), *_tiffs(), *_pdfs(), *_polyglots()]
-
-
-# --- parts of files ---------------------------------------------------------------------------------------------------
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -83,16 +81,27 @@ def _small(kind: str = "PNG", **options: object) -> bytes:
     return _saved(PIL.Image.linear_gradient("L").convert("RGB"), kind, **options)
 
 
-def _ifd(entries: list[tuple[int, int, int, int]], following: int = 0) -> bytes:
-    """An IFD of TIFF: (tag, type, count, value or offset) each, and the offset of the next one."""
+def _ifd(tags: Mapping[int, int], *more: tuple[int, int, int, int], following: int = 0) -> bytes:
+    """An IFD of TIFF: values by tag, then (tag, type, count, offset) each, and the offset of the next one."""
+    entries = [
+        *((tag, 3 if value < 2**16 and tag not in _OFFSETS else 4, 1, value) for tag, value in tags.items()),
+        *more,
+    ]
     packed = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
     return struct.pack("<H", len(entries)) + packed + struct.pack("<I", following)
 
 
+_OFFSETS = frozenset({273, 279, 324, 325})
+
+
 def _tiff_page(width: int, height: int, data_at: int, data_length: int, following: int = 0) -> bytes:
-    entries = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
-    entries += [(273, 4, 1, data_at), (277, 3, 1, 1), (278, 3, 1, height), (279, 4, 1, data_length)]
-    return _ifd(entries, following)
+    tags = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: data_at, 277: 1, 278: height, 279: data_length}
+    return _ifd(tags, following=following)
+
+
+def _tiff(data: bytes, *ifds: bytes) -> bytes:
+    """A TIFF of pixels from byte 8 on, and IFDs behind them."""
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + b"".join(ifds)
 
 
 def _pdf(*objects: bytes, trailer: bytes = b"/Root 1 0 R") -> bytes:
@@ -109,6 +118,7 @@ def _pdf(*objects: bytes, trailer: bytes = b"/Root 1 0 R") -> bytes:
 
 
 _CATALOG = b"<</Type/Catalog/Pages 2 0 R>>"
+_A = b"/XObject<</A 5 0 R>>"
 
 
 def _one_page(content: bytes, resources: bytes = b"", *more: bytes, box: bytes = b"0 0 300 200") -> bytes:
@@ -125,9 +135,6 @@ def _flate(count: int, unit: bytes = b"\0", entries: bytes = b"") -> bytes:
     return _stream(_packed(count, unit), b"/Filter/FlateDecode" + entries)
 
 
-# --- the files --------------------------------------------------------------------------------------------------------
-
-
 def _headers_that_lie() -> Iterator[BadFile]:
     jpeg = _small("JPEG")
     at = jpeg.index(b"\xff\xc0") + 5
@@ -139,10 +146,8 @@ def _headers_that_lie() -> Iterator[BadFile]:
     bmp = _small("BMP")
     yield BadFile("BMP of 65,000 x 65,000", lambda: bmp[:18] + struct.pack("<ii", 65_000, 65_000) + bmp[26:])
     yield BadFile("BMP of height -2,147,483,648", lambda: bmp[:22] + struct.pack("<i", -(2**31)) + bmp[26:])
-    big = _ifd(
-        [(256, 4, 1, 65_000), (257, 4, 1, 65_000), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8), (279, 4, 1, 9)]
-    )
-    yield BadFile("TIFF of 65,000 x 65,000", lambda: b"II*\0" + struct.pack("<I", 8) + big)
+    big = _ifd({256: 65_000, 257: 65_000, 258: 8, 262: 1, 273: 8, 279: 9})
+    yield BadFile("TIFF of 65,000 x 65,000", lambda: _tiff(b"", big))
     wide = struct.pack("<I", 2**24 - 1)[:3]
     extended = b"VP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + wide + wide
     webp = b"WEBP" + extended + _small("WEBP")[12:]
@@ -153,21 +158,13 @@ def _large_but_fair() -> Iterator[BadFile]:
     """Just under the limit of 20 million pixels."""
     side = 4400
     yield BadFile("PNG of 4,400 x 4,400, black", lambda: _png(side, side, _idat((3 * side + 1) * side)), READ)
-    yield BadFile(
-        "PNG of 4,400 x 4,400 with transparency", lambda: _png(side, side, _idat((4 * side + 1) * side), colour=6), READ
-    )
-    yield BadFile(
-        "PNG of 4,400 x 4,400, 16-bit grey",
-        lambda: _png(side, side, _idat((2 * side + 1) * side), colour=0, bits=16),
-        READ,
-    )
-    yield BadFile("JPEG of 4,400 x 4,400 of squares", lambda: _saved(_squares(side), "JPEG", quality=30), READ)
-    yield BadFile(
-        "JPEG of 4,400 x 4,400 of squares, cleaned twice",
-        lambda: _saved(_squares(side), "JPEG", quality=30),
-        READ | {504},
-        {"preprocess": "bilateral,denoise", "timeout_s": "10"},
-    )
+    with_alpha, grey = _idat((4 * side + 1) * side), _idat((2 * side + 1) * side)
+    yield BadFile("PNG of 4,400 x 4,400 with transparency", lambda: _png(side, side, with_alpha, colour=6), READ)
+    yield BadFile("PNG of 4,400 x 4,400, 16-bit grey", lambda: _png(side, side, grey, colour=0, bits=16), READ)
+    squares = partial(_saved, _squares(side), "JPEG", quality=30)
+    yield BadFile("JPEG of 4,400 x 4,400 of squares", squares, READ)
+    cleaned = {"preprocess": "bilateral,denoise", "timeout_s": "10"}
+    yield BadFile("JPEG of 4,400 x 4,400 of squares, cleaned twice", squares, READ | {504}, cleaned)
     yield BadFile("PNG of 32,000 x 1", lambda: _saved(PIL.Image.new("L", (32_000, 1), 255), "PNG"), READ)
     yield BadFile("PNG of 1 x 32,000", lambda: _saved(PIL.Image.new("L", (1, 32_000), 255), "PNG"), READ)
     yield BadFile("PNG of 1,000,000 x 1", lambda: _saved(PIL.Image.new("1", (1_000_000, 1), 1), "PNG"))
@@ -199,17 +196,12 @@ def _turned(whole: bytes) -> bytes:
 
 
 def _bombs() -> Iterator[BadFile]:
-    text = _packed(200 * _MEGA)
     pixels = _idat(4 * 3 + 4)
-    yield BadFile("PNG with 200 MB of text", lambda: _png(4, 4, _chunk(b"zTXt", b"a\0\0" + text), pixels), ANY)
-    yield BadFile(
-        "PNG with 1,000 texts of 0.9 MB",
-        lambda: _png(4, 4, *[_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(900_000)))] * 1000, pixels),
-        ANY,
-    )
-    yield BadFile(
-        "PNG with a colour profile of 200 MB", lambda: _png(4, 4, _chunk(b"iCCP", b"a\0\0" + text), pixels), ANY
-    )
+    zipped = b"a\0\0" + _packed(200 * _MEGA)
+    texts = [_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(900_000)))] * 1000
+    yield BadFile("PNG with 200 MB of text", lambda: _png(4, 4, _chunk(b"zTXt", zipped), pixels), ANY)
+    yield BadFile("PNG with 1,000 texts of 0.9 MB", lambda: _png(4, 4, *texts, pixels), ANY)
+    yield BadFile("PNG with a colour profile of 200 MB", lambda: _png(4, 4, _chunk(b"iCCP", zipped), pixels), ANY)
     yield BadFile("PNG with pixels for 400 MB in 4 x 4", lambda: _png(4, 4, _idat(400 * _MEGA)), ANY)
     yield BadFile("PNG with 60,000 EXIF tags of 1 MB", lambda: _png(4, 4, _chunk(b"eXIf", _exif(60_000)), pixels), ANY)
     yield BadFile("JPEG with 5,000 EXIF tags of 64 kB", lambda: _jpeg_with_exif(_exif(5000)[:65_000]), ANY)
@@ -220,8 +212,8 @@ def _bombs() -> Iterator[BadFile]:
 
 
 def _exif(tags: int) -> bytes:
-    entries = [(tag, 7, 1_000_000, 8) for tag in range(1, tags + 1)]
-    return b"II*\0" + struct.pack("<I", 8) + _ifd(entries) + bytes(max(0, 1_000_100 - 12 * tags))
+    blobs = ((tag, 7, 1_000_000, 8) for tag in range(1, tags + 1))
+    return _tiff(b"", _ifd({}, *blobs), bytes(max(0, 1_000_100 - 12 * tags)))
 
 
 def _jpeg_with_exif(exif: bytes) -> bytes:
@@ -251,56 +243,39 @@ def _run_lengths() -> bytes:
 def _tiffs() -> Iterator[BadFile]:
     yield BadFile("TIFF of 10,000 pages", lambda: _many_pages(10_000), frozenset({413}))
     yield BadFile("TIFF of 10,000 pages, the last asked for", lambda: _many_pages(10_000), READ, {"pages": "10000"})
-    yield BadFile("TIFF whose pages go round", lambda: _round(), ANY)
-    yield BadFile("TIFF with 65,000 tags over all of the file", lambda: _many_tags(), ANY)
-    yield BadFile("TIFF with a tile of 65,520 x 65,520", lambda: _giant_tile(), ANY)
-    yield BadFile(
-        "TIFF with a strip beyond the file", lambda: b"II*\0\x08\0\0\0" + _tiff_page(64, 64, 2**31, 4096), ANY
-    )
-    yield BadFile("TIFF packed 1,000 times", lambda: _packed_tiff(), ANY)
+    yield BadFile("TIFF whose pages go round", _round, ANY)
+    yield BadFile("TIFF with 65,000 tags over all of the file", _many_tags, ANY)
+    yield BadFile("TIFF with a tile of 65,520 x 65,520", _giant_tile, ANY)
+    yield BadFile("TIFF with a strip beyond the file", lambda: _tiff(b"", _tiff_page(64, 64, 2**31, 4096)), ANY)
+    yield BadFile("TIFF packed 1,000 times", _packed_tiff, ANY)
     yield BadFile("BigTIFF with offsets at the end of the world", lambda: b"II+\0\x08\0\0\0" + b"\xff" * 200)
 
 
 def _many_pages(pages: int) -> bytes:
     data, size = bytes(range(0, 256, 4)) * 4, len(_tiff_page(16, 16, 8, 256))
-    first = 8 + len(data)
-    ifds = [
-        _tiff_page(16, 16, 8, 256, first + (index + 1) * size if index + 1 < pages else 0) for index in range(pages)
-    ]
-    return b"II*\0" + struct.pack("<I", first) + data + b"".join(ifds)
+    nexts = [8 + len(data) + (index + 1) * size for index in range(pages - 1)]
+    return _tiff(data, *(_tiff_page(16, 16, 8, 256, following) for following in (*nexts, 0)))
 
 
 def _round() -> bytes:
-    data = bytes(256)
-    first = 8 + len(data)
-    size = len(_tiff_page(16, 16, 8, 256))
-    return (
-        b"II*\0"
-        + struct.pack("<I", first)
-        + data
-        + _tiff_page(16, 16, 8, 256, first + size)
-        + _tiff_page(16, 16, 8, 256, first)
-    )
+    first, size = 8 + 256, len(_tiff_page(16, 16, 8, 256))
+    return _tiff(bytes(256), _tiff_page(16, 16, 8, 256, first + size), _tiff_page(16, 16, 8, 256, first))
 
 
 def _many_tags() -> bytes:
-    entries = [(256, 3, 1, 16), (257, 3, 1, 16), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8), (279, 4, 1, 256)]
-    entries += [(tag, 7, 8 * _MEGA, 8) for tag in range(300, 65_000)]
-    ifd = _ifd(entries)
-    return b"II*\0" + struct.pack("<I", 8 + 8 * _MEGA) + bytes(8 * _MEGA) + ifd
+    blobs = ((tag, 7, 8 * _MEGA, 8) for tag in range(300, 65_000))
+    return _tiff(bytes(8 * _MEGA), _ifd({256: 16, 257: 16, 258: 8, 262: 1, 273: 8, 279: 256}, *blobs))
 
 
 def _giant_tile() -> bytes:
-    entries = [(256, 3, 1, 100), (257, 3, 1, 100), (258, 3, 1, 8), (259, 3, 1, 5), (262, 3, 1, 1), (277, 3, 1, 1)]
-    entries += [(322, 3, 1, 65_520), (323, 3, 1, 65_520), (324, 4, 1, 8), (325, 4, 1, 100)]
-    return b"II*\0" + struct.pack("<I", 108) + bytes(100) + _ifd(entries)
+    tags = {256: 100, 257: 100, 258: 8, 259: 5, 262: 1, 277: 1, 322: 65_520, 323: 65_520, 324: 8, 325: 100}
+    return _tiff(bytes(100), _ifd(tags))
 
 
 def _packed_tiff() -> bytes:
     data = _packed(6000 * 6000)
-    entries = [(256, 3, 1, 6000), (257, 3, 1, 6000), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, 1)]
-    entries += [(273, 4, 1, 8), (278, 3, 1, 6000), (279, 4, 1, len(data))]
-    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + _ifd(entries)
+    tags = {256: 6000, 257: 6000, 258: 8, 259: 8, 262: 1, 277: 1, 273: 8, 278: 6000, 279: len(data)}
+    return _tiff(data, _ifd(tags))
 
 
 def _pdfs() -> Iterator[BadFile]:
@@ -315,39 +290,32 @@ def _pdfs() -> Iterator[BadFile]:
     yield BadFile("PDF with a page of 10^30 points", lambda: _one_page(_stream(b""), box=b"0 0 1e30 1e30"), ANY)
     yield BadFile("PDF with a page of no size", lambda: _one_page(_stream(b""), box=b"0 0 0 0"), ANY)
     yield BadFile("PDF with 2 GB of operators", lambda: _one_page(_flate(2000 * _MEGA, b"q 1 0 0 1 0 0 cm Q ")), ANY)
-    yield BadFile(
-        "PDF with 100 MB of curves", lambda: _one_page(_flate(100 * _MEGA, b"0 0 m 9 9 300 0 0 300 c S ")), ANY
-    )
+    curves = b"0 0 m 9 9 300 0 0 300 c S "
+    yield BadFile("PDF with 100 MB of curves", lambda: _one_page(_flate(100 * _MEGA, curves)), ANY)
     form = b"/Type/XObject/Subtype/Form/BBox[0 0 300 200]/Resources<</XObject<</A 5 0 R/B 5 0 R>>>>"
     twice = _stream(b"/A Do /B Do /A Do /B Do", form)
-    yield BadFile(
-        "PDF with a form that draws itself", lambda: _one_page(_stream(b"/A Do"), b"/XObject<</A 5 0 R>>", twice), ANY
-    )
+    yield BadFile("PDF with a form that draws itself", lambda: _one_page(_stream(b"/A Do"), _A, twice), ANY)
     yield BadFile("PDF with forms that double 40 times", _doubling_forms, ANY)
-    image = b"/Type/XObject/Subtype/Image/Width 60000/Height 60000/ColorSpace/DeviceRGB/BitsPerComponent 8"
+    shown = _stream(b"300 0 0 200 0 0 cm /A Do")
+    image = b"/Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/%s/BitsPerComponent 8"
+    broken, whole_image = image % (60_000, 60_000, b"DeviceRGB"), image % (20_000, 20_000, b"DeviceGray")
     yield BadFile(
-        "PDF with a picture of 60,000 x 60,000",
-        lambda: _one_page(_stream(b"300 0 0 200 0 0 cm /A Do"), b"/XObject<</A 5 0 R>>", _flate(_MEGA, entries=image)),
-        ANY,
+        "PDF with a picture of 60,000 x 60,000", lambda: _one_page(shown, _A, _flate(_MEGA, entries=broken)), ANY
     )
-    dots = b"/Type/XObject/Subtype/Image/Width 20000/Height 20000/ColorSpace/DeviceGray/BitsPerComponent 8"
     yield BadFile(
         "PDF with a whole picture of 20,000 x 20,000",
-        lambda: _one_page(
-            _stream(b"300 0 0 200 0 0 cm /A Do"), b"/XObject<</A 5 0 R>>", _flate(400 * _MEGA, entries=dots)
-        ),
+        lambda: _one_page(shown, _A, _flate(400 * _MEGA, entries=whole_image)),
         ANY,
     )
     yield BadFile("PDF with nested filters", lambda: _one_page(_nested_filters()), ANY)
     yield BadFile("PDF whose table of objects goes round", lambda: pdf_of_pages(1) + b"startxref\n9\n%%EOF", ANY)
-    yield BadFile(
-        "PDF whose length is an object that goes round", lambda: _one_page(b"<</Length 4 0 R>>stream\nendstream"), ANY
-    )
+    endless = b"<</Length 4 0 R>>stream\nendstream"
+    yield BadFile("PDF whose length is an object that goes round", lambda: _one_page(endless), ANY)
     whole = pdf_of_pages(3)
     yield BadFile("PDF cut in the middle", lambda: whole[: len(whole) // 2], ANY)
     yield BadFile("PDF with bytes turned", lambda: _turned(whole), ANY)
     yield BadFile("PDF of nothing", lambda: b"%PDF-1.7\n")
-    yield BadFile("PDF with a script", lambda: _with_script(), READ)
+    yield BadFile("PDF with a script", _with_script, READ)
 
 
 def pdf_of_pages(pages: int) -> bytes:
@@ -367,7 +335,7 @@ def _doubling_forms() -> bytes:
     head = b"/Type/XObject/Subtype/Form/BBox[0 0 300 200]/Resources<</XObject<</A %d 0 R>>>>"
     forms = [_stream(b"/A Do /A Do", head % (number + 6)) for number in range(40)]
     last = _stream(b"0 0 300 200 re f", b"/Type/XObject/Subtype/Form/BBox[0 0 300 200]")
-    return _one_page(_stream(b"/A Do"), b"/XObject<</A 5 0 R>>", *forms, last)
+    return _one_page(_stream(b"/A Do"), _A, *forms, last)
 
 
 def _nested_filters() -> bytes:

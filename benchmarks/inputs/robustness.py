@@ -10,27 +10,35 @@ being answered. Times are seconds of the wall.
 
 from __future__ import annotations
 
+import asyncio
 import re
-import statistics
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import TypeVar
 
 import httpx
 import psutil
 
 from benchmarks.harness import command
+from benchmarks.harness.closed_loop import Answered, Clients
+from benchmarks.harness.memory import Sample, peaks, sampled
 from benchmarks.harness.results import RESULTS, publish
 from benchmarks.harness.serving import QUICK, URL, served_at
 from benchmarks.inputs.bad_files import BadFile, bad_files
 from evaluation.environment import as_table, environment
-from evaluation.markdown import page, table
+from evaluation.markdown import document, records
 
 _ROLE = re.compile(r"ray::ServeReplica:quorum:(Gateway|Router|Segmentation)|(page_drawer)\.py")
 _LIMIT_S, _LIMIT_MB = 10.0, 1000.0
+
+_COLUMNS = {"file": ".file.name", "bytes": ".size:,", "status": ".status", "seconds": ".seconds:.2f"}
+_COLUMNS |= {"peak, MB": ".peak_mb:.0f", "in": ".role"}
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,101 +57,69 @@ class Outcome:
         return self.status in self.file.statuses and self.seconds <= _LIMIT_S and self.peak_mb <= _LIMIT_MB
 
 
-@dataclass
-class OtherUser:
-    """Reads a small page over and over, while the block runs."""
-
-    url: str
-    seconds: list[float] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        stop = threading.Event()
-        thread = threading.Thread(target=self._read, args=(stop,))
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-
-    def _read(self, stop: threading.Event) -> None:
-        image = QUICK.read_bytes()
-        with httpx.Client(base_url=self.url, timeout=120) as client:
-            while not stop.is_set():
-                started = time.perf_counter()
-                response = client.post("/predict_text", content=image, params={"engines": "tesseract"})
-                self.seconds.append(time.perf_counter() - started)
-                if response.status_code != 200:
-                    self.failures.append(f"{response.status_code} {response.text[:200]}")
-
-    def __str__(self) -> str:
-        return (
-            f"{len(self.seconds)} pages, {len(self.failures)} failed, median {statistics.median(self.seconds):.2f} s, "
-            f"longest {max(self.seconds):.2f} s"
-        )
-
-
-class PeakMemory:
-    """The highest resident size of each process of interest since it was last asked."""
-
-    def __init__(self) -> None:
-        self._replicas = {process.pid: role for process, role in _processes() if role != "page_drawer"}
-        self._drawn = 0.0
-
-    @property
-    def pids(self) -> frozenset[int]:
-        return frozenset(self._replicas)
-
-    def begin(self) -> None:
-        self._drawn = 0.0
-        for pid in self._replicas:
-            Path(f"/proc/{pid}/clear_refs").write_text("5")  # from now on the peak counts anew (man 5 proc)
-
-    def look(self) -> None:
-        """Drawing processes end with the document, so they are looked at while they live."""
-        for process, role in _processes():
-            if role == "page_drawer":
-                with suppress(OSError, psutil.Error):
-                    self._drawn = max(self._drawn, _peak_mb(process.pid))
-
-    def peak(self) -> tuple[float, str]:
-        return max([(self._drawn, "page_drawer"), *((_peak_mb(pid), role) for pid, role in self._replicas.items())])
-
-
-def _processes() -> Iterator[tuple[psutil.Process, str]]:
+def _processes() -> Iterator[tuple[str, Path]]:
+    """The role of each process of interest, and where the system tells of it."""
     for process in psutil.process_iter(["cmdline"]):
         found = _ROLE.search(" ".join(process.info["cmdline"] or []))
         if found:
-            yield process, found[1] or found[2]
+            yield found[1] or found[2], Path(f"/proc/{process.pid}")
 
 
-def _peak_mb(pid: int) -> float:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) / 1000.0 if found else 0.0
+def _peaks_mb() -> dict[str, float]:
+    """The highest resident size by role since it was last forgotten."""
+    sizes: dict[str, float] = {}
+    for role, place in _processes():
+        with suppress(OSError):  # drawing processes end with the document
+            found = re.search(r"VmHWM:\s+(\d+) kB", (place / "status").read_text())
+            sizes[role] = max(sizes.get(role, 0.0), int(found[1]) / 1000.0 if found else 0.0)
+    return sizes
 
 
-def measured(client: httpx.Client, file: BadFile, memory: PeakMemory) -> Outcome:
+def measured(client: httpx.Client, file: BadFile) -> Outcome:
     content = file.make()
-    answers: list[tuple[int, float]] = []
-
-    def send() -> None:
-        started = time.perf_counter()
-        response = client.post("/predict_text", content=content, params=file.options)
-        answers.append((response.status_code, time.perf_counter() - started))
-
-    memory.begin()
-    sending = threading.Thread(target=send)
-    sending.start()
-    while sending.is_alive():
-        memory.look()
-        sending.join(0.02)
-    status, seconds = answers[0] if answers else (0, 0.0)
-    return Outcome(file, len(content), status, seconds, *memory.peak())
+    for _, place in _processes():
+        with suppress(OSError):
+            (place / "clear_refs").write_text("5")  # from now on the peak counts anew (man 5 proc)
+    with sampled(0.02, _peaks_mb) as samples:
+        began, status = time.perf_counter(), 0
+        with suppress(httpx.HTTPError):
+            status = client.post("/predict_text", content=content, params=file.options).status_code
+        seconds = time.perf_counter() - began
+    peak = peaks([*samples, Sample(seconds, _peaks_mb())])
+    role = max(peak, key=peak.__getitem__)
+    return Outcome(file, len(content), status, seconds, peak[role], role)
 
 
-def report(outcomes: Sequence[Outcome], alone: OtherUser, beside: OtherUser, before: Mapping[str, str]) -> str:
+async def _beside_a_reader(url: str, work: Callable[[], T]) -> tuple[T, list[Answered]]:
+    """Do the work while somebody reads a small page over and over; what that one met."""
+    async with httpx.AsyncClient(base_url=url, timeout=120) as http:
+
+        async def read() -> None:
+            answer = await http.post("/predict_text", content=QUICK.read_bytes(), params={"engines": "tesseract"})
+            answer.raise_for_status()
+
+        async with Clients(read) as readers:
+            await readers.resize(1)
+            done = await asyncio.to_thread(work)
+    return done, readers.answers
+
+
+def run(
+    url: str, files: Sequence[BadFile], alone_s: float
+) -> tuple[list[Outcome], Sequence[Answered], Sequence[Answered]]:
+    """Every file once, and what a reader met alone and beside them. Raises RuntimeError when a replica died over it."""
+    replicas = {place for role, place in _processes() if role != "page_drawer"}
+    _, alone = asyncio.run(_beside_a_reader(url, lambda: time.sleep(alone_s)))
+    with httpx.Client(base_url=url, timeout=120) as client:
+        outcomes, beside = asyncio.run(_beside_a_reader(url, lambda: [measured(client, file) for file in files]))
+    if {place for role, place in _processes() if role != "page_drawer"} != replicas:
+        raise RuntimeError("a replica was replaced while the files were sent; see its log")
+    return outcomes, alone, beside
+
+
+def report(
+    outcomes: Sequence[Outcome], alone: Sequence[Answered], beside: Sequence[Answered], before: Mapping[str, str]
+) -> str:
     longest = max(outcomes, key=lambda outcome: outcome.seconds)
     largest = max(outcomes, key=lambda outcome: outcome.peak_mb)
     summary = {
@@ -153,34 +129,23 @@ def report(outcomes: Sequence[Outcome], alone: OtherUser, beside: OtherUser, bef
         "longest": f"{longest.seconds:.1f} s, {longest.file.name}",
         "most memory": f"{largest.peak_mb:.0f} MB in {largest.role}, {largest.file.name}",
         "not as it should be": ", ".join(o.file.name for o in outcomes if not o.as_it_should_be) or "none",
-        "neighbour alone": str(alone),
-        "neighbour beside the files": str(beside),
+        "neighbour alone": _described(alone),
+        "neighbour beside the files": _described(beside),
     }
-    return page(
+    return document(
         "Files made to do harm",
-        "Made by `python -m benchmarks.inputs.robustness`: each file of benchmarks/inputs/bad_files.py sent to\n"
+        "Made by `python -m benchmarks.inputs.robustness`: each file of benchmarks/inputs/bad_files.py sent to "
         "`/predict_text` by itself, while somebody else reads a small page. Each may take "
-        f"{_LIMIT_S:.0f} s, and no process more than {_LIMIT_MB:.0f} MB.\n"
-        "The peak is the resident size of a whole process with its libraries.",
+        f"{_LIMIT_S:.0f} s, and no process more than {_LIMIT_MB:.0f} MB. The peak is the resident size of a whole "
+        "process with its libraries.",
         as_table(summary),
-        table(
-            ("file", "bytes", "status", "seconds", "peak, MB", "in"),
-            [(o.file.name, f"{o.size:,}", o.status, f"{o.seconds:.2f}", f"{o.peak_mb:.0f}", o.role) for o in outcomes],
-        ),
+        records(_COLUMNS, outcomes),
     )
 
 
-def run(url: str, files: Sequence[BadFile], alone_s: float) -> tuple[list[Outcome], OtherUser, OtherUser]:
-    """Every file once. Raises RuntimeError when a replica died over it."""
-    memory = PeakMemory()
-    alone, beside = OtherUser(url), OtherUser(url)
-    with alone.reading():
-        time.sleep(alone_s)
-    with beside.reading(), httpx.Client(base_url=url, timeout=120) as client:
-        outcomes = [measured(client, file, memory) for file in files]
-    if PeakMemory().pids != memory.pids:
-        raise RuntimeError("a replica was replaced while the files were sent; see its log")
-    return outcomes, alone, beside
+def _described(answers: Sequence[Answered]) -> str:
+    times, failed = [one.seconds for one in answers], sum(bool(one.problem) for one in answers)
+    return f"{len(times)} pages, {failed} failed, median {median(times):.2f} s, longest {max(times):.2f} s"
 
 
 def main(url: str | None = None, out: Path = RESULTS / "bad_inputs.md") -> None:

@@ -36,7 +36,7 @@ from benchmarks.stubs.stub_engine import TEXT, StubBehaviour
 from deployments.config.deployment_names import SEGMENTATION
 from deployments.config.schema import ENGINES
 from evaluation.environment import as_table, environment
-from evaluation.markdown import page, table
+from evaluation.markdown import document, table
 from ocr import SegmentedPage
 from ocr.contract import TextAnswer, TimedPart
 
@@ -179,7 +179,7 @@ def _stored_bytes() -> int:
 def report(
     figures: Mapping[str, Sequence[PageTiming]], bare: Sequence[float], copied: Copies, before: Mapping[str, str]
 ) -> str:
-    return page(
+    return document(
         "What the cluster costs one page",
         "Made by `python -m benchmarks.scaling.cluster_cost`; its docstring says what is done and what counts as cost. "
         f"Five stub engines of {SERVICE_S * 1000.0:.0f} ms for a batch of {BATCH_CROPS} lines, examples/page.png, "

@@ -16,7 +16,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -33,7 +33,7 @@ from benchmarks.harness.serving import URL
 from benchmarks.harness.stub_cluster import SERVICE_S, picture, stub_cluster
 from benchmarks.harness.timing import percentile
 from evaluation.environment import as_table, environment
-from evaluation.markdown import page, table
+from evaluation.markdown import document, table
 from ocr.contract import ErrorAnswer
 
 REPLICAS, PLACES = 4, 32
@@ -105,10 +105,11 @@ def memory_mb() -> dict[str, float]:
 
 
 async def crowd(url: str, clients: int, seconds: float) -> Phase:
-    """So many clients ask for so long, each at least once. Raises nothing: a connection that breaks has the code 0."""
+    """So many clients ask for so long, each at least once. A connection that breaks has the code 0."""
     answers: list[Answer] = []
+    until = time.monotonic() + seconds
 
-    async def client(http: aiohttp.ClientSession, until: float) -> None:
+    async def client(http: aiohttp.ClientSession) -> None:
         while True:
             answers.append(answer := await _ask(http, url, seconds - (until - time.monotonic())))
             if answer.code != 200:
@@ -118,8 +119,7 @@ async def crowd(url: str, clients: int, seconds: float) -> Phase:
 
     with sampled(_LOOK_EVERY_S, memory_mb) as samples:
         async with many_connections(timeout_s=120.0) as http:
-            until = time.monotonic() + seconds
-            await asyncio.gather(*(client(http, until) for _ in range(clients)))
+            await asyncio.gather(*(client(http) for _ in range(clients)))
     return Phase(clients, seconds, tuple(answers), peaks(samples))
 
 
@@ -136,13 +136,9 @@ async def _ask(http: aiohttp.ClientSession, url: str, asked: float) -> Answer:
 
 
 def _is_ours(code: int, body: bytes) -> bool:
-    if code == 200:
-        return True
-    try:
-        ErrorAnswer.model_validate_json(body)
-    except ValueError:
-        return False
-    return True
+    with suppress(ValueError):
+        return code == 200 or bool(ErrorAnswer.model_validate_json(body))
+    return False
 
 
 async def idle_connections(url: str, connections: int, seconds: float) -> Phase:
@@ -191,7 +187,7 @@ def report(result: OverloadResult, before: Mapping[str, str]) -> str:
         "after all": result.after_mb,
     }
     heads = ("who asks", "answered 200", "a second", "p50 s", "p99 s", "refused 503", "p50 s", "p99 s")
-    return page(
+    return document(
         "Overload",
         "Made by `python -m benchmarks.scaling.overload`; what is measured and how stands in that file.",
         as_table({**before, **places}),

@@ -12,7 +12,7 @@ from statistics import quantiles
 from typing import Any
 
 from evaluation.environment import as_table
-from evaluation.markdown import page, table
+from evaluation.markdown import document, records, table
 
 LINEAR = 0.9
 """Of the throughput of one replica, times the replicas: less is a bend."""
@@ -22,6 +22,9 @@ BUSY = 0.7
 
 _WANTED_PAGES_S = 1000
 
+_STEPS = {"way to ask": "[path]", "replicas": "[replicas]", "clients": "[clients]", "answers/s": "[per_second]:.1f"}
+_STEPS |= {"linear": "[linear]:.2f", "p50 ms": "[p50_ms]:.0f", "p99 ms": "[p99_ms]:.0f", "failed": "[failed]"}
+_STEPS |= {"cores busy": "[busy]:.2f"}
 _PARTS = ("load", "proxy", "Gateway", "Router", "Segmentation", "engine", "controller", "Ray")
 
 Figures = Mapping[str, Any]
@@ -54,23 +57,17 @@ def core_ms(step: Figures) -> dict[str, float]:
 
 
 def throughput_section(figures: Figures) -> list[str]:
-    steps = figures["steps"]
-    rows = [
-        (
-            *(step["path"], step["replicas"], step["clients"], f"{step['per_second']:.1f}"),
-            *(f"{efficiency(step, steps):.2f}", f"{step['p50_ms']:.0f}", f"{step['p99_ms']:.0f}", step["failed"]),
-            f"{sum(step['cores'].values()):.2f}",
-        )
-        for step in steps
+    steps = [
+        {**step, "linear": efficiency(step, figures["steps"]), "busy": sum(step["cores"].values())}
+        for step in figures["steps"]
     ]
-    heads = ("way to ask", "replicas", "clients", "answers/s", "linear", "p50 ms", "p99 ms", "failed", "cores busy")
     paths = list(dict.fromkeys(step["path"] for step in steps))
     return [
         "## Throughput",
         f"One stub engine that sleeps {figures['service_s'] * 1000:.0f} ms a call, one call a request, a closed "
         "loop of 2 clients a replica; one Gateway, one Router, one Segmentation, one proxy; the load is made on "
         "the same cores. *Linear* is the throughput over that of one replica times the replicas.",
-        table(heads, rows),
+        records(_STEPS, steps),
         "\n".join(_describe_bend(path, steps) for path in paths),
         "![Throughput over replicas](scaling.png)",
         "### Where the processor time goes",
@@ -119,7 +116,7 @@ def autoscaling_section(figures: Figures) -> list[str]:
 
 
 def page_section(figures: Figures) -> list[str]:
-    rows = {
+    parts = {
         "Segmentation: decode, find lines, cut": figures["segmentation_ms"],
         "Router: five readings of each line to one": figures["router_ms"],
         "Gateway: the answer as JSON": figures["gateway_ms"],
@@ -128,7 +125,7 @@ def page_section(figures: Figures) -> list[str]:
         f"## One page of {figures['lines']} lines",
         f"Milliseconds of one core, median of {figures['runs']}, without calls and HTTP. The answer has "
         f"{figures['answer_bytes'] / 1000:.0f} kB, the crops {figures['crops_bytes'] / 1e6:.1f} MB.",
-        table(("part", "core-ms a page"), [(part, f"{cost:.0f}") for part, cost in rows.items()]),
+        records({"part": "[0]", "core-ms a page": "[1]:.0f"}, parts.items()),
     ]
 
 
@@ -195,7 +192,7 @@ def markdown(figures: Figures) -> str:
             blocks += [*section(figures[part]), as_table(figures[part]["setting"])]
     if {"throughput", "page"} <= figures.keys():
         blocks += projection_section(figures)
-    return page("Scaling", *blocks)
+    return document("Scaling", *blocks)
 
 
 def write(figures: Figures, path: Path) -> None:

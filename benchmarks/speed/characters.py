@@ -21,7 +21,7 @@ from benchmarks.harness import command
 from benchmarks.harness.results import RESULTS, publish
 from benchmarks.harness.timing import median_ms
 from evaluation.environment import as_table, environment
-from evaluation.markdown import page, table
+from evaluation.markdown import document, table
 from ocr import Crop, LoadOptions, Scope
 
 LOADING = """
@@ -73,7 +73,7 @@ def main(model: Path = Path("cluster/bundled/emnist_cnn"), out: Path = RESULTS /
     rows = [(name, f"{value:.2f}") for name, value in measured(model).items()]
     card = json.loads((model / "metadata.json").read_text(encoding="utf-8"))
     title = f"Speed of {card['name']}@{card['version']}"
-    publish(page(title, as_table(before), table(("figure", "median"), rows)), out)
+    publish(document(title, as_table(before), table(("figure", "median"), rows)), out)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.harness import command
 from benchmarks.harness.results import RESULTS, publish
 from evaluation.environment import as_table, environment
-from evaluation.markdown import page, table
+from evaluation.markdown import document, table
 from fusion import Method, Profile, Thresholds, fuse_line, line_on_page, tuned_document
 from fusion.evidence.spelling_evidence import SPELLING
 from ocr import Box, Hypothesis, Region
@@ -94,9 +94,9 @@ def timed(profile: Profile, engines: tuple[str, ...], error_rate: float) -> tupl
 
 def times() -> str:
     """A Markdown table."""
-    document = tuned_document("bundled", Thresholds())
-    assert document is not None
-    profile = document.profiles["general"]
+    tuned = tuned_document("bundled", Thresholds())
+    assert tuned is not None
+    profile = tuned.profiles["general"]
     engines = tuple(name for name in profile.weights if name != SPELLING)
     gc.freeze()  # what a service holds for good is not looked at again with every line
     rows = []
@@ -115,7 +115,7 @@ def main(out: Path = RESULTS / "fusion_speed.md") -> None:
     about = (
         f"Made by `python -m benchmarks.speed.fusion`: {LINES} lines of {LENGTH} characters for each row, one thread."
     )
-    publish(page("Speed of fusion", about, before, times()), out)
+    publish(document("Speed of fusion", about, before, times()), out)
 
 
 if __name__ == "__main__":

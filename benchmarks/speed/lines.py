@@ -22,7 +22,7 @@ from benchmarks.harness.results import RESULTS, publish
 from benchmarks.harness.timing import median_ms
 from engines.trocr import BATCH_SIZE, TrOCR
 from evaluation.environment import as_table, environment
-from evaluation.markdown import page, table
+from evaluation.markdown import document, table
 from ocr import Crop, Engine, LoadOptions
 
 TEXTS = (
@@ -82,7 +82,7 @@ def main(
     before = environment()
     rows = [(name, f"{ms:.1f}") for name, ms in measured(easyocr, trocr)]
     about = "Made by `python -m benchmarks.speed.lines`; its docstring says what is timed."
-    publish(page("A line of 60 characters", about, as_table(before), table(("figure", "median a line"), rows)), out)
+    publish(document("A line of 60 characters", about, as_table(before), table(("figure", "median a line"), rows)), out)
 
 
 if __name__ == "__main__":

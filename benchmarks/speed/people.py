@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 _WIDTHS = {375: 812, 768: 1024, 1440: 900}
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+_COLUMNS = {"width px": ".width_px", "first paint ms": ".first_paint_ms:.0f"}
+_COLUMNS |= {"from the file to its words ms": ".to_result_ms:.0f", "axe violations": ".violations"}
 _CALLS = 60
 _FILES = 200
 
@@ -52,11 +54,7 @@ class PageVisit:
     width_px: int
     first_paint_ms: float
     to_result_ms: float
-    violations: Mapping[str, int]
-
-    def cells(self) -> tuple[object, ...]:
-        found = ", ".join(f"{count} {impact}" for impact, count in self.violations.items()) or "none"
-        return self.width_px, f"{self.first_paint_ms:.0f}", f"{self.to_result_ms:.0f}", found
+    violations: str
 
 
 def page_at_every_width(pictures: Path) -> list[PageVisit]:
@@ -90,7 +88,8 @@ def _visit(page: Page, width: int, picture: Path) -> PageVisit:
     doubtful = page.locator(".word.low, .word.medium")
     (doubtful.first if doubtful.count() else page.locator(".word").nth(1)).hover()
     page.screenshot(path=picture)
-    violations = Counter(violation["impact"] for violation in Axe().run(page).response["violations"])
+    found = Counter(violation["impact"] for violation in Axe().run(page).response["violations"])
+    violations = ", ".join(f"{count} {impact}" for impact, count in found.items()) or "none"
     return PageVisit(width, paint, to_result_ms, violations)
 
 
@@ -169,15 +168,12 @@ def report(
     before: Mapping[str, str], visits: Sequence[PageVisit], calls: tuple[float, float], killed: KilledBatch
 ) -> str:
     by_client, bare = calls
-    return markdown.page(
+    return markdown.document(
         "What people notice, one machine",
         "Made by `python -m benchmarks.speed.people`; its docstring says what is done.",
         as_table(before),
         "## The page, with examples/quick.png (12 lines) and every engine",
-        markdown.table(
-            ("width px", "first paint ms", "from the file to its words ms", "axe violations"),
-            [visit.cells() for visit in visits],
-        ),
+        markdown.records(_COLUMNS, visits),
         "## The client",
         f"One character by `emnist_cnn`, median of {_CALLS} in turns: client {by_client:.2f} ms, "
         f"bare httpx call {bare:.2f} ms, so the client costs {by_client - bare:.2f} ms.",

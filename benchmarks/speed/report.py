@@ -15,14 +15,20 @@ from benchmarks.speed.readers import DEFAULTS, ONE_THREAD, SEGMENTATION, alone
 from benchmarks.speed.served import ALL, BATCH, CASCADE, CNN, PAIR
 from deployments.config.schema import ENGINES
 from evaluation.environment import as_table
-from evaluation.markdown import page, table
+from evaluation.markdown import document, records
 
 Figures = Mapping[str, Any]
 
 _BOUND = "the bound that the engines' own core-seconds give"
 _TOO_LITTLE = 0.02
 """Core-seconds of a page below which a part is not told by itself."""
-_PERCENTILES = ("least_s", "p50_s", "p95_s", "p99_s")
+_PEERS = {"way": "[name]", "pages/s": "[pages_per_s]:.3f", "p50 s": "[p50_s]:.2f", "p95 s": "[p95_s]:.2f"}
+_PEERS |= {"p99 s": "[p99_s]:.2f", "core-s a page": "[core_s]:.2f", "peak MB": "[peak_mb]:.0f", "CER %": "[cer]"}
+_PEERS |= {"to load s": "[loading_s]:.1f"}
+_ASKED = {"asked": "[name]", "min ms": "[least_s]:.1f", "p50 ms": "[p50_s]:.1f", "p95 ms": "[p95_s]:.1f"}
+_ASKED |= {"p99 ms": "[p99_s]:.1f", "n": "[count]"}
+_FLOWS = {"who asks": "[name]", "files": "[files]", "files/s": "[per_s]:.3f", "p50 s": "[times][p50_s]:.2f"}
+_FLOWS |= {"p99 s": "[times][p99_s]:.2f", "core-s a file": "[cpu]:.2f", "CER %": "[cer]", "failed": "[failed]"}
 _TITLES = {"ours": "Our engines in plain scripts", "others": "What a user would run instead"}
 
 
@@ -44,10 +50,17 @@ class Goal:
             return False
         return self.measured <= self.wanted if self.most else self.measured >= self.wanted
 
-    def cells(self) -> tuple[str, ...]:
-        wanted = f"{'at most' if self.most else 'at least'} {self.wanted:g}{self.unit}"
-        came = "not measured" if self.measured is None else f"{self.measured:.3g}{self.unit}"
-        return self.name, wanted, came, "yes" if self.met else "no"
+    @property
+    def bound(self) -> str:
+        return f"{'at most' if self.most else 'at least'} {self.wanted:g}{self.unit}"
+
+    @property
+    def came(self) -> str:
+        return "not measured" if self.measured is None else f"{self.measured:.3g}{self.unit}"
+
+    @property
+    def verdict(self) -> str:
+        return "yes" if self.met else "no"
 
 
 def by_name(figures: Figures) -> dict[str, Figures]:
@@ -132,14 +145,14 @@ def markdown(figures: Figures) -> str:
         blocks += _served_section(figures["served"])
     if "check" in figures:
         blocks += _check_section(figures["check"])
-    return page("Speed, side by side", *blocks)
+    return document("Speed, side by side", *blocks)
 
 
 def _goals_section(figures: Figures) -> list[str]:
     return [
         "## Wanted and measured",
         "Other work on the machine makes times longer: the load before each part stands in its table below.",
-        table(("figure", "wanted", "measured", "met"), [goal.cells() for goal in goals(figures)]),
+        records({"figure": ".name", "wanted": ".bound", "measured": ".came", "met": ".verdict"}, goals(figures)),
         _describe_bound(figures) if "ours" in figures else "",
     ]
 
@@ -155,15 +168,6 @@ def _describe_bound(figures: Figures) -> str:
 def _peers_section(title: str, part: Figures) -> list[str]:
     found = [one for one in part["peers"] if "missing" not in one]
     missing = [one for one in part["peers"] if "missing" in one]
-    heads = ("way", "pages/s", "p50 s", "p95 s", "p99 s", "core-s a page", "peak MB", "CER %", "to load s")
-    rows = [
-        (
-            *(one["name"], f"{one['pages_per_s']:.3f}"),
-            *(f"{one[key]:.2f}" for key in ("p50_s", "p95_s", "p99_s", "core_s")),
-            *(f"{one['peak_mb']:.0f}", _percent(one["error_rate"]), f"{one['loading_s']:.1f}"),
-        )
-        for one in found
-    ]
     return [
         f"## {title}, on the same pages and cores",
         "Each in a process of its own, one after the other, without Ray (benchmarks/speed/readers.py); "
@@ -171,7 +175,7 @@ def _peers_section(title: str, part: Figures) -> list[str]:
         "count. CER: character errors, lines matched by where they lie. Memory: the most of the process and those that "
         "it started.",
         as_table(part["setting"]),
-        table(heads, rows),
+        records(_PEERS, [{**one, "cer": _percent(one["error_rate"])} for one in found]),
         "\n".join(f"- **{one['name']}** not measured: {one['missing']}." for one in missing),
     ]
 
@@ -187,31 +191,21 @@ def _served_section(part: Figures) -> list[str]:
         "## Served",
         "`serve run serve_config.cpu.yaml`, asked over HTTP by clients on the same cores, one question at a time.",
         as_table({**part["setting"], "from the start to every engine warm": f"{part['ready_s']:.0f} s"}),
-        table(
-            ("asked", "min ms", "p50 ms", "p95 ms", "p99 ms", "n"),
-            [
-                (
-                    name,
-                    *(f"{1000.0 * times[key]:.1f}" for key in ("least_s", "p50_s", "p95_s", "p99_s")),
-                    times["count"],
-                )
-                for name, times in asked.items()
-            ],
-        ),
+        records(_ASKED, [{**in_ms(times), "name": name} for name, times in asked.items()]),
         "Many pages, every engine; each client asks again as soon as it was answered, until all are read:",
-        table(
-            ("who asks", "files", "files/s", "p50 s", "p99 s", "core-s a file", "CER %", "failed"),
-            [_flow_cells(name, flow) for name, flow in part["flows"].items()],
-        ),
+        records(_FLOWS, [_flow_row(name, flow) for name, flow in part["flows"].items()]),
         _describe_parts(part["flows"]["several clients"]["core_s"]),
         f"Memory at rest, proportional set size in MB: {memory}; together {sum(part['memory_mb'].values()):.0f}.",
     ]
 
 
-def _flow_cells(name: str, flow: Figures) -> tuple[object, ...]:
-    p50_s, p99_s, core_s = flow["times"]["p50_s"], flow["times"]["p99_s"], sum(flow["core_s"].values())
-    seconds = (f"{value:.2f}" for value in (p50_s, p99_s, core_s))
-    return name, flow["files"], f"{flow['per_s']:.3f}", *seconds, _percent(flow["error_rate"]), len(flow["failures"])
+def in_ms(times: Figures) -> dict[str, float]:
+    return {key: value if key == "count" else 1000.0 * value for key, value in times.items()}
+
+
+def _flow_row(name: str, flow: Figures) -> Figures:
+    cer, failed = _percent(flow["error_rate"]), len(flow["failures"])
+    return {**flow, "name": name, "cpu": sum(flow["core_s"].values()), "cer": cer, "failed": failed}
 
 
 def _describe_parts(core_s: Mapping[str, float]) -> str:
@@ -227,10 +221,10 @@ def _check_section(part: Figures) -> list[str]:
         "Processor time for examples/quick.png (12 lines), and for what the Router and the Gateway compute for a "
         "page of 40 lines; the least of three readings.",
         as_table(part["setting"]),
-        table(("way", "core-s"), [(name, f"{spent:.3f}") for name, spent in part["core_seconds"].items()]),
-        table(
-            ("ours, over what it is held against (benchmarks/speed/check.py)", "ratio"),
-            [(name, f"{ratio:.3f}") for name, ratio in part["ratios"].items()],
+        records({"way": "[0]", "core-s": "[1]:.3f"}, part["core_seconds"].items()),
+        records(
+            {"ours, over what it is held against (benchmarks/speed/check.py)": "[0]", "ratio": "[1]:.3f"},
+            part["ratios"].items(),
         ),
     ]
 

@@ -10,6 +10,7 @@ from evaluation.accuracy.cascade import CascadeFigures
 from evaluation.accuracy.error_rates import FUSED, Rate, SetFigures
 from evaluation.accuracy.fusion_changes import FusionChanges
 from evaluation.accuracy.own_pipelines import PipelineComparison
+from evaluation.markdown import document, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Report:
     pipelines: Mapping[str, Mapping[str, PipelineComparison]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
-        return {table.title: {name: _json(own) for name, own in table.sets.items()} for table in self.tables} | {
+        return {one.title: {name: _json(own) for name, own in one.sets.items()} for one in self.tables} | {
             "calibration_error": {name: round(own.error, 4) for name, own in self.calibration.items()},
             "cascade": None if self.cascade is None else self.cascade.as_json(),
             "fusing_ms": None if self.fusing_ms is None else round(self.fusing_ms, 3),
@@ -54,99 +55,77 @@ class Report:
 
 def markdown(report: Report, heading: str, command: str, setting: str) -> str:
     """The whole report."""
-    return "\n".join(
-        [
-            f"# {heading}",
-            "",
-            f"Made by `{command}`. Rates are edits over true characters, with 95 % bootstrap intervals over lines; "
-            "chance is the two-sided paired bootstrap probability that fusion and best engine differ by luck only; "
-            "from the page lines are matched by where they lie (evaluation/metrics/line_matching.py), "
-            "and missed and invented ones "
-            "count whole.",
-            "",
-            setting,
-            "",
-            *[row for table in report.tables for row in (*_table(table), "")],
-            *_pipelines(report),
-            *_cascade(report),
-            *_calibration(report),
-            *_changes(report),
-        ]
+    about = (
+        f"Made by `{command}`. Rates are edits over true characters, with 95 % bootstrap intervals over lines; chance "
+        "is the two-sided paired bootstrap probability that fusion and best engine differ by luck only; from the "
+        "page lines are matched by where they lie (evaluation/metrics/line_matching.py), and missed and invented "
+        "ones count whole."
     )
+    tables = [block for one in report.tables for block in _table(one)]
+    rest = (*_pipelines(report), *_cascade(report.cascade), *_calibration(report), *_changes(report))
+    return document(heading, about, setting, *tables, *rest)
 
 
 def summary(report: Report) -> Iterator[tuple[str, list[str], list[list[str]]]]:
     """For the screen: of each table its title, heads and rows, the set first."""
-    for table in report.tables:
-        readers = list(dict.fromkeys(name for own in table.sets.values() for name in own.cer))
+    for one in report.tables:
+        readers = [*_readers(one), FUSED]
         rows = [
             [
                 name,
-                *[_rate(own, reader) for reader in readers],
+                *(_rate(own.cer, reader) for reader in readers),
                 f"{own.reduction:.1%}",
                 f"{own.chance:.3f}",
                 _share(own),
             ]
-            for name, own in table.sets.items()
+            for name, own in one.sets.items()
         ]
-        yield table.title, [*readers, "fewer errors", "chance", "share of best path"], rows
+        yield one.title, [*readers, "fewer errors", "chance", "share of best path"], rows
 
 
-def _rate(own: SetFigures, reader: str) -> str:
-    return _percent(own.cer[reader].count.rate) if reader in own.cer else ""
+def _readers(one: Table) -> list[str]:
+    return list(dict.fromkeys(name for own in one.sets.values() for name in own.cer if name != FUSED))
+
+
+def _table(one: Table) -> Iterator[str]:
+    readers = _readers(one)
+    yield f"## {one.title}"
+    yield "Character error rate in percent:"
+    heads = ["set", "n", *readers, "**fused**", "fewer errors than the best", "chance"]
+    oracle = any(own.oracle is not None for own in one.sets.values())
+    heads += ["best path", "share of it"] * oracle + ["lines found"] * bool(one.recalls)
+    heads += [f"points lost to {one.lost_to}"] * bool(one.lost)
+    yield table(heads, [list(_cells(one, name, readers, oracle=oracle)) for name in one.sets])
+    changes = [own.reduction for own in one.sets.values()]
+    yield f"Mean over the sets: {sum(changes) / len(changes):.1%} fewer character errors than the best engine of each."
+    yield "Word error rate in percent:"
+    rows = [[name, *(_rate(own.wer, reader) for reader in (*readers, FUSED))] for name, own in one.sets.items()]
+    yield table(["set", *readers, "**fused**"], rows)
+
+
+def _cells(one: Table, name: str, readers: Sequence[str], *, oracle: bool) -> Iterator[object]:
+    own = one.sets[name]
+    yield from (name, own.samples)
+    yield from (_with_interval(own.cer[reader]) if reader in own.cer else "" for reader in readers)
+    yield from (f"**{_with_interval(own.cer[FUSED])}**", f"{own.reduction:.1%}", f"{own.chance:.3f}")
+    if oracle:
+        yield "" if own.oracle is None else _percent(own.oracle / own.cer[FUSED].count.length)
+        yield _share(own)
+    if one.recalls:
+        yield f"{one.recalls[name]:.1%}"
+    if one.lost:
+        yield f"{100 * one.lost[name]:.2f}"
+
+
+def _rate(rates: Mapping[str, Rate], reader: str) -> str:
+    return _percent(rates[reader].count.rate) if reader in rates else ""
 
 
 def _share(own: SetFigures) -> str:
     return "" if own.share is None else f"{own.share:.0%}"
 
 
-def _table(table: Table) -> Iterator[str]:
-    readers = list(dict.fromkeys(name for own in table.sets.values() for name in own.cer if name != FUSED))
-    yield f"## {table.title}"
-    yield ""
-    yield "Character error rate in percent:"
-    yield ""
-    heads = ["set", "n", *readers, "**fused**", "fewer errors than the best", "chance"]
-    oracle = any(own.oracle is not None for own in table.sets.values())
-    heads += ["best path", "share of it"] * oracle + ["lines found"] * bool(table.recalls)
-    heads += [f"points lost to {table.lost_to}"] * bool(table.lost)
-    yield f"| {' | '.join(heads)} |"
-    yield "|" + "---|" * len(heads)
-    for name, own in table.sets.items():
-        lost = [f"{100 * table.lost[name]:.2f}"] if table.lost else []
-        yield f"| {' | '.join([*_row(name, own, readers, oracle=oracle, recalls=table.recalls), *lost])} |"
-    changes = [own.reduction for own in table.sets.values()]
-    yield ""
-    yield f"Mean over the sets: {sum(changes) / len(changes):.1%} fewer character errors than the best engine of each."
-    yield ""
-    yield "Word error rate in percent:"
-    yield ""
-    yield f"| set | {' | '.join([*readers, '**fused**'])} |"
-    yield "|---" * (len(readers) + 2) + "|"
-    for name, own in table.sets.items():
-        cells = [_percent(own.wer[reader].count.rate) if reader in own.wer else "" for reader in (*readers, FUSED)]
-        yield f"| {name} | {' | '.join(cells)} |"
-
-
-def _row(
-    name: str, own: SetFigures, readers: Sequence[str], *, oracle: bool, recalls: Mapping[str, float]
-) -> Iterator[str]:
-    yield name
-    yield str(own.samples)
-    for reader in readers:
-        yield _cell(own.cer[reader]) if reader in own.cer else ""
-    yield f"**{_cell(own.cer[FUSED])}**"
-    yield f"{own.reduction:.1%}"
-    yield f"{own.chance:.3f}"
-    if oracle:
-        length = own.cer[FUSED].count.length
-        yield "" if own.oracle is None else _percent(own.oracle / length)
-        yield _share(own)
-    if recalls:
-        yield f"{recalls[name]:.1%}"
-
-
-def _cell(rate: Rate) -> str:
+def _with_interval(rate: Rate) -> str:
     return f"{_percent(rate.count.rate)} ({_percent(rate.within.low)} to {_percent(rate.within.high)})"
 
 
@@ -158,59 +137,52 @@ def _pipelines(report: Report) -> Iterator[str]:
     if not report.pipelines:
         return
     yield "## Against each engine's own way from the page"
-    yield ""
-    yield "Character error rate in percent of what an engine's makers ship for whole pages, of our fusion from the"
-    yield "page, and how likely the difference is by chance, paired over pages (evaluation/accuracy/own_pipelines.py)."
-    yield "An engine that is missing has no such pipeline, or one whose detector has to be fetched first."
-    yield ""
-    yield "| set | engine | its own pipeline | fused | fewer errors | chance |"
-    yield "|---|---|---|---|---|---|"
-    for name, own in report.pipelines.items():
-        for engine, one in own.items():
-            rates = f"{_percent(one.own.rate)} | {_percent(one.fused.rate)}"
-            yield f"| {name} | {engine} | {rates} | {one.reduction:.1%} | {one.chance:.3f} |"
-    yield ""
+    yield (
+        "Character error rate in percent of what an engine's makers ship for whole pages, of our fusion from the "
+        "page, and how likely the difference is by chance, paired over pages (evaluation/accuracy/own_pipelines.py). "
+        "An engine that is missing has no such pipeline, or one whose detector has to be fetched first."
+    )
+    rows = [
+        (name, engine, _percent(one.own.rate), _percent(one.fused.rate), f"{one.reduction:.1%}", f"{one.chance:.3f}")
+        for name, own in report.pipelines.items()
+        for engine, one in own.items()
+    ]
+    yield table(("set", "engine", "its own pipeline", "fused", "fewer errors", "chance"), rows)
 
 
-def _cascade(report: Report) -> Iterator[str]:
-    if report.cascade is None:
+def _cascade(found: CascadeFigures | None) -> Iterator[str]:
+    if found is None:
         return
-    found = report.cascade
     yield "## What a cascade saves"
-    yield ""
-    yield f"{found.said} On these lines it keeps {found.kept:.1%} of the gain over the best engine (mean over the sets)"
-    yield f"at {found.seconds:.1%} of the core-seconds of all engines."
-    yield ""
-    yield f"| | {' | '.join(found.line_ms)} |"
-    yield f"|---{'|---' * len(found.line_ms)}|"
-    yield f"| core-ms a line | {' | '.join(f'{value:.1f}' for value in found.line_ms.values())} |"
-    yield f"| asked about | {' | '.join(f'{part:.0%}' for part in found.asked.values())} |"
-    yield ""
-    yield "| set | best engine | all engines | cascade | core-seconds |"
-    yield "|---|---|---|---|---|"
-    for name, own in found.sets.items():
-        yield f"| {name} | {own.best} | {own.together} | {own.edits} | {own.seconds:.0%} |"
-    yield ""
+    yield (
+        f"{found.said} On these lines it keeps {found.kept:.1%} of the gain over the best engine (mean over the sets) "
+        f"at {found.seconds:.1%} of the core-seconds of all engines."
+    )
+    milliseconds = ("core-ms a line", *(f"{value:.1f}" for value in found.line_ms.values()))
+    yield table(
+        ("", *found.line_ms), [milliseconds, ("asked about", *(f"{part:.0%}" for part in found.asked.values()))]
+    )
+    yield table(
+        ("set", "best engine", "all engines", "cascade", "core-seconds"),
+        [(name, own.best, own.together, own.edits, f"{own.seconds:.0%}") for name, own in found.sets.items()],
+    )
     yield "Edits in characters."
-    yield ""
 
 
 def _calibration(report: Report) -> Iterator[str]:
     if not report.calibration:
         return
     yield "## How sure a fused word is"
-    yield ""
-    yield "By chance: the error that words with these confidences would show if each were exactly as likely to be right"
-    yield "as it says (mean over drawn outcomes); few words show much even then."
-    yield ""
-    yield "| set | words | expected calibration error | by chance |"
-    yield "|---|---|---|---|"
-    for name, own in report.calibration.items():
-        yield f"| {name} | {own.words} | {own.error:.3f} | {own.by_chance:.3f} |"
-    yield ""
+    yield (
+        "By chance: the error that words with these confidences would show if each were exactly as likely to be "
+        "right as it says (mean over drawn outcomes); few words show much even then."
+    )
+    yield table(
+        ("set", "words", "expected calibration error", "by chance"),
+        [(name, own.words, f"{own.error:.3f}", f"{own.by_chance:.3f}") for name, own in report.calibration.items()],
+    )
     if report.fusing_ms is not None:
         yield f"Fusing one line took {report.fusing_ms:.2f} ms of processor time in the mean over these lines."
-        yield ""
 
 
 def _changes(report: Report) -> Iterator[str]:
@@ -218,16 +190,17 @@ def _changes(report: Report) -> Iterator[str]:
         return
     engines = list(dict.fromkeys(name for own in report.changes.values() for name in (*own.corrected, *own.broken)))
     yield "## Who saved and who spoiled"
-    yield ""
-    yield "Places at which the fusion chose otherwise than the best engine: right where it is wrong (saved), wrong"
-    yield "where it is right (spoiled), by who said so. Several may have said it."
-    yield ""
-    yield f"| set | {' | '.join(f'{engine}: saved, spoiled' for engine in engines)} |"
-    yield "|---" * (len(engines) + 1) + "|"
-    for name, own in report.changes.items():
-        cells = [f"{own.corrected.get(engine, 0)}, {own.broken.get(engine, 0)}" for engine in engines]
-        yield f"| {name} | {' | '.join(cells)} |"
-    yield ""
+    yield (
+        "Places at which the fusion chose otherwise than the best engine: right where it is wrong (saved), wrong "
+        "where it is right (spoiled), by who said so. Several may have said it."
+    )
+    yield table(
+        ("set", *(f"{engine}: saved, spoiled" for engine in engines)),
+        [
+            (name, *(f"{own.corrected.get(engine, 0)}, {own.broken.get(engine, 0)}" for engine in engines))
+            for name, own in report.changes.items()
+        ],
+    )
 
 
 def _json(own: SetFigures) -> dict[str, object]:

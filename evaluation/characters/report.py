@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluation.characters.figures import Figures
 from evaluation.characters.network import NetworkResult
 from evaluation.characters.plots import confusion, reliability, worst_errors
+from evaluation.markdown import document, table
 
 if TYPE_CHECKING:
     pass
@@ -23,16 +24,16 @@ def report(measured: Mapping[str, NetworkResult], about: Mapping[str, object], s
     `about` is the model's metadata; `setting` describes commit, machine and versions.
     """
     heads = ("set", "n", "62 classes", "top-3", "case-merged", "look-alikes merged", "digits only", "ECE")
-    parts = [
-        f"# Character network: {about['name']}@{about['version']}",
+    return document(
+        f"Character network: {about['name']}@{about['version']}",
         f"Architecture {about['architecture']}, {about['parameters']} parameters, {about['epochs_done']} epochs.",
         f"Measured with `{command}`.",
         setting,
         "Test characters were never trained on: the files name no writer, so the split is by the hash of the picture "
         "after near-duplicates were removed. ECE is the expected calibration error over 62 classes, 15 bins.",
-        _table(heads, [_row(name, found.figures) for name, found in measured.items()]),
+        table(heads, [_row(name, found.figures) for name, found in measured.items()]),
         "## By kind, 62 classes",
-        _table(
+        table(
             ("set", "digits", "upper", "lower"),
             [
                 (name, *(_percent(found.figures.by_kind.get(kind)) for kind in ("digits", "upper", "lower")))
@@ -40,13 +41,12 @@ def report(measured: Mapping[str, NetworkResult], about: Mapping[str, object], s
             ],
         ),
         "## Trained on",
-        _table(
+        table(
             ("set", "train", "validation", "test", "near-duplicates removed", "unreadable", "sha256"),
             [_origin(origin) for origin in _objects(about["trained_on"])],
         ),
         f"Not EMNIST unless a set of that name is in the table. Recipe: `{about['recipe']}`.",
-    ]
-    return "\n\n".join(parts) + "\n"
+    )
 
 
 def _row(name: str, found: Figures) -> tuple[str, ...]:
@@ -67,11 +67,6 @@ def _objects(value: object) -> list[dict[str, object]]:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{100.0 * share:.2f} %"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def write_plots(measured: Mapping[str, NetworkResult], folder: Path) -> None:

@@ -5,12 +5,11 @@ The weights are a profile's.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from evaluation.characters.character_sets import CharacterSet
+from evaluation.markdown import document, table
 from evaluation.metrics.bootstrap import paired_bootstrap
 from fusion import Method, Profile
 
@@ -70,36 +69,19 @@ def rows(found: Mapping[str, VoteFigures]) -> Iterator[list[str]]:
 
 def report(found: Mapping[str, VoteFigures], profile: Profile, command: str, setting: str) -> str:
     """As Markdown."""
-    table = list(rows(found))
+    heads, *cells = rows(found)
     weights = ", ".join(f"{engine} {weight:g}" for engine, weight in profile.for_characters().weights.items())
-    return "\n".join(
-        [
-            "# Single characters: the vote beside the character network",
-            "",
-            f"Made by `{command}`. Right characters in percent of all 62 classes, case and look-alikes counted; in "
-            "brackets the points over the character network alone, and how likely such a difference is by chance "
-            "(paired bootstrap). The sets are drawn by training/votes/character_sets.py: "
-            "printed, photographed and noisy "
-            "from fonts that no training used, handwriting from the test part of the collections.",
-            "",
-            f"Weights: {weights}.",
-            "",
-            setting,
-            "",
-            f"| {' | '.join(table[0])} |",
-            "|" + "---|" * len(table[0]),
-            *[f"| {' | '.join(row)} |" for row in table[1:]],
-            "",
-        ]
+    return document(
+        "Single characters: the vote beside the character network",
+        f"Made by `{command}`. Right characters in percent of all 62 classes, case and look-alikes counted; in "
+        "brackets the points over the character network alone, and how likely such a difference is by chance (paired "
+        "bootstrap). The sets are drawn by training/votes/character_sets.py: printed, photographed and noisy from "
+        "fonts that no training used, handwriting from the test part of the collections.",
+        f"Weights: {weights}.",
+        setting,
+        table(heads, cells),
     )
 
 
-def write(found: Mapping[str, VoteFigures], text: str, report_file: Path | None, json_file: Path | None) -> None:
-    """The files that are asked for."""
-    if report_file is not None:
-        report_file.write_text(text, encoding="utf-8")
-    if json_file is not None:
-        content = {
-            name: {"count": own.count, "alone": own.alone, "together": own.together} for name, own in found.items()
-        }
-        json_file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+def as_json(found: Mapping[str, VoteFigures]) -> dict[str, object]:
+    return {name: {"count": own.count, "alone": own.alone, "together": own.together} for name, own in found.items()}

@@ -131,7 +131,7 @@ def characters(
         words = ["quorum", "evaluate", "characters", str(folder), "--engines", engines]
         words += ["--profile", profile, "--tuned", tuned]
         text = votes.report(found, weighing, shlex.join(words), as_table(environment()))
-        votes.write(found, text, report, json_file)
+        _write(text, report, votes.as_json(found), json_file)
         heads, *rows = votes.rows(found)
         out().print(table("Single characters", *heads[1:], rows=rows, right=heads[1:]))
 
@@ -173,14 +173,19 @@ def cnn(
         network, temperatures, about = read_model(model)
         measured = evaluate_network(network, temperatures, tests)
         _show(measured)
-        if json_file:
-            content = {name: found.figures.as_json() for name, found in measured.items()}
-            json_file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        if report_file:
-            text = report(measured, about, as_table(environment()), origins.command)
-            report_file.write_text(text, encoding="utf-8")
+        content = {name: found.figures.as_json() for name, found in measured.items()}
+        text = report(measured, about, as_table(environment()), origins.command)
+        _write(text, report_file, content, json_file)
         if plots:
             write_plots(measured, plots)
+
+
+def _write(text: str, report: Path | None, content: object, json_file: Path | None) -> None:
+    """The files that are asked for."""
+    if report is not None:
+        report.write_text(text, encoding="utf-8")
+    if json_file is not None:
+        json_file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _show(measured: Mapping[str, NetworkResult]) -> None:

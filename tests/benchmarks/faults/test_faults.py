@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.faults.__main__ import Row
+from benchmarks.faults.__main__ import figures_of, rows_of
 from benchmarks.faults.kinds import FAULTS, Fault, Result
 from benchmarks.harness.constant_load import Exchange, LoadResult, Outcome, Request
-from evaluation.markdown import row
 
 DEATH = 10.0
 KILLED = Fault("a Gateway dies", lambda _: None, kills=True)
@@ -85,7 +84,7 @@ def test_recovery_counts_from_the_fault_or_from_its_end_where_it_lasts() -> None
 
 
 def test_a_row_has_as_many_cells_as_its_table() -> None:
-    cells = row(Row.of(result(KILLED, asked(9.0), exchange(9.0)), "here").cells())
+    cells = rows_of([figures_of(result(KILLED, asked(9.0), exchange(9.0)), "here")]).splitlines()[-1]
     assert cells.count("|") == 13
     assert "| 1 200 |" in cells
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.faults.__main__ import Row
+from benchmarks.faults.__main__ import figures_of, rows_of
 from benchmarks.faults.cluster import HOSTS, FaultCluster, fault_cluster
 from benchmarks.faults.kinds import FAULTS, Fault, survive, take_down
 from cluster.local.hosts import on_loopback
-from evaluation.markdown import row
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -24,7 +23,7 @@ def cluster() -> Iterator[FaultCluster]:
 @pytest.mark.parametrize("fault", [f for f in FAULTS if not f.needs_cables], ids=lambda f: f.name.replace(" ", "-"))
 def test_nothing_is_lost_when(cluster: FaultCluster, fault: Fault) -> None:
     result = survive(cluster, fault)
-    print(row(Row.of(result, "test").cells()))
+    print(rows_of([figures_of(result, "test")]))
     assert not result.problems()
 
 

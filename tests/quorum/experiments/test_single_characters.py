@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.characters.character_sets import CharacterSet
-from evaluation.characters.votes import ALONE, report, write
+from evaluation.characters.votes import ALONE, as_json, report
 from evaluation.readings.reader import Reader
 from evaluation.readings.store import ReadingStore
 from fusion import Profile
@@ -37,6 +37,5 @@ def test_two_that_agree_against_the_network_are_a_gain_in_points(
     assert votes.alone == {ALONE: 0.5, "tesseract": 0.5, "paddleocr": 0.75}
     assert votes.together["weighted_voting"] == 0.75
     assert votes.gain("weighted_voting") == 25.0
-    write(found, report(found, PROFILE, "quorum ...", ""), tmp_path / "r.md", tmp_path / "r.json")
-    assert "75.0 (+25.0" in (tmp_path / "r.md").read_text()
-    assert json.loads((tmp_path / "r.json").read_text())["printed"]["count"] == 4
+    assert "75.0 (+25.0" in report(found, PROFILE, "quorum ...", "")
+    assert json.loads(json.dumps(as_json(found)))["printed"]["count"] == 4
