@@ -18,11 +18,10 @@ import math
 import os
 import re
 import shlex
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -33,6 +32,7 @@ from numpy.typing import NDArray
 from engines.common.alphabet import admit
 from engines.common.ink import is_blank
 from engines.common.model_card import CARD_FILE, read_card
+from engines.common.scratch import Scratch
 from engines.devices.frameworks import light_import
 from ocr.card import NoCard
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
@@ -49,6 +49,7 @@ MAX_WIDTH_PX = 10_000
 CHARACTERS_A_PROCESS = 64
 """So many single characters are left to one process: to start another takes as long as to read thirty of them."""
 
+_FOLDERS = "quorum-tesseract-"
 _PSM_LINE, _PSM_CHARACTER = 7, 10
 
 _LANGUAGES = {
@@ -89,6 +90,7 @@ class Tesseract:
     tessdata: Path | None = None
     config: str = ""
     timeout_s: tuple[float, float] = (60.0, 2.0)
+    scratch: Scratch = field(default_factory=lambda: Scratch(_FOLDERS))
 
     @property
     def model(self) -> str:
@@ -127,8 +129,7 @@ class Tesseract:
 
     def _read_group(self, group: Group, crops: dict[int, Prepared]) -> dict[int, list[CharacterHypothesis]]:
         """Run one process over the crops; the characters of each, by the crop's index, spans in crop pixels."""
-        with tempfile.TemporaryDirectory(prefix="quorum-tesseract-") as folder:
-            base = Path(folder)
+        with self.scratch.folder(sum(crop.pixels.nbytes for crop in crops.values())) as base:
             paths = [base / f"{index}.pgm" for index in crops]
             for path, crop in zip(paths, crops.values(), strict=True):
                 path.write_bytes(_pgm(crop.pixels))
@@ -301,7 +302,11 @@ def load(options: LoadOptions) -> Engine:
             _remedy(missing[0]),
         )
     config = os.environ.get("TESSERACT_CONFIG", "")
-    return Tesseract(pytesseract, version, installed, options.languages, options.threads, options.model, config)
+    scratch = Scratch(_FOLDERS)
+    scratch.prepare()
+    return Tesseract(
+        pytesseract, version, installed, options.languages, options.threads, options.model, config, scratch=scratch
+    )
 
 
 def _probe(program: ModuleType, tessdata: Path | None) -> tuple[str, frozenset[str]]:

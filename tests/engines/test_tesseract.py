@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from engines import tesseract
+from engines.common.scratch import Scratch
 from ocr import Classes, Crop, Engine, LoadOptions, Scope
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
 from tests.engines.drawing import character, line
@@ -51,11 +52,11 @@ esac
 
 
 @pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder for temporary files, to see what is left in it."""
-    folder = tmp_path / "temporary"
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in the place of the one that is in memory, to see what is left in it."""
+    folder = tmp_path / "memory"
     folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setattr(tesseract, "Scratch", lambda prefix: Scratch(prefix, folder))
     return folder
 
 
@@ -113,9 +114,20 @@ def test_a_language_without_data_is_an_abstention_that_names_the_package(engine)
 
 
 @pytest.mark.engines
-def test_nothing_is_left_behind(engine, temporary):
-    engine.read([line("one"), character("x")])
-    assert list(temporary.iterdir()) == []
+def test_nothing_is_left_behind(memory):
+    tesseract.load(LoadOptions()).read([line("one"), character("x")])
+    assert list(memory.iterdir()) == []
+
+
+def test_lines_and_answers_are_written_to_memory_for_the_owner_alone(tmp_path, monkeypatch, memory):
+    seen = tmp_path / "seen"
+    script = f'stat -c %a "$(dirname "$1")" > {seen}; cat "$1" >> {seen}; echo "$2" >> {seen}; touch "$2.hocr"'
+    monkeypatch.setenv("TESSERACT_CMD", program(tmp_path, f"{ANSWERS_AT_LOAD} {script}"))
+    tesseract.load(LoadOptions()).read([line("text")])
+    mode, crop, answer = seen.read_text().splitlines()
+    assert mode == "700"
+    assert Path(crop).is_relative_to(memory)
+    assert Path(answer).is_relative_to(memory)
 
 
 def test_a_missing_program_names_the_remedy(monkeypatch):
@@ -133,16 +145,16 @@ def test_a_missing_language_names_the_package(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("death", ["exit 3", "kill -SEGV $$"])
-def test_a_program_that_dies_is_an_error_and_leaves_nothing(death, tmp_path, monkeypatch, temporary):
+def test_a_program_that_dies_is_an_error_and_leaves_nothing(death, tmp_path, monkeypatch, memory):
     monkeypatch.setenv("TESSERACT_CMD", program(tmp_path, f"{ANSWERS_AT_LOAD} echo 'bad weather' >&2; {death}"))
     engine = tesseract.load(LoadOptions())
     with pytest.raises(InternalFailure, match="bad weather"):
         engine.read([line("text")])
-    assert list(temporary.iterdir()) == []
+    assert list(memory.iterdir()) == []
 
 
 @pytest.mark.processes
-def test_a_program_that_hangs_is_killed(tmp_path, monkeypatch, temporary):
+def test_a_program_that_hangs_is_killed(tmp_path, monkeypatch, memory):
     monkeypatch.setenv(
         "TESSERACT_CMD", program(tmp_path, f"{ANSWERS_AT_LOAD} echo $$ > {tmp_path}/pid; exec sleep 600")
     )
@@ -153,7 +165,7 @@ def test_a_program_that_hangs_is_killed(tmp_path, monkeypatch, temporary):
         hanging.read([line("text")])
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
-    assert list(temporary.iterdir()) == []
+    assert list(memory.iterdir()) == []
 
 
 @pytest.mark.engines
