@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from benchmarks.harness.results import ROOT
-from deployments.gateway.access import proxy_middleware
+from cluster import serve_proxies
 from quorum.client import Client
 
 URL = "http://127.0.0.1:8000"
@@ -47,7 +47,7 @@ def served() -> Iterator[float]:
     command = [str(Path(sys.executable).with_name("serve")), "run", "serve_config.cpu.yaml"]
     # RAY_ADDRESS: a cluster of its own, whatever else runs on this machine.
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ADDRESS": "local", "PYTHONPATH": str(ROOT)}
-    environment["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] = proxy_middleware.IMPORT_PATH
+    environment.update(serve_proxies.ENVIRONMENT)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script: it would stop nothing
         signal.signal(signal.SIGINT, signal.default_int_handler)
     started = time.monotonic()

@@ -25,7 +25,7 @@ from typing import Any
 
 import psutil
 
-from cluster import pools
+from cluster import pools, serve_proxies
 from cluster.local.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
 from cluster.local.ray_folder import LOOPBACK, ONE_NODE, RayFolder, keep_to_itself
 from cluster.local.serve_deploy import hand_over
@@ -224,6 +224,7 @@ def _start_ray(folder: RayFolder, spared: set[psutil.Process]) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # what Ray will do one day, and warns about until then
     os.environ.setdefault("RAY_agent_register_timeout_ms", "100000")  # a cold or busy machine starts agents slowly
+    os.environ.update(serve_proxies.ENVIRONMENT)
     keep_to_itself(folder)
     import ray
 

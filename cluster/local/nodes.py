@@ -27,6 +27,7 @@ from typing import Any, Self
 import psutil
 import yaml
 
+from cluster import serve_proxies
 from cluster.local import failure_detection
 from cluster.local.hosts import Host, free_port
 from cluster.local.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
@@ -43,6 +44,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_agent_register_timeout_ms": "100000",  # a busy machine starts agents slowly
+    **serve_proxies.ENVIRONMENT,
     "RAY_gcs_rpc_server_reconnect_timeout_s": "600",  # a worker waits so long for a head that is gone, as in KubeRay
     **failure_detection.ENVIRONMENT,
 }

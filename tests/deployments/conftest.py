@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cluster import serve_proxies
 from cluster.local.hosts import free_port
 from cluster.local.ray_folder import LOOPBACK, RayFolder, keep_to_itself
 
@@ -25,6 +26,7 @@ def ray_url() -> Iterator[str]:
     from ray import serve
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.update(serve_proxies.ENVIRONMENT)
     os.environ["RAY_agent_register_timeout_ms"] = "100000"  # noqa: SIM112 - Ray's spelling; a busy machine is slow
     # For the tests of metrics, instead of 10 s. Not less: Ray forgets a gauge that was not told for two of these.
     os.environ["RAY_metrics_report_interval_ms"] = "3000"  # noqa: SIM112 - Ray's spelling
@@ -71,15 +73,15 @@ def serving(ray_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
     state_dir = str(tmp_path_factory.mktemp("state"))
 
-    def deploy(arguments: dict[str, Any], *, gateways: int = 1) -> str:
+    def deploy(arguments: dict[str, Any], *, gateways: int = 1, prefix: str = "") -> str:
         application = build(ClusterConfig.model_validate({"state_dir": state_dir, **arguments}))
         application._bound_deployment = application._bound_deployment.options(num_replicas=gateways)
-        serve.run(application, name="quorum", route_prefix="/", blocking=False)
+        serve.run(application, name="quorum", route_prefix=prefix or "/", blocking=False)
         deadline = time.monotonic() + 120
-        while (response := httpx.get(f"{ray_url}/ready", timeout=30)).status_code != 200:
+        while (response := httpx.get(f"{ray_url}{prefix}/ready", timeout=30)).status_code != 200:
             assert time.monotonic() < deadline, f"not ready: {response.text}"
             time.sleep(0.5)
-        return ray_url
+        return f"{ray_url}{prefix}"
 
     yield deploy
     serve.delete("quorum")

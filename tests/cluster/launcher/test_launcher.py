@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
+from cluster import serve_proxies
 from cluster.local import failure_detection
 
 ROOT = Path(__file__).parents[3]
@@ -55,6 +56,12 @@ def test_the_head_takes_no_work_and_somebody_has_a_card(config: dict[str, Any]) 
 def test_the_head_notices_soon_that_a_node_is_gone(config: dict[str, Any]) -> None:
     [start] = [command for command in config["head_start_ray_commands"] if "ray start" in command]
     assert all(f" {name}={value} " in start for name, value in failure_detection.ENVIRONMENT.items())
+
+
+def test_every_nodes_proxy_bounds_headers_and_believes_no_caller(config: dict[str, Any]) -> None:
+    for commands in (config["head_start_ray_commands"], config["worker_start_ray_commands"]):
+        [start] = [command for command in commands if "ray start" in command]
+        assert all(f" {name}={value} " in start for name, value in serve_proxies.ENVIRONMENT.items())
 
 
 def test_the_least_nodes_hold_the_least_replicas_of_everything(config: dict[str, Any]) -> None:

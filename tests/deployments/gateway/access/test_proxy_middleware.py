@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
+from cluster import serve_proxies
 from deployments.gateway.access.proxy_middleware import (
     IMPORT_PATH,
     MAX_HEADERS,
@@ -84,3 +85,4 @@ async def test_too_large_headers_are_refused_before_the_application() -> None:
 
 def test_the_path_that_serve_is_told_is_the_one_of_this_file() -> None:
     assert IMPORT_PATH == "deployments.gateway.access.proxy_middleware:middlewares"
+    assert serve_proxies.ENVIRONMENT["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] == IMPORT_PATH
