@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence, Sized
 from contextlib import aclosing
-from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from deployments.config.deployment_names import GATEWAY, ROUTER
@@ -31,6 +30,7 @@ from deployments.gateway.documents.ordered_gather import ordered_gather
 from deployments.gateway.documents.page_drawing import PageDrawer
 from deployments.gateway.error_responses import internal_failure
 from deployments.gateway.formats import OutputFile, OutputFormat, OutputPage
+from deployments.gateway.page_reader import PageReader, elapsed_ms, timed_answer
 from deployments.gateway.requests.options import Options, parse
 from deployments.messages.answers import CharacterReading
 from deployments.messages.capabilities import Capabilities
@@ -58,7 +58,6 @@ log = logging.getLogger("quorum.gateway")
 
 BatchResult: TypeAlias = CharacterAnswer | TextAnswer | DocumentAnswer | FailedItem
 PageStreamItem: TypeAlias = PageAnswer | FailedPage | StreamEnd
-TimedAnswer = TypeVar("TimedAnswer", CharacterAnswer, TextAnswer)
 StreamItem = TypeVar("StreamItem", bound=BatchResult | PageAnswer | FailedPage)
 
 
@@ -90,7 +89,7 @@ class ReadingApi:
         if isinstance(outcome, QuorumError):
             raise outcome
         answer = rendering.character_answer(outcome, request, elapsed_ms(started))
-        return _timed(answer, timer) if request.explain else answer
+        return timed_answer(answer, timer) if request.explain else answer
 
     def check_character(self, options: CharacterOptions) -> None:
         """Raises what is not allowed about the options."""
@@ -110,7 +109,7 @@ class ReadingApi:
 
     async def read_image(self, image: bytes, options: TextOptions) -> TextAnswer:
         """The answer to an image of one page."""
-        reader = _PageReader(self._service, self._current(), DocumentOptions(**dict(options)))
+        reader = PageReader(self._service, self._current(), DocumentOptions(**dict(options)))
         _require_image(image, reader.limits.max_pixels)
         return await reader.read(image)
 
@@ -197,7 +196,7 @@ class ReadingApi:
                 yield rendering.failed_item(outcome)
             else:
                 answer = rendering.character_answer(outcome, request, elapsed_ms(started))
-                yield _timed(answer, timer) if request.explain else answer
+                yield timed_answer(answer, timer) if request.explain else answer
 
     async def _read_characters(
         self, images: Sequence[bytes], request: ReadRequest, timer: StepTimer
@@ -212,7 +211,7 @@ class ReadingApi:
         self, images: Sequence[bytes | QuorumError], body: BatchBody, capabilities: Capabilities
     ) -> AsyncGenerator[TextAnswer | DocumentAnswer | FailedItem | None, None]:
         options = _options_of(body, DocumentOptions)
-        reader = _PageReader(self._service, capabilities, options)
+        reader = PageReader(self._service, capabilities, options)
         yield None
 
         async def result(file: bytes | QuorumError) -> TextAnswer | DocumentAnswer | FailedItem:
@@ -230,14 +229,14 @@ class ReadingApi:
             async for one in results:
                 yield one
 
-    def _reader(self, file: bytes, options: DocumentOptions) -> _PageReader:
+    def _reader(self, file: bytes, options: DocumentOptions) -> PageReader:
         """Raises OutOfRange for an option that does not fit the file."""
         if options.dpi is not None and not is_pdf(file):
             raise OutOfRange("dpi is for PDF: the resolution of an image is what it is", "leave dpi out")
-        return _PageReader(self._service, self._current(), options)
+        return PageReader(self._service, self._current(), options)
 
     async def _answer(
-        self, file: bytes, reader: _PageReader, wait_s: float, timer: StepTimer | None = None
+        self, file: bytes, reader: PageReader, wait_s: float, timer: StepTimer | None = None
     ) -> TextAnswer | DocumentAnswer:
         if not has_pages(file, reader.options, reader.limits):
             return await reader.read(file, timer)
@@ -245,7 +244,7 @@ class ReadingApi:
         return rendering.document_answer(outcomes, page_count, reader.request, reader.age_ms)
 
     async def _outcomes(
-        self, file: bytes, reader: _PageReader, wait_s: float, *, pictures: bool
+        self, file: bytes, reader: PageReader, wait_s: float, *, pictures: bool
     ) -> tuple[list[PageOutcome], int]:
         """The outcome of each page, and how many pages the document has. Raises when not one page could be read."""
         opened = self._documents.opened(file, reader.options, reader.limits, wait_s, pictures=pictures)
@@ -254,55 +253,6 @@ class ReadingApi:
         if not any(isinstance(outcome, ReadPage) for outcome in outcomes):
             output_pages_of(outcomes)
         return outcomes, document.page_count
-
-
-class _PageReader:
-    """Reads the pages of one request, some of them at the same time, each within its time."""
-
-    def __init__(self, service: ReadingService, capabilities: Capabilities, options: DocumentOptions) -> None:
-        now = time.time()
-        self.options = options
-        self.limits = capabilities.config.limits
-        self.request = capabilities.text_request(options, now)
-        self._service = service
-        self._page_timeout_s = self.request.deadline - now
-        self._end = now + self.limits.batch_timeout_s
-        self._started = time.perf_counter()
-        # The engines' queues are fair between requests; this keeps one large request from filling them.
-        self._slots = asyncio.Semaphore(self.limits.batch_workers)
-
-    @property
-    def max_started(self) -> int:
-        """How many pages may be begun before the answer to an earlier one is sent."""
-        return 2 * self.limits.batch_workers
-
-    @property
-    def age_ms(self) -> float:
-        return elapsed_ms(self._started)
-
-    async def read(self, image: bytes, timer: StepTimer | None = None) -> TextAnswer:
-        """The answer to an image, or to one page. `timer` runs since the request came; without one, it starts now."""
-        timer = timer or StepTimer(GATEWAY)
-        timer.end_step("check")
-        async with self._slots:
-            started = time.perf_counter()
-            timer.end_step("turn")
-            # The time of a page begins when it is its turn, so that the last pages of a document have as much.
-            request = replace(self.request, deadline=min(time.time() + self._page_timeout_s, self._end))
-            page = await self._service.read_page(image, request)
-            timer.end_call("ensemble", ROUTER, page.timings)
-            pictures = None
-            if self.options.pictures:
-                pictures = await self._service.pictures(image, request)
-                timer.end_step("pictures")
-        answer = rendering.text_answer(page, request, elapsed_ms(started), pictures)
-        return _timed(answer, timer) if request.explain else answer
-
-
-def _timed(answer: TimedAnswer, timer: StepTimer) -> TimedAnswer:
-    """The answer with where its time went: the last step was to render it."""
-    timer.add_to_step("render")
-    return answer.model_copy(update={"timings": rendering.timings_answer(timer.timings)})
 
 
 class _EndOfStream:
@@ -346,7 +296,3 @@ def _checked(image: bytes | QuorumError, max_pixels: int) -> bytes | QuorumError
 
 def _options_of(body: BatchBody, options: type[Options]) -> Options:
     return parse(options, body.model_dump(exclude={"images", "task"}, exclude_none=True))
-
-
-def elapsed_ms(started: float) -> float:
-    return (time.perf_counter() - started) * 1000.0

@@ -9,7 +9,7 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from deployments.gateway.frames import fingerprint_of
+from deployments.gateway.routes.frames import fingerprint_of
 
 
 def film(text: str, noise_levels: float, seed: int) -> bytes:
