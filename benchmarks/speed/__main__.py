@@ -24,7 +24,7 @@ from benchmarks.harness.results import RESULTS, publish, read_parts, write_parts
 from benchmarks.harness.serving import served
 from benchmarks.speed import check, peers, report
 from benchmarks.speed.readers import OTHERS, OURS
-from benchmarks.speed.served import Amount, everything
+from benchmarks.speed.served import measure_served
 from evaluation.environment import environment
 from evaluation.pages.ground_truth import GroundTruthPage
 
@@ -35,7 +35,7 @@ def measure(part: str, pages: Sequence[GroundTruthPage]) -> dict[str, Any]:
     """The figures of one part: scripts in a process each, or the served ensemble."""
     if part == "served":
         with served() as ready_s:
-            return asdict(everything(ready_s, pages, Amount(), _tell))
+            return asdict(measure_served(ready_s, pages, _tell))
     names = OURS if part == "ours" else OTHERS
     return {"peers": [asdict(one) for one in peers.measured(names, pages, _tell)]}
 

@@ -28,18 +28,20 @@ BATCH = 32
 LINES = 40
 CNN, ALL = "emnist_cnn", "every engine"
 PAIR, CASCADE = "tesseract + paddleocr", "cascade"
+CHARACTERS, BATCHES, PAGES = 300, 15, 5
+"""How often each is asked."""
+ROUNDS, SEVERAL, CROWD = 4, 4, 50
+"""How often several clients read each page, how many they are, and how many a crowd is that reads a small one once."""
 
-Options = Mapping[str, object]
-_CHARACTERS: Mapping[str, Options] = {
-    **{name: {"engines": (name,)} for name in (CNN, "tesseract", "paddleocr")},
-    ALL: {},
-}
-_PAGES: Mapping[str, Options] = {PAIR: {"engines": ("tesseract", "paddleocr")}, CASCADE: {"policy": "cascade"}, ALL: {}}
 _UNCOUNTED = 10
 _PATIENCE_S = 600.0
 """A crowd's last page waits for all the others."""
 
-Answer = CharacterAnswer | TextAnswer
+Options = Mapping[str, object]
+_CHARACTERS: Mapping[str, Options] = {
+    name: {} if name == ALL else {"engines": (name,)} for name in (CNN, "tesseract", "paddleocr", ALL)
+}
+_PAGES: dict[str, Options] = {PAIR: {"engines": ("tesseract", "paddleocr")}, CASCADE: {"policy": "cascade"}, ALL: {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,53 +71,38 @@ class Served:
     memory_mb: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """How often each thing is asked. A crowd of so many clients reads `crowd_file`, `crowd_rounds` times each."""
-
-    characters: int = 300
-    batches: int = 15
-    pages: int = 5
-    rounds: int = 4
-    several: int = 4
-    crowd: int = 50
-    crowd_rounds: int = 1
-    crowd_file: Path = QUICK
-
-
-def everything(ready_s: float, pages: Sequence[GroundTruthPage], amount: Amount, tell: Callable[[str], None]) -> Served:
+def measure_served(ready_s: float, pages: Sequence[GroundTruthPage], tell: Callable[[str], None]) -> Served:
     """Ask for all of it, one after the other; what takes milliseconds last, when nothing of the start is left."""
     with Client(URL, timeout_s=_PATIENCE_S) as client:
-        alone = {name: Times.of(_pages(client, chosen, amount)) for name, chosen in _PAGES.items()}
+        alone = {name: _page(client, options) for name, options in _PAGES.items()}
         tell(f"pages {alone}")
-        batches = {name: Times.of(_batches(client, _CHARACTERS[name], amount)) for name in (CNN, ALL)}
+        batches = {name: _batch(client, _CHARACTERS[name]) for name in (CNN, ALL)}
         tell(f"batches {batches}")
-        characters = {name: Times.of(_characters(client, chosen, amount)) for name, chosen in _CHARACTERS.items()}
+        characters = {name: _character(client, options) for name, options in _CHARACTERS.items()}
         tell(f"characters {characters}")
     memory = proportional_memory()
-    flows = asyncio.run(_flows(pages, amount, tell))
-    return Served(ready_s, characters, batches, alone, flows, memory)
+    return Served(ready_s, characters, batches, alone, asyncio.run(_flows(pages, tell)), memory)
 
 
-def _characters(client: Client, options: Options, amount: Amount) -> list[float]:
+def _character(client: Client, options: Options) -> Times:
     image = SEVEN.read_bytes()
 
     def ask() -> None:
         require_whole(client.read_character(image, classes="digits", **options))  # type: ignore[arg-type]
 
-    return timed(ask, amount.characters, _UNCOUNTED)
+    return Times.of(timed(ask, CHARACTERS, _UNCOUNTED))
 
 
-def _batches(client: Client, options: Options, amount: Amount) -> list[float]:
+def _batch(client: Client, options: Options) -> Times:
     images = [SEVEN.read_bytes()] * BATCH
 
     def ask() -> None:
         require_batch(client.read_batch(images, "character", **options))  # type: ignore[arg-type]
 
-    return timed(ask, amount.batches, 1)
+    return Times.of(timed(ask, BATCHES))
 
 
-def _pages(client: Client, options: Options, amount: Amount) -> list[float]:
+def _page(client: Client, options: Options) -> Times:
     page = PAGE.read_bytes()
 
     def ask() -> None:
@@ -124,10 +111,10 @@ def _pages(client: Client, options: Options, amount: Amount) -> list[float]:
         if len(answer.lines) < LINES:
             raise RuntimeError(f"this run does not count: {len(answer.lines)} lines")
 
-    return timed(ask, amount.pages, 1)
+    return Times.of(timed(ask, PAGES))
 
 
-def require_whole(answer: Answer) -> None:
+def require_whole(answer: CharacterAnswer | TextAnswer) -> None:
     """Raises unless every engine that was asked answered, and one at least."""
     said = {name: prediction.status for name, prediction in answer.engine_predictions.items()}
     if any(status in FAILED for status in said.values()) or "ok" not in said.values():
@@ -142,16 +129,13 @@ def require_batch(answer: BatchAnswer) -> None:
         require_whole(item)
 
 
-async def _flows(pages: Sequence[GroundTruthPage], amount: Amount, tell: Callable[[str], None]) -> dict[str, Flow]:
-    known = [page.image for page in pages]
+async def _flows(pages: Sequence[GroundTruthPage], tell: Callable[[str], None]) -> dict[str, Flow]:
     truth = {page.image: page for page in pages}
-    crowd = [amount.crowd_file] * (amount.crowd * amount.crowd_rounds)
-    few = [amount.crowd_file] * max(5, len(crowd) // 10)
     plan = {
-        "one client": (known, 1),
-        "several clients": (known * amount.rounds, amount.several),
-        f"one client, {amount.crowd_file.name}": (few, 1),
-        f"{amount.crowd} clients, {amount.crowd_file.name}": (crowd, amount.crowd),
+        "one client": ([*truth], 1),
+        "several clients": ([*truth] * ROUNDS, SEVERAL),
+        f"one client, {QUICK.name}": ([QUICK] * max(5, CROWD // 10), 1),
+        f"{CROWD} clients, {QUICK.name}": ([QUICK] * CROWD, CROWD),
     }
     flows = {}
     for name, (files, clients) in plan.items():
@@ -178,12 +162,8 @@ async def flow(files: Sequence[Path], clients: int, truth: Mapping[Path, GroundT
         for file, answer in answers
         if file in truth
     ]
-    return Flow(
-        clients,
-        len(files),
-        run.per_second,
-        Times.of([answer.seconds for answer in run.answers]),
-        {part: (core_s - before.get(part, 0.0)) / len(files) for part, core_s in spent.items()},
-        tuple(answer.problem for answer in run.failed),
-        sum(errors, EditCount()).rate if errors else None,
-    )
+    times = Times.of([answer.seconds for answer in run.answers])
+    core_s = {part: (used - before.get(part, 0.0)) / len(files) for part, used in spent.items()}
+    failures = tuple(answer.problem for answer in run.failed)
+    rate = sum(errors, EditCount()).rate if errors else None
+    return Flow(clients, len(files), run.per_second, times, core_s, failures, rate)
