@@ -192,8 +192,8 @@ def easyocr(
 ) -> None:
     """Train the line network that EasyOCR loads, on true pages and synthetic lines."""
     from training.lines.batches import Shares
-    from training.lines.ctc_run import Origins, train_model
-    from training.lines.ctc_task import Recipe
+    from training.lines.ctc.run import Origins, train_model
+    from training.lines.ctc.task import Recipe
 
     with errors_speak():
         with _refused_by_name():
@@ -233,8 +233,8 @@ def handwriting(
 ) -> None:
     """Train the line network for handwriting, which EasyOCR loads too, on letters and lines in handwriting fonts."""
     from training.lines.batches import Shares
-    from training.lines.ctc_task import HandRecipe
-    from training.lines.handwriting_run import Letters, train_model
+    from training.lines.ctc.handwriting_run import Letters, train_model
+    from training.lines.ctc.task import HandRecipe
 
     with errors_speak():
         with _refused_by_name():
@@ -276,9 +276,9 @@ def trocr(
 ) -> None:
     """Train the line writer that TrOCR loads, over a CTC network, on true pages and synthetic lines."""
     from training.lines.batches import Shares
-    from training.lines.ctc_run import Origins
-    from training.lines.trocr_run import train_model
-    from training.lines.trocr_task import Recipe
+    from training.lines.ctc.run import Origins
+    from training.lines.trocr.run import train_model
+    from training.lines.trocr.task import Recipe
 
     with errors_speak():
         with _refused_by_name():

@@ -29,9 +29,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         asked.update(rest, origins=origins, recipe=recipe, run_folder=run_folder, model_folder=model_folder)
         return {"letters": 0.0412}
 
-    monkeypatch.setattr("training.lines.ctc_run.train_model", run)
-    monkeypatch.setattr("training.lines.trocr_run.train_model", run)
-    monkeypatch.setattr("training.lines.handwriting_run.train_model", run)
+    monkeypatch.setattr("training.lines.ctc.run.train_model", run)
+    monkeypatch.setattr("training.lines.trocr.run.train_model", run)
+    monkeypatch.setattr("training.lines.ctc.handwriting_run.train_model", run)
     return asked
 
 

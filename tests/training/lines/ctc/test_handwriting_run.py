@@ -13,10 +13,10 @@ import pytest
 from cluster.weights.models import BUNDLED_DIR
 from evaluation.pages.ground_truth import Split
 from training.drawing.typesetting import STRIP_PX, TypesetLine
-from training.lines import handwriting_run
-from training.lines.ctc_model import HandShape, go_on_from, read_weights
-from training.lines.ctc_task import HandRecipe
-from training.lines.handwriting_run import Letters, train_model
+from training.lines.ctc import handwriting_run
+from training.lines.ctc.handwriting_run import Letters, train_model
+from training.lines.ctc.model import HandShape, go_on_from, read_weights
+from training.lines.ctc.task import HandRecipe
 from training.lines.real import RealLine
 from training.lines.synthetic import LineStore, write_shard
 
@@ -62,7 +62,7 @@ def test_lines_lower_than_those_of_the_bundled_network_are_refused() -> None:
 def test_a_network_of_the_same_height_begins_as_the_bundled_one() -> None:
     import torch
 
-    from training.lines.ctc_model import Shape
+    from training.lines.ctc.model import Shape
 
     weights = read_weights(BUNDLED_DIR / "easyocr")
     bundled, grown = Shape("convolutional", 256, 512).network(), HandShape(32).network()

@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from evaluation.pages.ground_truth import Split
-from training.lines.ctc_model import read_weights, write_model
-from training.lines.ctc_run import VALIDATION_LINES, Origins, learn, validation_lines
-from training.lines.ctc_task import CtcTask, HandRecipe
+from training.lines.ctc.model import read_weights, write_model
+from training.lines.ctc.run import VALIDATION_LINES, Origins, learn, validation_lines
+from training.lines.ctc.task import CtcTask, HandRecipe
 from training.lines.hand_lines import HandwritingGenerator, unseen_hands
 from training.lines.real import RealLine, real_lines
 from training.lines.synthetic import LineStore, Report, StoreSpec, make_store

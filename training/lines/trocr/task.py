@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from training.lines import trocr_model
 from training.lines.batches import Batch, batch_of
-from training.lines.ctc_task import best_paths, ctc_loss
+from training.lines.ctc.task import best_paths, ctc_loss
 from training.lines.degradation import Grey
 from training.lines.texts import PRINTABLE
 from training.lines.trainer import Schedule
-from training.lines.trocr_model import BEGIN, END, PAD, SPECIAL, Shape
+from training.lines.trocr import model
+from training.lines.trocr.model import BEGIN, END, PAD, SPECIAL, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +68,7 @@ class WriterTask:
     start: Mapping[str, torch.Tensor] | None = None
 
     def build(self) -> torch.nn.Module:
-        network = trocr_model.build(self.recipe.shape)
+        network = model.build(self.recipe.shape)
         if self.start is not None:
             network.load_state_dict(self.start)
         if self.ctc is not None:
@@ -119,7 +119,7 @@ class WriterTask:
             for chunk in _chunks(order, 16):
                 images = torch.from_numpy(batch_of([(pictures[index], "", False) for index in chunk]).images)
                 seen = network.encoder(images.to(device))
-                most = seen.most_tokens.clamp(max=trocr_model.MOST_TOKENS).tolist()
+                most = seen.most_tokens.clamp(max=model.MOST_TOKENS).tolist()
                 written = network.generate(encoder_outputs=seen, do_sample=False, max_new_tokens=max(most))
                 for index, row, limit in zip(chunk, written.tolist(), most, strict=True):
                     texts[index] = text_of(row[1 : 1 + limit])
@@ -147,7 +147,7 @@ def shifted(texts: Sequence[str], misread: float, rng: np.random.Generator) -> t
     given = np.full((len(texts), longest), PAD)
     wanted = np.full((len(texts), longest), IGNORED)
     for row, text in enumerate(texts):
-        tokens = trocr_model.tokens_of(text)
+        tokens = model.tokens_of(text)
         wanted[row, : len(tokens)] = tokens
         given[row, : len(tokens)] = [BEGIN, *tokens[:-1]]
     wrong = (rng.random(given.shape) < misread) & (given >= len(SPECIAL))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from training.lines.batches import Batch, batch_of
-from training.lines.ctc_model import Design, HandShape, Shape, go_on_from
+from training.lines.ctc.model import Design, HandShape, Shape, go_on_from
 from training.lines.degradation import Grey
 from training.lines.texts import PRINTABLE
 from training.lines.trainer import Schedule

@@ -13,8 +13,8 @@ import pytest
 from training.lines.batches import batch_of
 from training.lines.texts import PRINTABLE
 from training.lines.trainer import Trainer
-from training.lines.trocr_model import BEGIN, END, PAD, Shape, tokens_of
-from training.lines.trocr_task import IGNORED, Recipe, WriterTask, recased, shifted, text_of
+from training.lines.trocr.model import BEGIN, END, PAD, Shape, tokens_of
+from training.lines.trocr.task import IGNORED, Recipe, WriterTask, recased, shifted, text_of
 
 TINY = Recipe(
     shape=Shape(
@@ -91,7 +91,7 @@ def test_a_frozen_ctc_network_stays_as_it_was(tmp_path: Path):
 def test_a_few_lines_are_learnt_and_read_by_the_engine_from_the_saved_directory(tmp_path: Path):
     from engines import trocr
     from ocr import Crop, LoadOptions
-    from training.lines.trocr_model import read_weights, save
+    from training.lines.trocr.model import read_weights, save
 
     texts = ["one", "two 2", "Three"]
     trainer = Trainer(WriterTask(TINY), TINY, tmp_path / "run")

@@ -20,9 +20,9 @@ from ocr.errors import InvalidRequest
 from tests.engines.drawing import draw
 from training.drawing.typesetting import STRIP_PX, TypesetLine
 from training.lines.batches import Shares, Sources, batch_of, pool, prefetched
-from training.lines.ctc_model import read_weights
-from training.lines.ctc_run import Origins, train_model
-from training.lines.ctc_task import CtcTask, Recipe, ctc_loss
+from training.lines.ctc.model import read_weights
+from training.lines.ctc.run import Origins, train_model
+from training.lines.ctc.task import CtcTask, Recipe, ctc_loss
 from training.lines.real import RealLine
 from training.lines.synthetic import LineStore, write_shard
 from training.lines.texts import PRINTABLE

@@ -1,6 +1,6 @@
 """One training run of the line writer: from a trained CTC network, pages and system fonts to a model directory.
 
-Where lines come from and how they are split is what the run of the CTC network does (training/lines/ctc_run.py).
+Where lines come from and how they are split is what the run of the CTC network does (training/lines/ctc/run.py).
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from training.lines import ctc_model, trocr_model
-from training.lines.ctc_run import Origins, learn
+from training.lines.ctc import model as ctc_model
+from training.lines.ctc.run import Origins, learn
 from training.lines.synthetic import Report
 from training.lines.trainer import Intervals, Log, Trainer
-from training.lines.trocr_task import Recipe, WriterTask
+from training.lines.trocr import model
+from training.lines.trocr.task import Recipe, WriterTask
 
 
 def train_model(
@@ -36,8 +37,8 @@ def train_model(
     ctc = ctc_model.read_shape(ctc_from)
     recipe = replace(recipe, shape=replace(recipe.shape, neck=ctc.neck, channels=ctc.channels, hidden=ctc.hidden))
     recipe = replace(recipe, short_lines=0) if start_from else recipe
-    start = trocr_model.read_weights(start_from) if start_from else None
+    start = model.read_weights(start_from) if start_from else None
     trainer = Trainer(WriterTask(recipe, ctc_model.read_weights(ctc_from), start), recipe, run_folder)
     about, figures = learn(origins, trainer, log=log, report=report, intervals=intervals)
-    trocr_model.save(trainer.average.module, model_folder, version, about)
+    model.save(trainer.average.module, model_folder, version, about)
     return figures
