@@ -25,7 +25,7 @@ from benchmarks.harness.serving import wait_until
 from benchmarks.stubs.stub_engine import FOLDER, TEXT, StubBehaviour
 from cluster.local.hosts import Host
 from cluster.local.nodes import Actor, Node, Nodes
-from cluster.local.redis_server import running_redis
+from cluster.local.redis_server import RedisServer, running_redis
 from deployments.config.api_keys import hashed, new_key
 from deployments.config.schema import ENGINES
 from deployments.placement import application, one_machine
@@ -208,11 +208,11 @@ def fault_cluster(hosts: Sequence[Host]) -> Iterator[FaultCluster]:
         yield made
 
 
-def _arguments(key: str, place: str, redis: str) -> dict[str, Any]:
+def _arguments(key: str, place: str, redis: RedisServer) -> dict[str, Any]:
     return {
         "engines": [{"name": f"benchmarks.stubs.{name}", "memory_limit_mb": _LIMIT_MB} for name in ENGINES],
         "state_dir": f"{place}/state",
-        "redis_url": f"redis://{redis}/1",
+        "redis_url": redis.url(1),
         "security": {"admin_api_keys": [hashed(key)]},
         "ready_engines": len(ENGINES),
         "tuned": "none",

@@ -32,6 +32,7 @@ from cluster.local import failure_detection
 from cluster.local.hosts import Host, free_port
 from cluster.local.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
 from cluster.local.ray_folder import ONE_NODE, RayFolder
+from cluster.local.redis_server import RedisServer
 from ocr.errors import InternalFailure
 
 _OBJECT_STORE_BYTES = 300_000_000
@@ -169,14 +170,16 @@ class Nodes:
     """The nodes of one cluster. When the block is left, by its end, an error, Ctrl-C, SIGTERM or SIGHUP, every process
     of theirs is gone. Use it in the main thread.
 
-    `environment` is given to every node; with `redis` (host:port) what the head knows outlives it.
+    `environment` is given to every node; with `redis` what the head knows outlives it. Ray puts the password into the
+    arguments of the head's processes, which everybody on the machine can read.
     """
 
-    def __init__(self, environment: Mapping[str, str] | None = None, *, redis: str | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, *, redis: RedisServer | None = None) -> None:
         self._folder = RayFolder.make()
         inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         self._environment = {**inherited, **_ENVIRONMENT, **self._folder.environment(), **(environment or {})}
-        self._redis = {} if redis is None else {"RAY_REDIS_ADDRESS": redis}
+        self._redis = {} if redis is None else {"RAY_REDIS_ADDRESS": redis.address}
+        self._redis_password = [] if redis is None else ["--redis-password", redis.password]
         self._around = ExitStack()
         self._address = ""
         self.nodes: list[Node] = []
@@ -258,7 +261,7 @@ class Nodes:
         port = self._address.rpartition(":")[2]
         folder = ["--temp-dir", str(self.ray_folder)]
         client = ["--ray-client-server-port", str(free_port())]
-        return ["--head", "--port", port, "--include-dashboard", "false", *folder, *client]
+        return ["--head", "--port", port, "--include-dashboard", "false", *folder, *client, *self._redis_password]
 
     def _started(self, host: Host, role: list[str], cpus: float, gpus: float) -> Node:
         log = self._folder.path / f"{host.name}-{time.monotonic_ns()}.log"

@@ -13,8 +13,8 @@ from deployments.gateway.access.rate_limit import RedisMovingWindow
 
 @pytest.fixture(scope="module")
 def redis_url() -> Iterator[str]:
-    with running_redis() as address:
-        yield f"redis://{address}/0"
+    with running_redis() as redis:
+        yield redis.url(0)
 
 
 async def test_a_version_is_in_redis_before_it_is_acknowledged_and_each_application_has_its_own(redis_url: str) -> None:

@@ -34,13 +34,13 @@ PER_MINUTE = 30  # more than this file asks with one key by the way
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[str]:
-    with running_redis() as address:
-        yield address
+    with running_redis() as server:
+        yield server.url(0)
 
 
 @pytest.fixture(scope="module")
 def admin(request: pytest.FixtureRequest, redis: str, serving: Callable[..., str]) -> Iterator[httpx.Client]:
-    shared = {} if request.param == "in an actor" else {"redis_url": f"redis://{redis}/0"}
+    shared = {} if request.param == "in an actor" else {"redis_url": redis}
     url = serving({**CONFIG, **shared}, gateways=2)
     with httpx.Client(base_url=url, headers={"X-API-Key": "boss"}, timeout=60) as client:
         yield client
@@ -89,13 +89,13 @@ def test_with_redis_a_change_outlives_the_process_that_made_it_and_is_there_for_
     admin: httpx.Client, redis: str, serving: Callable[..., str], tmp_path: Path
 ) -> None:
     before = change(admin, {"profile": "printed"})
-    for process in psutil.process_iter(["cmdline"]):
-        if "ray::SharedActor" in " ".join(process.info["cmdline"] or []):
+    for process in psutil.Process().children(recursive=True):
+        if "ray::SharedActor" in " ".join(process.cmdline()):
             os.kill(process.pid, signal.SIGKILL)
     assert change(admin, {"method": "majority_voting"}) == before + 1
-    kept = Redis.from_url(f"redis://{redis}/0").keys("*")
+    kept = Redis.from_url(redis).keys("*")
     assert any(b"quorum-rates" in name for name in kept)
-    serving({**CONFIG, "redis_url": f"redis://{redis}/0", "state_dir": str(tmp_path)})
+    serving({**CONFIG, "redis_url": redis, "state_dir": str(tmp_path)})
     answer = admin.get("/config").json()
     assert (answer["version"], answer["live"]) == (before + 1, {"method": "majority_voting"})
     assert list(tmp_path.rglob("live.json")) == []
