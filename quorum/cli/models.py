@@ -10,7 +10,8 @@
 
 Models are stored under MODEL_DIR (or --model-dir). When a transfer was cut, the same command continues it.
 `--mirror https://huggingface.co=https://mirror.example/hub` asks another server instead; so does QUORUM_MODEL_MIRRORS,
-with spaces between several. docs/models.md has the table of models.
+with spaces between several. docs/models.md has the table of models. A file whose makers publish no sha256 is fetched or
+unpacked only when `--sums FILE` names it, as `sha256sum` writes it.
 
 Exit codes: 0 done; 1 a model could not be fetched, is damaged, or is not installed; 2 the command was not understood;
 130 interrupted.
@@ -19,7 +20,7 @@ Exit codes: 0 done; 1 a model could not be fetched, is damaged, or is not instal
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Literal
@@ -30,8 +31,9 @@ from rich.text import Text
 
 from cluster.weights.models import DEFAULT_MODEL_DIR
 from cluster.weights.store.archive import pack, unpack
-from cluster.weights.store.pulling import Supply, pull
+from cluster.weights.store.pulling import Supply, pull, unvouched
 from cluster.weights.store.shelf import Record, Shelf, State
+from cluster.weights.store.sums import read_sums
 from cluster.weights.store.table import Model, Table, read_table
 from cluster.weights.store.verifying import Checked, repair, verify
 from ocr.errors import StoreError
@@ -48,6 +50,10 @@ Mirrors = Annotated[
     typer.Option(
         "--mirror", metavar="URL=URL", envvar="QUORUM_MODEL_MIRRORS", help="Ask the second server instead of the first."
     ),
+]
+Sums = Annotated[
+    Path | None,
+    typer.Option("--sums", metavar="FILE", help="The sha256 of files that the table has none of.", exists=True),
 ]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Models, or engines for their default.")]
 
@@ -101,14 +107,19 @@ def _as_json(model: Model, state: State) -> dict[str, str | int | bool]:
 
 
 @group.command("pull")
-def pull_models(names: Names = None, model_dir: ModelDir = DEFAULT_MODEL_DIR, mirror: Mirrors = None) -> None:
+def pull_models(
+    names: Names = None, model_dir: ModelDir = DEFAULT_MODEL_DIR, mirror: Mirrors = None, sums: Sums = None
+) -> None:
     """Fetch models: the default one of each engine, or those that are named."""
     with errors_speak():
+        named = _named(sums)
         chosen = read_table().select(names or ())
+        if not names:
+            chosen = _vouched(chosen, _shelf(model_dir), Supply(sums=named))
     failures = 0
     for model in chosen:
         try:
-            with errors_speak(), _supply(mirror, model.name) as supply:
+            with errors_speak(), _supply(mirror, model.name, named) as supply:
                 path = pull(model, _shelf(model_dir), supply)
             out().print(f"{model.label} is in {path}", soft_wrap=True)
         except typer.Exit:
@@ -118,6 +129,22 @@ def pull_models(names: Names = None, model_dir: ModelDir = DEFAULT_MODEL_DIR, mi
             raise typer.Exit(INTERRUPTED) from None
     if failures:
         raise typer.Exit(FAILED)
+
+
+def _named(sums: Path | None) -> dict[str, str]:
+    return {} if sums is None else read_sums(sums)
+
+
+def _vouched(models: Sequence[Model], shelf: Shelf, supply: Supply) -> tuple[Model, ...]:
+    """Those of the models of whose files every sha256 is known; says which are left out."""
+    missing = {model: unvouched(model, shelf, supply) for model in models}
+    for model, paths in missing.items():
+        if paths:
+            complain(
+                f"{model.name} is left out: its makers publish no sha256 of {', '.join(paths)}",
+                f"name it: quorum models pull {model.name} --sums FILE (docs/models.md)",
+            )
+    return tuple(model for model, paths in missing.items() if not paths)
 
 
 @group.command("verify")
@@ -178,9 +205,10 @@ def pack_models(
 def unpack_models(
     archive: Annotated[Path, typer.Argument(metavar="FILE", help="What quorum models pack wrote.", exists=True)],
     model_dir: ModelDir = DEFAULT_MODEL_DIR,
+    sums: Sums = None,
 ) -> None:
     """Check the models in a file that `quorum models pack` wrote, and install them."""
-    with errors_speak(), _supply(None, archive.name) as supply:
+    with errors_speak(), _supply(None, archive.name, _named(sums)) as supply:
         installed = unpack(archive, read_table(), _shelf(model_dir), supply)
     out().print("installed " + ", ".join(model.label for model in installed), soft_wrap=True)
 
@@ -220,11 +248,12 @@ def _shelf(model_dir: Path) -> Shelf:
 
 
 @contextmanager
-def _supply(mirrors: Sequence[str] | None, title: str) -> Iterator[Supply]:
+def _supply(mirrors: Sequence[str] | None, title: str, sums: Mapping[str, str] | None = None) -> Iterator[Supply]:
     """Where to ask, and bars on stderr while something comes."""
     with bars(Console(stderr=True), title) as show:
         yield Supply(
             mirrors=dict(_mirror(text) for text in mirrors or ()),
+            sums=sums or {},
             progress=show,
             waiting=lambda: complain(f"{title}: another process is at it; waiting for it"),
         )

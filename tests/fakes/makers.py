@@ -59,6 +59,13 @@ READER = entry(
 )
 TABLE = Table((LANGUAGES, NETWORK, READER))
 
+# Of the files of which the table has none.
+SUMS = {
+    "languages/deu.traineddata": sha256(GERMAN),
+    "network/config.json": sha256(CONFIG),
+    "reader/reader.pth": sha256(PICKLE),
+}
+
 ENGLISH_PATH = f"/languages/{REVISION}/eng.traineddata"
 GERMAN_PATH = f"/languages/{REVISION}/deu.traineddata"
 WEIGHTS_PATH = f"/makers/network/resolve/{REVISION}/model.safetensors"
@@ -80,7 +87,7 @@ def published() -> dict[str, bytes]:
 def supply_from(url: str) -> Supply:
     """The server at `url` in place of all makers, asked without pauses."""
     mirrors = {"https://files.example": url, "https://huggingface.co": url}
-    return Supply(mirrors=mirrors, patience=Patience(attempts=3, pause_s=0.0, timeout_s=10.0))
+    return Supply(mirrors=mirrors, sums=SUMS, patience=Patience(attempts=3, pause_s=0.0, timeout_s=10.0))
 
 
 def left_of(shelf: Shelf, model: Model) -> list[Path]:

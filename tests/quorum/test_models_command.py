@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cluster.weights.store.shelf import Shelf
+from cluster.weights.store.table import Table
 from quorum.cli import models
-from tests.fakes.makers import ENGLISH_PATH, LANGUAGES, TABLE, published
+from tests.fakes.makers import ENGLISH_PATH, LANGUAGES, NETWORK, SUMS, TABLE, published
 from tests.fakes.model_server import ModelServer, serving
 
 APP = typer.Typer()
@@ -41,7 +43,16 @@ def quorum(folder: Path, *arguments: str | Path) -> Result:
 
 
 def pulled(folder: Path, server: ModelServer, *names: str) -> Result:
-    return quorum(folder, "pull", *names, "--mirror", f"https://files.example={server.url}", *hub(server))
+    return quorum(
+        folder, "pull", *names, "--mirror", f"https://files.example={server.url}", *hub(server), *sums(folder)
+    )
+
+
+def sums(folder: Path) -> tuple[str, Path]:
+    """The option that names what the table does not."""
+    file = folder.with_name("sums")
+    file.write_text("".join(f"{sha256}  {path}\n" for path, sha256 in SUMS.items()))
+    return "--sums", file
 
 
 def hub(server: ModelServer) -> tuple[str, str]:
@@ -63,7 +74,21 @@ def test_mirrors_may_stand_in_the_environment(
     monkeypatch.setenv(
         "QUORUM_MODEL_MIRRORS", f"https://files.example={server.url} https://huggingface.co={server.url}"
     )
-    assert quorum(folder, "pull").exit_code == 0
+    assert quorum(folder, "pull", *sums(folder)).exit_code == 0
+
+
+def test_models_with_a_file_that_nobody_vouches_for_are_left_out_unless_they_are_asked_for(
+    folder: Path, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = dataclasses.replace(LANGUAGES, files=LANGUAGES.files[:1])
+    monkeypatch.setattr(models, "read_table", lambda: Table((known, NETWORK)))
+    mirrors = ("--mirror", f"https://files.example={server.url}", *hub(server))
+    result = quorum(folder, "pull", *mirrors)
+    assert (result.exit_code, result.stdout) == (0, f"{known.label} is in {folder}/tesseract/languages\n")
+    assert "network is left out: its makers publish no sha256 of config.json" in result.stderr
+    asked_for = quorum(folder, "pull", "network", *mirrors)
+    assert (asked_for.exit_code, "--sums" in asked_for.stderr) == (1, True)
+    assert Shelf(folder).installed("trocr", "network") is None
 
 
 def test_a_model_that_cannot_be_fetched_does_not_stop_the_others(folder: Path, server: ModelServer) -> None:
@@ -140,7 +165,8 @@ def test_packed_models_are_unpacked_elsewhere(folder: Path, server: ModelServer,
     pulled(folder, server)
     archive = tmp_path / "weights.tar"
     assert quorum(folder, "pack", archive, "languages").exit_code == 0
-    result = quorum(tmp_path / "there", "unpack", archive)
+    assert "--sums" in quorum(tmp_path / "there", "unpack", archive).stderr
+    result = quorum(tmp_path / "there", "unpack", archive, *sums(folder))
     assert (result.exit_code, result.stdout) == (0, f"installed {LANGUAGES.label}\n")
     assert Shelf(tmp_path / "there").installed("tesseract", "languages") is not None
 

@@ -4,7 +4,8 @@
     <key>/<name>/<path>               the files, in that order
 
 An archive is believed no more than a stranger: only models of the table are taken, each with exactly its files, regular
-ones, of the sha256 that the table (or the record of an earlier pull) demands. All of it is installed, or nothing.
+ones, of the sha256 that the table, the record of an earlier pull, or who unpacks it names. All of it is installed, or
+nothing.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def _install(tar: tarfile.TarFile, promises: list[_Promise], shelf: Shelf, suppl
         shutil.rmtree(staging, ignore_errors=True)
     try:
         _extract(tar, promises, shelf, supply)
-        facts = [_checked(promise, shelf) for promise in promises]
+        facts = [_checked(promise, shelf, supply) for promise in promises]
         for promise, staging, of_model in zip(promises, stagings, facts, strict=True):
             shelf.place(promise.model, staging, of_model)
     finally:
@@ -165,13 +166,13 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, file: ModelFile, stagi
             supply.progress(file.path, out.tell(), member.size)
 
 
-def _checked(promise: _Promise, shelf: Shelf) -> dict[str, Fact]:
-    """The facts of the files in staging: what the archive promised, and what the table or a record demands."""
+def _checked(promise: _Promise, shelf: Shelf, supply: Supply) -> dict[str, Fact]:
+    """The facts of the files in staging: what the archive promised, and what others say of the same file."""
     facts = {}
     for file in promise.model.files:
         path = shelf.staging(promise.model) / file.path
-        facts[file.path] = check(promise.model, file, path, promise.files[file.path], shelf)
-        check(promise.model, file, path, expected_sha256(promise.model, file, shelf), shelf)
+        facts[file.path] = check(promise.model, file, path, promise.files[file.path])
+        check(promise.model, file, path, expected_sha256(promise.model, file, shelf, supply))
     return facts
 
 

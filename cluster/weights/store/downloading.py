@@ -75,14 +75,13 @@ def download(
     *,
     progress: Progress,
     patience: Patience,
-    hash_is_known: bool,
     limit_bytes: int,
 ) -> None:
     """Fetch `url` into `target`.
 
-    `hash_is_known` tells that the content will be checked, so a transfer may go on without a validator and need not say
-    how long it is; `limit_bytes` is where an answer that does not end is refused. Raises StoreError when the file is
-    not there, is too long, or the network gives up; what has come stays for the next call.
+    The caller checks the content, so a transfer may go on without a validator and need not say how long it is;
+    `limit_bytes` is where an answer that does not end is refused. Raises StoreError when the file is not there, is too
+    long, or the network gives up; what has come stays for the next call.
     """
     import httpx
 
@@ -92,7 +91,7 @@ def download(
         while True:
             before = part.size
             try:
-                _attempt(client, url, part, progress, hash_is_known, limit_bytes)
+                _attempt(client, url, part, progress, limit_bytes)
                 break
             except (httpx.TransportError, _TryAgainError) as error:
                 failures = 1 if part.size > before else failures + 1
@@ -113,18 +112,16 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _attempt(
-    client: httpx.Client, url: str, part: Part, progress: Progress, hash_is_known: bool, limit_bytes: int
-) -> None:
+def _attempt(client: httpx.Client, url: str, part: Part, progress: Progress, limit_bytes: int) -> None:
     have, tag = part.size, part.tag
     headers = {"Accept-Encoding": "identity"}
-    if have and (tag or hash_is_known):
+    if have:
         headers["Range"] = f"bytes={have}-"
         if tag:
             headers["If-Range"] = tag
     with client.stream("GET", url, headers=headers) as response:
         start = _start(response, url, part)
-        total = _total(response, url, start, hash_is_known)
+        total = _total(response, url, start)
         part.tag_path.write_text(_validator(response))
         with part.path.open("ab" if start else "wb") as file:
             done = start
@@ -156,13 +153,11 @@ def _start(response: httpx.Response, url: str, part: Part) -> int:
     raise StoreError(f"{url}: HTTP {status}", "look at the address, at --mirror and at the revision in the table")
 
 
-def _total(response: httpx.Response, url: str, start: int, hash_is_known: bool) -> int | None:
-    """How long the file is; None when only its end tells. Raises StoreError when nobody could tell that it was cut."""
+def _total(response: httpx.Response, url: str, start: int) -> int | None:
+    """How long the file is; None when only its end tells. Raises StoreError for what comes compressed."""
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise StoreError(f"{url} comes compressed, which was not asked for", "use another mirror")
     length = response.headers.get("Content-Length")
-    if length is None and not hash_is_known and response.headers.get("Transfer-Encoding") != "chunked":
-        raise StoreError(f"{url} does not say how long it is, and its sha256 is not known", "use another mirror")
     return start + int(length) if length is not None else None
 
 

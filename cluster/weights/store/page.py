@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster.weights.store.table import AT_FIRST_PULL, Model, ModelFile, Table, read_table
+from cluster.weights.store.table import NOT_PUBLISHED, Model, ModelFile, Table, read_table
 
 PAGE = Path(__file__).parents[3] / "docs" / "models.md"
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
@@ -33,7 +33,7 @@ def _name(model: Model) -> str:
 
 def _hash(file: ModelFile) -> str:
     md5 = f", md5 `{file.md5}`" if file.md5 else ""
-    return (f"`{file.sha256}`" if file.sha256 else AT_FIRST_PULL) + md5
+    return (f"`{file.sha256}`" if file.sha256 else NOT_PUBLISHED) + md5
 
 
 def with_table(page: str, table: Table) -> str:

@@ -38,9 +38,12 @@ def _unmentioned() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """Where files come from and who watches. `mirrors` replaces the beginning of an address by another."""
+    """Where files come from and who watches. `mirrors` replaces the beginning of an address by another; `sums` has the
+    sha256 of MODEL/FILE where the one who pulls names it.
+    """
 
     mirrors: Mapping[str, str] | None = None
+    sums: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = _silent
     waiting: Callable[[], None] = _unmentioned
     patience: Patience = field(default_factory=Patience)
@@ -77,6 +80,11 @@ def _is_there(model: Model, shelf: Shelf, *, thorough: bool) -> bool:
 
 
 def _pull(model: Model, shelf: Shelf, supply: Supply) -> Path:
+    if missing := unvouched(model, shelf, supply):
+        raise StoreError(
+            f"{model.name}: its makers publish no sha256 of {', '.join(missing)}",
+            "name it: --sums FILE, as sha256sum writes it (docs/models.md, Files without a published sha256)",
+        )
     staging = shelf.staging(model)
     present = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())  # of an attempt before
     require_space(model.megabytes * MB * (2 if model.fetch is Fetch.ZIPS else 1) - present, shelf, model.name)
@@ -112,38 +120,58 @@ def nothing_left_when_full(model: Model, staging: Path) -> Iterator[None]:
 
 def _obtain(model: Model, file: ModelFile, shelf: Shelf, staging: Path, supply: Supply) -> Fact:
     """Bring one file into `staging`, right: what is there already, else what lies installed, else from its makers."""
-    wanted = expected_sha256(model, file, shelf)
+    wanted = expected_sha256(model, file, shelf, supply)
     target = staging / file.path
     target.parent.mkdir(parents=True, exist_ok=True)
     here = shelf.directory(model.key, model.name) / file.path
-    if wanted is not None and not target.is_file() and here.is_file() and files.sha256(here) == wanted:
+    if not target.is_file() and here.is_file() and files.sha256(here) == wanted:
         files.link_or_copy(here, target)
     if not target.is_file():
-        _fetch(model, file, staging, supply, checked=wanted is not None)
+        _fetch(model, file, staging, supply)
     try:
-        return check(model, file, target, wanted, shelf)
+        return check(model, file, target, wanted)
     except StoreError:
         shutil.rmtree(staging, ignore_errors=True)
         raise
 
 
-def expected_sha256(model: Model, file: ModelFile, shelf: Shelf) -> str | None:
-    """What `file` must be: as the table says, else as it was when it first came; None when it never did."""
+def unvouched(model: Model, shelf: Shelf, supply: Supply) -> list[str]:
+    """Files of `model` whose sha256 nobody knows: not the table, not a record of an earlier pull, not who pulls."""
+    return [file.path for file in model.files if _known_sha256(model, file, shelf, supply) is None]
+
+
+def expected_sha256(model: Model, file: ModelFile, shelf: Shelf, supply: Supply) -> str:
+    """What `file` must be. Raises StoreError when nobody knows, or two say different things."""
+    wanted = _known_sha256(model, file, shelf, supply)
+    named = supply.sums.get(f"{model.name}/{file.path}")
+    if wanted is None:
+        raise StoreError(f"{model.name}: its makers publish no sha256 of {file.path}", "name it: --sums FILE")
+    if named not in (None, wanted):
+        raise StoreError(
+            f"{model.name}: {file.path} has sha256 {wanted[:12]}..., you name {named[:12]}...",
+            "take it out of --sums" if file.sha256 else f"or delete {shelf.record_path(model.key, model.label)}",
+        )
+    return wanted
+
+
+def _known_sha256(model: Model, file: ModelFile, shelf: Shelf, supply: Supply) -> str | None:
+    """As the table says, else as it was when it first came, else as who pulls says."""
     if file.sha256 is not None:
         return file.sha256
     record = shelf.record(model.key, model.label)
-    return record.files[file.path].sha256 if record is not None and file.path in record.files else None
+    if record is not None and file.path in record.files:
+        return record.files[file.path].sha256
+    return supply.sums.get(f"{model.name}/{file.path}")
 
 
-def check(model: Model, file: ModelFile, path: Path, wanted: str | None, shelf: Shelf) -> Fact:
+def check(model: Model, file: ModelFile, path: Path, wanted: str) -> Fact:
     """What the file at `path` is. Raises StoreError when it is not the `file` of `model`."""
     fact = Fact.of(path)
-    if wanted is not None and fact.sha256 != wanted:
-        hint = "the source or the network is not to be trusted; nothing of it was kept"
-        if file.sha256 is None:
-            record = shelf.record_path(model.key, model.label)
-            hint = f"it was another one when it first came; if you trust this one, delete {record} and pull again"
-        raise StoreError(f"{model.name}: {file.path} has sha256 {fact.sha256[:12]}..., want {wanted[:12]}...", hint)
+    if fact.sha256 != wanted:
+        raise StoreError(
+            f"{model.name}: {file.path} has sha256 {fact.sha256[:12]}..., want {wanted[:12]}...",
+            "the source or the network is not to be trusted; nothing of it was kept",
+        )
     if file.md5 is not None and files.md5(path) != file.md5:
         raise StoreError(
             f"{model.name}: {file.path} has not the md5 that its makers publish",
@@ -152,7 +180,7 @@ def check(model: Model, file: ModelFile, path: Path, wanted: str | None, shelf: 
     return fact
 
 
-def _fetch(model: Model, file: ModelFile, staging: Path, supply: Supply, *, checked: bool) -> None:
+def _fetch(model: Model, file: ModelFile, staging: Path, supply: Supply) -> None:
     if model.fetch is Fetch.HUB:
         endpoint = supply.at(hub.HUB)
         other = endpoint if endpoint != hub.HUB else None
@@ -166,7 +194,6 @@ def _fetch(model: Model, file: ModelFile, staging: Path, supply: Supply, *, chec
             staging / file.path,
             progress=supply.progress,
             patience=supply.patience,
-            hash_is_known=checked,
             limit_bytes=limit,
         )
         return
@@ -177,7 +204,6 @@ def _fetch(model: Model, file: ModelFile, staging: Path, supply: Supply, *, chec
             archive,
             progress=supply.progress,
             patience=supply.patience,
-            hash_is_known=checked,
             limit_bytes=int(limit * _SLACK),
         )
     try:

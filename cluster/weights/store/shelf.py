@@ -5,8 +5,8 @@
     MODEL_DIR/.store/staging/<key>/<label>/     one that is on its way; a later attempt goes on from there
     MODEL_DIR/.store/locks/<key>/<name>.lock
 
-A model directory appears in one step, complete and checked. A record outlives its model, so that a sha256 that was
-taken on trust at the first pull is demanded of every later one. Sizes are bytes.
+A model directory appears in one step, complete and checked. A record outlives its model, so that a sha256 that
+somebody named at the first pull is demanded of every later one. Sizes are bytes.
 """
 
 from __future__ import annotations

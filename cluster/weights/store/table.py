@@ -19,8 +19,8 @@ from ocr.errors import OutOfRange
 
 TABLE = Path(__file__).with_name("models.toml")
 
-AT_FIRST_PULL = "recorded at first pull"
-"""Written in place of a sha256 that no published record tells."""
+NOT_PUBLISHED = "not published"
+"""Written in place of a sha256 that no published record tells: whoever pulls the file must name it."""
 
 _PICKLES = frozenset({".bin", ".pth", ".pt", ".pkl", ".ckpt"})  # opening one can run code
 
@@ -35,7 +35,9 @@ class Fetch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """One file. `sha256` is None where it is recorded at the first pull; `size_bytes` where it is not published."""
+    """One file. `sha256` and `size_bytes` are None where they are not published. An `md5` vouches for nothing: it is
+    what EasyOCR's own package demands too.
+    """
 
     path: str
     sha256: str | None = None
@@ -72,8 +74,8 @@ class Model:
             if not re.fullmatch(r"[\w.-]+", word) or word.startswith("."):
                 raise ValueError(f"{self.name}: {word!r} cannot be the name of a directory")
         for file in self.files:
-            if Path(file.path).suffix in _PICKLES and (self.key == "trocr" or not (file.sha256 or file.md5)):
-                raise ValueError(f"{self.name}: {file.path} is a pickle that nobody vouches for; want safetensors")
+            if Path(file.path).suffix in _PICKLES and self.key == "trocr":
+                raise ValueError(f"{self.name}: {file.path} is a pickle, which can run code; want safetensors")
 
     @property
     def version(self) -> str:
@@ -140,7 +142,7 @@ def _files(entries: Iterable[Mapping[str, Any]]) -> tuple[ModelFile, ...]:
     return tuple(
         ModelFile(
             entry["path"],
-            None if entry["sha256"] == AT_FIRST_PULL else entry["sha256"],
+            None if entry["sha256"] == NOT_PUBLISHED else entry["sha256"],
             entry.get("md5"),
             entry.get("bytes"),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import shutil
@@ -23,6 +24,7 @@ from tests.fakes.makers import (
     GERMAN_PATH,
     LANGUAGES,
     NETWORK,
+    SUMS,
     TABLE,
     WEIGHTS,
     left_of,
@@ -30,6 +32,7 @@ from tests.fakes.makers import (
 )
 from tests.fakes.model_server import ModelServer
 
+NAMED = Supply(sums=SUMS)
 Member = tuple[tarfile.TarInfo, bytes]
 
 
@@ -64,7 +67,7 @@ def with_manifest(content: list[Member], change: Callable[[dict], None]) -> list
 
 
 def test_what_was_packed_is_installed_and_recorded(packed: Path, shelf: Shelf) -> None:
-    assert unpack(packed, TABLE, shelf) == [LANGUAGES, NETWORK]
+    assert unpack(packed, TABLE, shelf, NAMED) == [LANGUAGES, NETWORK]
     directory = shelf.directory("tesseract", "languages")
     assert (directory / "eng.traineddata").read_bytes() == ENGLISH
     assert (directory / "deu.traineddata").read_bytes() == GERMAN
@@ -74,14 +77,14 @@ def test_what_was_packed_is_installed_and_recorded(packed: Path, shelf: Shelf) -
 
 
 def test_the_same_models_make_the_same_bytes(packed: Path, shelf: Shelf, tmp_path: Path) -> None:
-    unpack(packed, TABLE, shelf)
+    unpack(packed, TABLE, shelf, NAMED)
     records = [shelf.installed(model.key, model.name) for model in (LANGUAGES, NETWORK)]
     pack([record for record in records if record is not None], shelf, tmp_path / "again.tar")
     assert (tmp_path / "again.tar").read_bytes() == packed.read_bytes()
 
 
 def test_a_damaged_model_is_not_packed(packed: Path, shelf: Shelf, tmp_path: Path) -> None:
-    unpack(packed, TABLE, shelf)
+    unpack(packed, TABLE, shelf, NAMED)
     record = shelf.installed("tesseract", "languages")
     assert record is not None
     (shelf.directory("tesseract", "languages") / "eng.traineddata").write_bytes(b"damaged")
@@ -138,6 +141,13 @@ HOSTILE: dict[str, tuple[Callable[[list[Member]], list[Member]], str]] = {
         ),
         "model.safetensors has sha256",
     ),
+    "a manifest that lies with the bytes of a file whose sha256 is not published": (
+        lambda content: with_manifest(
+            [*content[:-1], (content[-1][0], b"evil")],
+            lambda manifest: manifest["models"][1]["files"].update({"config.json": sha256(b"evil")}),
+        ),
+        "config.json has sha256",
+    ),
     "a model that is not in the table": (
         lambda content: with_manifest(content, lambda manifest: manifest["models"][0].update(name="unknown")),
         "not in the table",
@@ -167,7 +177,7 @@ def test_a_hostile_archive_is_refused_and_nothing_is_installed(
     write(packed, change(members(packed)))
     before = {path for path in tmp_path.rglob("*") if not path.is_relative_to(shelf.root)}
     with pytest.raises(StoreError, match=message):
-        unpack(packed, TABLE, shelf)
+        unpack(packed, TABLE, shelf, NAMED)
     assert [path for model in (LANGUAGES, NETWORK) for path in left_of(shelf, model)] == []
     assert {path for path in tmp_path.rglob("*") if not path.is_relative_to(shelf.root)} == before
 
@@ -175,14 +185,23 @@ def test_a_hostile_archive_is_refused_and_nothing_is_installed(
 def test_what_is_no_archive_is_refused(shelf: Shelf, tmp_path: Path) -> None:
     (tmp_path / "weights.tar").write_bytes(b"not a tar file" * 100)
     with pytest.raises(StoreError, match="not an archive of models"):
-        unpack(tmp_path / "weights.tar", TABLE, shelf)
+        unpack(tmp_path / "weights.tar", TABLE, shelf, NAMED)
 
 
-def test_a_file_that_came_on_trust_must_be_the_same_in_an_archive(
+def test_an_archive_does_not_vouch_for_its_own_files(packed: Path, shelf: Shelf) -> None:
+    with pytest.raises(StoreError, match=r"no sha256 of deu\.traineddata") as caught:
+        unpack(packed, TABLE, shelf)
+    assert "--sums" in caught.value.hint
+    assert [path for model in (LANGUAGES, NETWORK) for path in left_of(shelf, model)] == []
+
+
+def test_a_file_that_was_named_once_must_be_the_same_in_an_archive(
     packed: Path, server: ModelServer, supply: Supply, shelf: Shelf
 ) -> None:
-    server.files[GERMAN_PATH] = b"another language"
-    shutil.rmtree(pull(LANGUAGES, shelf, supply))
+    other = b"another language"
+    server.files[GERMAN_PATH] = other
+    named = {**SUMS, "languages/deu.traineddata": sha256(other)}
+    shutil.rmtree(pull(LANGUAGES, shelf, dataclasses.replace(supply, sums=named)))
     with pytest.raises(StoreError, match=r"deu\.traineddata has sha256"):
         unpack(packed, TABLE, shelf)
     assert left_of(shelf, NETWORK) == []
@@ -194,5 +213,5 @@ def test_an_archive_of_one_model_leaves_the_others_alone(
     network = pull(NETWORK, shelf, supply)
     before = (network / "model.safetensors").stat().st_ino
     write(packed, with_manifest(members(packed)[:3], lambda manifest: manifest["models"].pop()))
-    assert unpack(packed, Table((LANGUAGES, NETWORK)), shelf) == [LANGUAGES]
+    assert unpack(packed, Table((LANGUAGES, NETWORK)), shelf, NAMED) == [LANGUAGES]
     assert (network / "model.safetensors").stat().st_ino == before

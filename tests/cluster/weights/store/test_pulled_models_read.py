@@ -18,7 +18,7 @@ from engines import easyocr, paddleocr, trocr
 from ocr import LoadOptions
 from tests.engines.drawing import line
 from tests.engines.tiny_models import easyocr_official, trocr_checkpoint
-from tests.fakes.makers import NETWORK, READER, REVISION, zipped
+from tests.fakes.makers import NETWORK, READER, REVISION, sha256, zipped
 from tests.fakes.model_server import ModelServer
 
 pytestmark = pytest.mark.engines
@@ -42,9 +42,8 @@ def published(
     """A table whose default for `key` is a model with these files, which the server holds."""
     url = f"https://huggingface.co/makers/{key}"
     server.files = {f"/makers/{key}/resolve/{REVISION}/{name}": content for name, content in files.items()}
-    model = dataclasses.replace(
-        NETWORK, key=key, name=f"{key}-official", url=url, files=tuple(map(ModelFile, files)), megabytes=30
-    )
+    hashed = tuple(ModelFile(name, sha256(content)) for name, content in files.items())
+    model = dataclasses.replace(NETWORK, key=key, name=f"{key}-official", url=url, files=hashed, megabytes=30)
     table = Table((model,))
     monkeypatch.setattr(models, "read_table", lambda: table)
     return table, model.label
@@ -81,7 +80,7 @@ def test_a_recogniser_of_easyocr(
     server: ModelServer, supply: Supply, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pickle = (easyocr_official(tmp_path / "made") / "english_g2.pth").read_bytes()
-    file = ModelFile("english_g2.pth", md5=hashlib.md5(pickle).hexdigest())
+    file = ModelFile("english_g2.pth", sha256(pickle), md5=hashlib.md5(pickle).hexdigest())
     from easyocr.config import recognition_models  # EasyOCR itself looks at the md5 of its own files too
 
     monkeypatch.setitem(recognition_models["gen2"]["english_g2"], "md5sum", file.md5)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -21,8 +22,9 @@ from cluster.weights.store import downloading
 from cluster.weights.store.downloading import Part
 from cluster.weights.store.pulling import Supply, pull
 from cluster.weights.store.shelf import Shelf, State
+from cluster.weights.store.sums import read_sums
 from cluster.weights.store.table import Model, ModelFile
-from ocr.errors import StoreError
+from ocr.errors import InvalidRequest, StoreError
 from tests.fakes.makers import (
     CONFIG,
     CONFIG_PATH,
@@ -137,14 +139,11 @@ def test_a_file_that_changed_between_two_attempts_is_begun_anew(
     assert (directory / model.files[0].path).read_bytes() == content
 
 
-def test_without_a_validator_only_what_will_be_checked_is_gone_on_with(
-    server: ModelServer, supply: Supply, shelf: Shelf
-) -> None:
+def test_without_a_validator_a_cut_transfer_is_gone_on_with(server: ModelServer, supply: Supply, shelf: Shelf) -> None:
     server.sends_tags = False
-    server.cuts[ENGLISH_PATH], server.cuts[GERMAN_PATH] = [50_000], [10_000]
+    server.cuts[ENGLISH_PATH] = [50_000]
     pull(LANGUAGES, shelf, supply)
-    assert server.fetched(ENGLISH_PATH) == [None, "bytes=50000-"]  # its sha256 is in the table
-    assert server.fetched(GERMAN_PATH) == [None, None]
+    assert server.fetched(ENGLISH_PATH) == [None, "bytes=50000-"]
 
 
 def test_a_server_that_is_busy_is_asked_again(server: ModelServer, supply: Supply, shelf: Shelf) -> None:
@@ -167,7 +166,7 @@ def test_wrong_bytes_are_refused_and_nothing_of_them_stays(
     else:
         content[1000] ^= 1
     server.files[path] = bytes(content)
-    with pytest.raises(StoreError, match=r"sha256|md5") as caught:
+    with pytest.raises(StoreError, match="sha256") as caught:
         pull(model, shelf, supply)
     assert "nothing of it was kept" in caught.value.hint
     assert left_of(shelf, model) == []
@@ -199,13 +198,9 @@ def test_an_answer_that_is_longer_than_the_file_is_stopped(server: ModelServer, 
     assert left_of(shelf, LANGUAGES) == []
 
 
-def test_what_does_not_say_how_long_it_is_must_have_a_known_hash(
-    server: ModelServer, supply: Supply, shelf: Shelf
-) -> None:
+def test_a_server_may_keep_to_itself_how_long_a_file_is(server: ModelServer, supply: Supply, shelf: Shelf) -> None:
     server.sends_lengths = False
-    with pytest.raises(StoreError, match=r"deu\.traineddata does not say how long it is"):
-        pull(LANGUAGES, shelf, supply)
-    assert (shelf.staging(LANGUAGES) / "eng.traineddata").read_bytes() == ENGLISH
+    assert (pull(LANGUAGES, shelf, supply) / "eng.traineddata").read_bytes() == ENGLISH
 
 
 def test_what_comes_compressed_is_refused(server: ModelServer, supply: Supply, shelf: Shelf) -> None:
@@ -246,24 +241,77 @@ def test_a_hub_that_answers_with_another_revision_is_refused(server: ModelServer
     pull(moved, shelf, supply)  # the fake says that the commit is "main", as it was asked
     other = dataclasses.replace(NETWORK, name="other", url="https://huggingface.co/makers/other")
     server.files[f"/makers/other/resolve/{NETWORK.revision}/model.safetensors"] = WEIGHTS
+    named = dataclasses.replace(supply, sums={"other/config.json": sha256(CONFIG)})
     with pytest.raises(StoreError, match="404"):
-        pull(other, shelf, supply)
+        pull(other, shelf, named)
 
 
-class TestTrustOnFirstUse:
-    def test_what_came_first_is_demanded_ever_after(self, server: ModelServer, supply: Supply, shelf: Shelf) -> None:
-        shutil.rmtree(pull(LANGUAGES, shelf, supply))
+class TestWithoutAPublishedSha256:
+    @EACH_KIND
+    def test_nothing_is_asked_for_until_somebody_names_it(
+        self, model: Model, files: dict[str, bytes], server: ModelServer, supply: Supply, shelf: Shelf
+    ) -> None:
+        unpublished = [file.path for file in model.files if file.sha256 is None]
+        with pytest.raises(StoreError, match=f"no sha256 of {re.escape(unpublished[0])}") as caught:
+            pull(model, shelf, dataclasses.replace(supply, sums={}))
+        assert "--sums" in caught.value.hint
+        assert server.asked == []
+
+    def test_an_md5_does_not_vouch_for_a_file(self, server: ModelServer, supply: Supply, shelf: Shelf) -> None:
+        assert READER.files[0].md5 is not None
+        with pytest.raises(StoreError, match="no sha256"):
+            pull(READER, shelf, dataclasses.replace(supply, sums={}))
+
+    def test_another_file_than_the_one_that_was_named_is_refused(
+        self, server: ModelServer, supply: Supply, shelf: Shelf
+    ) -> None:
         server.files[GERMAN_PATH] = b"another language"
-        with pytest.raises(StoreError, match=r"deu\.traineddata has sha256") as caught:
+        with pytest.raises(StoreError, match=r"deu\.traineddata has sha256"):
             pull(LANGUAGES, shelf, supply)
-        assert "when it first came" in caught.value.hint
         assert left_of(shelf, LANGUAGES) == []
 
-    def test_forgetting_the_record_trusts_anew(self, server: ModelServer, supply: Supply, shelf: Shelf) -> None:
+    def test_what_was_named_once_is_demanded_ever_after(
+        self, server: ModelServer, supply: Supply, shelf: Shelf
+    ) -> None:
+        unnamed = dataclasses.replace(supply, sums={})
         shutil.rmtree(pull(LANGUAGES, shelf, supply))
-        shelf.record_path(LANGUAGES.key, LANGUAGES.label).unlink()
+        shutil.rmtree(pull(LANGUAGES, shelf, unnamed))
         server.files[GERMAN_PATH] = b"another language"
-        assert (pull(LANGUAGES, shelf, supply) / "deu.traineddata").read_bytes() == b"another language"
+        with pytest.raises(StoreError, match=r"deu\.traineddata has sha256"):
+            pull(LANGUAGES, shelf, unnamed)
+
+    def test_forgetting_the_record_lets_another_one_be_named(
+        self, server: ModelServer, supply: Supply, shelf: Shelf
+    ) -> None:
+        shutil.rmtree(pull(LANGUAGES, shelf, supply))
+        other = b"another language"
+        server.files[GERMAN_PATH] = other
+        named = dataclasses.replace(supply, sums={"languages/deu.traineddata": sha256(other)})
+        with pytest.raises(StoreError, match="you name") as caught:
+            pull(LANGUAGES, shelf, named)
+        record = shelf.record_path(LANGUAGES.key, LANGUAGES.label)
+        assert str(record) in caught.value.hint
+        record.unlink()
+        assert (pull(LANGUAGES, shelf, named) / "deu.traineddata").read_bytes() == other
+
+    def test_a_name_that_contradicts_the_table_is_refused(
+        self, server: ModelServer, supply: Supply, shelf: Shelf
+    ) -> None:
+        named = {**supply.sums, "languages/eng.traineddata": sha256(b"something else")}
+        with pytest.raises(StoreError, match=r"eng\.traineddata has sha256 .* you name"):
+            pull(LANGUAGES, shelf, dataclasses.replace(supply, sums=named))
+
+
+@pytest.mark.parametrize("text", ["abc  a/b\n", f"{'0' * 64} a/b\n", f"{'0' * 64}  a/b\n" * 2, "\n"])
+def test_a_line_that_sha256sum_would_not_write_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "sums").write_text(text)
+    with pytest.raises(InvalidRequest, match="line"):
+        read_sums(tmp_path / "sums")
+
+
+def test_what_sha256sum_writes_is_read(tmp_path: Path) -> None:
+    (tmp_path / "sums").write_text(f"{'0' * 64}  reader/reader.pth\n{'1' * 64} *network/with a space.json\n")
+    assert read_sums(tmp_path / "sums") == {"reader/reader.pth": "0" * 64, "network/with a space.json": "1" * 64}
 
 
 def test_a_new_revision_replaces_the_old_one_and_keeps_what_is_the_same(
@@ -274,7 +322,8 @@ def test_a_new_revision_replaces_the_old_one_and_keeps_what_is_the_same(
     assert shelf.state(newer) is State.OTHER
     server.files[GERMAN_PATH.replace(LANGUAGES.revision, newer.revision)] = b"neues Deutsch"
     server.asked.clear()
-    directory = pull(newer, shelf, supply)
+    named = {"languages/deu.traineddata": sha256(b"neues Deutsch")}
+    directory = pull(newer, shelf, dataclasses.replace(supply, sums=named))
     assert [path.rsplit("/")[-1] for _, path, _ in server.asked] == ["deu.traineddata"]
     assert (directory / "deu.traineddata").read_bytes() == b"neues Deutsch"
     assert (directory / "eng.traineddata").read_bytes() == ENGLISH

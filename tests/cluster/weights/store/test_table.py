@@ -1,4 +1,4 @@
-"""The table of models: complete, plausible, shown as it is, and free of pickles that nobody vouches for."""
+"""The table of models: complete, plausible, and shown as it is."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from cluster.weights.rapidocr_models import MODELS
 from cluster.weights.store.page import PAGE, with_table
-from cluster.weights.store.table import AT_FIRST_PULL, TABLE, Fetch, ModelFile, Table, read_table
+from cluster.weights.store.table import NOT_PUBLISHED, TABLE, Fetch, ModelFile, Table, read_table
 from ocr.errors import OutOfRange
-from tests.fakes.makers import LANGUAGES, NETWORK, READER
+from tests.fakes.makers import LANGUAGES, NETWORK
 
 THE_TABLE = read_table()
 
@@ -66,7 +66,7 @@ def test_every_engine_with_bundled_paddle_models_has_official_ones() -> None:
 
 def test_a_hash_that_is_not_known_is_written_in_words() -> None:
     text = TABLE.read_text()
-    assert text.count(f'sha256 = "{AT_FIRST_PULL}"') == sum(
+    assert text.count(f'sha256 = "{NOT_PUBLISHED}"') == sum(
         file.sha256 is None for model in THE_TABLE.models for file in model.files
     )
 
@@ -80,11 +80,6 @@ def test_the_page_shows_the_table() -> None:
 def test_a_pickle_is_no_file_of_trocr(path: str) -> None:
     with pytest.raises(ValueError, match="want safetensors"):
         dataclasses.replace(NETWORK, files=(ModelFile(path, "0" * 64),))
-
-
-def test_a_pickle_that_nobody_vouches_for_is_refused() -> None:
-    with pytest.raises(ValueError, match="nobody vouches"):
-        dataclasses.replace(READER, files=(ModelFile("reader.pth"),))
 
 
 @pytest.mark.parametrize("bad", [{"name": "../up"}, {"revision": "a/b"}, {"key": ".store"}])
