@@ -10,7 +10,7 @@ Source: https://github.com/JaidedAI/EasyOCR/blob/master/custom_model.md
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from engines.common.ctc import Decoder, Steps
 from engines.common.ink import is_blank
 from engines.common.model_card import read_card, verified
-from engines.common.tight_crop import tightened
+from engines.common.tight_crop import MARGIN, tightened
 from engines.devices.frameworks import light_import
 from engines.devices.torch_device import TORCH, prepare
 from ocr.errors import EngineUnavailable
@@ -38,12 +38,15 @@ GPU_BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class EasyOCR:
-    """A loaded recogniser. `height_px` is what its network reads at, `together` how many crops one run of it takes."""
+    """A loaded recogniser. `height_px` is what its network reads at, `row_margin` what a line keeps above and below its
+    letters (engines/common/tight_crop.py), `together` how many crops one run takes.
+    """
 
     torch: ModuleType
     reader: Any
     decoder: Decoder
     height_px: int
+    row_margin: float
     model: str
     together: int
 
@@ -60,7 +63,7 @@ class EasyOCR:
 
     def _run(self, crops: Sequence[Crop]) -> Iterator[tuple[Steps, float]]:
         """The steps of each crop, and the width of one step in crop pixels."""
-        greys = [_grey(crop) for crop in crops]
+        greys = [_grey(crop, self.row_margin) for crop in crops]
         scaled, widths = zip(*(self._scale(grey) for grey in greys), strict=True)
         padded_width = max(widths)
         for crop, grey, steps in zip(crops, greys, self._infer(scaled, padded_width), strict=True):
@@ -91,13 +94,13 @@ class EasyOCR:
         return steps
 
 
-def _grey(crop: Crop) -> NDArray[np.uint8]:
+def _grey(crop: Crop, row_margin: float) -> NDArray[np.uint8]:
     """Grey pixels (H, W), those of a line without the paper around it, squeezed to MAX_RATIO if need be."""
     from PIL import Image
 
     picture = Image.fromarray(crop.pixels).convert("L")
     if crop.region.scope is Scope.LINE:
-        picture = Image.fromarray(tightened(np.asarray(picture)))
+        picture = Image.fromarray(tightened(np.asarray(picture), row_margin))
     widest = MAX_RATIO * picture.height
     if picture.width > widest:
         picture = picture.resize((widest, picture.height), Image.Resampling.BILINEAR)
@@ -119,9 +122,10 @@ def load(options: LoadOptions) -> Engine:
             verified(options.model, card, f"{network}{suffix}")
     device = prepare("easyocr", options)
     torch, reader = _reader(options, options.model, network, device)
-    height = _input_height(options.model, network)
+    described = _described(options.model, network)
+    height, margin = int(described.get("imgH") or 64), float(described.get("row_margin") or MARGIN)
     together = 1 if device == "cpu" else GPU_BATCH
-    return EasyOCR(torch, reader, Decoder(reader.converter.character), height, card.label, together)
+    return EasyOCR(torch, reader, Decoder(reader.converter.character), height, margin, card.label, together)
 
 
 def _network_name(model: Path) -> str:
@@ -163,14 +167,12 @@ def _reader(options: LoadOptions, model: Path, network: str, device: str) -> tup
     return torch, reader
 
 
-def _input_height(model: Path, network: str) -> int:
-    """The height that the network reads at: 64 px, EasyOCR's own, unless a custom network says otherwise."""
+def _described(model: Path, network: str) -> Mapping[str, Any]:
+    """What NAME.yaml says of a custom network; nothing of EasyOCR's own, which read at 64 px."""
     import yaml
 
     config = model / f"{network}.yaml"
-    if not config.is_file():
-        return 64
-    return int(yaml.safe_load(config.read_text(encoding="utf-8")).get("imgH") or 64)
+    return yaml.safe_load(config.read_text(encoding="utf-8")) if config.is_file() else {}
 
 
 SPEC = EngineSpec(

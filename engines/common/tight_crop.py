@@ -18,6 +18,8 @@ WIDEST_BAND, NARROWEST_BAND = 0.5, 0.2
 """Of the height of the crop: wider bands need no cutting, narrower ones are no letters."""
 MARGIN = 0.5
 """Of the band, kept above and below: its ascenders and descenders are not dense enough to be of it."""
+HAND_MARGIN = 1.2
+"""The same of handwriting, whose long strokes are longer than those of type."""
 LEAST_PX = 20
 """No crop is cut to fewer rows: what is small already wins little and loses much when the band was the wrong one."""
 COLUMNS = 512
@@ -26,14 +28,17 @@ COLUMNS = 512
 Grey = NDArray[np.uint8]
 
 
-def tightened(line: Grey) -> Grey:
-    """The rows that the letters of a line (H, W) take, with a margin; all rows when that is not clear."""
-    top, bottom = letter_rows(line)
+def tightened(line: Grey, margin: float = MARGIN) -> Grey:
+    """The rows of `letter_rows`: the line itself when they are all of them."""
+    top, bottom = letter_rows(line, margin)
     return line if (top, bottom) == (0, line.shape[0]) else line[top:bottom]
 
 
 def letter_rows(line: Grey, margin: float = MARGIN) -> tuple[int, int]:
-    """The rows top <= y < bottom that the letters of a line (H, W) take, with `margin` of their band on each side."""
+    """The rows top <= y < bottom that the letters of a line (H, W) take, with `margin` of their band on each side.
+
+    All rows when that is not clear.
+    """
     height = line.shape[0]
     top, bottom = _band(line[:, :: max(1, line.shape[1] // COLUMNS)])
     band = bottom - top

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines.common.tight_crop import MARGIN, letter_rows
+from engines.common.tight_crop import HAND_MARGIN, MARGIN, letter_rows
 from evaluation.pages.ground_truth import Split, line_crops, pages_for
 from evaluation.pages.handwritten_lines import Writing, writing_of
 from training.lines.degradation import NO_ROOM, Grey, Room
@@ -25,8 +25,6 @@ TALLEST_PX = 96
 LEAST_HEIGHT_PX = 8
 LEAST_CHARACTER_WIDTH = 0.12
 """Of the height; a line whose characters are narrower was cut or labelled wrongly."""
-HAND_MARGIN = 1.2
-"""Of the band of a written line, kept above and below: the long strokes of hands are longer than those of type."""
 SURROUNDINGS = 0.4
 """Of the height of a line: what is kept around it on each side, so that it can be cut as detectors do, a little off."""
 

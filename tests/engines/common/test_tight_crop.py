@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.common.tight_crop import LEAST_PX, tightened
+from engines.common.tight_crop import HAND_MARGIN, LEAST_PX, tightened
 
 
 def crop(height: int, *bands: tuple[int, int]) -> np.ndarray:
@@ -22,6 +22,11 @@ def test_paper_above_and_below_small_letters_is_cut_off():
     kept = tightened(picture)
     assert kept.shape[0] < 50
     assert (kept == 20).sum() == (picture == 20).sum()
+
+
+def test_handwriting_keeps_more_for_its_long_strokes():
+    picture = crop(100, (40, 60))
+    assert tightened(picture).shape[0] + 20 < tightened(picture, HAND_MARGIN).shape[0] < 100
 
 
 def test_pieces_of_the_neighbours_are_cut_off_with_the_paper():

@@ -17,6 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from engines.common import tight_crop
 from engines.common.model_card import CARD_FILE, read_card, verified
 from training.lines.degradation import INPUT_PX
 from training.lines.texts import PRINTABLE
@@ -43,6 +44,10 @@ class Design(Protocol):
         """How high the lines are that it reads."""
 
     @property
+    def row_margin(self) -> float:
+        """What its lines keep above and below (engines/common/tight_crop.py)."""
+
+    @property
     def parameters(self) -> Mapping[str, object]:
         """What the source's Model takes besides `num_class`."""
 
@@ -61,6 +66,7 @@ class Shape:
     name = "quorum_lines"
     source = "columns.py"
     height_px = INPUT_PX
+    row_margin = tight_crop.MARGIN
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -88,6 +94,7 @@ class HandShape:
 
     name = "quorum_hands"
     source = "hand_columns.py"
+    row_margin = tight_crop.HAND_MARGIN
 
     def __post_init__(self) -> None:
         if self.height_px < INPUT_PX:
@@ -122,6 +129,7 @@ def write_model(
     described = {
         "network_params": dict(shape.parameters),
         "imgH": shape.height_px,
+        "row_margin": shape.row_margin,
         "lang_list": ["en"],
         "character_list": PRINTABLE,
     }

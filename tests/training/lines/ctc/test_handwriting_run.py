@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cluster.weights.models import BUNDLED_DIR
+from engines.common.tight_crop import HAND_MARGIN
 from evaluation.pages.ground_truth import Split
 from training.drawing.typesetting import STRIP_PX, TypesetLine
 from training.lines.ctc import handwriting_run
@@ -104,4 +105,5 @@ def test_a_run_ends_with_a_model_that_easyocr_reads_with_and_that_is_gone_on_fro
         start = tmp_path / f"{folder}-model"
     assert json.loads((start / "metadata.json").read_text())["run"]["recipe"]["height_px"] == 40
     engine = easyocr.load(LoadOptions(start))
+    assert (engine.height_px, engine.row_margin) == (40, HAND_MARGIN)
     assert len(engine.read([line("anything")])) == 1
