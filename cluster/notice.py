@@ -123,6 +123,12 @@ _MODELS = (
     ("PP-OCRv6 small, both; orientation of PP-OCRv2", "carried by the rapidocr package", "Apache-2.0"),
     ("everything under cluster/bundled/", "trained by this project", "MIT"),
     (
+        "Handwriting network, unfinished",
+        "training/lines/state/, trained by this project, also on letters of Joseph Dalton Hooker, whose terms hold for "
+        "the weights as well",
+        "CC-BY-SA-4.0",
+    ),
+    (
         "Spelling model",
         "fusion/bundled/english.json.gz, counted from symspellpy's English word frequencies (Google Books Ngram and "
         "SCOWL) and true lines of training pages",
@@ -140,6 +146,11 @@ _LEARNT_FROM = (
     ("FloChiff/ehri-dataset", "true lines of typewritten reports", "CC-BY-4.0"),
     ("FoNDUE-HTR/FONDUE-EN-PRINT-20", "true lines of printed prose", "CC-BY-4.0"),
     ("PSL-Chartes-HTR-Students/HN2021-Memorials_Jane_Lathrop_Stanford", "true lines of letters", "CC-BY-4.0"),
+    (
+        "jschaefer738b/JosephHookerHTR; images by permission of the Royal Botanic Gardens, Kew",
+        "true lines of letters of Joseph Dalton Hooker, for the handwriting network",
+        "CC-BY-SA-4.0",
+    ),
     ("zzzDavid/ICDAR-2019-SROIE", "true lines of receipts", "MIT"),
     ("WordNet 3.0 (Princeton University)", "words and sentences of synthetic lines", "LicenseRef-WordNet"),
     ("SCOWL, as Debian's wamerican", "words of synthetic lines", "LicenseRef-SCOWL (permissive)"),
@@ -148,6 +159,11 @@ _LEARNT_FROM = (
         "fonts of the Debian packages that training/drawing/fonts.py names",
         "synthetic lines and characters",
         "free; see each package",
+    ),
+    (
+        "fonts of Google Fonts that training/drawing/web_fonts.py names, from the npm packages @fontsource/*",
+        "synthetic lines for the handwriting network",
+        "OFL-1.1; those in APACHE there: Apache-2.0",
     ),
 )
 """None of it is part of Quorum: only parameters are."""

@@ -6,11 +6,13 @@ Of true pages only the lines that were written by hand are learnt from and measu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from engines.common.model_card import CARD_FILE
 from evaluation.pages.ground_truth import Split
 from training.lines.ctc.model import read_weights, write_model
 from training.lines.ctc.run import VALIDATION_LINES, Origins, learn, validation_lines
@@ -19,6 +21,14 @@ from training.lines.hand_lines import HandwritingGenerator, unseen_hands
 from training.lines.real import RealLine, real_lines
 from training.lines.synthetic import LineStore, Report, StoreSpec, make_store
 from training.lines.trainer import Intervals, Log, Trainer
+
+ATTRIBUTION = {
+    "hooker": "JosephHookerHTR by jschaefer738b, CC BY-SA 4.0; images by permission of the Royal Botanic Gardens, Kew",
+    "stanford": "HN2021-Memorials_Jane_Lathrop_Stanford by PSL-Chartes-HTR-Students, CC BY 4.0",
+}
+"""Who is to be named for what was learnt from, by the folder's name."""
+SHARE_ALIKE = {"hooker": "CC-BY-SA-4.0"}
+"""The folders whose terms hold for the weights as well, and the terms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,5 +69,18 @@ def train_model(
     trainer = Trainer(CtcTask(recipe.shape, read_weights(start_from)), recipe, run_folder)
     intervals = intervals or Intervals(evaluation_lines=4_000)
     about, figures = learn(letters, trainer, log=log, report=report, intervals=intervals)
+    about |= terms_of([folder.name for folder in letters.pages], start_from)
     write_model(model_folder, version, recipe.shape, trainer.average.module.state_dict(), about)
     return figures
+
+
+def terms_of(folders: Sequence[str], start_from: Path) -> dict[str, object]:
+    """For the card: whom the weights name, and the terms under which they are passed on if not under the project's own.
+
+    What holds for the model that they went on from holds for them as well.
+    """
+    before = json.loads((start_from / CARD_FILE).read_text(encoding="utf-8"))
+    named = before.get("attribution", {}) | {name: ATTRIBUTION[name] for name in folders if name in ATTRIBUTION}
+    licences = [before.get("licence"), *(SHARE_ALIKE.get(name) for name in folders)]
+    licence = next(filter(None, licences), None)
+    return {"attribution": named} | ({"licence": licence} if licence else {})

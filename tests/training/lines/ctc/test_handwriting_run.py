@@ -15,7 +15,7 @@ from engines.common.tight_crop import HAND_MARGIN
 from evaluation.pages.ground_truth import Split
 from training.drawing.typesetting import STRIP_PX, TypesetLine
 from training.lines.ctc import handwriting_run
-from training.lines.ctc.handwriting_run import Letters, train_model
+from training.lines.ctc.handwriting_run import Letters, terms_of, train_model
 from training.lines.ctc.model import HandShape, go_on_from, read_weights
 from training.lines.ctc.task import HandRecipe
 from training.lines.real import RealLine
@@ -52,6 +52,20 @@ def test_unseen_hands_are_watched_beside_tune_lines(letters: Letters, monkeypatc
     unseen = RealLine(np.zeros((48, 60), np.uint8), "one", "unseen", any_case=False)
     monkeypatch.setattr(handwriting_run, "unseen_hands", lambda fonts, count, height_px: [unseen])
     assert [line.source for line in letters.validation(48)] == ["letters", "unseen"]
+
+
+def test_weights_name_whom_they_learnt_from_and_keep_the_terms() -> None:
+    about = terms_of(["mine", "hooker"], BUNDLED_DIR / "easyocr")
+    assert "Royal Botanic Gardens, Kew" in str(about["attribution"])
+    assert about["licence"] == "CC-BY-SA-4.0"
+    assert terms_of(["mine"], BUNDLED_DIR / "easyocr") == {"attribution": {}}
+
+
+def test_terms_are_kept_by_what_goes_on_from_the_weights(tmp_path: Path) -> None:
+    (tmp_path / "metadata.json").write_text(json.dumps(terms_of(["hooker"], BUNDLED_DIR / "easyocr")))
+    about = terms_of(["stanford"], tmp_path)
+    assert about["licence"] == "CC-BY-SA-4.0"
+    assert set(about["attribution"]) == {"hooker", "stanford"}
 
 
 def test_lines_lower_than_those_of_the_bundled_network_are_refused() -> None:
