@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from cluster import pools
+from cluster import pools, serve_proxies
 from cluster.kuberay.network import Outside, policies
 from cluster.kuberay.overlays import HEAD, Overlay, Pool
 from cluster.kuberay.pods import (
@@ -34,6 +34,8 @@ from cluster.local import failure_detection
 from ocr.errors import InvalidRequest
 
 _HEAD_STAGE = "cpu"
+# Under which names others ask in the cluster; 127.0.0.1, through a forwarded port, is always known.
+_HOSTS = ("quorum-serve-svc", "*.svc", "*.svc.cluster.local")
 _REDIS_IMAGE = "redis:7.4-alpine"
 # The password comes on standard input, because everybody on the host can read the arguments of a process.
 _REDIS_START = """\
@@ -109,6 +111,8 @@ def _settings(outside: Outside) -> Document:
         "STATE_DIR": f"{HOME}/.local/state/quorum",
         "LOG_LEVEL": "INFO",
         "QUORUM_PRESET": "production",
+        "ALLOWED_HOSTS": ",".join(_HOSTS),
+        **serve_proxies.ENVIRONMENT,
         **outside.settings(),
     }
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": named(SETTINGS), "data": data}

@@ -16,7 +16,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from cluster import pools
+from cluster import pools, serve_proxies
 from cluster.kuberay import OVERLAYS, Outside, Release, documents, images
 from cluster.kuberay.pods import HOME, Size
 from cluster.local import failure_detection
@@ -187,7 +187,9 @@ def test_every_setting_is_a_variable_that_the_application_reads(documents: list[
     [settings] = [
         document for document in documents if document["kind"] == "ConfigMap" and "MODEL_DIR" in document["data"]
     ]
-    assert settings["data"].keys() <= {variable.name for variable in VARIABLES}
+    read = {variable.name for variable in VARIABLES} | serve_proxies.ENVIRONMENT.keys()
+    assert settings["data"].keys() <= read
+    assert settings["data"].items() >= serve_proxies.ENVIRONMENT.items()
 
 
 def test_no_secret_is_written(documents: list[Document]) -> None:
