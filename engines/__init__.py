@@ -1,5 +1,9 @@
 """The recognisers, one file each. A file in this folder that defines `SPEC: EngineSpec` is an engine; nothing else
-has to be edited to add one. Other modules here (an alphabet, a preparation of glyphs) are what engines share.
+has to be edited to add one. What engines share stands in rooms:
+
+    common/       alphabets, CTC decoding, glyphs, text rows, model cards
+    devices/      threads, graphics cards and their memory, one file for each framework
+    line_models/  the networks and the image processor of the line models that are trained here
 
 An engine outside of this folder is named by the import path of its module. Importing this package loads no framework:
 an engine imports its own in `load`.

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.common.blank import is_blank
 from engines.common.ctc import Decoder, Steps
-from engines.common.ink import is_blank
 from engines.common.model_card import read_card, verified
-from engines.common.tight_crop import MARGIN, tightened
-from engines.devices.frameworks import light_import
+from engines.common.module_stubs import stubbed_modules
+from engines.common.text_rows import MARGIN, crop_to_text_rows
 from engines.devices.torch_device import TORCH, prepare
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
@@ -39,7 +39,7 @@ GPU_BATCH = 16
 @dataclass(frozen=True, slots=True)
 class EasyOCR:
     """A loaded recogniser. `height_px` is what its network reads at, `row_margin` what a line keeps above and below its
-    letters (engines/common/tight_crop.py), `together` how many crops one run takes.
+    letters (engines/common/text_rows.py), `together` how many crops one run takes.
     """
 
     torch: ModuleType
@@ -58,7 +58,7 @@ class EasyOCR:
         for first in range(0, len(readable), self.together):
             batch = readable[first : first + self.together]
             for index, (steps, step_px) in zip(batch, self._run([crops[index] for index in batch]), strict=True):
-                answers[index] = Hypothesis.of(self.decoder.read(crops[index], steps, step_px))
+                answers[index] = Hypothesis.of(self.decoder.decode(crops[index], steps, step_px))
         return answers
 
     def _run(self, crops: Sequence[Crop]) -> Iterator[tuple[Steps, float]]:
@@ -100,7 +100,7 @@ def _grey(crop: Crop, row_margin: float) -> NDArray[np.uint8]:
 
     picture = Image.fromarray(crop.pixels).convert("L")
     if crop.region.scope is Scope.LINE:
-        picture = Image.fromarray(tightened(np.asarray(picture), row_margin))
+        picture = Image.fromarray(crop_to_text_rows(np.asarray(picture), row_margin))
     widest = MAX_RATIO * picture.height
     if picture.width > widest:
         picture = picture.resize((widest, picture.height), Image.Resampling.BILINEAR)
@@ -141,13 +141,13 @@ def _network_name(model: Path) -> str:
 def _reader(options: LoadOptions, model: Path, network: str, device: str) -> tuple[ModuleType, Any]:
     """Torch, and EasyOCR's reader with the network in `model`."""
     try:
-        with light_import():
+        with stubbed_modules():
             import easyocr
             import torch
     except ImportError as error:
         raise EngineUnavailable(f"easyocr: {error}", "pip install 'quorum-ocr[easyocr]'") from error
     try:
-        with light_import():  # torch deprecates the quantisation that EasyOCR uses
+        with stubbed_modules():  # torch deprecates the quantisation that EasyOCR uses
             reader = easyocr.Reader(
                 list(options.languages),
                 gpu=False if device == "cpu" else device,

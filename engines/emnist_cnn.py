@@ -4,7 +4,7 @@ It sees one glyph at a time (engines/common/glyph.py), so it knows shapes and no
 the places of the glyphs say: spaces from the gaps, and the case of look-alikes (o/O, s/S) from heights among
 neighbours. It abstains rather than guesses: on joined writing, where no boxes were found, on a line of which it
 believes too little, and on a picture that holds no character. Probabilities are calibrated
-(engines/common/character_probabilities.py) with the temperatures in the model's metadata.
+(engines/common/temperature_scaling.py) with the temperatures in the model's metadata.
 
 All places are crop pixels. How the characters of a line are separated is segmentation's, not this file's.
 """
@@ -24,11 +24,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.character_probabilities import ALPHABET, Chances, Temperatures, chances, entropies
-from engines.common.glyph import Glyph, Ink, Unreadable, as_grey, find_ink, place, prepare
-from engines.common.line_shapes import Candidate, LineGlyph, is_word_gap, mark_of, settled
+from engines.common.glyph import Glyph, Ink, Unreadable, as_grey, find_ink, glyph_in_ink, prepare
+from engines.common.glyph_context import Candidate, LineGlyph, punctuation_at, rescored, word_gap_probability
 from engines.common.model_card import CARD_FILE, ModelCard, read_card, verified
-from engines.devices.frameworks import light_import
+from engines.common.module_stubs import stubbed_modules
+from engines.common.temperature_scaling import (
+    ALPHABET,
+    Probabilities,
+    Temperatures,
+    calibrated_probabilities,
+    entropies,
+)
 from engines.devices.tensorflow_device import TENSORFLOW
 from engines.devices.tensorflow_device import prepare as prepare_tensorflow
 from ocr import (
@@ -58,8 +64,8 @@ Network = Callable[[NDArray[np.float32]], Logits]
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """When the engine keeps silent. Measured on validation characters and junk (benchmarks/results/emnist_cnn.md).
+class RejectOption:
+    """When the engine abstains. Measured on validation characters and junk (benchmarks/results/emnist_cnn.md).
 
     `temperature` makes logits probabilities, and `within_shape` those of the characters of one shape. A lone picture
     whose probabilities have an entropy above `most_entropy` (nats) is no character: the network was taught to spread
@@ -88,18 +94,18 @@ def load(options: LoadOptions) -> Engine:
     if WEIGHTS_FILE in card.files:
         verified(options.model, card, WEIGHTS_FILE)
     network = _load_network(options.model / WEIGHTS_FILE, options)
-    return EmnistCnn(card, _read_doubt(options.model), network)
+    return EmnistCnn(card, _read_reject_option(options.model), network)
 
 
-def _read_doubt(folder: Path) -> Doubt:
+def _read_reject_option(folder: Path) -> RejectOption:
     path = folder / CARD_FILE
     if not path.is_file():
-        return Doubt()
+        return RejectOption()
     content = json.loads(path.read_text(encoding="utf-8"))
     try:
-        doubt = Doubt(**content.get("doubt", {}))
-        doubt.temperatures  # noqa: B018 - refuses what is not positive
-        return doubt
+        reject = RejectOption(**content.get("doubt", {}))
+        reject.temperatures  # noqa: B018 - refuses what is not positive
+        return reject
     except (TypeError, ValueError) as error:
         raise EngineUnavailable(f"{path}: {error}", "want 'doubt' with temperature and thresholds") from error
 
@@ -108,7 +114,7 @@ def _load_network(path: Path, options: LoadOptions) -> Network:
     """A function float32 (N, 28, 28, 1) -> logits (N, 62), traced once and warmed up for each of `BATCH_SIZES`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        with light_import(absent=("matplotlib", "pandas", "sklearn")):
+        with stubbed_modules(absent=("matplotlib", "pandas", "sklearn")):
             import keras
             import tensorflow as tf
     except ImportError as error:
@@ -134,20 +140,20 @@ def _load_network(path: Path, options: LoadOptions) -> Network:
     return network
 
 
-class Seen(NamedTuple):
+class GlyphScores(NamedTuple):
     """What the network says of one glyph: logits (62,), calibrated probabilities (62,), and their entropy in nats."""
 
     logits: Logits
-    chances: Chances
+    probabilities: Probabilities
     entropy: float
 
 
 class EmnistCnn:
     """Reads lone characters and separated lines. `network` maps float32 (N, 28, 28, 1) to logits (N, 62)."""
 
-    def __init__(self, card: ModelCard, doubt: Doubt, network: Network) -> None:
+    def __init__(self, card: ModelCard, reject: RejectOption, network: Network) -> None:
         self._card = card
-        self._doubt = doubt
+        self._reject = reject
         self.network = network
 
     @property
@@ -170,22 +176,22 @@ class EmnistCnn:
                     answered.append(beside.submit(self._logits, waiting[:FULL_BATCH]))
                     del waiting[:FULL_BATCH]
             last = [self._logits(waiting)] if waiting else []
-            rows = self._seen([*(batch.result() for batch in answered), *last])
+            rows = self._scores([*(batch.result() for batch in answered), *last])
         return [self._answer(crop, glyphs, rows) for crop, glyphs in zip(crops, found, strict=True)]
 
     def _logits(self, glyphs: Sequence[Glyph]) -> Logits:
         return self.network(np.stack([glyph.pixels for glyph in glyphs])[..., None])  # (N, 62)
 
-    def _seen(self, batches: Sequence[Logits]) -> Iterator[Seen]:
+    def _scores(self, batches: Sequence[Logits]) -> Iterator[GlyphScores]:
         """What the network says of each glyph, in their order."""
         if not batches:
             return iter(())
         logits = np.concatenate(batches)
-        probabilities = chances(logits, self._doubt.temperatures)
-        return map(Seen, logits, probabilities, entropies(probabilities).tolist())
+        probabilities = calibrated_probabilities(logits, self._reject.temperatures)
+        return map(GlyphScores, logits, probabilities, entropies(probabilities).tolist())
 
     def _answer(
-        self, crop: Crop, glyphs: Sequence[Glyph | Unreadable] | Unreadable, rows: Iterator[Seen]
+        self, crop: Crop, glyphs: Sequence[Glyph | Unreadable] | Unreadable, rows: Iterator[GlyphScores]
     ) -> Hypothesis:
         """The answer to one crop; takes from `rows` as many as the crop has glyphs."""
         if isinstance(glyphs, Unreadable):
@@ -195,44 +201,44 @@ class EmnistCnn:
         (glyph,) = glyphs
         return Hypothesis.abstain(glyph.reason) if isinstance(glyph, Unreadable) else self._one(crop, glyph, next(rows))
 
-    def _one(self, crop: Crop, glyph: Glyph, seen: Seen) -> Hypothesis:
-        if seen.entropy > self._doubt.most_entropy:
+    def _one(self, crop: Crop, glyph: Glyph, seen: GlyphScores) -> Hypothesis:
+        if seen.entropy > self._reject.most_entropy:
             return Hypothesis.abstain("the shape is none of the 62 characters")
-        allowed = seen.chances
+        allowed = seen.probabilities
         if crop.classes is not Classes.ALNUM:
-            allowed = chances(seen.logits[None], self._doubt.temperatures, crop.classes)[0]
+            allowed = calibrated_probabilities(seen.logits[None], self._reject.temperatures, crop.classes)[0]
         return Hypothesis.of(
             [character_hypothesis(ranked(allowed, crop.classes.alphabet), Span(glyph.box.left, glyph.box.right))]
         )
 
-    def _line(self, crop: Crop, glyphs: Sequence[Seen | None]) -> Hypothesis:
+    def _line(self, crop: Crop, glyphs: Sequence[GlyphScores | None]) -> Hypothesis:
         line = [
-            LineGlyph(box, ranked(seen.chances, ALPHABET, most=8) if seen else ())
+            LineGlyph(box, ranked(seen.probabilities, ALPHABET, most=8) if seen else ())
             for box, seen in zip(crop.region.character_boxes, glyphs, strict=True)
         ]
         best = [glyph.candidates[0].probability for glyph in line if glyph.candidates]
         if not best:
             return Hypothesis.abstain("none of the separated pieces is a character")
-        if sum(best) / len(best) < self._doubt.least_line:
+        if sum(best) / len(best) < self._reject.least_line:
             return Hypothesis.abstain("too few of the separated pieces look like characters: joined or cursive writing")
         return Hypothesis.of(_with_spaces(crop, line))
 
 
 def _with_spaces(crop: Crop, line: Sequence[LineGlyph]) -> list[CharacterHypothesis]:
-    """The characters of a line with their cases settled, marks told by their place, and spaces in the gaps."""
+    """The characters of a line with their cases decided, punctuation told by its position, and spaces in the gaps."""
     characters: list[CharacterHypothesis] = []
-    gaps = {at: sureness for at in range(1, len(line)) if (sureness := is_word_gap(crop.region, at)) > 0.5}
-    for at, glyph in enumerate(settled(line, frozenset(gaps))):
+    gaps = {at: sureness for at in range(1, len(line)) if (sureness := word_gap_probability(crop.region, at)) > 0.5}
+    for at, glyph in enumerate(rescored(line, frozenset(gaps))):
         before = line[at - 1].box.right
         if at in gaps and glyph.box.left > before:
             characters.append(CharacterHypothesis(" ", gaps[at], Span(before, glyph.box.left)))
-        candidates = mark_of(line, at) or glyph.candidates
+        candidates = punctuation_at(line, at) or glyph.candidates
         if candidates:
             characters.append(character_hypothesis(candidates, Span(glyph.box.left, glyph.box.right)))
     return characters
 
 
-def ranked(probabilities: Chances, alphabet: str, most: int = ALTERNATIVES) -> tuple[Candidate, ...]:
+def ranked(probabilities: Probabilities, alphabet: str, most: int = ALTERNATIVES) -> tuple[Candidate, ...]:
     """The most probable characters, best first."""
     order = np.argsort(-probabilities, kind="stable")[:most]
     return tuple(Candidate(alphabet[index], float(probabilities[index])) for index in order)
@@ -269,7 +275,7 @@ def _placed(ink: Ink, box: Box, scale: float) -> Glyph | Unreadable:
     """The glyph in a box of a line; the box is in crop pixels, the ink `scale` times as large."""
     left, top = int(box.left * scale), int(box.top * scale)
     right, bottom = max(left + 1, round(box.right * scale)), max(top + 1, round(box.bottom * scale))
-    return place(ink[top:bottom, left:right], along_edge=False)
+    return glyph_in_ink(ink[top:bottom, left:right], along_edge=False)
 
 
 SPEC = EngineSpec(

@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.common.blank import is_blank
 from engines.common.ctc import Decoder, Steps
-from engines.common.ink import is_blank
 from engines.common.model_card import read_card
-from engines.devices import bfloat16
-from engines.devices.frameworks import light_import
+from engines.common.module_stubs import stubbed_modules
+from engines.devices import openvino_device
 from engines.devices.onnx_device import ONNX_RUNTIME, providers, require_on_card
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
@@ -94,7 +94,7 @@ class PaddleOCR:
 
     def _read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
         return [
-            Hypothesis.of(self.decoder.read(crop, steps, step_px))
+            Hypothesis.of(self.decoder.decode(crop, steps, step_px))
             for crop, (steps, step_px) in zip(crops, self._run(crops), strict=True)
         ]
 
@@ -126,7 +126,7 @@ def load(options: LoadOptions) -> Engine:
         "PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True"
     )  # it would ask the hubs whether they are there
     try:
-        with light_import("modelscope"):  # for downloads only
+        with stubbed_modules("modelscope"):  # for downloads only
             from paddleocr import TextRecognition
     except ImportError as error:
         raise EngineUnavailable(f"paddleocr: {error}", "pip install 'quorum-ocr[paddleocr]'") from error
@@ -162,13 +162,13 @@ def load(options: LoadOptions) -> Engine:
     )
 
 
-def _in_bfloat16(model: Path, threads: int) -> bfloat16.Network | None:
+def _in_bfloat16(model: Path, threads: int) -> openvino_device.Network | None:
     """Having met the widths of most lines, and one character and a full run of them; None where ONNX Runtime reads."""
     widths = range(MIN_WIDTH_PX[Scope.LINE], BFLOAT16_WIDEST_PX + 1, BFLOAT16_STEP_PX)
     lines = [(1, 3, HEIGHT_PX, width) for width in widths]
     singles = [(count, 3, HEIGHT_PX, MIN_WIDTH_PX[Scope.CHARACTER]) for count in (1, CHARACTERS)]
     try:
-        return bfloat16.open_network(model / "inference.onnx", threads, [*lines, *singles])
+        return openvino_device.open_network(model / "inference.onnx", threads, [*lines, *singles])
     except RuntimeError as error:  # somebody's own export, which ONNX Runtime did load
         log.warning("OpenVINO does not take %s, so ONNX Runtime reads in float32: %s", model, error)
         return None

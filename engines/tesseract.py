@@ -29,11 +29,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.alphabet import admit
-from engines.common.ink import is_blank
+from engines.common.alphabet import restrict_to_language
+from engines.common.blank import is_blank
 from engines.common.model_card import CARD_FILE, read_card
+from engines.common.module_stubs import stubbed_modules
 from engines.common.scratch import Scratch
-from engines.devices.frameworks import light_import
 from ocr.card import NoCard
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
 from ocr.hypothesis import CharacterHypothesis, Hypothesis, Span
@@ -124,7 +124,7 @@ class Tesseract:
         with ThreadPoolExecutor(self.processes) as threads:
             for characters_of in threads.map(lambda run: self._read_group(*run), runs):
                 for index, characters in characters_of.items():
-                    answers[index] = _claim(crops[index], characters)
+                    answers[index] = _hypothesis_of(crops[index], characters)
         return answers
 
     def _read_group(self, group: Group, crops: dict[int, Prepared]) -> dict[int, list[CharacterHypothesis]]:
@@ -180,9 +180,9 @@ def _shares(crops: Mapping[int, Prepared], most: int) -> list[dict[int, Prepared
     return [{index: crops[index] for index in widest_first[first::most]} for first in range(min(most, len(crops)))]
 
 
-def _claim(crop: Crop, characters: list[CharacterHypothesis]) -> Hypothesis:
+def _hypothesis_of(crop: Crop, characters: list[CharacterHypothesis]) -> Hypothesis:
     """What was read, in the language's alphabet; of a single character only the most probable reading."""
-    allowed = admit(characters, crop.language)
+    allowed = restrict_to_language(characters, crop.language)
     if crop.region.scope is Scope.CHARACTER and allowed:
         allowed = [max(allowed, key=lambda character: character.probability)]
     return Hypothesis.of(allowed)
@@ -285,7 +285,7 @@ def load(options: LoadOptions) -> Engine:
     Raises EngineUnavailable when pytesseract, the program or the data of a language are missing.
     """
     try:
-        with light_import("pandas"):  # pytesseract imports it for an output format that is not used here
+        with stubbed_modules("pandas"):  # pytesseract imports it for an output format that is not used here
             from pytesseract import pytesseract
     except ImportError as error:
         raise EngineUnavailable(

@@ -1,7 +1,7 @@
 """TrOCR: a VisionEncoderDecoder checkpoint that writes a line token by token (Li et al. 2021, arXiv:2109.10282).
 
 The model directory is what `save_pretrained` writes: config, safetensors, and the processor with its tokenizer; it may
-be one of microsoft/trocr-* or a smaller one of the same kind, with the encoder of engines/line_writer. Decoding is
+be one of microsoft/trocr-* or a smaller one of the same kind, with the encoder of engines/line_models. Decoding is
 batched, with cached keys and values, and greedy unless the checkpoint's generation_config.json asks for beams
 (`num_beams`). A character's probability comes from the token that wrote it; where it stands is not known. A model of
 this kind always writes something, so it abstains on what it was not made for: single characters and other languages.
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from engines.common.alphabet import admit
-from engines.common.ink import is_blank
+from engines.common.alphabet import restrict_to_language
+from engines.common.blank import is_blank
 from engines.common.model_card import read_card
-from engines.devices.frameworks import light_import
+from engines.common.module_stubs import stubbed_modules
 from engines.devices.torch_device import TORCH, prepare
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import CharacterHypothesis, Hypothesis
@@ -138,7 +138,9 @@ class TrOCR:
             together = readable[first : first + BATCH_SIZE]
             lines = self.writer.write([crops[index].pixels for index in together])
             for index, tokens in zip(together, lines, strict=True):
-                answers[index] = Hypothesis.of(admit(characters(tokens, self.writer.text), crops[index].language))
+                answers[index] = Hypothesis.of(
+                    restrict_to_language(characters(tokens, self.writer.text), crops[index].language)
+                )
         return answers
 
     def _refusal(self, crop: Crop) -> Hypothesis | None:
@@ -190,24 +192,24 @@ def load(options: LoadOptions) -> Engine:
         raise EngineUnavailable(f"trocr: no config.json in {options.model}", _WANTED)
     device = prepare("trocr", options)
     try:
-        with light_import():
+        with stubbed_modules():
             import torch
             from transformers import TrOCRProcessor, VisionEncoderDecoderModel
 
-            from engines.line_writer import network as line_writer
+            from engines.line_models import line_encoder
     except ImportError as error:
         raise EngineUnavailable(f"trocr: {error}", "pip install 'quorum-ocr[trocr]'") from error
     try:
-        with light_import():
-            line_writer.register()
+        with stubbed_modules():
+            line_encoder.register()
             processor = TrOCRProcessor.from_pretrained(options.model, local_files_only=True)
             network = VisionEncoderDecoderModel.from_pretrained(
                 options.model, local_files_only=True, use_safetensors=True, dtype=torch.float32
             )
     except (OSError, ValueError, KeyError) as error:
         raise EngineUnavailable(f"trocr: {options.model} does not load: {error}", _WANTED) from error
-    if isinstance(network.encoder, line_writer.LineEncoder):
-        line_writer.look_at_lines_alone(network.decoder)
+    if isinstance(network.encoder, line_encoder.LineEncoder):
+        line_encoder.look_at_lines_alone(network.decoder)
     writer = Writer(torch, network.to(device).eval(), processor, device)
     return TrOCR(writer, read_card(options.model).label, options.languages)
 

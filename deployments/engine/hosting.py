@@ -25,7 +25,7 @@ from deployments.messages.states import EngineState
 from deployments.observability.metrics import BATCH_CROPS, MODEL_LOAD_SECONDS, QUEUE_CROPS, RecordMetric, ignore_metric
 from deployments.observability.tracing import BatchSpans
 from deployments.replica.process_memory import own_memory_mb
-from engines.devices.gpu import exhausted
+from engines.devices.gpu import is_out_of_memory
 from ocr import CardMemory, Crop, Engine, EngineSpec, Hypothesis, LoadOptions, NoCard, Scope, SegmentedPage, StepTimer
 from ocr.errors import EngineUnavailable
 from ocr.timing import OTHER
@@ -175,7 +175,7 @@ class EngineHost:
             try:
                 return read(crops)
             except Exception as error:
-                if len(crops) == 1 and exhausted(error):
+                if len(crops) == 1 and is_out_of_memory(error):
                     self._card_full = f"its share of the card is full: {error}"
                 raise
 

@@ -1,0 +1,1 @@
+"""What engines share that needs no framework."""

@@ -2,8 +2,8 @@
 
 Recognisers for many languages read "harā-working" where "hard-working" is printed. For a language in the table an
 answer holds its letters, the digits and SYMBOLS only; an engine either keeps its model from choosing anything else or
-passes its answer through `admit`. A language that is not in the table is not restricted: its engine may answer all
-that its model knows. Nothing here knows an engine.
+passes its answer through `restrict_to_language`. A language that is not in the table is not restricted: its engine may
+answer all that its model knows. Nothing here knows an engine.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def alphabet(language: str) -> frozenset[str] | None:
     return None if further is None else frozenset(string.ascii_letters + string.digits + SYMBOLS + further)
 
 
-def admit(characters: Iterable[CharacterHypothesis], language: str) -> list[CharacterHypothesis]:
+def restrict_to_language(characters: Iterable[CharacterHypothesis], language: str) -> list[CharacterHypothesis]:
     """The characters in the letters of `language`.
 
     A foreign letter becomes its base letter ("Š" becomes "S"), a ligature its letters; what has neither is left out.
@@ -49,10 +49,10 @@ def admit(characters: Iterable[CharacterHypothesis], language: str) -> list[Char
     allowed = alphabet(language)
     if allowed is None:
         return list(characters)
-    return [part for character in characters for part in _admit_one(character, allowed)]
+    return [part for character in characters for part in _restrict_one(character, allowed)]
 
 
-def _admit_one(character: CharacterHypothesis, allowed: frozenset[str]) -> list[CharacterHypothesis]:
+def _restrict_one(character: CharacterHypothesis, allowed: frozenset[str]) -> list[CharacterHypothesis]:
     alternatives = tuple(other for other in character.alternatives if other.text in allowed)
     if character.text in allowed:
         return [CharacterHypothesis(character.text, character.probability, character.span, alternatives)]

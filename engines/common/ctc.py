@@ -49,7 +49,7 @@ class Decoder:
         self._characters = tuple(characters)
         self._columns: dict[tuple[str, Classes | None], Columns] = {}
 
-    def read(self, crop: Crop, steps: Steps, step_px: float) -> list[CharacterHypothesis]:
+    def decode(self, crop: Crop, steps: Steps, step_px: float) -> list[CharacterHypothesis]:
         """What `steps` say of `crop`, in the alphabet of its language or, for a single character, of its classes.
 
         `step_px` is the width of one step in crop pixels. Steps behind the end of the crop count as well: where

@@ -3,7 +3,7 @@
 After Cohen et al. 2017 (EMNIST, arXiv:1702.05373): smooth, cut to the tight box of the ink, centre in a square, pad,
 and bring to 28x28. Before that the ink has to be found in what people send: photographs of grey paper, dark or light
 ink, shaded corners, specks. So the work is in two steps. `find_ink` turns grey pixels into a map of ink in [0, 1] (1
-= ink, whatever the polarity was); `place` cuts a glyph from such a map. A line is searched for ink once and its
+= ink, whatever the polarity was); `glyph_in_ink` cuts a glyph from such a map. A line is searched for ink once and its
 characters are placed from that one map; a lone character goes through `prepare`, which does both.
 
 What cannot be a character (no contrast, a speck, a solid block, a long bar) is an `Unreadable` with its reason: a
@@ -71,13 +71,13 @@ def prepare(pixels: NDArray[np.uint8]) -> Glyph | Unreadable:
     longest, shortest = max(grey.shape), min(grey.shape)
     if longest > MAX_ASPECT * shortest:
         return Unreadable(f"a picture of {width_px}x{height_px} px is a bar, not a character")
-    found = _searched(grey, Box(0, 0, width_px, height_px))
-    if not isinstance(found, Unreadable) and _deserves_a_closer_look(found[0], longest):
-        found = _searched(grey, _surroundings(found[0], width_px, height_px))
+    found = _search(grey, Box(0, 0, width_px, height_px))
+    if not isinstance(found, Unreadable) and _needs_zoom(found[0], longest):
+        found = _search(grey, _surroundings(found[0], width_px, height_px))
     return found if isinstance(found, Unreadable) else _glyph(*found)
 
 
-def _deserves_a_closer_look(box: Box, longest: int) -> bool:
+def _needs_zoom(box: Box, longest: int) -> bool:
     """Whether the search saw less of a character than the picture holds: a small one on a large picture, which was
     shrunk, or one of few pixels in a picture that was not enlarged.
     """
@@ -85,7 +85,7 @@ def _deserves_a_closer_look(box: Box, longest: int) -> bool:
     return (longest > LONGEST_SIDE_PX and size <= 0.45 * longest) or (longest >= FEW_PX and size < FEW_PX // 2)
 
 
-def _searched(grey: Grey, within: Box) -> tuple[Box, Ink] | Unreadable:
+def _search(grey: Grey, within: Box) -> tuple[Box, Ink] | Unreadable:
     """The character in a part of a grey picture: its box in the picture, and its ink at the scale of the search."""
     part, scale = _at_scale_of_search(grey[within.top : within.bottom, within.left : within.right])
     ink = find_ink(part, edge_px=max(0, round(scale - 1.0)) if scale <= 6.0 else 0)
@@ -238,7 +238,7 @@ def _normalised(rise: Ink, edge_px: int) -> Ink | Unreadable:
     return ink
 
 
-def place(ink: Ink, *, along_edge: bool = True) -> Glyph | Unreadable:
+def glyph_in_ink(ink: Ink, *, along_edge: bool = True) -> Glyph | Unreadable:
     """The glyph in a map of ink that holds one character.
 
     Specks are left out, and so are pieces that lie along the edge (a neighbour, a ruled line), unless `along_edge` is

@@ -82,7 +82,7 @@ def process_memory_bytes() -> int | None:
     return sum(held) if held else None
 
 
-def exhausted(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether a framework raised this because its share of the card is full."""
     names = {kind.__name__ for kind in type(error).__mro__}
     return bool(names & _EXHAUSTED_CLASSES) or any(word in str(error) for word in _EXHAUSTED_WORDS)

@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.character_probabilities import ALPHABET
 from engines.common.glyph import Glyph, prepare
+from engines.common.temperature_scaling import ALPHABET
 
 DUPLICATE_CORRELATION = 0.985
 TEST_SHARE = 0.12

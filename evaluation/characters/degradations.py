@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.character_probabilities import ALPHABET
 from engines.common.glyph import Glyph, prepare
+from engines.common.temperature_scaling import ALPHABET
 from evaluation.characters.collections import Characters, Part, part_of, place_in_split
 
 Picture = NDArray[np.uint8]

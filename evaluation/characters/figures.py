@@ -15,7 +15,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.character_probabilities import ALPHABET, LOOK_ALIKE, Logits, Temperatures, chances, numbered
+from engines.common.temperature_scaling import (
+    ALPHABET,
+    LOOK_ALIKE,
+    Logits,
+    Temperatures,
+    calibrated_probabilities,
+    group_numbers,
+)
 
 CALIBRATION_BINS = 15
 KINDS = {"digits": slice(0, 10), "upper": slice(10, 36), "lower": slice(36, 62)}
@@ -23,8 +30,8 @@ KINDS = {"digits": slice(0, 10), "upper": slice(10, 36), "lower": slice(36, 62)}
 Labels = NDArray[np.int64]
 
 # For each of the 62 classes the number of the group it is counted in: (62,).
-CASE_MERGED = numbered([character.lower() for character in ALPHABET])
-LOOK_ALIKE_MERGED = numbered(
+CASE_MERGED = group_numbers([character.lower() for character in ALPHABET])
+LOOK_ALIKE_MERGED = group_numbers(
     [next((group for group in LOOK_ALIKE if character in group), character) for character in ALPHABET]
 )
 
@@ -58,7 +65,7 @@ def figures(logits: Logits, labels: Labels, temperatures: Temperatures) -> Figur
     """Measure one set. Raises ValueError when it is empty or has labels outside the 62 classes."""
     if not len(labels) or labels.min() < 0 or labels.max() >= len(ALPHABET):
         raise ValueError(f"{len(labels)} labels; want at least one, all of them classes 0 to 61")
-    chance = chances(logits, temperatures)
+    chance = calibrated_probabilities(logits, temperatures)
     said = chance.argmax(axis=1)
     right = said == labels
     top3 = (np.argsort(-chance, axis=1)[:, :3] == labels[:, None]).any(axis=1)

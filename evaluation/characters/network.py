@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.character_probabilities import Logits, Temperatures, chances
+from engines.common.temperature_scaling import Logits, Temperatures, calibrated_probabilities
 from evaluation.characters.collections import Characters
 from evaluation.characters.figures import Figures, figures
 
@@ -24,7 +24,7 @@ class NetworkResult:
     """A test set, the model's calibrated probabilities (N, 62) on it, and the figures."""
 
     characters: Characters
-    chances: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
     figures: Figures
 
 
@@ -48,7 +48,7 @@ def evaluate_network(
     for name, characters in tests.items():
         logits = logits_of(model, characters)
         found[name] = NetworkResult(
-            characters, chances(logits, temperatures), figures(logits, characters.labels, temperatures)
+            characters, calibrated_probabilities(logits, temperatures), figures(logits, characters.labels, temperatures)
         )
     return found
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.character_probabilities import ALPHABET
+from engines.common.temperature_scaling import ALPHABET
 from evaluation.characters.collections import Characters
 from evaluation.characters.figures import CALIBRATION_BINS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Chances = NDArray[np.float64]
+Probabilities = NDArray[np.float64]
 
 
 def blank_figure(width_in: float, height_in: float) -> Figure:
@@ -28,10 +28,10 @@ def blank_figure(width_in: float, height_in: float) -> Figure:
     return Figure(figsize=(width_in, height_in), layout="constrained")
 
 
-def confusion(chances: Chances, labels: NDArray[np.int64], path: Path) -> None:
+def confusion(probabilities: Probabilities, labels: NDArray[np.int64], path: Path) -> None:
     """How often each class (row) was read as each class (column), as shares of the row."""
     counts = np.zeros((len(ALPHABET), len(ALPHABET)))  # (62, 62)
-    np.add.at(counts, (labels, chances.argmax(axis=1)), 1.0)
+    np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1.0)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
     figure = blank_figure(11.0, 10.4)
     axes = figure.subplots()
@@ -44,14 +44,14 @@ def confusion(chances: Chances, labels: NDArray[np.int64], path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def reliability(by_set: Mapping[str, tuple[Chances, NDArray[np.int64]]], path: Path) -> None:
+def reliability(by_set: Mapping[str, tuple[Probabilities, NDArray[np.int64]]], path: Path) -> None:
     """Accuracy against confidence for each test set, with the share of characters in each bin below."""
     figure = blank_figure(6.0, 7.0)
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
     upper.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    for name, (chances, labels) in by_set.items():
-        confidence = chances.max(axis=1)
-        right = chances.argmax(axis=1) == labels
+    for name, (probabilities, labels) in by_set.items():
+        confidence = probabilities.max(axis=1)
+        right = probabilities.argmax(axis=1) == labels
         bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
         filled = [index for index in range(CALIBRATION_BINS) if (bins == index).sum() >= 5]
         upper.plot(
@@ -73,9 +73,9 @@ def reliability(by_set: Mapping[str, tuple[Chances, NDArray[np.int64]]], path: P
     figure.savefig(path, dpi=110)
 
 
-def worst_errors(characters: Characters, chances: Chances, path: Path, most: int = 96) -> None:
+def worst_errors(characters: Characters, probabilities: Probabilities, path: Path, most: int = 96) -> None:
     """The characters that were read wrong with the greatest confidence: truth, answer and its probability."""
-    said, confidence = chances.argmax(axis=1), chances.max(axis=1)
+    said, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.nonzero(said != characters.labels)[0]
     shown = wrong[np.argsort(-confidence[wrong])][:most]
     columns = 12

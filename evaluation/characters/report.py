@@ -73,7 +73,7 @@ def write_plots(measured: Mapping[str, NetworkResult], folder: Path) -> None:
     """`reliability.png`, and `confusion-SET.png` and `errors-SET.png` for every set."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, found in measured.items():
-        confusion(found.chances, found.characters.labels, folder / f"confusion-{name}.png")
-        worst_errors(found.characters, found.chances, folder / f"errors-{name}.png")
-    pairs = {name: (found.chances, found.characters.labels) for name, found in measured.items()}
+        confusion(found.probabilities, found.characters.labels, folder / f"confusion-{name}.png")
+        worst_errors(found.characters, found.probabilities, folder / f"errors-{name}.png")
+    pairs = {name: (found.probabilities, found.characters.labels) for name, found in measured.items()}
     reliability(pairs, folder / "reliability.png")

@@ -1,0 +1,1 @@
+"""The confusion network of a line, and what aligning costs."""

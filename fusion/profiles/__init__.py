@@ -1,0 +1,1 @@
+"""Whose vote counts how much: weights, thresholds, tuned profiles and cascades."""

@@ -1,0 +1,1 @@
+"""The vote on a line: hypotheses side by side, disputed slots, evidence, winners."""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.common.character_probabilities import ALPHABET
 from engines.common.glyph import Glyph, prepare
+from engines.common.temperature_scaling import ALPHABET
 from evaluation.characters.collections import Characters, Collection, Part
 from evaluation.characters.degradations import degraded_sets
 from training.characters import datasets

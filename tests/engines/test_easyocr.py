@@ -137,6 +137,6 @@ def test_the_bundled_model_reads_small_letters_on_much_paper_and_tells_their_pla
 
 def test_the_bundled_network_is_the_one_that_is_trained():
     from cluster.weights.models import BUNDLED_DIR
-    from engines.line_writer import columns
+    from engines.line_models import ctc_network
 
-    assert (BUNDLED_DIR / "easyocr" / "quorum_lines.py").read_bytes() == Path(columns.__file__).read_bytes()
+    assert (BUNDLED_DIR / "easyocr" / "quorum_lines.py").read_bytes() == Path(ctc_network.__file__).read_bytes()

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.common.line_shapes import Candidate, LineGlyph, is_word_gap, mark_of, settled
+from engines.common.glyph_context import Candidate, LineGlyph, punctuation_at, rescored, word_gap_probability
 from engines.common.model_card import ModelCard
-from engines.emnist_cnn import ALPHABET, SPEC, Doubt, EmnistCnn, load
+from engines.emnist_cnn import ALPHABET, SPEC, EmnistCnn, RejectOption, load
 from ocr import Box, Classes, Crop, LoadOptions, Region, Scope
 from ocr.errors import EngineUnavailable
 
@@ -36,7 +36,7 @@ class Scripted:
 
 
 def engine(*answers: dict[str, float], **doubt: float) -> EmnistCnn:
-    return EmnistCnn(ModelCard("emnist_cnn", "test"), Doubt(**doubt), Scripted(*answers))
+    return EmnistCnn(ModelCard("emnist_cnn", "test"), RejectOption(**doubt), Scripted(*answers))
 
 
 def sheet(width: int, height: int, *boxes: Box) -> np.ndarray:
@@ -164,45 +164,45 @@ def glyphs(*what: tuple[str, int, int, str, float]) -> list[LineGlyph]:
 
 def test_a_small_o_among_tall_letters_is_a_small_letter() -> None:
     line = glyphs(("H", 10, 40, "n", 0.99), ("O", 19, 40, "o", 0.6), ("a", 19, 40, "d", 0.99), ("n", 19, 40, "h", 0.99))
-    assert settled(line, frozenset())[1].candidates[0].text == "o"
+    assert rescored(line, frozenset())[1].candidates[0].text == "o"
 
 
 def test_a_tall_s_among_small_letters_is_a_capital() -> None:
     line = glyphs(("s", 10, 40, "S", 0.6), ("a", 19, 40, "d", 0.99), ("n", 19, 40, "h", 0.99), ("d", 10, 40, "a", 0.99))
-    assert settled(line, frozenset())[0].candidates[0].text == "S"
+    assert rescored(line, frozenset())[0].candidates[0].text == "S"
 
 
 def test_p_with_a_tail_below_the_line_is_a_small_letter() -> None:
     line = glyphs(("P", 19, 49, "p", 0.6), ("a", 19, 40, "d", 0.99), ("d", 10, 40, "a", 0.99), ("n", 19, 40, "h", 0.99))
-    assert settled(line, frozenset())[0].candidates[0].text == "p"
+    assert rescored(line, frozenset())[0].candidates[0].text == "p"
 
 
 def test_a_clear_shape_outvotes_an_odd_height() -> None:
     line = glyphs(
         ("H", 10, 40, "n", 0.99), ("A", 19, 40, "a", 0.9999), ("a", 19, 40, "d", 0.99), ("n", 19, 40, "h", 0.99)
     )
-    assert settled(line, frozenset())[1].candidates[0].text == "A"
+    assert rescored(line, frozenset())[1].candidates[0].text == "A"
 
 
 def test_a_ring_among_digits_is_a_zero() -> None:
     line = glyphs(("1", 10, 40, "l", 0.9), ("O", 10, 40, "0", 0.55), ("4", 10, 40, "A", 0.99), ("7", 10, 40, "T", 0.99))
-    assert settled(line, frozenset())[1].candidates[0].text == "0"
+    assert rescored(line, frozenset())[1].candidates[0].text == "0"
 
 
 def test_an_upright_bar_inside_a_small_word_is_an_l_and_so_is_the_next() -> None:
     bars = [("I", 10, 40, "l", 0.7), ("1", 10, 40, "l", 0.7)]
     line = glyphs(("a", 19, 40, "d", 0.99), *bars, ("a", 19, 40, "d", 0.99))
-    assert "".join(glyph.candidates[0].text for glyph in settled(line, frozenset())) == "alla"
+    assert "".join(glyph.candidates[0].text for glyph in rescored(line, frozenset())) == "alla"
 
 
 def test_a_capital_may_begin_a_word_after_a_small_letter() -> None:
     line = glyphs(("a", 19, 40, "d", 0.99), ("I", 10, 40, "l", 0.7), ("n", 19, 40, "h", 0.99))
-    assert settled(line, frozenset({1}))[1].candidates[0].text == "I"
+    assert rescored(line, frozenset({1}))[1].candidates[0].text == "I"
 
 
 def test_too_few_sure_letters_leave_the_line_as_it_was() -> None:
     line = glyphs(("O", 10, 40, "o", 0.6), ("S", 10, 40, "s", 0.6))
-    assert settled(line, frozenset()) == line
+    assert rescored(line, frozenset()) == line
 
 
 @pytest.mark.parametrize(
@@ -217,14 +217,14 @@ def test_too_few_sure_letters_leave_the_line_as_it_was() -> None:
 def test_small_glyphs_are_marks_by_their_place(box: Box, mark: str) -> None:
     letters = glyphs(*[("H", 10, 40, "n", 0.9)] * 5)
     line = [*letters[:2], LineGlyph(box, ()), *letters[3:]]
-    assert mark_of(line, 2)[0].text == mark
-    assert mark_of(line, 0) == ()
+    assert punctuation_at(line, 2)[0].text == mark
+    assert punctuation_at(line, 0) == ()
 
 
 def test_letters_of_even_distance_are_one_word() -> None:
     boxes = tuple(row(0, 30, 60, 90))
     region = Region(Box(0, 0, 120, 50).polygon(), 120, 50, character_boxes=boxes)
-    assert all(is_word_gap(region, at) < 0.5 for at in range(1, 4))
+    assert all(word_gap_probability(region, at) < 0.5 for at in range(1, 4))
 
 
 def test_a_missing_model_names_the_remedy(tmp_path: Path) -> None:

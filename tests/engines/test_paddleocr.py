@@ -11,7 +11,7 @@ import pytest
 
 from cluster.weights import models
 from engines import paddleocr
-from engines.devices import bfloat16
+from engines.devices import openvino_device
 from ocr import Classes, Crop, Engine, LoadOptions, Scope
 from ocr.errors import EngineUnavailable
 from tests.engines.drawing import character, draw, line
@@ -81,7 +81,7 @@ def test_the_threads_are_those_that_were_given(model):
     loaded = paddleocr.load(LoadOptions(model, threads=2))
     assert isinstance(loaded, paddleocr.PaddleOCR)
     assert loaded.runs._max_workers == 2  # runs go side by side, each on one thread
-    if isinstance(loaded.infer, bfloat16.Network):
+    if isinstance(loaded.infer, openvino_device.Network):
         assert loaded.infer.compiled.get_property("INFERENCE_NUM_THREADS") == 2
 
 
@@ -89,13 +89,13 @@ def test_the_threads_are_those_that_were_given(model):
 def single_precision(model: Path) -> Engine:
     """The engine as it is on a processor that computes in float32 only."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bfloat16, "_ABILITY", "none of this kind")
+        patch.setattr(openvino_device, "_CAPABILITY", "none of this kind")
         return paddleocr.load(LoadOptions(model))
 
 
 def test_where_the_processor_has_no_bfloat16_the_same_is_read_by_onnx_runtime(engine, single_precision):
     assert isinstance(single_precision, paddleocr.PaddleOCR)
-    assert not isinstance(single_precision.infer, bfloat16.Network)
+    assert not isinstance(single_precision.infer, openvino_device.Network)
     crops = [line("Invoice 1942 is paid"), line("a line that is a good deal longer than that one"), character("k")]
     for here, there in zip(engine.read(crops), single_precision.read(crops), strict=True):
         assert here.text == there.text
@@ -110,7 +110,7 @@ def test_a_model_that_openvino_does_not_take_is_read_by_onnx_runtime_and_that_is
     def refuse(*_arguments: object) -> None:
         raise RuntimeError("an operation that is not known here")
 
-    monkeypatch.setattr(bfloat16, "open_network", refuse)
+    monkeypatch.setattr(openvino_device, "open_network", refuse)
     loaded = paddleocr.load(LoadOptions(model))
     assert "an operation that is not known here" in caplog.text
     [hypothesis] = loaded.read([line("Invoice 1942 is paid")])
@@ -121,7 +121,7 @@ def test_without_openvino_onnx_runtime_reads(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)  # the import system takes it for absent
     loaded = paddleocr.load(LoadOptions(model))
     assert isinstance(loaded, paddleocr.PaddleOCR)
-    assert not isinstance(loaded.infer, bfloat16.Network)
+    assert not isinstance(loaded.infer, openvino_device.Network)
     [hypothesis] = loaded.read([line("Invoice 1942 is paid")])
     assert hypothesis.text == "Invoice 1942 is paid"
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.glyph import Glyph, place
+from engines.common.glyph import Glyph, glyph_in_ink
 
 CANVAS_PX = 48
 _ROWS, _COLUMNS = (np.mgrid[0:CANVAS_PX, 0:CANVAS_PX] - CANVAS_PX / 2 + 0.5).astype(np.float32)
@@ -23,7 +23,7 @@ Picture = NDArray[np.uint8]
 def augmented(image: Picture, rng: np.random.Generator, *, strength: float = 1.0) -> Picture:
     """A variation of the glyph: uint8 (28, 28), ink = 255. `strength` 0 keeps its shape."""
     ink = _taken_again(_pen(_bent(image, rng, strength), rng, strength), rng)
-    glyph = place(ink)
+    glyph = glyph_in_ink(ink)
     if not isinstance(glyph, Glyph):
         return image
     pixels = glyph.pixels

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.character_probabilities import ALPHABET, Logits, Temperatures, chances
+from engines.common.temperature_scaling import ALPHABET, Logits, Temperatures, calibrated_probabilities
 from evaluation.characters.figures import CASE_MERGED, KINDS, LOOK_ALIKE_MERGED, Labels
 
 PLAIN_SHARE = 0.2  # of the surprise at the very class, beside that at its group
@@ -23,7 +23,7 @@ def fitted_temperatures(logits: Logits, labels: Labels, weights: NDArray[np.floa
     rows = np.arange(len(labels))
 
     def surprise(logarithms: NDArray[np.float64]) -> float:
-        chance = chances(logits, Temperatures(*np.exp(logarithms).tolist()))[rows, labels]
+        chance = calibrated_probabilities(logits, Temperatures(*np.exp(logarithms).tolist()))[rows, labels]
         return float(-(weights * np.log(np.maximum(chance, 1e-12))).sum() / weights.sum())
 
     bounds = [(np.log(0.2), np.log(5.0))] * 2
@@ -72,7 +72,7 @@ def _sense_of(labels: Labels) -> Labels:
 
 def _surprises(logits: Logits, labels: Labels, groups: Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The surprise of each character at the group of its label (N,), and its slope by each logit (N, 62)."""
-    chance = chances(logits, Temperatures())
+    chance = calibrated_probabilities(logits, Temperatures())
     inside = np.where(groups[None, :] == groups[labels][:, None], chance, 0.0)  # (N, 62)
     mass = np.maximum(inside.sum(axis=1, keepdims=True), 1e-12)
     return -np.log(mass[:, 0]), chance - inside / mass

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.character_probabilities import ALPHABET, Logits, Temperatures, chances, entropies
+from engines.common.temperature_scaling import ALPHABET, Logits, Temperatures, calibrated_probabilities, entropies
 from evaluation.characters.collections import Collection, Part, sha256_of
 from evaluation.characters.figures import Figures, figures
 from evaluation.characters.network import logits_of
@@ -120,7 +120,7 @@ def measure(model: keras.Model, collections: Sequence[Collection]) -> RunFigures
     logits, labels, weights, synthetic = _validation_logits(model, collections)
     real = labels != JUNK_LABEL
     temperatures = fitted_temperatures(logits[real], labels[real], weights[real])
-    undecided = entropies(chances(logits, temperatures))
+    undecided = entropies(calibrated_probabilities(logits, temperatures))
     written = real & ~synthetic  # rendered characters are made worse on purpose than those that people send
     most = float(np.quantile(undecided[written if written.any() else real], 1.0 - LOST_CHARACTERS))
     tests = {c.name: c.parts[Part.TEST] for c in collections if len(c.parts[Part.TEST])}

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines.common.tight_crop import HAND_MARGIN, MARGIN, letter_rows
+from engines.common.text_rows import HAND_MARGIN, MARGIN, text_rows
 from evaluation.pages.ground_truth import Split, line_crops, pages_for
 from evaluation.pages.handwritten_lines import Writing, writing_of
 from training.lines.degradation import NO_ROOM, Grey, Room
@@ -65,7 +65,7 @@ def _lines_of(folder: Path, split: Split) -> Iterator[RealLine]:
             if is_printable(text) and height >= LEAST_HEIGHT_PX and width >= LEAST_CHARACTER_WIDTH * height * len(text):
                 grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)
                 own = Room(around, around, around, around).inside(grey)
-                top, bottom = letter_rows(own, HAND_MARGIN if hand is Writing.CURSIVE else MARGIN)
+                top, bottom = text_rows(own, HAND_MARGIN if hand is Writing.CURSIVE else MARGIN)
                 picture, room = _shrunk(grey, Room(around + top, around + height - bottom, around, around))
                 yield RealLine(picture, text, folder.name, any_case, hand is Writing.CURSIVE, room)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.common.alphabet import admit, alphabet
+from engines.common.alphabet import alphabet, restrict_to_language
 from ocr import Alternative, CharacterHypothesis, Span
 
 
@@ -31,26 +31,26 @@ def text(characters: list[CharacterHypothesis]) -> str:
     ],
 )
 def test_english_keeps_its_letters_and_turns_others_into_them(read, admitted):
-    assert text(admit(characters(read), "en")) == admitted
+    assert text(restrict_to_language(characters(read), "en")) == admitted
 
 
 def test_a_language_keeps_its_own_letters():
-    assert text(admit(characters("Größe"), "de")) == "Größe"
-    assert text(admit(characters("Größe"), "en")) == "Groe"
+    assert text(restrict_to_language(characters("Größe"), "de")) == "Größe"
+    assert text(restrict_to_language(characters("Größe"), "en")) == "Groe"
 
 
 def test_a_language_without_an_alphabet_keeps_all():
     assert alphabet("ja") is None
-    assert text(admit(characters("漢字、kana"), "ja")) == "漢字、kana"
+    assert text(restrict_to_language(characters("漢字、kana"), "ja")) == "漢字、kana"
 
 
 def test_the_letters_of_a_ligature_share_its_place():
-    first, second, _ = admit(characters("ﬁx"), "en")
+    first, second, _ = restrict_to_language(characters("ﬁx"), "en")
     assert first.span == (0.0, 5.0)
     assert second.span == (5.0, 10.0)
 
 
 def test_alternatives_are_admitted_too():
     guess = CharacterHypothesis("a", 0.5, None, (Alternative("ā", 0.3), Alternative("o", 0.1)))
-    [admitted] = admit([guess], "en")
+    [admitted] = restrict_to_language([guess], "en")
     assert [other.text for other in admitted.alternatives] == ["o"]

@@ -29,7 +29,7 @@ def crop(width: int, scope: Scope = Scope.LINE, classes: Classes = Classes.ALNUM
 
 
 def read(table: Steps, of: Crop | None = None) -> list[tuple[str, float]]:
-    characters = Decoder(CHARACTERS).read(of or crop(10 * len(table)), table, STEP_PX)
+    characters = Decoder(CHARACTERS).decode(of or crop(10 * len(table)), table, STEP_PX)
     return [(character.text, round(character.probability, 3)) for character in characters]
 
 
@@ -61,12 +61,12 @@ def test_a_language_without_an_alphabet_is_not_restricted():
     table = steps({"ā": 0.6, "a": 0.3})
     pixels = np.zeros((20, 10, 3), np.uint8)
     whole = Crop.whole(pixels)
-    [character] = Decoder(CHARACTERS).read(Crop(pixels, whole.region, language="lv"), table, STEP_PX)
+    [character] = Decoder(CHARACTERS).decode(Crop(pixels, whole.region, language="lv"), table, STEP_PX)
     assert character.text == "ā"
 
 
 def test_other_guesses_are_named_most_probable_first():
-    [character] = Decoder(CHARACTERS).read(crop(10), steps({"0": 0.6, "O": 0.3, "a": 0.05}), STEP_PX)
+    [character] = Decoder(CHARACTERS).decode(crop(10), steps({"0": 0.6, "O": 0.3, "a": 0.05}), STEP_PX)
     assert [other.text for other in character.alternatives] == ["O", "a"]
 
 
@@ -82,7 +82,7 @@ def test_of_a_single_character_the_other_classes_take_no_probability():
 
 
 def test_what_is_written_behind_the_crop_is_kept_and_drawn_into_it():
-    [first, second] = Decoder(CHARACTERS).read(crop(20), steps({"a": 0.9}, {}, {}, {"b": 0.9}), STEP_PX)
+    [first, second] = Decoder(CHARACTERS).decode(crop(20), steps({"a": 0.9}, {}, {}, {"b": 0.9}), STEP_PX)
     assert (first.text, second.text) == ("a", "b")
     assert first.span is not None
     assert second.span is not None
@@ -91,7 +91,7 @@ def test_what_is_written_behind_the_crop_is_kept_and_drawn_into_it():
 
 
 def test_neighbours_meet_half_way():
-    first, second = Decoder(CHARACTERS).read(crop(40), steps({"a": 0.9}, {}, {}, {"b": 0.9}), STEP_PX)
+    first, second = Decoder(CHARACTERS).decode(crop(40), steps({"a": 0.9}, {}, {}, {"b": 0.9}), STEP_PX)
     assert first.span is not None
     assert second.span is not None
     assert first.span == (0.0, 15.0)  # its middle is 5, and it reaches half the height of 20 px
@@ -101,7 +101,7 @@ def test_neighbours_meet_half_way():
 @given(st.lists(st.sampled_from(CHARACTERS), min_size=1, max_size=30), st.integers(1, 400), st.integers(0, 9))
 def test_spans_lie_inside_the_crop_and_in_order(best, width, beyond):
     table = steps(*({} if text == "blank" else {text: 0.9} for text in best))
-    characters = Decoder(CHARACTERS).read(crop(width), table, width / max(1, len(best) - beyond))
+    characters = Decoder(CHARACTERS).decode(crop(width), table, width / max(1, len(best) - beyond))
     spans = [character.span for character in characters]
     assert all(span is not None and 0.0 <= span.start < span.end <= width for span in spans)
     assert [span.start for span in spans if span] == sorted(span.start for span in spans if span)

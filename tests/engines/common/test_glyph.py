@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from engines.common.glyph import SIDE_PX, Glyph, Unreadable, as_grey, find_ink, place, prepare
+from engines.common.glyph import SIDE_PX, Glyph, Unreadable, as_grey, find_ink, glyph_in_ink, prepare
 
 
 def letter(text: str = "R", *, side: int = 64, scale: float = 1.6, thickness: int = 4) -> np.ndarray:
@@ -218,6 +218,6 @@ def test_a_box_cut_tight_keeps_pieces_at_its_edge() -> None:
     picture[14:17, 28:33] = 0
     ink = find_ink(picture)
     assert not isinstance(ink, Unreadable)
-    tight = place(ink[14:50, 20:40], along_edge=False)
+    tight = glyph_in_ink(ink[14:50, 20:40], along_edge=False)
     assert isinstance(tight, Glyph)
     assert tight.box.top == 0

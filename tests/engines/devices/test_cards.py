@@ -219,7 +219,7 @@ class OutOfMemoryError(RuntimeError):
     ],
 )
 def test_a_full_share_is_told_from_other_failures(error: Exception, full: bool) -> None:
-    assert gpu.exhausted(error) is full
+    assert gpu.is_out_of_memory(error) is full
 
 
 def test_every_engine_that_ships_takes_a_fraction_that_its_framework_can_be_held_to_or_says_why_not() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.common.character_probabilities import ALPHABET, Temperatures, chances
+from engines.common.temperature_scaling import ALPHABET, Temperatures, calibrated_probabilities
 from evaluation.characters.figures import calibration_error, figures
 
 
@@ -65,7 +65,10 @@ def test_calibration_error_weighs_bins_by_their_size() -> None:
 
 def test_probabilities_sum_to_one_and_flatten_with_temperature() -> None:
     logits = logits_saying("A")
-    cold, warm = chances(logits, Temperatures(1.0)), chances(logits, Temperatures(3.0))
+    cold, warm = (
+        calibrated_probabilities(logits, Temperatures(1.0)),
+        calibrated_probabilities(logits, Temperatures(3.0)),
+    )
     np.testing.assert_allclose([cold.sum(), warm.sum()], 1.0)
     assert warm.max() < cold.max()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.common.character_probabilities import ALPHABET, Temperatures, chances
+from engines.common.temperature_scaling import ALPHABET, Temperatures, calibrated_probabilities
 from training.characters.calibration import fitted_bias, fitted_temperatures
 
 
@@ -23,7 +23,9 @@ def classes(text: str) -> np.ndarray:
 def test_the_fitted_temperatures_undo_two_known_overconfidences() -> None:
     rng = np.random.default_rng(5)
     honest = rng.normal(0.0, 1.0, (3000, len(ALPHABET))).astype(np.float32)
-    labels = np.array([rng.choice(len(ALPHABET), p=row) for row in chances(honest, Temperatures(0.5, 2.0))])
+    labels = np.array(
+        [rng.choice(len(ALPHABET), p=row) for row in calibrated_probabilities(honest, Temperatures(0.5, 2.0))]
+    )
     found = fitted_temperatures(honest * 2.5, labels, np.ones(len(labels)))
     assert found.shape == pytest.approx(0.5 * 2.5, rel=0.05)
     assert found.within == pytest.approx(2.0, rel=0.1)

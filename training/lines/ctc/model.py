@@ -1,6 +1,7 @@
 """A trained line network as a model directory in EasyOCR's format: NAME.py, NAME.yaml, NAME.pth, and the card.
 
-There are two networks: that of engines/line_writer/columns.py, and that of hand_columns.py for handwriting.
+There are two networks: that of engines/line_models/ctc_network.py, and that of handwriting_ctc_network.py for
+handwriting.
 
 Weights are stored in half precision with the prefix `module.` that EasyOCR's loader cuts off. The card says what the
 network learnt from, by which recipe and for how long: with the weights that is all a later run needs to go on.
@@ -17,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from engines.common import tight_crop
+from engines.common import text_rows
 from engines.common.model_card import CARD_FILE, read_card, verified
 from training.lines.degradation import INPUT_PX
 from training.lines.texts import PRINTABLE
@@ -37,7 +38,7 @@ class Design(Protocol):
 
     @property
     def source(self) -> str:
-        """The file in engines/line_writer; it imports torch alone, as a file by itself must."""
+        """The file in engines/line_models; it imports torch alone, as a file by itself must."""
 
     @property
     def height_px(self) -> int:
@@ -45,7 +46,7 @@ class Design(Protocol):
 
     @property
     def row_margin(self) -> float:
-        """What its lines keep above and below (engines/common/tight_crop.py)."""
+        """What its lines keep above and below (engines/common/text_rows.py)."""
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -57,16 +58,16 @@ class Design(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What decides the shape of the network of columns.py."""
+    """What decides the shape of the network of ctc_network.py."""
 
     neck: str
     channels: int
     hidden: int
 
     name = "quorum_lines"
-    source = "columns.py"
+    source = "ctc_network.py"
     height_px = INPUT_PX
-    row_margin = tight_crop.MARGIN
+    row_margin = text_rows.MARGIN
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -78,14 +79,14 @@ class Shape:
         }
 
     def network(self) -> torch.nn.Module:
-        from engines.line_writer.columns import Model
+        from engines.line_models.ctc_network import Model
 
         return Model(1, self.channels, self.hidden, len(PRINTABLE) + 1, self.neck)
 
 
 @dataclass(frozen=True, slots=True)
 class HandShape:
-    """What decides the shape of the network of hand_columns.py."""
+    """What decides the shape of the network of handwriting_ctc_network.py."""
 
     height_px: int = 40
     channels: int = 256
@@ -93,8 +94,8 @@ class HandShape:
     blocks: int = 6
 
     name = "quorum_hands"
-    source = "hand_columns.py"
-    row_margin = tight_crop.HAND_MARGIN
+    source = "handwriting_ctc_network.py"
+    row_margin = text_rows.HAND_MARGIN
 
     def __post_init__(self) -> None:
         if self.height_px < INPUT_PX:
@@ -111,7 +112,7 @@ class HandShape:
         }
 
     def network(self) -> torch.nn.Module:
-        from engines.line_writer.hand_columns import Model
+        from engines.line_models.handwriting_ctc_network import Model
 
         return Model(1, self.channels, self.hidden, len(PRINTABLE) + 1, self.height_px, self.blocks)
 
@@ -124,7 +125,7 @@ def write_model(
     import yaml
 
     folder.mkdir(parents=True, exist_ok=True)
-    source = files("engines.line_writer") / shape.source
+    source = files("engines.line_models") / shape.source
     (folder / f"{shape.name}.py").write_bytes(source.read_bytes())
     described = {
         "network_params": dict(shape.parameters),
@@ -146,7 +147,7 @@ def write_model(
 
 
 def read_shape(folder: Path) -> Shape:
-    """The shape of the network of columns.py in a directory that `write_model` wrote."""
+    """The shape of the network of ctc_network.py in a directory that `write_model` wrote."""
     import yaml
 
     described = yaml.safe_load((folder / f"{Shape.name}.yaml").read_text(encoding="utf-8"))["network_params"]

@@ -1,5 +1,5 @@
 """Making, saving and opening the bundled line writer: transformers' VisionEncoderDecoder with the parts of
-engines/line_writer, and a tokenizer of one token a character.
+engines/line_models, and a tokenizer of one token a character.
 
 The decoder is transformers' own TrOCR decoder. It starts aligned: its position table holds the codes that number the
 encoder's columns, and half of the heads of its first layer compare just these, so that who writes place i looks at the
@@ -77,10 +77,10 @@ def tokens_of(text: str) -> list[int]:
 def processor() -> TrOCRProcessor:
     from transformers import TrOCRProcessor
 
-    from engines.line_writer import network
-    from engines.line_writer.pictures import LineImageProcessor
+    from engines.line_models import line_encoder
+    from engines.line_models.line_image_processor import LineImageProcessor
 
-    network.register()
+    line_encoder.register()
     return TrOCRProcessor(image_processor=LineImageProcessor(), tokenizer=tokenizer())
 
 
@@ -88,10 +88,10 @@ def build(shape: Shape) -> VisionEncoderDecoderModel:
     """A line writer with fresh parameters."""
     from transformers import TrOCRConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel
 
-    from engines.line_writer import network
+    from engines.line_models import line_encoder
 
-    network.register()
-    encoder = network.LineEncoderConfig(
+    line_encoder.register()
+    encoder = line_encoder.LineEncoderConfig(
         neck=shape.neck,
         channels=shape.channels,
         hidden=shape.hidden,
@@ -120,7 +120,7 @@ def build(shape: Shape) -> VisionEncoderDecoderModel:
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
     config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = BEGIN, PAD, END
     model = VisionEncoderDecoderModel(config)
-    network.look_at_lines_alone(model.decoder)
+    line_encoder.look_at_lines_alone(model.decoder)
     if shape.counted:
         _align(model, shape)
     return model
@@ -132,7 +132,7 @@ def _align(model: VisionEncoderDecoderModel, shape: Shape) -> None:
     """
     import torch
 
-    from engines.line_writer.network import code
+    from engines.line_models.line_encoder import code
 
     decoder = model.decoder.model.decoder
     positions, tokens, attention = decoder.embed_positions, decoder.embed_tokens, decoder.layers[0].encoder_attn
@@ -175,8 +175,8 @@ def read_weights(folder: Path) -> dict[str, Any]:
     import torch
     from transformers import VisionEncoderDecoderModel
 
-    from engines.line_writer import network
+    from engines.line_models import line_encoder
 
-    network.register()
+    line_encoder.register()
     model = VisionEncoderDecoderModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     return dict(model.state_dict())

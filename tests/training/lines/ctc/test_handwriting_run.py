@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cluster.weights.models import BUNDLED_DIR
-from engines.common.tight_crop import HAND_MARGIN
+from engines.common.text_rows import HAND_MARGIN
 from evaluation.pages.ground_truth import Split
 from training.drawing.typesetting import STRIP_PX, TypesetLine
 from training.lines.ctc import handwriting_run

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DEVICE = "CPU"
-_ABILITY = "BF16"
+_CAPABILITY = "BF16"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +48,7 @@ def open_network(model: Path, threads: int, shapes: Iterable[tuple[int, ...]]) -
     except ImportError:
         return None
     core = openvino.Core()
-    if _ABILITY not in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES"):
+    if _CAPABILITY not in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES"):
         return None
     # One thread a run: the runs go side by side.
     settings = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": threads}

@@ -16,7 +16,7 @@ from types import ModuleType
 
 
 @contextmanager
-def light_import(*unused: str, absent: Sequence[str] = ()) -> Iterator[None]:
+def stubbed_modules(*unused: str, absent: Sequence[str] = ()) -> Iterator[None]:
     """Within the block the `unused` modules are empty ones, unless they were imported before; warnings are not shown.
 
     `absent` ones are as if they were not installed, for frameworks that do without. Afterwards the names are free

@@ -1,8 +1,9 @@
-"""The line network for handwriting: columns.py's trunk for higher strips, and a longer neck.
+"""The line network for handwriting: ctc_network.py's trunk for higher strips, and a longer neck.
 
 This file is copied beside the weights and loaded by `easyocr.Reader` as a custom recognition network, so it imports
-torch alone and nothing of columns.py. Input is (N, 1, H, W) float in [-1, 1]; a column is 4 px wide. What columns.py
-has too has the same name here, so that its weights can be gone on from; what is new changes nothing before it learnt.
+torch alone and nothing of ctc_network.py. Input is (N, 1, H, W) float in [-1, 1]; a column is 4 px wide. What
+ctc_network.py has too has the same name here, so that its weights can be gone on from; what is new changes nothing
+before it learnt.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""From the character network's logits to probabilities that can be believed.
+"""Temperature scaling of the character network's logits, so that its probabilities can be believed.
 
 Two questions are calibrated apart (Guo et al. 2017, arXiv:1706.04599, once for each): which shape it is, and which of
 the characters of one shape. A ring is 0, o and O: how sure the network may be between them is a matter of what people
@@ -20,17 +20,17 @@ ALPHABET = Classes.ALNUM.alphabet
 LOOK_ALIKE = ("0Oo", "1lIi", "5Ss", "2Zz", "9gq")
 
 Logits = NDArray[np.float32] | NDArray[np.float64]
-Chances = NDArray[np.float64]
+Probabilities = NDArray[np.float64]
 
 
-def numbered(names: list[str]) -> NDArray[np.int64]:
+def group_numbers(names: list[str]) -> NDArray[np.int64]:
     """For each name the number of its group, in order of appearance."""
     numbers = {name: index for index, name in enumerate(dict.fromkeys(names))}
     return np.array([numbers[name] for name in names], dtype=np.int64)
 
 
 # For each of the 62 classes the number of its shape: look-alikes, and the two cases of a letter, have the same. (62,)
-SHAPES = numbered(
+SHAPES = group_numbers(
     [next((group for group in LOOK_ALIKE if character in group), character.lower()) for character in ALPHABET]
 )
 
@@ -48,7 +48,9 @@ class Temperatures:
                 raise ValueError(f"temperature {name} {getattr(self, name)} is not positive")
 
 
-def chances(logits: Logits, temperatures: Temperatures, classes: Classes = Classes.ALNUM) -> Chances:
+def calibrated_probabilities(
+    logits: Logits, temperatures: Temperatures, classes: Classes = Classes.ALNUM
+) -> Probabilities:
     """Calibrated probabilities of the allowed classes in their alphabet's order: (N, C), rows summing to 1."""
     allowed = [ALPHABET.index(character) for character in classes.alphabet]
     _, shapes = np.unique(SHAPES[allowed], return_inverse=True)
@@ -66,6 +68,6 @@ def chances(logits: Logits, temperatures: Temperatures, classes: Classes = Class
     return np.asarray(of_shape[:, shapes] * raised / (raised @ members)[:, shapes])
 
 
-def entropies(probabilities: Chances) -> Chances:
+def entropies(probabilities: Probabilities) -> Probabilities:
     """How undecided each row is, in nats: (N,); 0 when one class has all, log 62 when all have the same."""
     return np.asarray(-(probabilities * np.log(np.maximum(probabilities, 1e-12))).sum(axis=1))

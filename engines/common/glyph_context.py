@@ -1,12 +1,11 @@
-"""What the places of glyphs in a line say that a glyph alone cannot: its case, its mark, and where words end.
+"""What the positions of glyphs in a line tell that a glyph alone cannot: its case, punctuation, and where words end.
 
 A glyph that was brought to 28x28 has lost its size: o and O, s and S, p and P look alike. In a line their heights
 among the neighbours part them. The line's x-height, cap height and baseline are estimated from letters that are
-sure, and every
-candidate is weighed by how well its usual top and bottom fit (a Gaussian, so that a clear shape still outvotes an odd
-height). Look-alikes (0/O, 1/l/I, 5/S) lean towards what their neighbours in the word are.
+sure, and every candidate is scored by how well its usual top and bottom fit (a Gaussian, so that a clear shape still
+outvotes an odd height). Look-alikes (0/O, 1/l/I, 5/S) lean towards what their neighbours in the word are.
 
-Places are crop pixels, y down. Knows no pixels and no network.
+Positions are crop pixels, y down. Knows no pixels and no network.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ HEIGHT_SPREAD = 0.13  # of the cap height: how far tops and bottoms lie from whe
 DIGIT_AMONG_LETTERS = 1.5  # nats against a digit beside a letter, for each such neighbour
 CAPITAL_INSIDE = 2.5  # nats against a capital after a small letter
 SMALL_AMONG_CAPITALS = 1.0
-MARK_SURENESS = 0.85  # 117 of 139 marks told so in typed and printed lines were right
+PUNCTUATION_PROBABILITY = 0.85  # 117 of 139 marks told so in typed and printed lines were right
 X_HEIGHT = 0.70  # of the cap height, where a line does not tell
 DESCENT = 0.28
-SURE = 0.7
+CONFIDENT = 0.7
 
 
 class Candidate(NamedTuple):
@@ -40,15 +39,15 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LineGlyph:
-    """A glyph of a line: its place, and what it may be, best first; no candidates for what is no character."""
+    """A glyph of a line: its box, and what it may be, best first; no candidates for what is no character."""
 
     box: Box
     candidates: tuple[Candidate, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Rulers:
-    """The heights of a line: `baseline_px` from the top at x = 0 with its `slope`, and the cap and x-height."""
+class LineMetrics:
+    """The type metrics of a line: `baseline_px` from the top at x = 0 with its `slope`, and the cap and x-height."""
 
     baseline_px: float
     slope: float
@@ -67,32 +66,34 @@ class Rulers:
         return self.baseline_px + self.slope * (box.left + box.right) / 2
 
 
-def settled(line: Sequence[LineGlyph], word_starts: frozenset[int]) -> list[LineGlyph]:
-    """The glyphs with their candidates weighed by place and by their neighbours in the word, best first.
+def rescored(line: Sequence[LineGlyph], word_starts: frozenset[int]) -> list[LineGlyph]:
+    """The glyphs with their candidates scored by position and by their neighbours in the word, best first.
 
-    From left to right, so that each glyph leans on one that is settled: the second l of "all" on the first.
+    From left to right, so that each glyph leans on one that is decided: the second l of "all" on the first.
     """
-    rulers = _rulers(line)
+    metrics = _line_metrics(line)
     done: list[LineGlyph] = []
     for at, glyph in enumerate(line):
-        before = _sure_text(done[-1]) if done and at not in word_starts else None
-        after = _sure_text(line[at + 1]) if at + 1 < len(line) and at + 1 not in word_starts else None
-        done.append(LineGlyph(glyph.box, _weighed(glyph, rulers, before, after)))
+        before = _confident_text(done[-1]) if done and at not in word_starts else None
+        after = _confident_text(line[at + 1]) if at + 1 < len(line) and at + 1 not in word_starts else None
+        done.append(LineGlyph(glyph.box, _rescored_glyph(glyph, metrics, before, after)))
     return done
 
 
-def _sure_text(glyph: LineGlyph) -> str | None:
+def _confident_text(glyph: LineGlyph) -> str | None:
     best = glyph.candidates[0] if glyph.candidates else None
-    return best.text if best and best.probability > SURE else None
+    return best.text if best and best.probability > CONFIDENT else None
 
 
-def _weighed(glyph: LineGlyph, rulers: Rulers | None, before: str | None, after: str | None) -> tuple[Candidate, ...]:
+def _rescored_glyph(
+    glyph: LineGlyph, metrics: LineMetrics | None, before: str | None, after: str | None
+) -> tuple[Candidate, ...]:
     if not glyph.candidates:
         return ()
     scores = [
         math.log(max(probability, 1e-9))
-        + (_fit(text, glyph.box, rulers) if rulers else 0.0)
-        - _oddness(text, before, after)
+        + (_position_score(text, glyph.box, metrics) if metrics else 0.0)
+        - _context_penalty(text, before, after)
         for text, probability in glyph.candidates
     ]
     raised = [math.exp(score - max(scores)) for score in scores]
@@ -100,7 +101,7 @@ def _weighed(glyph: LineGlyph, rulers: Rulers | None, before: str | None, after:
     return tuple(sorted(weighed, key=lambda candidate: -candidate.probability))
 
 
-def _oddness(text: str, before: str | None, after: str | None) -> float:
+def _context_penalty(text: str, before: str | None, after: str | None) -> float:
     """How unusual a character is between its neighbours in the word, in nats: digits among letters, capitals inside."""
     odd = sum(DIGIT_AMONG_LETTERS for other in (before, after) if other and other.isdigit() != text.isdigit())
     if before and before.islower() and text.isupper():
@@ -110,14 +111,14 @@ def _oddness(text: str, before: str | None, after: str | None) -> float:
     return odd
 
 
-def _fit(text: str, box: Box, rulers: Rulers) -> float:
-    """How well the place fits the character: the logarithm of a Gaussian, 0 at best and never below -6."""
-    top, bottom = _usual_place(text, rulers.x_px / rulers.cap_px)
-    off = (rulers.top(box) - top) ** 2 + (rulers.bottom(box) - bottom) ** 2
+def _position_score(text: str, box: Box, metrics: LineMetrics) -> float:
+    """How well the position fits the character: the logarithm of a Gaussian, 0 at best and never below -6."""
+    top, bottom = _usual_position(text, metrics.x_px / metrics.cap_px)
+    off = (metrics.top(box) - top) ** 2 + (metrics.bottom(box) - bottom) ** 2
     return max(-6.0, -0.5 * off / HEIGHT_SPREAD**2)
 
 
-def _usual_place(text: str, x_height: float) -> tuple[float, float]:
+def _usual_position(text: str, x_height: float) -> tuple[float, float]:
     """Top and bottom of a character above the baseline, in cap heights."""
     if text in SMALL:
         return x_height, 0.0
@@ -128,7 +129,7 @@ def _usual_place(text: str, x_height: float) -> tuple[float, float]:
     return (0.88, 0.0) if text == "t" else (1.0, 0.0)
 
 
-def _rulers(line: Sequence[LineGlyph]) -> Rulers | None:
+def _line_metrics(line: Sequence[LineGlyph]) -> LineMetrics | None:
     """The heights of the line, or None when too few glyphs are sure of what they are."""
     sure = [(glyph.box, glyph.candidates[0].text) for glyph in line if glyph.candidates]
     standing = [(box, text) for box, text in sure if text not in DESCENDING and text not in "jQJ"]
@@ -137,15 +138,15 @@ def _rulers(line: Sequence[LineGlyph]) -> Rulers | None:
     baseline_px, slope = _baseline([box for box, _ in standing])
     rise = [(baseline_px + slope * (box.left + box.right) / 2 - box.top, text) for box, text in standing]
     # Letters whose capital looks different tell their own height; the others are what is asked.
-    small = _middle([height for height, text in rise if text in "aemnru"])
-    tall = _middle([height for height, text in rise if text in "ABDEFGHLNRTbdfhkl0123456789"])
+    small = _median([height for height, text in rise if text in "aemnru"])
+    tall = _median([height for height, text in rise if text in "ABDEFGHLNRTbdfhkl0123456789"])
     if tall is None and small is None:
         return None
     cap_px = tall if tall is not None else (small or 1.0) / X_HEIGHT
     x_px = small if small is not None else X_HEIGHT * cap_px
     if cap_px < 1.0 or not 0.45 < x_px / cap_px < 0.92:
         return None  # capitals only, small capitals, or glyphs that were misread: heights say nothing here
-    return Rulers(baseline_px, slope, cap_px, x_px)
+    return LineMetrics(baseline_px, slope, cap_px, x_px)
 
 
 def _baseline(boxes: Sequence[Box]) -> tuple[float, float]:
@@ -154,16 +155,16 @@ def _baseline(boxes: Sequence[Box]) -> tuple[float, float]:
     half = len(centres) // 2
     pairs = zip(centres[:half], centres[-half:], strict=True)
     slopes = [(y1 - y0) / (x1 - x0) for (x0, y0), (x1, y1) in pairs if x1 > x0]
-    slope = _middle(slopes) or 0.0
-    return _middle([y - slope * x for x, y in centres]) or 0.0, slope
+    slope = _median(slopes) or 0.0
+    return _median([y - slope * x for x, y in centres]) or 0.0, slope
 
 
-def _middle(values: Sequence[float]) -> float | None:
+def _median(values: Sequence[float]) -> float | None:
     return sorted(values)[len(values) // 2] if values else None
 
 
-def mark_of(line: Sequence[LineGlyph], at: int) -> tuple[Candidate, ...]:
-    """The mark that a glyph is by its place and size: . , - '; nothing when it can be a letter."""
+def punctuation_at(line: Sequence[LineGlyph], at: int) -> tuple[Candidate, ...]:
+    """The punctuation mark that a glyph is by its position and size: . , - '; nothing when it can be a letter."""
     heights = sorted(glyph.box.height for glyph in line)
     usual = heights[len(heights) // 2]
     box = line[at].box
@@ -177,13 +178,13 @@ def mark_of(line: Sequence[LineGlyph], at: int) -> tuple[Candidate, ...]:
     top, bottom = (baseline - box.top) / usual, (baseline - box.bottom) / usual  # above the baseline, in letter heights
     if top < 0.55 and bottom < 0.2 and box.width < 0.55 * usual:
         mark, other = (",", ".") if bottom < -0.12 else (".", ",")
-        return (Candidate(mark, MARK_SURENESS), Candidate(other, 1.0 - MARK_SURENESS))
+        return (Candidate(mark, PUNCTUATION_PROBABILITY), Candidate(other, 1.0 - PUNCTUATION_PROBABILITY))
     if box.width > 1.4 * box.height and top < 0.9 and bottom > 0.1:
-        return (Candidate("-", MARK_SURENESS),)
-    return (Candidate("'", MARK_SURENESS),) if bottom > 0.55 and box.width < 0.5 * usual else ()
+        return (Candidate("-", PUNCTUATION_PROBABILITY),)
+    return (Candidate("'", PUNCTUATION_PROBABILITY),) if bottom > 0.55 and box.width < 0.5 * usual else ()
 
 
-def is_word_gap(region: Region, at: int) -> float:
+def word_gap_probability(region: Region, at: int) -> float:
     """How sure it is that a word ends before character `at` (from 1), in [0, 1].
 
     Where segmentation found words, they decide; else a gap that is wide beside the others of the line.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers.image_processing_utils import BaseImageProcessor, BatchFeature
 
-from engines.common.tight_crop import tightened
+from engines.common.text_rows import crop_to_text_rows
 
 MAX_RATIO = 60
 """A crop that is wider than this many times its height is squeezed to it: nothing else bounds the memory it takes."""
@@ -42,7 +42,7 @@ class LineImageProcessor(BaseImageProcessor):  # type: ignore[misc]  # transform
 
 def scaled(crop: NDArray[np.uint8], height_px: int) -> Grey:
     """The rows of the crop that its letters take, in grey at `height_px`, in their proportions."""
-    picture = Image.fromarray(tightened(np.asarray(Image.fromarray(crop).convert("L"))))
+    picture = Image.fromarray(crop_to_text_rows(np.asarray(Image.fromarray(crop).convert("L"))))
     ratio = min(picture.width / picture.height, MAX_RATIO)
     width = max(1, math.ceil(height_px * ratio))
     return np.asarray(picture.resize((width, height_px), Image.Resampling.BICUBIC))

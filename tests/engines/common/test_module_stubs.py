@@ -7,15 +7,15 @@ import warnings
 
 import pytest
 
+from engines.common.module_stubs import stubbed_modules
 from engines.devices import gpu
-from engines.devices.frameworks import light_import
 from ocr.errors import EngineUnavailable
 
 
 def test_an_unused_module_is_empty_inside_and_free_afterwards(tmp_path, monkeypatch):
     (tmp_path / "heavy_thing.py").write_text("VALUE = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with light_import("heavy_thing"):
+    with stubbed_modules("heavy_thing"):
         import heavy_thing
 
         assert not hasattr(heavy_thing, "VALUE")
@@ -28,7 +28,7 @@ def test_an_unused_module_is_empty_inside_and_free_afterwards(tmp_path, monkeypa
 def test_an_absent_module_is_not_found_inside_and_free_afterwards(tmp_path, monkeypatch):
     (tmp_path / "heavier_thing.py").write_text("VALUE = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with light_import(absent=["heavier_thing"]), pytest.raises(ImportError):
+    with stubbed_modules(absent=["heavier_thing"]), pytest.raises(ImportError):
         import heavier_thing  # noqa: F401
     import heavier_thing as real
 
@@ -37,7 +37,7 @@ def test_an_absent_module_is_not_found_inside_and_free_afterwards(tmp_path, monk
 
 
 def test_a_module_that_is_loaded_already_stays():
-    with light_import("json"):
+    with stubbed_modules("json"):
         import json
 
         assert json.loads("1") == 1
@@ -45,7 +45,7 @@ def test_a_module_that_is_loaded_already_stays():
 
 
 def test_warnings_of_an_import_are_not_shown():
-    with warnings.catch_warnings(record=True) as seen, light_import():
+    with warnings.catch_warnings(record=True) as seen, stubbed_modules():
         warnings.warn("I am deprecated", DeprecationWarning, stacklevel=1)
     assert seen == []
 

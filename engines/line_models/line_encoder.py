@@ -1,10 +1,10 @@
 """The encoder of the bundled line writer: columns of a line, numbered by how many characters stand before them.
 
-The CTC network of columns.py (Graves et al. 2006) sees columns of 4 px. Where its best path begins a new character, the
-count goes up by one, and the position code of a column is that of its count. A decoder that has written i characters
-finds the next one at the columns of code i: the alignment, which a decoder otherwise takes most of its training to
-learn, can be given to it at the start. Transformer layers then let columns see each other, so that a wrong count can
-be mended.
+The CTC network of ctc_network.py (Graves et al. 2006) sees columns of 4 px. Where its best path begins a new character,
+the count goes up by one, and the position code of a column is that of its count. A decoder that has written i
+characters finds the next one at the columns of code i: the alignment, which a decoder otherwise takes most of its
+training to learn, can be given to it at the start. Transformer layers then let columns see each other, so that a wrong
+count can be mended.
 
 Columns behind the end of a line are zeros, and nothing looks at them: what is read of a line does not depend on the
 lines beside it in a batch.
@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoImageProcessor, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
-from engines.line_writer.columns import Model
-from engines.line_writer.pictures import LineImageProcessor
+from engines.line_models.ctc_network import Model
+from engines.line_models.line_image_processor import LineImageProcessor
 
 BLANK = 0
 """The CTC class that says nothing."""

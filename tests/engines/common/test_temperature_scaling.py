@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.common.character_probabilities import ALPHABET, SHAPES, Temperatures, chances, entropies
+from engines.common.temperature_scaling import ALPHABET, SHAPES, Temperatures, calibrated_probabilities, entropies
 from ocr import Classes
 
 
@@ -25,18 +25,23 @@ def of_shapes(probabilities: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("classes", list(Classes))
 @pytest.mark.parametrize("within", [0.5, 1.0, 3.0])
 def test_rows_are_probabilities_of_the_allowed_classes(classes: Classes, within: float) -> None:
-    found = chances(logits(), Temperatures(0.7, within), classes)
+    found = calibrated_probabilities(logits(), Temperatures(0.7, within), classes)
     assert found.shape == (200, len(classes.alphabet))
     assert found.min() >= 0.0
     np.testing.assert_allclose(found.sum(axis=1), 1.0)
 
 
 def test_without_a_temperature_of_its_own_inside_a_shape_it_is_the_plain_softmax() -> None:
-    np.testing.assert_allclose(chances(logits(), Temperatures(2.0)), softmax(logits() / 2.0), atol=1e-6)
+    np.testing.assert_allclose(
+        calibrated_probabilities(logits(), Temperatures(2.0)), softmax(logits() / 2.0), atol=1e-6
+    )
 
 
 def test_the_temperature_within_a_shape_moves_no_probability_between_shapes_and_keeps_the_order_within() -> None:
-    plain, unsure = chances(logits(), Temperatures(1.0)), chances(logits(), Temperatures(1.0, 2.0))
+    plain, unsure = (
+        calibrated_probabilities(logits(), Temperatures(1.0)),
+        calibrated_probabilities(logits(), Temperatures(1.0, 2.0)),
+    )
     np.testing.assert_allclose(of_shapes(unsure), of_shapes(plain), atol=1e-9)
     for shape in np.unique(SHAPES):
         members = np.flatnonzero(shape == SHAPES)
@@ -46,14 +51,14 @@ def test_the_temperature_within_a_shape_moves_no_probability_between_shapes_and_
 
 def test_digits_are_of_ten_shapes_and_know_no_doubt_within() -> None:
     np.testing.assert_allclose(
-        chances(logits(), Temperatures(1.0, 5.0), Classes.DIGITS), softmax(logits()[:, :10]), atol=1e-6
+        calibrated_probabilities(logits(), Temperatures(1.0, 5.0), Classes.DIGITS), softmax(logits()[:, :10]), atol=1e-6
     )
 
 
 def test_a_shape_that_lost_by_far_has_no_probability_and_no_nan() -> None:
     far = np.zeros((1, len(ALPHABET)), np.float32)
     far[0, ALPHABET.index("A")] = 5000.0
-    found = chances(far, Temperatures(1.0, 2.0))
+    found = calibrated_probabilities(far, Temperatures(1.0, 2.0))
     assert np.isfinite(found).all()
     assert found[0, ALPHABET.index("A")] + found[0, ALPHABET.index("a")] == pytest.approx(1.0)
 
