@@ -3,6 +3,10 @@
     segmenter = load(LoadOptions(model=directory_of_the_detector), file_of_the_classifier, file_of_a_recogniser)
     page = segmenter.segment(image)
 
+Rooms: `detection/` finds pieces of text and groups them into lines, `files/` decodes images and renders the pages of
+documents. Beside them stand what a page goes through: preprocessing, orientation, rotation, reading order, characters,
+material.
+
 Importing this package loads OpenCV and numpy; ONNX Runtime is imported by `load`. It knows no engine, no Ray and no
 place where models are stored.
 """
@@ -14,7 +18,7 @@ from pathlib import Path
 from ocr.ports import LoadOptions
 from segmentation.detection.detector import load_detector
 from segmentation.detection.projection import ProjectionDetector
-from segmentation.orientation import OnnxReader, UprightJudge, load_classifier
+from segmentation.orientation import OnnxOrientationReader, OrientationEstimator, load_classifier
 from segmentation.preprocessing import PROFILES, STEPS, Pipeline, pipeline_for
 from segmentation.segmenter import TextSegmenter
 
@@ -35,10 +39,10 @@ def load(
         EngineUnavailable: ONNX Runtime is not installed or a model is not where it should be.
     """
     threads, device = options.threads, options.device
-    judge = UprightJudge(
+    orientation = OrientationEstimator(
         None if orientation_model is None else load_classifier(orientation_model, threads, device),
-        None if reading_model is None else OnnxReader(reading_model, threads, device),
+        None if reading_model is None else OnnxOrientationReader(reading_model, threads, device),
     )
     if options.model is None:
-        return TextSegmenter(ProjectionDetector(), judge)
-    return TextSegmenter(load_detector(options.model, threads, device), judge)
+        return TextSegmenter(ProjectionDetector(), orientation)
+    return TextSegmenter(load_detector(options.model, threads, device), orientation)

@@ -1,6 +1,6 @@
 """What kind of writing a line is: printed, written by hand, or noisy (typewritten, faint, copied).
 
-A multinomial logistic regression on a handful of measures of the line's ink and paper. Receipts and letters mix kinds
+A multinomial logistic regression on a handful of features of the line's ink and paper. Receipts and letters mix kinds
 on one page, so each line is judged by itself. Lengths are in units of the typical height of a component, brightnesses
 in units of the contrast. The coefficients are training's (training/votes/material_fit.py); this file applies them.
 """
@@ -21,17 +21,17 @@ from segmentation.characters import writing
 from segmentation.ink import gray, ink_mask
 
 BUNDLED = Path(__file__).parent / "bundled" / "material.json"
-MEASURES = ("joined", "crowded", "uneven heights", "uneven steps", "noise of paper", "noise of ink", "edge")
+FEATURES = ("joined", "crowded", "uneven heights", "uneven steps", "noise of paper", "noise of ink", "edge")
 
 Floats = NDArray[np.float64]
 
 _ARRAYS = ("mean", "scale", "weights", "base")
 _HEIGHT_PX = 32
-_NOTHING = np.zeros(len(MEASURES))
+_NOTHING = np.zeros(len(FEATURES))
 
 
-def measures(line: Pixels) -> Floats:
-    """(7,) float64 of one upright line, RGB uint8 (H, W, 3), in the order of MEASURES; zeros where there is no ink.
+def features(line: Pixels) -> Floats:
+    """(7,) float64 of one upright line, RGB uint8 (H, W, 3), in the order of FEATURES; zeros where there is no ink.
 
     None of them changes with the size of the page in pixels, nor with how dark the ink is.
     """
@@ -78,8 +78,8 @@ def _brightness(luma: Floats, ink: NDArray[np.bool_]) -> tuple[float, float, flo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judge:
-    """`weights` (K, 7), `base` (K,) of K materials; measures are taken less `mean` (7,), in units of `scale` (7,)."""
+class MaterialClassifier:
+    """`weights` (K, 7), `base` (K,) of K materials; features are taken less `mean` (7,), in units of `scale` (7,)."""
 
     materials: tuple[Material, ...]
     mean: Floats
@@ -87,23 +87,23 @@ class Judge:
     weights: Floats
     base: Floats
 
-    def material(self, line: Pixels) -> Material:
+    def classify(self, line: Pixels) -> Material:
         """The likeliest kind of an upright line, RGB uint8 (H, W, 3)."""
-        scores = self.weights @ ((measures(line) - self.mean) / self.scale) + self.base
+        scores = self.weights @ ((features(line) - self.mean) / self.scale) + self.base
         return self.materials[int(scores.argmax())]
 
 
 @cache
-def judge(path: Path = BUNDLED) -> Judge:
-    """The judge in a file that `write_judge` wrote."""
+def material_classifier(path: Path = BUNDLED) -> MaterialClassifier:
+    """The classifier in a file that `write_material_classifier` wrote."""
     content = json.loads(path.read_text(encoding="utf-8"))
-    return Judge(
+    return MaterialClassifier(
         tuple(Material(name) for name in content["materials"]),
         *(np.array(content[name], dtype=np.float64) for name in _ARRAYS),
     )
 
 
-def write_judge(found: Judge, path: Path) -> None:
+def write_material_classifier(found: MaterialClassifier, path: Path) -> None:
     """With four decimals."""
     arrays = {name: np.round(getattr(found, name), 4).tolist() for name in _ARRAYS}
-    path.write_text(json.dumps({"materials": found.materials, "measures": MEASURES, **arrays}, indent=1) + "\n")
+    path.write_text(json.dumps({"materials": found.materials, "measures": FEATURES, **arrays}, indent=1) + "\n")

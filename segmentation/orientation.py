@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ocr.image import Pixels
 from segmentation.characters import is_joined
-from segmentation.detection.onnx import Session, open_session
+from segmentation.detection.onnx_session import Session, open_session
 from segmentation.detection.quads import Quads, angles, heights, turned, widths
 from segmentation.ink import gray, ink_mask, without_neighbours
 
@@ -34,65 +34,65 @@ _PROFILE_HEIGHT_PX = 32  # to which a line is reduced to weigh its ink
 # print and receipts and above 0.5 for all of unjoined handwriting. On 12 pages of joined handwriting the ink says 2.6
 # to 6.2, the classifier 2.0 to -7.2.
 _ASYMMETRY_WEIGHT = 10.0  # log-odds for a skewness of 1
-SURE = 6.0  # log-odds from which a look at a few lines is enough
+DECIDED = 6.0  # log-odds from which a look at a few lines is enough
 _READING_WEIGHT = 25.0  # log-odds for a reader that is wholly sure one way and not at all the other
 _READING_SIZE_PX = (480, 48)  # width, height of what is read of a line
 _NO_CHARACTER = 0  # the class of a CTC network for none
 
 
-class UprightClassifier(Protocol):
+class UpsideDownClassifier(Protocol):
     """Tells a piece of a line from the same piece upside down."""
 
     def upside_down(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
         """The probability, (N,), that each piece lies upside down."""
 
 
-class UprightReader(Protocol):
+class OrientationReader(Protocol):
     """Reads pieces of lines."""
 
-    def sureness(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
+    def confidence(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
         """How probable the characters are that are read on each piece, (N,) in [0, 1]; 0 where none are."""
 
 
 @dataclass(frozen=True, slots=True)
-class UprightJudge:
+class OrientationEstimator:
     """Weighs whether lines stand or lie upside down, with a `classifier` and a `reader` if there are any."""
 
-    classifier: UprightClassifier | None = None
-    reader: UprightReader | None = None
-    first_look: int = 4
-    second_look: int = 16
+    classifier: UpsideDownClassifier | None = None
+    reader: OrientationReader | None = None
+    few_lines: int = 4
+    more_lines: int = 16
 
     def log_odds(self, lines: Sequence[Pixels]) -> float:
         """Evidence that lines (the longest first) stand: positive for upright, the negative for the same lines turned.
 
         A few lines are looked at, more if they leave a doubt, and if they do too a few are read.
         """
-        few = lines[: self.first_look]
+        few = lines[: self.few_lines]
         odds = self._mean(few)
-        if abs(odds) < SURE and len(lines) > len(few):
-            odds = self._mean(lines[: self.second_look])
-        return odds if abs(odds) >= SURE else odds + self._read(few)
+        if abs(odds) < DECIDED and len(lines) > len(few):
+            odds = self._mean(lines[: self.more_lines])
+        return odds if abs(odds) >= DECIDED else odds + self._read(few)
 
     def _read(self, lines: Sequence[Pixels]) -> float:
         """How much surer the reader is of lines as they are than of the same lines turned."""
         if self.reader is None or not lines:
             return 0.0
         pieces = [_piece(line, _READING_SIZE_PX) for line in lines]
-        sure = self.reader.sureness([*pieces, *(piece[::-1, ::-1] for piece in pieces)])
+        sure = self.reader.confidence([*pieces, *(piece[::-1, ::-1] for piece in pieces)])
         return _READING_WEIGHT * float(np.mean(sure[: len(pieces)] - sure[len(pieces) :]))
 
     def _mean(self, lines: Sequence[Pixels]) -> float:
         if not lines:
             return 0.0
-        weighed = _ASYMMETRY_WEIGHT * float(np.mean([asymmetry(line) for line in lines]))
+        by_ink = _ASYMMETRY_WEIGHT * float(np.mean([asymmetry(line) for line in lines]))
         pieces = [_piece(line, _CLASSIFIER_SIZE_PX) for line in lines if not is_joined(line)]
         if self.classifier is None or not pieces:
-            return weighed
+            return by_ink
         # Asked both ways round, so that the classifier's leaning to one answer cancels.
         answers = self.classifier.upside_down([*pieces, *(piece[::-1, ::-1] for piece in pieces)])
         odds = _logit(answers)
-        return weighed + float(np.sum(odds[len(pieces) :] - odds[: len(pieces)])) / len(lines)
+        return by_ink + float(np.sum(odds[len(pieces) :] - odds[: len(pieces)])) / len(lines)
 
 
 def _logit(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -158,7 +158,7 @@ def weighted_median(values: NDArray[np.floating], weights: NDArray[np.floating])
     return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
 
 
-class OnnxUprightClassifier:
+class OnnxUpsideDownClassifier:
     """PaddleOCR's text-line orientation classifier (0 or 180 degrees) as an ONNX session.
 
     `session` takes (N, 3, 48, 192) float32 in [-1, 1] and gives the probabilities (N, 2) of upright and upside down.
@@ -177,7 +177,7 @@ class OnnxUprightClassifier:
         return np.asarray(answer[:, 1], dtype=np.float32)
 
 
-class OnnxReader:
+class OnnxOrientationReader:
     """PaddleOCR's recogniser as an ONNX session. Most pages leave no doubt: it is opened when the first one does.
 
     The session takes (1, 3, 48, 480) float32 in [-1, 1] and gives the probabilities (1, T, C) of C classes in T steps.
@@ -190,7 +190,7 @@ class OnnxReader:
     def _session(self) -> tuple[Session, str]:
         return open_session(self._model, self._threads, self._device)
 
-    def sureness(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
+    def confidence(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
         """The mean probability of the characters that are read on each piece, (N,); 0 where none are."""
         return np.array([self._of(crop) for crop in crops], dtype=np.float32)
 
@@ -211,6 +211,6 @@ def _network_input(crop: Pixels, size_px: tuple[int, int]) -> NDArray[np.float32
     return blob
 
 
-def load_classifier(model: Path, threads: int, device: str = "cpu") -> OnnxUprightClassifier:
+def load_classifier(model: Path, threads: int, device: str = "cpu") -> OnnxUpsideDownClassifier:
     """The classifier in `model`, a file or a directory with `inference.onnx`; or EngineUnavailable."""
-    return OnnxUprightClassifier(*open_session(model, threads, device))
+    return OnnxUpsideDownClassifier(*open_session(model, threads, device))

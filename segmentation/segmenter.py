@@ -20,7 +20,7 @@ from ocr.image import Image, Layout, Pixels, Region, Scope, SegmentedPage
 from ocr.ports import MAX_LINES, Checkpoint, go_on
 from segmentation.characters import separate
 from segmentation.detection.detector import Detector
-from segmentation.detection.lines import joined, standing, without_inner, without_specks
+from segmentation.detection.line_grouping import are_vertical, group_into_lines, without_nested, without_specks
 from segmentation.detection.projection import ProjectionDetector
 from segmentation.detection.quads import (
     Quads,
@@ -33,16 +33,16 @@ from segmentation.detection.quads import (
     widths,
 )
 from segmentation.ink import gray, ink_mask
-from segmentation.material import judge
-from segmentation.order import reading_order
-from segmentation.orientation import UprightJudge, line_angle, reading_along
+from segmentation.material import material_classifier
+from segmentation.orientation import OrientationEstimator, line_angle, reading_along
+from segmentation.page_rotation import OBLIQUE_DEGREES, PageRotation, crop_upright
 from segmentation.preprocessing import Pipeline
-from segmentation.upright import OBLIQUE_DEGREES, Turn, cut
+from segmentation.reading_order import reading_order
 
 MAX_SIDE_PX = 32_000  # OpenCV warps images of less than 2**15 pixels a side
 # Pages are sent upright far more often than not: only this much evidence (log-odds, see orientation.py) turns one
 # round.
-_ON_ITS_HEAD = -1.5
+_UPSIDE_DOWN = -1.5
 _STRAIGHT_DEGREES = 0.3  # below this a page counts as not skewed
 _CHARACTER_MARGIN = 0.2  # of the longer side of the ink
 _AS_IT_IS = Pipeline()
@@ -55,10 +55,10 @@ _MISSED = 0.05  # of the sides of the text, and a line, around it, where a first
 
 @dataclass(frozen=True, slots=True)
 class TextSegmenter:
-    """Finds the lines of a page with `detector`; `judge` says which way up they are."""
+    """Finds the lines of a page with `detector`; `orientation` says which way up they are."""
 
     detector: Detector
-    judge: UprightJudge = field(default_factory=UprightJudge)
+    orientation: OrientationEstimator = field(default_factory=OrientationEstimator)
     fallback: Detector = field(default_factory=ProjectionDetector)
 
     def segment(
@@ -77,28 +77,28 @@ class TextSegmenter:
         """
         _require_size(image)
         pixels = pipeline(image.pixels)
-        turn, pieces = self._upright(pixels, checkpoint)
-        lines, blocks = self._lines(pixels, without_specks(pieces), turn, max_lines, checkpoint)
+        rotation, pieces = self._upright(pixels, checkpoint)
+        lines, blocks = self._lines(pixels, without_specks(pieces), rotation, max_lines, checkpoint)
         # Between the pixels of a page that lies askew a straight line is too blunt, at letters of ten pixels.
-        filtering = cv2.INTER_CUBIC if turn.is_oblique else cv2.INTER_LINEAR
+        filtering = cv2.INTER_CUBIC if rotation.is_oblique else cv2.INTER_LINEAR
         cuts = []
-        for quad, block in zip(turn.to_page(lines), blocks, strict=True):
+        for quad, block in zip(rotation.to_page(lines), blocks, strict=True):
             checkpoint()
             cuts.append(cut_line(pixels, quad, block, filtering))
-        return _page(image, pixels, cuts, turn.degrees)
+        return _page(image, pixels, cuts, rotation.degrees)
 
-    def _upright(self, page: Pixels, checkpoint: Checkpoint) -> tuple[Turn, Quads]:
+    def _upright(self, page: Pixels, checkpoint: Checkpoint) -> tuple[PageRotation, Quads]:
         """How the page lies, and the pieces of text on the upright page."""
         checkpoint()
         pieces = self.detector.find(page)
         checkpoint()
-        turn = Turn.back(page.shape[1], page.shape[0], self._lay(page, pieces))
+        rotation = PageRotation.undoing(page.shape[1], page.shape[0], self._rotation_degrees(page, pieces))
         checkpoint()
-        pieces = self._upright_pieces(page, pieces, turn)
+        pieces = self._upright_pieces(page, pieces, rotation)
         checkpoint()
         if len(pieces):
-            return turn, pieces
-        return Turn.back(page.shape[1], page.shape[0], 0.0), self.fallback.find(page)
+            return rotation, pieces
+        return PageRotation.undoing(page.shape[1], page.shape[0], 0.0), self.fallback.find(page)
 
     def character(self, image: Image, pipeline: Pipeline = _AS_IT_IS) -> SegmentedPage:
         """The one character of `image` after `pipeline`: its ink with a margin, without looking for lines."""
@@ -106,76 +106,76 @@ class TextSegmenter:
         pixels = pipeline(image.pixels)
         return _page(image, pixels, [_cut_character(pixels)], 0.0)
 
-    def _lay(self, page: Pixels, pieces: Quads) -> float:
+    def _rotation_degrees(self, page: Pixels, pieces: Quads) -> float:
         """How far the page lies from upright, in (-180, 180] degrees counter-clockwise."""
         degrees = line_angle(pieces)
         if abs(degrees) < _STRAIGHT_DEGREES:
             degrees = 0.0
         elif abs(degrees - 90) < _STRAIGHT_DEGREES:
             degrees = 90.0
-        on_its_head = self._on_its_head(page, _reading_at(pieces, degrees), on_its_side=degrees > 45)
-        return degrees - (180.0 if degrees > 0 else -180.0) if on_its_head else degrees
+        upside_down = self._is_upside_down(page, _reading_at(pieces, degrees), on_its_side=degrees > 45)
+        return degrees - (180.0 if degrees > 0 else -180.0) if upside_down else degrees
 
-    def _on_its_head(self, page: Pixels, lines: Quads, *, on_its_side: bool) -> bool:
+    def _is_upside_down(self, page: Pixels, lines: Quads, *, on_its_side: bool) -> bool:
         """Whether `lines` lie upside down when they are read in the direction they have."""
-        longest = np.argsort(-widths(lines), kind="stable")[: self.judge.second_look]
-        crops = [cut(page, lines[index]) for index in longest]
+        longest = np.argsort(-widths(lines), kind="stable")[: self.orientation.more_lines]
+        crops = [crop_upright(page, lines[index]) for index in longest]
         # Neither way of lying on the side is more usual.
-        return self.judge.log_odds(crops) < (0.0 if on_its_side else _ON_ITS_HEAD)
+        return self.orientation.log_odds(crops) < (0.0 if on_its_side else _UPSIDE_DOWN)
 
-    def _upright_pieces(self, page: Pixels, pieces: Quads, turn: Turn) -> Quads:
+    def _upright_pieces(self, page: Pixels, pieces: Quads, rotation: PageRotation) -> Quads:
         """The pieces on the upright page, found again if the page lay too far from upright for the first look."""
-        upright = turn.to_upright(pieces)
-        if abs((turn.degrees + 90) % 180 - 90) < OBLIQUE_DEGREES:
+        upright = rotation.to_upright(pieces)
+        if abs((rotation.degrees + 90) % 180 - 90) < OBLIQUE_DEGREES:
             return clockwise_from_top_left(upright)
-        if not turn.is_oblique or not len(pieces):
-            return self.detector.find(turn.pixels(page))
-        left, top, right, bottom = _room_of(upright, turn)
+        if not rotation.is_oblique or not len(pieces):
+            return self.detector.find(rotation.pixels(page))
+        left, top, right, bottom = _text_area(upright, rotation)
         # The page has grown by turning it, text has not: to look at all of it would be to look from farther away.
-        found = self.detector.find(np.ascontiguousarray(turn.pixels(page)[top:bottom, left:right]))
+        found = self.detector.find(np.ascontiguousarray(rotation.pixels(page)[top:bottom, left:right]))
         return found + np.array([left, top], dtype=np.float32)
 
     def _lines(
-        self, page: Pixels, pieces: Quads, turn: Turn, max_lines: int, checkpoint: Checkpoint
+        self, page: Pixels, pieces: Quads, rotation: PageRotation, max_lines: int, checkpoint: Checkpoint
     ) -> tuple[Quads, list[int]]:
         """The lines on the upright page in reading order, and the block of each.
 
         Text that runs up or down the page stands beside the rest, mostly in a margin: each such line is a block of its
         own after the others.
         """
-        upright = standing(pieces)
-        lying = without_inner(joined(pieces[~upright]))
-        margin = mapped(joined(mapped(turned(pieces[upright], 1), _CLOCKWISE)), _COUNTER_CLOCKWISE)
+        upright = are_vertical(pieces)
+        lying = without_nested(group_into_lines(pieces[~upright]))
+        margin = mapped(group_into_lines(mapped(turned(pieces[upright], 1), _CLOCKWISE)), _COUNTER_CLOCKWISE)
         _require_few(len(lying) + len(margin), max_lines)
         checkpoint()
         reading = reading_order(bounds(lying), checkpoint)
-        margin = self._in_their_directions(page, margin, turn, checkpoint)
+        margin = self._oriented(page, margin, rotation, checkpoint)
         first = max(reading.blocks, default=-1) + 1
         lines = np.concatenate([lying[list(reading.order)], margin])
         return lines, [*reading.blocks, *range(first, first + len(margin))]
 
-    def _in_their_directions(self, page: Pixels, margin: Quads, turn: Turn, checkpoint: Checkpoint) -> Quads:
+    def _oriented(self, page: Pixels, margin: Quads, rotation: PageRotation, checkpoint: Checkpoint) -> Quads:
         """Lines that run up or down, from left to right on the upright page, each read in its own direction."""
         lines = margin[np.argsort(margin[:, :, 0].mean(axis=1), kind="stable")]
         read = set(np.argsort(-widths(lines), kind="stable")[:_READ_MARGIN_LINES].tolist())
-        by_their_looks = replace(self.judge, reader=None)
-        for index, quad in enumerate(turn.to_page(lines)):
+        without_reader = replace(self.orientation, reader=None)
+        for index, quad in enumerate(rotation.to_page(lines)):
             checkpoint()
-            judge = self.judge if index in read else by_their_looks
+            orientation = self.orientation if index in read else without_reader
             # Upwards unless there is evidence for the other: spines and margin notes mostly are turned that way.
-            if judge.log_odds([cut(page, quad)]) < _READS_DOWN:
+            if orientation.log_odds([crop_upright(page, quad)]) < _READS_DOWN:
                 lines[index] = turned(lines[index : index + 1], 2)[0]
         return lines
 
 
-def _room_of(pieces: Quads, turn: Turn) -> tuple[int, int, int, int]:
+def _text_area(pieces: Quads, rotation: PageRotation) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the part of the upright page that holds some pieces of text, with a margin for
     what a first look has missed.
     """
     box = bounds(pieces)
     low, high = box[:, :2].min(axis=0), box[:, 2:].max(axis=0)
     margin = _MISSED * (high - low) + float(np.median(heights(reading_along(pieces))))
-    size = np.array([turn.upright_width_px, turn.upright_height_px])
+    size = np.array([rotation.upright_width_px, rotation.upright_height_px])
     left, top = np.clip(np.floor(low - margin), 0, size - 1).astype(int)
     right, bottom = np.clip(np.ceil(high + margin), [left + 1, top + 1], size).astype(int)
     return int(left), int(top), int(right), int(bottom)
@@ -213,10 +213,10 @@ def cut_line(
     page: Pixels, quad: NDArray[np.float32], block: int, interpolation: int = cv2.INTER_LINEAR
 ) -> tuple[Region, Pixels]:
     """One line of the page with its words and characters."""
-    crop = cut(page, quad, interpolation)
+    crop = crop_upright(page, quad, interpolation)
     height, width = crop.shape[:2]
     parts = separate(crop)
-    place, kind = Polygon.from_array(quad), judge().material(crop)
+    place, kind = Polygon.from_array(quad), material_classifier().classify(crop)
     region = Region(place, width, height, Scope.LINE, parts.characters, parts.words, block, kind)
     return region, crop
 

@@ -32,7 +32,7 @@ from benchmarks.inputs.bad_files import BadFile, bad_files
 from evaluation.environment import as_table, environment
 from evaluation.markdown import document, records
 
-_ROLE = re.compile(r"ray::ServeReplica:quorum:(Gateway|Router|Segmentation)|(page_drawer)\.py")
+_ROLE = re.compile(r"ray::ServeReplica:quorum:(Gateway|Router|Segmentation)|(page_renderer)\.py")
 _LIMIT_S, _LIMIT_MB = 10.0, 1000.0
 
 _COLUMNS = {"file": ".file.name", "bytes": ".size:,", "status": ".status", "seconds": ".seconds:.2f"}
@@ -108,11 +108,11 @@ def run(
     url: str, files: Sequence[BadFile], alone_s: float
 ) -> tuple[list[Outcome], Sequence[Answered], Sequence[Answered]]:
     """Every file once, and what a reader met alone and beside them. Raises RuntimeError when a replica died over it."""
-    replicas = {place for role, place in _processes() if role != "page_drawer"}
+    replicas = {place for role, place in _processes() if role != "page_renderer"}
     _, alone = asyncio.run(_beside_a_reader(url, lambda: time.sleep(alone_s)))
     with httpx.Client(base_url=url, timeout=120) as client:
         outcomes, beside = asyncio.run(_beside_a_reader(url, lambda: [measured(client, file) for file in files]))
-    if {place for role, place in _processes() if role != "page_drawer"} != replicas:
+    if {place for role, place in _processes() if role != "page_renderer"} != replicas:
         raise RuntimeError("a replica was replaced while the files were sent; see its log")
     return outcomes, alone, beside
 

@@ -101,7 +101,7 @@ class LimitsConfig(_Settings):
     max_streams_per_caller: int = Field(4, ge=1, description="Most of them of one key or, without keys, one address.")
     stream_idle_s: float = Field(60.0, gt=0.0, le=3600.0, description="Close a stream that sends nothing for so long.")
     stream_queue: int = Field(2, ge=1, le=64, description="How many frames of a stream wait; the newest win.")
-    # A page that only computes is given up sooner, by its processor time: see segmentation/files/page_drawer.py.
+    # A page that only computes is given up sooner, by its processor time: see segmentation/files/page_renderer.py.
     draw_timeout_s: float = Field(8.0, gt=0.0, le=60.0, description="Give up a page that takes longer to be drawn.")
     max_requests: int = Field(128, ge=1, description="Most requests that one gateway reads at once; more are refused.")
     caller_share: float = Field(

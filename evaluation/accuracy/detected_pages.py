@@ -22,7 +22,7 @@ from evaluation.readings.reader import Reader
 from evaluation.readings.store import ReadingStore
 from fusion import Method, Profile, fuse_line
 from ocr.contract import TextAnswer
-from segmentation.upright import Turn
+from segmentation.page_rotation import PageRotation
 
 ReadByService = Callable[[Path], TextAnswer]
 """Reads an image file by a running service, with every engine's reading of each line."""
@@ -56,7 +56,7 @@ def from_store(
     quads = np.array([region.polygon.array() for region in layout.regions], dtype=np.float32).reshape(-1, 4, 2)
     if source.rotation_degrees:
         height, width = page.pixels().shape[:2]
-        quads = Turn.back(width, height, -source.rotation_degrees).to_page(quads)
+        quads = PageRotation.undoing(width, height, -source.rotation_degrees).to_page(quads)
     texts = {name: [hypothesis.text for hypothesis in own] for name, own in readings.items()}
     return DetectedPage(tuple(quads), {**texts, FUSED: fused})
 

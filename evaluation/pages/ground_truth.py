@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from ocr.image import Pixels
 from segmentation.detection.quads import clockwise_from_top_left, turned
-from segmentation.upright import cut
+from segmentation.page_rotation import crop_upright
 
 # Of the pages, or of the letters that they belong to, in the order of their names' hashes: the first part tests, the
 # second tunes, the rest trains.
@@ -153,7 +153,7 @@ def line_crops(page: GroundTruthPage, room: float = 0.0) -> list[Pixels]:
     `room` is how much of what surrounds a line comes with it on each side, in heights of the line.
     """
     pixels = page.pixels()
-    return [cut(pixels, widened(line.quad(), room)) for line in page.lines]
+    return [crop_upright(pixels, widened(line.quad(), room)) for line in page.lines]
 
 
 def widened(quad: NDArray[np.float32], room: float) -> NDArray[np.float32]:

@@ -19,8 +19,8 @@ from evaluation.readings.reader import CACHE_DIR, MODEL_DIR
 from evaluation.readings.serialization import layout_as_json, layout_from_json, read_json, write_json
 from ocr import Layout, LoadOptions, SegmentedPage
 from ocr.image import Pixels
+from segmentation.page_rotation import PageRotation
 from segmentation.segmenter import TextSegmenter, cut_line
-from segmentation.upright import Turn
 
 DETECTOR = "paddleocr_detector"
 
@@ -102,7 +102,7 @@ def rotated(page: Pixels, degrees: float) -> Pixels:
     """The page turned counter-clockwise, RGB uint8 (H, W, 3), as large as it has to be; as sharp as can be, because a
     page that was laid askew into a scanner has lost nothing by it.
     """
-    return Turn.back(page.shape[1], page.shape[0], -degrees).pixels(page, cv2.INTER_LANCZOS4)
+    return PageRotation.undoing(page.shape[1], page.shape[0], -degrees).pixels(page, cv2.INTER_LANCZOS4)
 
 
 @cache

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.image import Pixels
-from segmentation.detection.onnx import Session, open_session
+from segmentation.detection.onnx_session import Session, open_session
 from segmentation.detection.quads import Quads, clockwise_from_top_left, no_quads
 
 _MIN_FILL = 0.65  # of its rectangle that a line covers

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ocr.errors import NotAnImage, TooLarge, UnsupportedFormat
 from ocr.image import Image, Pixels
-from segmentation.files.page_drawer import is_tiff, tiff_pages
+from segmentation.files.page_renderer import is_tiff, tiff_pages
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 

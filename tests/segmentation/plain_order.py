@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from segmentation.order import (
+from segmentation.reading_order import (
     _MIN_COLUMN_LINES,
     _MIN_GUTTER,
     _PARAGRAPH_GAP,

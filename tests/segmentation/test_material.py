@@ -12,7 +12,7 @@ import PIL.ImageFont
 import pytest
 
 from ocr.image import Material, Pixels
-from segmentation.material import MEASURES, judge, measures, write_judge
+from segmentation.material import FEATURES, features, material_classifier, write_material_classifier
 
 
 def printed(text: str = "the vulture, which were seen towering round", size_px: int = 32) -> Pixels:
@@ -35,26 +35,26 @@ def scribbled() -> Pixels:
 
 
 def test_clean_print_is_printed_and_joined_strokes_are_written_by_hand() -> None:
-    assert judge().material(printed()) is Material.PRINTED
-    assert judge().material(scribbled()) is Material.HANDWRITTEN
+    assert material_classifier().classify(printed()) is Material.PRINTED
+    assert material_classifier().classify(scribbled()) is Material.HANDWRITTEN
 
 
 def test_measures_hardly_change_with_the_size_of_the_page() -> None:
-    small, large = measures(printed(size_px=48)), measures(printed(size_px=96))
+    small, large = features(printed(size_px=48)), features(printed(size_px=96))
     assert small == pytest.approx(large, abs=0.15)
 
 
 def test_measures_do_not_change_with_the_contrast() -> None:
     line = printed()
     faint = np.asarray(128 + line.astype(np.float64) * 0.4, dtype=np.uint8)
-    assert measures(faint) == pytest.approx(measures(line), abs=0.05)
+    assert features(faint) == pytest.approx(features(line), abs=0.05)
 
 
 def test_a_line_without_ink_has_no_measures() -> None:
-    assert measures(np.full((20, 100, 3), 200, np.uint8)).tolist() == [0.0] * len(MEASURES)
+    assert features(np.full((20, 100, 3), 200, np.uint8)).tolist() == [0.0] * len(FEATURES)
 
 
 def test_a_file_brings_back_the_judge(tmp_path: Path) -> None:
-    write_judge(judge(), tmp_path / "material.json")
-    assert judge(tmp_path / "material.json").weights == pytest.approx(judge().weights)
-    assert judge(tmp_path / "material.json").materials == judge().materials
+    write_material_classifier(material_classifier(), tmp_path / "material.json")
+    assert material_classifier(tmp_path / "material.json").weights == pytest.approx(material_classifier().weights)
+    assert material_classifier(tmp_path / "material.json").materials == material_classifier().materials

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from ocr.geometry import Box
 from segmentation.detection.quads import clockwise_from_top_left, from_boxes, heights, no_quads, widths
 from segmentation.orientation import (
-    OnnxReader,
-    OnnxUprightClassifier,
-    UprightJudge,
+    OnnxOrientationReader,
+    OnnxUpsideDownClassifier,
+    OrientationEstimator,
     asymmetry,
     line_angle,
     reading_along,
     weighted_median,
 )
-from segmentation.upright import Turn
+from segmentation.page_rotation import PageRotation
 
 
 class ScriptedClassifier:
@@ -39,7 +39,7 @@ class ScriptedReader:
         self.sure = sure
         self.asked = 0
 
-    def sureness(self, crops):
+    def confidence(self, crops):
         self.asked += len(crops)
         stands = [crop[:, : crop.shape[1] // 2].mean() < crop[:, crop.shape[1] // 2 :].mean() for crop in crops]
         return np.array([self.sure if stand else 0.5 for stand in stands], np.float32)
@@ -56,7 +56,7 @@ def half_dark() -> np.ndarray:
 def lying(degrees: float) -> np.ndarray:
     """The rectangles of a page of lines that lies `degrees` counter-clockwise."""
     lines = from_boxes(np.array([[100, y, 100 + 400 + y, y + 20] for y in range(0, 400, 40)]))
-    return clockwise_from_top_left(Turn.back(600, 600, degrees).to_page(lines))
+    return clockwise_from_top_left(PageRotation.undoing(600, 600, degrees).to_page(lines))
 
 
 @given(st.floats(-44, 134))
@@ -101,51 +101,51 @@ def test_written_lines_reach_up_more_than_down(written):
 
 def test_an_empty_line_leans_to_neither_side():
     assert asymmetry(np.full((20, 50, 3), 255, np.uint8)) == 0.0
-    assert UprightJudge().log_odds([]) == 0.0
+    assert OrientationEstimator().log_odds([]) == 0.0
 
 
 @given(st.floats(0.01, 0.99))
 def test_lines_turned_round_give_the_opposite_evidence(probability):
-    judge = UprightJudge(ScriptedClassifier(probability))
+    estimator = OrientationEstimator(ScriptedClassifier(probability))
     crop = half_dark()
-    assert judge.log_odds([crop]) == pytest.approx(-judge.log_odds([crop[::-1, ::-1]]), abs=1e-6)
+    assert estimator.log_odds([crop]) == pytest.approx(-estimator.log_odds([crop[::-1, ::-1]]), abs=1e-6)
 
 
 def test_nobody_but_the_ink_is_asked_about_joined_writing(combs):
     comb = combs(400, 40, [Box(5, 5, 395, 35)])  # hangs together from end to end
     classifier = ScriptedClassifier(0.9999)
-    assert UprightJudge(classifier).log_odds([comb]) == UprightJudge().log_odds([comb])
+    assert OrientationEstimator(classifier).log_odds([comb]) == OrientationEstimator().log_odds([comb])
     assert classifier.asked == 0
 
 
 def test_a_sure_first_look_is_enough_and_a_doubt_asks_for_more():
     sure, doubting = ScriptedClassifier(0.001), ScriptedClassifier(0.4)
     lines = [half_dark()] * 16
-    UprightJudge(sure).log_odds(lines)
-    UprightJudge(doubting).log_odds(lines)
+    OrientationEstimator(sure).log_odds(lines)
+    OrientationEstimator(doubting).log_odds(lines)
     assert sure.asked == 8
     assert doubting.asked == 8 + 32
 
 
 def test_a_doubt_is_settled_by_reading_a_few_lines_both_ways():
     reader = ScriptedReader(0.9)
-    judge = UprightJudge(ScriptedClassifier(0.5), reader)
+    estimator = OrientationEstimator(ScriptedClassifier(0.5), reader)
     lines = [half_dark()] * 16
-    assert judge.log_odds(lines) > 5
-    assert judge.log_odds([line[::-1, ::-1] for line in lines]) < -5
+    assert estimator.log_odds(lines) > 5
+    assert estimator.log_odds([line[::-1, ::-1] for line in lines]) < -5
     assert reader.asked == 2 * 8
 
 
 def test_where_the_classifier_is_sure_nothing_is_read():
     reader = ScriptedReader(0.9)
-    UprightJudge(ScriptedClassifier(0.001), reader).log_odds([half_dark()] * 16)
+    OrientationEstimator(ScriptedClassifier(0.001), reader).log_odds([half_dark()] * 16)
     assert reader.asked == 0
 
 
 def test_letters_alone_tell_combs_from_combs_on_their_head(combs):
     comb = combs(400, 40, [Box(5, 5, 395, 35)])
-    assert UprightJudge().log_odds([comb]) > 3
-    assert UprightJudge().log_odds([comb[::-1, ::-1]]) < -3
+    assert OrientationEstimator().log_odds([comb]) > 3
+    assert OrientationEstimator().log_odds([comb[::-1, ::-1]]) < -3
 
 
 def test_the_classifier_gets_pieces_of_its_size_between_minus_one_and_one():
@@ -158,8 +158,8 @@ def test_the_classifier_gets_pieces_of_its_size_between_minus_one_and_one():
             return [np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)]
 
     crops = [np.zeros((30, 500, 3), np.uint8), np.full((100, 10, 3), 255, np.uint8)]
-    assert OnnxUprightClassifier(Session(), "x").upside_down(crops).tolist() == pytest.approx([0.1, 0.8])
-    assert OnnxUprightClassifier(Session(), "x").upside_down([]).shape == (0,)
+    assert OnnxUpsideDownClassifier(Session(), "x").upside_down(crops).tolist() == pytest.approx([0.1, 0.8])
+    assert OnnxUpsideDownClassifier(Session(), "x").upside_down([]).shape == (0,)
 
 
 def test_a_reader_is_as_sure_as_of_the_characters_that_it_sees(tmp_path, monkeypatch):
@@ -177,9 +177,9 @@ def test_a_reader_is_as_sure_as_of_the_characters_that_it_sees(tmp_path, monkeyp
         return Session(), "x"
 
     monkeypatch.setattr("segmentation.orientation.open_session", open_it)
-    reader = OnnxReader(tmp_path / "inference.onnx", threads=1)
+    reader = OnnxOrientationReader(tmp_path / "inference.onnx", threads=1)
     assert not opened
     crops = [np.zeros((30, 500, 3), np.uint8), np.full((100, 10, 3), 255, np.uint8)]
-    assert reader.sureness(crops).tolist() == pytest.approx([0.8, 0.0])
-    assert reader.sureness([]).shape == (0,)
+    assert reader.confidence(crops).tolist() == pytest.approx([0.8, 0.0])
+    assert reader.confidence([]).shape == (0,)
     assert len(opened) == 1

@@ -11,7 +11,7 @@ import pytest
 import segmentation
 from ocr.image import Image
 from ocr.ports import LoadOptions
-from segmentation.upright import Turn
+from segmentation.page_rotation import PageRotation
 
 pytestmark = pytest.mark.engines
 
@@ -57,7 +57,7 @@ def test_every_line_of_a_page_is_found_in_order_and_upright(segmenter, letter):
 @pytest.mark.parametrize("degrees", [90, 180, -90, 8, -15, 98])
 def test_a_turned_page_gives_the_lines_of_the_upright_one(segmenter, letter, degrees):
     upright = segmenter.segment(Image(letter))
-    turned = segmenter.segment(Image(Turn.back(letter.shape[1], letter.shape[0], -degrees).pixels(letter)))
+    turned = segmenter.segment(Image(PageRotation.undoing(letter.shape[1], letter.shape[0], -degrees).pixels(letter)))
     assert (turned.layout.rotation_degrees - degrees + 180) % 360 - 180 == pytest.approx(0, abs=1.0)
     widths = [region.width_px for region in upright.layout.regions]
     assert [region.width_px for region in turned.layout.regions] == pytest.approx(widths, rel=0.05)

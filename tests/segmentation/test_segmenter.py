@@ -14,10 +14,10 @@ from ocr.image import Image, Scope
 from segmentation import Pipeline, TextSegmenter
 from segmentation.detection.projection import ProjectionDetector
 from segmentation.detection.quads import from_boxes, no_quads
-from segmentation.orientation import UprightJudge
+from segmentation.orientation import OrientationEstimator
+from segmentation.page_rotation import PageRotation, crop_upright
 from segmentation.preprocessing import Resize
 from segmentation.segmenter import MAX_SIDE_PX
-from segmentation.upright import Turn, cut
 
 # Lines of a page 900 x 700, told apart by their lengths, in reading order.
 LINES = [Box(100, 100 + 60 * row, 800 - 40 * row, 130 + 60 * row) for row in range(8)]
@@ -41,11 +41,11 @@ def nearest(places: np.ndarray, wanted: np.ndarray) -> float:
 @given(degrees=st.one_of(st.floats(-15, 15), st.sampled_from([90.0, 180.0, -90.0]), st.floats(80, 100)))
 def test_a_turned_page_has_the_same_lines_in_the_same_order(combs, comb_detector, degrees):
     upright = combs(900, 700, LINES)
-    sent = Turn.back(900, 700, -degrees).pixels(upright)  # turned counter-clockwise by `degrees`
+    sent = PageRotation.undoing(900, 700, -degrees).pixels(upright)  # turned counter-clockwise by `degrees`
     segmented = TextSegmenter(comb_detector()).segment(Image(sent))
     assert lengths(segmented) == pytest.approx([line.width + 8 for line in LINES], abs=6)
     assert (segmented.layout.rotation_degrees - degrees + 180) % 360 - 180 == pytest.approx(0, abs=0.6)
-    back = Turn.back(sent.shape[1], sent.shape[0], degrees)
+    back = PageRotation.undoing(sent.shape[1], sent.shape[0], degrees)
     shift = np.array([back.upright_width_px - 900, back.upright_height_px - 700]) / 2
     for region, line in zip(segmented.layout.regions, LINES, strict=True):
         upright_corners = back.to_upright(region.polygon.array()[None])[0] - shift
@@ -79,7 +79,7 @@ def test_the_second_look_at_a_page_askew_is_at_its_text_not_at_the_corners_that_
             seen.append(pixels.shape[:2])
             return super().find(pixels)
 
-    sent = Turn.back(900, 700, -15.0).pixels(page)
+    sent = PageRotation.undoing(900, 700, -15.0).pixels(page)
     segmented = TextSegmenter(Watched()).segment(Image(sent))
     assert len(segmented.pixels) == len(LINES)
     (high, wide), (inner_high, inner_wide) = seen
@@ -90,10 +90,10 @@ def test_the_second_look_at_a_page_askew_is_at_its_text_not_at_the_corners_that_
 def test_lines_of_a_page_askew_are_cut_with_a_sharper_filter(page, comb_detector):
     segmenter = TextSegmenter(comb_detector())
     for degrees, filtering in ((0.0, cv2.INTER_LINEAR), (12.0, cv2.INTER_CUBIC)):
-        sent = Turn.back(900, 700, -degrees).pixels(page)
+        sent = PageRotation.undoing(900, 700, -degrees).pixels(page)
         segmented = segmenter.segment(Image(sent))
         for region, crop in zip(segmented.layout.regions, segmented.pixels, strict=True):
-            assert np.array_equal(crop, cut(sent, region.polygon.array().astype(np.float32), filtering))
+            assert np.array_equal(crop, crop_upright(sent, region.polygon.array().astype(np.float32), filtering))
 
 
 def test_a_margin_line_is_cut_lying_and_its_polygon_begins_where_it_begins_to_read(combs, comb_detector):
@@ -195,7 +195,7 @@ def test_of_many_lines_in_the_margin_only_the_longest_are_read_in_doubt(combs, c
 
         asked = 0
 
-        def sureness(self, crops):
+        def confidence(self, crops):
             self.asked += 1
             return np.full(len(crops), 0.5, np.float32)
 
@@ -204,7 +204,7 @@ def test_of_many_lines_in_the_margin_only_the_longest_are_read_in_doubt(combs, c
     for number in range(40):
         page[50 : 150 - number, 20 + 38 * number : 30 + 38 * number] = 0
     reader = Reader()
-    segmented = TextSegmenter(comb_detector(), UprightJudge(reader=reader)).segment(Image(page))
+    segmented = TextSegmenter(comb_detector(), OrientationEstimator(reader=reader)).segment(Image(page))
     assert len(segmented.pixels) == 40 + len(lines)
     assert 16 <= reader.asked <= 17  # once for the page
 

@@ -1,4 +1,4 @@
-"""Fits the judge of what kind of writing a line is (segmentation.material).
+"""Fits the classifier of what kind of writing a line is (segmentation.material).
 
 The kind is known of these sets: prose and receipts are printed, typewritten reports are noisy, the Stanford letters are
 typed or cursive line by line (evaluation.pages.handwritten_lines). Kinds count alike, however many lines there are of
@@ -23,7 +23,7 @@ from evaluation.pages.ground_truth import GroundTruthPage, Split, line_crops
 from evaluation.pages.handwritten_lines import Writing, writing_of
 from evaluation.readings.labelled_lines import pages_of
 from ocr.image import Material
-from segmentation.material import BUNDLED, MEASURES, Judge, measures, write_judge
+from segmentation.material import BUNDLED, FEATURES, MaterialClassifier, features, write_material_classifier
 
 _OF_SET = {"fondue": Material.PRINTED, "sroie": Material.PRINTED, "ehri": Material.NOISY}
 _OF_WRITING = {Writing.TYPED: Material.NOISY, Writing.CURSIVE: Material.HANDWRITTEN}
@@ -38,33 +38,35 @@ def kinds_of(set_name: str, page: GroundTruthPage) -> Sequence[Material]:
     return [_OF_WRITING[writing] for writing in writing_of(page)]
 
 
-def fit_judge(seen: Floats, kinds: Sequence[Material]) -> Judge:
-    """From measures (N, 7) and the kind of each."""
+def fit_material_classifier(seen: Floats, kinds: Sequence[Material]) -> MaterialClassifier:
+    """From features (N, 7) and the kind of each."""
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = seen.mean(axis=0), seen.std(axis=0) + 1e-6
     model = LogisticRegression(class_weight="balanced", max_iter=500).fit(
         (seen - mean) / scale, [str(k) for k in kinds]
     )
-    return Judge(tuple(Material(name) for name in model.classes_), mean, scale, model.coef_, model.intercept_)
+    return MaterialClassifier(
+        tuple(Material(name) for name in model.classes_), mean, scale, model.coef_, model.intercept_
+    )
 
 
 def measured(folders: Sequence[Path], splits: Sequence[Split]) -> Iterator[tuple[str, Floats, Material]]:
-    """Set, measures and kind of every true line."""
+    """Set, features and kind of every true line."""
     from rich.progress import track
 
     pages = pages_of(folders, splits)
     for set_name, page in track(pages, "measuring lines", disable=not pages):
         for crop, kind in zip(line_crops(page), kinds_of(set_name, page), strict=True):
-            yield set_name, measures(crop), kind
+            yield set_name, features(crop), kind
 
 
-def _table(folders: Sequence[Path], judge: Judge) -> Iterator[str]:
-    """How the judge does on test pages: a Markdown table by set and kind."""
+def _table(folders: Sequence[Path], classifier: MaterialClassifier) -> Iterator[str]:
+    """How the classifier does on test pages: a Markdown table by set and kind."""
     counts: Counter[tuple[str, Material, Material]] = Counter()
     for set_name, seen, kind in measured(folders, [Split.TEST]):
-        scores = judge.weights @ ((seen - judge.mean) / judge.scale) + judge.base
-        counts[set_name, kind, judge.materials[int(scores.argmax())]] += 1
+        scores = classifier.weights @ ((seen - classifier.mean) / classifier.scale) + classifier.base
+        counts[set_name, kind, classifier.materials[int(scores.argmax())]] += 1
     yield "| set | is | " + " | ".join(f"taken for {kind}" for kind in Material) + " |"
     yield "|---|---|" + "---|" * len(Material)
     for set_name, kind in sorted({(name, kind) for name, kind, _ in counts}):
@@ -80,11 +82,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=BUNDLED)
     arguments = parser.parse_args()
     rows = list(measured(arguments.folders, [Split.TRAIN, Split.TUNE]))
-    judge = fit_judge(np.array([seen for _, seen, _ in rows]), [kind for _, _, kind in rows])
+    classifier = fit_material_classifier(np.array([seen for _, seen, _ in rows]), [kind for _, _, kind in rows])
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    write_judge(judge, arguments.out)
-    print(f"{len(rows)} lines, {len(MEASURES)} measures")
-    print("\n".join(_table(arguments.folders, judge)))
+    write_material_classifier(classifier, arguments.out)
+    print(f"{len(rows)} lines, {len(FEATURES)} features")
+    print("\n".join(_table(arguments.folders, classifier)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from deployments.gateway.formats import OutputPage, PagePicture
 from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
 from ocr.errors import InternalFailure, InvalidRequest, NotAnImage, QuorumError, TooLarge
 from segmentation.files.decoding import inspect
-from segmentation.files.page_drawer import DEFAULT_DPI, Question, in_parts, tiff_pages
+from segmentation.files.page_renderer import DEFAULT_DPI, RenderRequest, in_parts, tiff_pages
 
 log = logging.getLogger("quorum.gateway")
 
@@ -82,14 +82,14 @@ class Documents:
         self, file: bytes, options: DocumentOptions, limits: LimitsConfig, wait_s: float, *, pictures: bool = False
     ) -> AsyncIterator[OpenDocument]:
         """The document in `file`, with the pages that `options` choose. Raises as `PageDrawer.opened` does."""
-        question = _question(options, limits, files=True, pictures=pictures)
-        async with self._drawer.opened(file, question, wait_s) as document:
+        request = _render_request(options, limits, files=True, pictures=pictures)
+        async with self._drawer.opened(file, request, wait_s) as document:
             yield document
 
     async def picture_of(self, image: bytes, limits: LimitsConfig) -> PagePicture:
         """An image as a picture to lay text over. Raises NotAnImage."""
-        question = _question(DocumentOptions(pages="1"), limits, files=False, pictures=True)
-        async with self._drawer.opened(image, question, limits.timeout_s) as document:
+        request = _render_request(DocumentOptions(pages="1"), limits, files=False, pictures=True)
+        async with self._drawer.opened(image, request, limits.timeout_s) as document:
             async for page in document.pages():
                 if isinstance(page, RefusedPage):
                     raise page.error
@@ -132,8 +132,8 @@ def _on_page(number: int, error: QuorumError) -> QuorumError:
     return copied
 
 
-def _question(options: DocumentOptions, limits: LimitsConfig, *, files: bool, pictures: bool) -> Question:
-    return Question(
+def _render_request(options: DocumentOptions, limits: LimitsConfig, *, files: bool, pictures: bool) -> RenderRequest:
+    return RenderRequest(
         pages=options.pages,
         dpi=options.dpi or DEFAULT_DPI,
         max_pages=limits.max_pages,

@@ -1,4 +1,4 @@
-"""The pages of a document, taken out of it by a process of its own (segmentation/files/page_drawer.py), one after
+"""The pages of a document, taken out of it by a process of its own (segmentation/files/page_renderer.py), one after
 another.
 
 What strangers wrote is opened there and not here: a file that makes the process die, hang or grow costs that process
@@ -22,10 +22,10 @@ import psutil
 
 from deployments.gateway.formats import PagePicture
 from ocr.errors import InputError, NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
-from segmentation.files import page_drawer
-from segmentation.files.page_drawer import Question
+from segmentation.files import page_renderer
+from segmentation.files.page_renderer import RenderRequest
 
-_COMMAND = (sys.executable, "-I", "-W", "ignore", str(Path(page_drawer.__file__)))
+_COMMAND = (sys.executable, "-I", "-W", "ignore", str(Path(page_renderer.__file__)))
 # A process that was given less than this part of its time is not slow: the machine is busy, and the file is innocent.
 _OWN_FAULT = 0.5
 _KINDS: dict[str, type[InputError]] = {kind.code: kind for kind in (TooLarge, OutOfRange, NotAnImage)}
@@ -101,7 +101,7 @@ class PageDrawer:
         self._command = tuple(command)
 
     @asynccontextmanager
-    async def opened(self, file: bytes, question: Question, wait_s: float) -> AsyncIterator[OpenDocument]:
+    async def opened(self, file: bytes, request: RenderRequest, wait_s: float) -> AsyncIterator[OpenDocument]:
         """The document in `file`, for as long as the context lasts.
 
         Raises NotAnImage, TooLarge or OutOfRange for what is wrong with it as a whole, and Overloaded when other
@@ -113,15 +113,15 @@ class PageDrawer:
         except TimeoutError as error:
             raise Overloaded("too many documents are being read", "send the document again later", 5.0) from error
         try:
-            async with self._started(file, question) as process:
+            async with self._started(file, request) as process:
                 yield await self._open(process)
         finally:
             self._free.release()
 
     @asynccontextmanager
-    async def _started(self, file: bytes, question: Question) -> AsyncIterator[Process]:
+    async def _started(self, file: bytes, request: RenderRequest) -> AsyncIterator[Process]:
         process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={})
-        feeding = asyncio.create_task(_feed(process, json.dumps(asdict(question)).encode() + b"\n" + file))
+        feeding = asyncio.create_task(_feed(process, json.dumps(asdict(request)).encode() + b"\n" + file))
         try:
             yield process
         finally:

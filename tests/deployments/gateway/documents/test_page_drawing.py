@@ -16,18 +16,18 @@ from benchmarks.inputs.bad_files import png_of_size
 from deployments.gateway.documents import page_drawing
 from deployments.gateway.documents.page_drawing import DrawnPage, PageDrawer, RefusedPage
 from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
-from segmentation.files.page_drawer import Question, Refused, chosen_pages
+from segmentation.files.page_renderer import RefusedFile, RenderRequest, chosen_pages
 from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, tiff
 
 pytestmark = pytest.mark.processes
 
-QUESTION = Question(pages=None, dpi=144, max_pages=5, max_pixels=100_000, files=True, pictures=False)
+REQUEST = RenderRequest(pages=None, dpi=144, max_pages=5, max_pixels=100_000, files=True, pictures=False)
 
 
 async def drawn(
-    file: bytes, question: Question = QUESTION, drawer: PageDrawer | None = None
+    file: bytes, render_request: RenderRequest = REQUEST, drawer: PageDrawer | None = None
 ) -> list[DrawnPage | RefusedPage]:
-    async with (drawer or PageDrawer(1, 60.0)).opened(file, question, 1.0) as document:
+    async with (drawer or PageDrawer(1, 60.0)).opened(file, render_request, 1.0) as document:
         pages = [page async for page in document.pages()]
         assert [page.number for page in pages] == list(document.chosen)
         return pages
@@ -63,7 +63,7 @@ def test_pages_are_chosen_by_number_and_range_each_once_in_order(pages: str | No
 def test_pages_that_are_too_many_or_not_there_are_refused_not_left_out(
     pages: str | None, count: int, code: str
 ) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedFile) as caught:
         chosen_pages(pages, count, 5)
     assert caught.value.args[0] == code
 
@@ -75,7 +75,7 @@ async def test_every_page_comes_as_a_file_of_its_own(file: bytes) -> None:
 
 
 async def test_a_pdf_is_drawn_at_the_resolution_asked_for() -> None:
-    [page] = await drawn(pdf(1), replace(QUESTION, dpi=288))
+    [page] = await drawn(pdf(1), replace(REQUEST, dpi=288))
     assert isinstance(page, DrawnPage)
     assert PIL.Image.open(io.BytesIO(page.file)).size == (288, 144)
 
@@ -95,7 +95,7 @@ async def test_a_pdf_is_drawn_at_the_resolution_asked_for() -> None:
     ids=["transparent", "16 bits", "two colours", "float", "grey", "cmyk", "webp", "pdf"],
 )
 async def test_a_picture_to_lay_text_over_is_made_of_every_kind(file: bytes, mode: str, kind: str) -> None:
-    [page] = await drawn(file, replace(QUESTION, files=False, pictures=True))
+    [page] = await drawn(file, replace(REQUEST, files=False, pictures=True))
     assert isinstance(page, DrawnPage)
     assert page.file == b""
     assert page.picture is not None
@@ -107,29 +107,29 @@ async def test_a_picture_to_lay_text_over_is_made_of_every_kind(file: bytes, mod
 
 async def test_a_jpeg_that_lies_upright_goes_into_a_pdf_as_it_is() -> None:
     file = image_file("JPEG", mark=3)
-    [page] = await drawn(file, replace(QUESTION, files=False, pictures=True))
+    [page] = await drawn(file, replace(REQUEST, files=False, pictures=True))
     assert isinstance(page, DrawnPage)
     assert page.picture is not None
     assert page.picture.content == file
 
 
 @pytest.mark.parametrize(
-    ("file", "question", "error", "words"),
+    ("file", "render_request", "error", "words"),
     [
-        (b"%PDF-1.7 nothing", QUESTION, NotAnImage, "PDF is damaged"),
-        (locked_pdf(), QUESTION, OutOfRange, "encrypted"),
-        (pdf(6), QUESTION, TooLarge, "6 pages; the limit is 5"),
-        (tiff(6), QUESTION, TooLarge, "6 pages; the limit is 5"),
-        (pdf(2), replace(QUESTION, pages="3"), OutOfRange, "pages 1 to 2"),
-        (b"II*\0junk", QUESTION, NotAnImage, "damaged"),
+        (b"%PDF-1.7 nothing", REQUEST, NotAnImage, "PDF is damaged"),
+        (locked_pdf(), REQUEST, OutOfRange, "encrypted"),
+        (pdf(6), REQUEST, TooLarge, "6 pages; the limit is 5"),
+        (tiff(6), REQUEST, TooLarge, "6 pages; the limit is 5"),
+        (pdf(2), replace(REQUEST, pages="3"), OutOfRange, "pages 1 to 2"),
+        (b"II*\0junk", REQUEST, NotAnImage, "damaged"),
     ],
     ids=["damaged pdf", "locked", "long pdf", "long tiff", "no such page", "damaged tiff"],
 )
 async def test_what_is_wrong_with_the_whole_document_is_told_before_any_page(
-    file: bytes, question: Question, error: type[QuorumError], words: str
+    file: bytes, render_request: RenderRequest, error: type[QuorumError], words: str
 ) -> None:
     with pytest.raises(error, match=words):
-        await drawn(file, question)
+        await drawn(file, render_request)
 
 
 async def test_a_page_that_is_too_large_is_refused_in_its_place_and_the_next_is_drawn() -> None:
@@ -179,7 +179,7 @@ async def test_a_page_that_takes_too_long_is_given_up_and_blamed_only_if_it_comp
 ) -> None:
     spent_s = itertools.count(5.0, computed_s)
     monkeypatch.setattr("deployments.gateway.documents.page_drawing._processor_s", lambda _process: next(spent_s))
-    async with talking(_OPENS + _WAITS).opened(b"x", QUESTION, 1.0) as document:
+    async with talking(_OPENS + _WAITS).opened(b"x", REQUEST, 1.0) as document:
         document._patience_s = 0.6
         pages = [page async for page in document.pages()]
     assert [type(page.error) for page in pages if isinstance(page, RefusedPage)] == [error] * 3
@@ -213,14 +213,14 @@ async def test_the_processor_time_of_a_process_is_that_which_it_has_taken() -> N
 
 async def test_no_more_documents_are_open_than_allowed_and_the_next_is_told_when_it_waits_too_long() -> None:
     drawer = PageDrawer(1, 60.0)
-    async with drawer.opened(pdf(1), QUESTION, 1.0):
+    async with drawer.opened(pdf(1), REQUEST, 1.0):
         with pytest.raises(Overloaded):
             await drawn(pdf(1), drawer=drawer)
     assert len(await drawn(pdf(1), drawer=drawer)) == 1
 
 
 async def test_whoever_stops_looking_leaves_no_process_behind() -> None:
-    async with PageDrawer(1, 60.0).opened(pdf(3), QUESTION, 1.0) as document:
+    async with PageDrawer(1, 60.0).opened(pdf(3), REQUEST, 1.0) as document:
         process = document._process
         async for _ in _closing(document.pages()):
             break
@@ -234,8 +234,8 @@ async def _closing(pages: AsyncIterator[DrawnPage | RefusedPage]) -> AsyncIterat
 
 async def test_memory_that_a_page_would_need_beyond_the_limit_is_refused() -> None:
     """A picture of 16,000 x 16,000 px needs 1 GB as Pillow holds it; the limit on pixels is set aside for the test."""
-    question = replace(QUESTION, max_pixels=10**9)
-    [page] = await drawn(png_of_size(16_000, 16_000), question)
+    render_request = replace(REQUEST, max_pixels=10**9)
+    [page] = await drawn(png_of_size(16_000, 16_000), render_request)
     assert isinstance(page, RefusedPage)
     assert isinstance(page.error, TooLarge)
     assert "MB" in page.error.message

@@ -1,4 +1,4 @@
-"""Turning pages and cutting lines out of them, upright.
+"""Rotating pages upright (deskew), and cutting lines out of them.
 
 Everything is an affine map from the page as it was sent; a line is cut straight from that page with one interpolation,
 however the page was turned to find it. Lengths are pixels, angles degrees, counter-clockwise as seen on the page.
@@ -23,8 +23,8 @@ OBLIQUE_DEGREES = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Turn:
-    """A page of `width_px` x `height_px` turned back by `degrees`: it lay that far counter-clockwise from upright.
+class PageRotation:
+    """A page of `width_px` x `height_px` rotated back by `degrees`: it lay that far counter-clockwise from upright.
 
     `matrix` (2, 3) float64 takes pixels of the page as sent to pixels of the upright one, which is just large enough
     (`upright_width_px` x `upright_height_px`) to hold it.
@@ -36,8 +36,8 @@ class Turn:
     upright_height_px: int
 
     @classmethod
-    def back(cls, width_px: int, height_px: int, degrees: float) -> Turn:
-        """The turn that undoes `degrees` for a page of this size."""
+    def undoing(cls, width_px: int, height_px: int, degrees: float) -> PageRotation:
+        """The rotation that undoes `degrees` for a page of this size."""
         cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         width = abs(width_px * cosine) + abs(height_px * sine)
         height = abs(width_px * sine) + abs(height_px * cosine)
@@ -73,7 +73,7 @@ class Turn:
         return mapped(quads, self.matrix)
 
 
-def cut(page: Pixels, quad: NDArray[np.float32], interpolation: int = cv2.INTER_LINEAR) -> Pixels:
+def crop_upright(page: Pixels, quad: NDArray[np.float32], interpolation: int = cv2.INTER_LINEAR) -> Pixels:
     """The upright pixels inside one rectangle (4, 2): RGB uint8 (H, W, 3), at the page's own scale.
 
     What lies beyond the page repeats its edge. A side is never shorter than one pixel or longer than

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentation.detection.lines import Joining, joined, standing, without_inner, without_specks
+from segmentation.detection.line_grouping import (
+    GroupingRule,
+    are_vertical,
+    group_into_lines,
+    without_nested,
+    without_specks,
+)
 from segmentation.detection.quads import bounds, clockwise_from_top_left, from_boxes, heights, no_quads
 
 
@@ -16,7 +22,7 @@ def boxes_of(quads: np.ndarray) -> list[list[int]]:
 
 def test_neighbouring_words_of_a_row_become_one_line():
     words = from_boxes(np.array([[0, 0, 100, 20], [110, 1, 200, 21], [208, 0, 300, 20]]))
-    assert boxes_of(joined(words)) == [[0, 0, 300, 21]]
+    assert boxes_of(group_into_lines(words)) == [[0, 0, 300, 21]]
 
 
 @pytest.mark.parametrize(
@@ -30,34 +36,34 @@ def test_neighbouring_words_of_a_row_become_one_line():
 )
 def test_two_pieces_stay_apart_with(second):
     first = [0, 0, 100, 20]
-    assert boxes_of(joined(from_boxes(np.array([first, second])))) == sorted([first, second])
+    assert boxes_of(group_into_lines(from_boxes(np.array([first, second])))) == sorted([first, second])
 
 
 def test_the_rows_of_two_columns_are_not_joined_across_the_gutter():
     rows = [[x, y, x + 300, y + 20] for y in range(0, 300, 30) for x in (0, 330)]
-    assert len(joined(from_boxes(np.array(rows)))) == len(rows)
+    assert len(group_into_lines(from_boxes(np.array(rows)))) == len(rows)
 
 
 def test_pieces_of_a_skewed_line_are_joined_along_it():
     slope = 0.02
     words = [[x, x * slope, x + 90, x * slope + 20] for x in range(0, 1000, 100)]
-    assert len(joined(from_boxes(np.array(words)))) == 1
+    assert len(group_into_lines(from_boxes(np.array(words)))) == 1
 
 
 def test_no_pieces_make_no_lines():
-    assert joined(no_quads()).shape == (0, 4, 2)
-    assert without_inner(no_quads()).shape == (0, 4, 2)
-    assert standing(no_quads()).shape == (0,)
+    assert group_into_lines(no_quads()).shape == (0, 4, 2)
+    assert without_nested(no_quads()).shape == (0, 4, 2)
+    assert are_vertical(no_quads()).shape == (0,)
 
 
 def test_a_tall_piece_among_lines_stands_but_a_lone_digit_one_does_not():
     pieces = from_boxes(np.array([[0, 0, 200, 20], [0, 30, 200, 50], [300, 0, 320, 150], [220, 0, 230, 22]]))
-    assert standing(pieces).tolist() == [False, False, True, False]
+    assert are_vertical(pieces).tolist() == [False, False, True, False]
 
 
 def test_a_piece_inside_another_is_dropped():
     lines = from_boxes(np.array([[0, 0, 200, 20], [50, 2, 90, 18], [300, 0, 400, 20]]))
-    assert boxes_of(without_inner(lines)) == [[0, 0, 200, 20], [300, 0, 400, 20]]
+    assert boxes_of(without_nested(lines)) == [[0, 0, 200, 20], [300, 0, 400, 20]]
 
 
 def test_specks_are_dropped_but_small_print_is_kept():
@@ -86,7 +92,7 @@ def plainly_joined(pieces: np.ndarray) -> np.ndarray:
     )
 
 
-def fits(left: np.ndarray, right: np.ndarray, rule: Joining = Joining()) -> bool:  # noqa: B008
+def fits(left: np.ndarray, right: np.ndarray, rule: GroupingRule = GroupingRule()) -> bool:  # noqa: B008
     smaller, taller = sorted(float(height) for height in heights(np.stack([left, right])))
     gap = float((right[0, 0] + right[3, 0] - left[1, 0] - left[2, 0]) / 2)
     shared = float(min(left[2, 1], right[3, 1]) - max(left[1, 1], right[0, 1]))
@@ -97,7 +103,7 @@ def fits(left: np.ndarray, right: np.ndarray, rule: Joining = Joining()) -> bool
     )
 
 
-def plainly_without_inner(lines: np.ndarray) -> np.ndarray:
+def plainly_without_nested(lines: np.ndarray) -> np.ndarray:
     """Each rectangle compared with every other."""
     box = bounds(lines)
     area = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
@@ -121,7 +127,7 @@ def crowded_pages(draw) -> np.ndarray:
 
 @pytest.mark.parametrize("first", [[[0, 0, 100, 20], [10, 6, 100, 26]], [[10, 6, 100, 26], [0, 0, 100, 20]]])
 def test_of_two_lines_that_reach_as_far_the_one_that_begins_first_goes_on(first):
-    lines = joined(from_boxes(np.array([*first, [105, 3, 200, 23]])))
+    lines = group_into_lines(from_boxes(np.array([*first, [105, 3, 200, 23]])))
     assert [10, 6, 100, 26] in boxes_of(lines)
     assert [0, 0, 100, 20] not in boxes_of(lines)
 
@@ -129,10 +135,10 @@ def test_of_two_lines_that_reach_as_far_the_one_that_begins_first_goes_on(first)
 @settings(max_examples=200)
 @given(crowded_pages())
 def test_lines_are_those_that_comparing_all_pieces_with_all_gives(pieces):
-    assert np.array_equal(joined(pieces), plainly_joined(pieces))
+    assert np.array_equal(group_into_lines(pieces), plainly_joined(pieces))
 
 
 @settings(max_examples=200)
 @given(crowded_pages())
 def test_the_rectangles_left_are_those_that_comparing_all_with_all_leaves(lines):
-    assert np.array_equal(without_inner(lines), plainly_without_inner(lines))
+    assert np.array_equal(without_nested(lines), plainly_without_nested(lines))

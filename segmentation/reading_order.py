@@ -22,7 +22,7 @@ Boxes = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadingOrder:
     """The order of a page: `order` are the indices of its lines as they are read, `blocks` the paragraph or column of
     each of them, in the same order, numbered from 0.
     """
@@ -39,10 +39,10 @@ _MIN_COLUMN_LINES = 3
 _PARAGRAPH_GAP = 0.6  # more white than between the lines before, in units of the line height
 
 
-def reading_order(boxes: Boxes, checkpoint: Checkpoint = go_on) -> Reading:
+def reading_order(boxes: Boxes, checkpoint: Checkpoint = go_on) -> ReadingOrder:
     """The reading order of the lines `boxes` (N, 4). Stops with what `checkpoint` raises."""
     if not len(boxes):
-        return Reading((), ())
+        return ReadingOrder((), ())
     boxes = boxes.astype(np.float64)
     height = float(np.median(boxes[:, 3] - boxes[:, 1]))
     order: list[int] = []
@@ -50,7 +50,7 @@ def reading_order(boxes: Boxes, checkpoint: Checkpoint = go_on) -> Reading:
     for block, members in enumerate(_blocks(boxes, np.arange(len(boxes)), height, checkpoint)):
         order.extend(members)
         blocks.extend([block] * len(members))
-    return Reading(tuple(order), tuple(blocks))
+    return ReadingOrder(tuple(order), tuple(blocks))
 
 
 def _blocks(boxes: Boxes, members: NDArray[np.intp], height: float, checkpoint: Checkpoint) -> list[list[int]]:

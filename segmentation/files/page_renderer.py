@@ -1,12 +1,12 @@
 """A program of its own that takes the pages out of a file: PDF, TIFF of many pages, or one image.
 
-    python segmentation/files/page_drawer.py < question-and-file > pages
+    python segmentation/files/page_renderer.py < request-and-file > pages
 
 PDFium and the decoders of images are C code that reads what strangers wrote, and PDFium serves one thread at a time.
 So they run here, in a process that may use so much memory and no more, and that whoever started it can end at any
 moment. It starts in a fraction of a second because it imports nothing of ours.
 
-In: one line of JSON, a `Question` as a dict, and then the file up to the end of the input. Out: one line of JSON
+In: one line of JSON, a `RenderRequest` as a dict, and then the file up to the end of the input. Out: one line of JSON
 `{"page_count", "chosen"}`, and for each page in turn a line `{"page", "file", "picture", "width", "height", "mode",
 "kind", "dpi"}` followed by as many bytes as `file` and `picture` say: the page as a lossless image file for reading,
 and, if asked, as a picture to lay text over. What cannot be done is a line `{"error": [code, message, hint], "page"}`,
@@ -40,11 +40,11 @@ _KEPT_BY_PNG = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _JPEG_QUALITY = 85
 _MOST_ENTRIES = 1000
 
-PIL.Image.MAX_IMAGE_PIXELS = None  # the limit is part of the question
+PIL.Image.MAX_IMAGE_PIXELS = None  # the limit is part of the request
 
 
 @dataclass(frozen=True)
-class Question:
+class RenderRequest:
     """What is asked of a file. `pages` is as in the contract ("1-3,7"), None for all; `pictures` asks for pictures to
     lay text over, `files` for files to read.
     """
@@ -57,12 +57,12 @@ class Question:
     pictures: bool
 
 
-class Refused(Exception):
+class RefusedFile(Exception):
     """What is wrong with the file or a page: the code of an error of ocr.errors, a message and a hint."""
 
 
 @dataclass(frozen=True)
-class Drawn:
+class RenderedPage:
     """One page: `file` for reading, `picture` to lay text over, of `kind` jpeg or png and a mode of Pillow's."""
 
     file: bytes
@@ -75,10 +75,10 @@ class Drawn:
 
 
 def chosen_pages(pages: str | None, page_count: int, max_pages: int) -> list[int]:
-    """The page numbers that `pages` names, each once, in ascending order. Raises Refused."""
+    """The page numbers that `pages` names, each once, in ascending order. Raises RefusedFile."""
     if pages is None:
         if page_count > max_pages:
-            raise Refused(
+            raise RefusedFile(
                 "too_large",
                 f"the document has {page_count} pages; the limit is {max_pages} in one request",
                 in_parts(max_pages),
@@ -89,7 +89,7 @@ def chosen_pages(pages: str | None, page_count: int, max_pages: int) -> list[int
         first, dash, last = part.partition("-")
         end = int(last) if last else (page_count if dash else int(first))
         if not 1 <= int(first) <= end <= page_count:
-            raise Refused(
+            raise RefusedFile(
                 "out_of_range", f"pages={pages}: the document has the pages 1 to {page_count}", "ask for some of them"
             )
         if end - int(first) >= max_pages:
@@ -105,8 +105,8 @@ def in_parts(max_pages: int) -> str:
     return f"read it in parts: pages=1-{max_pages}, then pages={max_pages + 1}-{2 * max_pages} and so on"
 
 
-def _too_many(pages: str, count: int, max_pages: int) -> Refused:
-    return Refused(
+def _too_many(pages: str, count: int, max_pages: int) -> RefusedFile:
+    return RefusedFile(
         "too_large",
         f"pages={pages} are {count} pages; the limit is {max_pages} in one request",
         "ask for fewer at once",
@@ -114,9 +114,9 @@ def _too_many(pages: str, count: int, max_pages: int) -> Refused:
 
 
 def require_size(width: int, height: int, max_pixels: int, remedy: str) -> None:
-    """Raise Refused unless a page of that size may be drawn."""
+    """Raise RefusedFile unless a page of that size may be drawn."""
     if width * height > max_pixels or max(width, height) > MAX_SIDE_PX:
-        raise Refused(
+        raise RefusedFile(
             "too_large",
             f"the page has {width}x{height} px; the limit is {max_pixels} pixels and {MAX_SIDE_PX} px a side",
             remedy,
@@ -126,61 +126,61 @@ def require_size(width: int, height: int, max_pixels: int, remedy: str) -> None:
 class PdfPages:
     """The pages of a PDF, drawn by PDFium at the resolution asked for."""
 
-    def __init__(self, file: bytes, question: Question) -> None:
+    def __init__(self, file: bytes, request: RenderRequest) -> None:
         import pypdfium2
 
-        self._question = question
+        self._request = request
         self._damaged = pypdfium2.PdfiumError
         try:
             self._pdf = pypdfium2.PdfDocument(file)
             self.count = len(self._pdf)
         except pypdfium2.PdfiumError as error:
             if "assword" in str(error):
-                raise Refused("out_of_range", "the PDF is encrypted", "send it without a password") from error
-            raise Refused("not_an_image", f"the PDF is damaged: {error}", "send a file that opens") from error
+                raise RefusedFile("out_of_range", "the PDF is encrypted", "send it without a password") from error
+            raise RefusedFile("not_an_image", f"the PDF is damaged: {error}", "send a file that opens") from error
         if self.count < 1:
-            raise Refused("not_an_image", "the PDF has no pages", "send a file that opens")
+            raise RefusedFile("not_an_image", "the PDF has no pages", "send a file that opens")
         with suppress(self._damaged):  # what is filled into a form is part of the page
             self._pdf.init_forms()
 
-    def draw(self, number: int) -> Drawn:
-        dpi = self._question.dpi
+    def render(self, number: int) -> RenderedPage:
+        dpi = self._request.dpi
         try:
             page = self._pdf[number - 1]
             width, height = (max(1, round(side * dpi / 72)) for side in page.get_size())
-            require_size(width, height, self._question.max_pixels, f"draw it smaller than dpi={dpi}")
+            require_size(width, height, self._request.max_pixels, f"draw it smaller than dpi={dpi}")
             picture = page.render(scale=dpi / 72, rev_byteorder=True).to_pil()
             page.close()
         except self._damaged as error:
-            raise Refused("not_an_image", f"the page is damaged: {error}", "send a file that opens") from error
-        return _drawn(picture.convert("RGB"), self._question, float(dpi))
+            raise RefusedFile("not_an_image", f"the page is damaged: {error}", "send a file that opens") from error
+        return _rendered(picture.convert("RGB"), self._request, float(dpi))
 
 
 class ImagePages:
     """The pages of a TIFF, or an image as its only page."""
 
-    def __init__(self, file: bytes, question: Question) -> None:
+    def __init__(self, file: bytes, request: RenderRequest) -> None:
         self._file = file
-        self._question = question
+        self._request = request
         try:
             self._places = tiff_pages(file) if is_tiff(file) else [0]
         except ValueError as error:
-            raise Refused("not_an_image", f"the TIFF is damaged: {error}", "save it anew") from error
+            raise RefusedFile("not_an_image", f"the TIFF is damaged: {error}", "save it anew") from error
         self.count = len(self._places)
 
-    def draw(self, number: int) -> Drawn:
+    def render(self, number: int) -> RenderedPage:
         try:
             picture = PIL.Image.open(io.BytesIO(self._page_file(number)), formats=_IMAGES)
-            require_size(*picture.size, self._question.max_pixels, "scale it down, or cut it into parts")
+            require_size(*picture.size, self._request.max_pixels, "scale it down, or cut it into parts")
             dpi = _dpi(picture)
-            if not self._question.files and _is_plain_jpeg(picture):
-                return Drawn(b"", self._file, *picture.size, picture.mode, "jpeg", dpi)
+            if not self._request.files and _is_plain_jpeg(picture):
+                return RenderedPage(b"", self._file, *picture.size, picture.mode, "jpeg", dpi)
             picture.load()
-            return _drawn(PIL.ImageOps.exif_transpose(picture), self._question, dpi)
-        except (Refused, MemoryError):
+            return _rendered(PIL.ImageOps.exif_transpose(picture), self._request, dpi)
+        except (RefusedFile, MemoryError):
             raise
         except Exception as error:  # Pillow's decoders promise no single type
-            raise Refused("not_an_image", f"the page is damaged: {error}", "send a file that opens") from error
+            raise RefusedFile("not_an_image", f"the page is damaged: {error}", "send a file that opens") from error
 
     def _page_file(self, number: int) -> bytes:
         """The file, with that page as its first: to seek a late page of a TIFF, Pillow reads all those before it."""
@@ -238,15 +238,15 @@ def tiff_pages(file: bytes, most: int = 1_000_000) -> list[int]:
     return list(places)
 
 
-def _drawn(picture: PIL.Image.Image, question: Question, dpi: float) -> Drawn:
+def _rendered(picture: PIL.Image.Image, request: RenderRequest, dpi: float) -> RenderedPage:
     shown, kind, mode = b"", "", picture.mode
-    if question.pictures:
+    if request.pictures:
         on_paper = _on_paper(picture)
         # Two colours as JPEG would be larger and smeared.
         kind, mode = ("png" if on_paper.mode == "1" else "jpeg"), on_paper.mode
         shown = _saved(on_paper, kind)
-    file = _saved(picture, "png" if picture.mode in _KEPT_BY_PNG else "tiff") if question.files else b""
-    return Drawn(file, shown, *picture.size, mode, kind, dpi)
+    file = _saved(picture, "png" if picture.mode in _KEPT_BY_PNG else "tiff") if request.files else b""
+    return RenderedPage(file, shown, *picture.size, mode, kind, dpi)
 
 
 def _on_paper(picture: PIL.Image.Image) -> PIL.Image.Image:
@@ -276,12 +276,12 @@ def _saved(picture: PIL.Image.Image, kind: str) -> bytes:
     return file.getvalue()
 
 
-def answers(question: Question, file: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+def rendered_pages(request: RenderRequest, file: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
     """What is written out: the head of each answer and the bytes that follow it."""
     try:
-        pages = PdfPages(file, question) if file.startswith(b"%PDF") else ImagePages(file, question)
-        chosen = chosen_pages(question.pages, pages.count, question.max_pages)
-    except Refused as refused:
+        pages = PdfPages(file, request) if file.startswith(b"%PDF") else ImagePages(file, request)
+        chosen = chosen_pages(request.pages, pages.count, request.max_pages)
+    except RefusedFile as refused:
         yield {"error": refused.args}, b""
         return
     except MemoryError:
@@ -289,13 +289,13 @@ def answers(question: Question, file: bytes) -> Iterator[tuple[dict[str, Any], b
         return
     yield {"page_count": pages.count, "chosen": chosen}, b""
     for number in chosen:
-        yield _answer(pages, number)
+        yield _page_message(pages, number)
 
 
-def _answer(pages: PdfPages | ImagePages, number: int) -> tuple[dict[str, Any], bytes]:
+def _page_message(pages: PdfPages | ImagePages, number: int) -> tuple[dict[str, Any], bytes]:
     try:
-        drawn = pages.draw(number)
-    except Refused as refused:
+        drawn = pages.render(number)
+    except RefusedFile as refused:
         return {"page": number, "error": refused.args}, b""
     except MemoryError:
         return {"page": number, "error": _out_of_memory("the page")}, b""
@@ -317,12 +317,12 @@ def _out_of_memory(what: str) -> tuple[str, str, str]:
 
 
 def main(source: BinaryIO = sys.stdin.buffer, target: BinaryIO = sys.stdout.buffer) -> None:
-    """Answer the one question that comes in, within the memory and the time that are allowed."""
+    """Answer the one request that comes in, within the memory and the time that are allowed."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    question = Question(**json.loads(source.readline()))
+    request = RenderRequest(**json.loads(source.readline()))
     _allow(CPU_S)
-    for head, content in answers(question, source.read()):
+    for head, content in rendered_pages(request, source.read()):
         _allow(CPU_S + CPU_A_PAGE_S * len(head.get("chosen", ())))
         target.write(json.dumps(head).encode() + b"\n")
         target.write(content)

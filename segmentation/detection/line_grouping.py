@@ -23,7 +23,7 @@ _ROUNDING_PX = 0.1  # places on a page are float32, to some thousandths of a pix
 
 
 @dataclass(frozen=True, slots=True)
-class Joining:
+class GroupingRule:
     """When two neighbours are one line, in units of the smaller height of the two unless said otherwise.
 
     `max_gap`: gap between them, in units of the mean height (negative gaps are overlaps, down to `-max_overlap`);
@@ -36,15 +36,15 @@ class Joining:
     max_height_ratio: float = 1.8
 
 
-def joined(pieces: Quads, rule: Joining | None = None) -> Quads:
+def group_into_lines(pieces: Quads, rule: GroupingRule | None = None) -> Quads:
     """The lines that `pieces` (N, 4, 2) make up, as (M, 4, 2) with M <= N; reading right, in no particular order."""
-    rule = rule or Joining()
+    rule = rule or GroupingRule()
     groups = _chains(pieces, rule)
     whole = [pieces[group[0]] if len(group) == 1 else _around(pieces[group]) for group in groups]
     return np.stack(whole) if whole else pieces
 
 
-def _chains(pieces: Quads, rule: Joining) -> list[list[int]]:
+def _chains(pieces: Quads, rule: GroupingRule) -> list[list[int]]:
     """Indices of pieces that belong to one line, each chain from left to right.
 
     A piece goes on with the chain that it fits and that reaches farthest to the right; of two such, with the older one.
@@ -67,7 +67,7 @@ def _chains(pieces: Quads, rule: Joining) -> list[list[int]]:
     return chains
 
 
-def _fitting(pieces: Quads, rule: Joining) -> tuple[Indices, Indices]:
+def _fitting(pieces: Quads, rule: GroupingRule) -> tuple[Indices, Indices]:
     """The pairs of pieces of which the second goes on where the first ends, as indices (P,) and (P,)."""
     left, right = _near(pieces, rule)
     tall = heights(pieces).astype(np.float64)
@@ -85,7 +85,7 @@ def _fitting(pieces: Quads, rule: Joining) -> tuple[Indices, Indices]:
     return left[fit], right[fit]
 
 
-def _near(pieces: Quads, rule: Joining) -> tuple[Indices, Indices]:
+def _near(pieces: Quads, rule: GroupingRule) -> tuple[Indices, Indices]:
     """All pairs of pieces that can fit, and not many more: of a like height, and the second begins by the first's end.
 
     A place is the middle of the edge where a piece begins or ends, which is no longer than twice its height, and the
@@ -109,7 +109,7 @@ def _around(pieces: Quads) -> NDArray[np.float32]:
     return np.asarray(clockwise_from_top_left(corners[None])[0], dtype=np.float32)
 
 
-def standing(pieces: Quads) -> NDArray[np.bool_]:
+def are_vertical(pieces: Quads) -> NDArray[np.bool_]:
     """Which pieces (N,) are text that runs up or down the page: tall, and taller than a line of this page is.
 
     A lone I, l or 1 is tall and narrow too, but not taller than the lines around it.
@@ -120,7 +120,7 @@ def standing(pieces: Quads) -> NDArray[np.bool_]:
     return np.asarray((tall >= 2.0 * wide) & (tall >= 1.8 * usual), dtype=np.bool_)
 
 
-def without_inner(lines: Quads) -> Quads:
+def without_nested(lines: Quads) -> Quads:
     """Drop rectangles of which the most, and so the middle, lies inside a bigger one."""
     box = bounds(lines)  # (N, 4)
     area = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])

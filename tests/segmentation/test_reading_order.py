@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentation.order import reading_order
+from segmentation.reading_order import reading_order
 from tests.segmentation.plain_order import plain_blocks
 
 HEIGHT, PITCH = 20, 30
