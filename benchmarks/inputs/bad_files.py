@@ -36,7 +36,16 @@ class BadFile:
 
 def bad_files() -> list[BadFile]:
     """All of them, by kind."""
-    return [*_headers_that_lie(), *_large_but_fair(), *_broken(), *_bombs(), *_tiffs(), *_pdfs(), *_polyglots()]
+    return [
+        *_headers_that_lie(),
+        *_long_headers(),
+        *_large_but_fair(),
+        *_broken(),
+        *_bombs(),
+        *_tiffs(),
+        *_pdfs(),
+        *_polyglots(),
+    ]
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -154,6 +163,53 @@ def _headers_that_lie() -> Iterator[BadFile]:
     yield BadFile("WEBP of 16,777,216 x 16,777,216", lambda: b"RIFF" + struct.pack("<I", len(webp)) + webp)
 
 
+def _long_headers() -> Iterator[BadFile]:
+    """As many parts as fit into a request: what reads them one by one is busy for seconds."""
+    too_large = frozenset({413})
+    pixels = _idat(4 * 3 + 4)
+    empty, text = _chunk(b"prVt", b""), _chunk(b"tEXt", b"a\0b")
+    yield BadFile("PNG of 790,000 chunks", lambda: _png(4, 4, _repeated(empty), pixels), too_large)
+    yield BadFile("PNG of 630,000 texts", lambda: _png(4, 4, _repeated(text), pixels), too_large)
+    yield BadFile("PNG of 790,000 chunks behind its pixels", lambda: _png(4, 4, pixels, _repeated(empty)), too_large)
+    segments = {
+        "2,300,000 notes of programs": _segment(0xE5),
+        "2,300,000 comments": _segment(0xFE),
+        "9,500,000 bytes that fill": b"\xff",
+        "4,700,000 restarts": b"\xff\xd0",
+        "140,000 tables": _segment(0xDB, (b"\0" + bytes(range(64))) * 1000),
+        "3,100,000 components": _segment(0xC0, b"\x08\0\x10\0\x10\x03" + b"\1\x11\0" * 21_000),
+        "800,000 notes of Photoshop": _segment(0xED, b"Photoshop 3.0\0" + (b"8BIM\0\1\0\0" + bytes(4)) * 5400),
+        "500,000 parts of a colour profile": _segment(0xE2, b"ICC_PROFILE\0\1\1"),
+    }
+    for name, segment in segments.items():
+        yield BadFile(f"JPEG with {name}", partial(_jpeg_with, segment), too_large)
+    yield BadFile("JPEG with 65,000 EXIF tags", lambda: _jpeg_with_exif(_exif(65_000)), too_large)
+    yield BadFile("TIFF of 2,400,000 strips", lambda: _many_strips(273), too_large)
+    yield BadFile("TIFF of 2,400,000 tiles", lambda: _many_strips(324), too_large)
+    turned = b"MM*\0" + struct.pack(">IH", 8, 65_000) + bytes(12 * 65_000)
+    yield BadFile("TIFF with 65,000 tags and its head turned", lambda: turned)
+
+
+def _repeated(part: bytes) -> bytes:
+    return part * (9_500_000 // len(part))
+
+
+def _segment(code: int, content: bytes = b"") -> bytes:
+    """A segment of JPEG behind the marker of this code."""
+    return b"\xff" + bytes([code]) + struct.pack(">H", len(content) + 2) + content
+
+
+def _jpeg_with(segment: bytes) -> bytes:
+    jpeg = _small("JPEG")
+    return jpeg[:2] + _repeated(segment) + jpeg[2:]
+
+
+def _many_strips(tag: int) -> bytes:
+    offsets = _repeated(struct.pack("<I", 8))
+    tags = {256: 16, 257: 16, 258: 8, 259: 1, 262: 1, 278: 1}
+    return _tiff(offsets, _ifd(tags, (tag, 4, len(offsets) // 4, 8), (tag + (6 if tag == 273 else 1), 4, 1, 8)))
+
+
 def _large_but_fair() -> Iterator[BadFile]:
     """Just under the limit of 20 million pixels."""
     side = 4400
@@ -217,9 +273,10 @@ def _exif(tags: int) -> bytes:
 
 
 def _jpeg_with_exif(exif: bytes) -> bytes:
+    """With an EXIF note in as many segments as it needs: Pillow puts them together."""
     jpeg = _small("JPEG")
-    content = b"Exif\0\0" + exif
-    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", min(65_535, len(content) + 2)) + content[:65_533] + jpeg[2:]
+    parts = (exif[start : start + 65_000] for start in range(0, len(exif), 65_000))
+    return jpeg[:2] + b"".join(_segment(0xE1, b"Exif\0\0" + part) for part in parts) + jpeg[2:]
 
 
 def _many_scans(scans: int) -> bytes:

@@ -11,8 +11,9 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence, Sized
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, TypeVarTuple
 
 from deployments.config.deployment_names import GATEWAY, ROUTER
 from deployments.config.schema import LimitsConfig
@@ -56,8 +57,12 @@ from segmentation.files.decoding import inspect, require_one_page
 
 log = logging.getLogger("quorum.gateway")
 
+_HEADER_THREADS = 2
+
 BatchResult: TypeAlias = CharacterAnswer | TextAnswer | DocumentAnswer | FailedItem
 PageStreamItem: TypeAlias = PageAnswer | FailedPage | StreamEnd
+Looked = TypeVarTuple("Looked")
+Seen = TypeVar("Seen")
 StreamItem = TypeVar("StreamItem", bound=BatchResult | PageAnswer | FailedPage)
 
 
@@ -68,6 +73,8 @@ class ReadingApi:
         self._service = service
         self._current = current
         limits = current().config.limits
+        # Beside the event loop: a header takes some milliseconds, and a batch holds hundreds.
+        self._headers = ThreadPoolExecutor(_HEADER_THREADS, thread_name_prefix="headers")
         self._documents = Documents(PageDrawer(limits.documents_at_once, limits.draw_timeout_s))
 
     @property
@@ -84,7 +91,7 @@ class ReadingApi:
         started = time.perf_counter()
         capabilities = self._current()
         request = capabilities.character_request(options, time.time())
-        _require_image(image, capabilities.config.limits.max_pixels)
+        await self._look(_require_image, image, capabilities.config.limits.max_pixels)
         [outcome] = await self._read_characters([image], request, timer)
         if isinstance(outcome, QuorumError):
             raise outcome
@@ -110,7 +117,7 @@ class ReadingApi:
     async def read_image(self, image: bytes, options: TextOptions) -> TextAnswer:
         """The answer to an image of one page."""
         reader = PageReader(self._service, self._current(), DocumentOptions(**dict(options)))
-        _require_image(image, reader.limits.max_pixels)
+        await self._look(_require_image, image, reader.limits.max_pixels)
         return await reader.read(image)
 
     async def predict_text(self, file: bytes, options: DocumentOptions) -> TextAnswer | DocumentAnswer:
@@ -128,7 +135,7 @@ class ReadingApi:
         if output_format.can_hold_failures:
             return output_format.write(await self._answer(file, reader, reader.limits.timeout_s, timer), [])
         answer: TextAnswer | DocumentAnswer
-        if has_pages(file, options, reader.limits):
+        if await self._look(has_pages, file, options, reader.limits):
             outcomes, page_count = await self._outcomes(
                 file, reader, reader.limits.timeout_s, pictures=output_format.needs_picture
             )
@@ -145,7 +152,7 @@ class ReadingApi:
         what is wrong with all of it is raised before.
         """
         reader = self._reader(file, options)
-        has_pages(file, options, reader.limits)  # refuses an image by its header
+        await self._look(has_pages, file, options, reader.limits)  # refuses an image by its header
         end = _EndOfStream()
         async with self._documents.opened(file, options, reader.limits, reader.limits.timeout_s) as document:
             yield None
@@ -187,7 +194,7 @@ class ReadingApi:
         started = time.perf_counter()
         request = capabilities.character_request(_options_of(body, CharacterOptions), time.time())
         yield None
-        checked = [_checked(image, capabilities.config.limits.max_pixels) for image in images]
+        checked = await self._look(_all_checked, images, capabilities.config.limits.max_pixels)
         readings = await self._read_characters([image for image in checked if isinstance(image, bytes)], request, timer)
         outcomes = iter(readings)
         for image in checked:
@@ -229,6 +236,10 @@ class ReadingApi:
             async for one in results:
                 yield one
 
+    async def _look(self, look: Callable[[*Looked], Seen], *at: *Looked) -> Seen:
+        """What a look at the header of a file, or of several, says."""
+        return await asyncio.get_running_loop().run_in_executor(self._headers, look, *at)
+
     def _reader(self, file: bytes, options: DocumentOptions) -> PageReader:
         """Raises OutOfRange for an option that does not fit the file."""
         if options.dpi is not None and not is_pdf(file):
@@ -238,7 +249,7 @@ class ReadingApi:
     async def _answer(
         self, file: bytes, reader: PageReader, wait_s: float, timer: StepTimer | None = None
     ) -> TextAnswer | DocumentAnswer:
-        if not has_pages(file, reader.options, reader.limits):
+        if not await self._look(has_pages, file, reader.options, reader.limits):
             return await reader.read(file, timer)
         outcomes, page_count = await self._outcomes(file, reader, wait_s, pictures=False)
         return rendering.document_answer(outcomes, page_count, reader.request, reader.age_ms)
@@ -282,6 +293,10 @@ def _require_image(image: bytes, max_pixels: int) -> None:
     if not image:
         raise InvalidRequest("the image is empty", "send the bytes of an image file")
     require_one_page(inspect(image, max_pixels=max_pixels))
+
+
+def _all_checked(images: Sequence[bytes | QuorumError], max_pixels: int) -> list[bytes | QuorumError]:
+    return [_checked(image, max_pixels) for image in images]
 
 
 def _checked(image: bytes | QuorumError, max_pixels: int) -> bytes | QuorumError:

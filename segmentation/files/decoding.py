@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ocr.errors import NotAnImage, TooLarge, UnsupportedFormat
 from ocr.image import Image, Pixels
-from segmentation.files.page_renderer import is_tiff, tiff_pages
+from segmentation.files.header_bounds import require_few_tags, require_short_header
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 
@@ -74,6 +74,7 @@ def decode(data: bytes, *, max_pixels: int) -> Image:
         require_one_page(header)
         try:
             picture.load()
+            require_few_tags(picture.info.get("exif", b""))  # in a PNG it may stand behind the pixels
             PIL.ImageOps.exif_transpose(picture, in_place=True)
             return Image(_rgb(picture))
         except MemoryError as error:
@@ -93,13 +94,7 @@ def require_one_page(header: Header) -> None:
 
 
 def _opened(data: bytes) -> PIL.Image.Image:
-    if is_tiff(data):
-        try:
-            tiff_pages(data, 2)
-        except ValueError as error:
-            raise NotAnImage(
-                f"the TIFF file is damaged: {error}", "send a file that an image viewer can open"
-            ) from error
+    require_short_header(data)
     try:
         return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
     except PIL.UnidentifiedImageError:
@@ -124,6 +119,7 @@ def _checked_header(picture: PIL.Image.Image, data: bytes, max_pixels: int) -> H
             "scale it down, or cut it into parts",
         )
     _require_few_scans(picture, data, max_pixels)
+    require_few_tags(picture.info.get("exif", b""))
     several = _has_second_frame(picture)
     if several and picture.format not in _PAGED:
         raise UnsupportedFormat(f"the {picture.format} file is animated", "send one of its frames")
@@ -141,7 +137,11 @@ def _require_few_scans(picture: PIL.Image.Image, data: bytes, max_pixels: int) -
 
 
 def _has_second_frame(picture: PIL.Image.Image) -> bool:
-    """Whether there is a second frame. Does not count them: counting walks through all of a file made to be endless."""
+    """Whether there is a second frame. Of a TIFF they are not counted: that walks through all of a file made to be
+    endless.
+    """
+    if picture.format != "TIFF":
+        return bool(getattr(picture, "is_animated", False))
     try:
         picture.seek(1)
     except EOFError:

@@ -186,7 +186,7 @@ class ImagePages:
         """The file, with that page as its first: to seek a late page of a TIFF, Pillow reads all those before it."""
         if number == 1:
             return self._file
-        order, wide = _tiff_layout(self._file)
+        order, wide = tiff_layout(self._file)
         first = struct.pack(f"{order}{'Q' if wide else 'I'}", self._places[number - 1])
         at = 8 if wide else 4
         return self._file[:at] + first + self._file[at + len(first) :]
@@ -206,10 +206,11 @@ def _dpi(picture: PIL.Image.Image) -> float:
 
 
 def is_tiff(file: bytes) -> bool:
-    return file[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+    """Also by the two heads whose bytes are in the wrong order: Pillow reads such files."""
+    return file[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
 
 
-def _tiff_layout(file: bytes) -> tuple[str, bool]:
+def tiff_layout(file: bytes) -> tuple[str, bool]:
     """The byte order as `struct` writes it, and whether it is a BigTIFF."""
     return ("<" if file[:2] == b"II" else ">"), b"+" in file[2:4]
 
@@ -220,7 +221,7 @@ def tiff_pages(file: bytes, most: int = 1_000_000) -> list[int]:
     Raises ValueError when the list of pages leads out of the file or round in a circle, and for a directory of more
     entries than any program writes: Pillow takes a fraction of a millisecond for each.
     """
-    order, wide = _tiff_layout(file)
+    order, wide = tiff_layout(file)
     count_as, offset_as, entry_bytes = (f"{order}Q", f"{order}Q", 20) if wide else (f"{order}H", f"{order}I", 12)
     places: dict[int, None] = {}
     try:
