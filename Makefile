@@ -1,5 +1,5 @@
 # Everything starts here. `make run` and `make test` set up what they need first; a second make does not install again.
-# PYTHON, TORCH_INDEX and SYSTEM_PACKAGES are explained in cluster/setup.sh. ARGS goes to `quorum up` (make run) and to
+# PYTHON, TORCH_INDEX, TORCH_LOCK and SYSTEM_PACKAGES are explained in cluster/setup.sh. ARGS goes to `quorum up` (make run) and to
 # pytest (make test): make run ARGS="--port 8001".
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -12,7 +12,7 @@ ARGS ?=
 python := $(VENV)/bin/python
 ready := $(VENV)/.ready
 pytest := $(python) -m pytest
-export PYTHON TORCH_INDEX SYSTEM_PACKAGES
+export PYTHON TORCH_INDEX TORCH_LOCK SYSTEM_PACKAGES
 
 .PHONY: help setup run demo cluster-demo check test test-all soak speed speed-check attack lock pages notice
 
@@ -39,7 +39,7 @@ $(for_tests): $(ready) Makefile
 
 # FORCE=1 installs again, whatever the dates of the files say.
 $(if $(FORCE),.PHONY: $(ready))
-$(ready): requirements.lock pyproject.toml cluster/setup.sh
+$(ready): requirements.lock pyproject.toml cluster/setup.sh cluster/lock.sh
 	@cluster/setup.sh $(VENV)
 
 run: $(ready)
@@ -100,11 +100,12 @@ speed-check: $(ready)
 define lock_card
 $(python) -m uv pip compile pyproject.toml cluster/gpu/$(1).in $(addprefix --extra ,serve models $(2)) \
     --constraint requirements.lock --override cluster/gpu/without-cpu-builds.txt \
-    --universal --python-version 3.11 --no-annotate --no-header $(if $(UPGRADE),--upgrade) --quiet --output-file cluster/gpu/$(1).txt
+    --universal --python-version 3.11 --no-annotate --no-header --generate-hashes \
+    $(if $(UPGRADE),--upgrade) --quiet --output-file cluster/gpu/$(1).txt
 endef
 
 lock: $(ready)
-	$(python) -m uv pip compile pyproject.toml --all-extras --universal --no-annotate --no-header \
+	$(python) -m uv pip compile pyproject.toml --all-extras --universal --no-annotate --no-header --generate-hashes \
 	    --python-version 3.11 $(if $(UPGRADE),--upgrade) --quiet --output-file requirements.lock
 	$(call lock_card,torch,easyocr trocr)
 	$(call lock_card,tensorflow,emnist-cnn)

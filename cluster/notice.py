@@ -178,9 +178,11 @@ class Locked:
 
 
 def read_lock(text: str) -> list[Locked]:
-    """The distributions that a requirements.lock names, in its order."""
+    """The distributions that a requirements.lock names, in its order. Lines that begin with a blank hold hashes."""
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
+        if re.fullmatch(r" +--hash=sha256:[0-9a-f]{64}( \\)?", line):
+            continue
         pinned = re.match(r"([A-Za-z0-9._-]+)==([^ ;]+)", line)
         if pinned is None:
             raise InvalidRequest(f"the lock has a line that pins nothing: {line!r}", "run make lock")

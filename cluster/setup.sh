@@ -5,12 +5,19 @@
 #   cluster/setup.sh VENV PROGRAM.. then installs the system packages of these names whose program is missing: what
 #                                   only tests need
 #
-# Variables: PYTHON (the interpreter to take), TORCH_INDEX (an index with builds of torch for the CPU alone),
-# SYSTEM_PACKAGES=skip (never call apt-get; engines whose program is missing are then unavailable).
+# Variables: PYTHON (the interpreter to take), TORCH_INDEX (an index with builds of torch for the CPU alone), TORCH_LOCK (what
+# of it: "torch==2.15.0+cpu --hash=sha256:... torchvision==..."), SYSTEM_PACKAGES=skip (never call apt-get; engines whose
+# program is missing are then unavailable).
+#
+# Every file that is installed has a sha256 of requirements.lock, and nothing is built, so that nothing else comes in; but
+# for what comes from TORCH_INDEX, which the lock does not know.
 #
 # Two at once are safe (the second waits, then finds nothing to do), and one that was interrupted starts over. Which
 # index packages come from is pip's and uv's own configuration, not known here.
 set -euo pipefail
+
+# shellcheck source=cluster/lock.sh
+. "$(dirname "$0")/lock.sh"
 
 venv=${1:?usage: cluster/setup.sh VENV [PROGRAM...]}
 programs=("${@:2}")
@@ -77,10 +84,9 @@ make_venv() {
     "$python" -m venv "$venv"
 }
 
-locked() { sed -n "s/^$1==\([^ ;]*\).*/\1/p" requirements.lock; }
-
 make_uv() {
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$(locked uv)"
+    entries requirements.lock uv >"$venv/.uv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$venv/.uv"
     # uv does not read pip's configuration; whoever set an index for pip means it for us too.
     local index
     index=$("$venv/bin/python" -m pip config get global.index-url 2>/dev/null) || index=
@@ -89,9 +95,18 @@ make_uv() {
     fi
 }
 
-# The lock is complete, so nothing is resolved (--no-deps) and nothing that it does not name comes in.
-install_locked() {
-    "$venv/bin/python" -m uv pip install --python "$venv/bin/python" --no-deps "$@"
+# The lock is complete, so nothing is resolved (--no-deps).
+install() { "$venv/bin/python" -m uv pip install --python "$venv/bin/python" --no-deps "$@"; }
+install_locked() { install --require-hashes --only-binary :all: "$@"; }
+
+install_torch_for_cpus() {
+    torch_for_cpus >"$venv/.torch"
+    if [[ -n ${TORCH_LOCK:-} ]]; then
+        install_locked --default-index "$TORCH_INDEX" -r "$venv/.torch"
+    else
+        say "torch comes from TORCH_INDEX unchecked, the lock does not know its files (name them: TORCH_LOCK)"
+        install --only-binary :all: --default-index "$TORCH_INDEX" -r "$venv/.torch"
+    fi
 }
 
 # Ray starts half a dozen processes at once and gives them 15 s to come up; compiling what they import takes that long
@@ -110,18 +125,16 @@ install_packages() {
     touch "$unfinished"
     if [[ -n ${TORCH_INDEX:-} ]]; then
         # A torch for the CPU alone comes from its own index, and needs none of the CUDA libraries.
-        grep -vE '^(torch|torchvision|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+)==' requirements.lock >"$venv/.without-cuda"
+        other_entries requirements.lock "$torch_and_cuda" >"$venv/.without-cuda"
         install_locked -r "$venv/.without-cuda"
-        install_locked --default-index "$TORCH_INDEX" \
-            "torch==$(locked torch)" "torchvision==$(locked torchvision)"
+        install_torch_for_cpus
     else
         install_locked -r requirements.lock
     fi
     # Last, because paddlex brings opencv-contrib-python, whose cv2 is the same folder but needs libGL.
-    local headless
-    headless=opencv-python-headless==$(locked opencv-python-headless)
-    install_locked --quiet --reinstall --offline "$headless" || install_locked --reinstall "$headless"
-    install_locked --quiet --no-build-isolation --editable .
+    entries requirements.lock opencv-python-headless >"$venv/.opencv"
+    install_locked --quiet --reinstall --offline -r "$venv/.opencv" || install_locked --reinstall -r "$venv/.opencv"
+    install --quiet --no-build-isolation --editable .
     compile_what_starts_often
     rm "$unfinished"
 }
@@ -139,7 +152,7 @@ if command -v flock >/dev/null; then
     exec 9>"$venv/.setup-lock" # .lock is uv's own
     flock --nonblock 9 || { say "another setup is at work in $venv; waiting for it"; flock 9; }
 fi
-if [[ $ready -nt requirements.lock && $ready -nt pyproject.toml && $ready -nt $0 && -z ${FORCE:-} ]]; then
+if [[ $ready -nt requirements.lock && $ready -nt pyproject.toml && $ready -nt $0 && $ready -nt $(dirname "$0")/lock.sh && -z ${FORCE:-} ]]; then
     install_programs "${programs[@]}"
     exit 0
 fi

@@ -98,10 +98,12 @@ def test_a_lock_with_a_distribution_under_the_agpl_makes_no_notice() -> None:
 
 
 def test_a_distribution_with_two_versions_for_two_platforms_is_one_entry() -> None:
-    lock = "a==1.0 ; python_full_version < '3.12'\na==2.0 ; python_full_version >= '3.12'\nb==3\n"
+    hashed = f" \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{'1' * 64}\n"
+    lock = f"a==1.0 ; python_full_version < '3.12'{hashed}a==2.0 ; python_full_version >= '3.12'{hashed}b==3{hashed}"
     assert read_lock(lock) == [Locked("a", ("1.0", "2.0")), Locked("b", ("3",))]
 
 
-def test_a_line_that_pins_nothing_is_refused() -> None:
+@pytest.mark.parametrize("line", ["something>=1.0", "    --hash=md5:0", "--index-url somewhere"])
+def test_a_line_that_pins_nothing_is_refused(line: str) -> None:
     with pytest.raises(InvalidRequest, match="make lock"):
-        read_lock("something>=1.0\n")
+        read_lock(f"a==1.0 \\\n{line}\n")

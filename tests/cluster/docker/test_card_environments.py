@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 
 import engines
 from ocr import NoCard
+from tests.cluster.locks import locked
 
 ROOT = Path(__file__).parents[3]
 FRAMEWORKS = {name: spec.card.framework for name, spec in engines.specs().items() if not isinstance(spec.card, NoCard)}
@@ -45,7 +46,7 @@ print(json.dumps({name: owners[name] for name in named if name in owners}))
 
 def pinned(path: Path) -> dict[str, str]:
     """What is installed on Linux, by normalised name."""
-    wanted = [Requirement(line) for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    wanted = [Requirement(entry.pin) for entry in locked(path)]
     linux = {"sys_platform": "linux", "platform_machine": "x86_64", "platform_system": "Linux"}
     chosen = [one for one in wanted if one.marker is None or one.marker.evaluate(linux)]
     return {normal(one.name): str(one.specifier) for one in chosen}
