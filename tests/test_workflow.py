@@ -25,8 +25,8 @@ STEPS = [(name, step) for name, job in JOBS.items() for step in job["steps"]]
 
 
 def test_it_tests_audits_builds_and_publishes_in_that_order() -> None:
-    assert JOBS.keys() == {"test", "audit", "build", "publish"}
-    assert JOBS["build"]["needs"] == "test"
+    assert JOBS.keys() == {"test", "audit", "images", "build", "publish"}
+    assert JOBS["build"]["needs"] == ["test", "images"]
     assert set(JOBS["publish"]["needs"]) == {"audit", "build"}
 
 
@@ -46,8 +46,21 @@ def test_every_job_ends_by_itself_on_a_fixed_system() -> None:
 
 
 @pytest.mark.parametrize("action", sorted({step["uses"] for _, step in STEPS if "uses" in step}))
-def test_an_action_is_pinned_to_a_whole_version(action: str) -> None:
-    assert re.fullmatch(r"[\w-]+/[\w-]+@v?\d+\.\d+\.\d+", action)
+def test_an_action_is_named_by_a_commit_beside_its_version(action: str) -> None:
+    assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)
+    lines = [line for line in TEXT.splitlines() if action in line]
+    assert all(re.search(r"[0-9a-f]{40} # v\d+\.\d+\.\d+$", line) for line in lines)
+    assert len({line.strip(" -") for line in lines}) == 1, "the same commit is always the same version"
+
+
+def test_images_are_built_on_what_has_a_digest() -> None:
+    said = [step["run"] for name, step in STEPS if name == "images" and "run" in step]
+    assert said[-1] == "cluster/docker/pin.sh --check"
+    for name in ("build", "publish"):
+        steps = JOBS[name]["steps"]
+        [build] = [step for step in steps if step.get("uses", "").startswith("docker/build-push-action")]
+        assert build["with"]["build-args"] == "PYTHON_IMAGE=${{ env.PYTHON_IMAGE }}"
+        assert 'grep ^PYTHON_IMAGE= cluster/docker/images.env >> "$GITHUB_ENV"' in [step.get("run") for step in steps]
 
 
 def test_rights_are_to_read_and_only_publishing_has_more() -> None:

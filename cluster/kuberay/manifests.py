@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -34,9 +35,9 @@ from cluster.local import failure_detection
 from ocr.errors import InvalidRequest
 
 _HEAD_STAGE = "cpu"
+_IMAGES = Path(__file__).parents[1] / "docker" / "images.env"
 # Under which names others ask in the cluster; 127.0.0.1, through a forwarded port, is always known.
 _HOSTS = ("quorum-serve-svc", "*.svc", "*.svc.cluster.local")
-_REDIS_IMAGE = "redis:7.4-alpine"
 # The password comes on standard input, because everybody on the host can read the arguments of a process.
 _REDIS_START = """\
 exec redis-server - <<END
@@ -46,7 +47,6 @@ requirepass "$REDIS_PASSWORD"
 END
 """
 
-
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -54,8 +54,9 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 class Release:
     """What is deployed: the image's repository and tag, which Ray it holds, and a claim with models, if any.
 
-    The stages of an image are told apart by the end of the tag: `quorum:0.1.0-gpu`. `digests` pins them, and `redis`:
-    whatever a tag means tomorrow, the digest means the same bytes. Raises InvalidRequest for a digest that is none.
+    The stages of an image are told apart by the end of the tag: `quorum:0.1.0-gpu`. `digests` pins them, and `redis`,
+    whose image is in images.env: whatever a tag means tomorrow, a digest means the same bytes. Raises InvalidRequest
+    for a digest that is none.
     """
 
     image: str
@@ -72,16 +73,15 @@ class Release:
                     "take it from `docker buildx imagetools inspect IMAGE`: sha256: and 64 hexadecimal digits",
                 )
 
-    def of(self, stage: str) -> str:
-        """The image of a stage of the Dockerfile."""
-        return f"{self.image}:{self.tag}-{stage}{self._pin(stage)}"
+    def reference(self, name: str) -> str:
+        """The image of a stage of the Dockerfile, or of `redis`."""
+        tagged = _redis_image() if name == "redis" else f"{self.image}:{self.tag}-{name}"
+        return f"{tagged.partition('@')[0]}@{self.digests[name]}" if name in self.digests else tagged
 
-    def redis(self) -> str:
-        """The image of Redis."""
-        return f"{_REDIS_IMAGE}{self._pin('redis')}"
 
-    def _pin(self, name: str) -> str:
-        return f"@{self.digests[name]}" if name in self.digests else ""
+def _redis_image() -> str:
+    [found] = re.findall(r"^REDIS_IMAGE=(\S+)$", _IMAGES.read_text(encoding="utf-8"), re.MULTILINE)
+    return str(found)
 
 
 def images(overlay: Overlay) -> list[str]:
@@ -92,7 +92,7 @@ def images(overlay: Overlay) -> list[str]:
 
 def documents(overlay: Overlay, serve_config: Mapping[str, Any], release: Release, outside: Outside) -> list[Document]:
     """Every document but what monitoring.py adds."""
-    redis = [_redis(release.redis()), _redis_service()] if overlay.redis else []
+    redis = [_redis(release.reference("redis")), _redis_service()] if overlay.redis else []
     return [
         _settings(outside),
         *redis,
@@ -159,7 +159,7 @@ def _autoscaler() -> Document:
 
 
 def _head(release: Release, *, redis: bool) -> Document:
-    pod = ray_pod("head", release.of(_HEAD_STAGE), HEAD, models=release.models, redis=redis)
+    pod = ray_pod("head", release.reference(_HEAD_STAGE), HEAD, models=release.models, redis=redis)
     container = pod["spec"]["containers"][0]
     container["env"] += [{"name": name, "value": value} for name, value in failure_detection.ENVIRONMENT.items()]
     container["ports"] += [
@@ -173,7 +173,7 @@ def _head(release: Release, *, redis: bool) -> Document:
 
 
 def _workers(pool: Pool, release: Release, *, redis: bool) -> Document:
-    pod = ray_pod(f"worker-{pool.name}", release.of(pool.stage), pool.size, models=release.models, redis=redis)
+    pod = ray_pod(f"worker-{pool.name}", release.reference(pool.stage), pool.size, models=release.models, redis=redis)
     container = pod["spec"]["containers"][0]
     container["ports"].append({"name": "serve", "containerPort": SERVE_PORT})
     # The proxy on the node, which also says when Serve is emptying it. Not the application's /ready: that is the same

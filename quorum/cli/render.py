@@ -15,6 +15,7 @@ Exit codes: 0 written; 2 the command was not understood.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -66,22 +67,22 @@ def kuberay(
             otlp=otlp_endpoint,
             monitored=monitoring,
         )
+    if loose := sorted(set(re.findall(r"^ +(?:- )?image: ([^@\s]+)$", text, re.MULTILINE))):
+        complain(
+            f"named by a tag alone, which may come to mean another image: {', '.join(loose)}",
+            "pin each of them: --digest STAGE=sha256:... (docs/kubernetes.md)",
+        )
     typer.echo(text, nl=False)
 
 
 def _digests(given: list[str], overlay: str) -> dict[str, str]:
-    """The digests by what they are of; says which images are named by a tag alone."""
+    """The digests by what they are of."""
     from cluster.kuberay import OVERLAYS, images
 
     needed = images(OVERLAYS[overlay])
     digests = dict(_digest(each) for each in given)
     if unknown := digests.keys() - needed:
         raise InvalidRequest(f"overlay {overlay} has no image of {', '.join(unknown)}", f"it has {', '.join(needed)}")
-    if loose := [name for name in needed if name not in digests]:
-        complain(
-            f"named by a tag alone, which may come to mean another image: {', '.join(loose)}",
-            "pin each of them: --digest STAGE=sha256:... (docs/kubernetes.md)",
-        )
     return digests
 
 

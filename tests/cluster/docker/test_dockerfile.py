@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from dataclasses import dataclass
@@ -19,6 +20,14 @@ ROOT = Path(__file__).parents[3]
 DOCKERFILE = ROOT / "cluster" / "docker" / "Dockerfile"
 INSTALL = ROOT / "cluster" / "docker" / "install.sh"
 
+
+def images_of_others(path: Path) -> dict[str, str]:
+    """What images.env says, by variable."""
+    lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+IMAGES_OF_OTHERS = images_of_others(DOCKERFILE.parent / "images.env")
 _KNOWN = {"ARG", "FROM", "WORKDIR", "COPY", "RUN", "ENV", "EXPOSE", "HEALTHCHECK", "CMD", "USER"}
 ENGINES = ("tesseract", "paddleocr", "easyocr", "trocr", "emnist-cnn")
 IMAGES = ("base", "cpu", "gpu", *ENGINES)
@@ -109,12 +118,14 @@ def test_there_is_an_image_for_each_set_of_engines() -> None:
 def test_every_stage_is_built_on_one_that_stands_before_it_or_on_a_fixed_version() -> None:
     seen: set[str] = set()
     for stage in STAGES.values():
-        assert stage.base in seen or re.fullmatch(r"python:\$\{PYTHON\}-slim-[a-z]+", stage.base)
+        assert stage.base in seen or stage.base == "${PYTHON_IMAGE}"
         for rest in stage.all("COPY"):
             for source in re.findall(r"--from=(\S+)", rest):
                 assert source in seen
         seen.add(stage.name)
-    assert re.search(r"^ARG PYTHON=3\.\d+\.\d+$", DOCKERFILE.read_text(), re.MULTILINE)
+    tagged = IMAGES_OF_OTHERS["PYTHON_IMAGE"].partition("@")[0]
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", tagged)
+    assert f"\nARG PYTHON_IMAGE={tagged}\n" in DOCKERFILE.read_text()
 
 
 def test_what_is_copied_exists_and_is_part_of_the_build() -> None:
@@ -210,6 +221,65 @@ def test_the_commands_of_an_image_are_commands_of_quorum() -> None:
     assert CONFIG.name in copied_from_the_context()
 
 
+@pytest.mark.parametrize("image", IMAGES_OF_OTHERS.values())
+def test_an_image_of_somebody_else_has_a_whole_version(image: str) -> None:
+    assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+[a-z0-9.-]*(@sha256:[0-9a-f]{64})?", image)
+
+
+@pytest.mark.processes
+class TestPinning:
+    """pin.sh beside a copy of images.env, with a program in the place of Docker."""
+
+    _DIGEST = f"sha256:{'4' * 64}"
+
+    @pytest.fixture
+    def place(self, tmp_path: Path) -> Path:
+        for name in ("pin.sh", "images.env"):
+            shutil.copy(DOCKERFILE.parent / name, tmp_path)
+        self.docker(tmp_path, f"echo {self._DIGEST}")
+        return tmp_path
+
+    def docker(self, place: Path, does: str) -> None:
+        (place / "docker").write_text(f'#!/bin/sh\necho "$@" >> {place}/asked\n{does}\n')
+        (place / "docker").chmod(0o755)
+
+    def pin(self, place: Path, *options: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PATH": f"{place}:{os.environ['PATH']}"}
+        return subprocess.run(
+            [place / "pin.sh", *options], env=environment, capture_output=True, text=True, check=False
+        )
+
+    def test_each_image_gets_the_digest_of_its_tag_and_keeps_it(self, place: Path) -> None:
+        assert self.pin(place).returncode == 0
+        assert self.pin(place).returncode == 0
+        pinned = images_of_others(place / "images.env")
+        tagged = {name: image.partition("@")[0] for name, image in IMAGES_OF_OTHERS.items()}
+        assert pinned == {name: f"{image}@{self._DIGEST}" for name, image in tagged.items()}
+        asked = (place / "asked").read_text().splitlines()
+        assert {line.split()[3] for line in asked} == set(tagged.values()), "by tag, also the second time"
+        assert self.pin(place, "--check").returncode == 0
+
+    def test_an_image_without_a_digest_is_named(self, place: Path) -> None:
+        text = (place / "images.env").read_text()
+        (place / "images.env").write_text(re.sub(r"@sha256:\w+", "", text))
+        checked = self.pin(place, "--check")
+        assert checked.returncode == 1
+        assert all(image.partition("@")[0] in checked.stderr for image in IMAGES_OF_OTHERS.values())
+        assert not (place / "asked").exists()
+
+    @pytest.mark.parametrize("does", ["echo nothing", "exit 1", ""])
+    def test_what_a_registry_does_not_say_is_not_made_up(self, does: str, place: Path) -> None:
+        before = (place / "images.env").read_text()
+        self.docker(place, does)
+        assert self.pin(place).returncode == 1
+        assert (place / "images.env").read_text() == before
+
+    def test_showing_writes_nothing(self, place: Path) -> None:
+        before = (place / "images.env").read_text()
+        assert self._DIGEST in self.pin(place, "--show").stdout
+        assert (place / "images.env").read_text() == before
+
+
 class TestCompose:
     """cluster/docker/compose.yaml and what it mounts."""
 
@@ -232,8 +302,9 @@ class TestCompose:
             assert service["security_opt"] == ["no-new-privileges:true"]
             assert service["mem_limit"]
             assert "healthcheck" in service or "build" in service  # what is built here brings its own
-            assert not service["image"].endswith(":latest")
-            assert ":" in service["image"]
+            if "build" not in service:
+                [named] = re.findall(r"^\$\{(\w+_IMAGE):\?.*images\.env\}$", service["image"])
+                assert named in IMAGES_OF_OTHERS
             assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
     def test_the_build_is_a_stage_of_the_dockerfile_with_its_arguments(self) -> None:
