@@ -18,7 +18,8 @@ from tests.fakes.served import over_http
 ROOT = Path(__file__).parents[1]
 _PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
-    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "examples/README.md", "cluster/gpu/README.md")),
+    *(ROOT / name for name in ("README.md", "SECURITY.md", "CHANGELOG.md")),
+    *(ROOT / folder / "README.md" for folder in ("examples", "cluster/gpu")),
 ]
 _BLOCK = re.compile(r"^```(\w+)(?: title=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
