@@ -113,7 +113,7 @@ lock: $(ready)
 	@echo 'now: make setup && make notice'
 
 notice: $(ready)
-	$(python) -m cluster.notice > NOTICE.md.new && mv NOTICE.md.new NOTICE.md
+	$(python) -m cluster.licence_notice > NOTICE.md.new && mv NOTICE.md.new NOTICE.md
 
 pages: $(ready)
 	$(python) examples/make_pages.py

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 import engines
-from cluster import pools
+from cluster import node_pools
 from deployments.config.deployment_names import GATEWAY, ROUTER, SEGMENTATION
 from deployments.config.layers import PRESETS
 from deployments.config.schema import ENGINES, ClusterConfig, EngineConfig, SegmentationConfig
@@ -128,7 +128,7 @@ def production(specs: Iterable[EngineSpec], *, gpus: bool = True) -> dict[str, O
     """Every deployment scales by itself; with `gpus` every engine holds its own fraction of one."""
     cpus = {GATEWAY: 1.0, ROUTER: 1.0, SEGMENTATION: 2.0}
     services = {
-        name: _scaled(name, {"num_cpus": cpu, "label_selector": pools.selector(pools.CPU)})
+        name: _scaled(name, {"num_cpus": cpu, "label_selector": node_pools.selector(node_pools.CPU)})
         for name, cpu in cpus.items()
     }
     options = services | {spec.name: _scaled(spec.name, _actor_options(spec, gpus=gpus)) for spec in specs}
@@ -150,9 +150,9 @@ def _actor_options(spec: EngineSpec, *, gpus: bool) -> Options:
     needs = spec.resources
     common = {"num_cpus": needs.cpu, **({"num_gpus": needs.gpu} if gpus else {}), "memory": needs.memory_mb * 1_000_000}
     if not gpus or needs.gpu == 0.0 or isinstance(spec.card, NoCard):
-        return {**common, "label_selector": pools.selector(pools.CPU)}
+        return {**common, "label_selector": node_pools.selector(node_pools.CPU)}
     runtime_env = {"py_executable": _INTERPRETER.format(spec.card.framework)}
-    return {**common, "runtime_env": runtime_env, "label_selector": pools.selector(pools.GPU)}
+    return {**common, "runtime_env": runtime_env, "label_selector": node_pools.selector(node_pools.GPU)}
 
 
 def _queue_options(name: str) -> Options:

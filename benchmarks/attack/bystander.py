@@ -17,7 +17,7 @@ import psutil
 
 from benchmarks.attack.hostile_callers import PAGE
 from benchmarks.harness.timing import percentile
-from cluster.local.nodes import part_of
+from cluster.local.multi_node_cluster import component_of
 from cluster.local.processes import children
 
 ADDRESS = "127.0.0.2"
@@ -82,7 +82,7 @@ async def watching(url: str) -> AsyncIterator[Seen]:
 
 def replicas() -> dict[int, str]:
     """The deployments' processes below this one: process id -> deployment."""
-    found = {process.pid: part_of(process) for process in children()}
+    found = {process.pid: component_of(process) for process in children()}
     return {pid: part for pid, part in found.items() if part}
 
 

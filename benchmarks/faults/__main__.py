@@ -23,7 +23,7 @@ from benchmarks.faults.kinds import FAULTS, PER_SECOND, Result, survive, take_do
 from benchmarks.harness import command
 from benchmarks.harness.constant_load import Outcome
 from benchmarks.harness.results import RESULTS
-from cluster.local.hosts import in_namespaces, on_loopback
+from cluster.local.hosts import loopback_hosts, namespaced_hosts
 from evaluation.environment import as_table, environment
 from evaluation.markdown import document, records
 
@@ -77,7 +77,10 @@ def _merged(kept: Path, new: Figures) -> list[Figures]:
 
 def _results(only: Sequence[str], *, namespaces: bool) -> Iterator[Result]:
     chosen = [fault for fault in FAULTS if (not only or fault.name in only) and (namespaces or not fault.needs_cables)]
-    with in_namespaces(HOSTS) if namespaces else nullcontext(on_loopback(HOSTS)) as hosts, fault_cluster(hosts) as made:
+    with (
+        namespaced_hosts(HOSTS) if namespaces else nullcontext(loopback_hosts(HOSTS)) as hosts,
+        fault_cluster(hosts) as made,
+    ):
         for fault in chosen:
             yield survive(made, fault)
         if not only:

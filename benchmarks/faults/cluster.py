@@ -24,7 +24,7 @@ from benchmarks.harness.results import ROOT
 from benchmarks.harness.serving import wait_until
 from benchmarks.stubs.stub_engine import FOLDER, TEXT, StubBehaviour
 from cluster.local.hosts import Host
-from cluster.local.nodes import Actor, Node, Nodes
+from cluster.local.multi_node_cluster import Actor, MultiNodeCluster, Node
 from cluster.local.redis_server import RedisServer, running_redis
 from deployments.config.api_keys import hashed, new_key
 from deployments.config.schema import ENGINES
@@ -68,7 +68,7 @@ def _deployments() -> dict[str, dict[str, Any]]:
 class FaultCluster:
     """The cluster, and what is needed to break it."""
 
-    nodes: Nodes
+    nodes: MultiNodeCluster
     hosts: list[Host]
     folder: Path
     key: str
@@ -103,9 +103,9 @@ class FaultCluster:
 
     def _hand_over(self, *applications: object) -> None:
         host = self.nodes.head.host
-        address = "0.0.0.0" if host.enter else host.http_address  # noqa: S104 - a namespace has no other network
+        address = "0.0.0.0" if host.command_prefix else host.http_address  # noqa: S104 - a namespace has no other network
         http = {"host": address, "port": host.http_port, "request_timeout_s": 60.0}
-        self.nodes.hand_over({"proxy_location": "EveryNode", "http_options": http, "applications": [*applications]})
+        self.nodes.deploy({"proxy_location": "EveryNode", "http_options": http, "applications": [*applications]})
 
     def set_behaviour(self, engine: str, behaviour: StubBehaviour) -> None:
         """Have the replicas of an engine behave so from now on."""
@@ -136,7 +136,7 @@ class FaultCluster:
 
     def full_strength(self) -> bool:
         """Whether every proxy answers, and every deployment has its replicas, of which none is stopped."""
-        parts = [actor.part for actor in self.nodes.actors() if not actor.stopped]
+        parts = [actor.component for actor in self.nodes.actors() if not actor.stopped]
         if any(parts.count(part) != _REPLICAS for part in PARTS) or CONTROLLER not in parts:
             return False
         try:
@@ -161,12 +161,12 @@ class FaultCluster:
         def gone() -> bool:
             if not _healthy(node.host.url):
                 self.leaving.add(node.host.url)
-            return not any(actor.part in (*PARTS, PROXY) for actor in node.actors())
+            return not any(actor.component in (*PARTS, PROXY) for actor in node.actors())
 
         wait_until(gone, _PATIENCE_S, lambda: f"not everything leaves {node.host.name}, {self._state()},", 0.5)
 
     def _state(self) -> str:
-        return ", ".join(sorted(f"{actor.part}@{actor.host}" for actor in self.nodes.actors()))
+        return ", ".join(sorted(f"{actor.component}@{actor.host}" for actor in self.nodes.actors()))
 
 
 def _healthy(url: str) -> bool:
@@ -192,8 +192,8 @@ def fault_cluster(hosts: Sequence[Host]) -> Iterator[FaultCluster]:
     """The cluster on these hosts, serving at full strength, its live configuration changed once."""
     with (
         tempfile.TemporaryDirectory() as place,
-        running_redis(hosts[0].outside) as redis,
-        Nodes({"PYTHONPATH": str(ROOT), FOLDER: place}, redis=redis) as nodes,
+        running_redis(hosts[0].gateway_address) as redis,
+        MultiNodeCluster({"PYTHONPATH": str(ROOT), FOLDER: place}, redis=redis) as nodes,
     ):
         key = new_key()
         made = FaultCluster(nodes, list(hosts), Path(place), key, _arguments(key, place, redis))

@@ -153,13 +153,13 @@ def _crash_at_load(cluster: FaultCluster) -> None:
 
 
 def _lose_worker(cluster: FaultCluster) -> None:
-    cluster.nodes.lose(cluster.first_worker)
+    cluster.nodes.remove(cluster.first_worker)
 
 
 def _replace_worker(cluster: FaultCluster) -> None:
     """The cable is back, too late: a node that the head has given up ends when it hears of it. Another one joins."""
-    cluster.first_worker.host.plug_in()
-    cluster.nodes.lose(cluster.first_worker)
+    cluster.first_worker.host.reconnect()
+    cluster.nodes.remove(cluster.first_worker)
     cluster.add_worker()
 
 
@@ -169,7 +169,7 @@ def _drain_worker(cluster: FaultCluster) -> None:
     cluster.add_worker()
     cluster.nodes.drain(leaving, within_s=120.0)
     cluster.await_departure(leaving)
-    cluster.nodes.lose(leaving)
+    cluster.nodes.remove(leaving)
 
 
 def _new_weights(cluster: FaultCluster) -> None:
@@ -207,11 +207,11 @@ FAULTS = (
     Fault("an engine reads nonsense", _behave("easyocr", _NONSENSE), _behave("easyocr"), 10.0),
     Fault("new weights of one engine", _new_weights),
     Fault("a new version of the whole application", _new_application),
-    Fault("kill the head, which returns", lambda c: c.nodes.head.kill(), lambda c: c.nodes.return_head(), 20.0),
+    Fault("kill the head, which returns", lambda c: c.nodes.head.kill(), lambda c: c.nodes.replace_head(), 20.0),
     Fault("a worker is drained and leaves", _drain_worker),
     Fault(
         "the cable of a worker is pulled",
-        lambda cluster: cluster.first_worker.host.unplug(),
+        lambda cluster: cluster.first_worker.host.disconnect(),
         _replace_worker,
         15.0,
         kills=True,

@@ -1,8 +1,9 @@
 """What the processes below this one take of the machine, part by part, and how their memory grows over time.
 
-A part is what processes do for the application (`cluster.local.nodes.part_of`). A leak is told from a process's own
-memory (unique set size): what it maps of the object store is not its own. The first third of the time is for allocators
-and caches to settle; from then on memory is flat or it leaks. Times are seconds, sizes units of 1,000,000 bytes.
+A part is what processes do for the application (`cluster.local.multi_node_cluster.component_of`). A leak is told from a
+process's own memory (unique set size): what it maps of the object store is not its own. The first third of the time is
+for allocators and caches to settle; from then on memory is flat or it leaks. Times are seconds, sizes units of
+1,000,000 bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from cluster.local.nodes import part_of
+from cluster.local.multi_node_cluster import component_of
 from cluster.local.processes import children
 
 _SETTLES = 1.0 / 3.0
@@ -39,7 +40,7 @@ def by_part(measure: Callable[[psutil.Process], float], *, of_ray: bool = True) 
     sums: defaultdict[str, float] = defaultdict(float)
     for process in children():
         with suppress(psutil.Error):  # it has ended
-            part = part_of(process) or (process.name() if of_ray else "")
+            part = component_of(process) or (process.name() if of_ray else "")
             if part:
                 sums[part] += measure(process)
     return dict(sorted(sums.items()))

@@ -88,7 +88,7 @@ class StubCluster:
         return await asyncio.to_thread(self._replicas)
 
     def _replicas(self) -> int:
-        found = self.cluster.look().deployments.get(ENGINE)
+        found = self.cluster.snapshot().deployments.get(ENGINE)
         return found.replicas if found else 0
 
 

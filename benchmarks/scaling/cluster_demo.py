@@ -23,8 +23,8 @@ from rich.table import Table
 
 from benchmarks.harness.results import ROOT
 from benchmarks.harness.serving import QUICK, wait_until
-from cluster.local.hosts import Host, in_namespaces, namespaces_missing, on_loopback
-from cluster.local.nodes import Nodes
+from cluster.local.hosts import Host, loopback_hosts, namespaced_hosts, why_no_namespaces
+from cluster.local.multi_node_cluster import MultiNodeCluster
 from deployments.config.schema import ENGINES
 from deployments.placement import application
 from ocr.contract import StatusAnswer, TextAnswer
@@ -50,12 +50,12 @@ def main() -> None:
     """Start, read, show, stop."""
     console = Console()
     with _hosts(console) as hosts:
-        with Nodes({"PYTHONPATH": str(ROOT)}) as nodes, tempfile.TemporaryDirectory() as state:
+        with MultiNodeCluster({"PYTHONPATH": str(ROOT)}) as nodes, tempfile.TemporaryDirectory() as state:
             names = dict(zip((host.name for host in hosts), _CARDS, strict=True))
             for host, (label, cards) in zip(hosts, _CARDS.items(), strict=True):
                 nodes.add(host, cpus=8.0, gpus=cards, labels={"place": label})
                 console.print(f"node [bold]{label}[/] runs at {host.address}" + (", with a card" if cards else ""))
-            nodes.hand_over(_application(hosts[0], state))
+            nodes.deploy(_application(hosts[0], state))
             with Client(hosts[0].url) as client:
                 status = _warm(client)
                 answer, travelled = _read(client, hosts)
@@ -67,12 +67,12 @@ def main() -> None:
 
 @contextmanager
 def _hosts(console: Console) -> Iterator[Sequence[Host]]:
-    missing = namespaces_missing()
+    missing = why_no_namespaces()
     if missing:
         console.print(f"nodes share the loopback interface: {missing}")
-        yield on_loopback(len(_CARDS))
+        yield loopback_hosts(len(_CARDS))
         return
-    with in_namespaces(len(_CARDS)) as hosts:
+    with namespaced_hosts(len(_CARDS)) as hosts:
         console.print("each node is a host with a network of its own")
         yield hosts
 
@@ -82,7 +82,7 @@ def _application(head: Host, state: str) -> dict[str, Any]:
         {"name": f"benchmarks.simulated_gpu.{name}", "gpu": _FRACTIONS[name]} if name in _FRACTIONS else {"name": name}
         for name in ENGINES
     ]
-    address = "0.0.0.0" if head.enter else head.http_address  # noqa: S104 - a namespace has no other network
+    address = "0.0.0.0" if head.command_prefix else head.http_address  # noqa: S104 - a namespace has no other network
     arguments = {"engines": known, "state_dir": state, "ready_engines": len(known)}
     placed = {name: _placed(name, place) for name, place in _PLACES.items()}
     return {
@@ -120,17 +120,17 @@ class Received:
 
 def _read(client: Client, hosts: Sequence[Host]) -> tuple[TextAnswer, list[Received]]:
     client.read(QUICK, timeout_s=_READ_S)  # the second reading has nothing left to load
-    before = [host.received_bytes() if host.cable else None for host in hosts]
+    before = [host.received_bytes() if host.interface else None for host in hosts]
     answer = client.read(QUICK, timeout_s=_READ_S)
-    after = [host.received_bytes() if host.cable else None for host in hosts]
+    after = [host.received_bytes() if host.interface else None for host in hosts]
     return answer, [
         Received(host.name, None if now is None or then is None else now - then)
         for host, then, now in zip(hosts, before, after, strict=True)
     ]
 
 
-def _engines(nodes: Nodes, names: Mapping[str, str], status: StatusAnswer, answer: TextAnswer) -> Table:
-    where = {actor.part: names[actor.host] for actor in nodes.actors()}
+def _engines(nodes: MultiNodeCluster, names: Mapping[str, str], status: StatusAnswer, answer: TextAnswer) -> Table:
+    where = {actor.component: names[actor.host] for actor in nodes.actors()}
     table = Table("engine", "node", "of its card", "model", "status", "ms")
     for name, engine in status.engines.items():
         said = answer.engine_predictions[name]

@@ -33,7 +33,7 @@ from benchmarks.harness.serving import QUICK, SEVEN, URL, served
 from benchmarks.harness.timing import timed
 from evaluation import markdown
 from evaluation.environment import as_table, environment
-from quorum.bulk import Journal
+from quorum.batch.journal import Journal
 from quorum.client import Client
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from cluster import pools, serve_proxies
+from cluster import node_pools, serve_proxies
 from cluster.kuberay.network import Outside, policies
 from cluster.kuberay.overlays import HEAD, Overlay, Pool
 from cluster.kuberay.pods import (
@@ -184,7 +184,7 @@ def _workers(pool: Pool, release: Release, *, redis: bool) -> Document:
         "replicas": pool.least,
         "minReplicas": pool.least,
         "maxReplicas": pool.most,
-        "labels": {pools.LABEL: pool.name},
+        "labels": {node_pools.LABEL: pool.name},
         "rayStartParams": ray_start(pool.size),
         "template": pod,
     }

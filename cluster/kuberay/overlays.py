@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cluster import pools
+from cluster import node_pools
 from cluster.kuberay.pods import Size
 
 
@@ -13,7 +13,8 @@ from cluster.kuberay.pods import Size
 class Pool:
     """One group of alike workers: how large a pod of it is, and between how many the autoscaler may choose.
 
-    `name` is the label of its nodes (cluster/pools.py), `stage` that of the Dockerfile that its image was built from.
+    `name` is the label of its nodes (cluster/node_pools.py), `stage` that of the Dockerfile that its image was built
+    from.
     """
 
     name: str
@@ -52,16 +53,16 @@ _CARD = Size(cpu=8, memory_gib=24, store_gib=4, gpus=1)
 OVERLAYS: Mapping[str, Overlay] = {
     overlay.name: overlay
     for overlay in (
-        Overlay("cpu", "Without GPUs: every engine on CPU nodes.", (Pool(pools.CPU, "cpu", _EVERYTHING, 1, 10),)),
+        Overlay("cpu", "Without GPUs: every engine on CPU nodes.", (Pool(node_pools.CPU, "cpu", _EVERYTHING, 1, 10),)),
         Overlay(
             "gpu",
             "Engines that use a card on GPU nodes, everything else on CPU nodes.",
-            (Pool(pools.CPU, "cpu", _SERVICES, 1, 10), Pool(pools.GPU, "gpu", _CARD, 1, 8)),
+            (Pool(node_pools.CPU, "cpu", _SERVICES, 1, 10), Pool(node_pools.GPU, "gpu", _CARD, 1, 8)),
         ),
         Overlay(
             "ha",
             "As gpu, and the head's state lives in Redis: when the head dies, serving goes on.",
-            (Pool(pools.CPU, "cpu", _SERVICES, 2, 10), Pool(pools.GPU, "gpu", _CARD, 2, 8)),
+            (Pool(node_pools.CPU, "cpu", _SERVICES, 2, 10), Pool(node_pools.GPU, "gpu", _CARD, 2, 8)),
             redis=True,
         ),
     )

@@ -1,9 +1,9 @@
 """Hosts on this machine, for a cluster of several nodes: they share the loopback interface, or are network namespaces.
 
 On loopback every node has the address 127.0.0.1 and ports of its own, and no other machine reaches one. A namespace is
-a host of its own as far as the network goes: its own interface, its own port 8000, and a cable that can be pulled.
-Namespaces need Linux, root and the program `ip`; `namespaces_missing` says what is not there. Programs of this machine
-reach every host, and are reached at `Host.outside`.
+a host of its own as far as the network goes: its own interface, its own port 8000, and an interface that can be taken
+down. Namespaces need Linux, root and the program `ip`; `why_no_namespaces` says what is not there. Programs of this
+machine reach every host, and are reached at `Host.gateway_address`.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ _PORTS = range(20_000, 32_000)
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where a node runs. `enter` stands before each command that is to run there; `cable` is the interface on this side
-    that leads there, if there is one; `outside` is this machine's address as the host sees it.
+    """Where a node runs. `command_prefix` stands before each command that is to run there; `interface` is the interface
+    on this side that leads there, if there is one; `gateway_address` is this machine's address as the host sees it.
     """
 
     name: str
     address: str
     http_address: str
     http_port: int
-    enter: tuple[str, ...] = ()
-    cable: str = ""
-    outside: str = LOOPBACK
+    command_prefix: tuple[str, ...] = ()
+    interface: str = ""
+    gateway_address: str = LOOPBACK
 
     @property
     def url(self) -> str:
         """Where a proxy on this host is asked."""
         return f"http://{self.http_address}:{self.http_port}"
 
-    def unplug(self) -> None:
-        """Pull the cable: packets to and from the host are lost, nobody is told."""
-        _ip("link", "set", self.cable, "down")
+    def disconnect(self) -> None:
+        """Take the interface down: packets to and from the host are lost, nobody is told."""
+        _ip("link", "set", self.interface, "down")
 
-    def plug_in(self) -> None:
-        _ip("link", "set", self.cable, "up")
+    def reconnect(self) -> None:
+        _ip("link", "set", self.interface, "up")
 
     def received_bytes(self) -> int:
-        """How much has gone over the cable to the host so far."""
-        return int(Path(f"/sys/class/net/{self.cable}/statistics/tx_bytes").read_text())
+        """How much has gone over the interface to the host so far."""
+        return int(Path(f"/sys/class/net/{self.interface}/statistics/tx_bytes").read_text())
 
 
-def on_loopback(count: int) -> list[Host]:
+def loopback_hosts(count: int) -> list[Host]:
     """Hosts that share the loopback interface, with a port each."""
     ports: set[int] = set()
     while len(ports) < count:
@@ -78,7 +78,7 @@ def free_port() -> int:
             return port
 
 
-def namespaces_missing() -> str:
+def why_no_namespaces() -> str:
     """Why there cannot be hosts in network namespaces here; empty when there can."""
     if sys.platform != "linux":
         return "network namespaces are Linux's"
@@ -95,7 +95,7 @@ def namespaces_missing() -> str:
 
 
 @contextlib.contextmanager
-def in_namespaces(count: int) -> Iterator[list[Host]]:
+def namespaced_hosts(count: int) -> Iterator[list[Host]]:
     """Hosts with a network of their own, on one bridge, which are gone when the block is left."""
     own = os.getpid() % 250 + 1
     bridge = f"quorum{own}"
@@ -119,16 +119,16 @@ def in_namespaces(count: int) -> Iterator[list[Host]]:
             _connect(host, bridge)
         yield hosts
     finally:
-        for host in hosts:  # the cable by name: the kernel clears away a namespace, and what is in it, only later
-            subprocess.run(["ip", "link", "delete", host.cable], capture_output=True, check=False)
+        for host in hosts:  # the interface by name: the kernel clears away a namespace, and what is in it, only later
+            subprocess.run(["ip", "link", "delete", host.interface], capture_output=True, check=False)
             subprocess.run(["ip", "netns", "delete", host.name], capture_output=True, check=False)
         subprocess.run(["ip", "link", "delete", bridge], capture_output=True, check=False)
 
 
 def _connect(host: Host, bridge: str) -> None:
     _ip("netns", "add", host.name)
-    _ip("link", "add", host.cable, "type", "veth", "peer", "name", "eth0", "netns", host.name)
-    _ip("link", "set", host.cable, "master", bridge, "up")
+    _ip("link", "add", host.interface, "type", "veth", "peer", "name", "eth0", "netns", host.name)
+    _ip("link", "set", host.interface, "master", bridge, "up")
     _ip("-n", host.name, "address", "add", f"{host.address}/24", "dev", "eth0")
     _ip("-n", host.name, "link", "set", "eth0", "up")
     _ip("-n", host.name, "link", "set", "lo", "up")

@@ -1,7 +1,7 @@
 """A Ray cluster on this machine for as long as a program runs: started, watched while it warms up, and cleared away.
 
     with local_cluster(config, host="127.0.0.1", port=8000, status=ask) as cluster:
-        warm_up(cluster.look, report=board.show, timeout_s=600, logs=cluster.logs)
+        warm_up(cluster.snapshot, report=board.show, timeout_s=600, logs=cluster.logs)
 
 `config` is Serve's own schema, the content of a serve_config.yaml. Ray starts without its dashboard, on loopback only,
 with a token and a folder of its own, quiet, and reports nothing to anybody. When the block is left, by its end, an
@@ -25,10 +25,10 @@ from typing import Any
 
 import psutil
 
-from cluster import pools, serve_proxies
+from cluster import node_pools, serve_proxies
 from cluster.local.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
 from cluster.local.ray_folder import LOOPBACK, ONE_NODE, RayFolder, keep_to_itself
-from cluster.local.serve_deploy import hand_over
+from cluster.local.serve_deploy import deploy
 from ocr.contract import StatusAnswer
 from ocr.errors import InternalFailure, NotReady
 
@@ -41,8 +41,8 @@ _LEAST_CPUS = 2
 _ATTEMPTS = 3
 
 
-class Stage(StrEnum):
-    """How far one part of the cluster is."""
+class StartupState(StrEnum):
+    """How far one component of the cluster is."""
 
     STARTING = "starting"  # its process is being made, or loads its model
     READY = "ready"
@@ -51,20 +51,20 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ComponentProgress:
     """How far one deployment is. `detail` is its model when it is ready, else the reason."""
 
-    part: str
-    stage: Stage
+    component: str
+    state: StartupState
     detail: str = ""
 
     @property
     def settled(self) -> bool:
-        return self.stage is not Stage.STARTING
+        return self.state is not StartupState.STARTING
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class DeploymentState:
     """One deployment as Serve sees it: its status (HEALTHY, UPDATING, UNHEALTHY, DEPLOY_FAILED), its message, and how
     many replicas of it run.
     """
@@ -75,37 +75,39 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ApplicationSnapshot:
     """The application at one moment. `answer` is what `GET /status` says, None while nobody answers there."""
 
     status: str
     message: str
-    deployments: Mapping[str, Deployed]
+    deployments: Mapping[str, DeploymentState]
     answer: StatusAnswer | None = None
 
 
-def progress(look: Look) -> list[Progress]:
+def progress(snapshot: ApplicationSnapshot) -> list[ComponentProgress]:
     """How far each deployment is, in Serve's order."""
-    return [_progress_of(name, deployed, look.answer) for name, deployed in look.deployments.items()]
+    return [_progress_of(name, deployed, snapshot.answer) for name, deployed in snapshot.deployments.items()]
 
 
-def _progress_of(name: str, deployed: Deployed, answer: StatusAnswer | None) -> Progress:
+def _progress_of(name: str, deployed: DeploymentState, answer: StatusAnswer | None) -> ComponentProgress:
     if deployed.status in ("UNHEALTHY", "DEPLOY_FAILED"):
-        return Progress(name, Stage.FAILED, deployed.message)
+        return ComponentProgress(name, StartupState.FAILED, deployed.message)
     if deployed.status != "HEALTHY" or answer is None:
-        return Progress(name, Stage.STARTING)
+        return ComponentProgress(name, StartupState.STARTING)
     engine = answer.engines.get(name)
     if engine is None:
-        return Progress(name, Stage.READY)
+        return ComponentProgress(name, StartupState.READY)
     if engine.available:
-        return Progress(name, Stage.READY, engine.model)
+        return ComponentProgress(name, StartupState.READY, engine.model)
     # The service says "starting" of an engine that it has not heard from.
-    return Progress(name, Stage.STARTING if engine.detail == "starting" else Stage.UNAVAILABLE, engine.detail)
+    return ComponentProgress(
+        name, StartupState.STARTING if engine.detail == "starting" else StartupState.UNAVAILABLE, engine.detail
+    )
 
 
 def warm_up(
-    look: Callable[[], Look],
-    report: Callable[[list[Progress]], None],
+    snapshot: Callable[[], ApplicationSnapshot],
+    report: Callable[[list[ComponentProgress]], None],
     *,
     timeout_s: float,
     logs: Path,
@@ -113,22 +115,22 @@ def warm_up(
     sleep: Callable[[float], None] = time.sleep,
     period_s: float = 0.25,
 ) -> StatusAnswer:
-    """Look until every part is ready or known to be unavailable, and report each look.
+    """Take snapshots until every component is ready or known to be unavailable, and report each of them.
 
     Raises InternalFailure when Serve gives up on the application, NotReady after `timeout_s`; both name `logs`.
     """
     deadline = clock() + timeout_s
     while True:
-        seen = look()
+        seen = snapshot()
         parts = progress(seen)
         report(parts)
         if seen.status == "DEPLOY_FAILED":
-            failed = [f"{part.part}: {part.detail}" for part in parts if part.stage is Stage.FAILED]
+            failed = [f"{one.component}: {one.detail}" for one in parts if one.state is StartupState.FAILED]
             raise InternalFailure(f"the application did not start: {'; '.join(failed) or seen.message}", _see(logs))
-        if seen.answer is not None and parts and all(part.settled for part in parts):
+        if seen.answer is not None and parts and all(one.settled for one in parts):
             return seen.answer
         if clock() >= deadline:
-            waiting = ", ".join(part.part for part in parts if not part.settled) or "the application"
+            waiting = ", ".join(one.component for one in parts if not one.settled) or "the application"
             raise NotReady(
                 f"{waiting} did not start within {timeout_s:g} s",
                 f"is the machine busy, or short of memory? {_see(logs)}",
@@ -154,19 +156,19 @@ class LocalCluster:
         address = ray.get_runtime_context().gcs_address
         self.environment: Mapping[str, str] = {"RAY_ADDRESS": address, **ONE_NODE, **folder.environment()}
 
-    def look(self) -> Look:
+    def snapshot(self) -> ApplicationSnapshot:
         """The application now. `status` is asked only when something runs that could answer."""
         from ray import serve
 
         seen = serve.status().applications.get(self._application)
         if seen is None:
-            return Look("NOT_STARTED", "", {})
+            return ApplicationSnapshot("NOT_STARTED", "", {})
         deployments = {
-            name: Deployed(found.status.value, found.message, found.replica_states.get("RUNNING", 0))
+            name: DeploymentState(found.status.value, found.message, found.replica_states.get("RUNNING", 0))
             for name, found in seen.deployments.items()
         }
         up = any(deployed.status == "HEALTHY" for deployed in deployments.values())
-        return Look(seen.status.value, seen.message, deployments, self._status() if up else None)
+        return ApplicationSnapshot(seen.status.value, seen.message, deployments, self._status() if up else None)
 
     def change(self, config: Mapping[str, Any]) -> None:
         """Hand over a changed configuration. Numbers of replicas and bounds change in place, under whatever runs."""
@@ -215,7 +217,7 @@ def _own_folder() -> Iterator[RayFolder]:
 def _start(config: Mapping[str, Any], host: str, port: int, folder: RayFolder, spared: set[psutil.Process]) -> str:
     """Start Ray and Serve and hand over the application; it comes up in the background. Returns its name."""
     _start_ray(folder, spared)
-    [name] = hand_over(config, host=host, port=port)
+    [name] = deploy(config, host=host, port=port)
     return name
 
 
@@ -235,7 +237,7 @@ def _start_ray(folder: RayFolder, spared: set[psutil.Process]) -> None:
                 namespace="serve",
                 num_cpus=max(_LEAST_CPUS, os.cpu_count() or 1),
                 object_store_memory=_OBJECT_STORE_BYTES,
-                labels={pools.LABEL: pools.ANY},
+                labels={node_pools.LABEL: node_pools.ANY},
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,

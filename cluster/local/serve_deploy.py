@@ -1,8 +1,8 @@
-"""Handing an application over to Serve, as `serve deploy` does, on a cluster without a dashboard.
+"""Deploying an application on Serve, as `serve deploy` does, on a cluster without a dashboard.
 
     python -m cluster.local.serve_deploy < serve_config.yaml
 
-The program joins the cluster that RAY_ADDRESS names, as a driver on the node with the address QUORUM_NODE, hands over
+The program joins the cluster that RAY_ADDRESS names, as a driver on the node with the address QUORUM_NODE, deploys
 and ends; the application comes up, or is brought from its old version to the new one, in the background. A file
 without applications takes down those that are there.
 """
@@ -18,8 +18,8 @@ from typing import Any
 import yaml
 
 
-def hand_over(config: Mapping[str, Any], *, host: str | None = None, port: int | None = None) -> list[str]:
-    """Hand over the applications of `config`, Serve's own schema; returns their names. Ray must be there.
+def deploy(config: Mapping[str, Any], *, host: str | None = None, port: int | None = None) -> list[str]:
+    """Deploy the applications of `config`, Serve's own schema; returns their names. Ray must be there.
 
     `host` and `port` are used instead of those in `config`.
     """
@@ -38,7 +38,7 @@ def hand_over(config: Mapping[str, Any], *, host: str | None = None, port: int |
 
 
 def main() -> None:
-    """Hand over what standard input says."""
+    """Deploy what standard input says."""
     import ray
 
     ray.init(
@@ -48,7 +48,7 @@ def main() -> None:
         logging_level=logging.ERROR,
         _node_ip_address=os.environ["QUORUM_NODE"],
     )
-    hand_over(yaml.safe_load(sys.stdin))
+    deploy(yaml.safe_load(sys.stdin))
 
 
 if __name__ == "__main__":

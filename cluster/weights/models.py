@@ -1,7 +1,7 @@
 """Where an engine's parameters are: `auto | bundled | official | NAME | PATH` becomes a directory, or None.
 
     official   the default model of the engine's makers, once `quorum models pull` brought it
-    NAME       any other model of theirs by its name in the table (store/models.toml), once it was pulled
+    NAME       any other model of theirs by its name in the catalogue (store/models.toml), once it was pulled
     bundled    what works at once: cluster/bundled/<key>/, the system's own data (Tesseract), or the ONNX files of the
                rapidocr package (PaddleOCR)
     auto       official when it is here and whole, else bundled
@@ -17,8 +17,8 @@ import logging
 from pathlib import Path
 
 from cluster.weights import rapidocr_models
-from cluster.weights.store.shelf import Shelf
-from cluster.weights.store.table import Model, Table, read_table
+from cluster.weights.store.catalogue import Model, ModelCatalogue, read_catalogue
+from cluster.weights.store.model_store import ModelStore
 from ocr.errors import EngineUnavailable
 
 BUNDLED_DIR = Path(__file__).parents[1] / "bundled"
@@ -34,31 +34,33 @@ def resolve(key: str, model: str = "auto", *, model_dir: Path, cache_dir: Path) 
     None means that the engine brings its own: Tesseract's are the system's, a toy has none. `cache_dir` takes what has
     to be laid out before it can be loaded. Raises EngineUnavailable, with the remedy, when there is no such model here.
     """
-    table, shelf = read_table(), Shelf(model_dir)
+    catalogue, store = read_catalogue(), ModelStore(model_dir)
     if model == "auto":
-        return _whole_official(table, key, shelf) or (_bundled(key, cache_dir) if _has_models(table, key) else None)
+        return _whole_official(catalogue, key, store) or (
+            _bundled(key, cache_dir) if _has_models(catalogue, key) else None
+        )
     if model == "bundled":
         return _bundled(key, cache_dir)
     if model == "official":
-        return _official(key, table.default(key), shelf)
-    named = table.named(model)
+        return _official(key, catalogue.default(key), store)
+    named = catalogue.named(model)
     if named is not None and named.key == key:
-        return _official(key, named, shelf)
+        return _official(key, named, store)
     return _at_path(key, model, model_dir)
 
 
-def _has_models(table: Table, key: str) -> bool:
+def _has_models(catalogue: ModelCatalogue, key: str) -> bool:
     """An engine that is named nowhere is somebody else's: "auto" leaves it to bring its own parameters."""
-    return key in rapidocr_models.MODELS or (BUNDLED_DIR / key).is_dir() or table.default(key) is not None
+    return key in rapidocr_models.MODELS or (BUNDLED_DIR / key).is_dir() or catalogue.default(key) is not None
 
 
-def _whole_official(table: Table, key: str, shelf: Shelf) -> Path | None:
+def _whole_official(catalogue: ModelCatalogue, key: str, store: ModelStore) -> Path | None:
     """The default official model, when it came through the store and no file of it has changed since."""
-    model = table.default(key)
-    record = shelf.installed(model.key, model.name) if model is not None else None
+    model = catalogue.default(key)
+    record = store.installed(model.key, model.name) if model is not None else None
     if record is None:
         return None
-    damaged = shelf.damaged(record, thorough=False)
+    damaged = store.damaged(record, thorough=False)
     if damaged:
         log.warning(
             "%s: %s is damaged (%s), the bundled model is taken; quorum models verify --repair",
@@ -67,20 +69,20 @@ def _whole_official(table: Table, key: str, shelf: Shelf) -> Path | None:
             ", ".join(damaged),
         )
         return None
-    return shelf.directory(record.key, record.name)
+    return store.directory(record.key, record.name)
 
 
-def _official(key: str, model: Model | None, shelf: Shelf) -> Path:
+def _official(key: str, model: Model | None, store: ModelStore) -> Path:
     if model is None:
         raise EngineUnavailable(f"{key}: there is no official model", "set its model to 'auto' or 'bundled'")
-    directory = shelf.directory(key, model.name)
-    record = shelf.installed(key, model.name)
+    directory = store.directory(key, model.name)
+    record = store.installed(key, model.name)
     if record is None:
         raise EngineUnavailable(
             f"{key}: {model.name} was not installed at {directory}",
             f"quorum models pull {model.name}, or set MODEL_DIR to where it is, or set the model to 'auto'",
         )
-    damaged = shelf.damaged(record, thorough=False)
+    damaged = store.damaged(record, thorough=False)
     if damaged:
         raise EngineUnavailable(
             f"{key}: {record.label} is damaged: {', '.join(damaged)}", "quorum models verify --repair"

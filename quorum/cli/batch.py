@@ -23,11 +23,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ocr.errors import QuorumError
-from quorum.bulk import Journal, Reading, Row, files_of, over_http, read_all
+from quorum.batch.journal import Journal, read_all
+from quorum.batch.rows import ReadFiles, Row, files_of, over_http
 from quorum.cli.read import ApiKey, Url, options_of
 from quorum.client import DEFAULT_URL, Client, DocumentKeywords, Retries
-from quorum.terminal import FAILED, INTERRUPTED, complain, errors_speak
-from quorum.terminal import out as stdout
+from quorum.terminal.output import FAILED, INTERRUPTED, complain, errors_speak
+from quorum.terminal.output import out as stdout
 
 _TIMEOUT_S = 600.0
 # A busy service says when to come back; a file of a batch waits for its turn.
@@ -65,9 +66,9 @@ def batch(
             stdout().print(f"{len(paths) - len(missing)} of {len(paths)} files are done already")
         if missing:
             if through == "cluster":
-                from quorum.bulk_on_cluster import through_ray
+                from quorum.batch.ray_data import over_ray_data
 
-                _read(missing, journal, through_ray(options, address=address, at_once=at_once, whole=answers))
+                _read(missing, journal, over_ray_data(options, address=address, at_once=at_once, whole=answers))
             else:
                 with Client(url, api_key, _TIMEOUT_S, retries=_IN_NO_HURRY) as client:
                     _read(missing, journal, over_http(client, options, at_once=at_once, whole=answers))
@@ -77,7 +78,7 @@ def batch(
         raise typer.Exit(FAILED)
 
 
-def _read(paths: list[Path], journal: Journal, reading: Reading) -> None:
+def _read(paths: list[Path], journal: Journal, read: ReadFiles) -> None:
     """Read with a progress bar. A stop says how to go on."""
     again = f"what was read is in {journal.path.name}; the same command goes on from there"
     columns = (
@@ -90,7 +91,7 @@ def _read(paths: list[Path], journal: Journal, reading: Reading) -> None:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("", total=len(paths))
         try:
-            read_all(paths, journal, reading, lambda path: bars.update(task, advance=1, description=path.name))
+            read_all(paths, journal, read, lambda path: bars.update(task, advance=1, description=path.name))
         except KeyboardInterrupt:
             complain("stopped", again)
             raise typer.Exit(INTERRUPTED) from None

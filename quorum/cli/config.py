@@ -27,7 +27,7 @@ from ocr.contract import ConfigAnswer
 from ocr.errors import InvalidRequest
 from quorum.cli.read import ApiKey, Url
 from quorum.client import DEFAULT_URL, Client
-from quorum.terminal import errors_speak, out, table
+from quorum.terminal.output import errors_speak, out, table
 
 group = typer.Typer(no_args_is_help=True, help="Look at the configuration of a running cluster, and change it.")
 

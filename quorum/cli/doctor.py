@@ -22,7 +22,7 @@ from cluster.preflight import Finding, Verdict
 from deployments.config.gpu_fractions import fraction_mismatch
 from deployments.config.schema import ClusterConfig
 from quorum.cli.up import CONFIG, read_config, wants_of_machine
-from quorum.terminal import FAILED, errors_speak, out, table
+from quorum.terminal.output import FAILED, errors_speak, out, table
 
 _MARKS = {Verdict.OK: "ok", Verdict.WARNING: "look", Verdict.FAILED: "FAILED"}
 

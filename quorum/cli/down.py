@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from cluster.local import running
+from cluster.local import running_clusters
 from deployments.config.layers import read_dotenv, resolve_settings
 from deployments.config.schema import ClusterConfig
-from quorum.terminal import FAILED, complain, errors_speak, out
+from quorum.terminal.output import FAILED, complain, errors_speak, out
 
 # Replicas finish what they read before they go.
 _PATIENCE_S = 60.0
@@ -28,7 +28,7 @@ def down(port: Annotated[int, typer.Option(help="The port that it serves on.", m
     """Stop what `quorum up` started on this machine."""
     with errors_speak():
         settings = resolve_settings(ClusterConfig(), os.environ, read_dotenv(os.environ)).config
-    found = running.find(settings.state_dir.expanduser(), port)
+    found = running_clusters.find_running(settings.state_dir.expanduser(), port)
     if found is None:
         complain(
             f"no `quorum up` of this user serves on port {port}",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quorum.cli.train import Variant
-from quorum.terminal import errors_speak, out, table
+from quorum.terminal.output import errors_speak, out, table
 
 if TYPE_CHECKING:
     from evaluation.accuracy.detected_pages import ReadByService

@@ -31,18 +31,23 @@ from rich.text import Text
 
 from cluster.weights.models import DEFAULT_MODEL_DIR
 from cluster.weights.store.archive import pack, unpack
-from cluster.weights.store.pulling import Supply, pull, unvouched
-from cluster.weights.store.shelf import Record, Shelf, State
+from cluster.weights.store.catalogue import Model, ModelCatalogue, read_catalogue
+from cluster.weights.store.model_store import InstallState, ModelStore, Record
+from cluster.weights.store.pulling import DownloadSource, pull, unvouched
 from cluster.weights.store.sums import read_sums
-from cluster.weights.store.table import Model, Table, read_table
 from cluster.weights.store.verifying import Checked, repair, verify
 from ocr.errors import StoreError
-from quorum.terminal import FAILED, INTERRUPTED, complain, errors_speak, out, table
-from quorum.transfers import bars
+from quorum.terminal.download_progress import progress_bars
+from quorum.terminal.output import FAILED, INTERRUPTED, complain, errors_speak, out, table
 
 group = typer.Typer(no_args_is_help=True, help="The weights that the engines' makers publish, on this machine.")
 
-_STYLES = {State.ABSENT: "dim", State.INSTALLED: "green", State.OTHER: "yellow", State.DAMAGED: "red"}
+_STYLES = {
+    InstallState.ABSENT: "dim",
+    InstallState.INSTALLED: "green",
+    InstallState.OTHER: "yellow",
+    InstallState.DAMAGED: "red",
+}
 
 ModelDir = Annotated[Path, typer.Option(help="Where models lie.", envvar="MODEL_DIR")]
 Mirrors = Annotated[
@@ -69,8 +74,8 @@ def list_models(
 ) -> None:
     """Show which models there are, and which of them are here."""
     with errors_speak():
-        models, shelf = read_table(), _shelf(model_dir)
-        states = {model: shelf.state(model) for model in models.models}
+        models, store = read_catalogue(), _shelf(model_dir)
+        states = {model: store.state(model) for model in models.models}
     if format == "json":
         for model, state in states.items():
             typer.echo(json.dumps(_as_json(model, state)))
@@ -79,9 +84,9 @@ def list_models(
     out().print(table("model", "for", "state", "MB", "revision", "good for", rows=rows, right=("MB",)))
 
 
-def _row(model: Model, state: State) -> tuple[str | Text, ...]:
+def _row(model: Model, state: InstallState) -> tuple[str | Text, ...]:
     name = Text(model.name, style="bold" if model.is_default else "")
-    shown = Text("-" if state is State.ABSENT else state, style=_STYLES[state])
+    shown = Text("-" if state is InstallState.ABSENT else state, style=_STYLES[state])
     return (
         name,
         f"{model.key}{', default' if model.is_default else ''}",
@@ -92,7 +97,7 @@ def _row(model: Model, state: State) -> tuple[str | Text, ...]:
     )
 
 
-def _as_json(model: Model, state: State) -> dict[str, str | int | bool]:
+def _as_json(model: Model, state: InstallState) -> dict[str, str | int | bool]:
     return {
         "name": model.name,
         "key": model.key,
@@ -113,14 +118,14 @@ def pull_models(
     """Fetch models: the default one of each engine, or those that are named."""
     with errors_speak():
         named = _named(sums)
-        chosen = read_table().select(names or ())
+        chosen = read_catalogue().select(names or ())
         if not names:
-            chosen = _vouched(chosen, _shelf(model_dir), Supply(sums=named))
+            chosen = _vouched(chosen, _shelf(model_dir), DownloadSource(sums=named))
     failures = 0
     for model in chosen:
         try:
-            with errors_speak(), _supply(mirror, model.name, named) as supply:
-                path = pull(model, _shelf(model_dir), supply)
+            with errors_speak(), _download_source(mirror, model.name, named) as source:
+                path = pull(model, _shelf(model_dir), source)
             out().print(f"{model.label} is in {path}", soft_wrap=True)
         except typer.Exit:
             failures += 1
@@ -135,9 +140,9 @@ def _named(sums: Path | None) -> dict[str, str]:
     return {} if sums is None else read_sums(sums)
 
 
-def _vouched(models: Sequence[Model], shelf: Shelf, supply: Supply) -> tuple[Model, ...]:
+def _vouched(models: Sequence[Model], store: ModelStore, source: DownloadSource) -> tuple[Model, ...]:
     """Those of the models of whose files every sha256 is known; says which are left out."""
-    missing = {model: unvouched(model, shelf, supply) for model in models}
+    missing = {model: unvouched(model, store, source) for model in models}
     for model, paths in missing.items():
         if paths:
             complain(
@@ -154,17 +159,17 @@ def verify_models(
     mirror: Mirrors = None,
 ) -> None:
     """Read all files of all models that are here, and compare them to what they should be."""
-    shelf = _shelf(model_dir)
+    store = _shelf(model_dir)
     with errors_speak():
-        found = verify(read_table(), shelf)
+        found = verify(read_catalogue(), store)
     damaged = [checked for checked in found if not checked.whole]
     if repair_too and damaged:
         for checked in damaged:
-            _repair(checked, shelf, mirror)
+            _repair(checked, store, mirror)
         with errors_speak():
-            found = verify(read_table(), shelf)
+            found = verify(read_catalogue(), store)
     if not found:
-        out().print(f"no model of the table is in {shelf.root}", soft_wrap=True)
+        out().print(f"no model of the table is in {store.root}", soft_wrap=True)
         return
     out().print(table("model", "state", "damaged or missing", rows=[_finding(checked) for checked in found]))
     if not all(checked.whole for checked in found):
@@ -173,10 +178,10 @@ def verify_models(
         raise typer.Exit(FAILED)
 
 
-def _repair(damaged: Checked, shelf: Shelf, mirror: Sequence[str] | None) -> None:
+def _repair(damaged: Checked, store: ModelStore, mirror: Sequence[str] | None) -> None:
     """Mend one model; when that fails, say why: the table that follows shows it damaged."""
-    with suppress(typer.Exit), errors_speak(), _supply(mirror, damaged.model.name) as supply:
-        repair(damaged, shelf, supply)
+    with suppress(typer.Exit), errors_speak(), _download_source(mirror, damaged.model.name) as source:
+        repair(damaged, store, source)
 
 
 def _finding(checked: Checked) -> tuple[str | Text, ...]:
@@ -193,10 +198,10 @@ def pack_models(
     model_dir: ModelDir = DEFAULT_MODEL_DIR,
 ) -> None:
     """Write models into one file: all that are here, or those that are named."""
-    shelf = _shelf(model_dir)
+    store = _shelf(model_dir)
     with errors_speak():
-        chosen = _here(read_table(), shelf, names or ())
-        pack(chosen, shelf, archive)
+        chosen = _here(read_catalogue(), store, names or ())
+        pack(chosen, store, archive)
     size = archive.stat().st_size / 1e6
     out().print(f"{', '.join(record.label for record in chosen)}: {size:,.0f} MB in {archive}", soft_wrap=True)
 
@@ -208,8 +213,8 @@ def unpack_models(
     sums: Sums = None,
 ) -> None:
     """Check the models in a file that `quorum models pack` wrote, and install them."""
-    with errors_speak(), _supply(None, archive.name, _named(sums)) as supply:
-        installed = unpack(archive, read_table(), _shelf(model_dir), supply)
+    with errors_speak(), _download_source(None, archive.name, _named(sums)) as source:
+        installed = unpack(archive, read_catalogue(), _shelf(model_dir), source)
     out().print("installed " + ", ".join(model.label for model in installed), soft_wrap=True)
 
 
@@ -219,39 +224,41 @@ def path_of_model(
     model_dir: ModelDir = DEFAULT_MODEL_DIR,
 ) -> None:
     """Print the directory of a model that is here, or of all models."""
-    shelf = _shelf(model_dir)
+    store = _shelf(model_dir)
     if name is None:
-        typer.echo(shelf.root)
+        typer.echo(store.root)
         return
     with errors_speak():
-        [record] = _here(read_table(), shelf, [name])
-    typer.echo(shelf.directory(record.key, record.name))
+        [record] = _here(read_catalogue(), store, [name])
+    typer.echo(store.directory(record.key, record.name))
 
 
-def _here(models: Table, shelf: Shelf, names: Sequence[str]) -> list[Record]:
+def _here(models: ModelCatalogue, store: ModelStore, names: Sequence[str]) -> list[Record]:
     """The records of the models that were named, or of all that are here. Raises StoreError for one that is not."""
     chosen = models.select(names) if names else models.models
-    found = {model: shelf.installed(model.key, model.name) for model in chosen}
+    found = {model: store.installed(model.key, model.name) for model in chosen}
     missing = [model.name for model, record in found.items() if record is None]
     if names and missing:
         raise StoreError(
-            f"{', '.join(missing)} is not installed in {shelf.root}", f"quorum models pull {' '.join(missing)}"
+            f"{', '.join(missing)} is not installed in {store.root}", f"quorum models pull {' '.join(missing)}"
         )
     records = [record for record in found.values() if record is not None]
     if not records:
-        raise StoreError(f"no model of the table is in {shelf.root}", "quorum models pull")
+        raise StoreError(f"no model of the table is in {store.root}", "quorum models pull")
     return records
 
 
-def _shelf(model_dir: Path) -> Shelf:
-    return Shelf(model_dir.expanduser().absolute())
+def _shelf(model_dir: Path) -> ModelStore:
+    return ModelStore(model_dir.expanduser().absolute())
 
 
 @contextmanager
-def _supply(mirrors: Sequence[str] | None, title: str, sums: Mapping[str, str] | None = None) -> Iterator[Supply]:
+def _download_source(
+    mirrors: Sequence[str] | None, title: str, sums: Mapping[str, str] | None = None
+) -> Iterator[DownloadSource]:
     """Where to ask, and bars on stderr while something comes."""
-    with bars(Console(stderr=True), title) as show:
-        yield Supply(
+    with progress_bars(Console(stderr=True), title) as show:
+        yield DownloadSource(
             mirrors=dict(_mirror(text) for text in mirrors or ()),
             sums=sums or {},
             progress=show,

@@ -22,7 +22,7 @@ import typer
 
 from ocr.contract import DocumentAnswer, TextAnswer, Timings, WordAnswer
 from quorum.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client, TextKeywords, is_document
-from quorum.terminal import FAILED, errors_speak, out, table
+from quorum.terminal.output import FAILED, errors_speak, out, table
 
 Url = Annotated[str, typer.Option(help="Where the service is.", envvar="QUORUM_URL")]
 ApiKey = Annotated[str | None, typer.Option(help="Key, if the service wants one.", envvar="QUORUM_API_KEY")]

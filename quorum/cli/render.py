@@ -24,8 +24,8 @@ import typer
 import yaml
 
 from ocr.errors import InvalidRequest
-from quorum.terminal import complain, errors_speak
-from quorum.terminal import out as stdout
+from quorum.terminal.output import complain, errors_speak
+from quorum.terminal.output import out as stdout
 
 group = typer.Typer(no_args_is_help=True, help="Write manifests, rules and dashboards.")
 

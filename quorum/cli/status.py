@@ -13,7 +13,7 @@ import typer
 from ocr.contract import EngineStatus, StatusAnswer
 from quorum.cli.read import ApiKey, Url
 from quorum.client import DEFAULT_URL, Client
-from quorum.terminal import FAILED, complain, errors_speak, out, table
+from quorum.terminal.output import FAILED, complain, errors_speak, out, table
 
 _TIMEOUT_S = 10.0
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cluster.weights.models import BUNDLED_DIR
-from quorum.terminal import errors_speak
+from quorum.terminal.output import errors_speak
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

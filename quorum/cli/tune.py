@@ -19,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from quorum.terminal import errors_speak, out
+from quorum.terminal.output import errors_speak, out
 
 KEEP = 0.97
 ENGINES = "tesseract,paddleocr,easyocr,trocr,emnist_cnn"

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from cluster import preflight
-from cluster.local import running
+from cluster.local import running_clusters
 from cluster.local.local_cluster import LocalCluster, local_cluster, warm_up
 from cluster.preflight import Finding, Verdict
 from deployments.config.layers import read_dotenv, resolve_settings
@@ -34,8 +34,8 @@ from ocr.contract import StatusAnswer, TextAnswer, TextPrediction
 from ocr.errors import InvalidRequest, ServiceError
 from quorum.cli.read import ApiKey
 from quorum.client import Client, Retries
-from quorum.terminal import FAILED, INTERRUPTED, complain, errors_speak, out, table
-from quorum.warming import board
+from quorum.terminal.output import FAILED, INTERRUPTED, complain, errors_speak, out, table
+from quorum.terminal.startup_progress import startup_board
 
 _TOP = Path(__file__).resolve().parents[2]
 CONFIG = _TOP / "serve_config.cpu.yaml"
@@ -66,7 +66,7 @@ def up(
         _examine(host, port, settings)
         state_dir = settings.state_dir.expanduser()
         try:
-            with running.noted(state_dir, port):
+            with running_clusters.registered(state_dir, port):
                 served = _run(console, content, state_dir, host, port, sample, api_key, demo=demo)
         except KeyboardInterrupt:
             complain("stopped before it served")
@@ -147,7 +147,7 @@ def _run(
 
         with (
             local_cluster(content, host=host, port=port, status=status) as cluster,
-            running.told(state_dir, port, cluster.environment) as environment,
+            running_clusters.environment_file(state_dir, port, cluster.environment) as environment,
         ):
             _warm_up(console, cluster)
             read = _read_sample(console, client, sample)
@@ -158,8 +158,8 @@ def _run(
 
 
 def _warm_up(console: Console, cluster: LocalCluster) -> None:
-    with board(console) as show:
-        warm_up(cluster.look, show, timeout_s=_WARM_UP_S, logs=cluster.logs)
+    with startup_board(console) as show:
+        warm_up(cluster.snapshot, show, timeout_s=_WARM_UP_S, logs=cluster.logs)
 
 
 def _serve(console: Console, url: str, environment: Path) -> None:

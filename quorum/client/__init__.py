@@ -3,7 +3,7 @@
     Client("http://127.0.0.1:8000").read("page.png").text
 
 `Client` and `AsyncClient` speak HTTP, `HandleClient` and `AsyncHandleClient` speak to the application from another
-process on its Ray cluster. All four ask the same questions (questions.py): a question is a `Call` (calls.py), how it
+process on its Ray cluster. All four ask the same questions (operations.py): a question is a `Call` (calls.py), how it
 travels is a transport of one method, and what comes back is a type of ocr.contract. Errors are those of ocr.errors,
 whichever way they came; what is safe to ask again is asked again (retrying.py).
 """

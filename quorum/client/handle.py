@@ -14,11 +14,11 @@ from typing import Any
 from ocr.errors import DeadlineExceeded, InternalFailure, InvalidRequest, NotReady, Overloaded, QuorumError, Unreachable
 from quorum.client.calls import Call, WrittenFile
 from quorum.client.http import DEFAULT_TIMEOUT_S
-from quorum.client.questions import AsyncQuestions, Questions
+from quorum.client.operations import AsyncOperations, Operations
 from quorum.client.retrying import Retries
 
 
-class HandleClient(Questions):
+class HandleClient(Operations):
     """Asks through a Serve handle, from any process that can join the Ray cluster at `address`.
 
     Connects to the cluster when it is made, unless this process is connected already. Raises Unreachable when Ray is
@@ -36,7 +36,7 @@ class HandleClient(Questions):
         super().__init__(_HandleTransport(_handle(application, address), timeout_s), retries or Retries())
 
 
-class AsyncHandleClient(AsyncQuestions):
+class AsyncHandleClient(AsyncOperations):
     """The same for a caller with an event loop. Making it may block for as long as joining the cluster takes."""
 
     def __init__(

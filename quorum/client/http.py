@@ -32,7 +32,7 @@ from ocr.errors import (
     Unreachable,
 )
 from quorum.client.calls import Call, WrittenFile
-from quorum.client.questions import AsyncQuestions, Questions
+from quorum.client.operations import AsyncOperations, Operations
 from quorum.client.retrying import Retries
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -57,7 +57,7 @@ NOTICING_THE_DEAD = (
 
 _EVERYWHERE = "all://"
 
-# Questions without an image: how they are asked, and where.
+# Operations without an image: how they are asked, and where.
 _ADMINISTRATION = {
     "status": ("GET", "/status"),
     "config": ("GET", "/config"),
@@ -68,7 +68,7 @@ _ADMINISTRATION = {
 }
 
 
-class Client(Questions):
+class Client(Operations):
     """Asks over HTTP. One client may be used by many threads; `close` it, or use it in a `with` statement.
 
     `url` may be several addresses of one cluster, in the order in which they are tried: the next one is asked when one
@@ -100,7 +100,7 @@ class Client(Questions):
         self.close()
 
 
-class AsyncClient(AsyncQuestions):
+class AsyncClient(AsyncOperations):
     """Asks over HTTP from an event loop. `aclose` it, or use it in an `async with` statement."""
 
     def __init__(

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 import engines
-from cluster import pools
+from cluster import node_pools
 from deployments.config.deployment_names import GATEWAY, ROUTER, SEGMENTATION
 from deployments.config.gpu_fractions import fraction_mismatch
 from deployments.config.schema import ENGINES, ClusterConfig
@@ -66,7 +66,7 @@ def test_in_production_replicas_are_spread_and_only_what_uses_a_card_takes_a_pla
     for deployment in deployments("serve_config.yaml").values():
         assert deployment["max_replicas_per_node"] <= 2
         options = deployment["ray_actor_options"]
-        pool = pools.GPU if options.get("num_gpus", 0.0) > 0.0 else pools.CPU
+        pool = node_pools.GPU if options.get("num_gpus", 0.0) > 0.0 else node_pools.CPU
         assert options["label_selector"] == {"pool": f"in({pool},any)"}
 
 

@@ -7,10 +7,10 @@ import io
 import zipfile
 from pathlib import Path
 
-from cluster.weights.store.downloading import Patience
-from cluster.weights.store.pulling import Supply
-from cluster.weights.store.shelf import Shelf
-from cluster.weights.store.table import Fetch, Model, ModelFile, Table
+from cluster.weights.store.catalogue import Fetch, Model, ModelCatalogue, ModelFile
+from cluster.weights.store.downloading import RetryPolicy
+from cluster.weights.store.model_store import ModelStore
+from cluster.weights.store.pulling import DownloadSource
 
 REVISION = "1234567890abcdef1234567890abcdef12345678"
 ENGLISH = bytes(range(256)) * 800  # 204,800 bytes: several reads of a socket
@@ -57,7 +57,7 @@ READER = entry(
     (ModelFile("reader.pth", md5=hashlib.md5(PICKLE).hexdigest()),),
     revision="v1",
 )
-TABLE = Table((LANGUAGES, NETWORK, READER))
+TABLE = ModelCatalogue((LANGUAGES, NETWORK, READER))
 
 # Of the files of which the table has none.
 SUMS = {
@@ -84,13 +84,13 @@ def published() -> dict[str, bytes]:
     }
 
 
-def supply_from(url: str) -> Supply:
+def download_source_from(url: str) -> DownloadSource:
     """The server at `url` in place of all makers, asked without pauses."""
     mirrors = {"https://files.example": url, "https://huggingface.co": url}
-    return Supply(mirrors=mirrors, sums=SUMS, patience=Patience(attempts=3, pause_s=0.0, timeout_s=10.0))
+    return DownloadSource(mirrors=mirrors, sums=SUMS, retry=RetryPolicy(attempts=3, pause_s=0.0, timeout_s=10.0))
 
 
-def left_of(shelf: Shelf, model: Model) -> list[Path]:
+def left_of(store: ModelStore, model: Model) -> list[Path]:
     """What there is of a model, in its place and in staging."""
-    places = shelf.directory(model.key, model.name), shelf.staging(model)
+    places = store.directory(model.key, model.name), store.staging(model)
     return sorted(path for place in places for path in place.rglob("*"))

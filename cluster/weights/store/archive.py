@@ -3,9 +3,9 @@
     quorum-models.json                {"format": 1, "models": [{"key", "name", "version", "files": {path: sha256}}]}
     <key>/<name>/<path>               the files, in that order
 
-An archive is believed no more than a stranger: only models of the table are taken, each with exactly its files, regular
-ones, of the sha256 that the table, the record of an earlier pull, or who unpacks it names. All of it is installed, or
-nothing.
+An archive is believed no more than a stranger: only models of the catalogue are taken, each with exactly its files,
+regular ones, of the sha256 that the catalogue, the record of an earlier pull, or who unpacks it names. All of it is
+installed, or nothing.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from cluster.weights.store.locking import exclusive
-from cluster.weights.store.pulling import Supply, check, expected_sha256, nothing_left_when_full, require_space
-from cluster.weights.store.shelf import Fact, Record, Shelf
-from cluster.weights.store.table import Model, ModelFile, Table
+from cluster.weights.store.catalogue import Model, ModelCatalogue, ModelFile
+from cluster.weights.store.locking import exclusive_lock
+from cluster.weights.store.model_store import FileFingerprint, ModelStore, Record
+from cluster.weights.store.pulling import DownloadSource, check, expected_sha256, nothing_left_when_full, require_space
 from ocr.errors import StoreError
 
 MANIFEST = "quorum-models.json"
@@ -32,14 +32,14 @@ _MANIFEST_LIMIT_BYTES = 1_000_000
 _NOT_OURS = "make one with quorum models pack, of the same version of Quorum"
 
 
-def pack(records: Iterable[Record], shelf: Shelf, archive: Path) -> None:
+def pack(records: Iterable[Record], store: ModelStore, archive: Path) -> None:
     """Write the installed models `records` to `archive`, all of their files read and compared before.
 
     Raises StoreError when a file is damaged. The same models make the same bytes.
     """
     chosen = list(records)
     for record in chosen:
-        damaged = shelf.damaged(record, thorough=True)
+        damaged = store.damaged(record, thorough=True)
         if damaged:
             raise StoreError(f"{record.label}: {', '.join(damaged)} damaged", "quorum models verify --repair")
     archive.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def pack(records: Iterable[Record], shelf: Shelf, archive: Path) -> None:
             _add(tar, MANIFEST, manifest := _manifest(chosen), manifest.getbuffer().nbytes)
             for record in chosen:
                 for name, fact in record.files.items():
-                    with (shelf.directory(record.key, record.name) / name).open("rb") as content:
+                    with (store.directory(record.key, record.name) / name).open("rb") as content:
                         _add(tar, f"{record.key}/{record.name}/{name}", content, fact.size_bytes)
         draft.replace(archive)
     finally:
@@ -76,29 +76,31 @@ def _add(tar: tarfile.TarFile, name: str, content: BinaryIO, size_bytes: int) ->
 
 
 @dataclass(frozen=True, slots=True)
-class _Promise:
-    """One model of an archive: the entry of the table that it claims to be, and the sha256 it claims of each file."""
+class _ManifestEntry:
+    """One model of an archive: the entry of the catalogue that it claims to be, and the sha256 of each file."""
 
     model: Model
     files: Mapping[str, str]
 
 
-def unpack(archive: Path, table: Table, shelf: Shelf, supply: Supply | None = None) -> list[Model]:
+def unpack(
+    archive: Path, catalogue: ModelCatalogue, store: ModelStore, source: DownloadSource | None = None
+) -> list[Model]:
     """Install the models of `archive`, and say which. Raises StoreError when anything of it is not as it should be."""
-    supply = supply or Supply()
+    source = source or DownloadSource()
     try:
         with tarfile.open(archive, "r:") as tar:
-            promises = _read_manifest(tar, table)
+            claimed = _read_manifest(tar, catalogue)
             with ExitStack() as locks:
-                for promise in promises:
-                    locks.enter_context(exclusive(shelf.lock(promise.model), supply.waiting))
-                require_space(archive.stat().st_size, shelf, archive.name)
-                return _install(tar, promises, shelf, supply)
+                for manifest_entry in claimed:
+                    locks.enter_context(exclusive_lock(store.lock(manifest_entry.model), source.waiting))
+                require_space(archive.stat().st_size, store, archive.name)
+                return _install(tar, claimed, store, source)
     except tarfile.TarError as error:
         raise StoreError(f"{archive} is not an archive of models: {error}", _NOT_OURS) from error
 
 
-def _read_manifest(tar: tarfile.TarFile, table: Table) -> list[_Promise]:
+def _read_manifest(tar: tarfile.TarFile, catalogue: ModelCatalogue) -> list[_ManifestEntry]:
     first = tar.next()
     if first is None or first.name != MANIFEST or not first.isreg() or first.size > _MANIFEST_LIMIT_BYTES:
         raise StoreError(f"the archive does not begin with {MANIFEST}", _NOT_OURS)
@@ -112,67 +114,73 @@ def _read_manifest(tar: tarfile.TarFile, table: Table) -> list[_Promise]:
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{MANIFEST} cannot be understood: {error!r}", _NOT_OURS) from error
-    return [_promise(table, *entry) for entry in entries]
+    return [_manifest_entry(catalogue, *entry) for entry in entries]
 
 
-def _promise(table: Table, key: str, name: str, version: str, files: dict[str, str]) -> _Promise:
-    model = table.named(name)
+def _manifest_entry(
+    catalogue: ModelCatalogue, key: str, name: str, version: str, files: dict[str, str]
+) -> _ManifestEntry:
+    model = catalogue.named(name)
     if model is None or (model.key, model.version) != (key, version):
-        raise StoreError(f"{name}@{version} for {key} is not in the table of this version of Quorum", _NOT_OURS)
+        raise StoreError(f"{name}@{version} for {key} is not in the catalogue of this version of Quorum", _NOT_OURS)
     if set(files) != {file.path for file in model.files}:
-        raise StoreError(f"{name}@{version}: its files are not those of the table", _NOT_OURS)
-    return _Promise(model, files)
+        raise StoreError(f"{name}@{version}: its files are not those of the catalogue", _NOT_OURS)
+    return _ManifestEntry(model, files)
 
 
-def _install(tar: tarfile.TarFile, promises: list[_Promise], shelf: Shelf, supply: Supply) -> list[Model]:
+def _install(
+    tar: tarfile.TarFile, claimed: list[_ManifestEntry], store: ModelStore, source: DownloadSource
+) -> list[Model]:
     """Write all files to staging, check them, and only then put the models in their places."""
-    stagings = [shelf.staging(promise.model) for promise in promises]
+    stagings = [store.staging(manifest_entry.model) for manifest_entry in claimed]
     for staging in stagings:
         shutil.rmtree(staging, ignore_errors=True)
     try:
-        _extract(tar, promises, shelf, supply)
-        facts = [_checked(promise, shelf, supply) for promise in promises]
-        for promise, staging, of_model in zip(promises, stagings, facts, strict=True):
-            shelf.place(promise.model, staging, of_model)
+        _extract(tar, claimed, store, source)
+        facts = [_checked(manifest_entry, store, source) for manifest_entry in claimed]
+        for manifest_entry, staging, of_model in zip(claimed, stagings, facts, strict=True):
+            store.place(manifest_entry.model, staging, of_model)
     finally:
         for staging in stagings:
             shutil.rmtree(staging, ignore_errors=True)
-    return [promise.model for promise in promises]
+    return [manifest_entry.model for manifest_entry in claimed]
 
 
-def _extract(tar: tarfile.TarFile, promises: list[_Promise], shelf: Shelf, supply: Supply) -> None:
+def _extract(tar: tarfile.TarFile, claimed: list[_ManifestEntry], store: ModelStore, source: DownloadSource) -> None:
     awaited = {
-        f"{promise.model.key}/{promise.model.name}/{file.path}": (promise.model, file)
-        for promise in promises
-        for file in promise.model.files
+        f"{manifest_entry.model.key}/{manifest_entry.model.name}/{file.path}": (manifest_entry.model, file)
+        for manifest_entry in claimed
+        for file in manifest_entry.model.files
     }
     while (member := tar.next()) is not None:
         if member.name not in awaited or not member.isreg() or member.issparse():
             raise StoreError(f"{member.name!r} does not belong into the archive; nothing was installed", _NOT_OURS)
         model, file = awaited.pop(member.name)
-        with nothing_left_when_full(model, shelf.staging(model)):
-            _write(tar, member, file, shelf.staging(model), supply)
+        with nothing_left_when_full(model, store.staging(model)):
+            _write(tar, member, file, store.staging(model), source)
     if awaited:
         raise StoreError(f"{', '.join(awaited)} is missing in the archive; nothing was installed", _NOT_OURS)
 
 
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, file: ModelFile, staging: Path, supply: Supply) -> None:
+def _write(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, file: ModelFile, staging: Path, source: DownloadSource
+) -> None:
     target = staging / file.path
     target.parent.mkdir(parents=True, exist_ok=True)
     content = _content(tar, member)
     with target.open("xb") as out:
         while chunk := content.read(1 << 20):
             out.write(chunk)
-            supply.progress(file.path, out.tell(), member.size)
+            source.progress(file.path, out.tell(), member.size)
 
 
-def _checked(promise: _Promise, shelf: Shelf, supply: Supply) -> dict[str, Fact]:
+def _checked(manifest_entry: _ManifestEntry, store: ModelStore, source: DownloadSource) -> dict[str, FileFingerprint]:
     """The facts of the files in staging: what the archive promised, and what others say of the same file."""
     facts = {}
-    for file in promise.model.files:
-        path = shelf.staging(promise.model) / file.path
-        facts[file.path] = check(promise.model, file, path, promise.files[file.path])
-        check(promise.model, file, path, expected_sha256(promise.model, file, shelf, supply))
+    for file in manifest_entry.model.files:
+        path = store.staging(manifest_entry.model) / file.path
+        facts[file.path] = check(manifest_entry.model, file, path, manifest_entry.files[file.path])
+        check(manifest_entry.model, file, path, expected_sha256(manifest_entry.model, file, store, source))
     return facts
 
 

@@ -27,7 +27,7 @@ Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How often in a row an attempt may fail without a single new byte, and how long the first pause is."""
 
     attempts: int = 5
@@ -36,7 +36,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartialDownload:
     """What has come of the file `target` so far, and which content it is of."""
 
     target: Path
@@ -44,7 +44,7 @@ class Part:
     tag_path: Path
 
     @classmethod
-    def of(cls, target: Path) -> Part:
+    def of(cls, target: Path) -> PartialDownload:
         return cls(target, target.with_name(f"{target.name}.partial"), target.with_name(f"{target.name}.tag"))
 
     @property
@@ -74,7 +74,7 @@ def download(
     target: Path,
     *,
     progress: Progress,
-    patience: Patience,
+    retry: RetryPolicy,
     limit_bytes: int,
 ) -> None:
     """Fetch `url` into `target`.
@@ -85,9 +85,9 @@ def download(
     """
     import httpx
 
-    part = Part.of(target)
+    part = PartialDownload.of(target)
     failures = 0
-    with httpx.Client(follow_redirects=True, timeout=patience.timeout_s, verify=_trusted()) as client:
+    with httpx.Client(follow_redirects=True, timeout=retry.timeout_s, verify=_trusted()) as client:
         while True:
             before = part.size
             try:
@@ -95,12 +95,12 @@ def download(
                 break
             except (httpx.TransportError, _TryAgainError) as error:
                 failures = 1 if part.size > before else failures + 1
-                if failures >= patience.attempts:
+                if failures >= retry.attempts:
                     raise StoreError(
                         f"{url} cannot be reached: {error or type(error).__name__}",
                         "look at the network and at --mirror; the same command goes on where this one stopped",
                     ) from error
-                time.sleep(patience.pause_s * 2 ** (failures - 1))
+                time.sleep(retry.pause_s * 2 ** (failures - 1))
     part.complete()
 
 
@@ -112,7 +112,7 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _attempt(client: httpx.Client, url: str, part: Part, progress: Progress, limit_bytes: int) -> None:
+def _attempt(client: httpx.Client, url: str, part: PartialDownload, progress: Progress, limit_bytes: int) -> None:
     have, tag = part.size, part.tag
     headers = {"Accept-Encoding": "identity"}
     if have:
@@ -134,7 +134,7 @@ def _attempt(client: httpx.Client, url: str, part: Part, progress: Progress, lim
                 progress(part.target.name, done, total)
 
 
-def _start(response: httpx.Response, url: str, part: Part) -> int:
+def _start(response: httpx.Response, url: str, part: PartialDownload) -> int:
     """At which byte the answer starts. Raises what its status means."""
     if urlsplit(url).scheme == "https" and response.url.scheme != "https":
         raise StoreError(f"{url} leads to {response.url}, which is not encrypted", "use another mirror")

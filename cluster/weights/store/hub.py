@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from cluster.weights.store.downloading import Part, Progress
-from cluster.weights.store.table import Model, ModelFile
+from cluster.weights.store.catalogue import Model, ModelFile
+from cluster.weights.store.downloading import PartialDownload, Progress
 from ocr.errors import StoreError
 
 HUB = "https://huggingface.co"
@@ -56,7 +56,7 @@ def _transfer(model: Model, file: ModelFile, folder: Path, endpoint: str | None,
     about = get_hf_file_metadata(address, endpoint=endpoint)
     if about.commit_hash not in (None, model.revision):
         raise StoreError(f"{address} is of revision {about.commit_hash}", "use another mirror")
-    part = Part.of(folder / file.path)
+    part = PartialDownload.of(folder / file.path)
     if part.tag != (about.etag or "?"):
         part.discard()  # of other content, or nobody knows
     part.tag_path.write_text(about.etag or "")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @contextmanager
-def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def exclusive_lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold the lock on the file `path`. When another process has it, call `waiting` once, and wait for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:

@@ -16,16 +16,16 @@ from pathlib import Path
 
 from cluster.weights import files
 from cluster.weights.store import hub
-from cluster.weights.store.downloading import Part, Patience, Progress, download
-from cluster.weights.store.locking import exclusive
-from cluster.weights.store.shelf import Fact, Shelf, State
-from cluster.weights.store.table import Fetch, Model, ModelFile
+from cluster.weights.store.catalogue import Fetch, Model, ModelFile
+from cluster.weights.store.downloading import PartialDownload, Progress, RetryPolicy, download
+from cluster.weights.store.locking import exclusive_lock
+from cluster.weights.store.model_store import FileFingerprint, InstallState, ModelStore
 from ocr.errors import StoreError
 
 MB = 1_000_000
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _SLACK = 1.25
-"""How much longer than the rounded size of the table an answer may be before it is refused."""
+"""How much longer than the rounded size of the catalogue an answer may be before it is refused."""
 
 
 def _silent(_name: str, _done: int, _total: int | None) -> None:
@@ -37,7 +37,7 @@ def _unmentioned() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Supply:
+class DownloadSource:
     """Where files come from and who watches. `mirrors` replaces the beginning of an address by another; `sums` has the
     sha256 of MODEL/FILE where the one who pulls names it.
     """
@@ -46,7 +46,7 @@ class Supply:
     sums: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = _silent
     waiting: Callable[[], None] = _unmentioned
-    patience: Patience = field(default_factory=Patience)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def at(self, url: str) -> str:
         """The address to ask instead of `url`; of several mirrors the one that replaces most."""
@@ -57,48 +57,50 @@ class Supply:
         return self.mirrors[prefix].rstrip("/") + url[len(prefix.rstrip("/")) :]
 
 
-def pull(model: Model, shelf: Shelf, supply: Supply | None = None, *, thorough: bool = False) -> Path:
+def pull(
+    model: Model, store: ModelStore, download_source: DownloadSource | None = None, *, thorough: bool = False
+) -> Path:
     """The directory of `model`, fetched unless it is there. `thorough` reads what is there instead of its dates.
 
     Raises StoreError when the network, the disk or the content is not what it should be.
     """
-    supply = supply or Supply()
+    download_source = download_source or DownloadSource()
     try:
-        with exclusive(shelf.lock(model), supply.waiting):
-            if _is_there(model, shelf, thorough=thorough):
-                return shelf.directory(model.key, model.name)
-            return _pull(model, shelf, supply)
+        with exclusive_lock(store.lock(model), download_source.waiting):
+            if _is_there(model, store, thorough=thorough):
+                return store.directory(model.key, model.name)
+            return _pull(model, store, download_source)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise StoreError(f"{shelf.root} cannot be written: {error.strerror}", "set MODEL_DIR or --model-dir") from error
+        raise StoreError(f"{store.root} cannot be written: {error.strerror}", "set MODEL_DIR or --model-dir") from error
 
 
-def _is_there(model: Model, shelf: Shelf, *, thorough: bool) -> bool:
-    if shelf.state(model) is not State.INSTALLED:
+def _is_there(model: Model, store: ModelStore, *, thorough: bool) -> bool:
+    if store.state(model) is not InstallState.INSTALLED:
         return False
-    record = shelf.installed(model.key, model.name)
-    return not thorough or (record is not None and not shelf.damaged(record, thorough=True))
+    record = store.installed(model.key, model.name)
+    return not thorough or (record is not None and not store.damaged(record, thorough=True))
 
 
-def _pull(model: Model, shelf: Shelf, supply: Supply) -> Path:
-    if missing := unvouched(model, shelf, supply):
+def _pull(model: Model, store: ModelStore, download_source: DownloadSource) -> Path:
+    if missing := unvouched(model, store, download_source):
         raise StoreError(
             f"{model.name}: its makers publish no sha256 of {', '.join(missing)}",
             "name it: --sums FILE, as sha256sum writes it (docs/models.md, Files without a published sha256)",
         )
-    staging = shelf.staging(model)
+    staging = store.staging(model)
     present = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())  # of an attempt before
-    require_space(model.megabytes * MB * (2 if model.fetch is Fetch.ZIPS else 1) - present, shelf, model.name)
+    require_space(model.megabytes * MB * (2 if model.fetch is Fetch.ZIPS else 1) - present, store, model.name)
     with nothing_left_when_full(model, staging):
-        facts = {file.path: _obtain(model, file, shelf, staging, supply) for file in model.files}
-        return shelf.place(model, staging, facts)
+        facts = {file.path: _obtain(model, file, store, staging, download_source) for file in model.files}
+        return store.place(model, staging, facts)
 
 
-def require_space(needed_bytes: int, shelf: Shelf, name: str) -> None:
-    """Raise StoreError when `needed_bytes` will not fit on the shelf's disk."""
-    free = shutil.disk_usage(shelf.root).free
+def require_space(needed_bytes: int, store: ModelStore, name: str) -> None:
+    """Raise StoreError when `needed_bytes` will not fit on the store's disk."""
+    free = shutil.disk_usage(store.root).free
     if free < needed_bytes:
         raise StoreError(
-            f"{name} needs {needed_bytes / MB:,.1f} MB, and {free / MB:,.1f} MB are free in {shelf.root}",
+            f"{name} needs {needed_bytes / MB:,.1f} MB, and {free / MB:,.1f} MB are free in {store.root}",
             "free some space, or set MODEL_DIR to another disk",
         )
 
@@ -118,16 +120,18 @@ def nothing_left_when_full(model: Model, staging: Path) -> Iterator[None]:
         ) from error
 
 
-def _obtain(model: Model, file: ModelFile, shelf: Shelf, staging: Path, supply: Supply) -> Fact:
+def _obtain(
+    model: Model, file: ModelFile, store: ModelStore, staging: Path, download_source: DownloadSource
+) -> FileFingerprint:
     """Bring one file into `staging`, right: what is there already, else what lies installed, else from its makers."""
-    wanted = expected_sha256(model, file, shelf, supply)
+    wanted = expected_sha256(model, file, store, download_source)
     target = staging / file.path
     target.parent.mkdir(parents=True, exist_ok=True)
-    here = shelf.directory(model.key, model.name) / file.path
+    here = store.directory(model.key, model.name) / file.path
     if not target.is_file() and here.is_file() and files.sha256(here) == wanted:
         files.link_or_copy(here, target)
     if not target.is_file():
-        _fetch(model, file, staging, supply)
+        _fetch(model, file, staging, download_source)
     try:
         return check(model, file, target, wanted)
     except StoreError:
@@ -135,38 +139,38 @@ def _obtain(model: Model, file: ModelFile, shelf: Shelf, staging: Path, supply: 
         raise
 
 
-def unvouched(model: Model, shelf: Shelf, supply: Supply) -> list[str]:
-    """Files of `model` whose sha256 nobody knows: not the table, not a record of an earlier pull, not who pulls."""
-    return [file.path for file in model.files if _known_sha256(model, file, shelf, supply) is None]
+def unvouched(model: Model, store: ModelStore, download_source: DownloadSource) -> list[str]:
+    """Files of `model` whose sha256 nobody knows: not the catalogue, not a record of an earlier pull, not who pulls."""
+    return [file.path for file in model.files if _known_sha256(model, file, store, download_source) is None]
 
 
-def expected_sha256(model: Model, file: ModelFile, shelf: Shelf, supply: Supply) -> str:
+def expected_sha256(model: Model, file: ModelFile, store: ModelStore, download_source: DownloadSource) -> str:
     """What `file` must be. Raises StoreError when nobody knows, or two say different things."""
-    wanted = _known_sha256(model, file, shelf, supply)
-    named = supply.sums.get(f"{model.name}/{file.path}")
+    wanted = _known_sha256(model, file, store, download_source)
+    named = download_source.sums.get(f"{model.name}/{file.path}")
     if wanted is None:
         raise StoreError(f"{model.name}: its makers publish no sha256 of {file.path}", "name it: --sums FILE")
     if named not in (None, wanted):
         raise StoreError(
             f"{model.name}: {file.path} has sha256 {wanted[:12]}..., you name {named[:12]}...",
-            "take it out of --sums" if file.sha256 else f"or delete {shelf.record_path(model.key, model.label)}",
+            "take it out of --sums" if file.sha256 else f"or delete {store.record_path(model.key, model.label)}",
         )
     return wanted
 
 
-def _known_sha256(model: Model, file: ModelFile, shelf: Shelf, supply: Supply) -> str | None:
-    """As the table says, else as it was when it first came, else as who pulls says."""
+def _known_sha256(model: Model, file: ModelFile, store: ModelStore, download_source: DownloadSource) -> str | None:
+    """As the catalogue says, else as it was when it first came, else as who pulls says."""
     if file.sha256 is not None:
         return file.sha256
-    record = shelf.record(model.key, model.label)
+    record = store.record(model.key, model.label)
     if record is not None and file.path in record.files:
         return record.files[file.path].sha256
-    return supply.sums.get(f"{model.name}/{file.path}")
+    return download_source.sums.get(f"{model.name}/{file.path}")
 
 
-def check(model: Model, file: ModelFile, path: Path, wanted: str) -> Fact:
+def check(model: Model, file: ModelFile, path: Path, wanted: str) -> FileFingerprint:
     """What the file at `path` is. Raises StoreError when it is not the `file` of `model`."""
-    fact = Fact.of(path)
+    fact = FileFingerprint.of(path)
     if fact.sha256 != wanted:
         raise StoreError(
             f"{model.name}: {file.path} has sha256 {fact.sha256[:12]}..., want {wanted[:12]}...",
@@ -180,30 +184,30 @@ def check(model: Model, file: ModelFile, path: Path, wanted: str) -> Fact:
     return fact
 
 
-def _fetch(model: Model, file: ModelFile, staging: Path, supply: Supply) -> None:
+def _fetch(model: Model, file: ModelFile, staging: Path, download_source: DownloadSource) -> None:
     if model.fetch is Fetch.HUB:
-        endpoint = supply.at(hub.HUB)
+        endpoint = download_source.at(hub.HUB)
         other = endpoint if endpoint != hub.HUB else None
-        hub.fetch(model, file, staging, endpoint=other, progress=supply.progress)
+        hub.fetch(model, file, staging, endpoint=other, progress=download_source.progress)
         return
     limit = file.size_bytes or int(model.megabytes * MB * _SLACK)
     if model.fetch is Fetch.FILES:
-        url = supply.at(f"{model.url}/{model.revision}/{file.path}")
+        url = download_source.at(f"{model.url}/{model.revision}/{file.path}")
         download(
             url,
             staging / file.path,
-            progress=supply.progress,
-            patience=supply.patience,
+            progress=download_source.progress,
+            retry=download_source.retry,
             limit_bytes=limit,
         )
         return
     archive = staging / f"{Path(file.path).stem}.zip"
     if not archive.is_file():
         download(
-            supply.at(f"{model.url}/{model.revision}/{archive.name}"),
+            download_source.at(f"{model.url}/{model.revision}/{archive.name}"),
             archive,
-            progress=supply.progress,
-            patience=supply.patience,
+            progress=download_source.progress,
+            retry=download_source.retry,
             limit_bytes=int(limit * _SLACK),
         )
     try:
@@ -216,7 +220,7 @@ def _fetch(model: Model, file: ModelFile, staging: Path, supply: Supply) -> None
 
 def _extract(archive: Path, file: ModelFile, target: Path, limit_bytes: int) -> None:
     """The one file that is wanted of a zip archive, and no more bytes than it may have."""
-    part = Part.of(target)
+    part = PartialDownload.of(target)
     try:
         with zipfile.ZipFile(archive) as zipped, zipped.open(file.path) as content, part.path.open("wb") as out:
             left = limit_bytes

@@ -1,12 +1,12 @@
-"""Is every installed model still what it was: all files are read, and compared to the record and to the table."""
+"""Is every installed model still what it was: all files are read, and compared to the record and to the catalogue."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cluster.weights.store.pulling import Supply, pull
-from cluster.weights.store.shelf import Record, Shelf
-from cluster.weights.store.table import Model, Table
+from cluster.weights.store.catalogue import Model, ModelCatalogue
+from cluster.weights.store.model_store import ModelStore, Record
+from cluster.weights.store.pulling import DownloadSource, pull
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +22,22 @@ class Checked:
         return bool(self.label) and not self.damaged
 
 
-def verify(table: Table, shelf: Shelf) -> list[Checked]:
+def verify(catalogue: ModelCatalogue, store: ModelStore) -> list[Checked]:
     """What was found of each model that lies here. A directory without a record did not come through the store."""
-    here = [model for model in table.models if shelf.directory(model.key, model.name).exists()]
-    return [_verify(model, shelf) for model in here]
+    here = [model for model in catalogue.models if store.directory(model.key, model.name).exists()]
+    return [_verify(model, store) for model in here]
 
 
-def _verify(model: Model, shelf: Shelf) -> Checked:
-    record = shelf.installed(model.key, model.name)
+def _verify(model: Model, store: ModelStore) -> Checked:
+    record = store.installed(model.key, model.name)
     if record is None:
         return Checked(model, "", tuple(file.path for file in model.files))
-    wrong = dict.fromkeys((*shelf.damaged(record, thorough=True), *_not_as_published(model, record)))
+    wrong = dict.fromkeys((*store.damaged(record, thorough=True), *_not_as_published(model, record)))
     return Checked(model, record.label, tuple(wrong))
 
 
 def _not_as_published(model: Model, record: Record) -> list[str]:
-    """Files whose record itself is not what the table demands of this very version."""
+    """Files whose record itself is not what the catalogue demands of this very version."""
     if record.version != model.version:
         return []
     return [
@@ -47,6 +47,6 @@ def _not_as_published(model: Model, record: Record) -> list[str]:
     ]
 
 
-def repair(found: Checked, shelf: Shelf, supply: Supply) -> None:
+def repair(found: Checked, store: ModelStore, source: DownloadSource) -> None:
     """Fetch again what is damaged; files that are right are kept. Raises StoreError."""
-    pull(found.model, shelf, supply, thorough=True)
+    pull(found.model, store, source, thorough=True)

@@ -16,7 +16,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from cluster import pools, serve_proxies
+from cluster import node_pools, serve_proxies
 from cluster.kuberay import OVERLAYS, Outside, Release, documents, images
 from cluster.kuberay.pods import HOME, Size
 from cluster.local import failure_detection
@@ -42,7 +42,7 @@ def test_the_application_is_that_of_serve_config(overlay: str, ray_service: Docu
         for deployment in expected["applications"][0]["deployments"]:
             deployment["ray_actor_options"].pop("num_gpus", None)
             deployment["ray_actor_options"].pop("runtime_env", None)
-            deployment["ray_actor_options"]["label_selector"] = pools.selector(pools.CPU)
+            deployment["ray_actor_options"]["label_selector"] = node_pools.selector(node_pools.CPU)
         for engine in expected["applications"][0]["args"]["engines"]:
             engine.pop("gpu", None)
     assert yaml.safe_load(ray_service["spec"]["serveConfigV2"]) == expected

@@ -23,8 +23,8 @@ import pytest
 import yaml
 
 from cluster.kuberay.monitoring import Panel, panels, rules
-from cluster.local.hosts import Host, free_port, on_loopback
-from cluster.local.nodes import Nodes
+from cluster.local.hosts import Host, free_port, loopback_hosts
+from cluster.local.multi_node_cluster import MultiNodeCluster
 from tests.cluster.kuberay.conftest import ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -81,10 +81,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     program = shutil.which("prometheus")
     assert program, "prometheus is not installed; make test-all installs it"
     folder = tmp_path_factory.mktemp("prometheus")
-    hosts = on_loopback(2)
-    with Nodes({"PYTHONPATH": str(ROOT), "RAY_metrics_report_interval_ms": "1000"}) as nodes:
+    hosts = loopback_hosts(2)
+    with MultiNodeCluster({"PYTHONPATH": str(ROOT), "RAY_metrics_report_interval_ms": "1000"}) as nodes:
         agents = [nodes.add(host, cpus=2.0).metrics for host in hosts]
-        nodes.hand_over(_application(hosts[0], str(folder / "state")))
+        nodes.deploy(_application(hosts[0], str(folder / "state")))
         url = hosts[0].url
         _wait_until(lambda: httpx.get(f"{url}/ready", timeout=30).status_code == 200, "the cluster is ready")
         with Prometheus(program, folder, agents) as address:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.local.hosts import Host, in_namespaces, namespaces_missing, on_loopback
+from cluster.local.hosts import Host, loopback_hosts, namespaced_hosts, why_no_namespaces
 
 _LISTEN = """
 import socket
@@ -25,46 +25,46 @@ print(socket.create_connection((sys.argv[1], 8000), timeout=1.0).recv(5).decode(
 
 @pytest.fixture
 def hosts() -> Iterator[list[Host]]:
-    missing = namespaces_missing()
+    missing = why_no_namespaces()
     if missing:
         pytest.skip(missing)
-    with in_namespaces(2) as made:
+    with namespaced_hosts(2) as made:
         yield made
 
 
 def hello_from(target: Host, caller: Host) -> str:
     """What `caller` hears from a program on `target`; "" when it hears nothing."""
-    call = [*caller.enter, sys.executable, "-c", _CALL, target.address]
+    call = [*caller.command_prefix, sys.executable, "-c", _CALL, target.address]
     return subprocess.run(call, capture_output=True, text=True, timeout=30, check=False).stdout.strip()
 
 
 @pytest.mark.processes
 def test_hosts_in_namespaces_reach_each_other_until_a_cable_is_pulled(hosts: list[Host]) -> None:
     target, caller = hosts
-    listen = [*target.enter, sys.executable, "-c", _LISTEN]
+    listen = [*target.command_prefix, sys.executable, "-c", _LISTEN]
     with subprocess.Popen(listen, stdout=subprocess.PIPE, text=True) as listening:
         assert listening.stdout is not None
         listening.stdout.readline()
         before = target.received_bytes()
         assert hello_from(target, caller) == "hello"
         assert target.received_bytes() > before
-        target.unplug()
+        target.disconnect()
         assert hello_from(target, caller) == ""
-        target.plug_in()
+        target.reconnect()
         assert hello_from(target, caller) == "hello"
         listening.kill()
 
 
 @pytest.mark.processes
 def test_nothing_of_the_hosts_is_left() -> None:
-    missing = namespaces_missing()
+    missing = why_no_namespaces()
     if missing:
         pytest.skip(missing)
-    with in_namespaces(2) as hosts:
+    with namespaced_hosts(2) as hosts:
         assert {host.name for host in hosts} <= _namespaces()
-        assert hosts[0].cable in _told("link")
+        assert hosts[0].interface in _told("link")
     assert not {host.name for host in hosts} & _namespaces()
-    assert hosts[0].cable not in _told("link")
+    assert hosts[0].interface not in _told("link")
 
 
 def _namespaces() -> set[str]:
@@ -76,6 +76,6 @@ def _told(*words: str) -> str:
 
 
 def test_hosts_on_loopback_differ_in_name_and_port() -> None:
-    hosts = on_loopback(3)
+    hosts = loopback_hosts(3)
     assert len({host.name for host in hosts}) == len({host.url for host in hosts}) == 3
     assert {host.address for host in hosts} == {"127.0.0.1"}

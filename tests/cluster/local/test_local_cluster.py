@@ -5,64 +5,85 @@ from pathlib import Path
 
 import pytest
 
-from cluster.local.local_cluster import Deployed, Look, Progress, Stage, progress, warm_up
+from cluster.local.local_cluster import (
+    ApplicationSnapshot,
+    ComponentProgress,
+    DeploymentState,
+    StartupState,
+    progress,
+    warm_up,
+)
 from ocr.errors import InternalFailure, NotReady
 from tests.fakes.service import status_answer
 
 ANSWER = status_answer(available=("tesseract",))  # and trocr, which is not
 
 
-def look(status: str = "DEPLOYING", answer: bool = True, message: str = "", **deployments: str) -> Look:
-    return Look(
-        status, message, {name: Deployed(state) for name, state in deployments.items()}, ANSWER if answer else None
+def snapshot(
+    status: str = "DEPLOYING", answer: bool = True, message: str = "", **deployments: str
+) -> ApplicationSnapshot:
+    return ApplicationSnapshot(
+        status,
+        message,
+        {name: DeploymentState(state) for name, state in deployments.items()},
+        ANSWER if answer else None,
     )
 
 
-def stages(seen: Look) -> dict[str, Stage]:
-    return {part.part: part.stage for part in progress(seen)}
+def stages(seen: ApplicationSnapshot) -> dict[str, StartupState]:
+    return {part.component: part.state for part in progress(seen)}
 
 
 def test_an_engine_that_answers_is_ready_with_its_model() -> None:
-    assert progress(look(tesseract="HEALTHY")) == [Progress("tesseract", Stage.READY, "tesseract@1")]
+    assert progress(snapshot(tesseract="HEALTHY")) == [
+        ComponentProgress("tesseract", StartupState.READY, "tesseract@1")
+    ]
 
 
 def test_an_engine_that_cannot_read_is_unavailable_with_its_reason() -> None:
-    assert progress(look(trocr="HEALTHY")) == [Progress("trocr", Stage.UNAVAILABLE, "no model is bundled")]
+    assert progress(snapshot(trocr="HEALTHY")) == [
+        ComponentProgress("trocr", StartupState.UNAVAILABLE, "no model is bundled")
+    ]
 
 
 def test_an_engine_that_the_service_has_not_heard_from_is_still_starting() -> None:
     engines = {**ANSWER.engines, "trocr": ANSWER.engines["trocr"].model_copy(update={"detail": "starting"})}
-    seen = Look("RUNNING", "", {"trocr": Deployed("HEALTHY")}, ANSWER.model_copy(update={"engines": engines}))
-    assert stages(seen) == {"trocr": Stage.STARTING}
+    seen = ApplicationSnapshot(
+        "RUNNING", "", {"trocr": DeploymentState("HEALTHY")}, ANSWER.model_copy(update={"engines": engines})
+    )
+    assert stages(seen) == {"trocr": StartupState.STARTING}
 
 
 def test_a_part_that_is_no_engine_is_ready_when_serve_says_so() -> None:
-    assert stages(look(Router="HEALTHY", Gateway="UPDATING")) == {"Router": Stage.READY, "Gateway": Stage.STARTING}
+    assert stages(snapshot(Router="HEALTHY", Gateway="UPDATING")) == {
+        "Router": StartupState.READY,
+        "Gateway": StartupState.STARTING,
+    }
 
 
 def test_nothing_is_ready_while_nobody_answers() -> None:
-    assert stages(look(answer=False, Router="HEALTHY", tesseract="HEALTHY")) == {
-        "Router": Stage.STARTING,
-        "tesseract": Stage.STARTING,
+    assert stages(snapshot(answer=False, Router="HEALTHY", tesseract="HEALTHY")) == {
+        "Router": StartupState.STARTING,
+        "tesseract": StartupState.STARTING,
     }
 
 
 @pytest.mark.parametrize("status", ["UNHEALTHY", "DEPLOY_FAILED"])
 def test_a_part_that_serve_gave_up_on_has_failed(status: str) -> None:
-    assert stages(look(tesseract=status)) == {"tesseract": Stage.FAILED}
+    assert stages(snapshot(tesseract=status)) == {"tesseract": StartupState.FAILED}
 
 
 class Scene:
-    """Looks one after the other, and a clock that runs by one second a look."""
+    """Snapshots one after the other, and a clock that runs by one second each."""
 
-    def __init__(self, looks: Iterable[Look]) -> None:
-        self._looks = iter(looks)
-        self._last: Look | None = None
+    def __init__(self, snapshots: Iterable[ApplicationSnapshot]) -> None:
+        self._snapshots = iter(snapshots)
+        self._last: ApplicationSnapshot | None = None
         self.now = 0.0
-        self.reports: list[list[Progress]] = []
+        self.reports: list[list[ComponentProgress]] = []
 
-    def look(self) -> Look:
-        self._last = next(self._looks, self._last)
+    def snapshot(self) -> ApplicationSnapshot:
+        self._last = next(self._snapshots, self._last)
         assert self._last is not None
         return self._last
 
@@ -71,7 +92,7 @@ class Scene:
 
     def warm_up(self, timeout_s: float = 10.0) -> object:
         return warm_up(
-            self.look,
+            self.snapshot,
             self.reports.append,
             timeout_s=timeout_s,
             logs=Path("/somewhere/logs"),
@@ -80,17 +101,17 @@ class Scene:
         )
 
 
-def test_warming_up_ends_when_every_part_is_settled_and_reports_each_look() -> None:
+def test_warming_up_ends_when_every_part_is_settled_and_reports_each_snapshot() -> None:
     scene = Scene(
         [
-            look("NOT_STARTED", answer=False),
-            look(tesseract="UPDATING", trocr="UPDATING"),
-            look(tesseract="HEALTHY", trocr="UPDATING"),
-            look("RUNNING", tesseract="HEALTHY", trocr="HEALTHY"),
+            snapshot("NOT_STARTED", answer=False),
+            snapshot(tesseract="UPDATING", trocr="UPDATING"),
+            snapshot(tesseract="HEALTHY", trocr="UPDATING"),
+            snapshot("RUNNING", tesseract="HEALTHY", trocr="HEALTHY"),
         ]
     )
     assert scene.warm_up() is ANSWER
-    assert [[str(part.stage) for part in parts] for parts in scene.reports] == [
+    assert [[str(part.state) for part in parts] for parts in scene.reports] == [
         [],
         ["starting", "starting"],
         ["ready", "starting"],
@@ -99,17 +120,17 @@ def test_warming_up_ends_when_every_part_is_settled_and_reports_each_look() -> N
 
 
 def test_an_application_that_cannot_start_is_an_error_with_serves_reason() -> None:
-    failed = Look("DEPLOY_FAILED", "", {"trocr": Deployed("DEPLOY_FAILED", "it cannot be made")})
+    failed = ApplicationSnapshot("DEPLOY_FAILED", "", {"trocr": DeploymentState("DEPLOY_FAILED", "it cannot be made")})
     with pytest.raises(InternalFailure, match="trocr: it cannot be made"):
         Scene([failed]).warm_up()
 
 
 def test_an_application_that_was_never_built_is_an_error_with_the_applications_message() -> None:
     with pytest.raises(InternalFailure, match="no module named"):
-        Scene([look("DEPLOY_FAILED", answer=False, message="no module named nowhere")]).warm_up()
+        Scene([snapshot("DEPLOY_FAILED", answer=False, message="no module named nowhere")]).warm_up()
 
 
 def test_what_does_not_start_in_time_is_named() -> None:
-    scene = Scene([look(tesseract="UPDATING", trocr="HEALTHY")])
+    scene = Scene([snapshot(tesseract="UPDATING", trocr="HEALTHY")])
     with pytest.raises(NotReady, match=r"^tesseract did not start within 3 s .*the logs are in /somewhere/logs"):
         scene.warm_up(timeout_s=3.0)

@@ -14,7 +14,7 @@ import grpc
 import httpx
 import pytest
 
-from cluster.local.nodes import part_of
+from cluster.local.multi_node_cluster import component_of
 from tests.fakes.up_run import ROOT, Run
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
@@ -46,7 +46,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 def listening(run: Run) -> list[tuple[str, str, int]]:
     """What each listening socket belongs to, its address and its port."""
     return [
-        (part_of(process) or process.name(), socket.laddr.ip.removeprefix("::ffff:"), socket.laddr.port)
+        (component_of(process) or process.name(), socket.laddr.ip.removeprefix("::ffff:"), socket.laddr.port)
         for process in run.processes()
         for socket in process.net_connections("inet")
         if socket.status == "LISTEN"

@@ -11,8 +11,8 @@ import pytest
 
 from cluster.weights import models, rapidocr_models
 from cluster.weights.files import sha256
-from cluster.weights.store.shelf import Fact, Shelf
-from cluster.weights.store.table import read_table
+from cluster.weights.store.catalogue import read_catalogue
+from cluster.weights.store.model_store import FileFingerprint, ModelStore
 from ocr.errors import EngineUnavailable
 
 
@@ -35,13 +35,13 @@ def test_tesseract_brings_its_own_data(places):
 
 def install(places: dict[str, Path], name: str) -> Path:
     """An official model as the store leaves it, with other content."""
-    model, shelf = read_table().named(name), Shelf(places["model_dir"])
+    model, store = read_catalogue().named(name), ModelStore(places["model_dir"])
     assert model is not None
-    staging = shelf.staging(model)
+    staging = store.staging(model)
     staging.mkdir(parents=True)
     for file in model.files:
         (staging / file.path).write_bytes(b"parameters")
-    return shelf.place(model, staging, {file.path: Fact.of(staging / file.path) for file in model.files})
+    return store.place(model, staging, {file.path: FileFingerprint.of(staging / file.path) for file in model.files})
 
 
 def test_auto_takes_the_official_model_when_it_is_there(places):

@@ -9,14 +9,14 @@ import pytest
 from benchmarks.faults.__main__ import figures_of, rows_of
 from benchmarks.faults.cluster import HOSTS, FaultCluster, fault_cluster
 from benchmarks.faults.kinds import FAULTS, Fault, survive, take_down
-from cluster.local.hosts import on_loopback
+from cluster.local.hosts import loopback_hosts
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[FaultCluster]:
-    with fault_cluster(on_loopback(HOSTS)) as made:
+    with fault_cluster(loopback_hosts(HOSTS)) as made:
         yield made
 
 

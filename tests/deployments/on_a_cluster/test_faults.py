@@ -19,7 +19,7 @@ import PIL.ImageFont
 import psutil
 import pytest
 
-from cluster.local.nodes import parts_among
+from cluster.local.multi_node_cluster import components_among
 from cluster.local.processes import children
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -71,7 +71,7 @@ def statuses(response: httpx.Response) -> dict[str, str]:
 
 
 def replicas(deployment: str) -> list[psutil.Process]:
-    return [process for part, process in parts_among(children()) if part == deployment]
+    return [process for part, process in components_among(children()) if part == deployment]
 
 
 def test_every_engine_answers_or_says_what_it_needs(url: str) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from cluster.local.hosts import Host, in_namespaces, namespaces_missing
-from cluster.local.nodes import Nodes
+from cluster.local.hosts import Host, namespaced_hosts, why_no_namespaces
+from cluster.local.multi_node_cluster import MultiNodeCluster
 from deployments.config.api_keys import hashed
 from deployments.observability.metrics_page import MetricFamily, sum_pages
 from ocr.contract import LogsAnswer
@@ -39,7 +39,10 @@ def _with_a_folder(host: Host, folder: Path, place: Path) -> Host:
     """A host on which Ray's folder at `place` is not that of the other hosts."""
     folder.mkdir()
     own = f'mount --bind {folder} {place} && exec "$@"'
-    return replace(host, enter=(*host.enter, "unshare", "--mount", "--propagation", "private", "sh", "-c", own, "sh"))
+    return replace(
+        host,
+        command_prefix=(*host.command_prefix, "unshare", "--mount", "--propagation", "private", "sh", "-c", own, "sh"),
+    )
 
 
 def _config(state: Path, port: int) -> dict[str, Any]:
@@ -62,15 +65,15 @@ def _config(state: Path, port: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    if missing := namespaces_missing():
+    if missing := why_no_namespaces():
         pytest.skip(missing)
     environment = {"PYTHONPATH": str(ROOT), "RAY_metrics_report_interval_ms": "3000"}
-    with tempfile.TemporaryDirectory() as folder, in_namespaces(2) as hosts, Nodes(environment) as nodes:
+    with tempfile.TemporaryDirectory() as folder, namespaced_hosts(2) as hosts, MultiNodeCluster(environment) as nodes:
         nodes.ray_folder.mkdir()
         near, far = (_with_a_folder(host, Path(folder) / host.name, nodes.ray_folder) for host in hosts)
         nodes.add(near, cpus=2, labels={"place": "near"})
         nodes.add(far, cpus=2, labels={"place": "far"})
-        nodes.hand_over(_config(tmp_path_factory.mktemp("state"), near.http_port))
+        nodes.deploy(_config(tmp_path_factory.mktemp("state"), near.http_port))
         with httpx.Client(base_url=near.url, headers={"X-API-Key": "boss"}, timeout=60) as http:
             _eventually(lambda: _is_ready(http), 150.0)
             yield Stage(http, near.address, far.address)

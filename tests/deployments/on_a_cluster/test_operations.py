@@ -21,7 +21,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cluster.local.nodes import parts_among
+from cluster.local.multi_node_cluster import components_among
 from cluster.local.processes import children
 from deployments.config.api_keys import hashed
 from deployments.observability.metrics_page import sum_pages
@@ -93,7 +93,7 @@ def eventually(found: Callable[[], Any], within_s: float = 60.0) -> Any:
 
 
 def process_of(part: str) -> psutil.Process:
-    [process] = [process for found, process in parts_among(children()) if found == part]
+    [process] = [process for found, process in components_among(children()) if found == part]
     return process
 
 

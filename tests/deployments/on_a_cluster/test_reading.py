@@ -20,8 +20,8 @@ from rapidfuzz.distance import Levenshtein
 
 from deployments.placement import one_machine_config
 from ocr.contract import BatchAnswer, CharacterAnswer, StatusAnswer, TextAnswer
-from quorum.bulk import Journal, read_all
-from quorum.bulk_on_cluster import through_ray
+from quorum.batch.journal import Journal, read_all
+from quorum.batch.ray_data import over_ray_data
 from quorum.client import Client
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -235,7 +235,7 @@ def test_many_files_are_read_through_ray_data(url: str, tmp_path: Path) -> None:
     for name in names:
         name.write_bytes(QUICK.read_bytes())
     (tmp_path / "broken.png").write_bytes(b"no image")
-    reading = through_ray({"engines": ["paddleocr"], "timeout_s": 120}, address="auto", at_once=2, whole=False)
+    reading = over_ray_data({"engines": ["paddleocr"], "timeout_s": 120}, address="auto", at_once=2, whole=False)
     with Journal(tmp_path / "results.parquet") as journal:
         read_all([*names, tmp_path / "broken.png"], journal, reading, lambda _path: None)
         rows = {Path(row.path).name: row for row in journal.rows()}

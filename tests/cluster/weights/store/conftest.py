@@ -1,4 +1,4 @@
-"""A server with one model of each kind, and the shelf that they are fetched to."""
+"""A server with one model of each kind, and the store that they are fetched to."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.weights.store.pulling import Supply
-from cluster.weights.store.shelf import Shelf
-from tests.fakes.makers import published, supply_from
+from cluster.weights.store.model_store import ModelStore
+from cluster.weights.store.pulling import DownloadSource
+from tests.fakes.makers import download_source_from, published
 from tests.fakes.model_server import ModelServer, serving
 
 
@@ -20,14 +20,14 @@ def server() -> Iterator[ModelServer]:
 
 
 @pytest.fixture
-def supply(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Supply:
+def source(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> DownloadSource:
     """The server in place of all makers, and nobody who waits between attempts."""
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     # huggingface_hub writes, and so goes on from, multiples of this; 10 MB would be longer than our files.
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10_000)
-    return supply_from(server.url)
+    return download_source_from(server.url)
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "models")
+def store(tmp_path: Path) -> ModelStore:
+    return ModelStore(tmp_path / "models")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from cluster.weights.store.archive import MANIFEST, pack, unpack
-from cluster.weights.store.pulling import Supply, pull
-from cluster.weights.store.shelf import Shelf, State
-from cluster.weights.store.table import Table
+from cluster.weights.store.catalogue import ModelCatalogue
+from cluster.weights.store.model_store import InstallState, ModelStore
+from cluster.weights.store.pulling import DownloadSource, pull
 from ocr.errors import StoreError
 from tests.fakes.makers import (
     CONFIG,
@@ -32,16 +32,16 @@ from tests.fakes.makers import (
 )
 from tests.fakes.model_server import ModelServer
 
-NAMED = Supply(sums=SUMS)
+NAMED = DownloadSource(sums=SUMS)
 Member = tuple[tarfile.TarInfo, bytes]
 
 
 @pytest.fixture
-def packed(server: ModelServer, supply: Supply, tmp_path: Path) -> Path:
+def packed(server: ModelServer, source: DownloadSource, tmp_path: Path) -> Path:
     """The archive of two models, packed on another machine."""
-    there = Shelf(tmp_path / "there")
+    there = ModelStore(tmp_path / "there")
     for model in (LANGUAGES, NETWORK):
-        pull(model, there, supply)
+        pull(model, there, source)
     records = [there.installed(model.key, model.name) for model in (LANGUAGES, NETWORK)]
     archive = tmp_path / "weights.tar"
     pack([record for record in records if record is not None], there, archive)
@@ -66,30 +66,30 @@ def with_manifest(content: list[Member], change: Callable[[dict], None]) -> list
     return [(content[0][0], json.dumps(manifest).encode()), *content[1:]]
 
 
-def test_what_was_packed_is_installed_and_recorded(packed: Path, shelf: Shelf) -> None:
-    assert unpack(packed, TABLE, shelf, NAMED) == [LANGUAGES, NETWORK]
-    directory = shelf.directory("tesseract", "languages")
+def test_what_was_packed_is_installed_and_recorded(packed: Path, store: ModelStore) -> None:
+    assert unpack(packed, TABLE, store, NAMED) == [LANGUAGES, NETWORK]
+    directory = store.directory("tesseract", "languages")
     assert (directory / "eng.traineddata").read_bytes() == ENGLISH
     assert (directory / "deu.traineddata").read_bytes() == GERMAN
-    assert (shelf.directory("trocr", "network") / "model.safetensors").read_bytes() == WEIGHTS
+    assert (store.directory("trocr", "network") / "model.safetensors").read_bytes() == WEIGHTS
     assert json.loads((directory / "metadata.json").read_text())["version"] == LANGUAGES.version
-    assert {shelf.state(model) for model in (LANGUAGES, NETWORK)} == {State.INSTALLED}
+    assert {store.state(model) for model in (LANGUAGES, NETWORK)} == {InstallState.INSTALLED}
 
 
-def test_the_same_models_make_the_same_bytes(packed: Path, shelf: Shelf, tmp_path: Path) -> None:
-    unpack(packed, TABLE, shelf, NAMED)
-    records = [shelf.installed(model.key, model.name) for model in (LANGUAGES, NETWORK)]
-    pack([record for record in records if record is not None], shelf, tmp_path / "again.tar")
+def test_the_same_models_make_the_same_bytes(packed: Path, store: ModelStore, tmp_path: Path) -> None:
+    unpack(packed, TABLE, store, NAMED)
+    records = [store.installed(model.key, model.name) for model in (LANGUAGES, NETWORK)]
+    pack([record for record in records if record is not None], store, tmp_path / "again.tar")
     assert (tmp_path / "again.tar").read_bytes() == packed.read_bytes()
 
 
-def test_a_damaged_model_is_not_packed(packed: Path, shelf: Shelf, tmp_path: Path) -> None:
-    unpack(packed, TABLE, shelf, NAMED)
-    record = shelf.installed("tesseract", "languages")
+def test_a_damaged_model_is_not_packed(packed: Path, store: ModelStore, tmp_path: Path) -> None:
+    unpack(packed, TABLE, store, NAMED)
+    record = store.installed("tesseract", "languages")
     assert record is not None
-    (shelf.directory("tesseract", "languages") / "eng.traineddata").write_bytes(b"damaged")
+    (store.directory("tesseract", "languages") / "eng.traineddata").write_bytes(b"damaged")
     with pytest.raises(StoreError, match=r"eng\.traineddata damaged"):
-        pack([record], shelf, tmp_path / "again.tar")
+        pack([record], store, tmp_path / "again.tar")
     assert not list(tmp_path.glob("*again*"))
 
 
@@ -148,21 +148,21 @@ HOSTILE: dict[str, tuple[Callable[[list[Member]], list[Member]], str]] = {
         ),
         "config.json has sha256",
     ),
-    "a model that is not in the table": (
+    "a model that is not in the catalogue": (
         lambda content: with_manifest(content, lambda manifest: manifest["models"][0].update(name="unknown")),
-        "not in the table",
+        "not in the catalogue",
     ),
     "another revision": (
         lambda content: with_manifest(content, lambda manifest: manifest["models"][0].update(version="0")),
-        "not in the table",
+        "not in the catalogue",
     ),
     "another engine": (
         lambda content: with_manifest(content, lambda manifest: manifest["models"][0].update(key="../..")),
-        "not in the table",
+        "not in the catalogue",
     ),
     "a file more in the manifest": (
         lambda content: with_manifest(content, lambda manifest: manifest["models"][0]["files"].update(evil="0")),
-        "not those of the table",
+        "not those of the catalogue",
     ),
     "a later format": (lambda content: with_manifest(content, lambda manifest: manifest.update(format=2)), "format 2"),
     "a manifest that is no object": (lambda content: [(content[0][0], b"[]"), *content[1:]], "cannot be understood"),
@@ -171,47 +171,47 @@ HOSTILE: dict[str, tuple[Callable[[list[Member]], list[Member]], str]] = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_archive_is_refused_and_nothing_is_installed(
-    name: str, packed: Path, shelf: Shelf, tmp_path: Path
+    name: str, packed: Path, store: ModelStore, tmp_path: Path
 ) -> None:
     change, message = HOSTILE[name]
     write(packed, change(members(packed)))
-    before = {path for path in tmp_path.rglob("*") if not path.is_relative_to(shelf.root)}
+    before = {path for path in tmp_path.rglob("*") if not path.is_relative_to(store.root)}
     with pytest.raises(StoreError, match=message):
-        unpack(packed, TABLE, shelf, NAMED)
-    assert [path for model in (LANGUAGES, NETWORK) for path in left_of(shelf, model)] == []
-    assert {path for path in tmp_path.rglob("*") if not path.is_relative_to(shelf.root)} == before
+        unpack(packed, TABLE, store, NAMED)
+    assert [path for model in (LANGUAGES, NETWORK) for path in left_of(store, model)] == []
+    assert {path for path in tmp_path.rglob("*") if not path.is_relative_to(store.root)} == before
 
 
-def test_what_is_no_archive_is_refused(shelf: Shelf, tmp_path: Path) -> None:
+def test_what_is_no_archive_is_refused(store: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "weights.tar").write_bytes(b"not a tar file" * 100)
     with pytest.raises(StoreError, match="not an archive of models"):
-        unpack(tmp_path / "weights.tar", TABLE, shelf, NAMED)
+        unpack(tmp_path / "weights.tar", TABLE, store, NAMED)
 
 
-def test_an_archive_does_not_vouch_for_its_own_files(packed: Path, shelf: Shelf) -> None:
+def test_an_archive_does_not_vouch_for_its_own_files(packed: Path, store: ModelStore) -> None:
     with pytest.raises(StoreError, match=r"no sha256 of deu\.traineddata") as caught:
-        unpack(packed, TABLE, shelf)
+        unpack(packed, TABLE, store)
     assert "--sums" in caught.value.hint
-    assert [path for model in (LANGUAGES, NETWORK) for path in left_of(shelf, model)] == []
+    assert [path for model in (LANGUAGES, NETWORK) for path in left_of(store, model)] == []
 
 
 def test_a_file_that_was_named_once_must_be_the_same_in_an_archive(
-    packed: Path, server: ModelServer, supply: Supply, shelf: Shelf
+    packed: Path, server: ModelServer, source: DownloadSource, store: ModelStore
 ) -> None:
     other = b"another language"
     server.files[GERMAN_PATH] = other
     named = {**SUMS, "languages/deu.traineddata": sha256(other)}
-    shutil.rmtree(pull(LANGUAGES, shelf, dataclasses.replace(supply, sums=named)))
+    shutil.rmtree(pull(LANGUAGES, store, dataclasses.replace(source, sums=named)))
     with pytest.raises(StoreError, match=r"deu\.traineddata has sha256"):
-        unpack(packed, TABLE, shelf)
-    assert left_of(shelf, NETWORK) == []
+        unpack(packed, TABLE, store)
+    assert left_of(store, NETWORK) == []
 
 
 def test_an_archive_of_one_model_leaves_the_others_alone(
-    packed: Path, server: ModelServer, supply: Supply, shelf: Shelf
+    packed: Path, server: ModelServer, source: DownloadSource, store: ModelStore
 ) -> None:
-    network = pull(NETWORK, shelf, supply)
+    network = pull(NETWORK, store, source)
     before = (network / "model.safetensors").stat().st_ino
     write(packed, with_manifest(members(packed)[:3], lambda manifest: manifest["models"].pop()))
-    assert unpack(packed, Table((LANGUAGES, NETWORK)), shelf, NAMED) == [LANGUAGES]
+    assert unpack(packed, ModelCatalogue((LANGUAGES, NETWORK)), store, NAMED) == [LANGUAGES]
     assert (network / "model.safetensors").stat().st_ino == before

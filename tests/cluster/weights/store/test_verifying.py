@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.weights.store.pulling import Supply, pull
-from cluster.weights.store.shelf import Shelf, State
-from cluster.weights.store.table import Table
+from cluster.weights.store.catalogue import ModelCatalogue
+from cluster.weights.store.model_store import InstallState, ModelStore
+from cluster.weights.store.pulling import DownloadSource, pull
 from cluster.weights.store.verifying import repair, verify
 from tests.fakes.makers import ENGLISH, GERMAN_PATH, LANGUAGES, NETWORK, TABLE, sha256
 from tests.fakes.model_server import ModelServer
@@ -31,43 +31,43 @@ def rot(file: Path) -> None:
 
 @pytest.mark.parametrize("damage", [Path.unlink, change, rot], ids=["lost", "changed", "rotten"])
 def test_damage_is_found_and_only_that_file_fetched_again(
-    damage: Callable[[Path], None], server: ModelServer, supply: Supply, shelf: Shelf
+    damage: Callable[[Path], None], server: ModelServer, source: DownloadSource, store: ModelStore
 ) -> None:
-    file = pull(LANGUAGES, shelf, supply) / "eng.traineddata"
+    file = pull(LANGUAGES, store, source) / "eng.traineddata"
     damage(file)
-    [found] = verify(TABLE, shelf)
+    [found] = verify(TABLE, store)
     assert (found.whole, found.damaged) == (False, ("eng.traineddata",))
     server.asked.clear()
-    repair(found, shelf, supply)
+    repair(found, store, source)
     assert GERMAN_PATH not in {path for _, path, _ in server.asked}
     assert file.read_bytes() == ENGLISH
-    assert [checked.whole for checked in verify(TABLE, shelf)] == [True]
+    assert [checked.whole for checked in verify(TABLE, store)] == [True]
 
 
-def test_models_that_are_not_here_are_not_looked_at(supply: Supply, shelf: Shelf) -> None:
-    pull(NETWORK, shelf, supply)
-    assert [(found.label, found.whole) for found in verify(TABLE, shelf)] == [(NETWORK.label, True)]
+def test_models_that_are_not_here_are_not_looked_at(source: DownloadSource, store: ModelStore) -> None:
+    pull(NETWORK, store, source)
+    assert [(found.label, found.whole) for found in verify(TABLE, store)] == [(NETWORK.label, True)]
 
 
-def test_a_directory_that_did_not_come_through_the_store_is_replaced(supply: Supply, shelf: Shelf) -> None:
-    directory = shelf.directory("tesseract", "languages")
+def test_a_directory_that_did_not_come_through_the_store_is_replaced(source: DownloadSource, store: ModelStore) -> None:
+    directory = store.directory("tesseract", "languages")
     directory.mkdir(parents=True)
     (directory / "eng.traineddata").write_bytes(b"from somewhere")
-    [found] = verify(TABLE, shelf)
+    [found] = verify(TABLE, store)
     assert not found.whole
-    repair(found, shelf, supply)
-    assert shelf.state(LANGUAGES) is State.INSTALLED
+    repair(found, store, source)
+    assert store.state(LANGUAGES) is InstallState.INSTALLED
 
 
-def test_a_record_that_the_table_contradicts_is_damage(supply: Supply, shelf: Shelf) -> None:
-    pull(LANGUAGES, shelf, supply)
+def test_a_record_that_the_table_contradicts_is_damage(source: DownloadSource, store: ModelStore) -> None:
+    pull(LANGUAGES, store, source)
     stricter = dataclasses.replace(LANGUAGES.files[1], sha256=sha256(b"what it should have been"))
-    table = Table((dataclasses.replace(LANGUAGES, files=(LANGUAGES.files[0], stricter)),))
-    [found] = verify(table, shelf)
+    table = ModelCatalogue((dataclasses.replace(LANGUAGES, files=(LANGUAGES.files[0], stricter)),))
+    [found] = verify(table, store)
     assert found.damaged == ("deu.traineddata",)
 
 
-def test_a_copied_model_dir_is_as_good_as_the_first(supply: Supply, shelf: Shelf, tmp_path: Path) -> None:
-    pull(LANGUAGES, shelf, supply)
-    shutil.copytree(shelf.root, tmp_path / "copy", copy_function=shutil.copyfile)  # with new dates
-    assert Shelf(tmp_path / "copy").state(LANGUAGES) is State.INSTALLED
+def test_a_copied_model_dir_is_as_good_as_the_first(source: DownloadSource, store: ModelStore, tmp_path: Path) -> None:
+    pull(LANGUAGES, store, source)
+    shutil.copytree(store.root, tmp_path / "copy", copy_function=shutil.copyfile)  # with new dates
+    assert ModelStore(tmp_path / "copy").state(LANGUAGES) is InstallState.INSTALLED

@@ -1,8 +1,8 @@
-"""Which clusters run on this machine: a note for each, from its start to its end, so that another terminal can stop it.
+"""Which clusters run on this machine: a file for each, from its start to its end, so that another terminal can stop it.
 
-A note names the process and when it was born, because a number is given to another process some day; a note whose
-process is gone counts as none. Beside it lies what a program of the same user needs to join the cluster; nobody else
-can enter the folder. Times are seconds.
+The file names the process and when it was born, because a number is given to another process some day; the file of a
+process that is gone counts as none. Beside it lies what a program of the same user needs to join the cluster; nobody
+else can enter the folder. Times are seconds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningCluster:
     """A cluster that serves on `port`: the process that holds it, and when that was born (epoch)."""
 
     port: int
@@ -54,9 +54,9 @@ class Running:
 
 
 @contextlib.contextmanager
-def noted(folder: Path, port: int) -> Iterator[None]:
-    """Keep a note of this process in `folder` while the block runs."""
-    here = Running(port, os.getpid(), psutil.Process().create_time())
+def registered(folder: Path, port: int) -> Iterator[None]:
+    """Keep a file about this process in `folder` while the block runs."""
+    here = RunningCluster(port, os.getpid(), psutil.Process().create_time())
     path = _path(folder, port)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(0o700)
@@ -68,8 +68,8 @@ def noted(folder: Path, port: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def told(folder: Path, port: int, environment: Mapping[str, str]) -> Iterator[Path]:
-    """A file for `source`, with what a program must have in its environment to join the noted cluster."""
+def environment_file(folder: Path, port: int, environment: Mapping[str, str]) -> Iterator[Path]:
+    """A file for `source`, with what a program must have in its environment to join the registered cluster."""
     path = _path(folder, port).with_suffix(".sh")
     path.touch(mode=0o600)
     path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()))
@@ -79,10 +79,10 @@ def told(folder: Path, port: int, environment: Mapping[str, str]) -> Iterator[Pa
         path.unlink(missing_ok=True)
 
 
-def find(folder: Path, port: int) -> Running | None:
-    """The cluster on `port` that is noted in `folder` and still runs."""
+def find_running(folder: Path, port: int) -> RunningCluster | None:
+    """The cluster on `port` that is registered in `folder` and still runs."""
     try:
-        found = Running(**json.loads(_path(folder, port).read_text()))
+        found = RunningCluster(**json.loads(_path(folder, port).read_text()))
     except (OSError, ValueError, TypeError):
         return None
     return found if found.alive else None

@@ -1,6 +1,6 @@
 """Writes NOTICE.md: under which licence everything comes that Quorum installs, runs or was made with.
 
-    python -m cluster.notice > NOTICE.md          or: make notice
+    python -m cluster.licence_notice > NOTICE.md          or: make notice
 
 What is locked comes from requirements.lock, what it says of its licence from the metadata of the installed
 distributions. Where the metadata is silent or vague ("BSD License"), somebody has read the licence file and entered the

@@ -1,10 +1,10 @@
 """A Ray cluster of several nodes on this machine: each a tree of processes of its own, which can be killed, frozen or
 joined by another at any time.
 
-    with in_namespaces(3) as hosts, Nodes(environment={"PYTHONPATH": "."}) as nodes:
+    with namespaced_hosts(3) as hosts, MultiNodeCluster(environment={"PYTHONPATH": "."}) as nodes:
         head = nodes.add(hosts[0], cpus=0)
         nodes.add(hosts[1], cpus=4, gpus=1)        # a number in Ray's books: nobody looks whether there is a GPU
-        nodes.hand_over(config)
+        nodes.deploy(config)
 
 The first node is the head. Which process belongs to which node is read from the trees, so nothing here is a driver of
 the cluster or knows what is deployed. Times are seconds.
@@ -58,11 +58,11 @@ _TITLE = re.compile(r"^ray::(?:ServeReplica:[^:]+:(?P<deployment>\w+)|(?P<own>Pr
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A process that does something for the application: a replica of the deployment `part`, or one of Serve's own
+    """A process that does something for the application: a replica of the deployment `component`, or one of Serve's own
     (`ProxyActor`, `ServeController`).
     """
 
-    part: str
+    component: str
     host: str
     process: psutil.Process
 
@@ -75,28 +75,28 @@ class Actor:
             return False
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
 
-def part_of(process: psutil.Process) -> str | None:
+def component_of(process: psutil.Process) -> str | None:
     """What a process does for the application, by the title that Ray gives it; None for any other."""
     title = _TITLE.match(next(iter(process.cmdline()), ""))
-    return None if title is None or not _lives(process) else title["deployment"] or title["own"]
+    return None if title is None or not _is_alive(process) else title["deployment"] or title["own"]
 
 
-def parts_among(processes: Iterable[psutil.Process]) -> Iterator[tuple[str, psutil.Process]]:
+def components_among(processes: Iterable[psutil.Process]) -> Iterator[tuple[str, psutil.Process]]:
     """Those of the processes that do something for the application, each with what it does. One that ends meanwhile is
     left out.
     """
     for process in processes:
         with suppress(psutil.Error):
-            part = part_of(process)
-            if part is not None:
-                yield part, process
+            component = component_of(process)
+            if component is not None:
+                yield component, process
 
 
 @dataclass(eq=False, slots=True)
@@ -118,27 +118,27 @@ class Node:
         """The host:port at which its agent exports metrics."""
         return f"{self.host.address}:{self.metrics_port}"
 
-    def living(self) -> set[psutil.Process]:
+    def processes(self) -> set[psutil.Process]:
         """The processes that belong to it. One whose parent died is still known."""
         self.seen |= children([self.started.pid, *(process.pid for process in self.seen)])
-        self.seen = {process for process in self.seen if _lives(process)}
+        self.seen = {process for process in self.seen if _is_alive(process)}
         return set(self.seen)
 
     def actors(self) -> Iterator[Actor]:
         """Those of its processes that do something for the application."""
-        return (Actor(part, self.host.name, process) for part, process in parts_among(self.living()))
+        return (Actor(component, self.host.name, process) for component, process in components_among(self.processes()))
 
     def ray_id(self) -> str:
         """How Ray names the node: its raylet was told."""
         marker = "--node_id="
-        told = [word for process in self.living() for word in process.cmdline() if word.startswith(marker)]
+        told = [word for process in self.processes() for word in process.cmdline() if word.startswith(marker)]
         return told[0].removeprefix(marker)
 
     def wait(self) -> None:
         """Return once it runs. Raises InternalFailure when it does not."""
         for attempt in range(1, _ATTEMPTS + 1):
             if self._runs():
-                self.living()  # they are known from now on, even when their parent dies
+                self.processes()  # they are known from now on, even when their parent dies
                 return
             self.kill()
             if attempt < _ATTEMPTS:
@@ -157,16 +157,16 @@ class Node:
 
     def kill(self) -> None:
         """Kill everything on it at once, as when the power fails."""
-        doomed = self.living()
+        doomed = self.processes()
         for process in doomed:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         self.started.kill()
         self.started.wait()
-        end(doomed | self.living(), patience_s=0.0)
+        end(doomed | self.processes(), patience_s=0.0)
 
 
-class Nodes:
+class MultiNodeCluster:
     """The nodes of one cluster. When the block is left, by its end, an error, Ctrl-C, SIGTERM or SIGHUP, every process
     of theirs is gone. Use it in the main thread.
 
@@ -210,11 +210,11 @@ class Nodes:
     def add(self, host: Host, *, cpus: float, gpus: float = 0.0, labels: Mapping[str, str] | None = None) -> Node:
         """A node on `host`, once it runs. The first one is the head. One at a time: Ray gives each a fixed time."""
         if not self.nodes:
-            self._address = f"{host.address}:{_GCS_PORT if host.enter else free_port()}"
+            self._address = f"{host.address}:{_GCS_PORT if host.command_prefix else free_port()}"
         role = ["--address", self._address] if self.nodes else self._as_head()
-        return self._started(host, [*role, *_told_of(labels or {})], cpus, gpus)
+        return self._started(host, [*role, *_label_options(labels or {})], cpus, gpus)
 
-    def return_head(self, *, cpus: float = 0.0) -> Node:
+    def replace_head(self, *, cpus: float = 0.0) -> Node:
         """A new head in the place of the one that was killed."""
         dead = self.nodes.pop(0)
         # Left there, it and the workers that wait for the head would pass for a head that runs.
@@ -223,35 +223,35 @@ class Nodes:
         self.nodes.insert(0, self.nodes.pop())
         return node
 
-    def lose(self, node: Node) -> None:
+    def remove(self, node: Node) -> None:
         """Kill a node that does not come back."""
         node.kill()
         self.nodes.remove(node)
 
     def drain(self, node: Node, within_s: float) -> None:
         """Tell the cluster that the node leaves: replicas are started elsewhere before those on it end. Take it away
-        with `lose` once nothing of the application is on it.
+        with `remove` once nothing of the application is on it.
         """
-        self._told(
+        self._run_on_head(
             "cluster.local.ray_command", "drain-node", "--address", self._address, "--node-id", node.ray_id(),
             "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "it leaves",
             "--deadline-remaining-seconds", f"{within_s:.0f}",
         )  # fmt: skip
 
-    def actors(self, part: str | None = None) -> list[Actor]:
+    def actors(self, component: str | None = None) -> list[Actor]:
         """The processes of the application, or those of one part of it."""
-        return [actor for node in self.nodes for actor in node.actors() if part in (None, actor.part)]
+        return [actor for node in self.nodes for actor in node.actors() if component in (None, actor.component)]
 
-    def hand_over(self, config: Mapping[str, Any]) -> None:
+    def deploy(self, config: Mapping[str, Any]) -> None:
         """Deploy what `config` says, Serve's own schema, or bring what is there to it."""
-        self._told("cluster.local.serve_deploy", said=yaml.safe_dump(dict(config)))
+        self._run_on_head("cluster.local.serve_deploy", stdin=yaml.safe_dump(dict(config)))
 
-    def _told(self, module: str, *words: str, said: str = "") -> None:
+    def _run_on_head(self, module: str, *words: str, stdin: str = "") -> None:
         """Run a program on the head that tells the cluster something."""
         known = {**ONE_NODE, "RAY_ADDRESS": self._address, "QUORUM_NODE": self.head.host.address}
-        command = [*self.head.host.enter, sys.executable, "-m", module, *words]
+        command = [*self.head.host.command_prefix, sys.executable, "-m", module, *words]
         finished = subprocess.run(
-            command, input=said, env={**self._environment, **known}, capture_output=True, text=True, timeout=_START_S,
+            command, input=stdin, env={**self._environment, **known}, capture_output=True, text=True, timeout=_START_S,
             check=False,
         )  # fmt: skip
         if finished.returncode != 0:
@@ -265,7 +265,7 @@ class Nodes:
 
     def _started(self, host: Host, role: list[str], cpus: float, gpus: float) -> Node:
         log = self._folder.path / f"{host.name}-{time.monotonic_ns()}.log"
-        command = [*host.enter, *_ray_start(host), *role, "--num-cpus", f"{cpus:g}", "--num-gpus", f"{gpus:g}"]
+        command = [*host.command_prefix, *_ray_start(host), *role, "--num-cpus", f"{cpus:g}", "--num-gpus", f"{gpus:g}"]
         metrics_port = free_port()
         command += ["--metrics-export-port", str(metrics_port)]
         own = self._redis if "--head" in role else {"RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(host.http_port)}
@@ -287,7 +287,7 @@ class Nodes:
         return node
 
 
-def _told_of(labels: Mapping[str, str]) -> list[str]:
+def _label_options(labels: Mapping[str, str]) -> list[str]:
     return ["--labels", ",".join(f"{name}={value}" for name, value in labels.items())] if labels else []
 
 

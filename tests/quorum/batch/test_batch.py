@@ -18,7 +18,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from ocr.errors import InvalidRequest, NotAnImage, Unreachable
-from quorum.bulk import Journal, Row, files_of
+from quorum.batch.journal import Journal
+from quorum.batch.rows import Row, files_of
 from quorum.cli import batch, read
 from quorum.client.retrying import Retries
 from tests.fakes.service import FakeService, document_answer, listening

@@ -11,8 +11,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from cluster.weights.store.shelf import Shelf
-from cluster.weights.store.table import Table
+from cluster.weights.store.catalogue import ModelCatalogue
+from cluster.weights.store.model_store import ModelStore
 from quorum.cli import models
 from tests.fakes.makers import ENGLISH_PATH, LANGUAGES, NETWORK, SUMS, TABLE, published
 from tests.fakes.model_server import ModelServer, serving
@@ -23,7 +23,7 @@ models.register(APP)
 
 @pytest.fixture(autouse=True)
 def _small_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "read_table", lambda: TABLE)
+    monkeypatch.setattr(models, "read_catalogue", lambda: TABLE)
 
 
 @pytest.fixture
@@ -81,14 +81,14 @@ def test_models_with_a_file_that_nobody_vouches_for_are_left_out_unless_they_are
     folder: Path, server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = dataclasses.replace(LANGUAGES, files=LANGUAGES.files[:1])
-    monkeypatch.setattr(models, "read_table", lambda: Table((known, NETWORK)))
+    monkeypatch.setattr(models, "read_catalogue", lambda: ModelCatalogue((known, NETWORK)))
     mirrors = ("--mirror", f"https://files.example={server.url}", *hub(server))
     result = quorum(folder, "pull", *mirrors)
     assert (result.exit_code, result.stdout) == (0, f"{known.label} is in {folder}/tesseract/languages\n")
     assert "network is left out: its makers publish no sha256 of config.json" in result.stderr
     asked_for = quorum(folder, "pull", "network", *mirrors)
     assert (asked_for.exit_code, "--sums" in asked_for.stderr) == (1, True)
-    assert Shelf(folder).installed("trocr", "network") is None
+    assert ModelStore(folder).installed("trocr", "network") is None
 
 
 def test_a_model_that_cannot_be_fetched_does_not_stop_the_others(folder: Path, server: ModelServer) -> None:
@@ -168,7 +168,7 @@ def test_packed_models_are_unpacked_elsewhere(folder: Path, server: ModelServer,
     assert "--sums" in quorum(tmp_path / "there", "unpack", archive).stderr
     result = quorum(tmp_path / "there", "unpack", archive, *sums(folder))
     assert (result.exit_code, result.stdout) == (0, f"installed {LANGUAGES.label}\n")
-    assert Shelf(tmp_path / "there").installed("tesseract", "languages") is not None
+    assert ModelStore(tmp_path / "there").installed("tesseract", "languages") is not None
 
 
 def test_path_prints_a_directory_and_nothing_else(folder: Path, server: ModelServer) -> None:

@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from cluster.local.local_cluster import Deployed, Look
+from cluster.local.local_cluster import ApplicationSnapshot, DeploymentState
 from ocr.contract import LineAnswer, StatusAnswer, TextAnswer, TimedPart, Timings, WordAnswer
 from ocr.errors import InternalFailure, NotAnImage, OutOfRange
 from quorum.cli import read, status, up
@@ -180,9 +180,9 @@ class FakeCluster:
     def __init__(self, status: Any) -> None:
         self._status = status
 
-    def look(self) -> Look:
-        healthy = {name: Deployed("HEALTHY") for name in ("Gateway", "tesseract", "trocr")}
-        return Look("RUNNING", "", healthy, self._status())
+    def snapshot(self) -> ApplicationSnapshot:
+        healthy = {name: DeploymentState("HEALTHY") for name in ("Gateway", "tesseract", "trocr")}
+        return ApplicationSnapshot("RUNNING", "", healthy, self._status())
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ class AsyncTransport(Protocol):
     async def send(self, call: Call[Any]) -> object: ...
 
 
-class Questions:
+class Operations:
     """The questions as plain methods over any transport."""
 
     def __init__(self, transport: Transport, retries: Retries, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -137,7 +137,7 @@ class Questions:
                 self._sleep(tries.pause_s(error))
 
 
-class AsyncQuestions:
+class AsyncOperations:
     """The same for a caller with an event loop."""
 
     def __init__(self, transport: AsyncTransport, retries: Retries) -> None:
@@ -145,25 +145,25 @@ class AsyncQuestions:
         self._retries = retries
 
     async def read(self, image: Readable, **options: Unpack[TextKeywords]) -> TextAnswer:
-        """Read a page or a line; see Questions.read."""
+        """Read a page or a line; see Operations.read."""
         return await self._ask(text_call(image, options))
 
     async def read_document(self, document: Readable, **options: Unpack[DocumentKeywords]) -> DocumentAnswer:
-        """Read a file page by page; see Questions.read_document."""
+        """Read a file page by page; see Operations.read_document."""
         return await self._ask(document_call(document, options))
 
     async def read_as(self, document: Readable, format: str, **options: Unpack[DocumentKeywords]) -> bytes:
-        """The reading of a file, written down by the service; see Questions.read_as."""
+        """The reading of a file, written down by the service; see Operations.read_as."""
         return (await self._ask(file_call(document, format, options))).content
 
     async def read_character(self, image: Readable, **options: Unpack[CharacterKeywords]) -> CharacterAnswer:
-        """Read one character; see Questions.read_character."""
+        """Read one character; see Operations.read_character."""
         return await self._ask(character_call(image, options))
 
     async def read_batch(
         self, images: Sequence[Readable], task: Task = "text", **options: Unpack[BatchKeywords]
     ) -> BatchAnswer:
-        """Read many images; see Questions.read_batch."""
+        """Read many images; see Operations.read_batch."""
         return await self._ask(batch_call(images, task, options))
 
     async def status(self) -> StatusAnswer:
@@ -171,15 +171,15 @@ class AsyncQuestions:
         return await self._ask(STATUS_CALL)
 
     async def ready(self) -> bool:
-        """Whether enough engines are warm to answer; see Questions.ready."""
+        """Whether enough engines are warm to answer; see Operations.ready."""
         return (await self.status()).status != "not_ready"
 
     async def config(self) -> ConfigAnswer:
-        """The configuration in force; see Questions.config."""
+        """The configuration in force; see Operations.config."""
         return await self._ask(CONFIG_CALL)
 
     async def change_config(self, live: Mapping[str, Any], version: int | None = None) -> ConfigAnswer:
-        """Replace the live layer; see Questions.change_config."""
+        """Replace the live layer; see Operations.change_config."""
         return await self._ask(change_call(live, version))
 
     async def change_weights(

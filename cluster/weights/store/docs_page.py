@@ -1,4 +1,4 @@
-"""The table of models as docs/models.md shows it: `python -m cluster.weights.store.page` writes it,
+"""The table of models as docs/models.md shows it: `python -m cluster.weights.store.docs_page` writes it,
 a test holds it equal.
 """
 
@@ -6,16 +6,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster.weights.store.table import NOT_PUBLISHED, Model, ModelFile, Table, read_table
+from cluster.weights.store.catalogue import NOT_PUBLISHED, Model, ModelCatalogue, ModelFile, read_catalogue
 
 PAGE = Path(__file__).parents[3] / "docs" / "models.md"
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 
 
-def render(table: Table) -> str:
+def render(catalogue: ModelCatalogue) -> str:
     """One section for each key: what there is, and the files with their sha256."""
-    keys = dict.fromkeys(model.key for model in table.models)
-    return "\n".join(_section(key, [model for model in table.models if model.key == key]) for key in keys)
+    keys = dict.fromkeys(model.key for model in catalogue.models)
+    return "\n".join(_section(key, [model for model in catalogue.models if model.key == key]) for key in keys)
 
 
 def _section(key: str, models: list[Model]) -> str:
@@ -36,12 +36,12 @@ def _hash(file: ModelFile) -> str:
     return (f"`{file.sha256}`" if file.sha256 else NOT_PUBLISHED) + md5
 
 
-def with_table(page: str, table: Table) -> str:
+def with_table(page: str, catalogue: ModelCatalogue) -> str:
     """`page` with the table between its two marks."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{render(table)}{END}{after}"
+    return f"{before}{BEGIN}{render(catalogue)}{END}{after}"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), read_table()), encoding="utf-8")
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), read_catalogue()), encoding="utf-8")

@@ -17,7 +17,7 @@ from typing import Any
 
 from ocr.errors import OutOfRange
 
-TABLE = Path(__file__).with_name("models.toml")
+CATALOGUE = Path(__file__).with_name("models.toml")
 
 NOT_PUBLISHED = "not published"
 """Written in place of a sha256 that no published record tells: whoever pulls the file must name it."""
@@ -56,7 +56,7 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One entry of the table. `megabytes` of 1,000,000 bytes is what it takes on a disk, rounded."""
+    """One entry of the catalogue. `megabytes` of 1,000,000 bytes is what it takes on a disk, rounded."""
 
     key: str
     name: str
@@ -89,7 +89,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ModelCatalogue:
     """All models, in the order of the file."""
 
     models: tuple[Model, ...]
@@ -126,9 +126,9 @@ class Table:
         )
 
 
-def read_table(path: Path = TABLE) -> Table:
-    """The table in `path`. Raises ValueError, KeyError or TypeError when it is not one."""
-    return Table(tuple(_model(entry) for entry in tomllib.loads(path.read_text(encoding="utf-8"))["model"]))
+def read_catalogue(path: Path = CATALOGUE) -> ModelCatalogue:
+    """The catalogue in `path`. Raises ValueError, KeyError or TypeError when it is not one."""
+    return ModelCatalogue(tuple(_model(entry) for entry in tomllib.loads(path.read_text(encoding="utf-8"))["model"]))
 
 
 def _model(entry: Mapping[str, Any]) -> Model:

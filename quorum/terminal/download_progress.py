@@ -21,7 +21,7 @@ Show = Callable[[str, int, int | None], None]
 
 
 @contextmanager
-def bars(console: Console, title: str) -> Iterator[Show]:
+def progress_bars(console: Console, title: str) -> Iterator[Show]:
     """A function that shows how far each file is, to be called again and again; `title` is what they belong to."""
     columns = (
         TextColumn("{task.description}"),

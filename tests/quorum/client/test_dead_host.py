@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.local.hosts import Host, in_namespaces, namespaces_missing
+from cluster.local.hosts import Host, namespaced_hosts, why_no_namespaces
 
 _SILENT = """
 import socket, time
@@ -33,22 +33,24 @@ except ConnectionBroken:
 
 @pytest.fixture
 def host() -> Iterator[Host]:
-    missing = namespaces_missing()
+    missing = why_no_namespaces()
     if missing:
         pytest.skip(missing)
-    with in_namespaces(1) as [made]:
+    with namespaced_hosts(1) as [made]:
         yield made
 
 
 @pytest.mark.processes
 def test_a_client_that_waits_for_an_answer_notices_within_seconds_that_the_host_is_gone(host: Host) -> None:
     # In processes of their own: tests reach nothing but loopback.
-    with subprocess.Popen([*host.enter, sys.executable, "-c", _SILENT], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [*host.command_prefix, sys.executable, "-c", _SILENT], stdout=subprocess.PIPE, text=True
+    ) as server:
         assert server.stdout is not None
         server.stdout.readline()
         with subprocess.Popen([sys.executable, "-c", _ASK, host.url], stdout=subprocess.PIPE, text=True) as client:
             assert server.stdout.readline() == "asked\n"
-            host.unplug()
+            host.disconnect()
             pulled = time.monotonic()
             said, _ = client.communicate(timeout=50)
         server.kill()

@@ -19,14 +19,14 @@ from enum import StrEnum
 from pathlib import Path
 
 from cluster.weights.files import sha256
-from cluster.weights.store.table import Model
+from cluster.weights.store.catalogue import Model
 from ocr.errors import StoreError
 
 CARD_FILE = "metadata.json"
 
 
-class State(StrEnum):
-    """What there is of a model. `OTHER` is another revision than the table's."""
+class InstallState(StrEnum):
+    """What there is of a model. `OTHER` is another revision than the catalogue's."""
 
     ABSENT = "absent"
     INSTALLED = "installed"
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class FileFingerprint:
     """What a file was when it was checked."""
 
     sha256: str
@@ -43,7 +43,7 @@ class Fact:
     mtime_ns: int
 
     @classmethod
-    def of(cls, path: Path) -> Fact:
+    def of(cls, path: Path) -> FileFingerprint:
         found = path.stat()
         return cls(sha256(path), found.st_size, found.st_mtime_ns)
 
@@ -65,7 +65,7 @@ class Record:
     key: str
     name: str
     version: str
-    files: Mapping[str, Fact]
+    files: Mapping[str, FileFingerprint]
 
     @property
     def label(self) -> str:
@@ -73,7 +73,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ModelStore:
     """The models under one MODEL_DIR."""
 
     root: Path
@@ -95,7 +95,7 @@ class Shelf:
         path = self.record_path(key, label)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            files = {name: Fact(**fact) for name, fact in content["files"].items()}
+            files = {name: FileFingerprint(**fact) for name, fact in content["files"].items()}
             return Record(key, str(content["name"]), str(content["version"]), files)
         except FileNotFoundError:
             return None
@@ -119,16 +119,16 @@ class Shelf:
             if not fact.holds(directory / name) or (thorough and sha256(directory / name) != fact.sha256)
         )
 
-    def state(self, model: Model) -> State:
+    def state(self, model: Model) -> InstallState:
         """What there is of `model`, without reading the content of untouched files."""
         record = self.installed(model.key, model.name)
         if record is None:
-            return State.DAMAGED if self.directory(model.key, model.name).exists() else State.ABSENT
+            return InstallState.DAMAGED if self.directory(model.key, model.name).exists() else InstallState.ABSENT
         if self.damaged(record, thorough=False):
-            return State.DAMAGED
-        return State.INSTALLED if record.version == model.version else State.OTHER
+            return InstallState.DAMAGED
+        return InstallState.INSTALLED if record.version == model.version else InstallState.OTHER
 
-    def place(self, model: Model, staging: Path, facts: Mapping[str, Fact]) -> Path:
+    def place(self, model: Model, staging: Path, facts: Mapping[str, FileFingerprint]) -> Path:
         """Record the checked `facts` of the files in `staging`, and move them to where the model belongs, in one step.
 
         The `metadata.json` that is written with them makes answers name the model, and engines open its files.

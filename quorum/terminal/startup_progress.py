@@ -13,12 +13,17 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from cluster.local.local_cluster import Progress, Stage
-from quorum.terminal import table
+from cluster.local.local_cluster import ComponentProgress, StartupState
+from quorum.terminal.output import table
 
-_STYLES = {Stage.STARTING: "yellow", Stage.READY: "green", Stage.UNAVAILABLE: "dim", Stage.FAILED: "red"}
+_STYLES = {
+    StartupState.STARTING: "yellow",
+    StartupState.READY: "green",
+    StartupState.UNAVAILABLE: "dim",
+    StartupState.FAILED: "red",
+}
 
-Show = Callable[[Sequence[Progress]], None]
+Show = Callable[[Sequence[ComponentProgress]], None]
 
 
 class Timings:
@@ -27,23 +32,23 @@ class Timings:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._started = clock()
-        self._settled: dict[str, tuple[Stage, float]] = {}
+        self._settled: dict[str, tuple[StartupState, float]] = {}
 
-    def seconds(self, part: Progress) -> float:
+    def seconds(self, part: ComponentProgress) -> float:
         """How long `part` took until it settled, or takes so far."""
         elapsed = self._clock() - self._started
         if not part.settled:
-            self._settled.pop(part.part, None)
+            self._settled.pop(part.component, None)
             return elapsed
-        stage, seconds = self._settled.setdefault(part.part, (part.stage, elapsed))
-        if stage is not part.stage:
-            self._settled[part.part] = part.stage, elapsed
+        stage, seconds = self._settled.setdefault(part.component, (part.state, elapsed))
+        if stage is not part.state:
+            self._settled[part.component] = part.state, elapsed
             return elapsed
         return seconds
 
 
 @contextmanager
-def board(console: Console, clock: Callable[[], float] = time.monotonic) -> Iterator[Show]:
+def startup_board(console: Console, clock: Callable[[], float] = time.monotonic) -> Iterator[Show]:
     """A function that shows the progress of all parts, to be called again and again."""
     timings = Timings(clock)
     if not console.is_terminal:
@@ -53,24 +58,24 @@ def board(console: Console, clock: Callable[[], float] = time.monotonic) -> Iter
         yield lambda parts: live.update(_drawn(parts, timings))
 
 
-def _drawn(parts: Sequence[Progress], timings: Timings) -> Table:
+def _drawn(parts: Sequence[ComponentProgress], timings: Timings) -> Table:
     drawn = table("part", "seconds", "state", "", rows=(), right=("seconds",))
     for part in parts:
-        state = f"[{_STYLES[part.stage]}]{part.stage}[/]"
-        drawn.add_row(part.part, f"{timings.seconds(part):.1f}", state, _first_line(part.detail))
+        state = f"[{_STYLES[part.state]}]{part.state}[/]"
+        drawn.add_row(part.component, f"{timings.seconds(part):.1f}", state, _first_line(part.detail))
     return drawn
 
 
 def _printer(console: Console, timings: Timings) -> Show:
-    said: dict[str, Stage] = {}
+    said: dict[str, StartupState] = {}
 
-    def show(parts: Sequence[Progress]) -> None:
+    def show(parts: Sequence[ComponentProgress]) -> None:
         for part in parts:
             seconds = timings.seconds(part)
-            if part.settled and said.get(part.part) is not part.stage:
+            if part.settled and said.get(part.component) is not part.state:
                 detail = f": {_first_line(part.detail)}" if part.detail else ""
-                console.print(f"{seconds:6.1f} s  {part.part} is {part.stage}{detail}", soft_wrap=True)
-                said[part.part] = part.stage
+                console.print(f"{seconds:6.1f} s  {part.component} is {part.state}{detail}", soft_wrap=True)
+                said[part.component] = part.state
 
     return show
 

@@ -1,4 +1,4 @@
-"""Nodes as trees of processes, with programs in the place of Ray's."""
+"""MultiNodeCluster as trees of processes, with programs in the place of Ray's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from cluster.local.hosts import Host
-from cluster.local.nodes import Node, part_of
+from cluster.local.multi_node_cluster import Node, component_of
 from cluster.local.processes import adopting_orphans
 from ocr.errors import InternalFailure
 
@@ -51,12 +51,12 @@ def test_a_killed_node_leaves_nothing_not_even_what_lost_its_parent_before(tmp_p
     with adopting_orphans():
         node = node_of(_TREE, tmp_path)
         node.wait()
-        eventually(lambda: len(node.living()) == 2)
-        known = node.living()
+        eventually(lambda: len(node.processes()) == 2)
+        known = node.processes()
         [middle] = [process for process in known if process.children()]
         middle.kill()
-        eventually(lambda: middle not in node.living())
-        assert len(node.living()) == 1
+        eventually(lambda: middle not in node.processes())
+        assert len(node.processes()) == 1
         node.kill()
     assert not [process for process in known if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
@@ -95,10 +95,10 @@ class Titled:
     ],
 )
 def test_parts_are_known_by_their_titles(title: str, part: str | None) -> None:
-    assert part_of(Titled(title)) == part  # type: ignore[arg-type]
+    assert component_of(Titled(title)) == part  # type: ignore[arg-type]
 
 
 def test_what_has_no_title_or_is_dead_already_is_no_part() -> None:
-    assert part_of(Titled()) is None  # type: ignore[arg-type]
+    assert component_of(Titled()) is None  # type: ignore[arg-type]
     dead = Titled("ray::ProxyActor", status=psutil.STATUS_ZOMBIE)
-    assert part_of(dead) is None  # type: ignore[arg-type]
+    assert component_of(dead) is None  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 Ray Data streams the files to readers on all nodes of the cluster, and each reader asks the application through a Serve
 handle, so neither files nor answers pass through HTTP. Every node must see the files under the same paths. What is
-read and how it is kept is quorum/bulk.py's.
+read and how it is kept is quorum/batch/rows.py's.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from ocr.errors import Unreachable
-from quorum.bulk import Reading, Row, read_file
+from quorum.batch.rows import ReadFiles, Row, read_file
 from quorum.client import DocumentKeywords, HandleClient
 
 # Readers only wait for the engines; they must not take cores from them.
 _CPUS_OF_A_READER = 0.01
 
 
-def through_ray(options: DocumentKeywords, *, address: str, at_once: int, whole: bool) -> Reading:
+def over_ray_data(options: DocumentKeywords, *, address: str, at_once: int, whole: bool) -> ReadFiles:
     """Reads with `at_once` readers on the Ray cluster at `address`. Raises Unreachable when there is none."""
     HandleClient(address=address)  # joins the cluster, and says at once when the application does not run there
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.notice import (
+from cluster.licence_notice import (
     LOCK,
     PROGRAMS,
     Locked,
@@ -18,7 +18,7 @@ from cluster.notice import (
 )
 from ocr.errors import InvalidRequest
 
-NOTICE = Path(__file__).parents[1] / "NOTICE.md"
+NOTICE = Path(__file__).parents[2] / "NOTICE.md"
 LOCKED = read_lock(LOCK.read_text())
 
 

@@ -8,12 +8,12 @@ import re
 import pytest
 
 from cluster.weights.rapidocr_models import MODELS
-from cluster.weights.store.page import PAGE, with_table
-from cluster.weights.store.table import NOT_PUBLISHED, TABLE, Fetch, ModelFile, Table, read_table
+from cluster.weights.store.catalogue import CATALOGUE, NOT_PUBLISHED, Fetch, ModelCatalogue, ModelFile, read_catalogue
+from cluster.weights.store.docs_page import PAGE, with_table
 from ocr.errors import OutOfRange
 from tests.fakes.makers import LANGUAGES, NETWORK
 
-THE_TABLE = read_table()
+THE_TABLE = read_catalogue()
 
 
 def test_every_model_that_was_promised_is_there() -> None:
@@ -65,7 +65,7 @@ def test_every_engine_with_bundled_paddle_models_has_official_ones() -> None:
 
 
 def test_a_hash_that_is_not_known_is_written_in_words() -> None:
-    text = TABLE.read_text()
+    text = CATALOGUE.read_text()
     assert text.count(f'sha256 = "{NOT_PUBLISHED}"') == sum(
         file.sha256 is None for model in THE_TABLE.models for file in model.files
     )
@@ -73,7 +73,7 @@ def test_a_hash_that_is_not_known_is_written_in_words() -> None:
 
 def test_the_page_shows_the_table() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert page == with_table(page, THE_TABLE), "python -m cluster.weights.store.page"
+    assert page == with_table(page, THE_TABLE), "python -m cluster.weights.store.docs_page"
 
 
 @pytest.mark.parametrize("path", ["pytorch_model.bin", "model.pth", "model.pkl", "model.ckpt"])
@@ -116,9 +116,9 @@ class TestSelection:
 
 def test_a_table_with_two_models_of_a_name_is_refused() -> None:
     with pytest.raises(ValueError, match="same name"):
-        Table((LANGUAGES, LANGUAGES))
+        ModelCatalogue((LANGUAGES, LANGUAGES))
 
 
 def test_a_key_without_a_default_is_refused() -> None:
     with pytest.raises(ValueError, match="exactly one default"):
-        Table((dataclasses.replace(LANGUAGES, is_default=False),))
+        ModelCatalogue((dataclasses.replace(LANGUAGES, is_default=False),))

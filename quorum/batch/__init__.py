@@ -1,0 +1,1 @@
+"""Many files read into one table: over HTTP, or through Ray Data on the cluster."""

@@ -1,0 +1,121 @@
+"""What has been read into a table, so that a stop in the middle loses nothing and reads nothing twice.
+
+Every file that has been read is written to a journal beside the table; the table, a Parquet file, is made of the
+journal at the end. Run again, the same command reads what is missing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from ocr.errors import InvalidRequest
+from quorum.batch.rows import ReadFiles, Row
+
+
+class Journal:
+    """What has been read for one table, safe against being killed. One process at a time.
+
+    The table is `out`; the journal beside it has a line for each file, written through to the disk.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.path = out.with_name(f"{out.name}.journal")
+        self._file: IO[str] | None = None
+        self._rows: dict[str, list[Row]] = {}
+
+    def __enter__(self) -> Self:
+        """Open or go on with the journal. Raises InvalidRequest when another process has it."""
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise InvalidRequest(
+                f"another process is writing {self.out}", "wait for it, or choose another --out"
+            ) from error
+        self._rows = self._of_table() | self._of_journal()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def missing(self, paths: Iterable[Path], *, failed_again: bool) -> list[Path]:
+        """Those of `paths` that are not done; with `failed_again` also those of which something failed."""
+        return [path for path in paths if not self._is_done(str(path), failed_again=failed_again)]
+
+    def add(self, path: Path, rows: list[Row]) -> None:
+        """Note a file as done; when this returns it is on the disk."""
+        assert self._file is not None, "the journal is not open"
+        self._rows[str(path)] = rows
+        self._file.write(json.dumps([asdict(row) for row in rows]) + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def rows(self) -> list[Row]:
+        """All rows, by path and page."""
+        return sorted((row for rows in self._rows.values() for row in rows), key=lambda row: (row.path, row.page))
+
+    def write_table(self) -> None:
+        """Make the table of all rows and drop the journal."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        partial = self.out.with_name(f"{self.out.name}.partial")
+        pq.write_table(pa.Table.from_pylist([asdict(row) for row in self.rows()], _schema()), partial)
+        partial.replace(self.out)
+        self.path.unlink()
+
+    def _is_done(self, path: str, *, failed_again: bool) -> bool:
+        rows = self._rows.get(path)
+        return rows is not None and not (failed_again and not all(row.success for row in rows))
+
+    def _of_table(self) -> dict[str, list[Row]]:
+        if not self.out.is_file():
+            return {}
+        import pyarrow.parquet as pq
+
+        return _by_path(Row(**row) for row in pq.read_table(self.out).to_pylist())
+
+    def _of_journal(self) -> dict[str, list[Row]]:
+        """The rows of every whole line; a line that a kill has torn is cut off, and its file read again."""
+        assert self._file is not None
+        self._file.seek(0)
+        content = self._file.read()
+        whole = content[: content.rfind("\n") + 1]
+        self._file.truncate(len(whole.encode()))
+        return _by_path(Row(**row) for line in whole.splitlines() for row in json.loads(line))
+
+
+def _by_path(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, dict[int, Row]] = {}
+    for row in rows:
+        found.setdefault(row.path, {})[row.page] = row
+    return {path: list(pages.values()) for path, pages in found.items()}
+
+
+def _schema() -> Any:  # noqa: ANN401 - pyarrow is not typed here
+    import pyarrow as pa
+
+    kinds = {"str": pa.string(), "int": pa.int32(), "bool": pa.bool_(), "float": pa.float64()}
+    return pa.schema([(name, kinds[str(kind)]) for name, kind in Row.__annotations__.items()])
+
+
+def read_all(paths: Sequence[Path], journal: Journal, reading: ReadFiles, progress: Callable[[Path], None]) -> None:
+    """Read `paths` into the open journal; `progress` is told of each file. Raises what the reading raises: the journal
+    then has what was read before.
+    """
+    for path, rows in reading(paths):
+        journal.add(path, rows)
+        progress(path)

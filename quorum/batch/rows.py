@@ -1,0 +1,128 @@
+"""The rows of a table of many files, and how files are read into them over HTTP.
+
+A file that cannot be read is a row with its error, not the end of the run. How files are read is a `ReadFiles`; one
+over HTTP is here, ray_data.py has one through Ray Data. Times are milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from ocr.contract import DocumentAnswer, FailedPage, PageAnswer
+from ocr.errors import InvalidRequest, QuorumError, Unreachable
+from quorum.client import Client, DocumentKeywords, HandleClient
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".pdf"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One page of one file. `page` counts from 1; it is 0 where the file as a whole could not be read."""
+
+    path: str
+    page: int
+    success: bool
+    text: str = ""
+    confidence: float = 0.0
+    band: str = ""
+    needs_review: bool = True
+    lines: int = 0
+    profile: str = ""
+    method: str = ""
+    processing_time_ms: float = 0.0
+    error: str = ""
+    answer: str = ""
+    """The whole answer as JSON, where it was asked for."""
+
+
+ReadFiles = Callable[[Sequence[Path]], Iterable[tuple[Path, list[Row]]]]
+"""Reads files and gives the rows of each as it is done, in any order. Raises Unreachable when nobody answers."""
+
+
+def files_of(places: Iterable[str]) -> list[Path]:
+    """The files that folders (all below, by their endings), patterns and paths name, each once, in order.
+
+    Raises InvalidRequest for a place with nothing to read.
+    """
+    found: dict[Path, None] = {}
+    for place in places:
+        here = _below(Path(place)) if Path(place).is_dir() else _matching(Path(place))
+        if not here:
+            raise InvalidRequest(
+                f"nothing to read at {place}",
+                f"give a folder, a pattern or files ending in {', '.join(sorted(SUFFIXES))}",
+            )
+        found |= dict.fromkeys(here)
+    return list(found)
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def _matching(pattern: Path) -> list[Path]:
+    """The file of this name, or those that match it as a pattern with *, ** and ?."""
+    if pattern.is_file():
+        return [pattern]
+    return sorted(
+        path for path in Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))) if path.is_file()
+    )
+
+
+def rows_of(path: Path, answer: DocumentAnswer, *, whole: bool) -> list[Row]:
+    """A row per page; `whole` adds the answer itself."""
+    return [_row_of(path, page, whole=whole) for page in answer.pages]
+
+
+def _row_of(path: Path, page: PageAnswer | FailedPage, *, whole: bool) -> Row:
+    if isinstance(page, FailedPage):
+        return Row(str(path), page.page, success=False, error=f"{page.error.message} ({page.error.hint})")
+    return Row(
+        str(path),
+        page.page,
+        success=True,
+        text=page.text,
+        confidence=page.confidence,
+        band=page.band,
+        needs_review=page.needs_review,
+        lines=len(page.lines),
+        profile=page.profile,
+        method=page.method,
+        processing_time_ms=page.processing_time_ms,
+        answer=page.model_dump_json() if whole else "",
+    )
+
+
+def read_file(client: Client | HandleClient, path: Path, options: DocumentKeywords, *, whole: bool) -> list[Row]:
+    """The rows of one file, or the row that says why there are none. Raises Unreachable."""
+    try:
+        return rows_of(path, client.read_document(path, **options), whole=whole)
+    except Unreachable:
+        raise
+    except (QuorumError, OSError) as error:
+        return [Row(str(path), 0, success=False, error=str(error))]
+
+
+def over_http(client: Client, options: DocumentKeywords, *, at_once: int, whole: bool) -> ReadFiles:
+    """Reads with `at_once` requests under way."""
+
+    def read(paths: Sequence[Path]) -> Iterator[tuple[Path, list[Row]]]:
+        waiting = iter(paths)
+        with ThreadPoolExecutor(at_once) as pool:
+
+            def start(count: int) -> dict[Future[list[Row]], Path]:
+                chosen = islice(waiting, count)
+                return {pool.submit(read_file, client, path, options, whole=whole): path for path in chosen}
+
+            under_way = start(at_once)
+            while under_way:
+                done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                finished = [(under_way.pop(future), future.result()) for future in done]
+                under_way |= start(len(finished))
+                yield from finished
+
+    return read
