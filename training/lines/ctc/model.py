@@ -142,7 +142,7 @@ def write_model(
     hashes = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob(f"{shape.name}.*"))
     }
-    card = {"name": "quorum-lines", "version": version, **about, "files": hashes}
+    card = {"name": shape.name.replace("_", "-"), "version": version, **about, "files": hashes}
     (folder / CARD_FILE).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 

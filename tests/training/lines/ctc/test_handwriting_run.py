@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cluster.weights.models import BUNDLED_DIR
+from engines.common.model_card import read_card, verified
 from engines.common.text_rows import HAND_MARGIN
 from evaluation.pages.ground_truth import Split
 from training.drawing.typesetting import STRIP_PX, TypesetLine
@@ -21,6 +22,7 @@ from training.lines.ctc.task import HandRecipe
 from training.lines.real import RealLine
 from training.lines.synthetic import LineStore, write_shard
 
+STATE = Path(handwriting_run.__file__).parents[1] / "state"
 TINY = HandRecipe(lines=20, warmup_lines=10, channels=256, hidden=512, blocks=5, columns_px=600)
 
 
@@ -66,6 +68,14 @@ def test_terms_are_kept_by_what_goes_on_from_the_weights(tmp_path: Path) -> None
     about = terms_of(["stanford"], tmp_path)
     assert about["licence"] == "CC-BY-SA-4.0"
     assert set(about["attribution"]) == {"hooker", "stanford"}
+
+
+def test_the_state_to_go_on_from_is_whole_and_of_the_present_network() -> None:
+    card = read_card(STATE)
+    assert card.label.startswith("quorum-hands@")
+    assert all(verified(STATE, card, f"quorum_hands.{suffix}").is_file() for suffix in ("pth", "py", "yaml"))
+    network = Path(handwriting_run.__file__).parents[3] / "engines" / "line_models" / HandShape.source
+    assert (STATE / "quorum_hands.py").read_bytes() == network.read_bytes()
 
 
 def test_lines_lower_than_those_of_the_bundled_network_are_refused() -> None:
