@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.attack.bystander import Seen, gateway_mb, replicas, watching
-from benchmarks.attack.hostile_callers import HostileCaller, Target, hostile_callers
+from benchmarks.attack.hostile_callers import HostileCaller, hostile_callers
 from benchmarks.harness.results import RESULTS
 from benchmarks.harness.serving import URL, served
 from evaluation.environment import as_table, environment
@@ -64,12 +64,20 @@ class Outcome:
 
 async def under(caller: HostileCaller, seconds: float) -> Seen:
     """What the bystander meets while this caller is at work."""
-    await asyncio.to_thread(caller.prepare)
     host, port = URL.removeprefix("http://").split(":")
-    target = Target(host, int(port), time.monotonic() + seconds)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.attack.hostile_callers", caller.name, host, port, str(seconds)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    await process.stdout.readline()
     async with watching(URL) as seen:
+        process.stdin.write(b"begin\n")
+        await process.stdin.drain()
         async with asyncio.timeout(seconds + 60.0):
-            await caller.attack(target)
+            await process.wait()
         while not seen.page_s:
             await asyncio.sleep(0.1)
     return seen
@@ -118,11 +126,12 @@ def report(outcomes: Sequence[Outcome], quiet: Seen, before: dict[str, str], sec
         [
             "# One hostile caller, and what others meet",
             "",
-            f"Made by `python -m benchmarks.attack`. Each caller works for {seconds:g} s. Somebody else, at another",
-            "address, asks `/ready` ten times a second and reads examples/quick.png with two engines all the time. It",
-            f"holds where `/ready` has a p99 of at most {_READY_S} s, a page takes at most {_SLOWER:g} times",
-            f"its usual time, none is refused, the Gateway's memory is at most {_MORE_MEMORY} times what it was within",
-            "a minute, and no replica was replaced.",
+            f"Made by `python -m benchmarks.attack`. Each caller works for {seconds:g} s, in a process of the lowest",
+            "priority: a real one computes on another machine, and must not take the service's processors here. So it",
+            "sends what they leave it time for. Somebody else, at another address, asks `/ready` ten times a second",
+            "and reads examples/quick.png with two engines all the time. It holds where `/ready` has a p99 of at most",
+            f"{_READY_S} s, a page takes at most {_SLOWER:g} times its usual time, none is refused, the Gateway's",
+            f"memory is at most {_MORE_MEMORY} times what it was within a minute, and no replica was replaced.",
             "",
             as_table(summary),
             "",

@@ -2,6 +2,11 @@
 bounded number of requests and connections, and then goes away. What they send is made here; none of it crashes
 anything.
 
+    python -m benchmarks.attack.hostile_callers NAME HOST PORT SECONDS
+
+is one of them as a process of its own, at the lowest priority: a real one computes on another machine, and must not
+take the processors of the service here. It says `ready` when what it sends is made, and begins when it is sent a line.
+
 Two kinds of harm are tried: holding what others need (places, connections, streams, memory), and making the service
 compute for very little that was sent.
 """
@@ -12,12 +17,15 @@ import asyncio
 import base64
 import io
 import json
+import os
+import sys
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from typing import Any
 
 import httpx
 import numpy as np
@@ -50,7 +58,7 @@ class Target:
         return max(0.0, self.until - time.monotonic())
 
 
-Attack = Callable[[Target], Awaitable[None]]
+Attack = Callable[[Target], Coroutine[Any, Any, None]]
 Once = Callable[[httpx.AsyncClient], Awaitable[object]]
 
 
@@ -352,3 +360,18 @@ def _documents() -> Iterator[tuple[str, Attack]]:
     yield "PDFs of 100 empty pages", Posting("/predict_text", lambda: pdf_of_pages(100), pdf, 4, 20)
     encoded = base64.b64encode(PAGE.read_bytes()).decode()
     yield "batches of eight pages", Posting("/batch_predict", lambda: _batch([encoded] * 8), _JSON, 2, 8)
+
+
+def main() -> None:
+    """One hostile caller, told by the command line."""
+    name, host, port, seconds = sys.argv[1:]
+    os.nice(19)
+    [caller] = [caller for caller in hostile_callers() if caller.name == name]
+    caller.prepare()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    asyncio.run(caller.attack(Target(host, int(port), time.monotonic() + float(seconds))))
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,7 @@ from deployments.config.schema import ClusterConfig
 from deployments.config.versions import ConfigVersion
 from deployments.observability.logs import LoggingConfig, configure_logging
 from deployments.observability.metrics import CONFIG_VERSION, REPLICA_MEMORY, RayMetrics
-from deployments.replica.process_memory import own_memory_mb
+from deployments.replica.process_memory import FreeMemory, own_memory_mb
 from deployments.replica.shared_actor import SharedState, StateLocation
 
 log = logging.getLogger("quorum.configuration")
@@ -58,7 +58,9 @@ class ReplicaRuntime:
         self.record(CONFIG_VERSION, version.number)
 
     async def _report_gauges(self) -> None:
+        free_memory = FreeMemory()
         while True:
+            free_memory.give_back()
             self.record(REPLICA_MEMORY, own_memory_mb() * 1e6)
             self.record.refresh()
             await asyncio.sleep(_REPORT_EVERY_S)
