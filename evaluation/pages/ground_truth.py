@@ -33,7 +33,10 @@ from segmentation.page_rotation import crop_upright
 TEST_SHARE = 0.2
 TUNE_SHARE = 0.2
 
-_LETTER = re.compile(r"(JDH_.+)_\d+\.xml")
+THIN = 0.5
+"""Of the usual height of a page's lines: no line of letters is lower."""
+
+_LETTER = re.compile(r"(JDH_.+?)_?\d+(?: \(\d+\))?\.xml")
 """The name of the truth of a page of hooker: the letter and the number of the page."""
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
@@ -147,13 +150,33 @@ def pages_for(folder: Path, split: Split) -> list[GroundTruthPage]:
     return [page for page in pages if splits[page.image] is split]
 
 
-def line_crops(page: GroundTruthPage, room: float = 0.0) -> list[Pixels]:
+def line_crops(page: GroundTruthPage, room: float = 0.0, *, repaired: bool = False) -> list[Pixels]:
     """The upright pixels of each line, RGB uint8 (H, W, 3) at the page's own scale.
 
-    `room` is how much of what surrounds a line comes with it on each side, in heights of the line.
+    `room` is how much of what surrounds a line comes with it on each side, in heights of the line. `repaired` lines are
+    cut along `repaired_quads`.
     """
     pixels = page.pixels()
-    return [crop_upright(pixels, widened(line.quad(), room)) for line in page.lines]
+    quads = repaired_quads(page) if repaired else [line.quad() for line in page.lines]
+    return [crop_upright(pixels, widened(quad, room)) for quad in quads]
+
+
+def repaired_quads(page: GroundTruthPage) -> list[NDArray[np.float32]]:
+    """The rectangles of the page's lines, of which those that are far lower than is usual on the page are made so high.
+
+    Line finders draw some outlines along the feet of the letters alone, so that two thirds of what is missing is above.
+    """
+    quads = [line.quad() for line in page.lines]
+    heights = [float(np.hypot(*(quad[3] - quad[0]))) for quad in quads]
+    usual = float(np.median(heights)) if heights else 0.0
+    repaired = []
+    for quad, height in zip(quads, heights, strict=True):
+        if 0.0 < height < THIN * usual:
+            missing = (quad[3] - quad[0]) * (usual / height - 1.0)
+            repaired.append(np.float32(quad + np.stack([-2 * missing, -2 * missing, missing, missing]) / 3))
+        else:
+            repaired.append(quad)
+    return repaired
 
 
 def widened(quad: NDArray[np.float32], room: float) -> NDArray[np.float32]:

@@ -58,7 +58,8 @@ def _lines_of(folder: Path, split: Split) -> Iterator[RealLine]:
     pages = pages_for(folder, split)
     any_case = _in_capitals([line.text for page in pages for line in page.lines])
     for page in pages:
-        for line, crop, hand in zip(page.lines, line_crops(page, SURROUNDINGS), writing_of(page), strict=True):
+        crops = line_crops(page, SURROUNDINGS, repaired=bool(page.letter) and split is Split.TRAIN)
+        for line, crop, hand in zip(page.lines, crops, writing_of(page), strict=True):
             text = folded(line.text)
             around = round(crop.shape[0] * SURROUNDINGS / (1 + 2 * SURROUNDINGS))
             height, width = crop.shape[0] - 2 * around, crop.shape[1] - 2 * around

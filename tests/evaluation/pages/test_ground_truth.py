@@ -9,7 +9,17 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.pages.ground_truth import GroundTruthPage, Split, line_crops, pages_for, read_pages, split_of, widened
+from evaluation.pages.ground_truth import (
+    GroundTruthLine,
+    GroundTruthPage,
+    Split,
+    line_crops,
+    pages_for,
+    read_pages,
+    repaired_quads,
+    split_of,
+    widened,
+)
 
 
 def _write(folder: Path, count: int) -> Path:
@@ -68,18 +78,38 @@ def _letter(page: GroundTruthPage) -> str:
     return page.letter
 
 
-def test_a_truth_with_another_name_is_no_page_of_a_letter(tmp_path: Path) -> None:
-    row = {"image": "1.jpg", "source": "EHRI-ET-JMP007_02.xml", "lines": []}
-    (tmp_path / "truth.jsonl").write_text(json.dumps(row))
-    assert read_pages(tmp_path)[0].letter == ""
-
-
 def test_lines_are_cut_with_what_surrounds_them_when_asked(tmp_path: Path) -> None:
     [page] = read_pages(_write(tmp_path, 1))
     lying, _ = line_crops(page, room=0.5)
     assert lying.shape == (40, 220, 3)
     assert lying[15:25, 15:205].max() < 30
     assert lying[[2, -3]].min() > 200
+
+
+def test_outlines_along_the_feet_of_letters_are_made_as_high_as_is_usual() -> None:
+    heights = (40, 40, 10, 30)
+    lines = tuple(
+        GroundTruthLine(np.array([[0, y], [200, y], [200, y + high], [0, y + high]], np.float32), "four words of text")
+        for y, high in zip((100, 200, 330, 400), heights, strict=True)
+    )
+    quads = repaired_quads(GroundTruthPage(Path("page.png"), lines))
+    assert [round(float(quad[3, 1] - quad[0, 1])) for quad in quads] == [40, 40, 35, 30]
+    assert (quads[2][0, 1], quads[2][3, 1]) == pytest.approx((330 - 50 / 3, 340 + 25 / 3), abs=0.1)
+    assert repaired_quads(GroundTruthPage(Path("blank.png"), ())) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "letter"),
+    [
+        ("JDH_2_16_144_001.xml", "JDH_2_16_144"),
+        ("JDH_2_16_182_001 (1).xml", "JDH_2_16_182"),
+        ("JDH_2_16_67a003.xml", "JDH_2_16_67a"),
+        ("EHRI-ET-JMP007_02.xml", ""),
+    ],
+)
+def test_the_name_of_a_truth_says_which_letter_a_page_belongs_to(name: str, letter: str, tmp_path: Path) -> None:
+    (tmp_path / "truth.jsonl").write_text(json.dumps({"image": "1.jpg", "source": name, "lines": []}))
+    assert read_pages(tmp_path)[0].letter == letter
 
 
 def test_a_turned_rectangle_grows_along_its_own_sides() -> None:
