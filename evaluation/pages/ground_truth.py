@@ -169,13 +169,12 @@ def repaired_quads(page: GroundTruthPage) -> list[NDArray[np.float32]]:
     quads = [line.quad() for line in page.lines]
     heights = [float(np.hypot(*(quad[3] - quad[0]))) for quad in quads]
     usual = float(np.median(heights)) if heights else 0.0
-    repaired = []
+    repaired: list[NDArray[np.float32]] = []
     for quad, height in zip(quads, heights, strict=True):
         if 0.0 < height < THIN * usual:
             missing = (quad[3] - quad[0]) * (usual / height - 1.0)
-            repaired.append(np.float32(quad + np.stack([-2 * missing, -2 * missing, missing, missing]) / 3))
-        else:
-            repaired.append(quad)
+            quad = np.asarray(quad + np.stack([-2 * missing, -2 * missing, missing, missing]) / 3, dtype=np.float32)
+        repaired.append(quad)
     return repaired
 
 
