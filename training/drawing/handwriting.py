@@ -51,7 +51,7 @@ class _Pen:
             size=float(rng.uniform(0.85, 1.15)),
             word_space=float(rng.uniform(0.7, 2.2)),
             drift=float(rng.uniform(0.0, 1.4)),
-            stretch=float(np.exp(rng.normal(0.0, 0.15))),
+            stretch=float(np.exp(rng.normal(0.0, 0.22))),
             slant=float(rng.normal(0.0, 0.16)),
             weight=int(rng.choice((-1, 0, 0, 0, 1, 1, 2))),
             pitch=float(rng.uniform(0.6, 1.25)) * LETTERS_PX,

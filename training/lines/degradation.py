@@ -80,7 +80,7 @@ class Variety:
 
 
 PRINT = Variety(margin=0.05, slant=0.09, stretch=0.1, push=0.07, wide=0.0)
-HAND = Variety(margin=0.07, slant=0.2, stretch=0.16, push=0.1, wide=0.25)
+HAND = Variety(margin=0.07, slant=0.2, stretch=0.22, push=0.1, wide=0.25)
 
 
 def augmented(
