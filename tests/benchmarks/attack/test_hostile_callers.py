@@ -44,9 +44,8 @@ def test_there_are_many_kinds_and_each_has_its_name() -> None:
 @pytest.mark.parametrize("caller", hostile_callers(), ids=lambda caller: caller.name)
 async def test_a_caller_ends_when_its_time_is_over(caller: HostileCaller) -> None:
     caller.prepare()
-    async with listening() as (port, connections):
-        await asyncio.wait_for(caller.attack(Target("127.0.0.1", port, time.monotonic() + 0.3)), 60)
-    assert connections
+    async with listening() as (port, _), asyncio.timeout(60):  # what it has under way may take a little longer
+        await caller.attack(Target("127.0.0.1", port, time.monotonic() + 0.1))
 
 
 async def test_requests_are_bounded_in_number() -> None:

@@ -113,7 +113,7 @@ def test_a_route_of_administration_answers_what_its_description_allows(
 
 def test_every_answer_of_every_route_is_as_the_contract_says(url: str) -> None:
     verdicts = conformance.run(url, _ADMIN_KEY)
-    assert {verdict.case.what: verdict.problem for verdict in verdicts if not verdict.passed} == {}
+    assert {verdict.case.what: verdict.problem for verdict in verdicts if verdict.problem} == {}
     assert {(verdict.case.method, verdict.case.path) for verdict in verdicts} >= {*_READING, *_ADMINISTRATION}
 
 
