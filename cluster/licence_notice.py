@@ -58,6 +58,7 @@ REVIEWED: Mapping[str, str] = {
     "uvloop": "MIT OR Apache-2.0",
     # Not installed on the machine that writes the notice, because their markers exclude it.
     "async-timeout": "Apache-2.0",
+    "pyspellchecker": "MIT",
     "httpx2-jsfetch": "BSD-3-Clause",
 }
 
@@ -129,10 +130,10 @@ _MODELS = (
         "CC-BY-SA-4.0",
     ),
     (
-        "Spelling model",
-        "fusion/bundled/english.json.gz, counted from symspellpy's English word frequencies (Google Books Ngram and "
-        "SCOWL) and true lines of training pages",
-        "MIT (word lists: CC BY 3.0; pages: CC BY 4.0)",
+        "Languages",
+        "fusion/bundled/languages.json.gz, counted from symspellpy's English word frequencies (Google Books Ngram and "
+        "SCOWL) and from pyspellchecker's of other languages (OpenSubtitles 2016)",
+        "MIT (English word lists: CC BY 3.0)",
     ),
     ("Tesseract `tessdata_best`", "official, fetched only when asked for", "Apache-2.0"),
     ("PP-OCRv6 medium, recognition and detection", "official, fetched only when asked for", "Apache-2.0"),

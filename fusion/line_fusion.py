@@ -1,4 +1,4 @@
-"""Several hypotheses of one line become one: align them, vote in every slot, put the winners together.
+"""Several hypotheses of each line of a page become one: align them, vote in every slot, put the winners together.
 
 Positions are horizontal spans in crop pixels; nothing here knows pages, pixels or engines by name. Every character of a
 fused line was read, in that slot, by some engine.
@@ -17,27 +17,54 @@ from fusion.evidence.confidence import UNTUNED_WORDS, CharacterConfidence
 from fusion.fused_line import FusedCharacter, FusedLine, FusedWord
 from fusion.profiles.profile import Profile
 from fusion.votes.aligned_hypotheses import AlignedHypotheses
-from fusion.votes.disputed_slots import DisputedSlots, arcs_of
+from fusion.votes.disputed_slots import DisputedSlots
 from fusion.votes.line_evidence import LineEvidence, SlotEvidence
+from fusion.votes.page_evidence import PageEvidence, ReadLine
 from fusion.votes.voting import Ballot, Method, count_votes, effective_weights
 from fusion.votes.weighted_hypotheses import WeightedHypothesis, weighted_hypotheses
 from ocr import Hypothesis, Span
+
+_ANY_MATERIAL = ""
+
+
+def fuse_page(
+    lines: Sequence[Mapping[str, Hypothesis]],
+    materials: Sequence[str],
+    profile: Profile,
+    method: Method = Method.WEIGHTED_VOTING,
+) -> list[FusedLine]:
+    """What the engines read together on each line of a page; `materials[k]` is the kind of material of line k. In a
+    tuned profile what counts depends on all lines, and on nothing beside them.
+    """
+    profiles = [profile.for_material(material) for material in materials]
+    read = [
+        ReadLine.of(AlignedHypotheses.of(weighted_hypotheses(hypotheses, own)))
+        for hypotheses, own in zip(lines, profiles, strict=True)
+    ]
+    page = None
+    if profile.tuning is not None and method is Method.CONFIDENCE_WEIGHTED:
+        spelling = profile.tuning.spelling
+        page = PageEvidence.of(read, None if spelling is None else spelling.languages)
+    return [_fused(line, page, own, method) for line, own in zip(read, profiles, strict=True)]
 
 
 def fuse_line(
     hypotheses: Mapping[str, Hypothesis], profile: Profile, method: Method = Method.WEIGHTED_VOTING
 ) -> FusedLine:
-    """What the engines read together on a line; an empty line with confidence 0 when none reads a character.
+    """What the engines read together on a page of one line; an empty line with confidence 0 when none reads a
+    character.
 
     An engine that abstains has no vote. One that reads an empty line votes for NULL in every slot.
     """
-    aligned = AlignedHypotheses.of(weighted_hypotheses(hypotheses, profile))
+    return fuse_page([hypotheses], [_ANY_MATERIAL], profile, method)[0]
+
+
+def _fused(line: ReadLine, page: PageEvidence | None, profile: Profile, method: Method) -> FusedLine:
+    aligned = line.aligned
     if not aligned.network.slots:
         return FusedLine(aligned=aligned)
-    evidence = None
-    if profile.tuning is not None and method is Method.CONFIDENCE_WEIGHTED:
-        evidence = LineEvidence.of(aligned, profile)
-    characters = tuple(_single_spaced(_winners(aligned, method, evidence)))
+    evidence = None if page is None else LineEvidence.of(line, page, profile)
+    characters = tuple(_single_spaced(_winners(line, method, evidence)))
     words = tuple(_words(characters, aligned.network, profile))
     spelling_votes = {} if evidence is None else evidence.spelling_votes()
     return FusedLine(characters, words, line_confidence(characters), aligned, spelling_votes)
@@ -46,14 +73,15 @@ def fuse_line(
 # --- the vote ---
 
 
-def _winners(aligned: AlignedHypotheses, method: Method, evidence: LineEvidence | None) -> Iterator[FusedCharacter]:
+def _winners(line: ReadLine, method: Method, evidence: LineEvidence | None) -> Iterator[FusedCharacter]:
     """The characters that win, from left to right, without the slots that NULL wins."""
+    aligned = line.aligned
     unanimous = _unanimous(aligned, method, evidence)
-    for slots in aligned.network.slot_groups:
-        if slots.start in unanimous and len(slots) == 1:
+    for index, slots in enumerate(aligned.network.slot_groups):
+        if index not in line.disputed:
             yield unanimous[slots.start]
         elif evidence is None:
-            yield from _voted(aligned, arcs_of(aligned, slots), method)
+            yield from _voted(aligned, line.disputed[index], method)
         else:
             slot_evidence = evidence.disputed[slots.start]
             yield from _voted(aligned, slot_evidence.disputed, method, slot_evidence, evidence.confidence)
@@ -100,7 +128,7 @@ def _voted(
             Ballot(arc.text, own.weight, arc.probability, support=support)
             for (own, arc), support in zip(arcs, evidence.supports, strict=True)
         ]
-        winner = count_votes(ballots, method, evidence.spelling, confidence)
+        winner = count_votes(ballots, method, evidence.beyond_choices, confidence)
     if winner.text == NULL:
         return
     agreeing = [(own, arc.indices) for own, arc in arcs if arc.text == winner.text]

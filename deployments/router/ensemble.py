@@ -30,7 +30,7 @@ from deployments.observability.metrics import FUSION_SECONDS, TASKS, RecordMetri
 from deployments.observability.tracing import span
 from deployments.router.circuit_breaker import CircuitBreakers
 from deployments.router.fan_out import Budget, Clock, EngineCall, EngineOutcome, call_all
-from deployments.router.page_fusion import fused_character, fused_line, fused_page, require_one_answer
+from deployments.router.page_fusion import fused_character, fused_lines, fused_page, require_one_answer
 from ocr import EngineReport, Layout, Page, Scope, Status, StepTimer, TimedStep
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError
 
@@ -214,8 +214,8 @@ class Ensemble:
         asked: dict[str, EngineOutcome] = {}
         for step in steps:
             asked |= await self._ask_about_unsure_lines(unsure_lines, step.engines, segmented)
-            fused = {index: fused_line(segmented.layout, index, asked, segmented.request) for index in unsure_lines}
-            unsure_lines = [index for index, line in fused.items() if step.goes_on(line.expected_errors)]
+            fused = fused_lines(segmented.layout, asked, segmented.request)
+            unsure_lines = [index for index in unsure_lines if step.goes_on(fused[index].expected_errors)]
             segmented.timer.end_step("fusion")
         return asked | await self._ask_about_unsure_lines(unsure_lines, last, segmented)
 

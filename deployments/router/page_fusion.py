@@ -8,13 +8,17 @@ import fusion
 from deployments.messages.answers import CharacterReading
 from deployments.messages.request import ReadRequest
 from deployments.router.fan_out import EngineOutcome
-from ocr import Hypothesis, Layout, Line, Page, Status
+from ocr import Hypothesis, Layout, Page, Status
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
 
 
 def fused_page(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: ReadRequest) -> Page:
     """The page, with every line that some engine read text in."""
-    lines = [_placed_line(layout, index, outcomes, request) for index in range(len(layout.regions))]
+    hypotheses = [_hypotheses(index, outcomes) for index in range(len(layout.regions))]
+    lines = [
+        fusion.line_on_page(fused, region, own, keep_votes=request.explain)
+        for fused, region, own in zip(fused_lines(layout, outcomes, request), layout.regions, hypotheses, strict=True)
+    ]
     return Page(
         layout.width_px,
         layout.height_px,
@@ -25,23 +29,19 @@ def fused_page(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: R
     )
 
 
-def fused_line(
-    layout: Layout, index: int, outcomes: Mapping[str, EngineOutcome], request: ReadRequest
-) -> fusion.FusedLine:
-    """What the engines that have read the line at `index` say together."""
-    return fusion.fuse_line(
-        _hypotheses(index, outcomes), request.profile.for_material(layout.regions[index].material), request.method
+def fused_lines(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: ReadRequest) -> list[fusion.FusedLine]:
+    """What the engines that have read each line say together; what counts on one depends on all lines of the page."""
+    return fusion.fuse_page(
+        [_hypotheses(index, outcomes) for index in range(len(layout.regions))],
+        [region.material for region in layout.regions],
+        request.profile,
+        request.method,
     )
 
 
 def _hypotheses(index: int, outcomes: Mapping[str, EngineOutcome]) -> dict[str, Hypothesis]:
     hypotheses = {name: outcome.hypothesis(index) for name, outcome in outcomes.items()}
     return {name: hypothesis for name, hypothesis in hypotheses.items() if hypothesis is not None}
-
-
-def _placed_line(layout: Layout, index: int, outcomes: Mapping[str, EngineOutcome], request: ReadRequest) -> Line:
-    fused, hypotheses = fused_line(layout, index, outcomes, request), _hypotheses(index, outcomes)
-    return fusion.line_on_page(fused, layout.regions[index], hypotheses, keep_votes=request.explain)
 
 
 def fused_character(

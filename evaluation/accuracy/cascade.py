@@ -6,16 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from evaluation.accuracy.fused_lines import among, by_page, materials
 from evaluation.metrics.text_comparison import character_edits
 from evaluation.readings.labelled_lines import LabelledLine
-from fusion import Cascade, FusedLine, Method, Profile, fuse_line
-
-
-def fused_edits(line: LabelledLine, engines: Sequence[str], profile: Profile) -> tuple[int, float]:
-    """The edits and the expected errors of what some engines read together on a line."""
-    hypotheses = {name: line.hypotheses[name] for name in engines}
-    fused = fuse_line(hypotheses, profile.for_material(line.region.material), Method.CONFIDENCE_WEIGHTED)
-    return character_edits(line.normalised(fused.text), line.truth).edits, fused.expected_errors
+from fusion import Cascade, FusedLine, Method, Profile, fuse_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +20,25 @@ class CascadeOutcome:
     asked: tuple[str, ...] = field(default=())
 
 
-def run_cascade(line: LabelledLine, cascade: Cascade, profile: Profile) -> CascadeOutcome:
-    """Ask the engines that have read a line as the cascade would."""
-    steps, last = cascade.among(list(line.hypotheses))
-    asked: tuple[str, ...] = ()
+def run_cascade(page: Sequence[LabelledLine], cascade: Cascade, profile: Profile) -> list[CascadeOutcome]:
+    """Ask the engines that have read the lines of a page as the cascade would."""
+    steps, last = cascade.among(list(page[0].hypotheses))
+    asked: list[tuple[str, ...]] = [()] * len(page)
+    going_on = [True] * len(page)
     for step in steps:
-        asked += step.engines
-        edits, expected_errors = fused_edits(line, asked, profile)
-        if not step.goes_on(expected_errors):
-            return CascadeOutcome(edits, asked)
-    if last or not asked:
-        asked += tuple(last)
-        edits, _ = fused_edits(line, asked, profile)
-    return CascadeOutcome(edits, asked)
+        asked = [own + step.engines if on else own for own, on in zip(asked, going_on, strict=True)]
+        fused = _fused(page, asked, profile)
+        going_on = [on and step.goes_on(line.expected_errors) for line, on in zip(fused, going_on, strict=True)]
+    asked = [own + tuple(last) if on else own for own, on in zip(asked, going_on, strict=True)]
+    return [
+        CascadeOutcome(character_edits(line.normalised(own.text), line.truth).edits, engines)
+        for line, own, engines in zip(page, _fused(page, asked, profile), asked, strict=True)
+    ]
+
+
+def _fused(page: Sequence[LabelledLine], asked: Sequence[Sequence[str]], profile: Profile) -> list[FusedLine]:
+    hypotheses = [among(line, engines) for line, engines in zip(page, asked, strict=True)]
+    return fuse_page(hypotheses, materials(page), profile, Method.CONFIDENCE_WEIGHTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,8 @@ def cascade_figures(
     asked: Counter[str] = Counter()
     spent = 0.0
     for name, own in lines.items():
-        outcomes = [run_cascade(line, cascade, profile) for line, _ in own]
+        pages = by_page(line for line, _ in own)
+        outcomes = [outcome for page in pages for outcome in run_cascade(page, cascade, profile)]
         seconds = sum(
             line.seconds[engine] for (line, _), one in zip(own, outcomes, strict=True) for engine in one.asked
         )

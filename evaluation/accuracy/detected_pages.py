@@ -20,7 +20,7 @@ from evaluation.pages.ground_truth import GroundTruthPage
 from evaluation.readings.line_layouts import LineSource
 from evaluation.readings.reader import Reader
 from evaluation.readings.store import ReadingStore
-from fusion import Method, Profile, fuse_line
+from fusion import Method, Profile, fuse_page
 from ocr.contract import TextAnswer
 from segmentation.page_rotation import PageRotation
 
@@ -47,12 +47,8 @@ def from_store(
     """The page as the segmentation finds its lines and the readers read them, now where they never did."""
     layout = store.layouts.layout(page, source)
     readings = {reader.name: store.reading(page, source, reader).hypotheses for reader in readers}
-    fused = [
-        fuse_line(
-            {name: own[index] for name, own in readings.items()}, profile.for_material(region.material), method
-        ).text
-        for index, region in enumerate(layout.regions)
-    ]
+    lines = [{name: own[index] for name, own in readings.items()} for index in range(len(layout.regions))]
+    fused = [line.text for line in fuse_page(lines, [region.material for region in layout.regions], profile, method)]
     quads = np.array([region.polygon.array() for region in layout.regions], dtype=np.float32).reshape(-1, 4, 2)
     if source.rotation_degrees:
         height, width = page.pixels().shape[:2]

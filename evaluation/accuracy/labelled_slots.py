@@ -13,7 +13,8 @@ from evaluation.metrics.lattice_oracle import lattice_oracle
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import Profile, fuse_line
 from fusion.alignment.similarity import folded
-from fusion.votes.disputed_slots import DisputedSlots, disputed_slots
+from fusion.votes.disputed_slots import DisputedSlots
+from fusion.votes.page_evidence import ReadLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +30,19 @@ class DecisiveSlots:
 
 @dataclass(frozen=True, slots=True)
 class LabelledSlots:
-    """A line's: its set, its engines and how much each agrees, the text of each slot group where the engines agree, the
-    disputed slots by group, the decisive ones, and the edits of the best path through all candidates.
+    """A line's: its set, what is read on it, the text of each slot group where the engines agree, the decisive slots,
+    and the edits of the best path through all candidates.
     """
 
     set_name: str
-    engines: tuple[str, ...]
-    agreements: tuple[float, ...]
+    line: ReadLine
     texts: tuple[str, ...]
-    disputed: Mapping[int, DisputedSlots]
     decisive: tuple[DecisiveSlots, ...]
     edits: int
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        return tuple(hypothesis.engine for hypothesis in self.line.aligned.hypotheses)
 
 
 def label_slots(line: LabelledLine, number: int, engines: Sequence[str]) -> LabelledSlots | None:
@@ -48,12 +51,11 @@ def label_slots(line: LabelledLine, number: int, engines: Sequence[str]) -> Labe
     aligned = fuse_line(hypotheses, Profile("even", dict.fromkeys(hypotheses, 1.0))).aligned
     if not aligned.network.slots:
         return None
-    disputed = disputed_slots(aligned)
+    read = ReadLine.of(aligned)
     texts = tuple(aligned.network.texts[slots.start][0] for slots in aligned.network.slot_groups)
-    oracle = lattice_oracle([_candidates(index, disputed, texts, line) for index in range(len(texts))], line.truth)
-    decisive = tuple(_decisive(number, disputed, oracle.excesses, line))
-    names = tuple(hypothesis.engine for hypothesis in aligned.hypotheses)
-    return LabelledSlots(line.set_name, names, tuple(aligned.agreements()), texts, disputed, decisive, oracle.edits)
+    oracle = lattice_oracle([_candidates(index, read.disputed, texts, line) for index in range(len(texts))], line.truth)
+    decisive = tuple(_decisive(number, read.disputed, oracle.excesses, line))
+    return LabelledSlots(line.set_name, read, texts, decisive, oracle.edits)
 
 
 def _as_compared(text: str, line: LabelledLine) -> str:

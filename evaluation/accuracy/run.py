@@ -21,6 +21,7 @@ from evaluation.accuracy.detected_pages import (
     match_pages,
 )
 from evaluation.accuracy.error_rates import FUSED, Sample, figures, line_sample
+from evaluation.accuracy.fused_lines import by_page, fused_lines
 from evaluation.accuracy.fusion_changes import fusion_changes
 from evaluation.accuracy.labelled_slots import label_slots
 from evaluation.accuracy.own_pipelines import PipelineComparison, available, compare_pipeline
@@ -34,7 +35,7 @@ from evaluation.readings.labelled_lines import LabelledLine, labelled_lines, pag
 from evaluation.readings.line_layouts import DETECTED, GROUND_TRUTH, LineSource, set_name_of
 from evaluation.readings.reader import Reader
 from evaluation.readings.store import ReadingStore, read_missing
-from fusion import FusedLine, Method, Profile, fuse_line
+from fusion import FusedLine, Method, Profile
 
 EXAMPLES = 25
 """Lines of each set that the HTML shows: those on which engines differ most."""
@@ -106,13 +107,14 @@ def _true_lines(run: AccuracyRun, pages: Sequence[tuple[str, GroundTruthPage]]) 
     writings = {page.image: writing_of(page) for _, page in pages}
     found: dict[str, list[Fused]] = {}
     spent_s = 0.0
-    for line in labelled_lines(run.store, pages, run.readers):
-        mixed = any(Writing.CURSIVE in writings[page.image] for name, page in pages if name == line.set_name)
-        name = f"{line.set_name} {writings[line.page.image][line.index]}" if mixed else line.set_name
+    for own_lines in by_page(labelled_lines(run.store, pages, run.readers)):
         begun = time.thread_time()
-        fused = fuse_line(line.hypotheses, run.profile.for_material(line.region.material), run.method)
+        fused = list(fused_lines(own_lines, run.profile, run.method))
         spent_s += time.thread_time() - begun
-        found.setdefault(name, []).append((line, fused))
+        for line, own in fused:
+            mixed = any(Writing.CURSIVE in writings[page.image] for name, page in pages if name == line.set_name)
+            name = f"{line.set_name} {writings[line.page.image][line.index]}" if mixed else line.set_name
+            found.setdefault(name, []).append((line, own))
     return found, spent_s
 
 

@@ -6,7 +6,7 @@ Characters that recognisers take for each other cost less, so that they meet in 
 them: o and 0, l and 1 and I, rn and m.
 
 The tables hold what Latin shapes do to any recogniser. They know no engine; what a certain engine confuses is in its
-evidence (fusion/evidence/engine_evidence.py).
+evidence (fusion/evidence/claim_evidence.py).
 """
 
 from __future__ import annotations

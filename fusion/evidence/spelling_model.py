@@ -8,13 +8,10 @@ ever asked which of the engines' texts is the likeliest; it never adds a text of
 
 from __future__ import annotations
 
-import gzip
-import json
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 
 from fusion.alignment.similarity import folded
 
@@ -23,7 +20,6 @@ OTHER = "~"
 """Stands for every character that is no Latin letter, no digit, no space and no mark of the list."""
 
 _UNSEEN = -9.0  # of a symbol that was never seen, in any context
-_HUNDREDTHS = 100.0
 _REMEMBERED = 100_000  # grams: some ten megabytes at most
 
 
@@ -46,19 +42,13 @@ def _symbol(letter: str) -> str:
 class SpellingModel:
     """`likelihoods[gram]` is the log-probability of the last symbol of a gram after the others; `backoffs[context]` the
     log-weight with which a context without the gram is shortened by its first symbol. Grams have at most `order`
-    symbols. A model that was read from a file travels between processes as the name of that file.
+    symbols.
     """
 
     order: int
     likelihoods: Mapping[str, float]
     backoffs: Mapping[str, float] = field(default_factory=dict)
-    source: Path | None = field(default=None, compare=False)
     _known: dict[str, float] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def __reduce__(self) -> tuple[Callable[..., SpellingModel], tuple[object, ...]]:
-        if self.source is not None:
-            return read_spelling_model, (self.source,)
-        return SpellingModel, (self.order, dict(self.likelihoods), dict(self.backoffs))
 
     def __post_init__(self) -> None:
         if self.order < 2:
@@ -112,23 +102,3 @@ def context_of(texts: Sequence[str], index: int, length: int) -> tuple[str, str]
     if len(after) < length:
         after += " "
     return before[-length:], after[:length]
-
-
-@lru_cache(maxsize=4)
-def read_spelling_model(path: Path) -> SpellingModel:
-    """From a file that `write_spelling_model` wrote; read once in a process."""
-    content = json.loads(gzip.decompress(path.read_bytes()))
-    likelihoods = {gram: -cost / _HUNDREDTHS for gram, cost in content["costs"].items()}
-    backoffs = {gram: -cost / _HUNDREDTHS for gram, cost in content["backoffs"].items()}
-    return SpellingModel(content["order"], likelihoods, backoffs, path)
-
-
-def write_spelling_model(spelling: SpellingModel, path: Path) -> None:
-    """Log-probabilities in hundredths, so that the file stays small; the same bytes for the same model."""
-    content = {
-        "order": spelling.order,
-        "costs": {gram: round(-value * _HUNDREDTHS) for gram, value in sorted(spelling.likelihoods.items())},
-        "backoffs": {gram: round(-value * _HUNDREDTHS) for gram, value in sorted(spelling.backoffs.items())},
-    }
-    text = json.dumps(content, separators=(",", ":"))
-    path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))

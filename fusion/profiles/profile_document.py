@@ -1,7 +1,7 @@
 """Tuned profiles as a document: JSON that `quorum tune` writes and the configuration names.
 
 A document holds its version, what it was made from, the model of each engine that it was made with, and the profiles.
-The spelling model lies beside it, under the name that it gives. Everything is checked when it is read; numbers and
+The models of languages lie beside it, under the name that it gives. Everything is checked when it is read; numbers and
 names that make no sense are refused by the values that they become. Users keep documents of their own, so the names of
 its fields stay ("worth", "assurance", "contested", "most_doubt").
 """
@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from fusion.evidence.calibration import Calibration
+from fusion.evidence.claim_evidence import ClaimEvidence, Coefficients, Kind
 from fusion.evidence.confidence import CharacterConfidence, WordConfidence
-from fusion.evidence.engine_evidence import Coefficients, EngineEvidence, Kind
+from fusion.evidence.language import Languages, read_languages
 from fusion.evidence.spelling_evidence import SpellingEvidence
-from fusion.evidence.spelling_model import SpellingModel, read_spelling_model
 from fusion.profiles.cascade import Cascade, Step
 from fusion.profiles.profile import Profile
 from fusion.profiles.tuning import Tuning, TuningSource
 from fusion.profiles.verdict import Thresholds
 
-VERSION = 1
+VERSION = 2
 BUNDLED = Path(__file__).parents[1] / "bundled" / "profiles.json"
-SPELLING_FILE = "english.json.gz"
+LANGUAGES_FILE = "languages.json.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ def read_document(path: Path, thresholds: Thresholds) -> ProfileDocument:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["version"] != VERSION:
             raise ValueError(f"version {content['version']}; this program reads version {VERSION}")
-        model = read_spelling_model((path.parent / content["spelling"]).resolve())
+        languages = read_languages((path.parent / content["languages"]).resolve())
         profiles = {
-            name: _profile(name, profile, model, thresholds, TuningSource(_tuning_in, (path.resolve(), name)))
+            name: _profile(name, profile, languages, thresholds, TuningSource(_tuning_in, (path.resolve(), name)))
             for name, profile in content["profiles"].items()
         }
         return ProfileDocument(profiles, content["models"], content["made"])
@@ -72,13 +72,13 @@ def read_document(path: Path, thresholds: Thresholds) -> ProfileDocument:
         raise ValueError(f"{path} is no document of tuned profiles: {error!r}; write one with `quorum tune`") from error
 
 
-def write_document(document: ProfileDocument, path: Path, spelling: str = SPELLING_FILE) -> None:
-    """With the name of the spelling model's file, which is to lie beside it."""
+def write_document(document: ProfileDocument, path: Path, languages: str = LANGUAGES_FILE) -> None:
+    """With the name of the file of the languages, which is to lie beside it."""
     content = {
         "version": VERSION,
         "made": dict(document.made),
         "models": dict(document.models),
-        "spelling": spelling,
+        "languages": languages,
         "profiles": {name: _content(profile) for name, profile in document.profiles.items()},
     }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -93,13 +93,13 @@ def _tuning_in(path: Path, name: str) -> Tuning:
 
 
 def _profile(
-    name: str, content: Mapping[str, Any], model: SpellingModel, thresholds: Thresholds, source: TuningSource
+    name: str, content: Mapping[str, Any], languages: Languages, thresholds: Thresholds, source: TuningSource
 ) -> Profile:
     weights = content["weights"]
     tuning = Tuning(
-        {engine: _evidence(own) for engine, own in content["evidence"].items()},
+        _evidence(content["evidence"]),
         weights,
-        SpellingEvidence(model, content["spelling"]["slope"], content["spelling"]["per_symbol"]),
+        SpellingEvidence(languages, **content["spelling"]),
         CharacterConfidence(*content["assurance"]),
         _word_confidence(content["words"]),
         source,
@@ -124,12 +124,9 @@ def _word_confidence(content: Mapping[str, Any]) -> WordConfidence:
     return WordConfidence(content["contested"], content["each"], table)
 
 
-def _evidence(content: Mapping[str, Any]) -> EngineEvidence:
-    return EngineEvidence(
-        {Kind(kind): Coefficients(*values) for kind, values in content["worth"].items()},
-        content["agreement"],
-        {(text, other): value for text, other, value in content["confusions"]},
-    )
+def _evidence(content: Mapping[str, Any]) -> ClaimEvidence:
+    coefficients = {Kind(kind): Coefficients(*values) for kind, values in content["worth"].items()}
+    return ClaimEvidence(coefficients, **{name: value for name, value in content.items() if name != "worth"})
 
 
 def _content(profile: Profile) -> dict[str, object]:
@@ -141,14 +138,20 @@ def _content(profile: Profile) -> dict[str, object]:
         "character_weights": None if profile.character_weights is None else dict(profile.character_weights),
         "cascade": None if profile.cascade is None else _cascade_content(profile.cascade),
         "evidence": {
-            engine: {
-                "worth": {str(kind): [own.base, own.slope, own.spacing] for kind, own in evidence.coefficients.items()},
-                "agreement": evidence.agreement,
-                "confusions": [[text, other, value] for (text, other), value in sorted(evidence.confusions.items())],
-            }
-            for engine, evidence in tuning.evidence.items()
+            "worth": {str(kind): list(astuple(own)) for kind, own in tuning.evidence.coefficients.items()},
+            "agreement": tuning.evidence.agreement,
+            "certainty": tuning.evidence.certainty,
+            "alternative_base": tuning.evidence.alternative_base,
+            "alternative_slope": tuning.evidence.alternative_slope,
+            "lead": tuning.evidence.lead,
         },
-        "spelling": {"slope": tuning.spelling.slope, "per_symbol": tuning.spelling.per_symbol},
+        "spelling": {
+            "spelling": tuning.spelling.spelling,
+            "spelling_if_known": tuning.spelling.spelling_if_known,
+            "words": tuning.spelling.words,
+            "words_if_known": tuning.spelling.words_if_known,
+            "per_symbol": tuning.spelling.per_symbol,
+        },
         "assurance": list(astuple(tuning.character_confidence)),
         "words": {
             "contested": tuning.word_confidence.disputed,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from fusion.evidence.claim_evidence import ClaimEvidence
 from fusion.evidence.confidence import UNTUNED_CHARACTERS, UNTUNED_WORDS, CharacterConfidence, WordConfidence
-from fusion.evidence.engine_evidence import EngineEvidence
 from fusion.evidence.spelling_evidence import SpellingEvidence
 
 
@@ -20,12 +20,12 @@ class TuningSource(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What was fitted to labelled lines, beside the weights: each engine's evidence, and the weight that it had when
-    that was fitted; the spelling model's evidence; the confidence of fused characters and words. A tuning with a source
-    travels between processes as that.
+    """What was fitted to labelled lines, beside the weights: the evidence of what any engine reads, the weight that
+    each engine had when that was fitted, which ranks the models that are known; the evidence of spelling and words; the
+    confidence of fused characters and words. A tuning with a source travels between processes as that.
     """
 
-    evidence: Mapping[str, EngineEvidence]
+    evidence: ClaimEvidence
     weights: Mapping[str, float]
     spelling: SpellingEvidence | None = None
     character_confidence: CharacterConfidence = UNTUNED_CHARACTERS
@@ -36,8 +36,3 @@ class Tuning:
         if self.source is not None:
             return self.source.read, self.source.arguments
         return Tuning, (self.evidence, self.weights, self.spelling, self.character_confidence, self.word_confidence)
-
-    def __post_init__(self) -> None:
-        for engine in self.evidence:
-            if not self.weights.get(engine, 0.0) > 0.0:
-                raise ValueError(f"tuning: evidence of {engine} without a weight above 0 that it was fitted at")

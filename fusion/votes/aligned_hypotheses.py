@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fusion.alignment.confusion_network import ABSENT, ConfusionNetwork, Transcription
 from fusion.alignment.line_alignment import align
 from fusion.alignment.similarity import NULL, folded
-from fusion.evidence.engine_evidence import log_odds
+from fusion.evidence.claim_evidence import log_odds
 from fusion.votes.weighted_hypotheses import WeightedHypothesis
 
 _EMPTY = ConfusionNetwork()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from fusion.alignment.confusion_network import ABSENT
 from fusion.alignment.similarity import NULL, folded
-from fusion.evidence.engine_evidence import Kind, kind_of
+from fusion.evidence.claim_evidence import Kind, kind_of
 from fusion.votes.aligned_hypotheses import AlignedHypotheses
 from fusion.votes.weighted_hypotheses import WeightedHypothesis
 
@@ -22,17 +22,16 @@ _SPACE_OR_NULL = frozenset((" ", NULL))
 
 class Arc(NamedTuple):
     """What one engine has in some slots: its text in one piece, the candidate that it stands for (the text with plain
-    typographic forms), its probability in [0, 1] (the geometric mean of its characters), and for each slot the index
-    of its character, or ABSENT. Of spaces and NULL, `spacing` is how much farther apart the engine's neighbours stand
-    than its characters usually do, in pitches, and 0 where positions are not known.
+    typographic forms), its probability in [0, 1] (the geometric mean of its characters), for each slot the index of its
+    character, or ABSENT, and the probabilities that the engine gives to other candidates.
     """
 
     text: str
     candidate: str
     kind: Kind
     probability: float
-    spacing: float
     indices: tuple[int, ...]
+    alternatives: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,23 @@ def _printed_arc(
     else:
         own = [hypothesis.probabilities[index] for index in indices if index != ABSENT]
         probability = own[0] if len(own) == 1 else math.prod(own) ** (1.0 / len(own))
-    return Arc(text, candidate, kind_of(candidate, others[candidate]), probability, 0.0, indices)
+    alternatives = _alternatives(hypothesis, indices, others[candidate])
+    return Arc(text, candidate, kind_of(candidate, others[candidate]), probability, indices, alternatives)
+
+
+def _alternatives(
+    hypothesis: WeightedHypothesis, indices: tuple[int, ...], others: tuple[str, ...]
+) -> tuple[tuple[str, float], ...]:
+    """Of one character, the probabilities of what other engines read there."""
+    own = [index for index in indices if index != ABSENT]
+    if len(own) != 1:
+        return ()
+    found: dict[str, float] = {}
+    for alternative in hypothesis.alternatives[own[0]]:
+        candidate = folded(alternative.text)
+        if candidate in others:
+            found[candidate] = max(found.get(candidate, 0.0), alternative.probability)
+    return tuple(sorted(found.items()))
 
 
 def _blank_arc(
@@ -115,5 +130,10 @@ def _blank_arc(
     else:
         probability = hypothesis.null_probability(following, of_space=of_space)
     return Arc(
-        text, text, kind_of(text, others[text], neighbours), probability, hypothesis.spacing(left, right), indices
+        text,
+        text,
+        kind_of(text, others[text], neighbours),
+        probability,
+        indices,
+        _alternatives(hypothesis, indices, others[text]),
     )

@@ -1,7 +1,7 @@
-"""The evidence on a line in a tuned profile: how much every text, and the spelling model's choice, counts.
+"""The evidence on a line in a tuned profile: how much every text, and the languages' choice, counts.
 
-The spelling model is asked about a slot with what stands around it, and there other slots may be disputed. They are
-taken as the engines' evidence alone would decide them, then once more as evidence and spelling would: never by the
+Spelling and words are asked about a slot with what stands around it, and there other slots may be disputed. They are
+taken as the engines' evidence alone would decide them, then twice more as evidence and spelling would: never by the
 weights, so that more weight for an engine moves nothing but its own support.
 """
 
@@ -11,35 +11,58 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from fusion.alignment.similarity import folded
+from fusion.evidence.claim_evidence import GROUP_OF, MAX_LOG_ODDS, MIN_LOG_ODDS, ClaimEvidence, Kind, kind_of
 from fusion.evidence.confidence import CharacterConfidence
-from fusion.evidence.engine_evidence import MAX_LOG_ODDS, MIN_LOG_ODDS, EngineEvidence, Kind, kind_of
+from fusion.evidence.language import PageLanguage, word_around
 from fusion.evidence.spelling_evidence import SPELLING, SpellingEvidence
 from fusion.evidence.spelling_model import context_of, symbols
 from fusion.profiles.profile import Profile
-from fusion.votes.aligned_hypotheses import AlignedHypotheses
-from fusion.votes.disputed_slots import DisputedSlots, disputed_slots, others_of
+from fusion.votes.disputed_slots import DisputedSlots
+from fusion.votes.page_evidence import PageConduct, PageEvidence, ReadLine
 from ocr import Vote
 
-_ROUNDS = 2
+_ROUNDS = 3
 _MIN_PROBABILITY = 1e-9
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(Kind)}
-_UNTUNED = EngineEvidence()
+_GROUP_NUMBERS = [GROUP_OF[kind] for kind in Kind]
 
 CandidateSupports = dict[str, float]
 """Supports in nats, by candidate."""
 
 
+class EngineOnLine(NamedTuple):
+    """What is known of an engine on a line: its conduct on the page, how much it agrees with others on the line in
+    log-odds, and whether it is the best that the profile knows.
+    """
+
+    conduct: PageConduct
+    agreement: float
+    leads: bool
+
+
 @dataclass(frozen=True, slots=True)
 class SlotEvidence:
-    """The support of each arc of disputed slots, and of candidates by the spelling model, all times their weight."""
+    """The supports of candidates by each engine's own text and its alternatives, and by spelling and words; all times
+    their weight. `supports[k]` is the part of engine k's own text.
+    """
 
     disputed: DisputedSlots
     supports: tuple[float, ...]
+    alternatives: CandidateSupports
     spelling: CandidateSupports
+
+    @property
+    def beyond_choices(self) -> CandidateSupports:
+        """What candidates have beside the engines' own texts."""
+        return {
+            candidate: self.alternatives.get(candidate, 0.0) + self.spelling.get(candidate, 0.0)
+            for candidate in self.disputed.candidates
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +70,32 @@ class LineEvidence:
     """Of one line: its disputed slots by the first of them, and what is needed for the unanimous ones."""
 
     disputed: Mapping[int, SlotEvidence]
-    evidence: tuple[EngineEvidence, ...]
+    evidence: ClaimEvidence
+    engines: tuple[EngineOnLine, ...]
     multipliers: tuple[float, ...]
-    agreements: tuple[float, ...]
     confidence: CharacterConfidence
 
     @classmethod
-    def of(cls, aligned: AlignedHypotheses, profile: Profile) -> LineEvidence:
+    def of(cls, line: ReadLine, page: PageEvidence, profile: Profile) -> LineEvidence:
         tuning = profile.tuning
         assert tuning is not None
-        multipliers = profile.evidence_multipliers([own.engine for own in aligned.hypotheses])
-        agreements = tuple(aligned.agreements())
-        evidence = tuple([tuning.evidence.get(own.engine, _UNTUNED) for own in aligned.hypotheses])
-        disputed = disputed_slots(aligned)
-        supports = {index: arc_supports(slots, evidence, agreements) for index, slots in disputed.items()}
-        spelling = dict.fromkeys(disputed, CandidateSupports())
-        if tuning.spelling is not None and multipliers[SPELLING] > 0.0:
-            texts = [aligned.network.texts[slots.start][0] for slots in aligned.network.slot_groups]
-            spelling = _spelling_supports(texts, disputed, supports, tuning.spelling)
-        own = tuple([multipliers[hypothesis.engine] for hypothesis in aligned.hypotheses])
-        return cls(
-            {
-                slots.slots.start: SlotEvidence(
-                    slots,
-                    tuple([multiplier * support for multiplier, support in zip(own, supports[index], strict=True)]),
-                    {candidate: multipliers[SPELLING] * support for candidate, support in spelling[index].items()},
-                )
-                for index, slots in disputed.items()
-            },
-            evidence,
-            own,
-            agreements,
-            tuning.character_confidence.at_agreement(sum(agreements) / len(agreements)),
-        )
+        names = [own.engine for own in line.aligned.hypotheses]
+        multipliers = profile.evidence_multipliers(names)
+        own = tuple([multipliers[name] for name in names])
+        engines = engines_on_line(line, page, tuning.weights)
+        arcs = {index: arc_supports(slots, tuning.evidence, engines) for index, slots in line.disputed.items()}
+        spelling = dict.fromkeys(line.disputed, CandidateSupports())
+        if tuning.spelling is not None and page.language is not None and multipliers[SPELLING] > 0.0:
+            network = line.aligned.network
+            texts = [network.texts[slots.start][0] for slots in network.slot_groups]
+            by_engines = {index: candidate_supports(slots, arcs[index]) for index, slots in line.disputed.items()}
+            spelling, _ = spelling_supports(texts, by_engines, tuning.spelling, page.language)
+        disputed = {
+            slots.slots.start: _weighted(slots, arcs[index], own, spelling[index], multipliers[SPELLING])
+            for index, slots in line.disputed.items()
+        }
+        agreement = sum([engine.agreement for engine in engines]) / len(engines)
+        return cls(disputed, tuning.evidence, engines, own, tuning.character_confidence.at_agreement(agreement))
 
     def unanimous_confidences(self, texts: Sequence[str], probabilities: Sequence[Sequence[float]]) -> list[float]:
         """In each of some characters that all engines read; `probabilities[k]` are those of engine k."""
@@ -88,19 +104,34 @@ class LineEvidence:
         kinds = list(map(_kind_number, texts))
         clipped = np.minimum(np.maximum(np.array(probabilities), _MIN_PROBABILITY), 1.0 - _MIN_PROBABILITY)  # (E, N)
         odds = np.minimum(np.maximum(np.log(clipped / (1.0 - clipped)), MIN_LOG_ODDS), MAX_LOG_ODDS)
-        own = np.array([evidence.by_kind for evidence in self.evidence])[:, :, kinds]  # (E, 2, N): base, slope
-        agreed = [
-            evidence.agreement * agreement for evidence, agreement in zip(self.evidence, self.agreements, strict=True)
+        base, slope, reliability = self.evidence.by_kind[:, kinds]  # (N,) each
+        conduct = np.array([[own.conduct.reliability[group] for group in _GROUP_NUMBERS] for own in self.engines])
+        known = [
+            self.evidence.agreement * own.agreement + self.evidence.certainty * own.conduct.certainty
+            for own in self.engines
         ]
-        odds = own[:, 0] + own[:, 1] * odds + np.array(agreed)[:, None]
-        total = np.array(self.multipliers) @ np.logaddexp(0.0, odds)  # (N,)
+        odds = base + slope * odds + reliability * conduct[:, kinds] + np.array(known)[:, None]
+        supports = np.logaddexp(0.0, odds) + np.array([self.evidence.lead * own.leads for own in self.engines])[:, None]
+        total = np.array(self.multipliers) @ supports  # (N,)
         value = np.minimum(np.maximum(self.confidence.base + self.confidence.slope * total, -700.0), 700.0)
         confidences: list[float] = (1.0 / (1.0 + np.exp(-value))).tolist()
         return confidences
 
     def spelling_votes(self) -> dict[int, Vote]:
-        """What the spelling model prefers in the slots that it was asked about, by the first of them."""
+        """What the languages prefer in the slots that they were asked about, by the first of them."""
         return dict(vote for slots in self.disputed.values() for vote in _spelling_vote(slots))
+
+
+def engines_on_line(line: ReadLine, page: PageEvidence, strengths: Mapping[str, float]) -> tuple[EngineOnLine, ...]:
+    """In the order of the hypotheses. The engine leads that has the largest of the strengths, if it has one at all."""
+    names = [own.engine for own in line.aligned.hypotheses]
+    most = max(strengths.get(name, 0.0) for name in names)
+    return tuple(
+        [
+            EngineOnLine(page.conduct[name], agreement, most > 0.0 and strengths.get(name, 0.0) == most)
+            for name, agreement in zip(names, line.aligned.agreements(), strict=True)
+        ]
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -109,50 +140,103 @@ def _kind_number(text: str) -> int:
     return _KIND_NUMBERS[kind_of(folded(text), ())]
 
 
+class ArcSupport(NamedTuple):
+    """The support in nats of one engine's own text, and of its alternatives by candidate: none has more than its own
+    text, so that more weight for the engine never harms what it reads.
+    """
+
+    choice: float
+    alternatives: tuple[tuple[str, float], ...]
+
+
 def arc_supports(
-    disputed: DisputedSlots, evidence: Sequence[EngineEvidence], agreements: Sequence[float]
-) -> tuple[float, ...]:
-    """The support in nats of each arc; `agreements` are the engines' in log-odds."""
-    others = others_of(disputed.candidates)
-    return tuple(
-        [
-            own.support(arc.kind, arc.candidate, others[arc.candidate], arc.probability, arc.spacing, agreement)
-            for own, arc, agreement in zip(evidence, disputed.arcs, agreements, strict=True)
+    disputed: DisputedSlots, evidence: ClaimEvidence, engines: Sequence[EngineOnLine]
+) -> tuple[ArcSupport, ...]:
+    """By engine."""
+    found = []
+    for own, arc in zip(engines, disputed.arcs, strict=True):
+        known = (own.conduct.reliability[GROUP_OF[arc.kind]], own.agreement, own.conduct.certainty)
+        choice = evidence.support(arc.kind, arc.probability, *known) + evidence.lead * own.leads
+        others = [
+            (candidate, min(choice, evidence.alternative_support(arc.kind, probability, *known)))
+            for candidate, probability in arc.alternatives
         ]
-    )
+        found.append(ArcSupport(choice, tuple(others)))
+    return tuple(found)
 
 
-def candidate_supports(disputed: DisputedSlots, supports: Sequence[float]) -> CandidateSupports:
-    """For each candidate the sum of the supports of its arcs."""
+def candidate_supports(disputed: DisputedSlots, supports: Sequence[ArcSupport]) -> CandidateSupports:
+    """For each candidate the sum of what engines give it."""
     sums: CandidateSupports = dict.fromkeys(disputed.candidates, 0.0)
-    for arc, support in zip(disputed.arcs, supports, strict=True):
-        sums[arc.candidate] += support
+    for arc, own in zip(disputed.arcs, supports, strict=True):
+        sums[arc.candidate] += own.choice
+        for candidate, support in own.alternatives:
+            sums[candidate] += support
     return sums
 
 
-def _spelling_supports(
-    texts: list[str],
-    disputed: Mapping[int, DisputedSlots],
-    supports: Mapping[int, tuple[float, ...]],
+def _weighted(
+    disputed: DisputedSlots,
+    supports: Sequence[ArcSupport],
+    multipliers: Sequence[float],
+    spelling: CandidateSupports,
+    of_spelling: float,
+) -> SlotEvidence:
+    alternatives: CandidateSupports = {}
+    for multiplier, own in zip(multipliers, supports, strict=True):
+        for candidate, support in own.alternatives:
+            alternatives[candidate] = alternatives.get(candidate, 0.0) + multiplier * support
+    return SlotEvidence(
+        disputed,
+        tuple([multiplier * own.choice for multiplier, own in zip(multipliers, supports, strict=True)]),
+        alternatives,
+        {candidate: of_spelling * support for candidate, support in spelling.items()},
+    )
+
+
+def spelling_supports(
+    texts: Sequence[str],
+    by_engines: Mapping[int, CandidateSupports],
     spelling: SpellingEvidence,
-) -> dict[int, CandidateSupports]:
-    """By slot group, as the engines' evidence decides the groups around; `texts[k]` is the text of group k where all
-    engines agree.
+    language: PageLanguage,
+) -> tuple[dict[int, CandidateSupports], list[str]]:
+    """By slot group, as the engines' evidence decides the groups around, and the texts of all groups that these
+    supports lead to; `texts[k]` is the text of group k where all engines agree.
     """
-    by_engines = {index: candidate_supports(slots, supports[index]) for index, slots in disputed.items()}
     spelt = {index: {candidate: symbols(candidate) for candidate in own} for index, own in by_engines.items()}
     by_spelling: dict[int, CandidateSupports] = {}
-    contexts: dict[int, tuple[str, str]] = {}
+    seen: dict[int, Surroundings] = {}
+    decided = _decided(texts, by_engines, by_spelling)
     for _ in range(_ROUNDS):
-        for index, own in by_engines.items():
-            more = by_spelling.get(index, {})
-            texts[index] = max(own, key=lambda candidate: (own[candidate] + more.get(candidate, 0.0), candidate))
         for index, candidates in spelt.items():
-            context = context_of(texts, index, spelling.model.order - 1)
-            if contexts.get(index) != context:
-                contexts[index] = context
-                by_spelling[index] = spelling.supports(*context, candidates)
-    return by_spelling
+            around = surroundings(decided, index, language)
+            if seen.get(index) != around:
+                seen[index] = around
+                by_spelling[index] = spelling.supports(language, around.context, around.word, candidates)
+        decided = _decided(texts, by_engines, by_spelling)
+    return by_spelling, decided
+
+
+class Surroundings(NamedTuple):
+    """The symbols before and after a slot, and what of its word stands before and after it."""
+
+    context: tuple[str, str]
+    word: tuple[str, str]
+
+
+def surroundings(texts: Sequence[str], index: int, language: PageLanguage) -> Surroundings:
+    """Of slot group `index` of a line that is made of these texts."""
+    return Surroundings(context_of(texts, index, language.order - 1), word_around(texts, index))
+
+
+def _decided(
+    texts: Sequence[str], by_engines: Mapping[int, CandidateSupports], by_spelling: Mapping[int, CandidateSupports]
+) -> list[str]:
+    decided = list(texts)
+    for index, own in by_engines.items():
+        more = by_spelling.get(index, {})
+        decided[index] = max(own, key=lambda candidate: (own[candidate] + more.get(candidate, 0.0), candidate))
+    return decided
 
 
 def _spelling_vote(slots: SlotEvidence) -> Iterator[tuple[int, Vote]]:

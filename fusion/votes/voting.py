@@ -55,10 +55,10 @@ _NO_SUPPORTS: Mapping[str, float] = {}
 def count_votes(
     ballots: Sequence[Ballot],
     method: Method,
-    spelling: Mapping[str, float] = _NO_SUPPORTS,
+    more_supports: Mapping[str, float] = _NO_SUPPORTS,
     confidence: CharacterConfidence | None = None,
 ) -> Winner:
-    """The text with the most support. `spelling` are supports of candidates that come from no engine.
+    """The text with the most support. `more_supports` are those of candidates that come from no ballot.
 
     Without a tuned `confidence`, that of the winner is the sum over its ballots, in any typographic form, of weight
     times probability. Weights add up to 1 over the engines that voted (in majority voting they are equal): so it is at
@@ -67,10 +67,10 @@ def count_votes(
     if not ballots:
         raise ValueError("a vote without ballots; leave the slot out")
     cast = [(folded(ballot.text), ballot) for ballot in ballots]
-    candidate = _most(cast, method, spelling)
+    candidate = _most(cast, method, more_supports)
     text = _most([(ballot.text, ballot) for own, ballot in cast if own == candidate], method)
     if confidence is not None:
-        return Winner(text, _tuned_confidence(candidate, cast, spelling, confidence))
+        return Winner(text, _tuned_confidence(candidate, cast, more_supports, confidence))
     weights = effective_weights([ballot.weight for ballot in ballots], method)
     agreeing = [
         weight * ballot.probability for weight, (own, ballot) in zip(weights, cast, strict=True) if own == candidate
@@ -81,10 +81,10 @@ def count_votes(
 def _tuned_confidence(
     candidate: str,
     cast: Sequence[tuple[str, Ballot]],
-    spelling: Mapping[str, float],
+    more_supports: Mapping[str, float],
     confidence: CharacterConfidence,
 ) -> float:
-    supports: dict[str, float] = dict(spelling)
+    supports: dict[str, float] = dict(more_supports)
     for own, ballot in cast:
         supports[own] = supports.get(own, 0.0) + (ballot.support or 0.0)
     winner = supports.pop(candidate)

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 
 from fusion.profiles.profile import Profile
 from fusion.votes.normalisation import normalised
-from ocr import Hypothesis, Span
+from ocr import Alternative, Hypothesis, Span
 
 NO_SCORE = 0.5
 """The probability of what an engine gives no score for: that a line is empty, that there is no space."""
-
-MAX_SPACING = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class WeightedHypothesis:
     """One engine's hypothesis of a line: its weight in [0, 1], and for each character the text, the calibrated
-    probability and, where known, the span in crop pixels.
+    probability, where known the span in crop pixels, and the engine's alternatives.
     """
 
     engine: str
@@ -26,6 +24,7 @@ class WeightedHypothesis:
     texts: tuple[str, ...]
     probabilities: tuple[float, ...]
     spans: tuple[Span | None, ...]
+    alternatives: tuple[tuple[Alternative, ...], ...]
 
     def null_probability(self, index: int, *, of_space: bool = False) -> float:
         """How sure the engine is that there is nothing before its character `index`: as sure as of the characters
@@ -36,25 +35,6 @@ class WeightedHypothesis:
         if of_space or not around:
             return NO_SCORE
         return sum(around) / len(around)
-
-    def spacing(self, left: int, right: int) -> float:
-        """How much farther apart two of its characters stand than its characters usually do, in pitches and at most
-        MAX_SPACING; 0 where it is not known.
-        """
-        if left < 0 or right >= len(self.spans):
-            return 0.0
-        first, last, pitch = self.spans[left], self.spans[right], self.pitch()
-        if first is None or last is None or pitch <= 0.0:
-            return 0.0
-        apart = (last.start + last.end - first.start - first.end) / 2 / pitch
-        return min(MAX_SPACING, max(-1.0, apart - (right - left)))
-
-    def pitch(self) -> float:
-        """The mean distance between neighbours' centres in pixels, 0 where it is not known."""
-        first, last = self.spans[:1], self.spans[-1:]
-        if len(self.spans) < 2 or first[0] is None or last[0] is None:
-            return 0.0
-        return (last[0].start + last[0].end - first[0].start - first[0].end) / 2 / (len(self.spans) - 1)
 
 
 def weighted_hypotheses(hypotheses: Mapping[str, Hypothesis], profile: Profile) -> tuple[WeightedHypothesis, ...]:
@@ -75,4 +55,5 @@ def _weighted(engine: str, weight: float, hypothesis: Hypothesis, profile: Profi
         tuple([character.text for character in characters]),
         probabilities,
         tuple([character.span for character in characters]),
+        tuple([character.alternatives for character in characters]),
     )

@@ -35,7 +35,7 @@ def tune(
     engines: Annotated[str, typer.Option(help="Whose readings to fuse, as NAME or NAME=MODEL, with commas.")] = ENGINES,
     readings: Annotated[Path, typer.Option(help="Keeps what engines read.")] = Path("runs/readings"),
     spelling: Annotated[
-        bool, typer.Option("--spelling", help="Make the spelling model again, from words and the folders' lines.")
+        bool, typer.Option("--spelling", help="Make the languages again, from lists of words.")
     ] = False,
     keep: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="The part of what all engines gain that a cascade has to keep.")
@@ -65,7 +65,7 @@ def tune(
             readings,
             out_dir,
             shlex.join(words),
-            new_spelling=spelling,
+            new_languages=spelling,
             keep=keep,
             error_rate=error_rate,
             characters=characters,

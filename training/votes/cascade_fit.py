@@ -20,7 +20,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.accuracy.cascade import fused_edits
+from evaluation.accuracy.fused_lines import fused_lines
 from evaluation.metrics.text_comparison import character_edits
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import Cascade, Profile, Step
@@ -115,10 +115,12 @@ def _tabulate(lines: Sequence[LabelledLine], engines: Engines, profile: Profile)
 
 
 def _read(lines: Sequence[LabelledLine], engines: Sequence[str], profile: Profile) -> Read:
-    read = [fused_edits(line, engines, profile) for line in lines]
+    read = list(fused_lines(lines, profile, engines=engines))
     return Read(
-        np.array([edits for edits, _ in read], dtype=np.float64),
-        np.array([left for _, left in read]),
+        np.array(
+            [character_edits(line.normalised(own.text), line.truth).edits for line, own in read], dtype=np.float64
+        ),
+        np.array([own.expected_errors for _, own in read]),
         np.array([sum(line.seconds[name] for name in engines) for line in lines]),
     )
 

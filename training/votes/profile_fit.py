@@ -1,22 +1,23 @@
-"""From labelled lines to profiles: each engine's evidence and weight, and how sure a fused character or word is.
+"""From labelled lines to a profile: evidence, weights, and how sure a fused character or word is.
 
-Fitted on the lines of `Split.TUNE`, which no recogniser has learnt from, and for the engines that are not trained here
-on those of `Split.TRAIN` too; nothing here sees `Split.TEST`. A profile for one kind of material starts from what was
-fitted to all and moves as far as its own lines pull it.
+Everything that the vote knows of an engine on a page it knows from that page, so lines are fitted to by page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.accuracy.fused_lines import by_page, fused_lines
 from evaluation.accuracy.labelled_slots import DecisiveSlots, LabelledSlots, label_slots
-from evaluation.metrics.text_comparison import correct_characters, correct_words
+from evaluation.metrics.text_comparison import character_edits, correct_characters, correct_words
 from evaluation.readings.labelled_lines import LabelledLine
-from fusion import Calibration, FusedLine, Profile, fuse_line
+from fusion import SPELLING, Calibration, FusedLine, Profile
+from fusion.evidence.claim_evidence import log_odds
 from fusion.evidence.confidence import (
     MAX_DISPUTED_SLOTS,
     UNTUNED_CHARACTERS,
@@ -24,112 +25,55 @@ from fusion.evidence.confidence import (
     CharacterConfidence,
     WordConfidence,
 )
-from fusion.evidence.engine_evidence import log_odds
-from fusion.evidence.spelling_evidence import SPELLING
-from fusion.evidence.spelling_model import SpellingModel
+from fusion.evidence.language import Languages
 from fusion.profiles.tuning import Tuning
-from fusion.votes.voting import Method
-from training.votes.evidence_fit import MIN_DECISIVE, Fitted, fit
+from training.votes.evidence_fit import MIN_DECISIVE, LabelledPage, fit
 
-UNTRAINED = ("tesseract", "paddleocr")
-"""Engines whose models were not trained here, and so have not seen any page of ours."""
-_OF_ONE_MATERIAL = 2.0  # how strongly a material's parameters are held to those of all lines
 _KNOTS = 12
 _MIN_WORDS = 300
 _LEAST_WEIGHT = 0.01
 GENERAL = "general"
 _DRAWS = 2000
-_FEW_LINES = 400
-
-
-@dataclass(frozen=True, slots=True)
-class MaterialLines:
-    """Lines of one kind, for the profile of that name."""
-
-    profile: str
-    lines: Sequence[LabelledLine]
 
 
 @dataclass(frozen=True, slots=True)
 class FittedProfile:
-    """A profile, and how many lines, decisive slots and words it was fitted to; `own` is False where they were too
-    few, and it says what all lines say.
-    """
+    """A profile, and how many lines and decisive slots it was fitted to."""
 
     profile: Profile
     lines: int
     decisive_slots: int
-    own: bool
 
 
-def tune(
-    lines: Sequence[LabelledLine], materials: Sequence[MaterialLines], engines: Sequence[str], spelling: SpellingModel
-) -> Iterator[FittedProfile]:
-    """The profile "general" of all lines, then one for each material."""
-    labelled = _label_all(lines, engines)
-    everything = fit(labelled, spelling)
-    weights = fit_weights(labelled, engines)
-    yield _tuned(GENERAL, lines, everything, weights, spelling, own=True)
-    for material in materials:
-        own_labelled = _label_all(material.lines, engines)
-        fitted = fit(own_labelled, spelling, everything, _OF_ONE_MATERIAL)
-        own_weights = fit_weights(own_labelled, engines) if fitted is not everything else weights
-        yield _tuned(material.profile, material.lines, fitted, own_weights, spelling, own=fitted is not everything)
-
-
-def _label_all(lines: Sequence[LabelledLine], engines: Sequence[str]) -> list[LabelledSlots]:
-    labelled: list[LabelledSlots] = []
-    for line in lines:
-        found = label_slots(line, len(labelled), engines)
-        if found is not None:
-            labelled.append(found)
-    return labelled
-
-
-def _tuned(
-    name: str,
-    lines: Sequence[LabelledLine],
-    fitted: Fitted,
-    weights: Mapping[str, float],
-    spelling: SpellingModel,
-    *,
-    own: bool,
-) -> FittedProfile:
-    spelling_evidence = fitted.spelling_evidence(spelling)
-    complete = {**weights, SPELLING: 1.0}
-    tuning = Tuning({engine: fitted.evidence(engine) for engine in weights}, complete, spelling_evidence)
-    profile = Profile(name, complete, tuning=tuning)
-    if own and name != GENERAL:
-        profile = _without_spoilers(profile, lines)
-    assert profile.tuning is not None
-    assured = replace(
-        profile, tuning=replace(profile.tuning, character_confidence=fit_character_confidence(lines, profile))
-    )
-    assert assured.tuning is not None
-    sure = replace(assured, tuning=replace(assured.tuning, word_confidence=fit_word_confidence(lines, assured)))
-    return FittedProfile(sure, len(lines), fitted.decisive_slots, own)
-
-
-def _without_spoilers(profile: Profile, lines: Sequence[LabelledLine]) -> Profile:
-    """On few lines, the profile without the engines to which the search for weights gives the least there is.
-
-    A material with few lines has its evidence mostly from other materials, and there an engine may be good that invents
-    words here. Where one engine is left, spelling has no vote either: it would choose among what the others say.
+def tune(lines: Sequence[LabelledLine], engines: Sequence[str], languages: Languages) -> FittedProfile:
+    """The profile "general" of all lines. Lines of one page stand together; what the vote knows of an engine it knows
+    from the page.
     """
-    engines = [engine for engine in profile.weights if engine != SPELLING]
-    whole = [line for line in lines if all(engine in line.hypotheses for engine in engines)]
-    kept = [engine for engine in engines if profile.weights[engine] > _LEAST_WEIGHT]
-    if len(whole) > _FEW_LINES or len(kept) == len(engines) or profile.tuning is None:
-        return profile
-    voters = kept if len(kept) == 1 else [*kept, SPELLING]
-    weights = {voter: own if voter in voters else 0.0 for voter, own in profile.weights.items()}
-    evidence = {engine: own for engine, own in profile.tuning.evidence.items() if engine in kept}
-    return replace(profile, weights=weights, tuning=replace(profile.tuning, evidence=evidence, weights=weights))
+    pages = [[found for line in page if (found := label_slots(line, 0, engines))] for page in by_page(lines)]
+    labelled = [line for page in pages for line in page]
+    weights = fit_weights(labelled, engines)
+    fitted = fit([LabelledPage.of(page, languages) for page in pages if page], languages, weights, best_edits(lines))
+    complete = {**weights, SPELLING: 1.0}
+    profile = Profile(GENERAL, complete, tuning=Tuning(fitted.evidence, complete, fitted.spelling))
+    return FittedProfile(with_confidences(profile, lines), len(lines), fitted.decisive_slots)
 
 
-def fused(line: LabelledLine, profile: Profile, method: Method = Method.CONFIDENCE_WEIGHTED) -> FusedLine:
-    """A line as all engines that read it read it together."""
-    return fuse_line(line.hypotheses, profile, method)
+def with_confidences(profile: Profile, lines: Sequence[LabelledLine]) -> Profile:
+    """The profile with the confidences of characters and words that the lines show."""
+    assert profile.tuning is not None
+    characters = replace(profile.tuning, character_confidence=fit_character_confidence(lines, profile))
+    profile = replace(profile, tuning=characters)
+    return replace(profile, tuning=replace(characters, word_confidence=fit_word_confidence(lines, profile)))
+
+
+def best_edits(lines: Iterable[LabelledLine]) -> dict[str, int]:
+    """The edits of each set's best engine on its lines."""
+    edits: dict[str, Counter[str]] = {}
+    for line in lines:
+        own = edits.setdefault(line.set_name, Counter())
+        for engine, hypothesis in line.hypotheses.items():
+            own[engine] += character_edits(line.normalised(hypothesis.text), line.truth).edits
+    return {name: min(own.values()) for name, own in edits.items()}
 
 
 # --- weights ---
@@ -195,8 +139,7 @@ def fit_character_confidence(lines: Sequence[LabelledLine], profile: Profile) ->
 
     seen: list[tuple[float, float]] = []
     right: list[bool] = []
-    for line in lines:
-        found = fused(line, profile)
+    for line, found in fused_lines(lines, profile):
         shared = found.aligned.agreements()
         mean = sum(shared) / len(shared) if shared else 0.0
         seen += [(log_odds(character.confidence), mean) for character in found.characters for _ in character.text]
@@ -223,8 +166,7 @@ def fit_word_confidence(lines: Sequence[LabelledLine], profile: Profile) -> Word
 
     seen: list[tuple[float, int]] = []
     right: list[bool] = []
-    for line in lines:
-        found = fused(line, profile)
+    for line, found in fused_lines(lines, profile):
         seen += [(word.confidence, min(word.disputed_slots, MAX_DISPUTED_SLOTS)) for word in found.words]
         right += correct_words(_same_length(line, found), line.truth)
     if len(seen) < _MIN_WORDS or len(set(right)) < 2:

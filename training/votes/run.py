@@ -7,21 +7,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from evaluation.pages.collections import LEARNT, MEASURE_ONLY
 from evaluation.pages.ground_truth import Split
 from evaluation.readings.labelled_lines import LabelledLine, labelled_lines, pages_of
 from evaluation.readings.line_layouts import GROUND_TRUTH
 from evaluation.readings.reader import Reader, parse_reader
 from evaluation.readings.store import ReadingStore, read_missing
-from fusion import ProfileDocument, automatic_profile
-from fusion.evidence.spelling_model import SpellingModel, read_spelling_model, write_spelling_model
-from fusion.profiles.profile_document import BUNDLED, SPELLING_FILE, write_document
-from ocr.image import Material as Kind
-from ocr.image import Scope
+from fusion import ProfileDocument
+from fusion.evidence.language import Languages, read_languages, write_languages
+from fusion.profiles.profile_document import BUNDLED, LANGUAGES_FILE, write_document
+from ocr.image import Material, Scope
 from training.votes.cascade_fit import fit_cascade
 from training.votes.character_sets import TUNING_SEED, character_sets
 from training.votes.character_weights import fit_character_weights
-from training.votes.profile_fit import UNTRAINED, MaterialLines, tune
-from training.votes.spelling_fit import fit_spelling
+from training.votes.profile_fit import GENERAL, tune
+from training.votes.spelling_fit import fit_languages
 
 TUNING_COUNT = 300
 """Single characters of each kind that weights are fitted to."""
@@ -34,32 +34,29 @@ def tune_profiles(
     out_dir: Path,
     command: str,
     *,
-    new_spelling: bool,
+    new_languages: bool,
     keep: float,
     error_rate: float | None = None,
     characters: Path | None,
 ) -> Iterator[str]:
-    """Tune, write OUT/profiles.json with the spelling model beside it, and say what was fitted to what."""
+    """Tune, write OUT/profiles.json with the languages beside it, and say what was fitted to what."""
     readers = [parse_reader(engine) for engine in engines]
     store = ReadingStore(readings)
     out_dir.mkdir(parents=True, exist_ok=True)
-    model = _spelling(folders, out_dir, new=new_spelling)
+    languages = _languages(out_dir, new=new_languages)
     lines = tuning_lines(store, folders, readers)
-    tuned = list(tune(lines, _materials(lines), _names(readers), model))
+    tuned = tune(lines, _names(readers), languages)
     models = {reader.name: _model_of(store, folders, reader) for reader in readers}
     made = {"command": command, "lines": str(len(lines)), "folders": ", ".join(folder.name for folder in folders)}
-    profiles = {own.profile.name: own.profile for own in tuned}
-    found = fit_cascade(lines, automatic_profile(profiles, list(Kind)), keep, error_rate)
+    profile = tuned.profile
+    found = fit_cascade(lines, profile, keep, error_rate)
     if found is not None:
-        profiles = {name: replace(own, cascade=found.cascade) for name, own in profiles.items()}
+        profile = replace(profile, cascade=found.cascade)
     if characters is not None:
-        weights = _character_weights(store, readers, characters)
-        profiles = {name: replace(own, character_weights=weights) for name, own in profiles.items()}
-    document = ProfileDocument(profiles, models, made)
-    write_document(document, out_dir / BUNDLED.name)
-    for own in tuned:
-        fitted = f"{own.decisive_slots} slots where engines differ" if own.own else "too few of its own: as general"
-        yield f"{own.profile.name}: {own.lines} lines, {fitted}"
+        profile = replace(profile, character_weights=_character_weights(store, readers, characters))
+    profiles = {name: replace(profile, name=name) for name in (GENERAL, *map(str, Material))}
+    write_document(ProfileDocument(profiles, models, made), out_dir / BUNDLED.name)
+    yield f"{len(lines)} lines, {tuned.decisive_slots} places where engines differ"
     if found is not None:
         yield (
             f"cascade: {found.cascade.describe()}; keeps {found.kept:.0%} of the gain at {found.seconds:.0%} of the "
@@ -68,32 +65,30 @@ def tune_profiles(
     yield f"written to {out_dir / BUNDLED.name}"
 
 
-def tuning_lines(store: ReadingStore, folders: Sequence[Path], readers: Sequence[Reader]) -> list[LabelledLine]:
-    """The lines to tune with all readers, and those to train with the readers whose models come from elsewhere."""
-    untrained = [reader for reader in readers if reader.name in UNTRAINED]
+def tuning_lines(
+    store: ReadingStore, folders: Sequence[Path], readers: Sequence[Reader], splits: Sequence[Split] = tuple(Split)
+) -> list[LabelledLine]:
+    """The lines of the pages to tune, and to train where no network learnt from the set. None of sets to which nothing
+    may be fitted.
+    """
     found: list[LabelledLine] = []
-    for split, chosen in ((Split.TUNE, readers), (Split.TRAIN, untrained)):
-        pages = pages_of(folders, [split])
-        if chosen:
-            read_missing(store, [page for _, page in pages], [GROUND_TRUTH], chosen)
-            found += labelled_lines(store, pages, chosen)
+    for folder in folders:
+        if folder.name in MEASURE_ONLY:
+            raise ValueError(f"nothing may be fitted to {folder.name}; leave it out")
+        allowed = [Split.TUNE] if folder.name in LEARNT else [Split.TUNE, Split.TRAIN]
+        pages = pages_of([folder], [split for split in allowed if split in splits])
+        read_missing(store, [page for _, page in pages], [GROUND_TRUTH], readers)
+        found += labelled_lines(store, pages, readers)
     return found
 
 
-def _spelling(folders: Sequence[Path], out_dir: Path, *, new: bool) -> SpellingModel:
-    path = out_dir / SPELLING_FILE
+def _languages(out_dir: Path, *, new: bool) -> Languages:
+    path = out_dir / LANGUAGES_FILE
     if new:
-        write_spelling_model(
-            fit_spelling(line.text for _, page in pages_of(folders, [Split.TRAIN]) for line in page.lines), path
-        )
+        write_languages(fit_languages(), path)
     elif not path.exists():
-        shutil.copy(BUNDLED.parent / SPELLING_FILE, path)
-    return read_spelling_model(path.resolve())
-
-
-def _materials(lines: Sequence[LabelledLine]) -> list[MaterialLines]:
-    """The lines that look like one kind each; what a page says of itself does not count, since no page will."""
-    return [MaterialLines(str(kind), [line for line in lines if line.region.material is kind]) for kind in Kind]
+        shutil.copy(BUNDLED.parent / LANGUAGES_FILE, path)
+    return read_languages(path.resolve())
 
 
 def _character_weights(store: ReadingStore, readers: Sequence[Reader], folder: Path) -> dict[str, float]:

@@ -1,62 +1,97 @@
-"""Makes the spelling model (fusion.evidence.spelling_model) from words and word pairs with their frequencies, and from
-texts.
+"""Makes the languages of the vote (fusion.evidence.language) from word frequencies.
 
-Words are those of the package symspellpy (its English frequency dictionaries); texts are the true lines of pages that
-training may see. Frequencies are raised to a power below 1, so that a rare word is still a word. Each gram's
-probability is interpolated with the one of the gram without its first symbol (Witten and Bell 1991); grams that say no
-more than that are left out, which keeps the file small.
+English words and word pairs are those of the package symspellpy, words of other languages those of pyspellchecker.
+Pages have no part in it: what is spelt like the pages at hand would not help on others. For n-grams frequencies are
+raised to a power below 1, so that a rare word is still a word. Each gram's probability is interpolated with the one of
+the gram without its first symbol (Witten and Bell 1991); grams that say no more than that are left out, which keeps
+the file small.
 """
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
+import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from fusion.evidence.language import Language, Languages, bare_word
 from fusion.evidence.spelling_model import MARKS, OTHER, SpellingModel, symbols
 
 ORDER = 5
+OTHER_LANGUAGES = ("fr", "de", "es", "it", "nl", "pt")
 _POWER = 0.75
 _WORD_SYMBOLS = 3_000_000.0  # as many as all words together count, and as many as all pairs
-_TEXT_WEIGHT = 20.0  # of one true line against that
 _PAIRS = 60_000
-_MIN_CONTEXT = 40.0  # symbols seen after a context that is kept
-_MIN_GAIN = 0.25  # nats by which a kept gram differs from what is made of shorter ones
+_SPELT = 60_000  # words of a language that its n-grams are counted from
+_RARE = 2  # times that a word was seen: mistakes are among those
 _ALPHABET = len(MARKS) + len(OTHER) + 26 + 2
 
 Counts = dict[str, dict[str, float]]
 """context -> next symbol -> weight"""
+Frequencies = dict[str, float]
 
 
-def fit_spelling(texts: Iterable[str]) -> SpellingModel:
-    """The model of English words, and of texts: true lines of pages."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of a language is kept: so many words, contexts seen so often, grams that say so many nats more."""
+
+    words: int
+    min_context: float
+    min_gain: float
+
+
+LARGE, SMALL = Size(60_000, 40.0, 0.25), Size(20_000, 100.0, 0.4)
+
+
+def fit_languages() -> Languages:
+    """English first: it is what a page without words is taken for."""
+    english = _frequencies("frequency_dictionary_en_82_765.txt", 1)
+    pairs = _frequencies("frequency_bigramdictionary_en_243_342.txt", 2, _PAIRS)
+    others = {name: fit_language(_other_words(name), {}, SMALL) for name in OTHER_LANGUAGES}
+    return Languages({"en": fit_language(english, pairs, LARGE)} | others)
+
+
+def fit_language(words: Frequencies, pairs: Frequencies, size: Size) -> Language:
+    """From the frequencies of words, and of pairs of words with a space between them."""
+    bare: Frequencies = defaultdict(float)
+    for word, frequency in words.items():
+        bare[bare_word(word)] += frequency
+    total = sum(bare.values())
+    ranked = sorted(bare.items(), key=lambda item: (-item[1], item[0]))
+    spelling = _spelling(dict(ranked[:_SPELT]), pairs, size)
+    return Language(spelling, {word: math.log(own / total) for word, own in ranked[: size.words]})
+
+
+def _spelling(words: Frequencies, pairs: Frequencies, size: Size) -> SpellingModel:
     counts: Counts = defaultdict(lambda: defaultdict(float))
-    for weighted in (_frequencies("frequency_dictionary_en_82_765.txt", 1), _pairs()):
+    for frequencies in (words, pairs):
+        weighted = {text: frequency**_POWER for text, frequency in frequencies.items()}
         total = sum(weight * (len(text) + 1) for text, weight in weighted.items())
         for text, weight in weighted.items():
             _count(counts, f" {symbols(text)} ", weight / total * _WORD_SYMBOLS)
-    for text in texts:
-        _count(counts, f" {symbols(text)} ", _TEXT_WEIGHT)
-    return _smoothed(counts)
+    return _smoothed(counts, size)
 
 
-def _pairs() -> dict[str, float]:
-    return _frequencies("frequency_bigramdictionary_en_243_342.txt", 2, _PAIRS)
+def _other_words(name: str) -> Frequencies:
+    content = json.loads(gzip.decompress((_folder("spellchecker") / "resources" / f"{name}.json.gz").read_bytes()))
+    return {word: float(frequency) for word, frequency in content.items() if frequency > _RARE}
 
 
 def _frequencies(name: str, words: int, most: int | None = None) -> dict[str, float]:
     """The rows "word ... frequency" of a file, the most frequent first."""
-    rows = [row.split() for row in (_folder() / name).read_text(encoding="utf-8-sig").splitlines()]
+    rows = [row.split() for row in (_folder("symspellpy") / name).read_text(encoding="utf-8-sig").splitlines()]
     ranked = sorted(rows, key=lambda row: -float(row[words]))[:most]
-    return {" ".join(row[:words]): float(row[words]) ** _POWER for row in ranked}
+    return {" ".join(row[:words]): float(row[words]) for row in ranked}
 
 
-def _folder() -> Path:
-    found = importlib.util.find_spec("symspellpy")
+def _folder(package: str) -> Path:
+    found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
-        raise ModuleNotFoundError("symspellpy, which brings the words, is not installed: pip install '.[train]'")
+        raise ModuleNotFoundError(f"{package}, which brings words, is not installed: pip install '.[train]'")
     return Path(found.origin).parent
 
 
@@ -66,30 +101,33 @@ def _count(counts: Counts, text: str, weight: float) -> None:
             counts[text[start:end]][text[end]] += weight
 
 
-def _smoothed(counts: Counts) -> SpellingModel:
+def _smoothed(counts: Counts, size: Size) -> SpellingModel:
     likelihoods: dict[str, float] = {}
     backoffs: dict[str, float] = {}
     shorter = SpellingModel(ORDER, likelihoods, backoffs)  # grows with the two
     for context in sorted(counts, key=len):
         following = counts[context]
         total = sum(following.values())
-        if len(context) > 1 and (total < _MIN_CONTEXT or context[1:] not in backoffs):
+        if len(context) > 1 and (total < size.min_context or context[1:] not in backoffs):
             continue
         rest = len(following) / (total + len(following))
-        likelihoods.update(_grams(context, following, total, rest, shorter))
+        likelihoods.update(_grams(context, following, (total, rest), shorter, size.min_gain))
         if context:
             backoffs[context] = math.log(rest)
     return SpellingModel(ORDER, likelihoods, backoffs)
 
 
 def _grams(
-    context: str, following: Mapping[str, float], total: float, rest: float, shorter: SpellingModel
+    context: str, following: Mapping[str, float], mass: tuple[float, float], shorter: SpellingModel, min_gain: float
 ) -> list[tuple[str, float]]:
-    """The grams that begin with a context, and their log-probabilities."""
+    """The grams that begin with a context, and their log-probabilities. `mass` is the weight of all that follows it,
+    and the part of it that is left to shorter contexts.
+    """
+    total, rest = mass
     found = []
     for symbol, weight in following.items():
         without = shorter.log_probability(context[1:], symbol, "") if context else -math.log(_ALPHABET)
         value = math.log((1.0 - rest) * weight / total + rest * math.exp(without))
-        if len(context) < 2 or abs(value - (math.log(rest) + without)) > _MIN_GAIN:
+        if len(context) < 2 or abs(value - (math.log(rest) + without)) > min_gain:
             found.append((context + symbol, min(0.0, value)))
     return found

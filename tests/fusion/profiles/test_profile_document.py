@@ -10,36 +10,38 @@ import pytest
 
 from fusion import Cascade, Profile, ProfileDocument, Step, Thresholds, tuned_document, with_prior_weights
 from fusion.evidence.calibration import Calibration
+from fusion.evidence.claim_evidence import ClaimEvidence, Coefficients, Kind
 from fusion.evidence.confidence import CharacterConfidence, WordConfidence
-from fusion.evidence.engine_evidence import Coefficients, EngineEvidence, Kind
+from fusion.evidence.language import Language, Languages, write_languages
 from fusion.evidence.spelling_evidence import SPELLING, SpellingEvidence
-from fusion.evidence.spelling_model import SpellingModel, write_spelling_model
+from fusion.evidence.spelling_model import SpellingModel
 from fusion.profiles.profile_document import BUNDLED, read_document, write_document
 from fusion.profiles.tuning import Tuning
 
 THRESHOLDS = Thresholds(0.1, 0.2, 0.3)
 
 
-def profile(model: SpellingModel) -> Profile:
+LANGUAGES = Languages({"en": Language(SpellingModel(2, {"a": -1.0}), {"a": -2.0})})
+
+
+def profile() -> Profile:
     weights = {"ada": 0.7, "bob": 0.3, SPELLING: 1.0}
-    evidence = {
-        "ada": EngineEvidence({Kind.MARK: Coefficients(1.0, 0.5, -0.25)}, 0.5, {("l", "1"): -0.5, ("", "’"): 1.0})
-    }
+    evidence = ClaimEvidence({Kind.MARK: Coefficients(1.0, 0.5, -0.25)}, 0.5, 0.25, -0.1, 0.3, 1.5)
+    spelling = SpellingEvidence(LANGUAGES, 0.2, 0.1, 0.3, 0.4, -3.0)
     words = WordConfidence(0.5, 0.25, Calibration((0.1, 0.9), (0.2, 0.8)))
-    tuning = Tuning(evidence, weights, SpellingEvidence(model, 0.2, -3.0), CharacterConfidence(0.1, 0.6, 0.4), words)
+    tuning = Tuning(evidence, weights, spelling, CharacterConfidence(0.1, 0.6, 0.4), words)
     return Profile("printed", weights, THRESHOLDS, {}, tuning, {"ada": 1.0}, {}, Cascade((Step(("ada",), 0.25),)))
 
 
 def test_a_document_brings_back_its_profiles(tmp_path: Path) -> None:
-    write_spelling_model(SpellingModel(2, {"a": -1.0}), tmp_path / "s.json.gz")
-    model = SpellingModel(2, {"a": -1.0})
-    written = ProfileDocument({"printed": profile(model)}, {"ada": "ada@1"}, {"lines": "12"})
+    write_languages(LANGUAGES, tmp_path / "s.json.gz")
+    written = ProfileDocument({"printed": profile()}, {"ada": "ada@1"}, {"lines": "12"})
     write_document(written, tmp_path / "profiles.json", "s.json.gz")
     assert read_document(tmp_path / "profiles.json", THRESHOLDS) == written
     assert tuned_document(str(tmp_path / "profiles.json"), THRESHOLDS) == written
 
 
-@pytest.mark.parametrize("change", [{"version": 99}, {"profiles": {"p": {}}}, {"spelling": "nowhere.gz"}])
+@pytest.mark.parametrize("change", [{"version": 99}, {"profiles": {"p": {}}}, {"languages": "nowhere.gz"}])
 def test_what_is_no_document_is_refused_by_name(tmp_path: Path, change: dict[str, object]) -> None:
     content = json.loads(BUNDLED.read_text(encoding="utf-8")) | change
     (tmp_path / "profiles.json").write_text(json.dumps(content), encoding="utf-8")
@@ -69,6 +71,6 @@ def test_the_bundled_document_knows_the_engines_that_it_was_tuned_for() -> None:
 
 
 def test_an_engine_that_was_not_tuned_for_has_its_prior_weight() -> None:
-    tuned = profile(SpellingModel(2, {"a": -1.0}))
+    tuned = profile()
     together = with_prior_weights(tuned, {"ada": {"printed": 0.5}, "new": {"printed": 0.25}, "odd": {"noisy": 1.0}})
     assert together.weights == {"ada": 0.7, "bob": 0.3, SPELLING: 1.0, "new": 0.25, "odd": 0.0}

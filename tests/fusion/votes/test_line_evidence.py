@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fusion import SPELLING, FusedLine, Method, Profile, fuse_line
+from fusion import SPELLING, FusedLine, Method, Profile, fuse_line, fuse_page
+from fusion.evidence.claim_evidence import ClaimEvidence, Coefficients, Kind
 from fusion.evidence.confidence import CharacterConfidence
-from fusion.evidence.engine_evidence import Coefficients, EngineEvidence, Kind
+from fusion.evidence.language import Language, Languages
 from fusion.evidence.spelling_evidence import SpellingEvidence
 from fusion.evidence.spelling_model import SpellingModel
 from fusion.profiles.tuning import Tuning
-from ocr import Hypothesis
-from tests.fusion.strategies import ENGINES, LETTERS, hypotheses_by_engine, weights
+from ocr import Alternative, CharacterHypothesis, Hypothesis
+from tests.fusion.strategies import ENGINES, hypotheses_by_engine, weights
 
 TUNED = Method.CONFIDENCE_WEIGHTED
 MODEL = SpellingModel(3, {"a": -1.0, "o": -2.0, "r": -3.0, " ": -1.5, "ar": -0.2, "0": -2.5}, {"a": -0.5, "r": -0.1})
+LANGUAGES = Languages({"en": Language(MODEL, {"aror": -3.0})})
 
 worths = st.builds(Coefficients, st.floats(-4, 4), st.floats(0, 2), st.floats(-1, 1))
 evidences = st.builds(
-    EngineEvidence,
+    ClaimEvidence,
     st.dictionaries(st.sampled_from(Kind), worths),
     st.floats(-1, 1),
-    st.dictionaries(st.tuples(st.sampled_from(LETTERS), st.sampled_from(LETTERS)), st.floats(-2, 2), max_size=3),
+    st.floats(-1, 1),
+    st.floats(-2, 2),
+    st.floats(0, 2),
+    st.floats(0, 3),
 )
-votes = st.builds(SpellingEvidence, st.just(MODEL), st.floats(0.0, 1.0), st.floats(-2, 2))
+slopes = st.floats(0.0, 1.0)
+votes = st.builds(SpellingEvidence, st.just(LANGUAGES), slopes, slopes, slopes, slopes, st.floats(-2, 2))
+strengths = st.dictionaries(st.sampled_from(ENGINES), st.floats(0, 1))
 tunings = st.builds(
     Tuning,
-    st.fixed_dictionaries(dict.fromkeys(ENGINES, evidences)),
-    st.just(dict.fromkeys(ENGINES, 1.0)),
+    evidences,
+    strengths,
     votes,
     st.builds(CharacterConfidence, st.floats(-2, 2), st.floats(0, 2), st.floats(-1, 1)),
 )
@@ -82,9 +91,11 @@ def test_scaling_all_weights_changes_nothing(
     assert after.confidence == pytest.approx(before.confidence, abs=1e-6)
 
 
-def tuning(slope: float = 1.0, **evidence: EngineEvidence) -> Tuning:
-    own = {engine: evidence.get(engine, EngineEvidence()) for engine in ENGINES}
-    return Tuning(own, dict.fromkeys(ENGINES, 1.0), SpellingEvidence(MODEL, slope))
+PLAIN = ClaimEvidence()
+
+
+def tuning(slope: float = 1.0, evidence: ClaimEvidence = PLAIN, **strengths: float) -> Tuning:
+    return Tuning(evidence, dict.fromkeys(ENGINES, 1.0) | strengths, SpellingEvidence(LANGUAGES, slope))
 
 
 def said(**texts: str) -> dict[str, Hypothesis]:
@@ -95,11 +106,82 @@ EVEN = dict.fromkeys(ENGINES, 1.0)
 
 
 def test_evidence_counts_for_a_kind_of_text() -> None:
-    poor_at_digits = EngineEvidence({Kind.DIGIT: Coefficients(-4.0)})
-    profile = Profile("p", EVEN, tuning=tuning(ada=poor_at_digits))
+    digits_say_little = tuning(evidence=ClaimEvidence({Kind.DIGIT: Coefficients(-4.0)}))
+    profile = Profile("p", EVEN, tuning=digits_say_little)
     assert fuse_line(said(ada="7", bob="z"), profile, TUNED).text == "z"
     assert fuse_line(said(ada="y", bob="z"), profile, TUNED).text == "y"  # a tie: the lower code point
     assert fuse_line(said(ada="7", bob="z"), profile, Method.WEIGHTED_VOTING).text == "7"
+
+
+def test_the_best_engine_that_is_known_has_the_word_until_there_is_evidence() -> None:
+    profile = Profile("p", EVEN, tuning=tuning(evidence=ClaimEvidence(lead=1.0), bob=3.0))
+    assert fuse_line(said(ada="y", bob="z"), profile, TUNED).text == "z"
+    assert fuse_line(said(ada="y", cyd="y", dan="y", bob="z"), profile, TUNED).text == "y"
+
+
+PAGE_TELLS = ClaimEvidence({kind: Coefficients(0.0, 1.0, 1.0) for kind in Kind})
+
+
+def test_who_stands_alone_on_the_rest_of_the_page_is_not_believed_against_one_who_does_not() -> None:
+    profile = Profile("p", EVEN, tuning=tuning(0.0, PAGE_TELLS))
+    disputed = said(ada="y", bob="z")
+    rest = [said(ada="xxxx", bob="aaaa", cyd="aaaa")] * 9
+    assert fuse_line(disputed, profile, TUNED).text == "y"
+    assert fuse_page([disputed, *rest], [""] * 10, profile, TUNED)[0].text == "z"
+
+
+def test_no_other_page_counts() -> None:
+    profile = Profile("p", EVEN, tuning=tuning(0.0, PAGE_TELLS))
+    alone = fuse_line(said(ada="y", bob="z"), profile, TUNED)
+    fuse_page([said(ada="xxxx", bob="aaaa", cyd="aaaa")] * 9, [""] * 9, profile, TUNED)
+    assert fuse_line(said(ada="y", bob="z"), profile, TUNED) == alone
+
+
+pages = st.lists(hypotheses_by_engine, min_size=1, max_size=3)
+
+
+@given(pages, tuned_profiles(), st.permutations(ENGINES))
+def test_the_names_and_the_order_of_engines_do_not_matter_on_a_page(
+    page: list[dict[str, Hypothesis]], profile: Profile, names: list[str]
+) -> None:
+    renamed = dict(zip(ENGINES, names, strict=True)) | {SPELLING: SPELLING}
+    assert profile.tuning is not None
+    other = Profile(
+        "renamed",
+        {renamed[own]: weight for own, weight in profile.weights.items()},
+        tuning=replace(
+            profile.tuning, weights={renamed[own]: weight for own, weight in profile.tuning.weights.items()}
+        ),
+    )
+    kinds = [""] * len(page)
+    renamed_page = [{renamed[own]: read for own, read in reversed(line.items())} for line in page]
+    before, after = fuse_page(page, kinds, profile, TUNED), fuse_page(renamed_page, kinds, other, TUNED)
+    assert [line.text for line in after] == [line.text for line in before]
+
+
+@given(pages, tuned_profiles())
+def test_what_all_engines_read_on_a_line_stands_there_whatever_the_page_says(
+    page: list[dict[str, Hypothesis]], profile: Profile
+) -> None:
+    agreed = said(**dict.fromkeys(ENGINES, "a1 b"))
+    assert fuse_page([*page, agreed], [""] * (len(page) + 1), profile, TUNED)[-1].text == "a1 b"
+
+
+def test_an_alternative_speaks_for_what_another_engine_reads() -> None:
+    certain = CharacterHypothesis("y", 0.6, None, ())
+    doubting = CharacterHypothesis("y", 0.6, None, (Alternative("z", 0.39),))
+    profile = Profile("p", EVEN, tuning=tuning(0.0, ClaimEvidence(alternative_slope=0.1)))
+    other = Hypothesis.of_text("z", 0.5)
+    assert fuse_line({"ada": Hypothesis.of([certain]), "bob": other}, profile, TUNED).text == "y"
+    assert fuse_line({"ada": Hypothesis.of([doubting]), "bob": other}, profile, TUNED).text == "z"
+
+
+def test_the_words_of_the_pages_language_decide() -> None:
+    words = Languages({"en": Language(MODEL, {"cat": -3.0, "the": -2.0})})
+    spelling = SpellingEvidence(words, 0.0, words=1.0)
+    profile = Profile("p", {**EVEN, SPELLING: 1.0}, tuning=Tuning(ClaimEvidence(), EVEN, spelling))
+    assert fuse_line(said(ada="the cat", bob="the oat"), profile, TUNED).text == "the cat"
+    assert fuse_line(said(ada="the oat", bob="the cat"), profile, TUNED).text == "the cat"
 
 
 def test_the_spelling_model_decides_between_what_was_read_and_its_vote_is_recorded() -> None:
@@ -126,11 +208,6 @@ def test_one_more_supporter_makes_surer() -> None:
     found = [fuse_line(said(**dict.fromkeys(ENGINES[:count], "a")), profile, TUNED).confidence for count in range(1, 5)]
     assert found == sorted(found)
     assert found[0] < found[-1] < 1.0
-
-
-def test_evidence_without_a_weight_that_it_was_fitted_at_is_refused() -> None:
-    with pytest.raises(ValueError, match="ada"):
-        Tuning({"ada": EngineEvidence()}, {"ada": 0.0})
 
 
 def test_words_count_the_slots_in_them_and_beside_them_in_which_engines_differ() -> None:

@@ -20,6 +20,6 @@ def test_scores_are_calibrated() -> None:
 
 
 def test_nothing_is_as_sure_as_the_characters_around_it() -> None:
-    weighted = WeightedHypothesis("ada", 1.0, ("a", "b"), (0.4, 0.8), (None, None))
+    weighted = WeightedHypothesis("ada", 1.0, ("a", "b"), (0.4, 0.8), (None, None), ((), ()))
     assert [weighted.null_probability(index) for index in range(3)] == pytest.approx([0.4, 0.6, 0.8])
-    assert WeightedHypothesis("ada", 1.0, (), (), ()).null_probability(0) == NO_SCORE
+    assert WeightedHypothesis("ada", 1.0, (), (), (), ()).null_probability(0) == NO_SCORE

@@ -66,16 +66,33 @@ def test_a_run_writes_a_document_that_knows_who_errs_at_what(folder: Path, tmp_p
             tmp_path / "kept",
             tmp_path / "out",
             "quorum tune",
-            new_spelling=False,
+            new_languages=False,
             keep=0.9,
             characters=None,
         )
     )
-    assert said[0].startswith("general: ")
+    assert said[0].startswith(f"{(PAGES - 1) * LINES} lines, ")
     document = tuned_document(str(tmp_path / "out" / "profiles.json"), Thresholds())
     assert document is not None
     assert document.models == {"tesseract": "tesseract@1", "paddleocr": "paddleocr@1"}
     assert sorted(document.profiles) == ["general", "handwritten", "noisy", "printed"]
     tuning = document.profiles["general"].tuning
     assert tuning is not None
-    assert tuning.evidence["paddleocr"].confusions["l", "t"] < 0.0 < tuning.evidence["tesseract"].confusions["t", "l"]
+    assert document.profiles["printed"].tuning == tuning
+
+
+def test_nothing_is_fitted_to_a_set_that_may_only_be_measured(folder: Path, tmp_path: Path) -> None:
+    measured = folder.rename(folder.parent / "forms")
+    with pytest.raises(ValueError, match="forms"):
+        list(
+            tune_profiles(
+                [measured],
+                ["tesseract"],
+                tmp_path / "kept",
+                tmp_path / "out",
+                "quorum tune",
+                new_languages=False,
+                keep=0.9,
+                characters=None,
+            )
+        )

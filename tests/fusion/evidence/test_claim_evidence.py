@@ -1,4 +1,4 @@
-"""The support of a text: at least 0, never less where the engine is surer, less for what is often confused."""
+"""The support of a text: at least 0, never less where the engine is surer or more reliable on the page."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion.evidence.engine_evidence import (
+from fusion.evidence.claim_evidence import (
     MAX_LOG_ODDS,
     MIN_LOG_ODDS,
+    ClaimEvidence,
     Coefficients,
-    EngineEvidence,
     Kind,
     kind_of,
     log_odds,
@@ -40,22 +40,24 @@ def test_every_text_has_its_kind(text: str, others: set[str], neighbours: str, k
     assert kind_of(text, tuple(others), neighbours) is kind
 
 
-@given(probabilities, probabilities, bases, st.floats(0.0, 3.0), st.floats(-8.0, 8.0))
+@given(probabilities, probabilities, bases, st.floats(0.0, 3.0), st.floats(-8.0, 8.0), st.floats(-4.0, 4.0))
 def test_a_surer_engine_never_counts_less_and_nothing_counts_below_zero(
-    one: float, other: float, base: float, slope: float, agreement: float
+    one: float, other: float, base: float, slope: float, agreement: float, certainty: float
 ) -> None:
-    evidence = EngineEvidence({Kind.LOWER: Coefficients(base, slope)}, agreement=0.3)
-    less, more = (
-        evidence.support(Kind.LOWER, "a", ("o",), probability, 0.0, agreement) for probability in sorted((one, other))
-    )
-    assert 0.0 <= less <= more
+    evidence = ClaimEvidence({Kind.LOWER: Coefficients(base, slope)}, agreement=0.3, certainty=0.2)
+    for support in (evidence.support, evidence.alternative_support):
+        less, more = (support(Kind.LOWER, own, 0.0, agreement, certainty) for own in sorted((one, other)))
+        assert 0.0 <= less <= more
 
 
-def test_a_pair_that_is_often_confused_says_less() -> None:
-    evidence = EngineEvidence(confusions={("l", "1"): -2.0})
-    against_one = evidence.support(Kind.LOWER, "l", ("1",), 0.9, 0.0, 0.0)
-    against_other = evidence.support(Kind.LOWER, "l", ("t",), 0.9, 0.0, 0.0)
-    assert against_one < evidence.support(Kind.LOWER, "l", ("1", "t"), 0.9, 0.0, 0.0) < against_other
+def test_who_seldom_stands_alone_on_the_page_counts_for_more() -> None:
+    evidence = ClaimEvidence({Kind.LOWER: Coefficients(0.0, 1.0, reliability=0.5)})
+    assert evidence.support(Kind.LOWER, 0.9, 1.0, 0.0, 0.0) < evidence.support(Kind.LOWER, 0.9, 3.0, 0.0, 0.0)
+
+
+def test_a_lead_below_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="lead"):
+        ClaimEvidence(lead=-1.0)
 
 
 def test_log_odds_stay_within_their_bounds() -> None:
