@@ -76,8 +76,9 @@ def page_conduct(lines: Sequence[ReadLine]) -> dict[str, PageConduct]:
     """By engine."""
     counts: dict[str, _Counts] = {}
     for line in lines:
-        _count_unanimous(line.aligned, counts)
-        _count_disputed(line, counts)
+        if line.aligned.network.slots:
+            _count_unanimous(line.aligned, counts)
+            _count_disputed(line, counts)
     return {engine: _conduct(own) for engine, own in counts.items()}
 
 

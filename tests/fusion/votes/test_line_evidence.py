@@ -34,7 +34,7 @@ evidences = st.builds(
 )
 slopes = st.floats(0.0, 1.0)
 votes = st.builds(SpellingEvidence, st.just(LANGUAGES), slopes, slopes, slopes, slopes, st.floats(-2, 2))
-strengths = st.dictionaries(st.sampled_from(ENGINES), st.floats(0, 1))
+strengths = st.dictionaries(st.sampled_from(ENGINES), st.sampled_from((0.0, 0.1, 0.5, 1.0)))
 tunings = st.builds(
     Tuning,
     evidences,
@@ -114,7 +114,7 @@ def test_evidence_counts_for_a_kind_of_text() -> None:
 
 
 def test_the_best_engine_that_is_known_has_the_word_until_there_is_evidence() -> None:
-    profile = Profile("p", EVEN, tuning=tuning(evidence=ClaimEvidence(lead=1.0), bob=3.0))
+    profile = Profile("p", {**EVEN, "bob": 3.0}, tuning=tuning(evidence=ClaimEvidence(lead=1.0), bob=3.0))
     assert fuse_line(said(ada="y", bob="z"), profile, TUNED).text == "z"
     assert fuse_line(said(ada="y", cyd="y", dan="y", bob="z"), profile, TUNED).text == "y"
 
