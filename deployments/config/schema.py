@@ -96,6 +96,15 @@ class LimitsConfig(_Settings):
     )
     max_batch: int = Field(256, ge=1, description="Most images of one batch request.")
     max_pages: int = Field(100, ge=1, le=1000, description="Most pages of one document that a request may have read.")
+    max_document_processor_s: float = Field(
+        60.0, gt=0.0, le=3600.0, description="Most processor time that drawing the pages of one document may take."
+    )
+    pages_drawn_at_once: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="How many pages of documents one gateway draws at once; callers take turns.",
+    )
     documents_at_once: int = Field(4, ge=1, le=64, description="How many documents one gateway has open.")
     max_streams: int = Field(16, ge=1, description="Most connections to /stream that one gateway takes.")
     max_streams_per_caller: int = Field(4, ge=1, description="Most of them of one key or, without keys, one address.")

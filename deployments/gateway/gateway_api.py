@@ -8,6 +8,7 @@ from collections.abc import Callable
 from deployments.config.schema import ClusterConfig
 from deployments.gateway import rendering
 from deployments.gateway.access.admission import AdmissionControl
+from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.reading_api import ReadingApi
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
@@ -22,7 +23,7 @@ class GatewayApi:
     def __init__(self, service: ReadingService, capabilities: Callable[[], Capabilities], version: str) -> None:
         self._service = service
         self._current = capabilities
-        self.readings = ReadingApi(service, capabilities)
+        self.readings = ReadingApi(service, capabilities, CURRENT_CALLER.get)
         self.admission = AdmissionControl(
             lambda: self.config.limits.max_requests, share=lambda: self.config.limits.caller_share
         )

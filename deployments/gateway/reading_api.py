@@ -67,15 +67,18 @@ StreamItem = TypeVar("StreamItem", bound=BatchResult | PageAnswer | FailedPage)
 
 
 class ReadingApi:
-    """All ways to read files. `current` gives what the cluster can do at the moment."""
+    """All ways to read files. `current` gives what the cluster can do at the moment, `caller` for whom it is asked."""
 
-    def __init__(self, service: ReadingService, current: Callable[[], Capabilities]) -> None:
+    def __init__(
+        self, service: ReadingService, current: Callable[[], Capabilities], caller: Callable[[], str] = lambda: ""
+    ) -> None:
         self._service = service
         self._current = current
         limits = current().config.limits
         # Beside the event loop: a header takes some milliseconds, and a batch holds hundreds.
         self._headers = ThreadPoolExecutor(_HEADER_THREADS, thread_name_prefix="headers")
-        self._documents = Documents(PageDrawer(limits.documents_at_once, limits.draw_timeout_s))
+        drawer = PageDrawer(limits.documents_at_once, limits.pages_drawn_at_once, limits.draw_timeout_s, caller)
+        self._documents = Documents(drawer)
 
     @property
     def limits(self) -> LimitsConfig:

@@ -1,22 +1,24 @@
 """A program of its own that takes the pages out of a file: PDF, TIFF of many pages, or one image.
 
-    python segmentation/files/page_renderer.py < request-and-file > pages
+    python segmentation/files/page_renderer.py < request-file-and-turns > pages
 
 PDFium and the decoders of images are C code that reads what strangers wrote, and PDFium serves one thread at a time.
 So they run here, in a process that may use so much memory and no more, and that whoever started it can end at any
-moment. It starts in a fraction of a second because it imports nothing of ours.
+moment. It starts in a fraction of a second because it imports nothing of ours, and gives way to all others.
 
-In: one line of JSON, a `RenderRequest` as a dict, and then the file up to the end of the input. Out: one line of JSON
-`{"page_count", "chosen"}`, and for each page in turn a line `{"page", "file", "picture", "width", "height", "mode",
-"kind", "dpi"}` followed by as many bytes as `file` and `picture` say: the page as a lossless image file for reading,
-and, if asked, as a picture to lay text over. What cannot be done is a line `{"error": [code, message, hint], "page"}`,
-without `page` when it is the whole file. Sizes are pixels.
+In: one line of JSON, a `RenderRequest` as a dict and `file_bytes`; the file of so many bytes; and an empty line
+whenever the next page is wanted. Out: one line of JSON `{"page_count", "chosen"}`, and for each page a line `{"page",
+"file", "picture", "width", "height", "mode", "kind", "dpi"}` followed by as many bytes as `file` and `picture` say: the
+page as a lossless image file for reading, and, if asked, as a picture to lay text over. What cannot be done is a line
+`{"error": [code, message, hint], "page"}`, without `page` when it is the whole file. Sizes are pixels.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import math
+import os
 import resource
 import struct
 import sys
@@ -32,7 +34,11 @@ MEMORY_BYTES = 900_000_000
 """All that this process may have, programs and libraries too."""
 CPU_S = 5
 CPU_A_PAGE_S = 1
-"""The processor time that it may use: so much, and so much more for each page that is asked for."""
+"""The processor time that it may use: so much, and so much more for each page that is asked for, within the limit that
+the request names.
+"""
+NICENESS = 5
+"""By so much the process gives way to others: beside one that is busy it gets a quarter of a core."""
 MAX_SIDE_PX = 32_000
 DEFAULT_DPI = 200
 _IMAGES = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
@@ -45,8 +51,8 @@ PIL.Image.MAX_IMAGE_PIXELS = None  # the limit is part of the request
 
 @dataclass(frozen=True)
 class RenderRequest:
-    """What is asked of a file. `pages` is as in the contract ("1-3,7"), None for all; `pictures` asks for pictures to
-    lay text over, `files` for files to read.
+    """What is asked of a file. `pages` is as in the contract ("1-3,7"), None for all; `pictures` asks for
+    pictures to lay text over, `files` for files to read. All pages together may take `max_processor_s` of a processor.
     """
 
     pages: str | None
@@ -55,6 +61,7 @@ class RenderRequest:
     max_pixels: int
     files: bool
     pictures: bool
+    max_processor_s: float
 
 
 class RefusedFile(Exception):
@@ -319,22 +326,31 @@ def _out_of_memory(what: str) -> tuple[str, str, str]:
 
 def main(source: BinaryIO = sys.stdin.buffer, target: BinaryIO = sys.stdout.buffer) -> None:
     """Answer the one request that comes in, within the memory and the time that are allowed."""
+    os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    request = RenderRequest(**json.loads(source.readline()))
-    _allow(CPU_S)
-    for head, content in rendered_pages(request, source.read()):
-        _allow(CPU_S + CPU_A_PAGE_S * len(head.get("chosen", ())))
+    length, request = _request(source.readline())
+    _allow(min(CPU_S, request.max_processor_s))
+    for head, content in rendered_pages(request, source.read(length)):
+        if "chosen" in head:
+            _allow(min(CPU_S + CPU_A_PAGE_S * len(head["chosen"]), request.max_processor_s))
         target.write(json.dumps(head).encode() + b"\n")
         target.write(content)
         target.flush()
+        if not source.readline():  # no more pages are wanted
+            break
 
 
-def _allow(seconds: int) -> None:
-    """Never less than was allowed before."""
-    allowed, _ = resource.getrlimit(resource.RLIMIT_CPU)
-    if allowed == resource.RLIM_INFINITY or seconds > allowed:
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
+def _request(line: bytes) -> tuple[int, RenderRequest]:
+    """How many bytes the file has, and what is asked of it."""
+    told = json.loads(line)
+    return told.pop("file_bytes"), RenderRequest(**told)
+
+
+def _allow(seconds: float) -> None:
+    """Of the processor; then the system ends the process (SIGXCPU)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), hard))
 
 
 if __name__ == "__main__":

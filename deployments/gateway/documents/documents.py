@@ -140,4 +140,5 @@ def _render_request(options: DocumentOptions, limits: LimitsConfig, *, files: bo
         max_pixels=limits.max_pixels,
         files=files,
         pictures=pictures,
+        max_processor_s=limits.max_document_processor_s,
     )

@@ -2,7 +2,8 @@
 another.
 
 What strangers wrote is opened there and not here: a file that makes the process die, hang or grow costs that process
-and nothing else, and its caller is told. Documents stay in memory and go through pipes. Knows no HTTP and no Serve.
+and nothing else, and its caller is told. Few pages are drawn at the same time, and callers take turns page by page.
+Documents stay in memory and go through pipes. Knows no HTTP and no Serve.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from deployments.gateway.documents.fair_turns import FairTurns
 from deployments.gateway.formats import PagePicture
 from ocr.errors import InputError, NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
 from segmentation.files import page_renderer
@@ -49,29 +52,44 @@ class RefusedPage:
 
 
 class OpenDocument:
-    """A document whose pages are being drawn: `chosen` are the numbers of those that were asked for, in order."""
+    """A document whose pages are drawn as they are taken: `chosen` are the numbers of those that were asked for, in
+    order.
+    """
 
-    def __init__(self, process: Process, patience_s: float, page_count: int, chosen: Sequence[int]) -> None:
+    def __init__(
+        self,
+        process: Process,
+        turn: Callable[[], AbstractAsyncContextManager[None]],
+        limits: _DrawingLimits,
+        page_count: int,
+        chosen: Sequence[int],
+    ) -> None:
         self._process = process
-        self._patience_s = patience_s
+        self._turn = turn
+        self._limits = limits
         self._spent_s = 0.0
         self.page_count = page_count
         self.chosen = tuple(chosen)
 
     async def pages(self) -> AsyncIterator[DrawnPage | RefusedPage]:
-        """The pages that were asked for, drawn or refused. The next is drawn ahead while this one is used."""
+        """The pages that were asked for, drawn or refused, each when it is the caller's turn."""
         for index, number in enumerate(self.chosen):
-            self._spent_s = _processor_s(self._process)
             try:
-                async with asyncio.timeout(self._patience_s):
-                    page = await self._next(number)
+                async with self._turn():
+                    page = await self._drawn(number)
             except (TimeoutError, asyncio.IncompleteReadError) as error:
-                for lost, refusal in self._lost(index, hung=isinstance(error, TimeoutError)):
+                for lost, refusal in await self._lost(index, hung=isinstance(error, TimeoutError)):
                     yield RefusedPage(lost, refusal)
                 return
             yield page
 
+    async def _drawn(self, number: int) -> DrawnPage | RefusedPage:
+        self._spent_s = _processor_s(self._process)
+        async with asyncio.timeout(self._limits.patience_s):
+            return await self._next(number)
+
     async def _next(self, number: int) -> DrawnPage | RefusedPage:
+        await _write(self._process, b"\n")
         head = await _head(self._process)
         if "error" in head:
             return RefusedPage(number, _error_of(head["error"], f"page {number}: "))
@@ -81,23 +99,55 @@ class OpenDocument:
         picture = PagePicture(shown, head["kind"], head["mode"], head["width"], head["height"], head["dpi"])
         return DrawnPage(number, file, picture if shown else None)
 
-    def _lost(self, index: int, *, hung: bool) -> list[tuple[int, QuorumError]]:
-        """What to say of the page that stopped the drawing, and of those that were to come after it."""
+    async def _lost(self, index: int, *, hung: bool) -> list[tuple[int, QuorumError]]:
+        """End the drawing; what to say of the page that stopped it, and of those that were to come after it."""
         number, *later = self.chosen[index:]
-        if hung and _processor_s(self._process) - self._spent_s < _OWN_FAULT * self._patience_s:
+        spent_s = _processor_s(self._process) - self._spent_s
+        status = await _ended(self._process)
+        if hung and spent_s < _OWN_FAULT * self._limits.patience_s:
             return [(n, _busy(f"page {n} was not drawn")) for n in (number, *later)]
-        how = f"takes longer than {self._patience_s:g} s to draw" if hung else "cannot be drawn: the drawing broke off"
+        if not hung and status == -signal.SIGXCPU:
+            return [(n, self._limits.exhausted(n, number)) for n in (number, *later)]
+        patience = f"takes longer than {self._limits.patience_s:g} s to draw"
+        how = patience if hung else "cannot be drawn: the drawing broke off"
         hint = f"ask for those after it with pages={number + 1}-" if later else "save the document anew"
         first = (number, NotAnImage(f"page {number} {how}", hint))
         return [first, *((n, NotAnImage(f"page {n} was not drawn: page {number} {how}", hint)) for n in later)]
 
 
-class PageDrawer:
-    """Opens documents, `at_once` at the same time; each page has `patience_s` to be drawn."""
+@dataclass(frozen=True, slots=True)
+class _DrawingLimits:
+    """What the pages of a document may take: each of the wall clock, all together of the processor."""
 
-    def __init__(self, at_once: int, patience_s: float, command: Sequence[str] = _COMMAND) -> None:
-        self._free = asyncio.Semaphore(at_once)
+    patience_s: float
+    max_processor_s: float
+
+    def exhausted(self, number: int, first: int) -> TooLarge:
+        """What to say of a page that was not drawn, of which `first` is the first."""
+        return TooLarge(
+            f"page {number} was not drawn: the document took {self.max_processor_s:g} s of a processor before "
+            "(limits.max_document_processor_s)",
+            f"go on with pages={first}- in a request of its own, at a lower dpi if that is the first page of one",
+        )
+
+
+class PageDrawer:
+    """Opens `documents_at_once` and draws `pages_at_once`, each within `patience_s`. Callers take turns at both:
+    `caller` says for whom the work of this moment is done.
+    """
+
+    def __init__(
+        self,
+        documents_at_once: int,
+        pages_at_once: int,
+        patience_s: float,
+        caller: Callable[[], str] = lambda: "",
+        command: Sequence[str] = _COMMAND,
+    ) -> None:
+        self._documents = FairTurns(documents_at_once)
+        self._pages = FairTurns(pages_at_once)
         self._patience_s = patience_s
+        self._caller = caller
         self._command = tuple(command)
 
     @asynccontextmanager
@@ -107,44 +157,46 @@ class PageDrawer:
         Raises NotAnImage, TooLarge or OutOfRange for what is wrong with it as a whole, and Overloaded when other
         documents are being drawn for longer than `wait_s`.
         """
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._free.acquire()
-        except TimeoutError as error:
-            raise Overloaded("too many documents are being read", "send the document again later", 5.0) from error
-        try:
-            async with self._started(file, request) as process:
-                yield await self._open(process)
-        finally:
-            self._free.release()
+        caller = self._caller()
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(wait_s):
+                    await stack.enter_async_context(self._documents.turn(caller))
+            except TimeoutError as error:
+                raise Overloaded("too many documents are being read", "send the document again later", 5.0) from error
+            process = await stack.enter_async_context(self._started(file, request))
+            limits = _DrawingLimits(self._patience_s, request.max_processor_s)
+            async with self._pages.turn(caller):
+                head = await self._head(process, limits)
+            yield OpenDocument(process, lambda: self._pages.turn(caller), limits, head["page_count"], head["chosen"])
 
     @asynccontextmanager
     async def _started(self, file: bytes, request: RenderRequest) -> AsyncIterator[Process]:
         process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={})
-        feeding = asyncio.create_task(_feed(process, json.dumps(asdict(request)).encode() + b"\n" + file))
+        told = json.dumps({**asdict(request), "file_bytes": len(file)}).encode() + b"\n"
+        feeding = asyncio.create_task(_write(process, told + file))
         try:
             yield process
         finally:
             feeding.cancel()
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await _ended(process)
 
-    async def _open(self, process: Process) -> OpenDocument:
+    async def _head(self, process: Process, limits: _DrawingLimits) -> dict[str, Any]:
+        """What the process says of the document as a whole."""
         try:
-            async with asyncio.timeout(self._patience_s):
+            async with asyncio.timeout(limits.patience_s):
                 head = await _head(process)
         except TimeoutError as error:
-            if _processor_s(process) < _OWN_FAULT * self._patience_s:
+            if _processor_s(process) < _OWN_FAULT * limits.patience_s:
                 raise _busy("the document was not opened") from error
             raise NotAnImage(
-                f"the document takes longer than {self._patience_s:g} s to open", "save it anew, or in parts"
+                f"the document takes longer than {limits.patience_s:g} s to open", "save it anew, or in parts"
             ) from error
         except asyncio.IncompleteReadError as error:
             raise NotAnImage("the document cannot be opened", "send a file that opens in a viewer") from error
         if "error" in head:
             raise _error_of(head["error"])
-        return OpenDocument(process, self._patience_s, head["page_count"], head["chosen"])
+        return head
 
 
 def _processor_s(process: Process) -> float:
@@ -160,12 +212,18 @@ def _busy(what: str) -> Overloaded:
     return Overloaded(f"{what}: this machine has no time for it", "send the document again later", 5.0)
 
 
-async def _feed(process: Process, content: bytes) -> None:
+async def _write(process: Process, content: bytes) -> None:
     assert process.stdin is not None
     with suppress(ConnectionError):  # it ended before it had read everything; its output says why
         process.stdin.write(content)
         await process.stdin.drain()
-        process.stdin.close()
+
+
+async def _ended(process: Process) -> int:
+    """The exit status of the process, which is ended unless it has."""
+    with suppress(ProcessLookupError):
+        process.kill()
+    return await process.wait()
 
 
 async def _head(process: Process) -> dict[str, Any]:

@@ -5,29 +5,33 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+import resource
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import PIL.Image
+import psutil
 import pytest
 
 from benchmarks.inputs.bad_files import png_of_size
 from deployments.gateway.documents import page_drawing
 from deployments.gateway.documents.page_drawing import DrawnPage, PageDrawer, RefusedPage
 from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
-from segmentation.files.page_renderer import RefusedFile, RenderRequest, chosen_pages
+from segmentation.files.page_renderer import NICENESS, RefusedFile, RenderRequest, chosen_pages
 from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, tiff
 
 pytestmark = pytest.mark.processes
 
-REQUEST = RenderRequest(pages=None, dpi=144, max_pages=5, max_pixels=100_000, files=True, pictures=False)
+REQUEST = RenderRequest(
+    pages=None, dpi=144, max_pages=5, max_pixels=100_000, files=True, pictures=False, max_processor_s=60.0
+)
 
 
 async def drawn(
     file: bytes, render_request: RenderRequest = REQUEST, drawer: PageDrawer | None = None
 ) -> list[DrawnPage | RefusedPage]:
-    async with (drawer or PageDrawer(1, 60.0)).opened(file, render_request, 1.0) as document:
+    async with (drawer or PageDrawer(1, 1, 60.0)).opened(file, render_request, 1.0) as document:
         pages = [page async for page in document.pages()]
         assert [page.number for page in pages] == list(document.chosen)
         return pages
@@ -149,7 +153,7 @@ async def test_a_page_that_is_too_large_is_refused_in_its_place_and_the_next_is_
 
 def talking(program: str, patience_s: float = 60.0) -> PageDrawer:
     """A drawer whose process says what `program` prints."""
-    return PageDrawer(1, patience_s, [sys.executable, "-I", "-c", program])
+    return PageDrawer(1, 1, patience_s, command=[sys.executable, "-I", "-c", program])
 
 
 _OPENS = 'print(\'{"page_count": 3, "chosen": [1, 2, 3]}\', flush=True);'
@@ -167,6 +171,72 @@ async def test_a_process_that_dies_on_a_page_costs_that_page_and_says_how_to_get
         assert "pages=3-" in page.error.hint
 
 
+async def test_a_document_that_used_up_its_processor_time_says_so_and_how_to_go_on() -> None:
+    program = _OPENS + _FIRST + "import os, signal; os.kill(os.getpid(), signal.SIGXCPU)"
+    first, second, third = await drawn(b"x", replace(REQUEST, max_processor_s=7.0), talking(program))
+    assert isinstance(first, DrawnPage)
+    for page in (second, third):
+        assert isinstance(page, RefusedPage)
+        assert isinstance(page.error, TooLarge)
+        assert "7 s of a processor" in page.error.message
+        assert "limits.max_document_processor_s" in page.error.message
+        assert "pages=2-" in page.error.hint
+
+
+async def test_the_process_gives_way_and_may_take_no_more_of_the_processor_than_the_request_says() -> None:
+    for max_processor_s, allowed_s in ((3.2, 4), (60.0, 5 + 3)):
+        async with PageDrawer(1, 1, 60.0).opened(
+            pdf(3), replace(REQUEST, max_processor_s=max_processor_s), 1.0
+        ) as opened:
+            assert [page.number async for page in opened.pages()] == [1, 2, 3]
+            process = psutil.Process(opened._process.pid)
+            assert process.nice() == psutil.Process().nice() + NICENESS
+            assert resource.prlimit(process.pid, resource.RLIMIT_CPU)[0] == allowed_s
+
+
+async def test_a_page_is_drawn_when_it_is_taken_and_not_before() -> None:
+    program = "import sys, json, os\n"
+    program += "told = json.loads(sys.stdin.buffer.readline()); sys.stdin.buffer.read(told['file_bytes'])\n"
+    program += "print(json.dumps({'page_count': 3, 'chosen': [1, 2, 3]}), flush=True)\n"
+    program += "for page in (1, 2, 3):\n"
+    program += "    sys.stdin.buffer.readline(); os.write(2, b'.')\n"
+    program += "    print(json.dumps({'page': page, 'error': ['not_an_image', 'none', '']}), flush=True)\n"
+    async with talking(program).opened(b"x", REQUEST, 1.0) as document:
+        pages = document.pages()
+        assert (await anext(pages)).number == 1
+        process = psutil.Process(document._process.pid)
+        before = process.io_counters().write_count
+        await asyncio.sleep(0.2)
+        assert process.io_counters().write_count == before
+        assert [page.number async for page in pages] == [2, 3]
+
+
+async def test_documents_take_turns_page_by_page() -> None:
+    """Two documents of one caller and one of another are drawn one page at a time: none waits for another's last."""
+    callers = iter(["one", "one", "other"])
+    drawer = PageDrawer(3, 1, 60.0, caller=lambda: next(callers))
+    order: list[str] = []
+    note = order.append
+
+    async def read(name: str) -> None:
+        async with drawer.opened(pdf(4), REQUEST, 1.0) as document:
+            opened.append(name)
+            await everybody.wait()
+            async for page in document.pages():
+                note(f"{name}{page.number}")
+
+    opened: list[str] = []
+    everybody = asyncio.Event()
+    tasks = [asyncio.create_task(read(name)) for name in ("a", "b", "c")]
+    while len(opened) < 3:
+        await asyncio.sleep(0.01)
+    everybody.set()
+    await asyncio.gather(*tasks)
+    assert len(order) == 12
+    assert order.index("c4") <= 8  # the other caller has every second turn
+    assert abs(order.index("a4") - order.index("b4")) == 1  # and one caller's documents take turns
+
+
 _WAITS = "import time; time.sleep(600)"
 
 
@@ -180,7 +250,7 @@ async def test_a_page_that_takes_too_long_is_given_up_and_blamed_only_if_it_comp
     spent_s = itertools.count(5.0, computed_s)
     monkeypatch.setattr("deployments.gateway.documents.page_drawing._processor_s", lambda _process: next(spent_s))
     async with talking(_OPENS + _WAITS).opened(b"x", REQUEST, 1.0) as document:
-        document._patience_s = 0.6
+        document._limits = replace(document._limits, patience_s=0.6)
         pages = [page async for page in document.pages()]
     assert [type(page.error) for page in pages if isinstance(page, RefusedPage)] == [error] * 3
 
@@ -212,7 +282,7 @@ async def test_the_processor_time_of_a_process_is_that_which_it_has_taken() -> N
 
 
 async def test_no_more_documents_are_open_than_allowed_and_the_next_is_told_when_it_waits_too_long() -> None:
-    drawer = PageDrawer(1, 60.0)
+    drawer = PageDrawer(1, 1, 60.0)
     async with drawer.opened(pdf(1), REQUEST, 1.0):
         with pytest.raises(Overloaded):
             await drawn(pdf(1), drawer=drawer)
@@ -220,7 +290,7 @@ async def test_no_more_documents_are_open_than_allowed_and_the_next_is_told_when
 
 
 async def test_whoever_stops_looking_leaves_no_process_behind() -> None:
-    async with PageDrawer(1, 60.0).opened(pdf(3), REQUEST, 1.0) as document:
+    async with PageDrawer(1, 1, 60.0).opened(pdf(3), REQUEST, 1.0) as document:
         process = document._process
         async for _ in _closing(document.pages()):
             break
@@ -242,6 +312,6 @@ async def test_memory_that_a_page_would_need_beyond_the_limit_is_refused() -> No
 
 
 async def test_drawing_waits_for_nobody_else() -> None:
-    drawer = PageDrawer(3, 60.0)
+    drawer = PageDrawer(3, 3, 60.0)
     pages = await asyncio.gather(*(drawn(pdf(2), drawer=drawer) for _ in range(3)))
     assert [len(each) for each in pages] == [2, 2, 2]

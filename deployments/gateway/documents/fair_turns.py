@@ -1,0 +1,60 @@
+"""Turns for what only so many may do at once: of those that wait, callers take turns. Plain asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class FairTurns:
+    """`at_once` turns at a time. The next is for the waiting caller whose last turn is longest ago, however many it
+    asked for; the turns of one caller come in the order in which they were asked for.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._free = at_once
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._served = 0
+        self._last_served: dict[str, int] = {}  # since somebody waits
+
+    @asynccontextmanager
+    async def turn(self, caller: str) -> AsyncIterator[None]:
+        """Wait for a turn of this caller's, and have it for as long as the context lasts."""
+        await self._take(caller)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _take(self, caller: str) -> None:
+        if self._free:
+            self._free -= 1
+            self._note(caller)
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(caller, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it came in the same moment
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            caller = min(self._waiting, key=lambda waiting: self._last_served.get(waiting, 0))
+            turn = self._waiting[caller].popleft()
+            if not self._waiting[caller]:
+                del self._waiting[caller]
+            if not turn.done():
+                self._note(caller)
+                turn.set_result(None)
+                return
+        self._free += 1
+        self._last_served.clear()
+
+    def _note(self, caller: str) -> None:
+        self._served += 1
+        self._last_served[caller] = self._served
