@@ -66,8 +66,12 @@ class Run:
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def _is_ours(self, process: psutil.Process) -> bool:
+        """Whether it carries the mark, or is below this one: a process that sets a long title may lose its mark."""
         with suppress(psutil.Error):
-            return process.environ().get(MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            below = self.process.pid in (process.pid, *(parent.pid for parent in process.parents()))
+            return below or process.environ().get(MARK) == self.mark
         return False
 
     def kill(self) -> None:
