@@ -103,6 +103,12 @@ class StepTimer:
         """End a step that was a call to another process, which measured these `timings`."""
         self._steps.append(TimedStep.of_call(name, self.where, callee, self._since_last(), timings))
 
+    def add_steps(self, timings: Sequence[TimedStep], rest: str) -> None:
+        """End a step that another process did for this one, in these steps; what is missing of them is the `rest`."""
+        measured_s, waited_s = sum(step.seconds for step in timings), self._since_last()
+        self._steps += [step.scaled(min(1.0, waited_s / measured_s)) for step in timings if measured_s > 0.0]
+        self._steps.append(TimedStep(rest, self.where, max(0.0, waited_s - measured_s)))
+
     def end_parallel(self, name: str, parts: Sequence[TimedStep]) -> None:
         """End a step that waited for all of these, which began when it did."""
         self._steps.append(TimedStep(name, self.where, self._since_last(), tuple(parts), parallel=True))

@@ -32,7 +32,10 @@ from benchmarks.inputs.bad_files import BadFile, bad_files
 from evaluation.environment import as_table, environment
 from evaluation.markdown import document, records
 
-_ROLE = re.compile(r"ray::ServeReplica:quorum:(Gateway|Router|Segmentation)|(page_renderer)\.py")
+_ROLE = re.compile(
+    r"(?:ray::ServeReplica:quorum:|segmentation\.|files/)(Gateway|Router|Segmentation|worker|page_renderer)\b"
+)
+_REPLACEABLE = ("page_renderer", "worker")
 _LIMIT_S, _LIMIT_MB = 10.0, 1000.0
 
 _COLUMNS = {"file": ".file.name", "bytes": ".size:,", "status": ".status", "seconds": ".seconds:.2f"}
@@ -62,7 +65,7 @@ def _processes() -> Iterator[tuple[str, Path]]:
     for process in psutil.process_iter(["cmdline"]):
         found = _ROLE.search(" ".join(process.info["cmdline"] or []))
         if found:
-            yield found[1] or found[2], Path(f"/proc/{process.pid}")
+            yield found[1], Path(f"/proc/{process.pid}")
 
 
 def _peaks_mb() -> dict[str, float]:
@@ -108,11 +111,11 @@ def run(
     url: str, files: Sequence[BadFile], alone_s: float
 ) -> tuple[list[Outcome], Sequence[Answered], Sequence[Answered]]:
     """Every file once, and what a reader met alone and beside them. Raises RuntimeError when a replica died over it."""
-    replicas = {place for role, place in _processes() if role != "page_renderer"}
+    replicas = {place for role, place in _processes() if role not in _REPLACEABLE}
     _, alone = asyncio.run(_beside_a_reader(url, lambda: time.sleep(alone_s)))
     with httpx.Client(base_url=url, timeout=120) as client:
         outcomes, beside = asyncio.run(_beside_a_reader(url, lambda: [measured(client, file) for file in files]))
-    if {place for role, place in _processes() if role != "page_renderer"} != replicas:
+    if {place for role, place in _processes() if role not in _REPLACEABLE} != replicas:
         raise RuntimeError("a replica was replaced while the files were sent; see its log")
     return outcomes, alone, beside
 

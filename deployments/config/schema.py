@@ -76,6 +76,9 @@ class SegmentationConfig(_Settings):
 
     model: str = Field("auto", description="auto | bundled | official | a path, of PaddleOCR's text detector")
     threads: int = Field(1, ge=1)
+    hung_after_s: float = Field(
+        120.0, gt=0.0, description="A page that takes longer is given up, and the process that hangs with it is ended."
+    )
 
 
 class LimitsConfig(_Settings):

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-import segmentation
 from cluster.weights import models, rapidocr_models
 from deployments.config.deployment_names import SEGMENTATION
 from deployments.config.schema import SegmentationConfig
 from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, LayoutAnswer, NamedPicture
 from deployments.messages.request import SegmentationRequest
 from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings
-from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
-from ocr import LoadOptions, SegmentedPage, StepTimer
+from deployments.segmentation.tasks import DrawPictures, Models, PrepareCharacters, SegmentPage, Task
+from deployments.segmentation.worker_process import WorkerProcess
+from ocr import Layout, LoadOptions, SegmentedPage, StepTimer
+from ocr.errors import QuorumError
 
 log = logging.getLogger("quorum.segmentation")
 
@@ -33,54 +34,80 @@ DETECTOR = "paddleocr_detector"
 
 
 class SegmentationReplica:
-    """A replica of the segmentation. It cuts in one worker thread, so that health checks are answered meanwhile."""
+    """A replica of the segmentation: it hands one page after another to its worker, a process of its own."""
 
     def __init__(self, config: SegmentationConfig, model_dir: Path, cache_dir: Path, settings: ReplicaSettings) -> None:
         self._config_watcher = ReplicaRuntime(settings).watch_config()
         model = models.resolve(
             DETECTOR, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
         )
-        options = LoadOptions(model, threads=config.threads)
-        self._segmenter = ImageFileSegmenter(segmentation.load(options, *rapidocr_models.orientation_files()))
-        self._segmenter.warm_up()
+        models_of_worker = Models(LoadOptions(model, threads=config.threads), *rapidocr_models.orientation_files())
+        self._worker = WorkerProcess(models_of_worker, config.hung_after_s)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="segmentation")
+        self._thread.submit(self._worker.start).result()
 
     async def page(
         self, data: bytes, request: SegmentationRequest
     ) -> AsyncIterator[LayoutAnswer | ImageRefused | SegmentedPage]:
         """The lines of a page: first where they are, then their pixels."""
         timer = StepTimer(SEGMENTATION)
-        segmented = await self._in_thread(lambda: self._segmenter.page(data, request, timer), timer)
+        segmented: SegmentedPage | ImageRefused
+        try:
+            segmented, timings = await self._run(SegmentPage(data, request), timer)
+        except QuorumError as error:
+            segmented, timings = ImageRefused(error), ()
         if isinstance(segmented, ImageRefused):
             log.info("refused a page: %s", segmented.error.code)
             yield segmented
             return
         log.info("found %d lines", len(segmented.layout.regions))
+        timer.add_steps(timings, "hand over")
         yield LayoutAnswer(segmented.layout, timer.timings)
         yield segmented
 
     async def pictures(self, data: bytes, request: SegmentationRequest) -> tuple[NamedPicture, ...] | ImageRefused:
         """What is done to a page on the way to its lines."""
-        return await self._in_thread(lambda: self._segmenter.pictures(data, request), StepTimer(SEGMENTATION))
+        try:
+            return await self._run(DrawPictures(data, request), StepTimer(SEGMENTATION))
+        except QuorumError as error:
+            return ImageRefused(error)
 
     async def characters(
         self, images: Sequence[bytes], request: SegmentationRequest
     ) -> AsyncIterator[CharacterCropsAnswer | SegmentedPage]:
         """One crop per image of one character: first which image has which crop, then the crops."""
         timer = StepTimer(SEGMENTATION)
-        segmented, crops = await self._in_thread(lambda: self._segmenter.characters(images, request), timer)
+        try:
+            segmented, crops = await self._run(PrepareCharacters(tuple(images), request), timer)
+        except QuorumError as error:
+            segmented = CharacterCropsAnswer((error,) * len(images), Layout(1, 1, ()))
+            crops = SegmentedPage(segmented.layout, ())
         timer.end_step("prepare")
         log.info("prepared %d of %d characters", len(segmented.layout.regions), len(images))
         yield replace(segmented, timings=timer.timings)
         yield crops
 
-    async def _in_thread(self, work: Callable[[], Result], timer: StepTimer) -> Result:
-        def begin() -> Result:
+    async def _run(self, task: Task[Result], timer: StepTimer) -> Result:
+        def in_turn() -> Result:
             timer.end_step("queue")
-            return work()
+            return self._worker.run(task)
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, begin)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, in_turn)
+        finally:
+            self._keep_ready()
+
+    def _keep_ready(self) -> None:
+        """Have the next worker warm before the next page comes. It waits for those that are there."""
+        if not self._worker.is_ready:
+            self._thread.submit(self._worker.start)
 
     async def ping(self) -> bool:
-        """Answers once the replica is warm."""
-        return True
+        """Whether a page would be segmented now: not while a worker is being replaced."""
+        self._keep_ready()
+        return self._worker.is_ready
+
+    def check_health(self) -> None:
+        """Raise when no worker can be started: the replica ought to be replaced."""
+        if self._worker.problem:
+            raise RuntimeError(self._worker.problem)

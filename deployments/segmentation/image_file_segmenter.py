@@ -15,8 +15,9 @@ import PIL.ImageDraw
 
 from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, NamedPicture
 from deployments.messages.request import SegmentationRequest
+from deployments.segmentation.page_errors import past_deadline, too_much_processor_time
 from ocr import Image, Layout, Pixels, Polygon, Region, SegmentedPage, StepTimer
-from ocr.errors import DeadlineExceeded, InternalFailure, QuorumError, TooLarge
+from ocr.errors import InternalFailure, QuorumError
 from ocr.ports import MAX_LINES, Checkpoint, go_on
 from segmentation.files.decoding import decode
 from segmentation.preprocessing import PROFILES, pipeline_for
@@ -98,15 +99,9 @@ class ImageFileSegmenter:
 
         def require_time() -> None:
             if self._clock() > request.deadline:
-                raise DeadlineExceeded(
-                    "finding the lines took until the deadline", "give more time with timeout_s", 1.0
-                )
+                raise past_deadline()
             if self._processor_clock() - begun_s > request.max_processor_s:
-                raise TooLarge(
-                    f"finding the lines takes more than {request.max_processor_s:g} s of a processor "
-                    "(limits.max_page_processor_s)",
-                    "scale the page down, cut it into parts, or ask for fewer steps of preprocessing",
-                )
+                raise too_much_processor_time(request)
 
         return require_time
 

@@ -125,3 +125,25 @@ def test_a_duration_below_zero_or_parts_longer_than_the_whole_are_refused(
     inner = tuple(TimedStep("part", "here", part) for part in parts)
     with pytest.raises(ValueError, match="whole"):
         TimedStep("whole", "here", seconds_, inner, parallel)
+
+
+def test_steps_that_another_process_measured_are_followed_by_what_is_missing_of_them():
+    clock = iter([10.0, 13.0])
+    timer = StepTimer("Segmentation", clock=lambda: next(clock))
+    timer.add_steps(
+        (TimedStep("decode", "Segmentation", 0.5), TimedStep("find lines", "Segmentation", 2.0)), "hand over"
+    )
+    assert [(step.name, step.seconds) for step in timer.timings] == [
+        ("decode", 0.5),
+        ("find lines", 2.0),
+        ("hand over", 0.5),
+    ]
+
+
+def test_of_two_clocks_that_disagree_the_own_one_is_believed():
+    clock = iter([10.0, 12.0])
+    timer = StepTimer("Segmentation", clock=lambda: next(clock))
+    timer.add_steps(
+        (TimedStep("decode", "Segmentation", 1.0), TimedStep("find lines", "Segmentation", 3.0)), "hand over"
+    )
+    assert [step.seconds for step in timer.timings] == [0.5, 1.5, 0.0]

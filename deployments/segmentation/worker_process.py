@@ -1,0 +1,161 @@
+"""The replica's end of the worker: starts it, gives it tasks, ends it when a page makes it hang, and starts the next.
+
+What strangers send is decoded and looked at in C code. A page that makes this code die, hang or compute without end
+costs the worker and that page; the replica and those who wait for it go on. Knows no Serve.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import TypeVar, cast
+
+from deployments.messages.request import SegmentationRequest
+from deployments.segmentation.page_errors import hung, past_deadline, too_much_processor_time
+from deployments.segmentation.parcels import receive
+from deployments.segmentation.tasks import Fault, Loader, Task
+from ocr.errors import InternalFailure, NotAnImage, Overloaded, QuorumError
+
+Result = TypeVar("Result")
+
+log = logging.getLogger("quorum.segmentation")
+
+_COMMAND = (sys.executable, "-m", "deployments.segmentation.worker")
+_START_S = 120.0  # on a busy machine
+_GRACE_S = 2.0  # after its deadline, in which a page should stop by itself
+_ENDING_S = 5.0  # in which a process ends that has closed its connection
+_LOST = (EOFError, OSError, TimeoutError)
+# The worker reads files of strangers: of the environment it is given what programs and libraries need, and no secrets.
+_KEPT = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
+_KEPT_FAMILIES = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "OPENCV_", "ORT_", "PYTHON", "XDG_")
+
+
+class WorkerProcess:
+    """One worker at a time. Its methods block; call `start` and `run` from one thread that lives as long as the worker:
+    the system ends it with that thread.
+    """
+
+    def __init__(
+        self,
+        loader: Loader,
+        hung_after_s: float,
+        clock: Callable[[], float] = time.time,
+        command: Sequence[str] = _COMMAND,
+    ) -> None:
+        self._loader = loader
+        self._hung_after_s = hung_after_s
+        self._clock = clock
+        self._command = tuple(command)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+        self._is_warm = False
+        self.problem = ""
+        """Why no worker could be started the last time that it was tried."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a warm worker: not from when a page has ended one until the next one is."""
+        process = self._process
+        return self._is_warm and process is not None and process.poll() is None
+
+    def start(self) -> None:
+        """Start a worker unless one is alive, and wait until it is warm. Raises EngineUnavailable as it does, and
+        InternalFailure when it does not start.
+        """
+        if self.is_ready:
+            return
+        self.close()
+        self._connection, theirs = Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                (*self._command, str(theirs.fileno())),
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                env=_environment(),
+            )
+        try:
+            self._connection.send(self._loader)
+            refusal = self._answer(_START_S)
+        except _LOST as error:
+            self.problem = f"the segmentation's worker does not start: {self._end(error)}"
+            raise InternalFailure(self.problem, "the log has the details") from error
+        if isinstance(refusal, QuorumError):
+            self._end(EOFError())
+            raise refusal
+        self.problem = ""
+        self._is_warm = True
+
+    def run(self, task: Task[Result]) -> Result:
+        """What the task comes to in the worker.
+
+        Raises DeadlineExceeded when it neither ends nor stops in time, TooLarge when it takes more of the processor
+        than it may, NotAnImage when the worker dies of it, Overloaded when that had no memory, InternalFailure for a
+        fault of ours.
+        """
+        self.start()
+        begun = self._clock()
+        if begun > task.request.deadline:
+            raise past_deadline()
+        assert self._connection is not None
+        try:
+            self._connection.send(task)
+            answer = self._answer(min(task.request.deadline + _GRACE_S - begun, self._hung_after_s))
+        except _LOST as error:
+            lost = self._of_lost(error, task.request, self._clock() - begun)
+            log.error("a page has cost the segmentation its worker: %s", lost)
+            raise lost from error
+        if isinstance(answer, Fault):
+            log.error("segmentation failed: %s", answer.traceback)
+            raise InternalFailure("the lines could not be found", "the log has the details")
+        return cast("Result", answer)
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._process is not None:
+            self._end(TimeoutError())
+
+    def _answer(self, patience_s: float) -> object:
+        assert self._connection is not None
+        if not self._connection.poll(patience_s):
+            raise TimeoutError
+        return receive(self._connection)
+
+    def _of_lost(self, error: Exception, request: SegmentationRequest, after_s: float) -> QuorumError:
+        """What to say of the page with which the worker was lost."""
+        cause = self._end(error)
+        if isinstance(error, TimeoutError):
+            return hung(after_s)
+        if cause == signal.SIGXCPU.name:
+            return too_much_processor_time(request)
+        if cause == signal.SIGKILL.name:  # nobody but the system does that, when memory runs out
+            return Overloaded("there was no memory to find the lines", "send the page later, or scaled down", 5.0)
+        return NotAnImage(
+            f"the page cannot be segmented: it ended the process ({cause})", "save it anew, or scaled down"
+        )
+
+    def _end(self, error: Exception) -> str:
+        """End the worker, or see it end when it was lost; what ended it: the name of a signal, or its exit status."""
+        assert self._process is not None
+        assert self._connection is not None
+        self._is_warm = False
+        if not isinstance(error, TimeoutError):
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_ENDING_S)
+        self._process.kill()
+        status = self._process.wait()
+        self._connection.close()
+        self._process = self._connection = None
+        return signal.Signals(-status).name if status < 0 else f"exit status {status}"
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)}
+    return {**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
