@@ -1,0 +1,95 @@
+"""The replica, apart from Serve: what a page that ends the worker costs those after it, and what `/ready` is told."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deployments.config.schema import SegmentationConfig
+from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, LayoutAnswer
+from deployments.messages.request import SegmentationRequest
+from deployments.segmentation import worker_process
+from ocr import SegmentedPage
+from ocr.errors import DeadlineExceeded, NotAnImage
+from tests.deployments.segmentation.test_image_file_segmenter import png
+from tests.fakes.segmenting import CRASHES, HANGS, Harmful
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture
+def replica(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    from deployments.segmentation import deployment
+
+    monkeypatch.setattr(worker_process, "_GRACE_S", 0.2)
+    runtime = SimpleNamespace(watch_config=lambda: None)
+    monkeypatch.setattr(deployment, "ReplicaRuntime", lambda _settings: runtime)
+    monkeypatch.setattr(deployment, "Models", lambda *_: Harmful(tmp_path / "pids"))
+    monkeypatch.setattr(deployment.models, "resolve", lambda *_, **__: None)
+    settings: Any = None
+    replica = deployment.SegmentationReplica(SegmentationConfig(), tmp_path, tmp_path, settings)
+    yield replica
+    replica._thread.submit(replica._worker.close).result()
+
+
+def request(deadline: float = math.inf) -> SegmentationRequest:
+    return SegmentationRequest("general", (), 1_000_000, deadline)
+
+
+async def page(replica: Any, width: int, deadline: float = math.inf) -> list[Any]:
+    return [answer async for answer in replica.page(png(width), request(deadline))]
+
+
+async def ready(replica: Any) -> None:
+    async with asyncio.timeout(60):
+        while not await replica.ping():
+            await asyncio.sleep(0.05)
+
+
+async def test_a_page_is_a_layout_with_where_the_time_went_and_then_the_crops(replica):
+    layout, crops = await page(replica, 30)
+    assert isinstance(layout, LayoutAnswer)
+    assert [step.name for step in layout.timings] == ["queue", "decode", "clean", "find lines", "hand over"]
+    assert isinstance(crops, SegmentedPage)
+    assert crops.pixels[0].shape == (20, 30, 3)
+
+
+async def test_a_page_that_hangs_is_refused_and_the_replica_is_ready_again_without_another_page(replica):
+    assert await replica.ping()
+    [refused] = await page(replica, HANGS, time.time() + 0.3)
+    assert isinstance(refused, ImageRefused)
+    assert isinstance(refused.error, DeadlineExceeded)
+    assert not await replica.ping()
+    await ready(replica)
+    replica.check_health()
+
+
+async def test_pages_that_waited_behind_one_that_ended_the_worker_are_read(replica):
+    ended, *read = await asyncio.gather(*(page(replica, width) for width in (CRASHES, 30, 40)))
+    assert isinstance(ended[0].error, NotAnImage)
+    assert [answers[1].pixels[0].shape[1] for answers in read] == [30, 40]
+
+
+async def test_characters_that_end_the_worker_are_each_told_so(replica, monkeypatch):
+    monkeypatch.setattr(replica._worker, "_answer", lambda _patience_s: (_ for _ in ()).throw(EOFError()))
+    answer, crops = [each async for each in replica.characters([png(30), png(40)], request())]
+    assert isinstance(answer, CharacterCropsAnswer)
+    assert len(answer.outcomes) == 2
+    assert crops.pixels == ()
+
+
+async def test_a_replica_without_a_worker_that_starts_is_unhealthy(replica):
+    replica._thread.submit(replica._worker.close).result()
+    replica._worker._command = ("false",)
+    [refused] = await page(replica, 30)
+    assert isinstance(refused, ImageRefused)
+    assert not await replica.ping()
+    with pytest.raises(RuntimeError, match="does not start"):
+        replica.check_health()
