@@ -82,7 +82,9 @@ MODEL_LOAD_SECONDS = Metric(
     "ocr_model_load_seconds", MetricKind.GAUGE, "Time to load the model and warm it up.", ("engine", "model")
 )
 REPLICA_MEMORY = Metric(
-    "ocr_replica_memory_bytes", MetricKind.GAUGE, "The replica's own memory, without the object store."
+    "ocr_replica_memory_bytes",
+    MetricKind.GAUGE,
+    "Memory of the replica and of the worker that it has, without the object store.",
 )
 CACHE_LOOKUPS = Metric(
     "ocr_cache_lookups", MetricKind.COUNTER, "Lookups in the cache of results: hit or miss.", ("result",)

@@ -1,16 +1,25 @@
-"""How much memory this process uses, and giving back what it does not."""
+"""How much memory a process uses, and giving back what it does not."""
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 
 import psutil
 
 
 def own_memory_mb() -> float:
     """This process's own memory: what it maps of the object store, the crops it read, is not its own."""
-    used = psutil.Process().memory_info()
+    return memory_mb(os.getpid())
+
+
+def memory_mb(pid: int) -> float:
+    """The same of another process; 0 where it is gone."""
+    try:
+        used = psutil.Process(pid).memory_info()
+    except psutil.NoSuchProcess:
+        return 0.0
     return float(used.rss - getattr(used, "shared", 0)) / 1e6  # only Linux tells them apart
 
 

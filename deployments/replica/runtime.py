@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ray import serve
@@ -36,9 +37,12 @@ class ReplicaSettings:
 
 
 class ReplicaRuntime:
-    """Create it in a replica, where an event loop runs: it reports from then on."""
+    """Create it in a replica, where an event loop runs: it reports from then on. `used_mb` is the memory of the replica
+    with the processes that it started.
+    """
 
-    def __init__(self, settings: ReplicaSettings) -> None:
+    def __init__(self, settings: ReplicaSettings, used_mb: Callable[[], float] = own_memory_mb) -> None:
+        self._used_mb = used_mb
         configure_logging(settings.logging)
         self._logging = settings.logging
         self.record = RayMetrics()
@@ -61,6 +65,6 @@ class ReplicaRuntime:
         free_memory = FreeMemory()
         while True:
             free_memory.give_back()
-            self.record(REPLICA_MEMORY, own_memory_mb() * 1e6)
+            self.record(REPLICA_MEMORY, self._used_mb() * 1e6)
             self.record.refresh()
             await asyncio.sleep(_REPORT_EVERY_S)

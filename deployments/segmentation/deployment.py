@@ -19,6 +19,7 @@ from deployments.config.deployment_names import SEGMENTATION
 from deployments.config.schema import SegmentationConfig
 from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, LayoutAnswer, NamedPicture
 from deployments.messages.request import SegmentationRequest
+from deployments.replica.process_memory import memory_mb, own_memory_mb
 from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings
 from deployments.segmentation.tasks import DrawPictures, Models, PrepareCharacters, SegmentPage, Task
 from deployments.segmentation.worker_process import WorkerProcess
@@ -37,7 +38,7 @@ class SegmentationReplica:
     """A replica of the segmentation: it hands one page after another to its worker, a process of its own."""
 
     def __init__(self, config: SegmentationConfig, model_dir: Path, cache_dir: Path, settings: ReplicaSettings) -> None:
-        self._config_watcher = ReplicaRuntime(settings).watch_config()
+        self._config_watcher = ReplicaRuntime(settings, self._used_mb).watch_config()
         model = models.resolve(
             DETECTOR, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
         )
@@ -86,6 +87,9 @@ class SegmentationReplica:
         log.info("prepared %d of %d characters", len(segmented.layout.regions), len(images))
         yield replace(segmented, timings=timer.timings)
         yield crops
+
+    def _used_mb(self) -> float:
+        return own_memory_mb() + (memory_mb(self._worker.pid) if self._worker.pid else 0.0)
 
     async def _run(self, task: Task[Result], timer: StepTimer) -> Result:
         def in_turn() -> Result:

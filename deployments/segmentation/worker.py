@@ -19,6 +19,7 @@ import traceback
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from deployments.replica.process_memory import FreeMemory
 from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 from deployments.segmentation.parcels import send
 from deployments.segmentation.tasks import Fault, Loader, Task
@@ -38,10 +39,12 @@ def work(connection: Connection) -> None:
         return
     segmenter.warm_up()
     send(connection, None)
+    free_memory = FreeMemory()
     while True:
         task: Task[object] = connection.recv()
         _allow(task.request.max_processor_s + _SPARE_S)
         send(connection, _result(task, segmenter))
+        free_memory.give_back()
 
 
 def _result(task: Task[object], segmenter: ImageFileSegmenter) -> object:

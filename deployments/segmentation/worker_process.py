@@ -66,6 +66,12 @@ class WorkerProcess:
         process = self._process
         return self._is_warm and process is not None and process.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """Of the worker; None while there is none."""
+        process = self._process
+        return None if process is None else process.pid
+
     def start(self) -> None:
         """Start a worker unless one is alive, and wait until it is warm. Raises EngineUnavailable as it does, and
         InternalFailure when it does not start.

@@ -29,12 +29,14 @@ def replica(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     from deployments.segmentation import deployment
 
     monkeypatch.setattr(worker_process, "_GRACE_S", 0.2)
+    seen: list[Any] = []
     runtime = SimpleNamespace(watch_config=lambda: None)
-    monkeypatch.setattr(deployment, "ReplicaRuntime", lambda _settings: runtime)
+    monkeypatch.setattr(deployment, "ReplicaRuntime", lambda _settings, used_mb: seen.append(used_mb) or runtime)
     monkeypatch.setattr(deployment, "Models", lambda *_: Harmful(tmp_path / "pids"))
     monkeypatch.setattr(deployment.models, "resolve", lambda *_, **__: None)
     settings: Any = None
     replica = deployment.SegmentationReplica(SegmentationConfig(), tmp_path, tmp_path, settings)
+    assert seen[0]() > 2 * 20  # its own memory and that of the worker
     yield replica
     replica._thread.submit(replica._worker.close).result()
 
