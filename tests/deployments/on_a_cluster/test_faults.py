@@ -178,6 +178,29 @@ def test_killed_replicas_under_load_lose_no_request(url: str) -> None:
     assert {answer.json()["text"] for answer in answers} == {"steady"}
 
 
+def test_a_page_that_hangs_in_the_segmentation_costs_itself_and_the_next_is_read(url: str) -> None:
+    [replica] = replicas("Segmentation")
+    [worker] = replica.children()
+    worker.suspend()  # what a library that hangs looks like from outside
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        hangs = pool.submit(read, url, NARROW, engines="steady", timeout_s=3)
+        time.sleep(1.0)
+        waits = pool.submit(read, url, NARROW, engines="steady", timeout_s=90)
+        assert hangs.result().status_code == 504
+        assert waits.result().status_code == 200
+    assert not worker.is_running()
+    assert replicas("Segmentation") == [replica]
+
+
+def test_a_worker_of_the_segmentation_that_is_killed_while_idle_costs_no_page(url: str) -> None:
+    [replica] = replicas("Segmentation")
+    [worker] = replica.children()
+    worker.kill()
+    worker.wait(10)
+    assert read(url, NARROW, engines="steady").status_code == 200
+    assert replicas("Segmentation") == [replica]
+
+
 def test_pixels_never_pass_through_the_router(url: str) -> None:
     """Its own memory (what it shares with the object store aside) stays flat over pages of 20 MB."""
     large = page("large page", width=3000, height=2300, noise=True)
