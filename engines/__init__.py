@@ -15,7 +15,7 @@ import pkgutil
 from importlib import import_module
 
 from ocr.errors import OutOfRange
-from ocr.ports import EngineSpec
+from ocr.interfaces import EngineSpec
 
 __all__ = ["spec", "specs"]
 

@@ -28,7 +28,7 @@ from engines.devices.torch_device import TORCH, prepare
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Scope
-from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
+from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
 
 MAX_RATIO = 60
 """A crop that is wider than this many times its height is squeezed to it: nothing else bounds the memory it takes."""

@@ -32,7 +32,7 @@ from engines.devices.onnx_device import ONNX_RUNTIME, providers, require_on_card
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Scope
-from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
+from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
 
 log = logging.getLogger("quorum.paddleocr")
 

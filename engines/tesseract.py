@@ -33,12 +33,12 @@ from engines.common.alphabet import restrict_to_language
 from engines.common.blank import is_blank
 from engines.common.model_card import CARD_FILE, read_card
 from engines.common.module_stubs import stubbed_modules
-from engines.common.scratch import Scratch
-from ocr.card import NoCard
+from engines.common.scratch_files import Scratch
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
+from ocr.gpu_memory import NoCard
 from ocr.hypothesis import CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Pixels, Scope
-from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
+from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
 
 LINE_HEIGHT_PX = (36, 64)
 """Lower crops are enlarged and higher ones reduced to these; between, Tesseract reads best what is not resampled."""

@@ -24,7 +24,7 @@ from engines.devices.torch_device import TORCH, prepare
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import CharacterHypothesis, Hypothesis
 from ocr.image import Crop, Pixels, Scope
-from ocr.ports import Engine, EngineSpec, LoadOptions, Resources
+from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ocr.ports import LoadOptions
+from ocr.interfaces import LoadOptions
 from segmentation.detection.detector import load_detector
 from segmentation.detection.projection import ProjectionDetector
 from segmentation.orientation import OnnxOrientationReader, OrientationEstimator, load_classifier

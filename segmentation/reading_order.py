@@ -15,7 +15,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.ports import Checkpoint, go_on
+from ocr.interfaces import Checkpoint, go_on
 
 Boxes = NDArray[np.floating]
 """(N, 4): left, top, right, bottom."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ocr.errors import TooLarge
 from ocr.geometry import Box, Polygon
 from ocr.image import Image, Layout, Pixels, Region, Scope, SegmentedPage
-from ocr.ports import MAX_LINES, Checkpoint, go_on
+from ocr.interfaces import MAX_LINES, Checkpoint, go_on
 from segmentation.characters import separate
 from segmentation.detection.detector import Detector
 from segmentation.detection.line_grouping import are_vertical, group_into_lines, without_nested, without_specks

@@ -23,7 +23,7 @@ from benchmarks.harness.timing import Times
 from benchmarks.speed.readers import HELD_TO_ONE_THREAD, Reading, Run
 from deployments.config.schema import LimitsConfig
 from evaluation.accuracy.detected_pages import DetectedPage
-from evaluation.accuracy.own_pipelines import count_edits
+from evaluation.accuracy.vendor_pipelines import count_edits
 from evaluation.metrics.text_comparison import EditCount
 from evaluation.pages.ground_truth import GroundTruthPage, Split, pages_for, read_pages
 from evaluation.readings.line_layouts import set_name_of

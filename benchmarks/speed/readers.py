@@ -6,8 +6,8 @@ its own:
 Ours are plain scripts without Ray: the segmentation and engines as they are served, one after the other, fused where
 there are several. With one thread nothing runs side by side. At the libraries' defaults the segmentation and the
 frameworks take every core, Tesseract and ONNX Runtime start the threads that they start for anybody, and nothing of
-ours runs beside them. The others are what a user would run instead (evaluation/accuracy/own_pipelines.py). Each reading
-begins with the file. Times are seconds, memory is in units of 1,000,000 bytes.
+ours runs beside them. The others are what a user would run instead (evaluation/accuracy/vendor_pipelines.py). Each
+reading begins with the file. Times are seconds, memory is in units of 1,000,000 bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from deployments.messages.request import ReadRequest
 from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 from engines.paddleocr import PaddleOCR, by_session
 from engines.tesseract import Tesseract
-from evaluation.accuracy import own_pipelines
+from evaluation.accuracy import vendor_pipelines
 from evaluation.metrics.line_matching import Quad
 from evaluation.pages.ground_truth import GroundTruthPage
 from evaluation.readings.line_layouts import DETECTOR, load_segmenter
@@ -178,12 +178,12 @@ def _session(model: Path, threads: int = 0) -> Any:  # noqa: ANN401 - onnxruntim
 # --- what a user would run instead ---
 
 
-def _of_pixels(load: Callable[[], own_pipelines.Pipeline]) -> ReadFile:
+def _of_pixels(load: Callable[[], vendor_pipelines.Pipeline]) -> ReadFile:
     read = load()
     return lambda file: read(GroundTruthPage(file, ()).pixels())
 
 
-def _paddleocr() -> own_pipelines.Pipeline:
+def _paddleocr() -> vendor_pipelines.Pipeline:
     """The pipeline of the paddleocr package, with the models that rapidocr carries, on ONNX Runtime."""
     os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
     from paddleocr import PaddleOCR as Pipeline
@@ -204,7 +204,7 @@ def _paddleocr() -> own_pipelines.Pipeline:
     return read
 
 
-def _doctr() -> own_pipelines.Pipeline:
+def _doctr() -> vendor_pipelines.Pipeline:
     raise EngineUnavailable(
         "docTR and OnnxTR fetch their models from their makers' releases when they are first used, and no package "
         "carries them"
@@ -222,10 +222,10 @@ OURS: Mapping[str, Callable[[], ReadFile]] = {
     DEFAULTS: partial(of_engines, _IN_ONE_PROCESS, as_they_come=True),
 }
 OTHERS: Mapping[str, Callable[[], ReadFile]] = {
-    "pytesseract": partial(_of_pixels, own_pipelines.PIPELINES["tesseract"]),
-    "rapidocr": partial(_of_pixels, own_pipelines.PIPELINES["paddleocr"]),
+    "pytesseract": partial(_of_pixels, vendor_pipelines.PIPELINES["tesseract"]),
+    "rapidocr": partial(_of_pixels, vendor_pipelines.PIPELINES["paddleocr"]),
     "paddleocr": partial(_of_pixels, _paddleocr),
-    "easyocr.readtext": partial(_of_pixels, own_pipelines.PIPELINES["easyocr"]),
+    "easyocr.readtext": partial(_of_pixels, vendor_pipelines.PIPELINES["easyocr"]),
     "docTR, OnnxTR": partial(_of_pixels, _doctr),
 }
 READERS = {**OURS, **OTHERS}

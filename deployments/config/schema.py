@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from cluster.weights.models import DEFAULT_MODEL_DIR
 from deployments.config.gpu_fractions import require_engines_fit_their_cards
 from fusion import Method
-from ocr.ports import MAX_LINES
+from ocr.interfaces import MAX_LINES
 
 ENGINES = ("emnist_cnn", "tesseract", "easyocr", "trocr", "paddleocr")
 """The five engine keys, in the order in which everything lists them."""

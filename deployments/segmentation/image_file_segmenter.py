@@ -18,7 +18,7 @@ from deployments.messages.request import SegmentationRequest
 from deployments.segmentation.page_errors import past_deadline, too_much_processor_time
 from ocr import Image, Layout, Pixels, Polygon, Region, SegmentedPage, StepTimer
 from ocr.errors import InternalFailure, QuorumError
-from ocr.ports import MAX_LINES, Checkpoint, go_on
+from ocr.interfaces import MAX_LINES, Checkpoint, go_on
 from segmentation.files.decoding import decode
 from segmentation.preprocessing import PROFILES, pipeline_for
 
@@ -32,7 +32,7 @@ class PageSegmenter(Protocol):
     """What is needed of segmentation/."""
 
     def segment(self, image: Image, *, max_lines: int = MAX_LINES, checkpoint: Checkpoint = go_on) -> SegmentedPage:
-        """The lines of a page; see ocr.ports."""
+        """The lines of a page; see ocr.interfaces."""
 
     def character(self, image: Image) -> SegmentedPage:
         """The one crop of an image of one character."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from engines.devices.gpu import memory_limit_bytes, process_memory_bytes, total_memory_bytes
-from ocr.card import CardMemory
 from ocr.errors import EngineUnavailable
-from ocr.ports import LoadOptions
+from ocr.gpu_memory import CardMemory
+from ocr.interfaces import LoadOptions
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 

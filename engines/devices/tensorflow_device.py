@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engines.devices.gpu import REMEDY, memory_limit_bytes, process_memory_bytes
-from ocr.card import CardMemory
 from ocr.errors import EngineUnavailable
-from ocr.ports import LoadOptions
+from ocr.gpu_memory import CardMemory
+from ocr.interfaces import LoadOptions
 
 
 def prepare(engine: str, options: LoadOptions) -> None:

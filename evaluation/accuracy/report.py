@@ -9,7 +9,7 @@ from evaluation.accuracy.calibration import WordCalibration
 from evaluation.accuracy.cascade import CascadeFigures
 from evaluation.accuracy.error_rates import FUSED, Rate, SetFigures
 from evaluation.accuracy.fusion_changes import FusionChanges
-from evaluation.accuracy.own_pipelines import PipelineComparison
+from evaluation.accuracy.vendor_pipelines import PipelineComparison
 from evaluation.markdown import document, table
 
 
@@ -139,7 +139,8 @@ def _pipelines(report: Report) -> Iterator[str]:
     yield "## Against each engine's own way from the page"
     yield (
         "Character error rate in percent of what an engine's makers ship for whole pages, of our fusion from the "
-        "page, and how likely the difference is by chance, paired over pages (evaluation/accuracy/own_pipelines.py). "
+        "page, and how likely the difference is by chance, paired over pages "
+        "(evaluation/accuracy/vendor_pipelines.py). "
         "An engine that is missing has no such pipeline, or one whose detector has to be fetched first."
     )
     rows = [

@@ -24,8 +24,8 @@ from evaluation.accuracy.error_rates import FUSED, Sample, figures, line_sample
 from evaluation.accuracy.fused_lines import by_page, fused_lines
 from evaluation.accuracy.fusion_changes import fusion_changes
 from evaluation.accuracy.labelled_slots import label_slots
-from evaluation.accuracy.own_pipelines import PipelineComparison, available, compare_pipeline
 from evaluation.accuracy.report import Report, Table, markdown
+from evaluation.accuracy.vendor_pipelines import PipelineComparison, available, compare_pipeline
 from evaluation.accuracy.votes_html import LineExample, page
 from evaluation.environment import as_table, environment
 from evaluation.metrics.text_comparison import EditCount, character_edits

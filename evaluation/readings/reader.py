@@ -12,7 +12,7 @@ from pathlib import Path
 import engines
 from cluster.weights import models
 from ocr import Crop, Hypothesis, LoadOptions
-from ocr.ports import Engine, EngineSpec
+from ocr.interfaces import Engine, EngineSpec
 
 MODEL_DIR = Path("~/.cache/quorum/models").expanduser()
 

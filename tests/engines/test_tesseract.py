@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from engines import tesseract
-from engines.common.scratch import Scratch
+from engines.common.scratch_files import Scratch
 from ocr import Classes, Crop, Engine, LoadOptions, Scope
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
 from tests.engines.drawing import character, line

@@ -11,7 +11,7 @@ from pathlib import Path
 from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 from ocr import Crop, Image, Layout, Scope, SegmentedPage
 from ocr.errors import EngineUnavailable
-from ocr.ports import MAX_LINES, Checkpoint, go_on
+from ocr.interfaces import MAX_LINES, Checkpoint, go_on
 
 HANGS, CRASHES, IS_FAULTY, COMPUTES, RUNS_OUT_OF_MEMORY = 11, 12, 13, 14, 15
 

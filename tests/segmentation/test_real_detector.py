@@ -10,7 +10,7 @@ import pytest
 
 import segmentation
 from ocr.image import Image
-from ocr.ports import LoadOptions
+from ocr.interfaces import LoadOptions
 from segmentation.page_rotation import PageRotation
 
 pytestmark = pytest.mark.engines

@@ -16,7 +16,7 @@ from deployments.messages.request import SegmentationRequest
 from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 from ocr import Box, Crop, Image, Layout, Scope, SegmentedPage
 from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage, TooLarge
-from ocr.ports import Checkpoint, go_on
+from ocr.interfaces import Checkpoint, go_on
 
 
 class WholeImage:

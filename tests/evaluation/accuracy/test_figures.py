@@ -13,15 +13,15 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.accuracy import own_pipelines
+from evaluation.accuracy import vendor_pipelines
 from evaluation.accuracy.calibration import word_calibration
 from evaluation.accuracy.cascade import cascade_figures
 from evaluation.accuracy.detected_pages import DetectedPage, from_service, match_pages
 from evaluation.accuracy.error_rates import FUSED, Sample, figures
 from evaluation.accuracy.fusion_changes import fusion_changes
-from evaluation.accuracy.own_pipelines import Pipeline
 from evaluation.accuracy.report import summary
 from evaluation.accuracy.run import AccuracyResult, AccuracyRun, measure, write
+from evaluation.accuracy.vendor_pipelines import Pipeline
 from evaluation.metrics.line_matching import Quad
 from evaluation.pages.ground_truth import GroundTruthPage, Split, read_pages
 from evaluation.readings.line_layouts import GROUND_TRUTH
@@ -141,10 +141,10 @@ def test_an_engines_own_pipeline_is_compared_by_where_its_lines_lie(
         read.append(pixels.shape)
         return [(quads[1], "paid"), (quads[0], TRUTHS[0])]
 
-    monkeypatch.setattr(own_pipelines, "PIPELINES", {"ada": lambda: pipeline})
+    monkeypatch.setattr(vendor_pipelines, "PIPELINES", {"ada": lambda: pipeline})
     ours = DetectedPage(tuple(quads), {FUSED: TRUTHS})
     found = [
-        own_pipelines.compare_pipeline("made", "ada", ReadingStore(tmp_path / "store"), [(page, ours)])
+        vendor_pipelines.compare_pipeline("made", "ada", ReadingStore(tmp_path / "store"), [(page, ours)])
         for _ in range(2)
     ][1]
     assert len(read) == 1
@@ -155,8 +155,8 @@ def test_a_pipeline_without_its_models_is_left_out(monkeypatch: pytest.MonkeyPat
     def missing() -> Pipeline:
         raise FileNotFoundError("no detector")
 
-    monkeypatch.setattr(own_pipelines, "PIPELINES", {"ada": missing, "bob": lambda: list})
-    assert list(own_pipelines.available()) == ["bob"]
+    monkeypatch.setattr(vendor_pipelines, "PIPELINES", {"ada": missing, "bob": lambda: list})
+    assert list(vendor_pipelines.available()) == ["bob"]
 
 
 def test_easyocrs_pipeline_has_what_the_store_pulled_in_one_folder_and_names_what_is_missing(
@@ -168,8 +168,8 @@ def test_easyocrs_pipeline_has_what_the_store_pulled_in_one_folder_and_names_wha
         found.extend(path.read_text() for path in sorted(Path(model_storage_directory).iterdir()))
         return SimpleNamespace(readtext=lambda _: [([[0, 0], [9, 0], [9, 9], [0, 9]], "paid", 0.9)])
 
-    monkeypatch.setattr(own_pipelines, "MODEL_DIR", tmp_path)
-    load = own_pipelines._of_easyocr
+    monkeypatch.setattr(vendor_pipelines, "MODEL_DIR", tmp_path)
+    load = vendor_pipelines._of_easyocr
     for key, name in (("easyocr", "english_g2"), ("easyocr_detector", "craft_mlt_25k")):
         with pytest.raises(FileNotFoundError, match=f"quorum models pull .*{name}"):
             load()

@@ -6,7 +6,7 @@ import pytest
 
 import segmentation
 from ocr.errors import EngineUnavailable
-from ocr.ports import LoadOptions
+from ocr.interfaces import LoadOptions
 
 
 def test_a_missing_model_is_named_with_its_path(tmp_path):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ocr.card import Card, NoCard
+from ocr.gpu_memory import Card, NoCard
 from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Image, Scope, SegmentedPage
 

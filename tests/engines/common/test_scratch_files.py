@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.common.scratch import Scratch
+from engines.common.scratch_files import Scratch
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_what_a_killed_process_left_is_removed_and_what_is_in_use_or_not_ours_st
 @pytest.mark.processes
 def test_a_process_that_is_killed_holds_its_folder_no_longer(memory):
     dying = (
-        "import os, signal, sys; from pathlib import Path; from engines.common.scratch import Scratch\n"
+        "import os, signal, sys; from pathlib import Path; from engines.common.scratch_files import Scratch\n"
         "with Scratch('scratch-', Path(sys.argv[1])).folder(1) as folder:\n"
         "    (folder / 'page.pgm').write_bytes(b'pixels')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -1,6 +1,6 @@
 """What people notice: the page in a browser, what the client costs, and a large batch that is killed half way.
 
-    python -m benchmarks.speed.people [--out benchmarks/results/people.md] [--pictures docs/pictures]
+    python -m benchmarks.speed.user_experience [--out benchmarks/results/user_experience.md] [--pictures docs/pictures]
 
 Starts `serve run serve_config.cpu.yaml` as a user would. The page is driven in headless Chromium (Debian's) over
 loopback: first paint, time from choosing a file to its words, an accessibility audit (axe), pictures at three widths.
@@ -170,7 +170,7 @@ def report(
     by_client, bare = calls
     return markdown.document(
         "What people notice, one machine",
-        "Made by `python -m benchmarks.speed.people`; its docstring says what is done.",
+        "Made by `python -m benchmarks.speed.user_experience`; its docstring says what is done.",
         as_table(before),
         "## The page, with examples/quick.png (12 lines) and every engine",
         markdown.records(_COLUMNS, visits),
@@ -183,7 +183,7 @@ def report(
     )
 
 
-def main(out: Path = RESULTS / "people.md", pictures: Path = ROOT / "docs" / "pictures") -> None:
+def main(out: Path = RESULTS / "user_experience.md", pictures: Path = ROOT / "docs" / "pictures") -> None:
     """Drive the page, compare the client with a bare call, and kill a batch."""
     before = environment()
     with served():

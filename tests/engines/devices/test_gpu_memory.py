@@ -20,8 +20,8 @@ from engines.devices.onnx_device import CPU, CUDA, ONNX_RUNTIME
 from engines.devices.tensorflow_device import TENSORFLOW
 from engines.devices.torch_device import TORCH
 from ocr import Card, CardMemory, LoadOptions, NoCard
-from ocr.card import OVERHEAD_BYTES
 from ocr.errors import EngineUnavailable
+from ocr.gpu_memory import OVERHEAD_BYTES
 
 Pretend = Callable[[ModuleType], None]
 
