@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -194,24 +195,36 @@ def load(options: LoadOptions) -> Engine:
     try:
         with stubbed_modules():
             import torch
-            from transformers import TrOCRProcessor, VisionEncoderDecoderModel
 
-            from engines.line_models import line_encoder
+            from engines.line_models import line_encoder, trocr_checkpoint
     except ImportError as error:
         raise EngineUnavailable(f"trocr: {error}", "pip install 'quorum-ocr[trocr]'") from error
     try:
         with stubbed_modules():
             line_encoder.register()
-            processor = TrOCRProcessor.from_pretrained(options.model, local_files_only=True)
-            network = VisionEncoderDecoderModel.from_pretrained(
-                options.model, local_files_only=True, use_safetensors=True, dtype=torch.float32
-            )
+            processor = trocr_checkpoint.load_processor(options.model)
+            network = trocr_checkpoint.load_network(options.model)
     except (OSError, ValueError, KeyError) as error:
         raise EngineUnavailable(f"trocr: {options.model} does not load: {error}", _WANTED) from error
     if isinstance(network.encoder, line_encoder.LineEncoder):
         line_encoder.look_at_lines_alone(network.decoder)
     writer = Writer(torch, network.to(device).eval(), processor, device)
+    _try(writer, options.model)
     return TrOCR(writer, read_card(options.model).label, options.languages)
+
+
+def _try(writer: Writer, folder: Path) -> None:
+    """Write one short line, so that a checkpoint that loads and cannot read is known before it is called ready."""
+    paper = np.full((32, 128, 3), 255, np.uint8)
+    paper[8:24, 16:112:8] = 0
+    try:
+        [tokens] = writer.write([paper])
+        characters(tokens, writer.text)
+    except (RuntimeError, ValueError, TypeError, IndexError, KeyError) as error:
+        raise EngineUnavailable(
+            f"trocr: {folder} loads, and fails on a line: {type(error).__name__}: {error}",
+            "check that its files are of one checkpoint; quorum models pull trocr-small-printed fetches a whole one",
+        ) from error
 
 
 def _until(ends: frozenset[int], ids: Sequence[int], probabilities: Sequence[float]) -> list[Token]:
