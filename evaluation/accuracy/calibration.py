@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.metrics.text_comparison import correct_words
-from evaluation.readings.labelled_lines import LabelledLine
-from fusion import FusedLine
+from evaluation.metrics.doubt import ScoredWords
 
 BINS = 10
 
@@ -29,21 +26,14 @@ class WordCalibration:
     by_chance: float
 
 
-def word_calibration(lines: Sequence[tuple[LabelledLine, FusedLine]]) -> WordCalibration:
-    """Of the words of fused lines."""
-    sure: list[float] = []
-    right: list[bool] = []
-    for line, fused in lines:
-        text = line.normalised(fused.text)
-        if len(text) == len(fused.text):
-            sure += [word.confidence for word in fused.words]
-            right += correct_words(text, line.truth)
-    if not sure:
+def word_calibration(words: ScoredWords) -> WordCalibration:
+    """Of words that were read; those that nobody read have no confidence."""
+    confidences = words.confidences
+    if not len(confidences):
         return WordCalibration(0.0, 0, 0.0)
-    confidences = np.array(sure)
-    drawn = np.random.default_rng(0).random((_DRAWS, len(sure))) < confidences
+    drawn = np.random.default_rng(0).random((_DRAWS, len(confidences))) < confidences
     by_chance = float(np.mean([_gap(confidences, one) for one in drawn]))
-    return WordCalibration(_gap(confidences, np.array(right)), len(sure), by_chance)
+    return WordCalibration(_gap(confidences, words.right), len(confidences), by_chance)
 
 
 def _gap(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float:

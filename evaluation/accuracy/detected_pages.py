@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from evaluation.accuracy.error_rates import FUSED, Sample
+from evaluation.accuracy.word_scores import word_scores
 from evaluation.metrics.line_matching import LineMatch, Quad, match_lines, recall
 from evaluation.metrics.text_comparison import CAPITAL_SETS, normalised
 from evaluation.pages.ground_truth import GroundTruthPage
@@ -30,10 +31,13 @@ ReadByService = Callable[[Path], TextAnswer]
 
 @dataclass(frozen=True, slots=True)
 class DetectedPage:
-    """`quads[k]` is where line k lies on the page as it is stored, `texts[name][k]` what a reader reads there."""
+    """`quads[k]` is where line k lies on the page as it is stored, `texts[name][k]` what a reader reads there,
+    `word_scores[k]` how sure its words are; none where only texts are known.
+    """
 
     quads: tuple[Quad, ...]
     texts: Mapping[str, Sequence[str]]
+    word_scores: Sequence[Mapping[str, tuple[float, ...]]] = ()
 
 
 def from_store(
@@ -48,13 +52,14 @@ def from_store(
     layout = store.layouts.layout(page, source)
     readings = {reader.name: store.reading(page, source, reader).hypotheses for reader in readers}
     lines = [{name: own[index] for name, own in readings.items()} for index in range(len(layout.regions))]
-    fused = [line.text for line in fuse_page(lines, [region.material for region in layout.regions], profile, method)]
+    fused = fuse_page(lines, [region.material for region in layout.regions], profile, method)
     quads = np.array([region.polygon.array() for region in layout.regions], dtype=np.float32).reshape(-1, 4, 2)
     if source.rotation_degrees:
         height, width = page.pixels().shape[:2]
         quads = PageRotation.undoing(width, height, -source.rotation_degrees).to_page(quads)
     texts = {name: [hypothesis.text for hypothesis in own] for name, own in readings.items()}
-    return DetectedPage(tuple(quads), {**texts, FUSED: fused})
+    scores = [word_scores(own, found) for own, found in zip(lines, fused, strict=True)]
+    return DetectedPage(tuple(quads), {**texts, FUSED: [line.text for line in fused]}, scores)
 
 
 def from_service(read: ReadByService, page: GroundTruthPage, kept: Path) -> DetectedPage:
@@ -93,19 +98,30 @@ def match_pages(set_name: str, pages: Sequence[tuple[GroundTruthPage, DetectedPa
         truths = [line.text for line in page.lines]
         texts = {text for side in (truths, *detected.texts.values()) for text in side}
         same = {text: normalised(text, ignore_case=ignore_case) for text in texts}
-        samples += (_sample(set_name, match, truths, detected.texts, same) for match in matches)
+        samples += (_sample(set_name, match, truths, detected, same) for match in matches)
     return MatchedPages(tuple(samples), recall(every))
 
 
 def _sample(
-    set_name: str, match: LineMatch, truths: Sequence[str], texts: Mapping[str, Sequence[str]], same: Mapping[str, str]
+    set_name: str, match: LineMatch, truths: Sequence[str], detected: DetectedPage, same: Mapping[str, str]
 ) -> Sample:
     """What is true in one place, and what each reader read there. `same` has each text normalised."""
+    scores: dict[str, tuple[float, ...]] = {}
+    for index in match.found if detected.word_scores else ():
+        for name, own in detected.word_scores[index].items():
+            scores[name] = (*scores.get(name, ()), *own)
     return Sample(
         set_name,
         _joined(same[truths[index]] for index in match.true),
-        {reader: _joined(same[read[index]] for index in match.found) for reader, read in texts.items()},
+        {reader: _joined(same[read[index]] for index in match.found) for reader, read in detected.texts.items()},
+        scores,
     )
+
+
+def complete_samples(samples: Sequence[Sample]) -> list[Sample]:
+    """An engine that read nothing on a page has read nothing there."""
+    names = dict.fromkeys(name for sample in samples for name in sample.texts)
+    return [replace(own, texts={name: own.texts.get(name, "") for name in names}) for own in samples]
 
 
 def _joined(texts: Iterable[str]) -> str:

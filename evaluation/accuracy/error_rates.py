@@ -7,23 +7,24 @@ A `Sample` is what is compared as one string: a line of the ground truth, or a m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evaluation.metrics.bootstrap import Interval, bootstrap_interval, paired_bootstrap
 from evaluation.metrics.text_comparison import EditCount, character_edits, word_edits
-from evaluation.readings.labelled_lines import LabelledLine
-from fusion import FusedLine
 
 FUSED = "fused"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A ground truth, and what each reader read there; all normalised for comparison."""
+    """A ground truth, and what each reader read there; all normalised for comparison. `word_scores` say how sure the
+    words of a reader are, by the name of what judges them (evaluation.accuracy.word_scores).
+    """
 
     set_name: str
     truth: str
     texts: Mapping[str, str]
+    word_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,3 @@ def _rate(counts: Sequence[EditCount]) -> Rate:
     edits = [count.edits for count in counts]
     total = sum(counts, EditCount())
     return Rate(total, bootstrap_interval(edits, [count.length for count in counts]), tuple(edits))
-
-
-def line_sample(line: LabelledLine, fused: FusedLine, name: str) -> Sample:
-    """A line of the ground truth as a sample of the set `name`."""
-    texts = {engine: line.normalised(hypothesis.text) for engine, hypothesis in line.hypotheses.items()}
-    return Sample(name, line.truth, {**texts, FUSED: line.normalised(fused.text)})

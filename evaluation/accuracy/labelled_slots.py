@@ -6,7 +6,7 @@ those, and corrections are counted over them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluation.metrics.lattice_oracle import lattice_oracle
@@ -56,6 +56,12 @@ def label_slots(line: LabelledLine, number: int, engines: Sequence[str]) -> Labe
     oracle = lattice_oracle([_candidates(index, read.disputed, texts, line) for index in range(len(texts))], line.truth)
     decisive = tuple(_decisive(number, read.disputed, oracle.excesses, line))
     return LabelledSlots(line.set_name, read, texts, decisive, oracle.edits)
+
+
+def best_path_edits(lines: Iterable[LabelledLine]) -> int:
+    """Of the best paths through the networks of some lines; all of a line that no engine reads is missing."""
+    found = ((line, label_slots(line, 0, list(line.hypotheses))) for line in lines)
+    return sum(len(line.truth) if labelled is None else labelled.edits for line, labelled in found)
 
 
 def _as_compared(text: str, line: LabelledLine) -> str:

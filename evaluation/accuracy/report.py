@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from evaluation.accuracy import leave_out_report
 from evaluation.accuracy.calibration import WordCalibration
 from evaluation.accuracy.cascade import CascadeFigures
 from evaluation.accuracy.error_rates import FUSED, Rate, SetFigures
 from evaluation.accuracy.fusion_changes import FusionChanges
+from evaluation.accuracy.leave_out import LeaveOutReport
 from evaluation.accuracy.vendor_pipelines import PipelineComparison
 from evaluation.markdown import document, table
+
+_IN_DOMAIN = """## In-domain: other pages of the sets that were fitted to
+
+All tables from here on are of the profile that is shipped, on test pages of sets that it was fitted to. The bundled
+networks know other pages of some. They say how well these sets are known, not how well a new one will be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,7 @@ class Report:
     """Everything that an accuracy run came to. `calibration` is how words are calibrated by set, `changes` who
     corrected and who broke what by set, `cascade` what asking fewer engines costs and saves, `fusing_ms` the processor
     time of the fusion of one line; all on true lines. `pipelines` are the engines' own pipelines against the fusion, by
-    set and engine.
+    set and engine. `leave_out` is what was measured on collections that nothing was fitted to.
     """
 
     tables: Sequence[Table]
@@ -40,17 +47,23 @@ class Report:
     cascade: CascadeFigures | None = None
     fusing_ms: float | None = None
     pipelines: Mapping[str, Mapping[str, PipelineComparison]] = field(default_factory=dict)
+    leave_out: LeaveOutReport | None = None
 
     def as_json(self) -> dict[str, object]:
-        return {one.title: {name: _json(own) for name, own in one.sets.items()} for one in self.tables} | {
-            "calibration_error": {name: round(own.error, 4) for name, own in self.calibration.items()},
-            "cascade": None if self.cascade is None else self.cascade.as_json(),
-            "fusing_ms": None if self.fusing_ms is None else round(self.fusing_ms, 3),
-            "own_pipelines": {
-                name: {engine: round(one.own.rate, 5) for engine, one in own.items()}
-                for name, own in self.pipelines.items()
-            },
-        }
+        first = {} if self.leave_out is None else {"leave_out": leave_out_report.as_json(self.leave_out)}
+        return (
+            first
+            | {one.title: {name: _json(own) for name, own in one.sets.items()} for one in self.tables}
+            | {
+                "calibration_error": {name: round(own.error, 4) for name, own in self.calibration.items()},
+                "cascade": None if self.cascade is None else self.cascade.as_json(),
+                "fusing_ms": None if self.fusing_ms is None else round(self.fusing_ms, 3),
+                "own_pipelines": {
+                    name: {engine: round(one.own.rate, 5) for engine, one in own.items()}
+                    for name, own in self.pipelines.items()
+                },
+            }
+        )
 
 
 def markdown(report: Report, heading: str, command: str, setting: str) -> str:
@@ -63,7 +76,8 @@ def markdown(report: Report, heading: str, command: str, setting: str) -> str:
     )
     tables = [block for one in report.tables for block in _table(one)]
     rest = (*_pipelines(report), *_cascade(report.cascade), *_calibration(report), *_changes(report))
-    return document(heading, about, setting, *tables, *rest)
+    first = [] if report.leave_out is None else [*leave_out_report.blocks(report.leave_out), _IN_DOMAIN]
+    return document(heading, about, setting, *first, *tables, *rest)
 
 
 def summary(report: Report) -> Iterator[tuple[str, list[str], list[list[str]]]]:

@@ -10,23 +10,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from evaluation.accuracy.calibration import word_calibration
+from evaluation.accuracy.calibration import WordCalibration, word_calibration
 from evaluation.accuracy.cascade import cascade_figures
 from evaluation.accuracy.detected_pages import (
     DetectedPage,
     ReadByService,
     by_set,
+    complete_samples,
     from_service,
     from_store,
     match_pages,
 )
-from evaluation.accuracy.error_rates import FUSED, Sample, figures, line_sample
+from evaluation.accuracy.error_rates import FUSED, figures
 from evaluation.accuracy.fused_lines import by_page, fused_lines
 from evaluation.accuracy.fusion_changes import fusion_changes
-from evaluation.accuracy.labelled_slots import label_slots
+from evaluation.accuracy.labelled_slots import best_path_edits
 from evaluation.accuracy.report import Report, Table, markdown
 from evaluation.accuracy.vendor_pipelines import PipelineComparison, available, compare_pipeline
 from evaluation.accuracy.votes_html import LineExample, page
+from evaluation.accuracy.word_scores import line_sample, scored_words
 from evaluation.environment import as_table, environment
 from evaluation.metrics.text_comparison import EditCount, character_edits
 from evaluation.pages.ground_truth import GroundTruthPage, Split, line_crops
@@ -90,8 +92,7 @@ def measure(run: AccuracyRun) -> AccuracyResult:
     best = {name: own.best for name, own in tables[0].sets.items()} if lines else {}
     report = Report(
         tables,
-        {name: word_calibration(own) for name, own in lines.items()}
-        | ({"all": word_calibration(every)} if lines else {}),
+        {name: _calibration(own) for name, own in lines.items()} | ({"all": _calibration(every)} if lines else {}),
         {name: fusion_changes(own, best[name]) for name, own in lines.items()},
         cascade_figures(lines, run.profile),
         1000.0 * fusing_s / len(every) if every else None,
@@ -121,12 +122,13 @@ def _true_lines(run: AccuracyRun, pages: Sequence[tuple[str, GroundTruthPage]]) 
 def _true_table(lines: Mapping[str, Sequence[Fused]]) -> Table:
     sets = {}
     for name, own in lines.items():
-        labelled = [label_slots(line, 0, list(line.hypotheses)) for line, _ in own]
-        oracle = sum(
-            one.edits if one is not None else len(line.truth) for one, (line, _) in zip(labelled, own, strict=True)
-        )
-        sets[name] = figures([line_sample(line, fused, name) for line, fused in own], oracle)
+        samples = [line_sample(line, fused, name) for line, fused in own]
+        sets[name] = figures(samples, best_path_edits(line for line, _ in own))
     return Table("True lines", sets, {})
+
+
+def _calibration(lines: Sequence[Fused]) -> WordCalibration:
+    return word_calibration(scored_words([line_sample(*one, one[0].set_name) for one in lines], FUSED, FUSED))
 
 
 def _rates_by_folder(lines: Mapping[str, Sequence[Fused]]) -> dict[str, float]:
@@ -177,14 +179,8 @@ def _compare_pipelines(
 
 def _table_of(title: str, pages: Sequence[tuple[str, GroundTruthPage]], read: ReadPage) -> Table:
     matched = {name: match_pages(name, [(page, read(page)) for page in own]) for name, own in by_set(pages)}
-    sets = {name: figures(_complete(own.samples)) for name, own in matched.items()}
+    sets = {name: figures(complete_samples(own.samples)) for name, own in matched.items()}
     return Table(title, sets, {name: own.recall for name, own in matched.items()})
-
-
-def _complete(samples: Sequence[Sample]) -> list[Sample]:
-    """An engine that read nothing on a page has read nothing there."""
-    names = dict.fromkeys(name for sample in samples for name in sample.texts)
-    return [Sample(own.set_name, own.truth, {name: own.texts.get(name, "") for name in names}) for own in samples]
 
 
 def _read_by_service(run: AccuracyRun, page: GroundTruthPage) -> DetectedPage:

@@ -1,6 +1,7 @@
 """`quorum evaluate pages|characters|cnn`: measure engines, their vote or a model on data that training never saw.
 
     quorum evaluate pages my_pages --report report.md                   every engine and the vote, on labelled pages
+    quorum evaluate pages ../shared/data/pages/* --leave-out            the same on sets that nothing was fitted to
     quorum evaluate characters ../shared/data/characters                the vote on single characters
     quorum evaluate cnn --collections-dir ../shared/data/characters     the character network
     quorum evaluate cnn --model models/emnist_cnn --idx-dir emnist/ --plots plots/ --json figures.json
@@ -59,6 +60,10 @@ def pages(
     own_pipelines: Annotated[
         bool, typer.Option("--own-pipelines", help="Also what each engine's makers ship for whole pages.")
     ] = False,
+    leave_out: Annotated[
+        bool,
+        typer.Option("--leave-out", help="First each set with what is fitted now without all sets of its source."),
+    ] = False,
     limit: Annotated[int | None, typer.Option(help="Only the first pages of each set.")] = None,
     report: Annotated[Path | None, typer.Option(help="Markdown file for all figures.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
@@ -68,8 +73,13 @@ def pages(
     from evaluation.accuracy.arguments import parse_run
     from evaluation.accuracy.report import summary
     from evaluation.accuracy.run import measure, write
+    from quorum.experiments.leave_one_out import measure_left_out
 
     with errors_speak():
+        if leave_out and (url is not None or tuned != "bundled"):
+            raise typer.BadParameter(
+                "--leave-out fits its own profiles and reads by itself: leave out --url and --tuned"
+            )
         service = None if url is None else _read_by_service(url, profile, method)
         run = parse_run(
             folders,
@@ -84,11 +94,12 @@ def pages(
             service,
             own_pipelines=own_pipelines,
         )
-        outcome = measure(run)
+        outcome = measure_left_out(run, readings) if leave_out else measure(run)
         words = ["quorum", "evaluate", "pages", *map(str, folders), "--engines", engines, "--splits", splits]
         words += ["--views", views, "--profile", profile, "--method", method, "--tuned", tuned]
         words += ["--url", url] if url else []
         words += ["--own-pipelines"] * own_pipelines
+        words += ["--leave-out"] * leave_out
         words += ["--limit", str(limit)] if limit is not None else []
         write(outcome, shlex.join(words), report, json_file, html)
         for title, heads, rows in summary(outcome.report):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from evaluation.accuracy.fused_lines import by_page
 from evaluation.pages.collections import LEARNT, MEASURE_ONLY
 from evaluation.pages.ground_truth import Split
 from evaluation.readings.labelled_lines import LabelledLine, labelled_lines, pages_of
 from evaluation.readings.line_layouts import GROUND_TRUTH
 from evaluation.readings.reader import Reader, parse_reader
 from evaluation.readings.store import ReadingStore, read_missing
-from fusion import ProfileDocument
+from fusion import Profile, ProfileDocument
 from fusion.evidence.language import Languages, read_languages, write_languages
 from fusion.profiles.profile_document import BUNDLED, LANGUAGES_FILE, write_document
 from ocr.image import Material, Scope
-from training.votes.cascade_fit import fit_cascade
+from training.votes.cascade_fit import KEEP, CascadePoint, fit_cascade
 from training.votes.character_sets import TUNING_SEED, character_sets
 from training.votes.character_weights import fit_character_weights
 from training.votes.profile_fit import GENERAL, tune
@@ -25,6 +26,9 @@ from training.votes.spelling_fit import fit_languages
 
 TUNING_COUNT = 300
 """Single characters of each kind that weights are fitted to."""
+
+CASCADE_LINES = 1_000
+"""About so many lines a cascade is fitted to: each choice of engines has to be fused on all of them."""
 
 
 def tune_profiles(
@@ -45,13 +49,10 @@ def tune_profiles(
     out_dir.mkdir(parents=True, exist_ok=True)
     languages = _languages(out_dir, new=new_languages)
     lines = tuning_lines(store, folders, readers)
-    tuned = tune(lines, _names(readers), languages)
+    tuned = tuned_profile(lines, _names(readers), languages, keep, error_rate)
     models = {reader.name: _model_of(store, folders, reader) for reader in readers}
     made = {"command": command, "lines": str(len(lines)), "folders": ", ".join(folder.name for folder in folders)}
-    profile = tuned.profile
-    found = fit_cascade(lines, profile, keep, error_rate)
-    if found is not None:
-        profile = replace(profile, cascade=found.cascade)
+    profile, found = tuned.profile, tuned.cascade
     if characters is not None:
         profile = replace(profile, character_weights=_character_weights(store, readers, characters))
     profiles = {name: replace(profile, name=name) for name in (GENERAL, *map(str, Material))}
@@ -63,6 +64,41 @@ def tune_profiles(
             f"core-seconds, with {found.error_rate:.2%} character errors on these lines"
         )
     yield f"written to {out_dir / BUNDLED.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class TunedProfile:
+    """A profile with its cascade, what that keeps and costs (None where there is none), and how many decisive slots
+    the profile was fitted to.
+    """
+
+    profile: Profile
+    cascade: CascadePoint | None
+    decisive_slots: int
+
+
+def tuned_profile(
+    lines: Sequence[LabelledLine],
+    engines: Sequence[str],
+    languages: Languages,
+    keep: float = KEEP,
+    error_rate: float | None = None,
+) -> TunedProfile:
+    """Everything that is fitted to lines of pages, which stand together by page."""
+    tuned = tune(lines, engines, languages)
+    found = fit_cascade(_some_pages(lines, CASCADE_LINES), tuned.profile, keep, error_rate)
+    profile = tuned.profile if found is None else replace(tuned.profile, cascade=found.cascade)
+    return TunedProfile(profile, found, tuned.decisive_slots)
+
+
+def _some_pages(lines: Sequence[LabelledLine], most: int) -> list[LabelledLine]:
+    """Whole pages, as evenly spread over all as can be, with about so many lines; all where there are no more."""
+    pages = by_page(lines)
+    step = max(1.0, len(lines) / most)
+    chosen = (
+        sorted({int(step * number) for number in range(int(len(pages) / step))}) if step > 1.0 else range(len(pages))
+    )
+    return [line for index in chosen for line in pages[index]]
 
 
 def tuning_lines(

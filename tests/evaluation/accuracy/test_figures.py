@@ -22,6 +22,7 @@ from evaluation.accuracy.fusion_changes import fusion_changes
 from evaluation.accuracy.report import summary
 from evaluation.accuracy.run import AccuracyResult, AccuracyRun, measure, write
 from evaluation.accuracy.vendor_pipelines import Pipeline
+from evaluation.accuracy.word_scores import line_sample, scored_words
 from evaluation.metrics.line_matching import Quad
 from evaluation.pages.ground_truth import GroundTruthPage, Split, read_pages
 from evaluation.readings.line_layouts import GROUND_TRUTH
@@ -110,7 +111,8 @@ def test_who_saved_and_who_spoiled_is_counted_against_the_best_engine(outcome: A
 
 
 def test_the_calibration_error_is_the_gap_between_sure_and_right(outcome: AccuracyResult) -> None:
-    found = word_calibration(outcome.lines["made"])
+    lines = outcome.lines["made"]
+    found = word_calibration(scored_words([line_sample(*one, "made") for one in lines], FUSED, FUSED))
     sure = [word.confidence for _, fused in outcome.lines["made"] for word in fused.words]
     assert found.words == 7
     assert 0.0 < found.error < 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluation.metrics.bootstrap import Interval, bootstrap_interval, paired_bootstrap
+from evaluation.metrics.bootstrap import Interval, bootstrap_interval, paired_bootstrap, paired_interval
 
 
 def test_an_interval_holds_the_rate_and_shrinks_with_more_lines() -> None:
@@ -35,3 +35,11 @@ def test_a_difference_on_many_lines_is_no_chance_and_one_that_cancels_is() -> No
     assert paired_bootstrap([0] * 100, [1] * 30 + [0] * 70) < 0.01
     assert paired_bootstrap([1, 0] * 50, [0, 1] * 50) > 0.5
     assert paired_bootstrap([3, 1, 2], [3, 1, 2]) == 1.0
+
+
+def test_an_interval_of_a_difference_is_relative_and_signed() -> None:
+    fewer = paired_interval([1] * 40, [2] * 40)
+    assert (fewer.low, fewer.high) == (-0.5, -0.5)
+    mixed = paired_interval([0, 2] * 40, [1, 1] * 40)
+    assert mixed.low < 0.0 < mixed.high
+    assert paired_interval([3], [0]) == Interval(0.0, 0.0)

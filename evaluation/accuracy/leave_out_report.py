@@ -1,0 +1,202 @@
+"""The figures of collections that nothing was fitted to, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evaluation.accuracy.error_rates import FUSED
+from evaluation.accuracy.leave_out import BEST_ENGINE, REVIEWED, Doubt, HeldOutSet, HeldOutTable, LeaveOutReport
+from evaluation.accuracy.word_scores import AGREEMENT
+from evaluation.markdown import table
+from evaluation.metrics.bootstrap import Interval
+
+_JUDGES = (FUSED, BEST_ENGINE, AGREEMENT)
+
+
+def blocks(report: LeaveOutReport) -> Iterator[str]:
+    """Paragraphs and tables, under headings of the second level."""
+    yield "## Collections that nothing was fitted to"
+    yield (
+        "Weights, evidence, the part of spelling, confidences and the cascade are fitted without every set of the "
+        "measured set's source; the languages come from lists of words and know no pages. Measured are all pages of "
+        "sets that no bundled network learnt from, and the test pages of the others. The bundled networks of EasyOCR "
+        f"and TrOCR learnt from *other pages* of {_learnt(report)}: there what they read is not new to them. What "
+        "the makers of PaddleOCR and Tesseract trained on is not known."
+    )
+    for one in report.tables:
+        yield from _table(one)
+    for one in report.tables:
+        yield from _doubt(one)
+    yield from _cascade(report)
+    yield "### What was fitted"
+    yield table(("left out", "fitted to the rest"), report.fitted.items())
+    if report.fusing_ms is not None:
+        yield f"Fusing one line took {report.fusing_ms:.2f} ms of processor time in the mean over these lines."
+
+
+def _learnt(report: LeaveOutReport) -> str:
+    known = sorted({name for one in report.tables for name, own in one.sets.items() if own.learnt})
+    return ", ".join(known) or "none of these sets"
+
+
+def _table(one: HeldOutTable) -> Iterator[str]:
+    yield f"### {one.title}"
+    heads = ["set", "left out", "lines", "best engine", "its edits", "its rate %", "fused", "fewer"]
+    heads += ["difference (95 %)", "never worse", "best path", "share of it"]
+    yield table(heads, [_cells(name, own) for name, own in one.sets.items()])
+    pooled, share = one.pooled, one.share
+    worse = [name for name, own in one.sets.items() if not own.never_worse]
+    yield (
+        f"Mean over the sets: {one.reduction:.1%} fewer character errors than the best engine of each"
+        + ("" if share is None else f", {share:.0%} of what the best path would bring")
+        + f". All lines together: {_interval(pooled)}. Worse than its best engine: {', '.join(worse) or 'none'}. "
+        "A set passes with no more edits than its best engine and an interval that ends below +5 %; where the best "
+        "engine makes fewer than 300, with 5 edits more."
+    )
+
+
+def _cells(name: str, own: HeldOutSet) -> tuple[object, ...]:
+    figures = own.figures
+    length = figures.cer[FUSED].count.length
+    return (
+        f"{name} \\*" if own.learnt else name,
+        own.collection,
+        figures.samples,
+        figures.best,
+        own.best_edits,
+        f"{100 * own.best_edits / max(1, length):.2f}",
+        f"**{own.fused_edits}**",
+        f"{figures.reduction:.1%}",
+        _interval(own.difference),
+        "yes" if own.never_worse else "**no**",
+        "" if figures.oracle is None else figures.oracle,
+        "" if figures.share is None else f"{figures.share:.0%}",
+    )
+
+
+def _interval(own: Interval) -> str:
+    return f"{100 * own.low:+.1f} to {100 * own.high:+.1f} %"
+
+
+def _doubt(one: HeldOutTable) -> Iterator[str]:
+    """How well doubt finds wrong words."""
+    yield f"### How well doubt finds wrong words: {one.title[0].lower()}{one.title[1:]}"
+    yield (
+        "AUROC: how likely a right word is surer than a wrong one. Left: the part of the word errors that is left "
+        "after the most doubtful 5, 10 and 20 % of the words were corrected; a true word that nobody read is an error "
+        "that is never found. Fused is the confidence of the answer, engine the best engine's own (on what it reads), "
+        "agreement the likeness of the engines' readings alone. Review: precision and recall of words below 0.7."
+    )
+    yield table(
+        (
+            "set",
+            "words",
+            "wrong",
+            "calibration error",
+            "by chance",
+            *(f"AUROC {_short(by)}" for by in _JUDGES),
+            *(f"left {_short(by)}" for by in _JUDGES),
+            "review",
+        ),
+        [
+            (
+                name,
+                own.calibration.words,
+                own.doubt[FUSED].errors,
+                f"{own.calibration.error:.3f}",
+                f"{own.calibration.by_chance:.3f}",
+                *(_auroc(own.doubt[by]) for by in _JUDGES),
+                *(_left(own.doubt[by].left) for by in _JUDGES),
+                f"{own.doubt[FUSED].review.precision:.0%}, {own.doubt[FUSED].review.recall:.0%}",
+            )
+            for name, own in one.sets.items()
+        ],
+    )
+    means = "; ".join(f"{_short(by)} AUROC {one.auroc(by):.3f}, left {_left(one.left(by))}" for by in _JUDGES)
+    yield f"Mean over the sets: {means}."
+
+
+def _short(by: str) -> str:
+    return "engine" if by == BEST_ENGINE else by
+
+
+def _auroc(own: Doubt) -> str:
+    return "" if own.auroc is None else f"{own.auroc:.3f}"
+
+
+def _left(left: tuple[float, ...]) -> str:
+    return " / ".join(f"{100 * part:.0f}" for part in left) + " %"
+
+
+def _cascade(report: LeaveOutReport) -> Iterator[str]:
+    if not report.cascades:
+        return
+    yield "### What a cascade saves"
+    yield table(
+        ("set", "best engine", "all engines", "cascade", "core-seconds"),
+        [(name, own.best, own.together, own.edits, f"{own.seconds:.0%}") for name, own in report.cascades.items()],
+    )
+    yield "Edits in characters; core-seconds as a part of those of all engines."
+
+
+def as_json(report: LeaveOutReport) -> dict[str, object]:
+    """The figures of all tables."""
+    return {
+        "tables": {one.title: _table_json(one) for one in report.tables},
+        "fitted": dict(report.fitted),
+        "fusing_ms": None if report.fusing_ms is None else round(report.fusing_ms, 3),
+        "cascade": {
+            name: {"best": own.best, "all": own.together, "cascade": own.edits, "core_seconds": round(own.seconds, 4)}
+            for name, own in report.cascades.items()
+        },
+    }
+
+
+def _table_json(one: HeldOutTable) -> dict[str, object]:
+    pooled = one.pooled
+    return {
+        "reduction": round(one.reduction, 4),
+        "share": None if one.share is None else round(one.share, 4),
+        "pooled_difference": [round(pooled.low, 4), round(pooled.high, 4)],
+        "auroc": {by: round(one.auroc(by), 4) for by in _JUDGES},
+        "errors_left": {by: _left_json(one.left(by)) for by in _JUDGES},
+        "sets": {name: _set_json(own) for name, own in one.sets.items()},
+    }
+
+
+def _set_json(own: HeldOutSet) -> dict[str, object]:
+    figures = own.figures
+    return {
+        "left_out": own.collection,
+        "networks_know_other_pages": own.learnt,
+        "lines": figures.samples,
+        "best": figures.best,
+        "characters": figures.cer[FUSED].count.length,
+        "edits": {reader: rate.count.edits for reader, rate in figures.cer.items()},
+        "word_error_rate": {reader: round(rate.count.rate, 5) for reader, rate in figures.wer.items()},
+        "best_path": figures.oracle,
+        "reduction": round(figures.reduction, 4),
+        "share": None if figures.share is None else round(figures.share, 4),
+        "difference": [round(own.difference.low, 4), round(own.difference.high, 4)],
+        "never_worse": own.never_worse,
+        "calibration_error": round(own.calibration.error, 4),
+        "calibration_by_chance": round(own.calibration.by_chance, 4),
+        "doubt": {by: _doubt_json(doubt) for by, doubt in own.doubt.items()},
+    }
+
+
+def _doubt_json(own: Doubt) -> dict[str, object]:
+    return {
+        "auroc": None if own.auroc is None else round(own.auroc, 4),
+        "errors": own.errors,
+        "errors_left": _left_json(own.left),
+        "review": {
+            "words": own.review.words,
+            "precision": round(own.review.precision, 4),
+            "recall": round(own.review.recall, 4),
+        },
+    }
+
+
+def _left_json(left: tuple[float, ...]) -> dict[str, float]:
+    return {f"{share:.2f}": round(part, 4) for share, part in zip(REVIEWED, left, strict=True)}
