@@ -89,7 +89,9 @@ class DocumentOptions(TextOptions):
     pages: PageChoice | None = Field(
         None, description="Read these pages, counted from 1; all of them by default.", examples=["1-3,7", "2-"]
     )
-    dpi: Dpi | None = Field(None, description="Draw the pages of a PDF with so many pixels an inch, instead of 200.")
+    dpi: Dpi | None = Field(
+        None, description="Draw the pages of a PDF with so many pixels an inch, instead of by what is on them."
+    )
 
 
 class ReadingOptions(DocumentOptions):

@@ -33,7 +33,7 @@ from evaluation.environment import as_table, environment
 from evaluation.markdown import document, records
 
 _ROLE = re.compile(
-    r"(?:ray::ServeReplica:quorum:|segmentation\.|files/)(Gateway|Router|Segmentation|worker|page_renderer)\b"
+    r"(?:ray::ServeReplica:quorum:|segmentation\.|files\.)(Gateway|Router|Segmentation|worker|page_renderer)\b"
 )
 _REPLACEABLE = ("page_renderer", "worker")
 _LIMIT_S, _LIMIT_MB = 10.0, 1000.0

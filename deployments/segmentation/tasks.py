@@ -29,17 +29,17 @@ class Loader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The models of `segmentation.load`."""
+    """The models of `segmentation.loading.load`."""
 
     options: LoadOptions
     orientation: Path | None = None
     reading: Path | None = None
 
     def load(self) -> ImageFileSegmenter:
-        import segmentation
         from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
+        from segmentation.loading import load
 
-        segmenter = segmentation.load(self.options, self.orientation, self.reading)
+        segmenter = load(self.options, self.orientation, self.reading)
         return ImageFileSegmenter(segmenter, processor_clock=time.process_time)
 
 

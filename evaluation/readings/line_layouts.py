@@ -10,7 +10,6 @@ from pathlib import Path
 
 import cv2
 
-import segmentation
 from cluster.weights import models, rapidocr_models
 from deployments.messages.request import SegmentationRequest
 from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
@@ -19,6 +18,7 @@ from evaluation.readings.reader import CACHE_DIR, MODEL_DIR
 from evaluation.readings.serialization import layout_as_json, layout_from_json, read_json, write_json
 from ocr import Layout, LoadOptions, SegmentedPage
 from ocr.image import Pixels
+from segmentation.loading import load
 from segmentation.page_rotation import PageRotation
 from segmentation.segmenter import TextSegmenter, cut_line
 
@@ -113,7 +113,7 @@ def _page_segmenter() -> ImageFileSegmenter:
 def load_segmenter(threads: int = 1) -> TextSegmenter:
     """The segmentation as it is served, with the models of this machine."""
     detector = models.resolve(DETECTOR, model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
-    return segmentation.load(LoadOptions(detector, threads=threads), *rapidocr_models.orientation_files())
+    return load(LoadOptions(detector, threads=threads), *rapidocr_models.orientation_files())
 
 
 def set_name_of(page: GroundTruthPage) -> str:

@@ -27,6 +27,7 @@ from ocr.contract import (
     TextAnswer,
 )
 from ocr.errors import InvalidRequest, NotAnImage, Unreachable
+from ocr.file_kinds import pdf_start
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -139,7 +140,7 @@ def text_call(image: Readable, options: TextKeywords) -> Call[TextAnswer]:
 
 def is_document(file: bytes) -> bool:
     """Whether the file is of a kind that has pages: it is read with `read_document`."""
-    return file.startswith(b"%PDF")
+    return pdf_start(file) is not None
 
 
 def document_call(document: Readable, options: DocumentKeywords) -> Call[DocumentAnswer]:

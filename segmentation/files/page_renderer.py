@@ -1,10 +1,10 @@
 """A program of its own that takes the pages out of a file: PDF, TIFF of many pages, or one image.
 
-    python segmentation/files/page_renderer.py < request-file-and-turns > pages
+    python -c 'from segmentation.files.page_renderer import main; main()' < request-file-and-turns > pages
 
 PDFium and the decoders of images are C code that reads what strangers wrote, and PDFium serves one thread at a time.
 So they run here, in a process that may use so much memory and no more, and that whoever started it can end at any
-moment. It starts in a fraction of a second because it imports nothing of ours, and gives way to all others.
+moment. It starts in a fraction of a second because it imports little, and gives way to all others.
 
 In: one line of JSON, a `RenderRequest` as a dict and `file_bytes`; the file of so many bytes; and an empty line
 whenever the next page is wanted. Out: one line of JSON `{"page_count", "chosen"}`, and for each page a line `{"page",
@@ -24,11 +24,13 @@ import struct
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import PIL.Image
 import PIL.ImageOps
+
+from segmentation.files.pdf_pages import PdfPages
+from segmentation.files.rendered_page import RefusedFile, RenderedPage, RenderRequest, chosen_pages, require_size
 
 MEMORY_BYTES = 900_000_000
 """All that this process may have, programs and libraries too."""
@@ -39,7 +41,6 @@ the request names.
 """
 NICENESS = 5
 """By so much the process gives way to others: beside one that is busy it gets a quarter of a core."""
-MAX_SIDE_PX = 32_000
 DEFAULT_DPI = 200
 _IMAGES = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 _KEPT_BY_PNG = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
@@ -47,120 +48,6 @@ _JPEG_QUALITY = 85
 _MOST_ENTRIES = 1000
 
 PIL.Image.MAX_IMAGE_PIXELS = None  # the limit is part of the request
-
-
-@dataclass(frozen=True)
-class RenderRequest:
-    """What is asked of a file. `pages` is as in the contract ("1-3,7"), None for all; `pictures` asks for
-    pictures to lay text over, `files` for files to read. All pages together may take `max_processor_s` of a processor.
-    """
-
-    pages: str | None
-    dpi: int
-    max_pages: int
-    max_pixels: int
-    files: bool
-    pictures: bool
-    max_processor_s: float
-
-
-class RefusedFile(Exception):
-    """What is wrong with the file or a page: the code of an error of ocr.errors, a message and a hint."""
-
-
-@dataclass(frozen=True)
-class RenderedPage:
-    """One page: `file` for reading, `picture` to lay text over, of `kind` jpeg or png and a mode of Pillow's."""
-
-    file: bytes
-    picture: bytes
-    width: int
-    height: int
-    mode: str
-    kind: str
-    dpi: float
-
-
-def chosen_pages(pages: str | None, page_count: int, max_pages: int) -> list[int]:
-    """The page numbers that `pages` names, each once, in ascending order. Raises RefusedFile."""
-    if pages is None:
-        if page_count > max_pages:
-            raise RefusedFile(
-                "too_large",
-                f"the document has {page_count} pages; the limit is {max_pages} in one request",
-                in_parts(max_pages),
-            )
-        return list(range(1, page_count + 1))
-    chosen: set[int] = set()
-    for part in pages.split(","):
-        first, dash, last = part.partition("-")
-        end = int(last) if last else (page_count if dash else int(first))
-        if not 1 <= int(first) <= end <= page_count:
-            raise RefusedFile(
-                "out_of_range", f"pages={pages}: the document has the pages 1 to {page_count}", "ask for some of them"
-            )
-        if end - int(first) >= max_pages:
-            raise _too_many(pages, end - int(first) + 1, max_pages)
-        chosen.update(range(int(first), end + 1))
-    if len(chosen) > max_pages:
-        raise _too_many(pages, len(chosen), max_pages)
-    return sorted(chosen)
-
-
-def in_parts(max_pages: int) -> str:
-    """What to do with a document of more pages than one request may have read."""
-    return f"read it in parts: pages=1-{max_pages}, then pages={max_pages + 1}-{2 * max_pages} and so on"
-
-
-def _too_many(pages: str, count: int, max_pages: int) -> RefusedFile:
-    return RefusedFile(
-        "too_large",
-        f"pages={pages} are {count} pages; the limit is {max_pages} in one request",
-        "ask for fewer at once",
-    )
-
-
-def require_size(width: int, height: int, max_pixels: int, remedy: str) -> None:
-    """Raise RefusedFile unless a page of that size may be drawn."""
-    if width * height > max_pixels or max(width, height) > MAX_SIDE_PX:
-        raise RefusedFile(
-            "too_large",
-            f"the page has {width}x{height} px; the limit is {max_pixels} pixels and {MAX_SIDE_PX} px a side",
-            remedy,
-        )
-
-
-class PdfPages:
-    """The pages of a PDF, drawn by PDFium at the resolution asked for."""
-
-    def __init__(self, file: bytes, request: RenderRequest) -> None:
-        import pypdfium2
-
-        self._request = request
-        self._damaged = pypdfium2.PdfiumError
-        try:
-            self._pdf = pypdfium2.PdfDocument(file)
-            self.count = len(self._pdf)
-        except pypdfium2.PdfiumError as error:
-            if "assword" in str(error):
-                raise RefusedFile("out_of_range", "the PDF is encrypted", "send it without a password") from error
-            raise RefusedFile("not_an_image", f"the PDF is damaged: {error}", "send a file that opens") from error
-        if self.count < 1:
-            raise RefusedFile("not_an_image", "the PDF has no pages", "send a file that opens")
-        with suppress(self._damaged):  # what is filled into a form is part of the page
-            self._pdf.init_forms()
-
-    def render(self, number: int) -> RenderedPage:
-        dpi = self._request.dpi
-        try:
-            page = self._pdf[number - 1]
-            width, height = (max(1, round(side * dpi / 72)) for side in page.get_size())
-            require_size(width, height, self._request.max_pixels, f"draw it smaller than dpi={dpi}")
-            picture = page.render(scale=dpi / 72, rev_byteorder=True).to_pil()
-            page.close()
-        except self._damaged as error:
-            raise RefusedFile("not_an_image", f"the page is damaged: {error}", "send a file that opens") from error
-        return _rendered(picture.convert("RGB"), self._request, float(dpi))
 
 
 class ImagePages:
@@ -183,7 +70,7 @@ class ImagePages:
             if not self._request.files and _is_plain_jpeg(picture):
                 return RenderedPage(b"", self._file, *picture.size, picture.mode, "jpeg", dpi)
             picture.load()
-            return _rendered(PIL.ImageOps.exif_transpose(picture), self._request, dpi)
+            return _rendered(PIL.ImageOps.exif_transpose(picture), dpi, self._request)
         except (RefusedFile, MemoryError):
             raise
         except Exception as error:  # Pillow's decoders promise no single type
@@ -246,7 +133,7 @@ def tiff_pages(file: bytes, most: int = 1_000_000) -> list[int]:
     return list(places)
 
 
-def _rendered(picture: PIL.Image.Image, request: RenderRequest, dpi: float) -> RenderedPage:
+def _rendered(picture: PIL.Image.Image, dpi: float, request: RenderRequest) -> RenderedPage:
     shown, kind, mode = b"", "", picture.mode
     if request.pictures:
         on_paper = _on_paper(picture)
@@ -297,12 +184,12 @@ def rendered_pages(request: RenderRequest, file: bytes) -> Iterator[tuple[dict[s
         return
     yield {"page_count": pages.count, "chosen": chosen}, b""
     for number in chosen:
-        yield _page_message(pages, number)
+        yield _page_message(pages, number, request)
 
 
-def _page_message(pages: PdfPages | ImagePages, number: int) -> tuple[dict[str, Any], bytes]:
+def _page_message(pages: PdfPages | ImagePages, number: int, request: RenderRequest) -> tuple[dict[str, Any], bytes]:
     try:
-        drawn = pages.render(number)
+        drawn = _rendered(*pages.draw(number), request) if isinstance(pages, PdfPages) else pages.render(number)
     except RefusedFile as refused:
         return {"page": number, "error": refused.args}, b""
     except MemoryError:
@@ -324,8 +211,13 @@ def _out_of_memory(what: str) -> tuple[str, str, str]:
     return "too_large", f"{what} needs more than {MEMORY_BYTES // 1_000_000} MB to be drawn", "simplify or shrink it"
 
 
-def main(source: BinaryIO = sys.stdin.buffer, target: BinaryIO = sys.stdout.buffer) -> None:
+def main() -> None:
     """Answer the one request that comes in, within the memory and the time that are allowed."""
+    with suppress(BrokenPipeError):  # nobody wants the rest
+        _serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _serve(source: BinaryIO, target: BinaryIO) -> None:
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -351,8 +243,3 @@ def _allow(seconds: float) -> None:
     """Of the processor; then the system ends the process (SIGXCPU)."""
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), hard))
-
-
-if __name__ == "__main__":
-    with suppress(BrokenPipeError):  # nobody wants the rest
-        main()

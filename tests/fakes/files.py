@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import pikepdf
 import PIL.Image
@@ -41,6 +42,47 @@ def pdf(pages: int, width_pt: float = 72.0, height_pt: float = 36.0) -> bytes:
         file = io.BytesIO()
         document.save(file)
     return file.getvalue()
+
+
+def saved(document: pikepdf.Pdf, **options: object) -> bytes:
+    file = io.BytesIO()
+    document.save(file, **options)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def add_text_page(
+    document: pikepdf.Pdf, lines: Sequence[str], letters: float, size: tuple[float, float] = (595, 842), mode: int = 0
+) -> pikepdf.Page:
+    """A page of Helvetica, `letters` units high and in rendering mode `mode` (3: invisible)."""
+    page = document.add_blank_page(page_size=size)
+    font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
+    page.obj.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=font))
+    rows = (
+        f"1 0 0 1 {4 * letters:.3f} {size[1] - (4 + 2 * index) * letters:.3f} Tm ({line}) Tj"
+        for index, line in enumerate(lines)
+    )
+    page.obj.Contents = document.make_stream("\n".join([f"BT {mode} Tr /F1 {letters} Tf", *rows, "ET"]).encode())
+    return page
+
+
+def add_scan_page(
+    document: pikepdf.Pdf, scan: PIL.Image.Image, size: tuple[float, float], kind: str = "JPEG"
+) -> pikepdf.Page:
+    """A page that a picture fills, as scanners and phones write it."""
+    file = io.BytesIO()
+    if kind == "JPEG":
+        scan.save(file, "JPEG", quality=80)
+        image = pikepdf.Stream(document, file.getvalue(), Filter=pikepdf.Name.DCTDecode)
+    else:
+        image = pikepdf.Stream(document, scan.tobytes())
+    colours = {"1": (pikepdf.Name.DeviceGray, 1), "L": (pikepdf.Name.DeviceGray, 8), "RGB": (pikepdf.Name.DeviceRGB, 8)}
+    image.Type, image.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
+    image.ColorSpace, image.BitsPerComponent = colours[scan.mode]
+    image.Width, image.Height = scan.size
+    page = document.add_blank_page(page_size=size)
+    page.obj.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Im=image))
+    page.obj.Contents = document.make_stream(f"q {size[0]} 0 0 {size[1]} 0 0 cm /Im Do Q".encode())
+    return page
 
 
 def locked_pdf() -> bytes:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import segmentation
 from ocr.image import Image
 from ocr.interfaces import LoadOptions
+from segmentation.loading import load
 from segmentation.page_rotation import PageRotation
+from segmentation.segmenter import TextSegmenter
 
 pytestmark = pytest.mark.engines
 
@@ -27,12 +28,12 @@ PITCH_PX = 50
 
 
 @pytest.fixture(scope="module")
-def segmenter() -> segmentation.TextSegmenter:
+def segmenter() -> TextSegmenter:
     package = importlib.util.find_spec("rapidocr")
     assert package is not None
     assert package.origin is not None
     models = Path(package.origin).parent / "models"
-    return segmentation.load(
+    return load(
         LoadOptions(model=models / "PP-OCRv6_det_small.onnx"),
         models / "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
         models / "PP-OCRv6_rec_small.onnx",

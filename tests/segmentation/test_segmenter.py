@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from ocr.errors import DeadlineExceeded, TooLarge
 from ocr.geometry import Box
 from ocr.image import Image, Scope
-from segmentation import Pipeline, TextSegmenter
 from segmentation.detection.projection import ProjectionDetector
 from segmentation.detection.quads import from_boxes, no_quads
 from segmentation.orientation import OrientationEstimator
 from segmentation.page_rotation import PageRotation, crop_upright
-from segmentation.preprocessing import Resize
-from segmentation.segmenter import MAX_SIDE_PX
+from segmentation.preprocessing import Pipeline, Resize
+from segmentation.segmenter import MAX_SIDE_PX, TextSegmenter
 
 # Lines of a page 900 x 700, told apart by their lengths, in reading order.
 LINES = [Box(100, 100 + 60 * row, 800 - 40 * row, 130 + 60 * row) for row in range(8)]

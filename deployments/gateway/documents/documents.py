@@ -18,8 +18,10 @@ from deployments.gateway.documents.page_drawing import DrawnPage, OpenDocument, 
 from deployments.gateway.formats import OutputPage, PagePicture
 from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
 from ocr.errors import InternalFailure, InvalidRequest, NotAnImage, QuorumError, TooLarge
+from ocr.file_kinds import late_pdf_start, pdf_start
 from segmentation.files.decoding import inspect
-from segmentation.files.page_renderer import DEFAULT_DPI, RenderRequest, in_parts, tiff_pages
+from segmentation.files.page_renderer import tiff_pages
+from segmentation.files.rendered_page import RenderRequest, in_parts
 
 log = logging.getLogger("quorum.gateway")
 
@@ -44,7 +46,14 @@ PageOutcome: TypeAlias = ReadPage | RefusedPage
 
 def is_pdf(file: bytes) -> bool:
     """What a file is, its first bytes say, not its name nor what else is in it."""
-    return file.startswith(b"%PDF")
+    return pdf_start(file) is not None
+
+
+def without_prefix(file: bytes) -> bytes:
+    """A PDF from where it begins: some programs put a byte-order mark or a MIME head before it. Any other file as it
+    is. Offsets in such a PDF count from its head, or are found anew by whoever opens it.
+    """
+    return file[pdf_start(file) or 0 :]
 
 
 def has_pages(file: bytes, options: DocumentOptions, limits: LimitsConfig) -> bool:
@@ -55,6 +64,11 @@ def has_pages(file: bytes, options: DocumentOptions, limits: LimitsConfig) -> bo
         raise InvalidRequest("the file is empty", "send the bytes of an image or a PDF")
     if is_pdf(file):
         return True
+    late = late_pdf_start(file)
+    if late is not None:
+        raise NotAnImage(
+            f"{late} bytes that begin with {file[:24]!r} stand before the %PDF of this file", "send it from there on"
+        )
     several = inspect(file, max_pixels=limits.max_pixels).several_pages
     if several and options.pages is None:
         _require_few_pages(file, limits.max_pages)
@@ -83,7 +97,7 @@ class Documents:
     ) -> AsyncIterator[OpenDocument]:
         """The document in `file`, with the pages that `options` choose. Raises as `PageDrawer.opened` does."""
         request = _render_request(options, limits, files=True, pictures=pictures)
-        async with self._drawer.opened(file, request, wait_s) as document:
+        async with self._drawer.opened(without_prefix(file), request, wait_s) as document:
             yield document
 
     async def picture_of(self, image: bytes, limits: LimitsConfig) -> PagePicture:
@@ -135,7 +149,7 @@ def _on_page(number: int, error: QuorumError) -> QuorumError:
 def _render_request(options: DocumentOptions, limits: LimitsConfig, *, files: bool, pictures: bool) -> RenderRequest:
     return RenderRequest(
         pages=options.pages,
-        dpi=options.dpi or DEFAULT_DPI,
+        dpi=options.dpi,
         max_pages=limits.max_pages,
         max_pixels=limits.max_pixels,
         files=files,

@@ -26,9 +26,12 @@ from deployments.gateway.documents.fair_turns import FairTurns
 from deployments.gateway.formats import PagePicture
 from ocr.errors import InputError, NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
 from segmentation.files import page_renderer
-from segmentation.files.page_renderer import RenderRequest
+from segmentation.files.rendered_page import RenderRequest
 
-_COMMAND = (sys.executable, "-I", "-W", "ignore", str(Path(page_renderer.__file__)))
+# Isolated (-I), so that neither the folder that we run in nor the environment can put another module in its place.
+_ROOT = str(Path(page_renderer.__file__).parents[2])
+_PROGRAM = f"import sys; sys.path.insert(0, {_ROOT!r}); from segmentation.files.page_renderer import main; main()"
+_COMMAND = (sys.executable, "-I", "-W", "ignore", "-c", _PROGRAM)
 # A process that was given less than this part of its time is not slow: the machine is busy, and the file is innocent.
 _OWN_FAULT = 0.5
 _KINDS: dict[str, type[InputError]] = {kind.code: kind for kind in (TooLarge, OutOfRange, NotAnImage)}

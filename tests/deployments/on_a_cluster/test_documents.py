@@ -44,7 +44,7 @@ def error_rate(text: str) -> float:
 
 @pytest.fixture(scope="module")
 def document() -> bytes:
-    """The sample page twice, and between them a page that is too large to be drawn."""
+    """The sample page twice, and between them a page that is too large to be drawn at the resolution of the tests."""
     file = io.BytesIO()
     with PIL.Image.open(QUICK) as page:
         page.convert("RGB").save(file, "PDF", resolution=150, save_all=True, append_images=[page.convert("RGB")])
@@ -78,7 +78,8 @@ def test_the_searchable_pdf_of_a_pdf_says_what_stands_there(url: str, document: 
 
 def test_pages_come_line_by_line(url: str, document: bytes) -> None:
     headers = {"accept": "application/x-ndjson"}
-    with httpx.stream("POST", f"{url}/predict_text", content=document, headers=headers, timeout=120) as response:
+    ask = {"content": document, "params": {"dpi": 150}, "headers": headers, "timeout": 120}
+    with httpx.stream("POST", f"{url}/predict_text", **ask) as response:
         lines = [json.loads(line) for line in response.iter_lines()]
     assert [line.get("page") for line in lines] == [1, 2, 3, None]
     assert (lines[-1]["count"], lines[-1]["succeeded"]) == (3, 2)

@@ -4,30 +4,30 @@ import sys
 
 import pytest
 
-import segmentation
 from ocr.errors import EngineUnavailable
 from ocr.interfaces import LoadOptions
+from segmentation.loading import load
 
 
 def test_a_missing_model_is_named_with_its_path(tmp_path):
     with pytest.raises(EngineUnavailable, match=f"no model at {tmp_path}/inference.onnx"):
-        segmentation.load(LoadOptions(model=tmp_path))
+        load(LoadOptions(model=tmp_path))
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "inference.onnx").write_bytes(b"this is not protobuf")
     with pytest.raises(EngineUnavailable, match="is not an ONNX model"):
-        segmentation.load(LoadOptions(model=tmp_path))
+        load(LoadOptions(model=tmp_path))
 
 
 def test_without_onnx_runtime_the_remedy_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EngineUnavailable, match=r"onnxruntime is not installed.*pip install"):
-        segmentation.load(LoadOptions(model=tmp_path))
+        load(LoadOptions(model=tmp_path))
 
 
 def test_without_a_model_lines_are_found_all_the_same(written):
     from ocr.image import Image
 
-    page = segmentation.load(LoadOptions()).segment(Image(written(400, 200, {(20, 20): "first", (20, 100): "second"})))
+    page = load(LoadOptions()).segment(Image(written(400, 200, {(20, 20): "first", (20, 100): "second"})))
     assert len(page.pixels) == 2

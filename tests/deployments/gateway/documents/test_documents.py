@@ -79,6 +79,25 @@ async def test_every_page_of_a_document_is_answered_in_order(
     assert [bars_of(image) for image in service.images] == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    "prefix", [b"\xef\xbb\xbf", b"\r\n\t \r\n", b"--5f3a\r\nContent-Type: application/pdf\r\n\r\n"]
+)
+async def test_a_pdf_with_something_before_it_is_read(
+    client: httpx.AsyncClient, service: PlainService, prefix: bytes
+) -> None:
+    answer = DocumentAnswer.model_validate((await post(client, prefix + pdf(3), dpi=100)).json())
+    assert [bars_of(image) for image in service.images] == [1, 2, 3]
+    assert answer.succeeded == 3
+
+
+async def test_a_pdf_far_behind_something_else_is_refused_with_where_it_begins(client: httpx.AsyncClient) -> None:
+    response = await post(client, b"HTTP/1.1 200 OK\r\n" + b"X-Header: y\r\n" * 200 + pdf(1))
+    problem = ErrorAnswer.model_validate(response.json()).error
+    assert response.status_code == 400
+    assert "HTTP/1.1 200 OK" in problem.message
+    assert "from there on" in problem.hint
+
+
 async def test_only_the_pages_asked_for_are_read(client: httpx.AsyncClient, service: PlainService) -> None:
     answer = DocumentAnswer.model_validate((await post(client, pdf(4), pages="2,4")).json())
     assert ([page.page for page in answer.pages], answer.page_count) == ([2, 4], 4)

@@ -18,7 +18,8 @@ from benchmarks.inputs.bad_files import png_of_size
 from deployments.gateway.documents import page_drawing
 from deployments.gateway.documents.page_drawing import DrawnPage, PageDrawer, RefusedPage
 from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
-from segmentation.files.page_renderer import NICENESS, RefusedFile, RenderRequest, chosen_pages
+from segmentation.files.page_renderer import NICENESS
+from segmentation.files.rendered_page import RefusedFile, RenderRequest, chosen_pages
 from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, tiff
 
 pytestmark = pytest.mark.processes
@@ -94,7 +95,7 @@ async def test_a_pdf_is_drawn_at_the_resolution_asked_for() -> None:
         (image_file("JPEG", mode="L"), "L", "jpeg"),
         (image_file("JPEG", mode="CMYK"), "RGB", "jpeg"),
         (image_file("WEBP"), "RGB", "jpeg"),
-        (pdf(1, 30, 20), "RGB", "jpeg"),
+        (pdf(1, 30, 20), "L", "jpeg"),
     ],
     ids=["transparent", "16 bits", "two colours", "float", "grey", "cmyk", "webp", "pdf"],
 )

@@ -1,0 +1,76 @@
+"""What a file is, told by its first bytes: neither its name nor what else is in it counts. Plain bytes."""
+
+from __future__ import annotations
+
+_PDF = b"%PDF-"
+# Acrobat looks for the head of a PDF in so many bytes (PDF 32000-1, annex H, note 13); mail gateways and exporters put
+# byte-order marks, empty lines and MIME heads before it.
+_PDF_HEAD_WITHIN = 1024
+
+_IMAGES = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"II\0*", "TIFF"),
+    (b"MM*\0", "TIFF"),
+    (b"BM", "BMP"),
+    (b"GIF8", "GIF"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\x8aMNG", "MNG"),
+    (b"\0\0\x01\0", "ICO"),
+    (b"8BPS", "Photoshop"),
+    (b"AT&TFORM", "DjVu"),
+    (b"\x97JB2", "JBIG2"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+)
+_BRANDS = {
+    b"avif": "AVIF",
+    b"avis": "AVIF",
+    b"heic": "HEIC",
+    b"heix": "HEIC",
+    b"hevc": "HEIC",
+    b"heim": "HEIC",
+    b"heis": "HEIC",
+    b"mif1": "HEIC",
+    b"msf1": "HEIC",
+}
+
+
+def kind_of(head: bytes) -> str | None:
+    """The kind of an image or a document by its first `HEAD_BYTES`, as people name it; None for anything else."""
+    image = _image_kind(head)
+    if image is not None:
+        return image
+    return "PDF" if pdf_start(head) is not None else None
+
+
+HEAD_BYTES = _PDF_HEAD_WITHIN + len(_PDF)
+"""So much of a file says what it is."""
+
+
+def pdf_start(file: bytes) -> int | None:
+    """Where a PDF begins in the file, which may have something before it; None when the file is no PDF."""
+    if file.startswith(b"%PDF"):
+        return 0
+    at = file.find(_PDF, 0, HEAD_BYTES)
+    return None if at < 0 or _image_kind(file[:16]) is not None else at
+
+
+def late_pdf_start(file: bytes) -> int | None:
+    """Where `%PDF-` stands in a file that has too much before it to be taken for a PDF."""
+    at = file.find(_PDF, 0, 64 * _PDF_HEAD_WITHIN)
+    return None if at < 0 or _image_kind(file[:16]) is not None else at
+
+
+def _image_kind(head: bytes) -> str | None:
+    for magic, name in _IMAGES:
+        if head.startswith(magic):
+            return name
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WEBP"
+    return _BRANDS.get(head[8:12]) if head[4:8] == b"ftyp" else None

@@ -1,0 +1,49 @@
+"""What a file is, by its first bytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocr.file_kinds import kind_of, late_pdf_start, pdf_start
+from tests.fakes.files import image_file, pdf
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "AVIF"])
+def test_images_are_told_by_their_first_bytes(kind: str) -> None:
+    assert kind_of(image_file(kind)[:64]) == kind
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\0\0\0\x1cftypheic\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n\0", "JPEG 2000"),
+        (b"\xff\x4f\xff\x51\0", "JPEG 2000"),
+        (b"P6\n8 8 255\n", None),
+        (b"hello", None),
+        (b"", None),
+    ],
+)
+def test_what_is_sent_beside_is_named_and_other_things_are_not(head: bytes, kind: str | None) -> None:
+    assert kind_of(head) == kind
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [b"", b"\xef\xbb\xbf", b"\r\n\t \r\n", b"--5f3a\r\nContent-Type: application/pdf\r\n\r\n", b"\0" * 1019, b"%!PS\n"],
+)
+def test_a_pdf_begins_where_its_head_stands_in_the_first_kilobyte(prefix: bytes) -> None:
+    file = prefix + pdf(1)
+    assert pdf_start(file) == len(prefix)
+    assert kind_of(file) == "PDF"
+
+
+def test_a_pdf_behind_more_is_found_but_is_not_taken_for_one() -> None:
+    file = b"\n" * 5000 + pdf(1)
+    assert (pdf_start(file), late_pdf_start(file)) == (None, 5000)
+    assert late_pdf_start(b"\n" * 5000) is None
+
+
+def test_an_image_that_speaks_of_pdf_is_an_image() -> None:
+    file = image_file("PNG")[:40] + b"%PDF-1.7" + image_file("PNG")[40:]
+    assert (pdf_start(file), late_pdf_start(file), kind_of(file)) == (None, None, "PNG")
