@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.blank import is_blank
+from engines.common.blank_crops import is_blank
 from engines.common.ctc import Decoder, Steps
 from engines.common.model_card import read_card, verified
 from engines.common.module_stubs import stubbed_modules

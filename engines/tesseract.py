@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.common.alphabet import restrict_to_language
-from engines.common.blank import is_blank
+from engines.common.blank_crops import is_blank
 from engines.common.model_card import CARD_FILE, read_card
 from engines.common.module_stubs import stubbed_modules
 from engines.common.scratch_files import Scratch

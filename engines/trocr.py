@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from engines.common.alphabet import restrict_to_language
-from engines.common.blank import is_blank
+from engines.common.blank_crops import is_blank
 from engines.common.model_card import read_card
 from engines.common.module_stubs import stubbed_modules
 from engines.devices.torch_device import TORCH, prepare

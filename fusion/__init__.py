@@ -21,10 +21,10 @@ from fusion.evidence.spelling_evidence import SPELLING
 from fusion.fused_line import FusedCharacter, FusedLine, FusedWord
 from fusion.line_fusion import fuse_line, fuse_page
 from fusion.page_line import line_on_page
+from fusion.profiles.acceptance import Band, Thresholds, Verdict, judge
 from fusion.profiles.cascade import Cascade, Step
 from fusion.profiles.profile import Profile, automatic_profile, profiles_from_priors, with_prior_weights
 from fusion.profiles.profile_document import ProfileDocument, tuned_document
-from fusion.profiles.verdict import Band, Thresholds, Verdict, judge
 from fusion.votes.voting import Method
 
 __all__ = [

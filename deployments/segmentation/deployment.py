@@ -21,8 +21,8 @@ from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, Lay
 from deployments.messages.request import SegmentationRequest
 from deployments.replica.process_memory import memory_mb, own_memory_mb
 from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings
-from deployments.segmentation.tasks import DrawPictures, Models, PrepareCharacters, SegmentPage, Task
 from deployments.segmentation.worker_process import WorkerProcess
+from deployments.segmentation.worker_tasks import DrawPictures, Models, PrepareCharacters, SegmentPage, Task
 from ocr import Layout, LoadOptions, SegmentedPage, StepTimer
 from ocr.errors import QuorumError
 

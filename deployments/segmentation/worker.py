@@ -21,8 +21,8 @@ from multiprocessing.connection import Connection
 
 from deployments.replica.process_memory import FreeMemory
 from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
-from deployments.segmentation.parcels import send
-from deployments.segmentation.tasks import Fault, Loader, Task
+from deployments.segmentation.shared_memory import send
+from deployments.segmentation.worker_tasks import Fault, Loader, Task
 from ocr.errors import QuorumError
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h

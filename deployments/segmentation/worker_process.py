@@ -20,8 +20,8 @@ from typing import TypeVar, cast
 
 from deployments.messages.request import SegmentationRequest
 from deployments.segmentation.page_errors import hung, past_deadline, too_much_processor_time
-from deployments.segmentation.parcels import receive
-from deployments.segmentation.tasks import Fault, Loader, Task
+from deployments.segmentation.shared_memory import receive
+from deployments.segmentation.worker_tasks import Fault, Loader, Task
 from ocr.errors import InternalFailure, NotAnImage, Overloaded, QuorumError
 
 Result = TypeVar("Result")

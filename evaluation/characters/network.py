@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.common.temperature_scaling import Logits, Temperatures, calibrated_probabilities
+from evaluation.characters.accuracy import Figures, figures
 from evaluation.characters.collections import Characters
-from evaluation.characters.figures import Figures, figures
 
 if TYPE_CHECKING:
     import keras

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.common.temperature_scaling import ALPHABET
+from evaluation.characters.accuracy import CALIBRATION_BINS
 from evaluation.characters.collections import Characters
-from evaluation.characters.figures import CALIBRATION_BINS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.characters.figures import Figures
+from evaluation.characters.accuracy import Figures
 from evaluation.characters.network import NetworkResult
 from evaluation.characters.plots import confusion, reliability, worst_errors
 from evaluation.markdown import document, table

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from fusion.evidence.calibration import IDENTITY, Calibration
 from fusion.evidence.spelling_evidence import SPELLING
+from fusion.profiles.acceptance import DEFAULT_THRESHOLDS, Thresholds
 from fusion.profiles.cascade import Cascade
 from fusion.profiles.tuning import Tuning
-from fusion.profiles.verdict import DEFAULT_THRESHOLDS, Thresholds
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ from fusion.evidence.claim_evidence import ClaimEvidence, Coefficients, Kind
 from fusion.evidence.confidence import CharacterConfidence, WordConfidence
 from fusion.evidence.language import Languages, read_languages
 from fusion.evidence.spelling_evidence import SpellingEvidence
+from fusion.profiles.acceptance import Thresholds
 from fusion.profiles.cascade import Cascade, Step
 from fusion.profiles.profile import Profile
 from fusion.profiles.tuning import Tuning, TuningSource
-from fusion.profiles.verdict import Thresholds
 
 VERSION = 2
 BUNDLED = Path(__file__).parents[1] / "bundled" / "profiles.json"

@@ -32,9 +32,9 @@ from rich.text import Text
 from cluster.weights.models import DEFAULT_MODEL_DIR
 from cluster.weights.store.archive import pack, unpack
 from cluster.weights.store.catalogue import Model, ModelCatalogue, read_catalogue
+from cluster.weights.store.checksums import read_sums
 from cluster.weights.store.model_store import InstallState, ModelStore, Record
 from cluster.weights.store.pulling import DownloadSource, pull, unvouched
-from cluster.weights.store.sums import read_sums
 from cluster.weights.store.verifying import Checked, repair, verify
 from ocr.errors import StoreError
 from quorum.terminal.download_progress import progress_bars

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.common.temperature_scaling import ALPHABET, Logits, Temperatures, calibrated_probabilities
-from evaluation.characters.figures import CASE_MERGED, KINDS, LOOK_ALIKE_MERGED, Labels
+from evaluation.characters.accuracy import CASE_MERGED, KINDS, LOOK_ALIKE_MERGED, Labels
 
 PLAIN_SHARE = 0.2  # of the surprise at the very class, beside that at its group
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.common.temperature_scaling import ALPHABET, Logits, Temperatures, calibrated_probabilities, entropies
+from evaluation.characters.accuracy import Figures, figures
 from evaluation.characters.collections import Collection, Part, sha256_of
-from evaluation.characters.figures import Figures, figures
 from evaluation.characters.network import logits_of
 from training.characters.calibration import fitted_bias, fitted_temperatures
 from training.characters.history_plot import draw_history

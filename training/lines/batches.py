@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.lines.degradation import INPUT_PX, Grey, augmented, photographed
-from training.lines.real import RealLine
+from training.lines.real_lines import RealLine
 from training.lines.synthetic import LineStore
 
 POOL_LINES = 768

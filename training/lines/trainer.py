@@ -24,7 +24,7 @@ from rapidfuzz.distance import Levenshtein
 
 from training.lines.batches import Batch, Sources, pool, prefetched
 from training.lines.degradation import INPUT_PX, Grey, resized
-from training.lines.real import RealLine
+from training.lines.real_lines import RealLine
 from training.lines.texts import MAX_CHARACTERS
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ import pytest
 from deployments.messages.answers import ImageRefused
 from deployments.messages.request import SegmentationRequest
 from deployments.segmentation import worker_process
-from deployments.segmentation.tasks import DrawPictures, PrepareCharacters, SegmentPage
 from deployments.segmentation.worker_process import WorkerProcess
+from deployments.segmentation.worker_tasks import DrawPictures, PrepareCharacters, SegmentPage
 from ocr.errors import (
     DeadlineExceeded,
     EngineUnavailable,

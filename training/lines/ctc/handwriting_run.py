@@ -17,8 +17,8 @@ from evaluation.pages.ground_truth import Split
 from training.lines.ctc.model import read_weights, write_model
 from training.lines.ctc.run import VALIDATION_LINES, Origins, learn, validation_lines
 from training.lines.ctc.task import CtcTask, HandRecipe
-from training.lines.hand_lines import HandwritingGenerator, unseen_hands
-from training.lines.real import RealLine, real_lines
+from training.lines.handwriting_lines import HandwritingGenerator, unseen_hands
+from training.lines.real_lines import RealLine, real_lines
 from training.lines.synthetic import LineStore, Report, StoreSpec, make_store
 from training.lines.trainer import Intervals, Log, Trainer
 

@@ -18,7 +18,7 @@ from ocr.errors import InvalidRequest
 from training.lines.batches import Shares, Sources
 from training.lines.ctc.model import read_weights, write_model
 from training.lines.ctc.task import CtcTask, Recipe
-from training.lines.real import RealLine, real_lines
+from training.lines.real_lines import RealLine, real_lines
 from training.lines.synthetic import LineGenerator, LineStore, Report, StoreSpec, make_store
 from training.lines.trainer import Intervals, Log, Trainer, at_height, error_rates, train
 

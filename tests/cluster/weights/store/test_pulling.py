@@ -20,10 +20,10 @@ import pytest
 
 from cluster.weights.store import downloading
 from cluster.weights.store.catalogue import Model, ModelFile
+from cluster.weights.store.checksums import read_sums
 from cluster.weights.store.downloading import PartialDownload
 from cluster.weights.store.model_store import InstallState, ModelStore
 from cluster.weights.store.pulling import DownloadSource, pull
-from cluster.weights.store.sums import read_sums
 from ocr.errors import InvalidRequest, StoreError
 from tests.fakes.makers import (
     CONFIG,

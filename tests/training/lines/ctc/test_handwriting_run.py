@@ -19,7 +19,7 @@ from training.lines.ctc import handwriting_run
 from training.lines.ctc.handwriting_run import Letters, terms_of, train_model
 from training.lines.ctc.model import HandShape, go_on_from, read_weights
 from training.lines.ctc.task import HandRecipe
-from training.lines.real import RealLine
+from training.lines.real_lines import RealLine
 from training.lines.synthetic import LineStore, write_shard
 
 STATE = Path(handwriting_run.__file__).parents[1] / "state"

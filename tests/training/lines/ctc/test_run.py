@@ -23,7 +23,7 @@ from training.lines.batches import Shares, Sources, batch_of, pool, prefetched
 from training.lines.ctc.model import read_weights
 from training.lines.ctc.run import Origins, train_model
 from training.lines.ctc.task import CtcTask, Recipe, ctc_loss
-from training.lines.real import RealLine
+from training.lines.real_lines import RealLine
 from training.lines.synthetic import LineStore, write_shard
 from training.lines.texts import PRINTABLE
 from training.lines.trainer import Intervals, Trainer, error_rates, train

@@ -13,7 +13,7 @@ from training.drawing.handwriting import Neighbours, characters_of, hand_faces, 
 from training.drawing.typesetting import TypesetLine
 from training.drawing.web_fonts import HELD_OUT, LEARNT
 from training.lines.degradation import photographed
-from training.lines.real import RealLine
+from training.lines.real_lines import RealLine
 from training.lines.synthetic import NEIGHBOURED, as_long
 from training.lines.texts import Texts, installed_texts, letter_text
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.common.temperature_scaling import ALPHABET, Temperatures, calibrated_probabilities
-from evaluation.characters.figures import calibration_error, figures
+from evaluation.characters.accuracy import calibration_error, figures
 
 
 def logits_saying(text: str, sureness: float = 9.0) -> np.ndarray:

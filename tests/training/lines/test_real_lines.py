@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evaluation.pages.ground_truth import Split, pages_for
-from training.lines.real import TALLEST_PX, real_lines
+from training.lines.real_lines import TALLEST_PX, real_lines
 
 
 def _folder(folder: Path, texts: list[str], pages: int = 6) -> Path:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from training.drawing.fonts import Face
-from training.lines import hand_lines
+from training.lines import handwriting_lines
 from training.lines.degradation import Room, augmented, photographed
-from training.lines.hand_lines import UNSEEN, HandwritingGenerator, unseen_hands
+from training.lines.handwriting_lines import UNSEEN, HandwritingGenerator, unseen_hands
 from training.lines.texts import LETTER_CHARACTERS, Texts, is_printable, letter_text
 
 
@@ -54,9 +54,9 @@ def test_a_text_is_drawn_in_characters_that_the_hand_has(
     generator: HandwritingGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letters = frozenset("abcdefghijklmnopqrstuvwxyz ")
-    monkeypatch.setattr(hand_lines, "characters_of", lambda face: letters)
+    monkeypatch.setattr(handwriting_lines, "characters_of", lambda face: letters)
     assert letters.issuperset("".join(generator.typeset(1, index).text for index in range(30)))
-    monkeypatch.setattr(hand_lines, "characters_of", lambda face: frozenset("q"))
+    monkeypatch.setattr(handwriting_lines, "characters_of", lambda face: frozenset("q"))
     with pytest.raises(ValueError, match=r"DejaVuSerif.ttf lacks characters"):
         generator.typeset(1, 1)
 

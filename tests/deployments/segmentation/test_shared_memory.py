@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 import pytest
 
-from deployments.segmentation.parcels import receive, send
+from deployments.segmentation.shared_memory import receive, send
 
 
 @pytest.fixture
