@@ -158,7 +158,7 @@ def free_port(host: str, port: int) -> Finding:
                 name,
                 Verdict.FAILED,
                 f"cannot listen on {host}:{port}: {error.strerror or error}",
-                f"stop what uses it, or take another: --port {port + 1 if port < 65535 else 8000}",
+                f"stop what uses it, or choose another: --port {port + 1 if port < 65535 else 8000}",
             )
     return Finding(name, Verdict.OK, f"{host}:{port} is free")
 
@@ -193,7 +193,7 @@ def card(fractions: Mapping[str, float], memory_bytes: Callable[[], int]) -> Fin
         return Finding(
             "GPU",
             Verdict.FAILED,
-            f"fractions of a card are given out ({engines}), but {error.message}",
+            f"engines have fractions of a card ({engines}), but {error.message}",
             _NO_CARD,
         )
     return Finding("GPU", Verdict.OK, f"{memory_gb:.0f} GB; {engines} fill {sum(fractions.values()):.2f} cards")

@@ -323,7 +323,7 @@ class BatchAnswer(_Wire):
 
 
 class StreamEnd(_Wire):
-    """The last line of an NDJSON answer. An answer without it broke off."""
+    """The last line of an NDJSON answer. An answer without it is incomplete."""
 
     end: Literal[True] = True
     count: int

@@ -116,7 +116,7 @@ def _collector(url: str) -> tuple[Document, int]:
     namespace, _, domain = rest.partition(".")
     if parts.scheme not in ("http", "https") or not (name and namespace) or domain.split(".")[0] not in ("svc", ""):
         raise InvalidRequest(
-            f"no network policy can name {url}",
+            f"a network policy cannot allow {url}",
             "give the collector as http://SERVICE.NAMESPACE.svc:4318, or by its address: http://10.0.0.7:4318",
         )
     return _namespace(namespace), port

@@ -37,6 +37,6 @@ def fraction_mismatch(engine: str, told: float, placed: float) -> str:
     if abs(told - placed) <= _ROUNDING:
         return ""
     return (
-        f"{engine} is told gpu {told:g} in `args`, and Serve placed it with num_gpus {placed:g}; "
+        f"{engine} has gpu {told:g} in `args`, but Serve placed it with num_gpus {placed:g}; "
         "make both the same in the configuration file"
     )

@@ -120,7 +120,7 @@ class FileVersionStorage:
         except ValueError:
             aside = self._path.with_suffix(".unreadable")
             self._path.replace(aside)
-            log.exception("the live configuration in %s cannot be read; it lies in %s now", self._path, aside)
+            log.exception("the live configuration in %s cannot be read; it was moved to %s", self._path, aside)
             return ConfigVersion()
 
     def _save(self, text: str) -> None:

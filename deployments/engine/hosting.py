@@ -100,7 +100,7 @@ class EngineHost:
         warm_mb = own_memory_mb()
         if 0.0 < resources.memory_mb < warm_mb:
             log.warning(
-                "%s takes %.0f MB when it is warm, and its share is %.0f MB: raise `memory` in its ray_actor_options",
+                "%s takes %.0f MB when warm, but its `memory` is %.0f MB: raise it in its ray_actor_options",
                 self._state.name,
                 warm_mb,
                 resources.memory_mb,
@@ -212,7 +212,7 @@ def _require_card_support(spec: EngineSpec, options: LoadOptions) -> None:
     """Raises EngineUnavailable for an engine that was given a fraction of a card and cannot use one."""
     if options.gpu_fraction > 0.0 and isinstance(spec.card, NoCard):
         raise EngineUnavailable(
-            f"{spec.name} holds {options.gpu_fraction:g} of a card and uses none: {spec.card.reason}",
+            f"{spec.name} has {options.gpu_fraction:g} of a card but uses no card: {spec.card.reason}",
             "set its gpu and num_gpus to 0",
         )
 

@@ -174,5 +174,5 @@ def expected_version(if_match: str | None) -> int | None:
         return None
     number = if_match.strip().removeprefix("W/").strip('"')
     if not number.isdecimal():
-        raise OutOfRange(f"If-Match is {if_match[:40]!r}", 'send back the ETag of GET /config, like "3"')
+        raise OutOfRange(f"If-Match {if_match[:40]!r} is not a version", 'send back the ETag of GET /config, like "3"')
     return int(number)

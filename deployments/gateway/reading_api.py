@@ -173,7 +173,7 @@ class ReadingApi:
                     return BatchAnswer(results=results, **line.model_dump(exclude={"end"}))
                 if line is not None:
                     results.append(line)
-        raise InternalFailure("the batch broke off", "try again; the log has the details")
+        raise InternalFailure("the batch ended early", "try again; the log has the details")
 
     async def stream_batch(
         self, images: Sequence[bytes | QuorumError], body: BatchBody
@@ -246,7 +246,7 @@ class ReadingApi:
     def _reader(self, file: bytes, options: DocumentOptions) -> PageReader:
         """Raises OutOfRange for an option that does not fit the file."""
         if options.dpi is not None and not is_pdf(file):
-            raise OutOfRange("dpi is for PDF: the resolution of an image is what it is", "leave dpi out")
+            raise OutOfRange("dpi is only for PDF; an image is read at its own resolution", "leave dpi out")
         return PageReader(self._service, self._current(), options)
 
     async def _answer(

@@ -51,7 +51,9 @@ def fused_character(
     hypotheses = _hypotheses(index, outcomes)
     if not hypotheses:
         return DeadlineExceeded(
-            "no engine came to this image in time", "send fewer images at once, or give more time with timeout_s", 1.0
+            "no engine could start on this image in time",
+            "send fewer images at once, or give more time with timeout_s",
+            1.0,
         )
     return CharacterReading(
         fusion.fuse_character(hypotheses, request.profile, request.method, request.recognition.classes),

@@ -116,7 +116,7 @@ class WorkerProcess:
             answer = self._answer(min(task.request.deadline + _GRACE_S - begun, self._hung_after_s))
         except _LOST as error:
             lost = self._of_lost(error, task.request, self._clock() - begun)
-            log.error("a page has cost the segmentation its worker: %s", lost)
+            log.error("a page ended the segmentation worker: %s", lost)
             raise lost from error
         if isinstance(answer, Fault):
             log.error("segmentation failed: %s", answer.traceback)
@@ -144,7 +144,7 @@ class WorkerProcess:
         if cause == signal.SIGKILL.name:  # nobody but the system does that, when memory runs out
             return Overloaded("there was no memory to find the lines", "send the page later, or scaled down", 5.0)
         return NotAnImage(
-            f"the page cannot be segmented: it ended the process ({cause})", "save it anew, or scaled down"
+            f"the page cannot be segmented: it ended the process ({cause})", "save it again, or scaled down"
         )
 
     def _end(self, error: Exception) -> str:

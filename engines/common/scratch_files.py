@@ -45,7 +45,7 @@ class Scratch:
     def prepare(self) -> None:
         """Remove what killed processes of this user left behind, and say where files go if not to memory."""
         if not self._is_usable:
-            log.warning("%s* will be written to %s: %s cannot be", self.prefix, _on_disk(), self.memory)
+            log.warning("%s* will be written to %s: %s is not writable", self.prefix, _on_disk(), self.memory)
         for place in {self.memory, _on_disk()}:
             for folder in place.glob(f"{self.prefix}*"):
                 with suppress(OSError):  # somebody else's, in use, or gone by now

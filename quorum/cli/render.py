@@ -69,7 +69,7 @@ def kuberay(
         )
     if loose := sorted(set(re.findall(r"^ +(?:- )?image: ([^@\s]+)$", text, re.MULTILINE))):
         complain(
-            f"named by a tag alone, which may come to mean another image: {', '.join(loose)}",
+            f"pinned by a tag alone, which can point to another image later: {', '.join(loose)}",
             "pin each of them: --digest STAGE=sha256:... (docs/kubernetes.md)",
         )
     typer.echo(text, nl=False)

@@ -307,7 +307,7 @@ def _emphasis(given: Iterable[str]) -> dict[str, float]:
         try:
             times[folder] = float(number)
         except ValueError as error:
-            raise ValueError(f"{entry} is no emphasis; want FOLDER=TIMES, stanford=3 for example") from error
+            raise ValueError(f"--emphasis {entry} is not FOLDER=TIMES, such as stanford=3") from error
     return times
 
 

@@ -163,8 +163,8 @@ def _warm_up(console: Console, cluster: LocalCluster) -> None:
 
 
 def _serve(console: Console, url: str, environment: Path) -> None:
-    console.print(f"\na program that asks without HTTP starts with: source {environment}")
-    console.print(f"serving on {url}, open it in a browser; Ctrl-C stops")
+    console.print(f"\nto read from Python without HTTP, first run: source {environment}")
+    console.print(f"serving on {url}: open it in a browser. Ctrl-C stops it")
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

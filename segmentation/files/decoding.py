@@ -133,7 +133,7 @@ def _require_few_scans(picture: PIL.Image.Image, data: bytes, max_pixels: int) -
         return
     scans = data.count(b"\xff\xda")  # what is compressed never holds this marker
     if scans * picture.width * picture.height > _USUAL_SCANS * max_pixels:
-        raise TooLarge(f"the JPEG file has {scans} scans", "save it anew, as a usual JPEG")
+        raise TooLarge(f"the JPEG file has {scans} scans", "save it again, as a usual JPEG")
 
 
 def _has_second_frame(picture: PIL.Image.Image) -> bool:

@@ -58,7 +58,7 @@ def require_few_tags(exif: bytes) -> None:
     except struct.error:
         return
     if tags > _MAX_TAGS:
-        raise TooLarge(f"the EXIF note has {tags} tags; the limit is {_MAX_TAGS}", "save the image without it")
+        raise TooLarge(f"the EXIF data has {tags} tags; the limit is {_MAX_TAGS}", "save the image without it")
 
 
 def _require_few_chunks(png: bytes) -> None:
@@ -69,7 +69,7 @@ def _require_few_chunks(png: bytes) -> None:
         if at + 8 > len(png):
             return
         at += 12 + int.from_bytes(png[at : at + 4], "big")
-    raise TooLarge(f"the PNG file has more than {most} chunks", "save it anew")
+    raise TooLarge(f"the PNG file has more than {most} chunks", "save it again")
 
 
 def _require_few_markers(jpeg: bytes) -> None:
@@ -83,7 +83,7 @@ def _require_few_markers(jpeg: bytes) -> None:
             break
         looked_at += 1 + marker - at  # of what stands between markers Pillow looks at each byte
         if looked_at > most:
-            raise TooLarge(f"the JPEG file has more than {most} markers and bytes between them", "save it anew")
+            raise TooLarge(f"the JPEG file has more than {most} markers and bytes between them", "save it again")
         code, at = jpeg[marker + 1], marker + 2
         if code == 0xFF:  # a byte that fills
             at = marker + 1
@@ -97,9 +97,9 @@ def _require_few_markers(jpeg: bytes) -> None:
                 table_bytes += length
             at += length
     if table_bytes > _MAX_TABLE_BYTES:
-        raise TooLarge(f"the JPEG file has {table_bytes} bytes of tables before its first scan", "save it anew")
+        raise TooLarge(f"the JPEG file has {table_bytes} bytes of tables before its first scan", "save it again")
     if jpeg.count(b"8BIM", 0, at) > _MAX_PHOTOSHOP_BLOCKS:
-        raise TooLarge(f"the JPEG file has more than {_MAX_PHOTOSHOP_BLOCKS} notes of Photoshop", "save it anew")
+        raise TooLarge(f"the JPEG file has more than {_MAX_PHOTOSHOP_BLOCKS} Photoshop blocks", "save it again")
     require_few_tags(b"".join(exif))
 
 

@@ -59,7 +59,7 @@ class ImagePages:
         try:
             self._places = tiff_pages(file) if is_tiff(file) else [0]
         except ValueError as error:
-            raise RefusedFile("not_an_image", f"the TIFF is damaged: {error}", "save it anew") from error
+            raise RefusedFile("not_an_image", f"the TIFF is damaged: {error}", "save it again") from error
         self.count = len(self._places)
 
     def render(self, number: int) -> RenderedPage:

@@ -64,13 +64,13 @@ def require_role(caller: Caller | None, needed: Role) -> Caller:
         return caller
     if caller.role is Role.ANYBODY:
         raise Unauthorized("this needs an API key", "send it in the header X-API-Key")
-    raise Forbidden("this API key may read, and not administer", "use a key of ADMIN_API_KEYS")
+    raise Forbidden("this API key may read but not administer", "use a key of ADMIN_API_KEYS")
 
 
 def require_for_unknown(caller: Caller | None) -> None:
     """Raise Unauthorized unless an administrator asks for a path that the table of routes does not have."""
     if caller is None or caller.role is not Role.ADMIN:
-        raise Unauthorized("this path is open to administrators only, if it is one", "see /docs for the routes")
+        raise Unauthorized("this path needs an administrator's key", "see /docs for the routes")
 
 
 def timer_of(request: Request) -> StepTimer:

@@ -31,8 +31,8 @@ def require_known_host(headers: Headers, allowed: Sequence[str]) -> None:
     if "*" in allowed or name is None or _is_local(name) or any(_is_among(name, pattern) for pattern in allowed):
         return
     raise UnknownHost(
-        f"this service is not known as '{name[:100]}'",
-        "ask it by its address, or add the name to security.allowed_hosts (ALLOWED_HOSTS)",
+        f"this service does not answer to the name '{name[:100]}'",
+        "use its address, or add the name to security.allowed_hosts (ALLOWED_HOSTS)",
     )
 
 

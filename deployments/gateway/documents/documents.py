@@ -80,7 +80,7 @@ def _require_few_pages(tiff: bytes, max_pages: int) -> None:
     try:
         count = len(tiff_pages(tiff, max_pages + 1))
     except ValueError as error:
-        raise NotAnImage(f"the TIFF file is damaged: {error}", "save it anew") from error
+        raise NotAnImage(f"the TIFF file is damaged: {error}", "save it again") from error
     if count > max_pages:
         raise TooLarge(f"the document has more than {max_pages} pages, the limit in one request", in_parts(max_pages))
 

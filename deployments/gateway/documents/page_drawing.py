@@ -193,7 +193,7 @@ class PageDrawer:
             if _processor_s(process) < _OWN_FAULT * limits.patience_s:
                 raise _busy("the document was not opened") from error
             raise NotAnImage(
-                f"the document takes longer than {limits.patience_s:g} s to open", "save it anew, or in parts"
+                f"the document takes longer than {limits.patience_s:g} s to open", "save it again, or in parts"
             ) from error
         except asyncio.IncompleteReadError as error:
             raise NotAnImage("the document cannot be opened", "send a file that opens in a viewer") from error

@@ -85,7 +85,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
             if len(chunks) > max_bytes:
                 raise _too_many_bytes(len(chunks), max_bytes)
     except ClientDisconnect as error:
-        raise InvalidRequest("the body broke off", "send it again") from error
+        raise InvalidRequest("the body ended early", "send it again") from error
     return bytes(chunks)
 
 

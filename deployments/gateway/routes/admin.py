@@ -112,7 +112,7 @@ def _add_observation(router: APIRouter, admin_api: AdminApi) -> None:
 _MEANINGS = {
     400: "Not JSON, or an unknown option.",
     401: "No API key, or one that is nobody's.",
-    403: "A key that may read, and not administer.",
+    403: "A key that may read but not administer.",
     412: "The version in force is not the one in If-Match.",
     422: "Understood but not allowed: an unknown engine, a negative weight. Nothing was changed.",
 }

@@ -78,7 +78,7 @@ _LATENCY = Latency(count=120, mean_ms=48.0, p50_ms=41.0, p90_ms=80.0, p95_ms=95.
 _ERRORS: Mapping[int, QuorumError] = {
     400: InvalidRequest("unknown option 'colour'", "the options here are classes, engines, method, profile"),
     401: Unauthorized("this needs an API key", "send it in the header X-API-Key"),
-    403: Forbidden("this API key may read, and not administer", "use a key of ADMIN_API_KEYS"),
+    403: Forbidden("this API key may read but not administer", "use a key of ADMIN_API_KEYS"),
     406: NotAcceptable("Accept asks for nothing that this route answers", f"it answers {JSON}, {NDJSON}"),
     412: Outdated("the configuration is not at version 3 any more", "GET /config, and make the change again"),
     413: TooLarge("the body has 12000000 bytes or more; the limit is 10000000", "send a smaller file"),

@@ -238,7 +238,7 @@ def test_the_command_names_the_images_that_have_a_tag_alone() -> None:
     pinned = ["--digest", f"cpu=sha256:{0:064x}"]
     said = CliRunner().invoke(application, ["render", "kuberay", "--overlay", "ha", *pinned])
     assert said.exit_code == 0
-    loose = re.search("a tag alone, which may come to mean another image: (.*)", said.stderr)
+    loose = re.search("a tag alone, which can point to another image later: (.*)", said.stderr)
     assert loose is not None
     assert [image.partition(":")[0] for image in loose[1].split(", ")] == ["quorum", "redis"]
     silent = CliRunner().invoke(application, ["render", "kuberay", "--overlay", "cpu", *pinned])

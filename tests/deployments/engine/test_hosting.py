@@ -229,7 +229,7 @@ async def test_a_replica_whose_share_of_the_card_does_not_even_hold_one_crop_is_
 
 def test_an_engine_that_uses_no_card_and_was_given_one_says_so(caplog: pytest.LogCaptureFixture) -> None:
     state = hosted(lambda _: NotedEngine(), card=NoCard("it counts on its fingers")).state()
-    assert "holds 0.25 of a card and uses none: it counts on its fingers" in state.problem
+    assert "has 0.25 of a card but uses no card: it counts on its fingers" in state.problem
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 

@@ -50,7 +50,7 @@ def test_without_it_files_are_written_to_the_folder_for_temporary_files_and_the_
     scratch = Scratch("scratch-", memory / "missing")
     with caplog.at_level(logging.WARNING):
         scratch.prepare()
-    assert f"will be written to {disk}: {memory}/missing cannot be" in caplog.text
+    assert f"will be written to {disk}: {memory}/missing is not writable" in caplog.text
     with scratch.folder(1000) as folder:
         assert folder.parent == disk
     assert list(disk.iterdir()) == []

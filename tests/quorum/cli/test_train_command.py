@@ -67,7 +67,7 @@ def test_the_line_writer_stands_on_the_bundled_line_network_unless_told(asked: d
     [
         (("--lines", "0"), "lines is 0; want at least 1"),
         (("--real-share", "1.5"), "want 0 <= real_share < 1"),
-        (("--emphasis", "letters"), "letters is no emphasis; want FOLDER=TIMES"),
+        (("--emphasis", "letters"), "--emphasis letters is not FOLDER=TIMES"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(typed: tuple[str, ...], said: str) -> None:
