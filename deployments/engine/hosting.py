@@ -100,7 +100,7 @@ class EngineHost:
         warm_mb = own_memory_mb()
         if 0.0 < resources.memory_mb < warm_mb:
             log.warning(
-                "%s takes %.0f MB when warm, but its `memory` is %.0f MB: raise it in its ray_actor_options",
+                "%s takes %.0f MB when warm, but its memory limit is %.0f MB: raise `memory` in its ray_actor_options",
                 self._state.name,
                 warm_mb,
                 resources.memory_mb,
