@@ -280,6 +280,9 @@ class Problem(_Wire):
     code: str
     message: str
     hint: str = ""
+    max_pages: int | None = Field(
+        None, description="Only where a document has more pages than one request may have read: how many it may."
+    )
 
 
 class ErrorAnswer(_Wire):

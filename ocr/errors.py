@@ -8,7 +8,8 @@
     │   ├── Forbidden             a key that may not do this                            (HTTP 403)
     │   ├── NotAcceptable         no format that the caller would take                  (HTTP 406)
     │   ├── Outdated              somebody else changed it in the meantime              (HTTP 412)
-    │   ├── TooLarge              too many bytes, pixels or pages                       (HTTP 413)
+    │   ├── TooLarge              too many bytes or pixels                              (HTTP 413)
+    │   │   └── TooManyPages      more pages than one request may have read             (HTTP 413)
     │   ├── UnsupportedFormat     an image or media type that is not in the list        (HTTP 415)
     │   ├── UnknownHost           sent to a name that is not one of this service        (HTTP 421)
     │   └── OutOfRange            understood, but not allowed: unknown engine, weight<0 (HTTP 422)
@@ -97,6 +98,15 @@ class TooLarge(InputError):
 
     code = "too_large"
     http_status = 413
+
+
+class TooManyPages(TooLarge):
+    """A document of more pages than one request may have read: at most `max_pages`. Clients then read it in parts."""
+
+    def __init__(self, message: str, hint: str, max_pages: int) -> None:
+        super().__init__(message, hint)
+        self.args = (message, hint, max_pages)  # so that the error survives pickling between processes
+        self.max_pages = max_pages
 
 
 class UnsupportedFormat(InputError):

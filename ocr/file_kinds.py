@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 _PDF = b"%PDF-"
 # Acrobat looks for the head of a PDF in so many bytes (PDF 32000-1, annex H, note 13); mail gateways and exporters put
 # byte-order marks, empty lines and MIME heads before it.
@@ -65,6 +67,21 @@ def late_pdf_start(file: bytes) -> int | None:
     """Where `%PDF-` stands in a file that has too much before it to be taken for a PDF."""
     at = file.find(_PDF, 0, 64 * _PDF_HEAD_WITHIN)
     return None if at < 0 or _image_kind(file[:16]) is not None else at
+
+
+def has_second_page(file: bytes) -> bool:
+    """Whether a TIFF has a directory behind its first (TIFF 6.0, section 2; BigTIFF)."""
+    if not file.startswith((b"II", b"MM")) or _image_kind(file[:16]) != "TIFF":
+        return False
+    order, wide = ("<" if file.startswith(b"II") else ">"), b"+" in file[2:4]
+    count_as, offset_as, entry_bytes = (f"{order}Q", f"{order}Q", 20) if wide else (f"{order}H", f"{order}I", 12)
+    try:
+        (first,) = struct.unpack_from(offset_as, file, 8 if wide else 4)
+        (entries,) = struct.unpack_from(count_as, file, first)
+        (second,) = struct.unpack_from(offset_as, file, first + struct.calcsize(count_as) + entries * entry_bytes)
+    except (struct.error, OverflowError):
+        return False
+    return bool(second)
 
 
 def _image_kind(head: bytes) -> str | None:

@@ -41,7 +41,7 @@ from evaluation.accuracy import vendor_pipelines
 from evaluation.metrics.line_matching import Quad
 from evaluation.pages.ground_truth import GroundTruthPage
 from evaluation.readings.line_layouts import DETECTOR, load_segmenter
-from evaluation.readings.reader import CACHE_DIR, MODEL_DIR, core_seconds
+from evaluation.readings.reader import cache_dir, core_seconds, model_dir
 from fusion import fuse_line
 from ocr import Engine, LoadOptions, SegmentedPage
 from ocr.contract import TextOptions
@@ -137,14 +137,14 @@ def _request() -> ReadRequest:
 
 def _segmenter(threads: int, *, as_they_come: bool) -> TextSegmenter:
     made = load_segmenter(threads)
-    model = models.resolve(DETECTOR, model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
+    model = models.resolve(DETECTOR, model_dir=model_dir(), cache_dir=cache_dir())
     if not as_they_come or model is None:
         return made
     return replace(made, detector=DbDetector(session := _session(model), session.get_inputs()[0].name))
 
 
 def _engine(name: str, threads: int, *, as_they_come: bool) -> Engine:
-    model = models.resolve(name, model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
+    model = models.resolve(name, model_dir=model_dir(), cache_dir=cache_dir())
     engine = engines.spec(name).load(LoadOptions(model, threads=threads))
     return _unheld(engine) if as_they_come else engine
 
@@ -161,7 +161,7 @@ def _unheld(engine: Engine) -> Engine:
 
 def _in_float32(engine: Engine, threads: int) -> Engine:
     """PaddleOCR on ONNX Runtime; with 0 threads it is as many as the runtime likes."""
-    model = models.resolve("paddleocr", model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
+    model = models.resolve("paddleocr", model_dir=model_dir(), cache_dir=cache_dir())
     if not isinstance(engine, PaddleOCR) or model is None:
         raise EngineUnavailable("this is not PaddleOCR with its bundled model", "pip install 'quorum-ocr[paddleocr]'")
     return replace(engine, infer=by_session(_session(model, threads)), width_step_px=1, runs=ThreadPoolExecutor(1))
@@ -190,7 +190,7 @@ def _paddleocr() -> vendor_pipelines.Pipeline:
 
     parts = {"detection": "paddleocr_detector", "recognition": "paddleocr"}
     named = {f"text_{part}_model_name": rapidocr_models.MODELS[key].name for part, key in parts.items()}
-    placed = {f"text_{part}_model_dir": str(rapidocr_models.lay_out(key, CACHE_DIR)) for part, key in parts.items()}
+    placed = {f"text_{part}_model_dir": str(rapidocr_models.lay_out(key, cache_dir())) for part, key in parts.items()}
     without = ("use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation")
     pipeline = Pipeline(**named, **placed, **dict.fromkeys(without, False), engine="onnxruntime")
 

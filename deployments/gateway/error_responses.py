@@ -7,7 +7,7 @@ import math
 from starlette.responses import JSONResponse
 
 from ocr.contract import ErrorAnswer, Problem
-from ocr.errors import InternalFailure, QuorumError, ServiceError, Unauthorized
+from ocr.errors import InternalFailure, QuorumError, ServiceError, TooManyPages, Unauthorized
 
 
 def error_answer(error: QuorumError) -> ErrorAnswer:
@@ -15,7 +15,8 @@ def error_answer(error: QuorumError) -> ErrorAnswer:
     characters (lone surrogates) that cannot be sent back.
     """
     message = error.message.encode("utf-8", "backslashreplace").decode()
-    return ErrorAnswer(error=Problem(code=error.code, message=message, hint=error.hint))
+    max_pages = error.max_pages if isinstance(error, TooManyPages) else None
+    return ErrorAnswer(error=Problem(code=error.code, message=message, hint=error.hint, max_pages=max_pages))
 
 
 def error_response(error: QuorumError) -> JSONResponse:
@@ -25,7 +26,7 @@ def error_response(error: QuorumError) -> JSONResponse:
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(error_answer(error).model_dump(mode="json"), error.http_status, headers)
+    return JSONResponse(error_answer(error).model_dump(mode="json", exclude_none=True), error.http_status, headers)
 
 
 def internal_failure() -> InternalFailure:

@@ -22,7 +22,7 @@ from evaluation.metrics.bootstrap import paired_bootstrap
 from evaluation.metrics.line_matching import Quad
 from evaluation.metrics.text_comparison import EditCount, character_edits
 from evaluation.pages.ground_truth import GroundTruthPage
-from evaluation.readings.reader import MODEL_DIR
+from evaluation.readings.reader import model_dir
 from evaluation.readings.store import ReadingStore
 from ocr.image import Pixels
 
@@ -70,7 +70,7 @@ def _of_paddleocr() -> Pipeline:
 
 
 def _of_easyocr() -> Pipeline:
-    pulled = [MODEL_DIR / key / name / f"{name}.pth" for key, name in _OF_EASYOCR.items()]
+    pulled = [model_dir() / key / name / f"{name}.pth" for key, name in _OF_EASYOCR.items()]
     missing = [path.stem for path in pulled if not path.is_file()]
     if missing:
         raise FileNotFoundError(f"not pulled: {', '.join(missing)}; quorum models pull {' '.join(missing)}")

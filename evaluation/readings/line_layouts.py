@@ -14,7 +14,7 @@ from cluster.weights import models, rapidocr_models
 from deployments.messages.request import SegmentationRequest
 from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 from evaluation.pages.ground_truth import GroundTruthPage
-from evaluation.readings.reader import CACHE_DIR, MODEL_DIR
+from evaluation.readings.reader import cache_dir, model_dir
 from evaluation.readings.serialization import layout_as_json, layout_from_json, read_json, write_json
 from ocr import Layout, LoadOptions, SegmentedPage
 from ocr.image import Pixels
@@ -112,7 +112,7 @@ def _page_segmenter() -> ImageFileSegmenter:
 
 def load_segmenter(threads: int = 1) -> TextSegmenter:
     """The segmentation as it is served, with the models of this machine."""
-    detector = models.resolve(DETECTOR, model_dir=MODEL_DIR, cache_dir=CACHE_DIR)
+    detector = models.resolve(DETECTOR, model_dir=model_dir(), cache_dir=cache_dir())
     return load(LoadOptions(detector, threads=threads), *rapidocr_models.orientation_files())
 
 

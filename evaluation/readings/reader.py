@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -14,10 +14,15 @@ from cluster.weights import models
 from ocr import Crop, Hypothesis, LoadOptions
 from ocr.interfaces import Engine, EngineSpec
 
-MODEL_DIR = Path("~/.cache/quorum/models").expanduser()
+
+def model_dir() -> Path:
+    """Where `quorum models pull` puts models: MODEL_DIR, where it is set."""
+    return Path(os.environ.get("MODEL_DIR") or models.DEFAULT_MODEL_DIR).expanduser()
 
 
-CACHE_DIR = Path("~/.cache/quorum").expanduser()
+def cache_dir() -> Path:
+    """Where models are laid out that must be before they can be loaded: CACHE_DIR, where it is set."""
+    return Path(os.environ.get("CACHE_DIR") or "~/.cache/quorum").expanduser()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,8 @@ class Reader:
 
     name: str
     model: str = "auto"
-    model_dir: Path = MODEL_DIR
-    cache_dir: Path = CACHE_DIR
+    model_dir: Path = field(default_factory=model_dir)
+    cache_dir: Path = field(default_factory=cache_dir)
 
     @property
     def spec(self) -> EngineSpec:

@@ -17,6 +17,7 @@ from typing import IO, Any, Self
 
 from ocr.errors import InvalidRequest
 from quorum.batch.rows import ReadFiles, Row
+from quorum.terminal.output import readable_name
 
 
 class Journal:
@@ -53,7 +54,12 @@ class Journal:
 
     def missing(self, paths: Iterable[Path], *, failed_again: bool) -> list[Path]:
         """Those of `paths` that are not done; with `failed_again` also those of which something failed."""
-        return [path for path in paths if not self._is_done(str(path), failed_again=failed_again)]
+        done = {
+            os.path.abspath(path)  # noqa: PTH100 - the same file may be named in another way this time
+            for path, rows in self._rows.items()
+            if not (failed_again and not all(row.success for row in rows))
+        }
+        return [path for path in paths if os.path.abspath(path) not in done]  # noqa: PTH100
 
     def add(self, path: Path, rows: list[Row]) -> None:
         """Note a file as done; when this returns it is on the disk."""
@@ -73,20 +79,16 @@ class Journal:
         import pyarrow.parquet as pq
 
         partial = self.out.with_name(f"{self.out.name}.partial")
-        pq.write_table(pa.Table.from_pylist([asdict(row) for row in self.rows()], _schema()), partial)
+        pq.write_table(pa.Table.from_pylist([_record(row) for row in self.rows()], _schema()), partial)
         partial.replace(self.out)
         self.path.unlink()
-
-    def _is_done(self, path: str, *, failed_again: bool) -> bool:
-        rows = self._rows.get(path)
-        return rows is not None and not (failed_again and not all(row.success for row in rows))
 
     def _of_table(self) -> dict[str, list[Row]]:
         if not self.out.is_file():
             return {}
         import pyarrow.parquet as pq
 
-        return _by_path(Row(**row) for row in pq.read_table(self.out).to_pylist())
+        return _by_path(_row(record) for record in pq.read_table(self.out).to_pylist())
 
     def _of_journal(self) -> dict[str, list[Row]]:
         """The rows of every whole line; a line that a kill has torn is cut off, and its file read again."""
@@ -96,6 +98,27 @@ class Journal:
         whole = content[: content.rfind("\n") + 1]
         self._file.truncate(len(whole.encode()))
         return _by_path(Row(**row) for line in whole.splitlines() for row in json.loads(line))
+
+
+_NAME = "path_bytes"
+"""A column beside those of `Row`: the path as the system has it. The names of files are bytes and need not be UTF-8,
+which all texts of a table are.
+"""
+
+
+def _record(row: Row) -> dict[str, Any]:
+    """A row of the table. What UTF-8 cannot hold is written with backslashes."""
+    record = {
+        name: value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+        for name, value in asdict(row).items()
+    }
+    return {**record, "path": readable_name(row.path), _NAME: os.fsencode(row.path)}
+
+
+def _row(record: dict[str, Any]) -> Row:
+    """A row from the table, also from one that was written before it had the names as bytes."""
+    name = record.pop(_NAME, None)
+    return Row(**{**record, "path": record["path"] if name is None else os.fsdecode(name)})
 
 
 def _by_path(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -109,7 +132,8 @@ def _schema() -> Any:  # noqa: ANN401 - pyarrow is not typed here
     import pyarrow as pa
 
     kinds = {"str": pa.string(), "int": pa.int32(), "bool": pa.bool_(), "float": pa.float64()}
-    return pa.schema([(name, kinds[str(kind)]) for name, kind in Row.__annotations__.items()])
+    columns = [(name, kinds[str(kind)]) for name, kind in Row.__annotations__.items()]
+    return pa.schema([*columns, (_NAME, pa.binary())])
 
 
 def read_all(paths: Sequence[Path], journal: Journal, reading: ReadFiles, progress: Callable[[Path], None]) -> None:

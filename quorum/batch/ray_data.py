@@ -8,6 +8,7 @@ read and how it is kept is quorum/batch/rows.py's.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -29,13 +30,13 @@ def over_ray_data(options: DocumentKeywords, *, address: str, at_once: int, whol
         import ray.data
 
         ray.data.DataContext.get_current().enable_progress_bars = False  # the caller shows its own
-        readers = ray.data.from_items([{"path": str(path)} for path in paths]).map(
+        readers = ray.data.from_items([{"path": os.fsencode(path)} for path in paths]).map(
             _Reader, fn_constructor_args=(options, whole), concurrency=at_once, num_cpus=_CPUS_OF_A_READER
         )
         for item in readers.iter_rows():
             if item["lost"]:
                 raise Unreachable(item["lost"], "start the application again, then this command")
-            yield Path(item["path"]), [Row(**row) for row in json.loads(item["rows"])]
+            yield Path(os.fsdecode(item["path"])), [Row(**row) for row in json.loads(item["rows"])]
 
     return read
 
@@ -48,8 +49,8 @@ class _Reader:
         self._options = options
         self._whole = whole
 
-    def __call__(self, item: dict[str, Any]) -> dict[str, str]:
-        path = Path(item["path"])
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        path = Path(os.fsdecode(item["path"]))
         try:
             rows = read_file(self._client, path, self._options, whole=self._whole)
         except Unreachable as error:

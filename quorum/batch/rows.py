@@ -13,15 +13,16 @@ from itertools import islice
 from pathlib import Path
 
 from ocr.contract import DocumentAnswer, FailedPage, PageAnswer
-from ocr.errors import InvalidRequest, QuorumError, Unreachable
+from ocr.errors import QuorumError, Unreachable
+from ocr.file_kinds import pdf_start
 from quorum.client import Client, DocumentKeywords, HandleClient
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".pdf"})
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One page of one file. `page` counts from 1; it is 0 where the file as a whole could not be read."""
+    """One page of one file. `path` is as os.fsdecode gives it, so that a name that is not UTF-8 is exact. `page` counts
+    from 1; it is 0 where the file as a whole could not be read.
+    """
 
     path: str
     page: int
@@ -41,36 +42,6 @@ class Row:
 
 ReadFiles = Callable[[Sequence[Path]], Iterable[tuple[Path, list[Row]]]]
 """Reads files and gives the rows of each as it is done, in any order. Raises Unreachable when nobody answers."""
-
-
-def files_of(places: Iterable[str]) -> list[Path]:
-    """The files that folders (all below, by their endings), patterns and paths name, each once, in order.
-
-    Raises InvalidRequest for a place with nothing to read.
-    """
-    found: dict[Path, None] = {}
-    for place in places:
-        here = _below(Path(place)) if Path(place).is_dir() else _matching(Path(place))
-        if not here:
-            raise InvalidRequest(
-                f"nothing to read at {place}",
-                f"give a folder, a pattern or files ending in {', '.join(sorted(SUFFIXES))}",
-            )
-        found |= dict.fromkeys(here)
-    return list(found)
-
-
-def _below(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-
-
-def _matching(pattern: Path) -> list[Path]:
-    """The file of this name, or those that match it as a pattern with *, ** and ?."""
-    if pattern.is_file():
-        return [pattern]
-    return sorted(
-        path for path in Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))) if path.is_file()
-    )
 
 
 def rows_of(path: Path, answer: DocumentAnswer, *, whole: bool) -> list[Row]:
@@ -98,13 +69,23 @@ def _row_of(path: Path, page: PageAnswer | FailedPage, *, whole: bool) -> Row:
 
 
 def read_file(client: Client | HandleClient, path: Path, options: DocumentKeywords, *, whole: bool) -> list[Row]:
-    """The rows of one file, or the row that says why there are none. Raises Unreachable."""
+    """The rows of one file, or the row that says why there are none. `dpi` is for PDFs, and no other file is asked for
+    it. Raises Unreachable.
+    """
     try:
-        return rows_of(path, client.read_document(path, **options), whole=whole)
+        content = path.read_bytes()
+        asked = options if pdf_start(content) is not None else _without_dpi(options)
+        return rows_of(path, client.read_document(content, **asked), whole=whole)
     except Unreachable:
         raise
     except (QuorumError, OSError) as error:
         return [Row(str(path), 0, success=False, error=str(error))]
+
+
+def _without_dpi(options: DocumentKeywords) -> DocumentKeywords:
+    others = options.copy()
+    others.pop("dpi", None)
+    return others
 
 
 def over_http(client: Client, options: DocumentKeywords, *, at_once: int, whole: bool) -> ReadFiles:

@@ -6,7 +6,9 @@ python -c 'import quorum.cli; print(quorum.cli.manual(), end="")' > docs/command
 from __future__ import annotations
 
 import importlib
+import io
 import pkgutil
+import sys
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -38,4 +40,7 @@ def main() -> None:
     """Entry point of the `quorum` program."""
     for module in commands():
         module.register(app)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal of another alphabet stops nothing
+            stream.reconfigure(errors="backslashreplace")
     app()

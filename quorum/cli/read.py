@@ -4,6 +4,10 @@
     quorum read page.png --explain                     also words on which engines differ, and where the time went
     quorum read --format json *.png > answers.ndjson
     quorum read --format pdf scan.png > searchable.pdf
+    quorum read --pages 3-5 --dpi 300 --lang de book.pdf
+
+A document of more pages than the service reads at once is read in parts. Every option of a request is an option here;
+--help lists them.
 
 The text goes to stdout. With several files, a line `==> name <==` comes before each text; with `--format json` each
 answer is one line. hOCR, ALTO, PAGE and PDF take one file at a time. `-` reads stdin. A file that cannot be read is
@@ -16,20 +20,26 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import typer
 
 from ocr.contract import DocumentAnswer, TextAnswer, Timings, WordAnswer
-from quorum.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client, TextKeywords, is_document
-from quorum.terminal.output import FAILED, errors_speak, out, table
+from quorum.client import DEFAULT_URL, Client, DocumentKeywords, TextKeywords, is_document
+from quorum.terminal.output import FAILED, errors_speak, out, readable_name, table
+from quorum.terminal.request_options import with_request_options
 
 Url = Annotated[str, typer.Option(help="Where the service is.", envvar="QUORUM_URL")]
 ApiKey = Annotated[str | None, typer.Option(help="Key, if the service wants one.", envvar="QUORUM_API_KEY")]
 
 
+# The service takes up to ten minutes for a long document.
+_TIMEOUT_S = 630.0
+_FOR_DOCUMENTS = DocumentKeywords.__annotations__.keys() - TextKeywords.__annotations__.keys()
+
+
 def register(app: typer.Typer) -> None:
-    app.command()(read)
+    app.command()(with_request_options(read))
 
 
 def read(
@@ -39,24 +49,16 @@ def read(
         Literal["text", "json", "hocr", "alto", "page", "pdf"],
         typer.Option(help="The text, the whole answer, or a format for other programs."),
     ] = "text",
-    profile: Annotated[str | None, typer.Option(help="Whose voting weights count.")] = None,
-    method: Annotated[str | None, typer.Option(help="How votes are counted.")] = None,
-    engines: Annotated[str | None, typer.Option(help="Ask only these engines: a,b.")] = None,
-    timeout_s: Annotated[float | None, typer.Option(help="Answer within this time.")] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show how the engines read words differently, and where the time went.")
-    ] = False,
     api_key: ApiKey = None,
+    *,
+    options: DocumentKeywords,
 ) -> None:
     """Read image files with a running service."""
     if format not in ("text", "json") and len(files) > 1:
         raise typer.BadParameter(f"--format {format} is for one file at a time")
-    options = options_of(profile, method, engines, timeout_s)
-    if explain:
-        options["explain"] = True
     failures = 0
     with errors_speak():
-        client = Client(url, api_key, DEFAULT_TIMEOUT_S)
+        client = Client(url, api_key, _TIMEOUT_S)
     with client:
         for file in files:
             try:
@@ -65,25 +67,19 @@ def read(
                     if format not in ("text", "json"):
                         typer.echo(client.read_as(content, format, **options), nl=False)
                         continue
-                    ask = client.read_document if is_document(content) else client.read
-                    _show(file, ask(content, **options), format, several=len(files) > 1, explain=explain)
+                    answer = _answer(client, content, options)
+                    _show(file, answer, format, several=len(files) > 1, explain=options.get("explain", False))
             except typer.Exit:
                 failures += 1
     if failures:
         raise typer.Exit(FAILED)
 
 
-def options_of(profile: str | None, method: str | None, engines: str | None, timeout_s: float | None) -> TextKeywords:
-    options = TextKeywords()
-    if profile is not None:
-        options["profile"] = profile
-    if method is not None:
-        options["method"] = method
-    if engines is not None:
-        options["engines"] = [name.strip() for name in engines.split(",")]
-    if timeout_s is not None:
-        options["timeout_s"] = timeout_s
-    return options
+def _answer(client: Client, content: bytes, options: DocumentKeywords) -> TextAnswer | DocumentAnswer:
+    """The answer for a page, unless the file has pages or some were asked for."""
+    if is_document(content) or _FOR_DOCUMENTS & options.keys():
+        return client.read_document(content, **options)
+    return client.read(content, **cast("TextKeywords", options))
 
 
 def _content(file: str) -> bytes:
@@ -95,7 +91,7 @@ def _show(file: str, answer: TextAnswer | DocumentAnswer, form: str, *, several:
         typer.echo(answer.model_dump_json())
         return
     if several:
-        typer.echo(f"==> {file} <==")
+        typer.echo(f"==> {readable_name(file)} <==")
     typer.echo(answer.text)
     if explain:
         pages = answer.pages if isinstance(answer, DocumentAnswer) else [answer]

@@ -27,7 +27,7 @@ from ocr.contract import (
     TextAnswer,
 )
 from ocr.errors import InvalidRequest, NotAnImage, Unreachable
-from ocr.file_kinds import pdf_start
+from ocr.file_kinds import has_second_page, pdf_start
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -42,6 +42,7 @@ PIL image.
 
 Answer = TypeVar("Answer", bound=BaseModel)
 Task = Literal["character", "text"]
+ALL_PAGES = "1-"
 
 
 class EnsembleKeywords(TypedDict, total=False):
@@ -134,18 +135,18 @@ def character_call(image: Readable, options: CharacterKeywords) -> Call[Characte
 def text_call(image: Readable, options: TextKeywords) -> Call[TextAnswer]:
     file = encoded(image)
     if is_document(file):
-        raise InvalidRequest("a PDF has pages, and each its answer", "read it with read_document")
+        raise InvalidRequest("the file has pages, and each its answer", "read it with read_document")
     return Call("predict_text", TextAnswer, (file,), _plain(options))
 
 
 def is_document(file: bytes) -> bool:
     """Whether the file is of a kind that has pages: it is read with `read_document`."""
-    return pdf_start(file) is not None
+    return pdf_start(file) is not None or has_second_page(file)
 
 
 def document_call(document: Readable, options: DocumentKeywords) -> Call[DocumentAnswer]:
     # `pages` is always asked: it makes the answer to any file that of a document.
-    return Call("predict_text", DocumentAnswer, (encoded(document),), {"pages": "1-", **_plain(options)})
+    return Call("predict_text", DocumentAnswer, (encoded(document),), {"pages": ALL_PAGES, **_plain(options)})
 
 
 class WrittenFile(BaseModel):

@@ -29,6 +29,8 @@ from ocr.errors import (
     Overloaded,
     QuorumError,
     ServiceError,
+    TooLarge,
+    TooManyPages,
     Unreachable,
 )
 from quorum.client.calls import Call, WrittenFile
@@ -252,6 +254,8 @@ def _error_of(response: httpx.Response) -> QuorumError:
         problem = ErrorAnswer.model_validate_json(response.content).error
     except ValidationError:
         return _gateway_lost(response) if response.status_code >= 500 else _not_quorum(response)
+    if problem.max_pages is not None:
+        return TooManyPages(problem.message, problem.hint, problem.max_pages)
     kind = _kinds().get(problem.code) or _kind_of_status(response.status_code)
     if not issubclass(kind, ServiceError):
         return kind(problem.message, problem.hint)
@@ -259,12 +263,14 @@ def _error_of(response: httpx.Response) -> QuorumError:
 
 
 def _kinds() -> dict[str, type[QuorumError]]:
-    """Every error of the tree by its code; where a kind shares its parent's code, the more special one."""
+    """Every error of the tree by its code; where a kind shares its parent's code, the more special one,
+    unless it needs more than a message (TooManyPages).
+    """
 
     def below(kind: type[QuorumError]) -> list[type[QuorumError]]:
         return [kind, *(special for child in kind.__subclasses__() for special in below(child))]
 
-    return {kind.code: kind for kind in below(QuorumError)}
+    return {kind.code: kind for kind in below(QuorumError)} | {TooLarge.code: TooLarge}
 
 
 def _kind_of_status(status: int) -> type[QuorumError]:

@@ -21,8 +21,9 @@ from ocr.contract import (
     StatusAnswer,
     TextAnswer,
 )
-from ocr.errors import ServiceError
+from ocr.errors import ServiceError, TooManyPages
 from quorum.client.calls import (
+    ALL_PAGES,
     CONFIG_CALL,
     PERFORMANCE_CALL,
     STATUS_CALL,
@@ -38,11 +39,12 @@ from quorum.client.calls import (
     change_call,
     character_call,
     document_call,
-    file_call,
+    encoded,
     self_test_call,
     text_call,
     weights_call,
 )
+from quorum.client.parts import FileInParts, PageChoice, joined
 from quorum.client.retrying import Retries
 
 
@@ -71,16 +73,29 @@ class Operations:
         return self._ask(text_call(image, options))
 
     def read_document(self, document: Readable, **options: Unpack[DocumentKeywords]) -> DocumentAnswer:
-        """Read a PDF, a TIFF of several pages or an image, page by page. A page that cannot be read is a FailedPage
-        in its place. Raises as `read` does.
+        """Read a PDF, a TIFF of several pages or an image, page by page, in several requests where it has more pages
+        than one may have read. A page that cannot be read is a FailedPage in its place. Raises as `read` does.
         """
-        return self._ask(document_call(document, options))
+        file, left = encoded(document), PageChoice.of(options.get("pages", ALL_PAGES))
+        parts: list[DocumentAnswer] = []
+        while True:
+            try:
+                return joined([*parts, self._ask(document_call(file, {**options, "pages": str(left)}))])
+            except TooManyPages as error:
+                part, left = left.split(error.max_pages)
+            parts.append(self._ask(document_call(file, {**options, "pages": str(part)})))
 
     def read_as(self, document: Readable, format: str, **options: Unpack[DocumentKeywords]) -> bytes:
-        """The reading of a file, written down by the service: hocr, alto, page, pdf or text. Only over HTTP. Raises as
-        `read` does, and OutOfRange for a format that there is not.
+        """The reading of a file, written down by the service: hocr, alto, page, pdf or text; a long one in several
+        requests. Only over HTTP. Raises as `read` does, and OutOfRange for a format that there is not.
         """
-        return self._ask(file_call(document, format, options)).content
+        writing = FileInParts(encoded(document), format, options)
+        while True:
+            try:
+                return writing.whole(self._ask(writing.next_call()).content)
+            except TooManyPages as error:
+                part = writing.split(error)
+            writing.add(self._ask(part).content)
 
     def read_character(self, image: Readable, **options: Unpack[CharacterKeywords]) -> CharacterAnswer:
         """Read one character. Raises as `read` does."""
@@ -150,11 +165,24 @@ class AsyncOperations:
 
     async def read_document(self, document: Readable, **options: Unpack[DocumentKeywords]) -> DocumentAnswer:
         """Read a file page by page; see Operations.read_document."""
-        return await self._ask(document_call(document, options))
+        file, left = encoded(document), PageChoice.of(options.get("pages", ALL_PAGES))
+        parts: list[DocumentAnswer] = []
+        while True:
+            try:
+                return joined([*parts, await self._ask(document_call(file, {**options, "pages": str(left)}))])
+            except TooManyPages as error:
+                part, left = left.split(error.max_pages)
+            parts.append(await self._ask(document_call(file, {**options, "pages": str(part)})))
 
     async def read_as(self, document: Readable, format: str, **options: Unpack[DocumentKeywords]) -> bytes:
         """The reading of a file, written down by the service; see Operations.read_as."""
-        return (await self._ask(file_call(document, format, options))).content
+        writing = FileInParts(encoded(document), format, options)
+        while True:
+            try:
+                return writing.whole((await self._ask(writing.next_call())).content)
+            except TooManyPages as error:
+                part = writing.split(error)
+            writing.add((await self._ask(part)).content)
 
     async def read_character(self, image: Readable, **options: Unpack[CharacterKeywords]) -> CharacterAnswer:
         """Read one character; see Operations.read_character."""

@@ -5,6 +5,7 @@ Knows the terminal and the error tree; which commands there are is not known her
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -33,25 +34,39 @@ def out() -> Console:
     )
 
 
+def readable_name(name: str | os.PathLike[str]) -> str:
+    """The name of a file as text that any terminal can show: bytes that are not UTF-8, and control characters, which
+    could move the cursor, are written with backslashes.
+    """
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 def complain(message: str, hint: str = "") -> None:
     """Say on stderr what went wrong, and on the next line what to do."""
     console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
-    console.print(f"[red]{escape(message)}[/red]")
+    console.print(f"[red]{escape(_encodable(message))}[/red]")
     if hint:
-        console.print(f"  {escape(hint)}")
+        console.print(f"  {escape(_encodable(hint))}")
+
+
+def _encodable(text: str) -> str:
+    """`text` without halves of characters, which come from the names of files and which no stream takes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager
 def errors_speak(about: str = "") -> Iterator[None]:
     """Turn an error that was to be expected into a message and exit code 1. `about` names what it happened to."""
-    prefix = f"{about}: " if about else ""
+    prefix = f"{readable_name(about)}: " if about else ""
     try:
         yield
     except QuorumError as error:
         complain(f"{prefix}{error.message}", error.hint)
         raise typer.Exit(FAILED) from error
     except OSError as error:
-        complain(f"{prefix}{error.strerror or error}{f' ({error.filename})' if error.filename and not about else ''}")
+        named = f" ({readable_name(error.filename)})" if error.filename and not about else ""
+        complain(f"{prefix}{error.strerror or error}{named}")
         raise typer.Exit(FAILED) from error
 
 

@@ -27,7 +27,9 @@ class RenderRequest:
 
 
 class RefusedFile(Exception):
-    """What is wrong with the file or a page: the code of an error of ocr.errors, a message and a hint."""
+    """What is wrong with the file or a page: the code of an error of ocr.errors, a message and a hint; behind them how
+    many pages one request may have read, where a document has more.
+    """
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def chosen_pages(pages: str | None, page_count: int, max_pages: int) -> list[int
                 "too_large",
                 f"the document has {page_count} pages; the limit is {max_pages} in one request",
                 in_parts(max_pages),
+                max_pages,
             )
         return list(range(1, page_count + 1))
     chosen: set[int] = set()
@@ -79,6 +82,7 @@ def _too_many(pages: str, count: int, max_pages: int) -> RefusedFile:
         "too_large",
         f"pages={pages} are {count} pages; the limit is {max_pages} in one request",
         "ask for fewer at once",
+        max_pages,
     )
 
 

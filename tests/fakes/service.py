@@ -36,7 +36,7 @@ from ocr.contract import (
     TextAnswer,
     TextPrediction,
 )
-from ocr.errors import QuorumError, ServiceError
+from ocr.errors import QuorumError, ServiceError, TooManyPages
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -168,7 +168,7 @@ class FakeService:
         if isinstance(answer, httpx.Response):
             return answer
         if isinstance(answer, QuorumError):
-            return _refusal(answer)
+            return refusal(answer)
         return httpx.Response(200, content=answer.model_dump_json())
 
     @property
@@ -179,8 +179,9 @@ class FakeService:
         return json.loads(self.last.content)
 
 
-def _refusal(error: QuorumError) -> httpx.Response:
-    body = ErrorAnswer(error=Problem(code=error.code, message=error.message, hint=error.hint))
+def refusal(error: QuorumError) -> httpx.Response:
+    max_pages = error.max_pages if isinstance(error, TooManyPages) else None
+    body = ErrorAnswer(error=Problem(code=error.code, message=error.message, hint=error.hint, max_pages=max_pages))
     retry_after_s = error.retry_after_s if isinstance(error, ServiceError) else None
     headers = {} if retry_after_s is None else {"Retry-After": f"{retry_after_s:.0f}"}
     return httpx.Response(error.http_status, content=body.model_dump_json(), headers=headers)

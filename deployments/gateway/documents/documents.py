@@ -17,7 +17,7 @@ from deployments.gateway.documents.ordered_gather import ordered_gather
 from deployments.gateway.documents.page_drawing import DrawnPage, OpenDocument, PageDrawer, RefusedPage
 from deployments.gateway.formats import OutputPage, PagePicture
 from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
-from ocr.errors import InternalFailure, InvalidRequest, NotAnImage, QuorumError, TooLarge
+from ocr.errors import InternalFailure, InvalidRequest, NotAnImage, QuorumError, TooManyPages
 from ocr.file_kinds import late_pdf_start, pdf_start
 from segmentation.files.decoding import inspect
 from segmentation.files.page_renderer import tiff_pages
@@ -76,13 +76,14 @@ def has_pages(file: bytes, options: DocumentOptions, limits: LimitsConfig) -> bo
 
 
 def _require_few_pages(tiff: bytes, max_pages: int) -> None:
-    """Raises TooLarge. Looks at no more pages than are allowed and one."""
+    """Raises TooManyPages. Looks at no more pages than are allowed and one."""
     try:
         count = len(tiff_pages(tiff, max_pages + 1))
     except ValueError as error:
         raise NotAnImage(f"the TIFF file is damaged: {error}", "save it again") from error
     if count > max_pages:
-        raise TooLarge(f"the document has more than {max_pages} pages, the limit in one request", in_parts(max_pages))
+        message = f"the document has more than {max_pages} pages, the limit in one request"
+        raise TooManyPages(message, in_parts(max_pages), max_pages)
 
 
 class Documents:

@@ -24,7 +24,7 @@ import psutil
 
 from deployments.gateway.documents.fair_turns import FairTurns
 from deployments.gateway.formats import PagePicture
-from ocr.errors import InputError, NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
+from ocr.errors import InputError, NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge, TooManyPages
 from segmentation.files import page_renderer
 from segmentation.files.rendered_page import RenderRequest
 
@@ -236,6 +236,8 @@ async def _head(process: Process) -> dict[str, Any]:
     return head
 
 
-def _error_of(told: Sequence[str], where: str = "") -> QuorumError:
-    code, message, hint = told
+def _error_of(told: Sequence[Any], where: str = "") -> QuorumError:
+    code, message, hint, *max_pages = told
+    if max_pages:
+        return TooManyPages(message, hint, *max_pages)
     return _KINDS[code](where + message, hint)

@@ -170,7 +170,7 @@ def test_easyocrs_pipeline_has_what_the_store_pulled_in_one_folder_and_names_wha
         found.extend(path.read_text() for path in sorted(Path(model_storage_directory).iterdir()))
         return SimpleNamespace(readtext=lambda _: [([[0, 0], [9, 0], [9, 9], [0, 9]], "paid", 0.9)])
 
-    monkeypatch.setattr(vendor_pipelines, "MODEL_DIR", tmp_path)
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path))
     load = vendor_pipelines._of_easyocr
     for key, name in (("easyocr", "english_g2"), ("easyocr_detector", "craft_mlt_25k")):
         with pytest.raises(FileNotFoundError, match=f"quorum models pull .*{name}"):

@@ -18,11 +18,15 @@ import typer
 from typer.testing import CliRunner, Result
 
 from ocr.errors import InvalidRequest, NotAnImage, Unreachable
+from quorum.batch.finding import find
 from quorum.batch.journal import Journal
-from quorum.batch.rows import Row, files_of
+from quorum.batch.rows import Row
 from quorum.cli import batch, read
 from quorum.client.retrying import Retries
+from tests.fakes.book_service import BookService
 from tests.fakes.service import FakeService, document_answer, listening
+
+PNG = b"\x89PNG\r\n\x1a\n"
 
 APP = typer.Typer()
 for command in (read, batch):
@@ -37,8 +41,8 @@ def quorum(*arguments: str | Path) -> Result:
 def scans(tmp_path: Path) -> Path:
     folder = tmp_path / "scans"
     (folder / "below").mkdir(parents=True)
-    for name in ("1.png", "2.JPG", "below/3.pdf"):
-        (folder / name).write_bytes(name.encode())
+    for name, head in (("1.png", PNG), ("2.JPG", b"\xff\xd8\xff"), ("below/3.pdf", b"%PDF-1.7")):
+        (folder / name).write_bytes(head + name.encode())
     (folder / "notes.txt").write_text("not an image")
     return folder
 
@@ -54,10 +58,133 @@ def table_of(path: Path) -> list[dict[str, object]]:
 
 def test_folders_patterns_and_names_are_found_each_once_in_order(scans: Path) -> None:
     everything = [scans / "1.png", scans / "2.JPG", scans / "below" / "3.pdf"]
-    assert files_of([str(scans)]) == everything
-    assert files_of([f"{scans}/**/*.pdf", str(scans / "1.png"), str(scans)]) == [everything[2], *everything[:2]]
+    assert list(find([str(scans)]).files) == everything
+    found = find([f"{scans}/**/*.pdf", str(scans / "1.png"), str(scans)])
+    assert list(found.files) == [everything[2], *everything[:2]]
     with pytest.raises(InvalidRequest, match="nothing to read"):
-        files_of([str(scans / "*.gif")])
+        find([str(scans / "*.gif")])
+
+
+def test_a_folder_that_is_named_twice_is_read_once(
+    scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(scans)
+    monkeypatch.chdir(tmp_path)
+    found = find(["scans", "./scans/", str(scans), "scans/below/../1.png", "link"])
+    assert [str(path) for path in found.files] == ["scans/1.png", "scans/2.JPG", "scans/below/3.pdf"]
+
+
+def test_a_second_run_knows_the_files_by_another_name(
+    scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = reads()
+    monkeypatch.chdir(tmp_path)
+    with listening(service) as url:
+        quorum("scans", "--out", "t.parquet", "--url", url)
+        quorum(scans, "--out", "t.parquet", "--url", url)
+    assert len(service.asked) == 3
+
+
+def test_what_a_file_is_its_first_bytes_say_and_what_is_left_out_is_said(scans: Path, tmp_path: Path) -> None:
+    for name, content in {
+        "photo.jfif": b"\xff\xd8\xff\xe0",
+        "scan": PNG,
+        "phone.heic": b"\0\0\0\x1cftypheic",
+        "._1.png": b"\0\5\x16\7\0\2",
+        "table.png": b"PK\3\4",
+        "moving.gif": b"GIF89a",
+        "nothing.png": b"",
+        "letter.pdf": b"\xef\xbb\xbf%PDF-1.7",
+    }.items():
+        (scans / name).write_bytes(content)
+    (scans / "elsewhere").symlink_to(tmp_path)
+    found = find([str(scans)])
+    read = {path.name for path in found.files}
+    assert read == {"1.png", "2.JPG", "3.pdf", "photo.jfif", "scan", "phone.heic", "letter.pdf"}
+    assert {one.path.name: one.reason for one in found.left_out} == {
+        "._1.png": "what macOS notes about another file",
+        "table.png": "no image and no PDF",
+        "notes.txt": "no image and no PDF",
+        "moving.gif": "GIF is not read",
+        "nothing.png": "empty",
+        "elsewhere": "a link to a folder",
+    }
+    with listening(reads()) as url:
+        result = quorum(scans, "--out", tmp_path / "t.parquet", "--url", url)
+    said = " ".join(result.stderr.split())
+    assert "left out, GIF is not read: " in said
+    assert "moving.gif" in said
+    assert len({row["path"] for row in table_of(tmp_path / "t.parquet")}) == 7
+
+
+LATIN_1 = os.fsdecode(b"facture_\xe9t\xe9.png")
+
+
+def test_a_name_that_is_not_utf_8_is_read_kept_exactly_and_not_read_again(scans: Path, tmp_path: Path) -> None:
+    odd = scans / LATIN_1
+    odd.write_bytes(PNG)
+    out, service = tmp_path / "t.parquet", reads()
+    with listening(service) as url:
+        result = quorum(scans, "--out", out, "--url", url)
+        assert "facture_\\xe9t\\xe9.png, page 2: no" in result.stderr
+        assert len(service.asked) == 4
+        quorum(scans, "--out", out, "--url", url)
+        assert len(service.asked) == 4
+    rows = [row for row in table_of(out) if b"facture" in bytes(row["path_bytes"])]  # type: ignore[arg-type]
+    assert [row["path_bytes"] for row in rows] == [os.fsencode(odd)] * 2
+    assert rows[0]["path"] == f"{scans}/facture_\\xe9t\\xe9.png"
+
+
+def test_a_file_that_cannot_be_opened_is_a_row_even_where_its_name_is_not_utf_8(tmp_path: Path) -> None:
+    odd = tmp_path / LATIN_1
+    odd.write_bytes(PNG)
+    out = tmp_path / "t.parquet"
+    with Journal(out) as journal:
+        journal.add(odd, [Row(str(odd), 0, success=False, error=f"cannot open {odd}")])
+    with Journal(out) as journal:
+        assert journal.missing([odd], failed_again=False) == []
+        journal.write_table()
+    [row] = table_of(out)
+    assert str(row["error"]).endswith("facture_\\udce9t\\udce9.png")
+
+
+def test_a_table_from_before_names_were_bytes_is_gone_on_with(scans: Path, tmp_path: Path) -> None:
+    out, service = tmp_path / "t.parquet", reads()
+    with listening(service) as url:
+        quorum(scans, "--out", out, "--url", url)
+        pq.write_table(pq.read_table(out).drop_columns(["path_bytes"]), out)
+        quorum(scans, "--out", out, "--url", url)
+    assert len(service.asked) == 3
+    assert len(table_of(out)) == 6
+
+
+def test_every_option_of_a_request_is_passed_on_and_dpi_only_for_pdf(scans: Path, tmp_path: Path) -> None:
+    service = reads()
+    with listening(service) as url:
+        words = [
+            "--dpi",
+            "300",
+            "--lang",
+            "de",
+            "--preprocess",
+            "denoise,deskew",
+            "--policy",
+            "cascade",
+            "--pages",
+            "1",
+        ]
+        quorum(scans, "--out", tmp_path / "t.parquet", "--url", url, "--at-once", 1, *words)
+    asked = [dict(request.url.params) for request in service.asked]
+    common = {"lang": "de", "preprocess": "denoise,deskew", "policy": "cascade", "pages": "1", "timeout_s": "600.0"}
+    assert asked == [common, common, {**common, "dpi": "300"}]
+
+
+def test_a_document_that_is_too_long_for_one_request_is_read_in_parts(scans: Path, tmp_path: Path) -> None:
+    service = BookService(pages=11, max_pages=4)
+    with listening(service) as url:
+        quorum(scans / "below" / "3.pdf", "--out", tmp_path / "t.parquet", "--url", url)
+    rows = table_of(tmp_path / "t.parquet")
+    assert [(row["page"], row["text"]) for row in rows] == [(number, f"page {number}") for number in range(1, 12)]
 
 
 def test_the_table_has_a_row_for_every_page_and_lists_what_failed(scans: Path, tmp_path: Path) -> None:
@@ -78,7 +205,7 @@ def test_a_second_run_reads_only_what_is_new_or_failed_when_asked(scans: Path, t
     out, service = tmp_path / "results.parquet", reads()
     with listening(service) as url:
         quorum(scans, "--out", out, "--url", url)
-        (scans / "4.png").write_bytes(b"new")
+        (scans / "4.png").write_bytes(PNG + b"new")
         quorum(scans, "--out", out, "--url", url)
         assert len(service.asked) == 4
         quorum(scans, "--out", out, "--url", url, "--failed-again")
@@ -135,7 +262,7 @@ def test_killed_half_way_and_started_again_nothing_is_lost_and_nothing_that_was_
     folder, out = tmp_path / "scans", tmp_path / "t.parquet"
     folder.mkdir()
     for number in range(60):
-        (folder / f"{number:03}.png").write_bytes(b"%d" % number)
+        (folder / f"{number:03}.png").write_bytes(PNG + b"%d" % number)
     service, half_way = reads(), threading.Event()
 
     def slowly(request: httpx.Request) -> httpx.Response:
@@ -156,7 +283,7 @@ def test_killed_half_way_and_started_again_nothing_is_lost_and_nothing_that_was_
         asked_before = len(service.asked)
         second = subprocess.run(command, capture_output=True, text=True, check=False)
     assert second.returncode == 1, second.stderr  # the second page of every file fails in this service
-    again = Counter(int(request.content) for request in service.asked[asked_before:])
+    again = Counter(int(request.content.removeprefix(PNG)) for request in service.asked[asked_before:])
     assert not {f"{number:03}.png" for number in again} & kept
     assert len({row["path"] for row in table_of(out)}) == 60
     assert len(table_of(out)) == 120

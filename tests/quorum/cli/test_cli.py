@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import io
 import json
+import os
+import re
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +14,23 @@ from typing import Any
 import httpx
 import pytest
 import typer
+from lxml import etree
 from typer.testing import CliRunner, Result
 
 from cluster.local.local_cluster import ApplicationSnapshot, DeploymentState
-from ocr.contract import LineAnswer, StatusAnswer, TextAnswer, TimedPart, Timings, WordAnswer
+from ocr.contract import (
+    DocumentAnswer,
+    DocumentOptions,
+    LineAnswer,
+    StatusAnswer,
+    TextAnswer,
+    TimedPart,
+    Timings,
+    WordAnswer,
+)
 from ocr.errors import InternalFailure, NotAnImage, OutOfRange
-from quorum.cli import read, status, up
+from quorum.cli import batch, read, status, up
+from tests.fakes.book_service import BookService
 from tests.fakes.service import FakeService, listening, status_answer, text_answer
 
 APP = typer.Typer()
@@ -107,6 +122,72 @@ def test_read_passes_its_options_on(page: Path) -> None:
     with listening(service) as url:
         quorum("read", page, "--url", url, "--profile", "printed", "--engines", "tesseract, trocr", "--timeout-s", "5")
     assert dict(service.last.url.params) == {"profile": "printed", "engines": "tesseract,trocr", "timeout_s": "5.0"}
+
+
+def test_read_and_batch_offer_every_option_of_a_request() -> None:
+    app = typer.Typer()
+    for command in (read, batch):
+        command.register(app)
+    group = typer.main.get_command(app)
+    for name in ("read", "batch"):
+        offered = {parameter.name for parameter in group.commands[name].params}  # type: ignore[attr-defined]
+        assert DocumentOptions.model_fields.keys() <= offered
+
+
+@pytest.mark.parametrize(
+    ("words", "flag"),
+    [(["--pages", "two"], "--pages"), (["--dpi", "9"], "--dpi"), (["--timeout-s", "x"], "--timeout-s")],
+)
+def test_an_option_that_is_not_allowed_is_named_before_anything_is_sent(
+    page: Path, words: list[str], flag: str
+) -> None:
+    service = FakeService()
+    with listening(service) as url:
+        result = quorum("read", page, "--url", url, *words)
+    assert result.exit_code == 2
+    assert flag in result.stderr
+    assert service.asked == []
+
+
+def test_read_asks_for_pages_of_any_file_when_some_are_named(page: Path) -> None:
+    service = BookService(pages=3, max_pages=100)
+    with listening(service) as url:
+        result = quorum("read", page, "--url", url, "--pages", "2-3")
+    assert result.stdout == "page 2\n\npage 3\n"
+
+
+@pytest.mark.parametrize("form", ["text", "json", "hocr", "alto", "page", "pdf"])
+def test_read_reads_a_long_document_in_parts_in_every_format(tmp_path: Path, form: str) -> None:
+    book = tmp_path / "book.pdf"
+    book.write_bytes(b"%PDF-1.7")
+    service = BookService(pages=101, max_pages=40)
+    with listening(service) as url:
+        result = quorum("read", book, "--format", form, "--url", url)
+    assert result.exit_code == 0
+    assert _pages_in(form, result.stdout_bytes) == list(range(1, 102))
+
+
+def _pages_in(form: str, written: bytes) -> list[int]:
+    if form == "page":
+        names = zipfile.ZipFile(io.BytesIO(written)).namelist()
+        return [int(name.removeprefix("page-").removesuffix(".xml")) for name in names]
+    if form == "pdf":
+        return [int(number) for number in written.split(b"+")[1:]]
+    if form == "alto":
+        words = etree.fromstring(written).findall(".//{*}Page//{*}String")
+        return [int(word.get("CONTENT", "")) for word in words if word.get("CONTENT") != "page"]
+    said = written.decode() if form in ("text", "json") else "".join(etree.fromstring(written).itertext())
+    if form == "json":
+        said = DocumentAnswer.model_validate_json(said).text
+    return [int(number) for number in re.findall(r"page\s+(\d+)", said)]
+
+
+def test_read_names_a_file_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"\xe9t\xe9\x1b[2J.png")
+    odd.write_bytes(b"an image")
+    with listening(FakeService()) as url:
+        result = quorum("read", odd, odd, "--url", url)
+    assert f"==> {tmp_path}/\\xe9t\\xe9\\x1b[2J.png <==" in result.stdout
 
 
 def test_read_names_the_file_that_is_missing_and_reads_the_others(page: Path, tmp_path: Path) -> None:
