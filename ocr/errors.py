@@ -101,9 +101,11 @@ class TooLarge(InputError):
 
 
 class TooManyPages(TooLarge):
-    """A document of more pages than one request may have read: at most `max_pages`. Clients then read it in parts."""
+    """A document of more pages than one request may have read: at most `max_pages`; one always may. Clients read
+    it in parts then.
+    """
 
-    def __init__(self, message: str, hint: str, max_pages: int) -> None:
+    def __init__(self, message: str, hint: str = "", max_pages: int = 1) -> None:
         super().__init__(message, hint)
         self.args = (message, hint, max_pages)  # so that the error survives pickling between processes
         self.max_pages = max_pages
