@@ -24,7 +24,7 @@ def environment() -> dict[str, str]:
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{os.cpu_count()} cores, {_cpu_model()}, {_memory_gb():.0f} GB",
         "load before": f"{load:.1f}",
-        "priority": f"nice {os.getpriority(os.PRIO_PROCESS, 0)}, of the session {nice_of_session()}",
+        "priority": f"nice {os.getpriority(os.PRIO_PROCESS, 0)}, autogroup {nice_of_session()}",
         "versions": ", ".join(
             [f"python {platform.python_version()}", *map(_version, _PACKAGES), _first_line("tesseract", "--version")]
         ),

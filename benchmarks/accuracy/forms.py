@@ -92,9 +92,9 @@ def main(
     """Draw forms, read them as they lie and turned, and count."""
     before = as_table(environment())
     about = (
-        f"Made by `python -m benchmarks.accuracy.forms`: {COUNT} drawn forms of 100 dots an inch (synthetic: "
-        f"training/drawing/form_pages.py, seed {SEED}), read by {ENGINES.replace(',', ', ')} "
-        f"and fused by the bundled profile."
+        f"Made by `python -m benchmarks.accuracy.forms`. {COUNT} forms were drawn at 100 dots an inch "
+        f"(training/drawing/form_pages.py, seed {SEED}), read by {ENGINES.replace(',', ' and ')}, and fused with the "
+        "bundled profile."
     )
     heads = ("page", "character errors, fused", "lines found", "points lost to the page as it lies")
     rates = table((*heads, "numbers in the margin: found, read"), rows(folder, readings))

@@ -100,7 +100,7 @@ def _rates(groups: Mapping[str, Group]) -> str:
 def _examples(groups: Mapping[str, Group]) -> Iterator[str]:
     for name, group in groups.items():
         each = max(1, len(group.lines) // WORST)
-        yield f"## {name}: the worst lines and every {each}th"
+        yield f"## {name}: the {len(group.worst)} worst lines, then one line in {each}"
         shown = [f"true  {line.truth}\nread  {line.read}" for line in (*group.worst, *group.lines[::each])]
         yield "\n".join(["```", *shown, "```"])
 
@@ -121,11 +121,13 @@ def main(
     out = out or RESULTS / f"{engine}.md"
     typed = f"python -m benchmarks.accuracy.lines {' '.join(map(str, folders))} --engine {engine} --model {model}"
     about = (
-        f"Model `{reader.engine.model}`. Made by `{typed}`; its docstring says what is compared. None of these pages "
-        "was seen in training: evaluation/pages/ground_truth.py splits them by their names."
+        f"Model `{reader.engine.model}`. Made by `{typed}`.\n\n"
+        "The error rate is edits over true characters. Case is ignored where the truth of a set is all in capitals. "
+        "Times are core-milliseconds of one thread. Our own training never used these pages: "
+        "evaluation/pages/ground_truth.py splits pages by name."
     )
     blocks = (about, as_table(environment()), _rates(groups), *_examples(groups))
-    out.write_text(document(f"{engine} on true lines", *blocks), encoding="utf-8")
+    out.write_text(document(f"{engine} on lines cut by their true outlines", *blocks), encoding="utf-8")
     sets = {
         name: {
             "lines": len(group.lines),

@@ -61,8 +61,9 @@ def rows_of(faults: Iterable[Figures]) -> str:
 def report(before: Mapping[str, str], rows: Sequence[Figures]) -> str:
     return document(
         "What the cluster survives",
-        "Made by `python -m benchmarks.faults`; what each column means and what is required: docs/faults.md.\n"
-        f"{PER_SECOND:g} requests a second with a deadline of {DEADLINE_S:g} s; an engine takes {SERVICE_S:g} s.",
+        "Made by `python -m benchmarks.faults`. docs/faults.md says what each column means and what is required.\n"
+        f"The load is {PER_SECOND:g} requests a second, each with a deadline of {DEADLINE_S:g} s. An engine takes "
+        f"{SERVICE_S:g} s.",
         as_table(before),
         rows_of(rows),
     )

@@ -268,8 +268,9 @@ def report(verdicts: Sequence[Verdict], before: Mapping[str, str]) -> str:
         "as the contract says": str(sum(not verdict.problem for verdict in verdicts)),
     }
     return document(
-        "Every route against the contract",
-        "Made by `python -m benchmarks.inputs.conformance`, over HTTP and a WebSocket.",
+        "Every route against the HTTP contract",
+        "Made by `python -m benchmarks.inputs.conformance`. It sends good and bad requests to every route, over HTTP "
+        "and a WebSocket, and compares the status and the body of each answer with the contract (ocr/contract.py).",
         as_table(summary),
         records(_COLUMNS, verdicts),
     )

@@ -136,11 +136,11 @@ def report(
         "neighbour beside the files": _described(beside),
     }
     return document(
-        "Files made to do harm",
-        "Made by `python -m benchmarks.inputs.robustness`: each file of benchmarks/inputs/bad_files.py sent to "
-        "`/predict_text` by itself, while somebody else reads a small page. Each may take "
-        f"{_LIMIT_S:.0f} s, and no process more than {_LIMIT_MB:.0f} MB. The peak is the resident size of a whole "
-        "process with its libraries.",
+        "Files that try to exhaust or break the service",
+        "Made by `python -m benchmarks.inputs.robustness`. It sends each file of benchmarks/inputs/bad_files.py to "
+        "`/predict_text`, one at a time. Meanwhile another client (the *neighbour*) reads a small page. A file may "
+        f"take {_LIMIT_S:.0f} s, and no process may take more than {_LIMIT_MB:.0f} MB. The peak is the resident size of a "
+        "whole process, libraries included.",
         as_table(summary),
         records(_COLUMNS, outcomes),
     )

@@ -181,20 +181,21 @@ def report(
 ) -> str:
     return document(
         "What the cluster costs one page",
-        "Made by `python -m benchmarks.scaling.cluster_cost`; its docstring says what is done and what counts as cost. "
-        f"Five stub engines of {SERVICE_S * 1000.0:.0f} ms for a batch of {BATCH_CROPS} lines, examples/page.png, "
-        "one request at a time.",
+        "Made by `python -m benchmarks.scaling.cluster_cost`. The application reads examples/page.png over HTTP, one "
+        f"request at a time, with five stub engines that take {SERVICE_S * 1000.0:.0f} ms for a batch of "
+        f"{BATCH_CROPS} lines. The cost is the client's time without the work of Segmentation and of the slowest "
+        "engine: HTTP, calls, queues, the vote and the answer.",
         as_table(before),
-        f"Wanted: p50 {_WANTED_MS:.0f} ms at most, bytes copied {_WANTED_COPIES:.0f} times the crops at most.",
+        f"The goal is a p50 of at most {_WANTED_MS:.0f} ms, and at most {_WANTED_COPIES:.0f} times the crops' bytes copied.",
         table(
             ("what a line says", "page without `explain`, p50 ms", "with it", "**cost, p50 ms**", "p90", "p99", "n"),
             [_cost_cells(name, runs) for name, runs in figures.items()],
         ),
-        "The same calls among deployments that do nothing, with a file, crops and answers of the same sizes "
-        f"(benchmarks/scaling/bare_serve.py): p50 {1000.0 * median(bare):.1f} ms, p90 "
+        "For comparison, the same calls between deployments that do nothing, with a file, crops and answers of the "
+        f"same sizes (benchmarks/scaling/bare_serve.py), have a p50 of {1000.0 * median(bare):.1f} ms and a p90 of "
         f"{1000.0 * percentile(bare, 90):.1f} ms.",
         "## What the cost consists of",
-        "Medians in milliseconds, so that they add up only nearly. `transfer` is the way there and back.",
+        "Medians in milliseconds. Medians do not add up exactly. `transfer` is the way there and back.",
         table(("part", *figures), _part_rows(figures)),
         "## Bytes",
         table(

@@ -64,14 +64,15 @@ def throughput_section(figures: Figures) -> list[str]:
     paths = list(dict.fromkeys(step["path"] for step in steps))
     return [
         "## Throughput",
-        f"One stub engine that sleeps {figures['service_s'] * 1000:.0f} ms a call, one call a request, a closed "
-        "loop of 2 clients a replica; one Gateway, one Router, one Segmentation, one proxy; the load is made on "
-        "the same cores. *Linear* is the throughput over that of one replica times the replicas.",
+        f"The stub engine sleeps {figures['service_s'] * 1000:.0f} ms a call, and a request makes one call. There are "
+        "2 clients for each replica of the engine; each sends its next request when it has the answer. There is one "
+        "Gateway, one Router, one Segmentation and one proxy. The clients run on the same cores. *Linear* is the "
+        "throughput, divided by that of one replica times the number of replicas.",
         records(_STEPS, steps),
         "\n".join(_describe_bend(path, steps) for path in paths),
         "![Throughput over replicas](scaling.png)",
         "### Where the processor time goes",
-        "Milliseconds of one core for one request, at the most replicas that are still linear.",
+        "Milliseconds of one core for one request, with the most replicas at which throughput is still linear.",
         table(
             ("way to ask", "replicas", *_PARTS, "together"), [_cost_cells(_most_linear(path, steps)) for path in paths]
         ),
@@ -81,12 +82,12 @@ def throughput_section(figures: Figures) -> list[str]:
 def _describe_bend(path: str, steps: Sequence[Figures]) -> str:
     found = bend(path, steps)
     if found is None:
-        return f"- **{path}**: linear to the last step, {_along(path, steps)[-1]['replicas']} replicas."
+        return f"- **{path}**: linear up to the last step, {_along(path, steps)[-1]['replicas']} replicas."
     costly = sorted(core_ms(found).items(), key=lambda cost: -cost[1])[:3]
     listed = ", ".join(f"{part} {cost:.1f}" for part, cost in costly)
     return (
-        f"- **{path}**: bends at {found['replicas']} replicas ({efficiency(found, steps):.2f}), where "
-        f"{sum(found['cores'].values()):.2f} cores are busy; most of the time of a request goes into {listed} core-ms."
+        f"- **{path}**: no longer linear at {found['replicas']} replicas ({efficiency(found, steps):.2f}). "
+        f"{sum(found['cores'].values()):.2f} cores are busy there. The most core-ms of a request go to {listed}."
     )
 
 
@@ -106,10 +107,10 @@ def autoscaling_section(figures: Figures) -> list[str]:
     ]
     return [
         "## Autoscaling under a burst and a lull",
-        f"The same engine over HTTP. It may sleep, and is waited for (`at_zero: wait`); {bounds}.",
+        f"The same engine over HTTP. It may sleep, and requests wait for it (`at_zero: wait`). Settings: {bounds}.",
         f"{len(answers)} requests, **{sum(bool(answer['problem']) for answer in answers)} failed**; "
         f"p50 {quantiles(times, n=100)[49]:.2f} s, p99 {quantiles(times, n=100)[98]:.2f} s, "
-        f"longest {times[-1]:.2f} s (it woke the engine).",
+        f"longest {times[-1]:.2f} s (the request that woke the engine).",
         table(("second", "clients", "replicas before", "after"), changes),
         "![Clients, replicas and times over the seconds](scaling-burst.png)",
     ]
@@ -123,7 +124,7 @@ def page_section(figures: Figures) -> list[str]:
     }
     return [
         f"## One page of {figures['lines']} lines",
-        f"Milliseconds of one core, median of {figures['runs']}, without calls and HTTP. The answer has "
+        f"Milliseconds of one core, median of {figures['runs']} runs, without calls and HTTP. The answer has "
         f"{figures['answer_bytes'] / 1000:.0f} kB, the crops {figures['crops_bytes'] / 1e6:.1f} MB.",
         records({"part": "[0]", "core-ms a page": "[1]:.0f"}, parts.items()),
     ]
@@ -167,26 +168,26 @@ def projection_section(figures: Figures) -> list[str]:
     )
     crops_gb_s = figures["page"]["crops_bytes"] * 5 * _WANTED_PAGES_S / 1e9
     return [
-        f"## On paper: {_WANTED_PAGES_S:,} pages a second",
-        "From the tables above: what a page computes, and the calls of a request as they were measured for one "
-        "character (for the Router three times, because it calls five engines instead of one). Each replica has "
-        f"one core, busy {BUSY:.0%} of the time. Engines are not in it: how many lines a second a card reads "
-        "was not measured.",
+        f"## Calculated: replicas for {_WANTED_PAGES_S:,} pages a second",
+        "This was calculated from the tables above, not measured. The cost of a page is its own computation, and the "
+        "calls of a request as measured for one character. The Router's calls count three times, because it calls five "
+        f"engines instead of one. Each replica has one core and is busy {BUSY:.0%} of the time. Engines are not "
+        "included, because how many lines a second a GPU reads was not measured.",
         table(
             ("part", "core-ms a page", "pages/s of one replica", "replicas"),
             [(part, f"{ms:.0f}", f"{1000.0 / ms:.1f}", f"{needed[part]:,}") for part, ms in cost.items()],
         ),
-        "The next limit is what there is one of: Serve's controller. One more replica cost it "
-        f"{slope * 1000:.2f} thousandths of a core here; {limit}, and {sum(needed.values()):,} are needed before "
-        f"any engine. The pixels are {crops_gb_s:.1f} GB/s between nodes when five engines live on others than "
-        "Segmentation.",
+        "The next limit is Serve's controller, because there is only one. Each further replica cost it "
+        f"{slope * 1000:.2f} thousandths of a core here; {limit}. Without the engines, {sum(needed.values()):,} replicas "
+        f"are needed. When the five engines run on other nodes than Segmentation, {crops_gb_s:.1f} GB/s of pixels go "
+        "between nodes.",
     ]
 
 
 def markdown(figures: Figures) -> str:
     """The whole page."""
     sections = {"throughput": throughput_section, "autoscaling": autoscaling_section, "page": page_section}
-    blocks = ["Made by `python -m benchmarks.scaling`; its docstring says what is done."]
+    blocks = ["Made by `python -m benchmarks.scaling`: throughput over replicas, autoscaling, and what a page costs."]
     for part, section in sections.items():
         if part in figures:
             blocks += [*section(figures[part]), as_table(figures[part]["setting"])]

@@ -80,9 +80,10 @@ def main(out: Path = RESULTS / "dense_pages.md") -> None:
     """Time what follows the detector."""
     before = as_table(environment())
     about = (
-        "Made by `python -m benchmarks.speed.dense_pages`: seconds of a processor from pieces of text to ordered lines."
+        "Made by `python -m benchmarks.speed.dense_pages`. Times are processor seconds. The detector gives pieces of text; "
+        "timed is what makes ordered lines of them."
     )
-    publish(document("Pages of thousands of pieces", about, before, times()), out)
+    publish(document("Time of pages with thousands of pieces of text", about, before, times()), out)
 
 
 if __name__ == "__main__":

@@ -81,8 +81,15 @@ def main(
     """Time both engines on a line."""
     before = environment()
     rows = [(name, f"{ms:.1f}") for name, ms in measured(easyocr, trocr)]
-    about = "Made by `python -m benchmarks.speed.lines`; its docstring says what is timed."
-    publish(document("A line of 60 characters", about, as_table(before), table(("figure", "median a line"), rows)), out)
+    about = (
+        "Made by `python -m benchmarks.speed.lines`. A line goes through the engine's whole `read`, after a first call "
+        "that does not count. Core-milliseconds say what a line costs on a busy machine. Milliseconds say how long one "
+        "caller waits on two free cores."
+    )
+    publish(
+        document("Time of a line of 60 characters", about, as_table(before), table(("figure", "median a line"), rows)),
+        out,
+    )
 
 
 if __name__ == "__main__":

@@ -150,8 +150,8 @@ def markdown(figures: Figures) -> str:
 
 def _goals_section(figures: Figures) -> list[str]:
     return [
-        "## Wanted and measured",
-        "Other work on the machine makes times longer: the load before each part stands in its table below.",
+        "## Goals and results",
+        "Other work on the machine makes times longer. Each part below states the load before it.",
         records({"figure": ".name", "wanted": ".bound", "measured": ".came", "met": ".verdict"}, goals(figures)),
         _describe_bound(figures) if "ours" in figures else "",
     ]
@@ -159,9 +159,9 @@ def _goals_section(figures: Figures) -> list[str]:
 
 def _describe_bound(figures: Figures) -> str:
     return (
-        f"The bound: {cores_of(figures)} cores over {core_seconds_of_engines(by_name(figures)):.2f} core-seconds a "
-        "page of the segmentation and five engines, each as it took alone on one thread, is "
-        f"{bound(figures):.3f} pages/s; served were {throughput(figures):.3f}."
+        f"The bound is {bound(figures):.3f} pages/s: {cores_of(figures)} cores, divided by the "
+        f"{core_seconds_of_engines(by_name(figures)):.2f} core-seconds a page that segmentation and five engines took "
+        f"when each ran alone on one thread. The service read {throughput(figures):.3f} pages/s."
     )
 
 
@@ -170,10 +170,10 @@ def _peers_section(title: str, part: Figures) -> list[str]:
     missing = [one for one in part["peers"] if "missing" in one]
     return [
         f"## {title}, on the same pages and cores",
-        "Each in a process of its own, one after the other, without Ray (benchmarks/speed/readers.py); "
-        f"{' and '.join({str(one['pages']) for one in found})} pages, each read once after another page that does not "
-        "count. CER: character errors, lines matched by where they lie. Memory: the most of the process and those that "
-        "it started.",
+        "Each runs in a process of its own, one after the other, without Ray (benchmarks/speed/readers.py). Each reads "
+        f"{' and '.join({str(one['pages']) for one in found})} pages once, after a first page that does not count. CER is "
+        "the character error rate in percent, with lines matched by position. Memory is the peak of the process and of "
+        "those that it started.",
         as_table(part["setting"]),
         records(_PEERS, [{**one, "cer": _percent(one["error_rate"])} for one in found]),
         "\n".join(f"- **{one['name']}** not measured: {one['missing']}." for one in missing),
@@ -189,10 +189,10 @@ def _served_section(part: Figures) -> list[str]:
     memory = ", ".join(f"{name} {size:.0f}" for name, size in part["memory_mb"].items())
     return [
         "## Served",
-        "`serve run serve_config.cpu.yaml`, asked over HTTP by clients on the same cores, one question at a time.",
+        "`serve run serve_config.cpu.yaml` answers clients on the same cores over HTTP, one request at a time.",
         as_table({**part["setting"], "from the start to every engine warm": f"{part['ready_s']:.0f} s"}),
         records(_ASKED, [{**in_ms(times), "name": name} for name, times in asked.items()]),
-        "Many pages, every engine; each client asks again as soon as it was answered, until all are read:",
+        "Many pages, every engine. Each client sends its next request when it has the answer, until all pages are read:",
         records(_FLOWS, [_flow_row(name, flow) for name, flow in part["flows"].items()]),
         _describe_parts(part["flows"]["several clients"]["core_s"]),
         f"Memory at rest, proportional set size in MB: {memory}; together {sum(part['memory_mb'].values()):.0f}.",
@@ -212,18 +212,18 @@ def _describe_parts(core_s: Mapping[str, float]) -> str:
     parts = sorted(core_s.items(), key=lambda part: -part[1])
     shown = [f"{part} {spent:.2f}" for part, spent in parts if spent >= _TOO_LITTLE]
     rest = sum(spent for _, spent in parts if spent < _TOO_LITTLE)
-    return f"Core-seconds of one file of several clients: {', '.join(shown)}, all others {rest:.2f}."
+    return f"Core-seconds for one file, with several clients: {', '.join(shown)}, all others {rest:.2f}."
 
 
 def _check_section(part: Figures) -> list[str]:
     return [
         "## What `python -m benchmarks.speed check` compares with",
-        "Processor time for examples/quick.png (12 lines), and for what the Router and the Gateway compute for a "
-        "page of 40 lines; the least of three readings.",
+        "Processor time for examples/quick.png (12 lines), and for the work of the Router and the Gateway on a page of "
+        "40 lines. Each is the least of three runs.",
         as_table(part["setting"]),
         records({"way": "[0]", "core-s": "[1]:.3f"}, part["core_seconds"].items()),
         records(
-            {"ours, over what it is held against (benchmarks/speed/check.py)": "[0]", "ratio": "[1]:.3f"},
+            {"what is compared (benchmarks/speed/check.py)": "[0]", "ratio": "[1]:.3f"},
             part["ratios"].items(),
         ),
     ]

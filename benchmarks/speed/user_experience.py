@@ -169,10 +169,11 @@ def report(
 ) -> str:
     by_client, bare = calls
     return markdown.document(
-        "What people notice, one machine",
-        "Made by `python -m benchmarks.speed.user_experience`; its docstring says what is done.",
+        "What users notice on one machine",
+        "Made by `python -m benchmarks.speed.user_experience`, with `serve run serve_config.cpu.yaml` and headless "
+        "Chromium on the same machine.",
         as_table(before),
-        "## The page, with examples/quick.png (12 lines) and every engine",
+        "## The web page, with examples/quick.png (12 lines) and every engine",
         markdown.records(_COLUMNS, visits),
         "## The client",
         f"One character by `emnist_cnn`, median of {_CALLS} in turns: client {by_client:.2f} ms, "

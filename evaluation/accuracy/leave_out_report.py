@@ -17,11 +17,11 @@ def blocks(report: LeaveOutReport) -> Iterator[str]:
     """Paragraphs and tables, under headings of the second level."""
     yield "## Collections that nothing was fitted to"
     yield (
-        "Weights, evidence, the part of spelling, confidences and the cascade are fitted without every set of the "
-        "measured set's source; the languages come from lists of words and know no pages. Measured are all pages of "
-        "sets that no bundled network learnt from, and the test pages of the others. The bundled networks of EasyOCR "
-        f"and TrOCR learnt from *other pages* of {_learnt(report)}: there what they read is not new to them. What "
-        "the makers of PaddleOCR and Tesseract trained on is not known."
+        "For each measured set, the weights, the evidence, the influence of spelling, the confidences and the cascade "
+        "are fitted without any set of the same source. The languages come from word lists, not from pages.\n\n"
+        "Measured are all pages of sets that no bundled network was trained on, and the test pages of the others. The "
+        f"bundled networks of EasyOCR and TrOCR were trained on *other pages* of {_learnt(report)}, so these sets "
+        "(marked \\*) are not new to them. What the makers of PaddleOCR and Tesseract trained on is not known."
     )
     for one in report.tables:
         yield from _table(one)
@@ -50,8 +50,8 @@ def _table(one: HeldOutTable) -> Iterator[str]:
         f"Mean over the sets: {one.reduction:.1%} fewer character errors than the best engine of each"
         + ("" if share is None else f", {share:.0%} of what the best path would bring")
         + f". All lines together: {_interval(pooled)}. Worse than its best engine: {', '.join(worse) or 'none'}. "
-        "A set passes with no more edits than its best engine and an interval that ends below +5 %; where the best "
-        "engine makes fewer than 300, with 5 edits more."
+        "A set passes (*never worse*) when fusion makes no more edits than the best engine and the interval ends below "
+        "+5 %. Where the best engine makes fewer than 300 edits, 5 more are allowed."
     )
 
 
@@ -82,10 +82,11 @@ def _doubt(one: HeldOutTable) -> Iterator[str]:
     """How well doubt finds wrong words."""
     yield f"### How well doubt finds wrong words: {one.title[0].lower()}{one.title[1:]}"
     yield (
-        "AUROC: how likely a right word is surer than a wrong one. Left: the part of the word errors that is left "
-        "after the most doubtful 5, 10 and 20 % of the words were corrected; a true word that nobody read is an error "
-        "that is never found. Fused is the confidence of the answer, engine the best engine's own (on what it reads), "
-        "agreement the likeness of the engines' readings alone. Review: precision and recall of words below 0.7."
+        "*AUROC* is the probability that a right word has more confidence than a wrong one. *Left* is the share of word "
+        "errors that remain when the most doubtful 5, 10 and 20 % of the words are corrected; a true word that no "
+        "engine read always remains. Three confidences are compared: *fused* is that of the answer, *engine* that of "
+        "the best engine on its own words, *agreement* only how alike the engines' readings are. *Review* is the "
+        "precision and recall of finding wrong words by a confidence below 0.7."
     )
     yield table(
         (
@@ -136,7 +137,7 @@ def _cascade(report: LeaveOutReport) -> Iterator[str]:
         ("set", "best engine", "all engines", "cascade", "core-seconds"),
         [(name, own.best, own.together, own.edits, f"{own.seconds:.0%}") for name, own in report.cascades.items()],
     )
-    yield "Edits in characters; core-seconds as a part of those of all engines."
+    yield "Edits are counted in characters. Core-seconds are a share of those of all engines."
 
 
 def as_json(report: LeaveOutReport) -> dict[str, object]:

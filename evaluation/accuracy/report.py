@@ -16,8 +16,8 @@ from evaluation.markdown import document, table
 
 _IN_DOMAIN = """## In-domain: other pages of the sets that were fitted to
 
-All tables from here on are of the profile that is shipped, on test pages of sets that it was fitted to. The bundled
-networks know other pages of some. They say how well these sets are known, not how well a new one will be read."""
+All tables from here on measure the shipped profile. They use test pages of sets to which the profile was fitted, and some
+of the bundled networks were trained on other pages of these sets. So these tables do not say how well a new set is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,11 @@ class Report:
 def markdown(report: Report, heading: str, command: str, setting: str) -> str:
     """The whole report."""
     about = (
-        f"Made by `{command}`. Rates are edits over true characters, with 95 % bootstrap intervals over lines; chance "
-        "is the two-sided paired bootstrap probability that fusion and best engine differ by luck only; from the "
-        "page lines are matched by where they lie (evaluation/metrics/line_matching.py), and missed and invented "
-        "ones count whole."
+        f"Made by `{command}`.\n\n"
+        "Rates are edits over true characters or words, with 95 % bootstrap intervals over lines. *Chance* is the "
+        "probability that luck alone makes fusion and best engine differ so much (two-sided paired bootstrap). Where "
+        "Quorum finds the lines itself, they are matched to the true lines by position "
+        "(evaluation/metrics/line_matching.py). All characters of a missed or invented line count as errors."
     )
     tables = [block for one in report.tables for block in _table(one)]
     rest = (*_pipelines(report), *_cascade(report.cascade), *_calibration(report), *_changes(report))
@@ -150,12 +151,12 @@ def _percent(rate: float) -> str:
 def _pipelines(report: Report) -> Iterator[str]:
     if not report.pipelines:
         return
-    yield "## Against each engine's own way from the page"
+    yield "## Against each engine's own page pipeline"
     yield (
-        "Character error rate in percent of what an engine's makers ship for whole pages, of our fusion from the "
-        "page, and how likely the difference is by chance, paired over pages "
+        "Character error rates in percent: of the pipeline that an engine's makers ship for whole pages, and of our "
+        "fusion where Quorum finds the lines. *Chance* is as above, paired over pages "
         "(evaluation/accuracy/vendor_pipelines.py). "
-        "An engine that is missing has no such pipeline, or one whose detector has to be fetched first."
+        "An engine is missing when it has no such pipeline, or when the pipeline's detector must first be fetched."
     )
     rows = [
         (name, engine, _percent(one.own.rate), _percent(one.fused.rate), f"{one.reduction:.1%}", f"{one.chance:.3f}")
@@ -181,16 +182,16 @@ def _cascade(found: CascadeFigures | None) -> Iterator[str]:
         ("set", "best engine", "all engines", "cascade", "core-seconds"),
         [(name, own.best, own.together, own.edits, f"{own.seconds:.0%}") for name, own in found.sets.items()],
     )
-    yield "Edits in characters."
+    yield "Edits are counted in characters."
 
 
 def _calibration(report: Report) -> Iterator[str]:
     if not report.calibration:
         return
-    yield "## How sure a fused word is"
+    yield "## How well the confidence of a fused word is calibrated"
     yield (
-        "By chance: the error that words with these confidences would show if each were exactly as likely to be "
-        "right as it says (mean over drawn outcomes); few words show much even then."
+        "*By chance* is the calibration error that a perfect confidence would show on these words, as the mean of "
+        "simulated outcomes. With few words it is not near 0."
     )
     yield table(
         ("set", "words", "expected calibration error", "by chance"),
@@ -204,10 +205,10 @@ def _changes(report: Report) -> Iterator[str]:
     if not report.changes:
         return
     engines = list(dict.fromkeys(name for own in report.changes.values() for name in (*own.corrected, *own.broken)))
-    yield "## Who saved and who spoiled"
+    yield "## Which engines correct the result and which break it"
     yield (
-        "Places at which the fusion chose otherwise than the best engine: right where it is wrong (saved), wrong "
-        "where it is right (spoiled), by who said so. Several may have said it."
+        "Counted are places where the fusion differs from the best engine. *Saved*: the fusion is right and the best "
+        "engine is wrong. *Spoiled*: the other way round. A place counts for every engine that read what the fusion chose."
     )
     yield table(
         ("set", *(f"{engine}: saved, spoiled" for engine in engines)),

@@ -194,7 +194,7 @@ def write(result: AccuracyResult, command: str, report: Path | None, as_json: Pa
     """The files that are asked for."""
     if report is not None:
         text = markdown(
-            result.report, "What engines and their fusion read on real pages", command, as_table(environment())
+            result.report, "Error rates of the engines and their fusion on real pages", command, as_table(environment())
         )
         report.write_text(text, encoding="utf-8")
     if as_json is not None:

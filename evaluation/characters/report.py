@@ -29,8 +29,8 @@ def report(measured: Mapping[str, NetworkResult], about: Mapping[str, object], s
         f"Architecture {about['architecture']}, {about['parameters']} parameters, {about['epochs_done']} epochs.",
         f"Measured with `{command}`.",
         setting,
-        "Test characters were never trained on: the files name no writer, so the split is by the hash of the picture "
-        "after near-duplicates were removed. ECE is the expected calibration error over 62 classes, 15 bins.",
+        "No test character was used in training. The files name no writer, so they are split by the hash of the "
+        "picture, after near-duplicates were removed. ECE is the expected calibration error over 62 classes, in 15 bins.",
         table(heads, [_row(name, found.figures) for name, found in measured.items()]),
         "## By kind, 62 classes",
         table(
@@ -45,7 +45,7 @@ def report(measured: Mapping[str, NetworkResult], about: Mapping[str, object], s
             ("set", "train", "validation", "test", "near-duplicates removed", "unreadable", "sha256"),
             [_origin(origin) for origin in _objects(about["trained_on"])],
         ),
-        f"Not EMNIST unless a set of that name is in the table. Recipe: `{about['recipe']}`.",
+        f"The model was trained on EMNIST only if the table has a set of that name. Recipe: `{about['recipe']}`.",
     )
 
 

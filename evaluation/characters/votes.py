@@ -73,10 +73,12 @@ def report(found: Mapping[str, VoteFigures], profile: Profile, command: str, set
     weights = ", ".join(f"{engine} {weight:g}" for engine, weight in profile.for_characters().weights.items())
     return document(
         "Single characters: the vote beside the character network",
-        f"Made by `{command}`. Right characters in percent of all 62 classes, case and look-alikes counted; in "
-        "brackets the points over the character network alone, and how likely such a difference is by chance (paired "
-        "bootstrap). The sets are drawn by training/votes/character_sets.py: printed, photographed and noisy from "
-        "fonts that no training used, handwriting from the test part of the collections.",
+        f"Made by `{command}`.\n\n"
+        "The table has the share of right characters in percent, over 62 classes. A wrong case and a look-alike are "
+        "errors. In brackets are the difference to the character network alone in points, and the probability of such "
+        "a difference by chance (paired bootstrap). training/votes/character_sets.py makes the sets: printed, "
+        "photographed and noisy characters from fonts that no training used, handwriting from the test part of the "
+        "collections.",
         f"Weights: {weights}.",
         setting,
         table(heads, cells),

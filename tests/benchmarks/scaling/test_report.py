@@ -74,7 +74,7 @@ def test_the_page_says_where_it_bends_and_how_many_requests_failed() -> None:
         "answers": [{"asked": 0.0, "seconds": 9.0, "problem": ""}, {"asked": 9.0, "seconds": 0.4, "problem": "cut"}],
     }
     text = markdown({"throughput": {"setting": {}, "service_s": 0.2, "steps": STEPS}, "autoscaling": burst})
-    assert "**HTTP**: bends at 8 replicas (0.88)" in text
+    assert "**HTTP**: no longer linear at 8 replicas (0.88)." in text
     assert "**other**: linear to the last step, 1 replicas" in text
     assert "**1 failed**" in text
     assert "| 9 | 2 | 0 | 1 |" in text
