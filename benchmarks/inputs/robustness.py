@@ -139,8 +139,8 @@ def report(
         "Files that try to exhaust or break the service",
         "Made by `python -m benchmarks.inputs.robustness`. It sends each file of benchmarks/inputs/bad_files.py to "
         "`/predict_text`, one at a time. Meanwhile another client (the *neighbour*) reads a small page. A file may "
-        f"take {_LIMIT_S:.0f} s, and no process may take more than {_LIMIT_MB:.0f} MB. The peak is the resident size of a "
-        "whole process, libraries included.",
+        f"take {_LIMIT_S:.0f} s, and no process may take more than {_LIMIT_MB:.0f} MB. The peak is the resident size "
+        "of a whole process, libraries included.",
         as_table(summary),
         records(_COLUMNS, outcomes),
     )

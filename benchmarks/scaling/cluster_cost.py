@@ -186,7 +186,8 @@ def report(
         f"{BATCH_CROPS} lines. The cost is the client's time without the work of Segmentation and of the slowest "
         "engine: HTTP, calls, queues, the vote and the answer.",
         as_table(before),
-        f"The goal is a p50 of at most {_WANTED_MS:.0f} ms, and at most {_WANTED_COPIES:.0f} times the crops' bytes copied.",
+        f"The goal is a p50 of at most {_WANTED_MS:.0f} ms, and at most {_WANTED_COPIES:.0f} times the crops' bytes "
+        "copied.",
         table(
             ("what a line says", "page without `explain`, p50 ms", "with it", "**cost, p50 ms**", "p90", "p99", "n"),
             [_cost_cells(name, runs) for name, runs in figures.items()],

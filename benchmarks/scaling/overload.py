@@ -189,9 +189,9 @@ def report(result: OverloadResult, before: Mapping[str, str]) -> str:
     heads = ("who asks", "answered 200", "a second", "p50 s", "p99 s", "refused 503", "p50 s", "p99 s")
     return document(
         "Overload",
-        "Made by `python -m benchmarks.scaling.overload`. One client, 50 and 500 clients ask a Gateway for longer than it "
-        "has places. A client that is refused comes again after the time in Retry-After. The clients run on the same "
-        "cores as the service.",
+        "Made by `python -m benchmarks.scaling.overload`. One client, 50 and 500 clients ask a Gateway for longer "
+        "than it has places. A client that is refused comes again after the time in Retry-After. The clients run on "
+        "the same cores as the service.",
         as_table({**before, **places}),
         table((*heads, "with Retry-After", "anything else"), rows),
         "Memory that a process has for itself alone (USS), in MB:",

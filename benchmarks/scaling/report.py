@@ -178,9 +178,9 @@ def projection_section(figures: Figures) -> list[str]:
             [(part, f"{ms:.0f}", f"{1000.0 / ms:.1f}", f"{needed[part]:,}") for part, ms in cost.items()],
         ),
         "The next limit is Serve's controller, because there is only one. Each further replica cost it "
-        f"{slope * 1000:.2f} thousandths of a core here; {limit}. Without the engines, {sum(needed.values()):,} replicas "
-        f"are needed. When the five engines run on other nodes than Segmentation, {crops_gb_s:.1f} GB/s of pixels go "
-        "between nodes.",
+        f"{slope * 1000:.2f} thousandths of a core here; {limit}. Without the engines, {sum(needed.values()):,} "
+        f"replicas are needed. When the five engines run on other nodes than Segmentation, {crops_gb_s:.1f} GB/s of "
+        "pixels go between nodes.",
     ]
 
 

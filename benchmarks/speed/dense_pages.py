@@ -80,8 +80,8 @@ def main(out: Path = RESULTS / "dense_pages.md") -> None:
     """Time what follows the detector."""
     before = as_table(environment())
     about = (
-        "Made by `python -m benchmarks.speed.dense_pages`. Times are processor seconds. The detector gives pieces of text; "
-        "timed is what makes ordered lines of them."
+        "Made by `python -m benchmarks.speed.dense_pages`. Times are processor seconds. The detector gives pieces of "
+        "text; timed is what makes ordered lines of them."
     )
     publish(document("Time of pages with thousands of pieces of text", about, before, times()), out)
 

@@ -113,8 +113,8 @@ def main(out: Path = RESULTS / "fusion_speed.md") -> None:
     """Time the fusion of lines with three error rates."""
     before = as_table(environment())
     about = (
-        f"Made by `python -m benchmarks.speed.fusion`. Each row: {LINES} lines of {LENGTH} characters, one thread. *Fuse* "
-        "aligns and votes; *place* puts the characters on the page."
+        f"Made by `python -m benchmarks.speed.fusion`. Each row: {LINES} lines of {LENGTH} characters, one thread. "
+        "*Fuse* aligns and votes; *place* puts the characters on the page."
     )
     publish(document("Speed of fusion", about, before, times()), out)
 

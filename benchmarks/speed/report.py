@@ -170,10 +170,10 @@ def _peers_section(title: str, part: Figures) -> list[str]:
     missing = [one for one in part["peers"] if "missing" in one]
     return [
         f"## {title}, on the same pages and cores",
-        "Each runs in a process of its own, one after the other, without Ray (benchmarks/speed/readers.py). Each reads "
-        f"{' and '.join({str(one['pages']) for one in found})} pages once, after a first page that does not count. CER is "
-        "the character error rate in percent, with lines matched by position. Memory is the peak of the process and of "
-        "those that it started.",
+        "Each runs in a process of its own, one after the other, without Ray (benchmarks/speed/readers.py). Each "
+        f"reads {' and '.join({str(one['pages']) for one in found})} pages once, after a first page that does not "
+        "count. CER is the character error rate in percent, with lines matched by position. Memory is the peak of the "
+        "process and of those that it started.",
         as_table(part["setting"]),
         records(_PEERS, [{**one, "cer": _percent(one["error_rate"])} for one in found]),
         "\n".join(f"- **{one['name']}** not measured: {one['missing']}." for one in missing),
@@ -192,7 +192,8 @@ def _served_section(part: Figures) -> list[str]:
         "`serve run serve_config.cpu.yaml` answers clients on the same cores over HTTP, one request at a time.",
         as_table({**part["setting"], "from the start to every engine warm": f"{part['ready_s']:.0f} s"}),
         records(_ASKED, [{**in_ms(times), "name": name} for name, times in asked.items()]),
-        "Many pages, every engine. Each client sends its next request when it has the answer, until all pages are read:",
+        "Many pages, every engine. Each client sends its next request when it has the answer, until all pages are "
+        "read:",
         records(_FLOWS, [_flow_row(name, flow) for name, flow in part["flows"].items()]),
         _describe_parts(part["flows"]["several clients"]["core_s"]),
         f"Memory at rest, proportional set size in MB: {memory}; together {sum(part['memory_mb'].values()):.0f}.",

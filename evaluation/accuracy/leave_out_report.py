@@ -82,10 +82,10 @@ def _doubt(one: HeldOutTable) -> Iterator[str]:
     """How well doubt finds wrong words."""
     yield f"### How well doubt finds wrong words: {one.title[0].lower()}{one.title[1:]}"
     yield (
-        "*AUROC* is the probability that a right word has more confidence than a wrong one. *Left* is the share of word "
-        "errors that remain when the most doubtful 5, 10 and 20 % of the words are corrected; a true word that no "
-        "engine read always remains. Three confidences are compared: *fused* is that of the answer, *engine* that of "
-        "the best engine on its own words, *agreement* only how alike the engines' readings are. *Review* is the "
+        "*AUROC* is the probability that a right word has more confidence than a wrong one. *Left* is the share of "
+        "word errors that remain when the most doubtful 5, 10 and 20 % of the words are corrected; a true word that "
+        "no engine read always remains. Three confidences are compared: *fused* is that of the answer, *engine* that "
+        "of the best engine on its own words, *agreement* only how alike the engines' readings are. *Review* is the "
         "precision and recall of finding wrong words by a confidence below 0.7."
     )
     yield table(

@@ -16,8 +16,9 @@ from evaluation.markdown import document, table
 
 _IN_DOMAIN = """## In-domain: other pages of the sets that were fitted to
 
-All tables from here on measure the shipped profile. They use test pages of sets to which the profile was fitted, and some
-of the bundled networks were trained on other pages of these sets. So these tables do not say how well a new set is read."""
+All tables from here on measure the shipped profile. They use test pages of sets to which the profile was fitted. Some
+of the bundled networks were trained on other pages of these sets. So the tables do not say how well a new set is
+read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,8 @@ def _changes(report: Report) -> Iterator[str]:
     yield "## Which engines correct the result and which break it"
     yield (
         "Counted are places where the fusion differs from the best engine. *Saved*: the fusion is right and the best "
-        "engine is wrong. *Spoiled*: the other way round. A place counts for every engine that read what the fusion chose."
+        "engine is wrong. *Spoiled*: the other way round. A place counts for every engine that read what the fusion "
+        "chose."
     )
     yield table(
         ("set", *(f"{engine}: saved, spoiled" for engine in engines)),

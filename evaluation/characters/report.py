@@ -30,7 +30,8 @@ def report(measured: Mapping[str, NetworkResult], about: Mapping[str, object], s
         f"Measured with `{command}`.",
         setting,
         "No test character was used in training. The files name no writer, so they are split by the hash of the "
-        "picture, after near-duplicates were removed. ECE is the expected calibration error over 62 classes, in 15 bins.",
+        "picture, after near-duplicates were removed. ECE is the expected calibration error over 62 classes, in 15 "
+        "bins.",
         table(heads, [_row(name, found.figures) for name, found in measured.items()]),
         "## By kind, 62 classes",
         table(

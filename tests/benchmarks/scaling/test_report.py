@@ -75,7 +75,7 @@ def test_the_page_says_where_it_bends_and_how_many_requests_failed() -> None:
     }
     text = markdown({"throughput": {"setting": {}, "service_s": 0.2, "steps": STEPS}, "autoscaling": burst})
     assert "**HTTP**: no longer linear at 8 replicas (0.88)." in text
-    assert "**other**: linear to the last step, 1 replicas" in text
+    assert "**other**: linear up to the last step, 1 replicas" in text
     assert "**1 failed**" in text
     assert "| 9 | 2 | 0 | 1 |" in text
     assert text.count("| 9 | 2 |") == 1, "only changes are listed"

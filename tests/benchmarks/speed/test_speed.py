@@ -243,7 +243,7 @@ def test_the_report_has_a_row_for_each_way_and_the_reason_for_each_that_is_missi
         assert f"\n| {name} |" in told
     assert "**easyocr.readtext** not measured: its detector is not here." in told
     assert f"| throughput over {DEFAULTS} | at least 1.05 | 1.4 | yes |" in told
-    assert "one file of several clients: paddleocr 2.00, all others 0.01." in told
+    assert "one file, with several clients: paddleocr 2.00, all others 0.01." in told
 
 
 def test_a_figure_that_needs_a_part_that_was_not_measured_is_not_met() -> None:
