@@ -89,7 +89,14 @@ class LimitsConfig(_Settings):
     )
     # A4 at 450 dpi has 19.6 million. Decoding, cleaning and finding lines take up to 45 bytes a pixel: less than 1 GB.
     max_pixels: int = Field(
-        20_000_000, ge=1, description="Most pixels of one image or page, checked in the file's header."
+        20_000_000, ge=1, description="Most pixels of one page that is read; a larger image is reduced to so many."
+    )
+    # The replica of the segmentation has half a gigabyte without a page: 48 million pixels in four bytes are 192 MB.
+    max_decoding_mb: float = Field(
+        400.0, gt=0.0, le=10_000.0, description="Most memory to decode one image, estimated from the file's header."
+    )
+    max_decoding_s: float = Field(
+        6.0, gt=0.0, le=600.0, description="Most processor time to decode one image, estimated from the file's header."
     )
     max_lines: int = Field(
         MAX_LINES, ge=1, le=50_000, description="Most lines of text of one page; a cell of a table is one."

@@ -53,7 +53,7 @@ from ocr.contract import (
     TextOptions,
 )
 from ocr.errors import InternalFailure, InvalidRequest, OutOfRange, QuorumError
-from segmentation.files.decoding import inspect, require_one_page
+from segmentation.files.decoding import DecodingLimits, inspect, require_one_page
 
 log = logging.getLogger("quorum.gateway")
 
@@ -94,7 +94,7 @@ class ReadingApi:
         started = time.perf_counter()
         capabilities = self._current()
         request = capabilities.character_request(options, time.time())
-        await self._look(_require_image, image, capabilities.config.limits.max_pixels)
+        await self._look(_require_image, image, DecodingLimits.of(capabilities.config.limits))
         [outcome] = await self._read_characters([image], request, timer)
         if isinstance(outcome, QuorumError):
             raise outcome
@@ -120,7 +120,7 @@ class ReadingApi:
     async def read_image(self, image: bytes, options: TextOptions) -> TextAnswer:
         """The answer to an image of one page."""
         reader = PageReader(self._service, self._current(), DocumentOptions(**dict(options)))
-        await self._look(_require_image, image, reader.limits.max_pixels)
+        await self._look(_require_image, image, DecodingLimits.of(reader.limits))
         return await reader.read(image)
 
     async def predict_text(self, file: bytes, options: DocumentOptions) -> TextAnswer | DocumentAnswer:
@@ -197,7 +197,7 @@ class ReadingApi:
         started = time.perf_counter()
         request = capabilities.character_request(_options_of(body, CharacterOptions), time.time())
         yield None
-        checked = await self._look(_all_checked, images, capabilities.config.limits.max_pixels)
+        checked = await self._look(_all_checked, images, DecodingLimits.of(capabilities.config.limits))
         readings = await self._read_characters([image for image in checked if isinstance(image, bytes)], request, timer)
         outcomes = iter(readings)
         for image in checked:
@@ -291,22 +291,22 @@ async def _async_iterator(images: Sequence[bytes | QuorumError]) -> AsyncIterato
         yield image
 
 
-def _require_image(image: bytes, max_pixels: int) -> None:
+def _require_image(image: bytes, limits: DecodingLimits) -> None:
     """Raises what is wrong with an image, seen in its header."""
     if not image:
         raise InvalidRequest("the image is empty", "send the bytes of an image file")
-    require_one_page(inspect(image, max_pixels=max_pixels))
+    require_one_page(inspect(image, limits))
 
 
-def _all_checked(images: Sequence[bytes | QuorumError], max_pixels: int) -> list[bytes | QuorumError]:
-    return [_checked(image, max_pixels) for image in images]
+def _all_checked(images: Sequence[bytes | QuorumError], limits: DecodingLimits) -> list[bytes | QuorumError]:
+    return [_checked(image, limits) for image in images]
 
 
-def _checked(image: bytes | QuorumError, max_pixels: int) -> bytes | QuorumError:
+def _checked(image: bytes | QuorumError, limits: DecodingLimits) -> bytes | QuorumError:
     if isinstance(image, QuorumError):
         return image
     try:
-        _require_image(image, max_pixels)
+        _require_image(image, limits)
     except QuorumError as error:
         return error
     return image

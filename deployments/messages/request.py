@@ -35,6 +35,8 @@ class SegmentationRequest:
     deadline: float
     max_lines: int = LimitsConfig().max_lines
     max_processor_s: float = LimitsConfig().max_page_processor_s
+    max_decoding_mb: float = LimitsConfig().max_decoding_mb
+    max_decoding_s: float = LimitsConfig().max_decoding_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +76,6 @@ class ReadRequest:
             self.deadline,
             limits.max_lines,
             limits.max_page_processor_s,
+            limits.max_decoding_mb,
+            limits.max_decoding_s,
         )

@@ -19,7 +19,7 @@ from deployments.segmentation.page_errors import past_deadline, too_much_process
 from ocr import Image, Layout, Pixels, Polygon, Region, SegmentedPage, StepTimer
 from ocr.errors import InternalFailure, QuorumError
 from ocr.interfaces import MAX_LINES, Checkpoint, go_on
-from segmentation.files.decoding import decode
+from segmentation.files.decoding import DecodingLimits, decode
 from segmentation.preprocessing import PROFILES, pipeline_for
 
 log = logging.getLogger("quorum.segmentation")
@@ -63,10 +63,12 @@ class ImageFileSegmenter:
         checkpoint = self._checkpoint(request)
         try:
             checkpoint()
-            steps = _cleaned(decode(data, max_pixels=request.max_pixels), request, checkpoint)
+            decoded = decode(data, DecodingLimits.of(request))
+            size_px = decoded.sent_width_px, decoded.sent_height_px
+            steps = _cleaned(decoded.image, request, checkpoint)
+            del decoded
             timer.end_step("decode")
             _, image = next(steps)
-            size_px = image.width_px, image.height_px
             for _, cleaned in steps:  # one after the other, so that no more than two pages are in memory
                 image = cleaned
             timer.end_step("clean")
@@ -82,7 +84,7 @@ class ImageFileSegmenter:
         checkpoint = self._checkpoint(request)
         try:
             checkpoint()
-            taken = list(_cleaned(decode(data, max_pixels=request.max_pixels), request, checkpoint))
+            taken = list(_cleaned(decode(data, DecodingLimits.of(request)).image, request, checkpoint))
             _, last = taken[-1]
             segmented = self._segmenter.segment(last, max_lines=request.max_lines, checkpoint=checkpoint)
         except QuorumError as error:
@@ -118,7 +120,7 @@ class ImageFileSegmenter:
         for data in images:
             try:
                 checkpoint()
-                segmented = self._segmenter.character(decode(data, max_pixels=request.max_pixels))
+                segmented = self._segmenter.character(decode(data, DecodingLimits.of(request)).image)
             except QuorumError as error:
                 outcomes.append(error)
                 continue

@@ -1,8 +1,8 @@
-"""The bytes of an image file -> an `Image`: upright by its EXIF note, RGB, on white paper.
+"""The bytes of an image file -> its picture: upright by its EXIF note, RGB, on paper, with square pixels.
 
-What a file claims to be is read from its first bytes, never from its name. Size limits are checked in the header,
-before a single pixel is decoded, so that a small file cannot unfold into a large picture (a decompression bomb).
-Knows nothing of HTTP and nothing of text.
+What a file claims to be is read from its first bytes, never from its name. What decoding would cost is estimated from
+the header, before a single pixel is decoded, so that a small file cannot unfold into a large picture (a decompression
+bomb). A picture larger than a page has to be is reduced while it is decoded. Knows nothing of HTTP and nothing of text.
 """
 
 from __future__ import annotations
@@ -10,28 +10,26 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import PIL.Image
-import PIL.ImageOps
-from numpy.typing import NDArray
 
 from ocr.errors import NotAnImage, TooLarge, UnsupportedFormat
 from ocr.image import Image, Pixels
+from segmentation.files.decoding_cost import require_affordable
 from segmentation.files.header_bounds import require_few_tags, require_short_header
+from segmentation.files.pixels import Picture, picture_of, strips
+from segmentation.files.resolution import pixel_aspect
+from segmentation.files.tiff import ORIENTATION, fields, is_tiff, tiff_pages, with_first_page
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 
-# Programs that write JPEG take up to about a dozen scans.
-_USUAL_SCANS = 20
+_ON_ITS_SIDE = 5  # from this of EXIF's numbers on
 
 # In these, more than one frame is no animation.
 _PAGED = ("TIFF", "MPO")
-
-# Of a picture that is converted at once.
-_STRIP_PIXELS = 1_000_000
 
 # Pillow's own check warns at one fixed number of pixels; ours is a limit of the service, checked on every file.
 PIL.Image.MAX_IMAGE_PIXELS = None
@@ -51,6 +49,35 @@ _KNOWN_ELSEWHERE = {
 }
 
 
+class HasDecodingLimits(Protocol):
+    """What is configured for a request, and what is told the segmentation."""
+
+    @property
+    def max_pixels(self) -> int: ...
+
+    @property
+    def max_decoding_mb(self) -> float: ...
+
+    @property
+    def max_decoding_s(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingLimits:
+    """What a picture may cost. One of more than `max_pixels` is reduced to so many; decoding may take `max_mb` of
+    memory (1,000,000 bytes each) and about `max_s` of a processor.
+    """
+
+    max_pixels: int
+    max_mb: float
+    max_s: float
+
+    @classmethod
+    def of(cls, limits: HasDecodingLimits) -> DecodingLimits:
+        """The part of other limits that is about decoding."""
+        return cls(limits.max_pixels, limits.max_decoding_mb, limits.max_decoding_s)
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What the first bytes of an image file say: its format and its size in pixels as stored."""
@@ -61,28 +88,40 @@ class Header:
     several_pages: bool = False
 
 
-def inspect(data: bytes, *, max_pixels: int) -> Header:
+@dataclass(frozen=True, slots=True)
+class DecodedImage:
+    """A picture, and the size in pixels, upright, that it has in its file."""
+
+    image: Image
+    sent_width_px: int
+    sent_height_px: int
+
+
+def inspect(data: bytes, limits: DecodingLimits) -> Header:
     """Read the header only. Raises the error of the contract: not an image, not in the list, too large, animated."""
-    with _opened(data) as picture:
-        return _checked_header(picture, data, max_pixels)
+    return _opened(data, limits).header
 
 
-def decode(data: bytes, *, max_pixels: int) -> Image:
-    """The file's picture as RGB uint8 (H, W, 3): turned upright by its EXIF orientation, transparency over white."""
-    with _opened(data) as picture:
-        header = _checked_header(picture, data, max_pixels)
-        require_one_page(header)
-        try:
-            picture.load()
-            require_few_tags(picture.info.get("exif", b""))  # in a PNG it may stand behind the pixels
-            PIL.ImageOps.exif_transpose(picture, in_place=True)
-            return Image(_rgb(picture))
-        except MemoryError as error:
-            raise TooLarge(f"there is no memory to decode the {header.format} file", "scale it down") from error
-        except _BROKEN_DEEP as error:
-            raise NotAnImage(
-                f"the {header.format} file is damaged: {error}", "send a file that an image viewer can open"
-            ) from error
+def decode(data: bytes, limits: DecodingLimits) -> DecodedImage:
+    """The file's picture as RGB uint8 (H, W, 3): turned upright by its EXIF orientation, transparency over paper."""
+    opened = _opened(data, limits)
+    header = opened.header
+    require_one_page(header)
+    try:
+        aspect, stored = opened.aspect, opened.orientation
+        opened.picture.load()
+        if opened.by_pillow is not None:  # in a PNG the note may stand behind the pixels
+            require_few_tags(opened.by_pillow.info.get("exif", b""))
+        orientation = opened.orientation
+        if stored >= _ON_ITS_SIDE > orientation:  # Pillow has turned it
+            aspect = 1.0 / aspect
+        pixels = _upright(_page(opened.picture, aspect, limits.max_pixels), orientation)
+    except MemoryError as error:
+        raise TooLarge(f"there is no memory to decode the {header.format} file", "scale it down") from error
+    except _BROKEN_DEEP as error:
+        raise _damaged(header.format, error) from error
+    width, height = opened.picture.width, opened.picture.height
+    return DecodedImage(Image(pixels), *((height, width) if orientation >= _ON_ITS_SIDE else (width, height)))
 
 
 def require_one_page(header: Header) -> None:
@@ -93,14 +132,65 @@ def require_one_page(header: Header) -> None:
         )
 
 
-def _opened(data: bytes) -> PIL.Image.Image:
+@dataclass(frozen=True, slots=True)
+class _OpenedFile:
+    """A file whose header has been read and checked. `by_pillow` is None for a TIFF of a kind that Pillow refuses."""
+
+    header: Header
+    picture: Picture
+    by_pillow: PIL.Image.Image | None
+    file: bytes
+
+    @property
+    def orientation(self) -> int:
+        """As EXIF numbers it (1: upright); what Pillow has turned already is upright."""
+        if self.by_pillow is None:
+            return fields(self.file, tiff_pages(self.file, 1)[0], (ORIENTATION,)).get(ORIENTATION, (1,))[0]
+        told = self.by_pillow.getexif().get(ORIENTATION, 1)
+        return told if isinstance(told, int) and 1 <= told <= 8 else 1
+
+    @property
+    def aspect(self) -> float:
+        return 1.0 if self.by_pillow is None else pixel_aspect(self.by_pillow)
+
+
+def _opened(data: bytes, limits: DecodingLimits) -> _OpenedFile:
     require_short_header(data)
+    several = False
+    if is_tiff(data):
+        try:
+            pages = tiff_pages(data, 2)
+        except ValueError as error:
+            raise _damaged("TIFF", error) from error
+        several, data = len(pages) > 1, with_first_page(data, pages[0]) if pages else data
+    by_pillow = _opened_by_pillow(data)
+    try:
+        picture = picture_of(by_pillow, data)
+    except _BROKEN_DEEP as error:
+        raise NotAnImage(f"the TIFF file is damaged: {error}", "save it anew, as a usual TIFF or PNG") from error
+    kind = "TIFF" if by_pillow is None else str(by_pillow.format)
+    if picture.width < 1 or picture.height < 1:
+        raise NotAnImage(f"the image is {picture.width}x{picture.height} px", "send an image with at least one pixel")
+    picture.reduce_to(limits.max_pixels)
+    require_affordable(picture, by_pillow, data, limits.max_mb, limits.max_s)
+    if by_pillow is not None:
+        require_few_tags(by_pillow.info.get("exif", b""))
+        if kind not in _PAGED and getattr(by_pillow, "is_animated", False):
+            raise UnsupportedFormat(f"the {kind} file is animated", "send one of its frames")
+    # An MPO file is a JPEG with further views of the same scene behind it: the first is the photograph.
+    return _OpenedFile(Header(kind, picture.width, picture.height, several), picture, by_pillow, data)
+
+
+def _opened_by_pillow(data: bytes) -> PIL.Image.Image | None:
+    """None for a TIFF that Pillow refuses."""
     try:
         return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
     except PIL.UnidentifiedImageError:
         pass
     except _BROKEN_DEEP as error:
         raise NotAnImage(f"the image file is damaged: {error}", "send a file that an image viewer can open") from error
+    if is_tiff(data):
+        return None
     for magic, name in _KNOWN_ELSEWHERE.items():
         if data[:64].lstrip().startswith(magic):
             raise UnsupportedFormat(f"this is {name}, not an image in the list", f"send one of {', '.join(FORMATS)}")
@@ -109,90 +199,49 @@ def _opened(data: bytes) -> PIL.Image.Image:
     )
 
 
-def _checked_header(picture: PIL.Image.Image, data: bytes, max_pixels: int) -> Header:
-    width, height = picture.size
-    if width < 1 or height < 1:
-        raise NotAnImage(f"the image is {width}x{height} px", "send an image with at least one pixel")
-    if width * height > max_pixels:
-        raise TooLarge(
-            f"the image has {width}x{height} = {width * height} pixels; the limit is {max_pixels}",
-            "scale it down, or cut it into parts",
-        )
-    _require_few_scans(picture, data, max_pixels)
-    require_few_tags(picture.info.get("exif", b""))
-    several = _has_second_frame(picture)
-    if several and picture.format not in _PAGED:
-        raise UnsupportedFormat(f"the {picture.format} file is animated", "send one of its frames")
-    # An MPO file is a JPEG with further views of the same scene behind it: the first is the photograph.
-    return Header(str(picture.format), width, height, several and picture.format == "TIFF")
+def _damaged(kind: str, error: Exception) -> NotAnImage:
+    return NotAnImage(f"the {kind} file is damaged: {error}", "send a file that an image viewer can open")
 
 
-def _require_few_scans(picture: PIL.Image.Image, data: bytes, max_pixels: int) -> None:
-    """A progressive JPEG tells its picture in scans, each over all pixels, and a scan can be as short as ten bytes."""
-    if picture.format not in ("JPEG", "MPO"):
-        return
-    scans = data.count(b"\xff\xda")  # what is compressed never holds this marker
-    if scans * picture.width * picture.height > _USUAL_SCANS * max_pixels:
-        raise TooLarge(f"the JPEG file has {scans} scans", "save it again, as a usual JPEG")
+def _page(picture: Picture, aspect: float, max_pixels: int) -> Pixels:
+    """The decoded picture, whose pixels are `aspect` times as high as wide, with square ones, `max_pixels` at most."""
+    width, height = picture.width, picture.height
+    across, down = max(1.0, 1.0 / aspect), max(1.0, aspect)
+    scale = min(1.0, (max_pixels / (width * across * height * down)) ** 0.5)
+    size = max(1, int(width * across * scale)), max(1, int(height * down * scale))
+    if size == (picture.decoded_width, picture.decoded_height):
+        return _whole(picture)
+    if size[1] >= picture.decoded_height:
+        return np.asarray(PIL.Image.fromarray(_whole(picture)).resize(size, PIL.Image.Resampling.BICUBIC))
+    return _reduced(picture, size)
 
 
-def _has_second_frame(picture: PIL.Image.Image) -> bool:
-    """Whether there is a second frame. Of a TIFF they are not counted: that walks through all of a file made to be
-    endless.
-    """
-    if picture.format != "TIFF":
-        return bool(getattr(picture, "is_animated", False))
-    try:
-        picture.seek(1)
-    except EOFError:
-        several = False
-    except _BROKEN_DEEP as error:
-        raise NotAnImage(f"the {picture.format} file is damaged: {error}", "send a file in one piece") from error
-    else:
-        several = True
-    picture.seek(0)
-    return several
-
-
-def _rgb(picture: PIL.Image.Image) -> Pixels:
-    """The decoded picture as (H, W, 3) uint8, strip by strip: what a conversion needs by the way, up to 45 bytes a
-    pixel for deep grey, it needs for a strip only.
-    """
-    on_paper = _from_deep_grey(picture) if picture.mode.startswith("I") or picture.mode == "F" else _coloured
-    pixels = np.empty((picture.height, picture.width, 3), np.uint8)
-    top = 0
-    for strip in _strips(picture):
-        pixels[top : top + strip.height] = on_paper(strip)
-        top += strip.height
+def _whole(picture: Picture) -> Pixels:
+    pixels = np.empty((picture.decoded_height, picture.decoded_width, 3), np.uint8)
+    for top, bottom in strips(picture.decoded_width, picture.decoded_height):
+        pixels[top:bottom] = picture.rgb(top, bottom)
     return pixels
 
 
-def _strips(picture: PIL.Image.Image) -> Iterator[PIL.Image.Image]:
-    """The picture from top to bottom."""
-    rows = max(1, _STRIP_PIXELS // picture.width)
-    for top in range(0, picture.height, rows):
-        yield picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+def _reduced(picture: Picture, size: tuple[int, int]) -> Pixels:
+    """The picture in fewer rows, strip by strip: each pixel is the mean of the area that it stands for."""
+    width, height = size
+    step = picture.decoded_height / height
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top, bottom in strips(round(picture.decoded_width * step), height):
+        first, end = int(top * step), min(picture.decoded_height, int(np.ceil(bottom * step)))
+        strip = PIL.Image.fromarray(picture.rgb(first, end))
+        box = (0, top * step - first, strip.width, min(bottom * step - first, strip.height))
+        pixels[top:bottom] = np.asarray(strip.resize((width, bottom - top), PIL.Image.Resampling.BOX, box))
+    return pixels
 
 
-def _coloured(strip: PIL.Image.Image) -> Pixels:
-    if strip.has_transparency_data:
-        coloured = strip.convert("RGBA")
-        strip = PIL.Image.alpha_composite(PIL.Image.new("RGBA", coloured.size, "white"), coloured)
-    return np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"))  # (H, W, 3) uint8
-
-
-def _from_deep_grey(picture: PIL.Image.Image) -> Callable[[PIL.Image.Image], Pixels]:
-    """16-bit, 32-bit and floating point grey -> RGB, over the full range of 16 bits, or of what is in the picture."""
-    brightest = max(float(_levels(strip).max(initial=0.0)) for strip in _strips(picture))
-    usual = 65535.0 if brightest > 255.0 else (255.0 if brightest > 1.0 else 1.0)
-    scale = 255.0 / max(usual, brightest)
-
-    def on_paper(strip: PIL.Image.Image) -> Pixels:
-        levels = np.clip(_levels(strip) * scale, 0, 255).astype(np.uint8)
-        return np.repeat(levels[:, :, np.newaxis], 3, axis=2)
-
-    return on_paper
-
-
-def _levels(strip: PIL.Image.Image) -> NDArray[np.float64]:
-    return np.nan_to_num(np.asarray(strip).astype(np.float64))  # (H, W)
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Turned and mirrored as EXIF 2.32 says (Orientation)."""
+    if orientation >= _ON_ITS_SIDE:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)

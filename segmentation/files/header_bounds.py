@@ -14,7 +14,7 @@ import struct
 from PIL.JpegImagePlugin import MARKER
 
 from ocr.errors import NotAnImage, TooLarge
-from segmentation.files.page_renderer import is_tiff, tiff_layout, tiff_pages
+from segmentation.files.tiff import is_tiff, tiff_layout, tiff_pages
 
 _FEW = 1000
 _BYTES_EACH = 1024  # and one more chunk or marker for each so many bytes of the file

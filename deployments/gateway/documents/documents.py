@@ -19,9 +19,9 @@ from deployments.gateway.formats import OutputPage, PagePicture
 from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
 from ocr.errors import InternalFailure, InvalidRequest, NotAnImage, QuorumError, TooManyPages
 from ocr.file_kinds import late_pdf_start, pdf_start
-from segmentation.files.decoding import inspect
-from segmentation.files.page_renderer import tiff_pages
+from segmentation.files.decoding import DecodingLimits, inspect
 from segmentation.files.rendered_page import RenderRequest, in_parts
+from segmentation.files.tiff import tiff_pages
 
 log = logging.getLogger("quorum.gateway")
 
@@ -69,7 +69,7 @@ def has_pages(file: bytes, options: DocumentOptions, limits: LimitsConfig) -> bo
         raise NotAnImage(
             f"{late} bytes that begin with {file[:24]!r} stand before the %PDF of this file", "send it from there on"
         )
-    several = inspect(file, max_pixels=limits.max_pixels).several_pages
+    several = inspect(file, DecodingLimits.of(limits)).several_pages
     if several and options.pages is None:
         _require_few_pages(file, limits.max_pages)
     return several or options.pages is not None

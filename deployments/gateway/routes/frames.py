@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -21,8 +20,8 @@ from numpy.typing import NDArray
 
 from deployments.gateway.error_responses import error_answer
 from ocr.contract import CharacterAnswer, FrameAnswer, TextAnswer
-from ocr.errors import NotAnImage, QuorumError
-from segmentation.files.decoding import FORMATS, inspect, require_one_page
+from ocr.errors import QuorumError
+from segmentation.files.decoding import DecodingLimits, decode
 
 ReadFrame: TypeAlias = Callable[[bytes], Awaitable[CharacterAnswer | TextAnswer]]
 
@@ -66,15 +65,15 @@ class FrameQueue:
 class FrameReader:
     """Reads the frames of one connection with `read`, one after another."""
 
-    def __init__(self, read: ReadFrame, max_pixels: int) -> None:
+    def __init__(self, read: ReadFrame, limits: DecodingLimits) -> None:
         self._read = read
-        self._max_pixels = max_pixels
+        self._limits = limits
         self._last: _LastRead | None = None
 
     async def answer(self, frame: Frame) -> FrameAnswer:
         """What became of the frame; a failure is an answer too."""
         try:
-            fingerprint = await asyncio.to_thread(fingerprint_of, frame.image, self._max_pixels)
+            fingerprint = await asyncio.to_thread(fingerprint_of, frame.image, self._limits)
             if self._last is not None and self._last.fingerprint.matches(fingerprint):
                 return FrameAnswer(image_id=frame.image_id, status="unchanged", answer=self._last.answer)
             answer = await self._read(frame.image)
@@ -112,17 +111,12 @@ class _LastRead:
     answer: CharacterAnswer | TextAnswer
 
 
-def fingerprint_of(image: bytes, max_pixels: int) -> FrameFingerprint:
+def fingerprint_of(image: bytes, limits: DecodingLimits) -> FrameFingerprint:
     """Raises what is wrong with the image: not one, too large, of several pages."""
-    header = inspect(image, max_pixels=max_pixels)
-    require_one_page(header)
-    with PIL.Image.open(io.BytesIO(image), formats=FORMATS) as picture:
-        picture.draft("L", (2 * _COMPARED_PX, 2 * _COMPARED_PX))  # a JPEG is decoded no larger than is needed
-        try:
-            grey = picture.convert("L")
-        except (OSError, SyntaxError, ValueError) as error:
-            raise NotAnImage(f"the {header.format} file is damaged: {error}", "send a whole file") from error
-    scale = min(1.0, _COMPARED_PX / max(header.width_px, header.height_px))
-    size = max(1, round(header.width_px * scale)), max(1, round(header.height_px * scale))
-    small = np.asarray(grey.resize(size, PIL.Image.Resampling.BOX), dtype=np.int16)  # (H, W)
-    return FrameFingerprint(hashlib.sha256(image).digest(), (header.width_px, header.height_px), small)
+    most_pixels = min(limits.max_pixels, 4 * _COMPARED_PX**2)  # it is decoded no larger than is needed
+    decoded = decode(image, replace(limits, max_pixels=most_pixels))
+    size = decoded.sent_width_px, decoded.sent_height_px
+    scale = min(1.0, _COMPARED_PX / max(size))
+    small = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    grey = PIL.Image.fromarray(decoded.image.pixels).convert("L").resize(small, PIL.Image.Resampling.BOX)
+    return FrameFingerprint(hashlib.sha256(image).digest(), size, np.asarray(grey, dtype=np.int16))

@@ -32,6 +32,7 @@ from deployments.gateway.routes import openapi
 from deployments.gateway.routes.frames import Frame, FrameQueue, FrameReader, ReadFrame, dropped_answer, failed_answer
 from ocr.contract import CharacterOptions, ErrorAnswer, FrameAnswer, FrameBody, Problem, TaskOptions, TextOptions
 from ocr.errors import InvalidRequest, Overloaded, QuorumError, RateLimited, TooLarge
+from segmentation.files.decoding import DecodingLimits
 
 # https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1; 1013 is in the registry that it opens.
 _REFUSED = 1008
@@ -80,7 +81,7 @@ async def _serve(socket: WebSocket, readings: ReadingApi, count: CountFrame) -> 
         await _refuse(socket, error, _REFUSED)
         return
     waiting = FrameQueue(readings.limits.stream_queue)
-    reader = FrameReader(read, readings.limits.max_pixels)
+    reader = FrameReader(read, DecodingLimits.of(readings.limits))
     sending = asyncio.Lock()
 
     async def send(answer: FrameAnswer) -> None:

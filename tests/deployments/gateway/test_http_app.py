@@ -34,7 +34,7 @@ def app() -> FastAPI:
     return app_over(
         _SERVICE,
         max_request_mb=0.02,
-        max_pixels=10_000,
+        max_decoding_mb=0.05,
         max_batch=3,
         batch_workers=1,
         max_requests=2,

@@ -66,6 +66,14 @@ def test_a_page_that_cleaning_scaled_has_its_places_on_the_page_as_it_was_sent()
     assert segmented.pixels[0].shape == (10, 3500, 3)
 
 
+def test_a_page_that_is_too_large_is_reduced_and_has_its_places_as_it_was_sent() -> None:
+    segmented = ImageFileSegmenter(WholeImage()).page(png(2000, 1000), request())
+    assert not isinstance(segmented, ImageRefused)
+    assert segmented.pixels[0].shape == (707, 1414, 3)
+    assert (segmented.layout.width_px, segmented.layout.height_px) == (2000, 1000)
+    assert segmented.layout.regions[0].polygon.bounding_box() == Box(0, 0, 2000, 1000)
+
+
 def test_a_page_that_cannot_be_decoded_is_refused_as_a_value() -> None:
     refused = ImageFileSegmenter(WholeImage()).page(b"junk", request())
     assert isinstance(refused, ImageRefused)

@@ -17,10 +17,10 @@ from PIL.PngImagePlugin import PngImageFile
 
 from ocr.errors import NotAnImage, QuorumError, TooLarge
 from segmentation.files import header_bounds
-from segmentation.files.decoding import decode, inspect
+from segmentation.files.decoding import DecodingLimits, decode, inspect
 from segmentation.files.header_bounds import require_short_header
 
-MAX_PIXELS = 1_000_000
+LIMITS = DecodingLimits(max_pixels=1_000_000, max_mb=100.0, max_s=1.0)
 
 
 def saved(kind: str, picture: PIL.Image.Image | None = None, **options: object) -> bytes:
@@ -83,7 +83,7 @@ def test_a_header_of_too_many_parts_is_refused_with_what_there_are_too_many_of(d
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(TooLarge, match=what) as raised:
-            inspect(data, max_pixels=MAX_PIXELS)
+            inspect(data, LIMITS)
     assert raised.value.hint
 
 
@@ -97,7 +97,7 @@ def test_an_exif_note_in_several_segments_is_one():
 def test_an_exif_note_behind_the_pixels_of_a_png_is_looked_at_before_it_is_read():
     data = saved("PNG")[:-12] + chunk(b"eXIf", exif(1100)) + chunk(b"IEND")
     with pytest.raises(TooLarge, match="1100 tags"):
-        decode(data, max_pixels=MAX_PIXELS)
+        decode(data, LIMITS)
 
 
 @pytest.mark.parametrize("head", [b"II*\0", b"II\0*", b"MM\0*", b"MM*\0"])
@@ -105,7 +105,7 @@ def test_tags_are_counted_whichever_way_round_the_head_is(head):
     order = "<" if head.startswith(b"II") else ">"
     data = head + struct.pack(f"{order}I", 8) + ifd(*((tag, 3, 1, 1) for tag in range(300, 1400)), order=order)
     with pytest.raises(NotAnImage, match="1100 entries"):
-        inspect(data, max_pixels=MAX_PIXELS)
+        inspect(data, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_tags_are_counted_whichever_way_round_the_head_is(head):
 def test_what_programs_write_and_more_is_let_through(data):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of notes that make no sense
-        assert inspect(data, max_pixels=MAX_PIXELS).width_px >= 1
+        assert inspect(data, LIMITS).width_px >= 1
 
 
 class CountedReads(io.BytesIO):

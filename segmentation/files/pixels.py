@@ -1,0 +1,335 @@
+"""The picture of an image file as RGB of eight bits on paper, strip by strip: whatever the depth and the meaning of its
+samples. What a conversion needs by the way, up to 45 bytes a pixel for deep colour, it needs for a strip only.
+
+Pillow opens every kind. What it would decode wrongly or not at all is unpacked as samples: deep or signed TIFF
+(tiff_samples.py), and the lower bytes of PNG of 16 bits.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from math import ceil
+from typing import Protocol
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+from PIL.PngImagePlugin import PngImageFile
+
+from segmentation.files import levels
+from segmentation.files.levels import SampleRange, Samples, sample_range
+from segmentation.files.tiff import BITS, PHOTOMETRIC, SAMPLE_FORMAT, fields, is_tiff, tiff_pages
+from segmentation.files.tiff_samples import TiffSamples
+from segmentation.files.transparency import Background
+
+STRIP_PIXELS = 1_000_000
+
+_DEEP_COLOUR = ("RGB;16B", "RGBA;16B", "LA;16B")
+"""Pillow's raw modes of a PNG with colours or opacity of 16 bits."""
+
+Rgb = NDArray[np.uint8]
+"""(H, W, 3)."""
+
+# TIFF 6.0, PhotometricInterpretation
+_MIN_IS_WHITE, _PALETTE, _SEPARATED, _CIE_LAB, _ICC_LAB = 0, 3, 5, 8, 9
+_COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 4: 1, 5: 4, 8: 3, 9: 3, 32844: 1}
+"""Samples of a pixel by the meaning of its colours; the rest are extra samples."""
+_ASSOCIATED, _UNASSOCIATED = 1, 2  # alpha: premultiplied, or not
+
+
+class Picture(Protocol):
+    """A picture, upright or not, of which strips can be had after `load`."""
+
+    @property
+    def width(self) -> int:
+        """Pixels across, as stored."""
+
+    @property
+    def height(self) -> int:
+        """Pixels down, as stored."""
+
+    @property
+    def decoded_width(self) -> int:
+        """Pixels across once it is decoded: fewer where the decoder itself reduces it."""
+
+    @property
+    def decoded_height(self) -> int:
+        """The same down."""
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Memory that `load` takes."""
+
+    def reduce_to(self, max_pixels: int) -> None:
+        """Have it decoded no larger than is needed for so many pixels, where its decoder can."""
+
+    def load(self) -> None:
+        """Decode the pixels. Raises what Pillow's decoders raise."""
+
+    def rgb(self, top: int, bottom: int) -> Rgb:
+        """The decoded rows from `top` to `bottom`, on paper."""
+
+
+def strips(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """The first row and the end of each strip of a picture, from top to bottom."""
+    rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        yield top, min(top + rows, height)
+
+
+def picture_of(opened: PIL.Image.Image | None, file: bytes) -> Picture:
+    """The picture of the first page in `file`, which Pillow has `opened` if it can. Raises ValueError for a TIFF that
+    is stored in a way that is not read.
+    """
+    if is_tiff(file) and (opened is None or _is_deep(file)):
+        return DeepTiff(file)
+    assert opened is not None
+    if isinstance(opened, PngImageFile) and opened.tile and opened.tile[0].args in _DEEP_COLOUR:
+        return DeepPng(opened, file)
+    return DeepGrey(opened) if opened.mode.startswith("I") or opened.mode == "F" else Plain(opened)
+
+
+def _is_deep(tiff: bytes) -> bool:
+    """Whether the samples of its first page are other than unsigned ones of 1 to 8 bits for grey or RGB."""
+    of_page = fields(tiff, tiff_pages(tiff, 1)[0], (BITS, PHOTOMETRIC, SAMPLE_FORMAT))
+    is_plain = set(of_page.get(BITS, (1,))) <= {1, 2, 4, 8} and set(of_page.get(SAMPLE_FORMAT, (1,))) <= {1, 4}
+    return not is_plain or of_page.get(PHOTOMETRIC, (1,))[0] in (_CIE_LAB, _ICC_LAB)
+
+
+class Plain:
+    """What Pillow decodes to eight bits."""
+
+    def __init__(self, picture: PIL.Image.Image) -> None:
+        self._picture = picture
+        self.width, self.height = picture.size
+        self._paper = 255
+        self._is_transparent = False
+
+    @property
+    def decoded_width(self) -> int:
+        return self._picture.width
+
+    @property
+    def decoded_height(self) -> int:
+        return self._picture.height
+
+    @property
+    def decoded_bytes(self) -> int:
+        return self.decoded_width * self.decoded_height * (1 if self._picture.mode in ("1", "L", "P") else 4)
+
+    def reduce_to(self, max_pixels: int) -> None:
+        shrink = min(1.0, (max_pixels / (self.width * self.height)) ** 0.5)
+        self._picture.draft(None, (ceil(self.width * shrink), ceil(self.height * shrink)))
+
+    def load(self) -> None:
+        self._picture.load()
+        if self._picture.format == "TIFF":  # Pillow turns it upright
+            self.width, self.height = self._picture.size
+        self._is_transparent = self._picture.has_transparency_data
+        if self._is_transparent:
+            background = Background()
+            for top, bottom in self._strips():
+                strip = self._strip(top, bottom)
+                background.add(np.asarray(strip.convert("L")), np.asarray(strip.getchannel("A")))
+            self._is_transparent = not background.nothing_is_visible or self._is_of_one_colour()
+            self._paper = background.level
+
+    def rgb(self, top: int, bottom: int) -> Rgb:
+        strip = self._strip(top, bottom)
+        if self._is_transparent:
+            paper = PIL.Image.new("RGBA", strip.size, (self._paper,) * 3)
+            strip = PIL.Image.alpha_composite(paper, strip)
+        return np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"))
+
+    def _strips(self) -> Iterator[tuple[int, int]]:
+        return strips(self._picture.width, self._picture.height)
+
+    def _strip(self, top: int, bottom: int) -> PIL.Image.Image:
+        strip = self._picture.crop((0, top, self._picture.width, bottom))
+        if not self._picture.has_transparency_data:
+            return strip
+        return (strip.convert("LA") if strip.mode == "La" else strip).convert("RGBA")
+
+    def _is_of_one_colour(self) -> bool:
+        """Where all is transparent, and there is a picture nevertheless, a program has filled in no opacity."""
+        colours = (np.asarray(self._strip(top, bottom))[:, :, :3] for top, bottom in self._strips())
+        first = np.asarray(self._strip(0, 1))[0, 0, :3]
+        return all(bool((strip == first).all()) for strip in colours)
+
+
+class _Deep:
+    """Samples of more than eight bits: subclasses say what they are and how they become colours."""
+
+    width: int
+    height: int
+
+    def __init__(self) -> None:
+        self._range = SampleRange(0.0, 1.0)
+        self._alpha: SampleRange | None = None
+        self._paper = 255
+        self._is_premultiplied = False
+
+    @property
+    def decoded_width(self) -> int:
+        return self.width
+
+    @property
+    def decoded_height(self) -> int:
+        return self.height
+
+    def reduce_to(self, max_pixels: int) -> None:
+        """It is reduced when its strips are taken."""
+
+    def _colours(self, top: int, bottom: int) -> Samples:
+        raise NotImplementedError
+
+    def _opacity(self, top: int, bottom: int) -> Samples | None:
+        """(H, W, 1); None where there is none."""
+        raise NotImplementedError
+
+    def _seen(self, colours: Samples) -> NDArray[np.float32]:
+        """Grey or RGB in [0, 1] of a strip of samples."""
+        return self._range.parts(colours)
+
+    def _find_ranges(self) -> None:
+        """After the pixels are there."""
+        rows = list(strips(self.width, self.height))
+        self._range = sample_range(self._colours(top, bottom) for top, bottom in rows)
+        if self._opacity(0, 1) is None:
+            return
+        self._alpha = sample_range(_present(self._opacity(top, bottom)) for top, bottom in rows)
+        background = Background()
+        for top, bottom in rows:
+            opacity = levels.rgb_of(self._alpha.parts(_present(self._opacity(top, bottom))))[:, :, 0]
+            background.add(levels.rgb_of(self._seen(self._colours(top, bottom)))[:, :, 1], opacity)
+        self._paper = background.level
+        if background.nothing_is_visible and self._range.high > 1.0:
+            self._alpha = None
+
+    def rgb(self, top: int, bottom: int) -> Rgb:
+        seen = self._seen(self._colours(top, bottom))
+        if self._alpha is not None:
+            opacity = self._alpha.parts(_present(self._opacity(top, bottom)))
+            own = seen if self._is_premultiplied else seen * opacity
+            seen = np.minimum(own + (1.0 - opacity) * np.float32(self._paper / 255.0), 1.0)
+        return levels.rgb_of(seen)
+
+
+def _present(samples: Samples | None) -> Samples:
+    assert samples is not None
+    return samples
+
+
+class DeepTiff(_Deep):
+    """A page of TIFF as its samples."""
+
+    def __init__(self, file: bytes) -> None:
+        super().__init__()
+        self._samples = TiffSamples(file, tiff_pages(file, 1)[0])
+        layout = self._samples.layout
+        self.width, self.height = layout.width, layout.height
+        colours = _COLOURS.get(layout.photometric)
+        if colours is None or colours > layout.samples:
+            raise ValueError(f"colours of the kind {layout.photometric} in {layout.samples} samples are not read")
+        self._count = colours
+        kinds = layout.extra[: layout.samples - colours]
+        alpha = next((at for at, kind in enumerate(kinds) if kind in (_ASSOCIATED, _UNASSOCIATED)), None)
+        self._alpha_at = None if alpha is None else colours + alpha
+        self._is_premultiplied = alpha is not None and kinds[alpha] == _ASSOCIATED
+
+    @property
+    def decoded_bytes(self) -> int:
+        return self._samples.layout.stored_bytes
+
+    def load(self) -> None:
+        self._samples.load()
+        self._find_ranges()
+
+    def _colours(self, top: int, bottom: int) -> Samples:
+        colours = self._samples.rows(top, bottom)[:, :, : self._count]
+        colour_map = self._samples.colour_map
+        if self._samples.layout.photometric == _PALETTE and colour_map is not None:
+            colours = colour_map[np.minimum(colours[:, :, 0].astype(np.int64), len(colour_map) - 1)]
+        return colours
+
+    def _opacity(self, top: int, bottom: int) -> Samples | None:
+        at = self._alpha_at
+        return None if at is None else self._samples.rows(top, bottom)[:, :, at : at + 1]
+
+    def _seen(self, colours: Samples) -> NDArray[np.float32]:
+        layout = self._samples.layout
+        if layout.photometric in (_CIE_LAB, _ICC_LAB) and layout.sample_format != 3:
+            return levels.from_lab(colours, layout.bits, is_offset=layout.photometric == _ICC_LAB)
+        parts = self._range.parts(colours)
+        if layout.photometric == _MIN_IS_WHITE:
+            return 1.0 - parts
+        return levels.from_cmyk(parts) if layout.photometric == _SEPARATED else parts
+
+
+class DeepGrey(_Deep):
+    """Grey of 16 or more bits that Pillow decodes as it is."""
+
+    def __init__(self, picture: PIL.Image.Image) -> None:
+        super().__init__()
+        self._picture = picture
+        self.width, self.height = picture.size
+
+    @property
+    def decoded_bytes(self) -> int:
+        return self.width * self.height * (2 if self._picture.mode.startswith("I;16") else 4)
+
+    def load(self) -> None:
+        self._picture.load()
+        self._find_ranges()
+
+    def _colours(self, top: int, bottom: int) -> Samples:
+        return np.asarray(self._picture.crop((0, top, self.width, bottom)))[:, :, np.newaxis]
+
+    def _opacity(self, top: int, bottom: int) -> Samples | None:
+        return None
+
+
+class DeepPng(_Deep):
+    """PNG with colours or opacity of 16 bits, of which Pillow's own modes take the upper or the lower bytes."""
+
+    def __init__(self, picture: PngImageFile, file: bytes) -> None:
+        super().__init__()
+        self.width, self.height = picture.size
+        raw_mode = str(picture.tile[0].args)
+        self._is_grey = raw_mode == "LA;16B"
+        if self._is_grey:  # four bytes a pixel, as RGBA of eight bits has
+            self._halves = [_with_raw_mode(picture, "RGBA")]
+        else:
+            lower = PngImageFile(io.BytesIO(file))
+            self._halves = [picture, _with_raw_mode(lower, raw_mode.replace("16B", "16L"))]
+        self._has_alpha = self._is_grey or picture.mode == "RGBA"
+
+    @property
+    def decoded_bytes(self) -> int:
+        return self.width * self.height * 4 * len(self._halves)
+
+    def load(self) -> None:
+        for half in self._halves:
+            half.load()
+        self._find_ranges()
+
+    def _samples(self, top: int, bottom: int) -> Samples:
+        halves = [np.asarray(half.crop((0, top, self.width, bottom))).astype(np.uint16) for half in self._halves]
+        if self._is_grey:
+            return halves[0][:, :, ::2] << 8 | halves[0][:, :, 1::2]
+        upper, lower = halves
+        return upper << 8 | lower
+
+    def _colours(self, top: int, bottom: int) -> Samples:
+        samples = self._samples(top, bottom)
+        return samples[:, :, :-1] if self._has_alpha else samples
+
+    def _opacity(self, top: int, bottom: int) -> Samples | None:
+        return self._samples(top, bottom)[:, :, -1:] if self._has_alpha else None
+
+
+def _with_raw_mode(picture: PngImageFile, raw_mode: str) -> PngImageFile:
+    """The opened picture, whose bytes will be taken as those of another mode."""
+    picture.tile = [tile._replace(args=raw_mode) for tile in picture.tile]
+    return picture

@@ -1,0 +1,255 @@
+"""Paper stays light and ink stays dark, whatever the depth and the meaning of the samples in a file."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from functools import partial
+
+import numpy as np
+import PIL.Image
+import pytest
+from numpy.typing import NDArray
+
+from ocr.errors import NotAnImage
+from segmentation.files.decoding import DecodingLimits, decode
+from tests.segmentation.files.tiff_files import page, tiff_file
+
+LIMITS = DecodingLimits(max_pixels=1_000_000, max_mb=50.0, max_s=2.0)
+
+# Three upright stripes of twelve pixels: ink, half-way, paper; parts of white.
+_STRIPES = np.repeat(np.tile(np.repeat([0.0, 0.5, 1.0], 12), (20, 1))[:, :, np.newaxis], 1, axis=2)
+
+
+def seen(file: bytes) -> NDArray[np.uint8]:
+    """The colours of ink, half-way and paper: (3, 3)."""
+    pixels = decode(file, LIMITS).image.pixels
+    assert pixels.shape == (20, 36, 3)
+    return pixels[10, [6, 18, 30]]
+
+
+def levels(dtype: str, low: float, high: float, channels: int = 1) -> NDArray[np.generic]:
+    values = low + np.repeat(_STRIPES, channels, axis=2) * (high - low)
+    return (values if dtype.startswith("f") else np.round(values)).astype(dtype)
+
+
+def tiff(samples: NDArray[np.generic], photometric: int = 1, **options: object) -> bytes:
+    order = str(options.get("order", "<"))
+    return tiff_file(page(samples, photometric, **options), order=order)  # type: ignore[arg-type]
+
+
+def with_alpha(colours: NDArray[np.generic], alpha: float) -> NDArray[np.generic]:
+    return np.concatenate([colours, np.full_like(colours[:, :, :1], alpha)], axis=2)
+
+
+_RAMPS = {
+    "8 bits": partial(tiff, levels("u1", 0, 255)),
+    "16 bits": partial(tiff, levels("u2", 0, 65535)),
+    "16 bits, other byte order": partial(tiff, levels("u2", 0, 65535), order=">"),
+    "12 bits in 16": partial(tiff, levels("u2", 0, 4095)),
+    "10 bits in 16": partial(tiff, levels("u2", 0, 1023)),
+    "14 bits in 16": partial(tiff, levels("u2", 0, 16383)),
+    "12 bits packed": partial(tiff, levels("u2", 0, 4095), bits=12),
+    "10 bits packed": partial(tiff, levels("u2", 0, 1023), bits=10),
+    "4 bits": partial(tiff, levels("u1", 0, 15), bits=4),
+    "2 bits": partial(tiff, levels("u1", 0, 3), bits=2),
+    "24 bits": partial(tiff, levels("u4", 0, 2**24 - 1), bits=24),
+    "32 bits": partial(tiff, levels("u4", 0, 2**32 - 1)),
+    "12 bits in 32": partial(tiff, levels("u4", 0, 4095)),
+    "64 bits": partial(tiff, levels("u8", 0, 2**40 - 1)),
+    "8 bits signed": partial(tiff, levels("i1", -128, 127)),
+    "16 bits signed": partial(tiff, levels("i2", -32768, 32767)),
+    "12 bits signed in 16": partial(tiff, levels("i2", -2048, 2047)),
+    "15 bits in signed 16": partial(tiff, levels("i2", 0, 32767)),
+    "32 bits signed": partial(tiff, levels("i4", -(2**31), 2**31 - 1)),
+    "half precision": partial(tiff, levels("f2", 0, 1)),
+    "single precision": partial(tiff, levels("f4", 0, 1)),
+    "single precision, other byte order": partial(tiff, levels("f4", 0, 1), order=">"),
+    "single precision, 0 to 255": partial(tiff, levels("f4", 0, 255)),
+    "single precision, 0 to 65535": partial(tiff, levels("f4", 0, 65535)),
+    "single precision, 12 bits in 16": partial(tiff, levels("f4", 0, 0.0625)),
+    "single precision, -1 to 1": partial(tiff, levels("f4", -1, 1)),
+    "double precision": partial(tiff, levels("f8", 0, 1)),
+    "double precision, deflated, predictor": partial(tiff, levels("f8", 0, 1), deflated=True, predictor=3),
+    "single precision, RGB, predictor": partial(tiff, levels("f4", 0, 1, 3), 2, deflated=True, predictor=3),
+    "16 bits, deflated, predictor": partial(tiff, levels("u2", 0, 65535), deflated=True, predictor=2),
+    "16 bits RGB, predictor, other byte order": partial(
+        tiff, levels("u2", 0, 65535, 3), 2, deflated=True, predictor=2, order=">"
+    ),
+    "8 bits RGB": partial(tiff, levels("u1", 0, 255, 3), 2),
+    "8 bits RGB in planes": partial(tiff, levels("u1", 0, 255, 3), 2, planar=True),
+    "12 bits in 16 RGB": partial(tiff, levels("u2", 0, 4095, 3), 2),
+    "16 bits RGB in planes": partial(tiff, levels("u2", 0, 65535, 3), 2, planar=True, deflated=True),
+    "16 bits RGB in tiles": partial(tiff, levels("u2", 0, 65535, 3), 2, tile=16, deflated=True, predictor=2),
+    "16 bits in tiles and planes": partial(tiff, levels("u2", 0, 65535, 3), 2, tile=16, planar=True),
+    "12 bits packed in tiles": partial(tiff, levels("u2", 0, 4095), bits=12, tile=16),
+    "4 bits RGB": partial(tiff, levels("u1", 0, 15, 3), 2, bits=4),
+    "float RGB": partial(tiff, levels("f4", 0, 1, 3), 2),
+    "8 bits, white is 0": partial(tiff, levels("u1", 255, 0), 0),
+    "16 bits, white is 0": partial(tiff, levels("u2", 65535, 0), 0),
+    "12 bits in 16, white is 0": partial(tiff, levels("u2", 4095, 0), 0),
+    "12 bits packed, white is 0": partial(tiff, levels("u2", 4095, 0), 0, bits=12),
+    "float, white is 0": partial(tiff, levels("f4", 1, 0), 0),
+    "signed, white is lowest": partial(tiff, levels("i2", 32767, -32768), 0),
+    "4 bits, white is 0": partial(tiff, levels("u1", 15, 0), 0, bits=4),
+    "8 bits and alpha": partial(tiff, with_alpha(levels("u1", 0, 255), 255), 1, extra=[2]),
+    "8 bits and premultiplied alpha": partial(tiff, with_alpha(levels("u1", 0, 255), 255), 1, extra=[1]),
+    "16 bits and alpha": partial(tiff, with_alpha(levels("u2", 0, 65535), 65535), 1, extra=[2]),
+    "12 bits in 16 RGB and alpha": partial(tiff, with_alpha(levels("u2", 0, 4095, 3), 4095), 2, extra=[2]),
+    "16 bits RGB, alpha never filled in": partial(tiff, with_alpha(levels("u2", 0, 65535, 3), 0), 2, extra=[2]),
+    "16 bits and a fourth sample": partial(tiff, with_alpha(levels("u2", 0, 65535, 3), 9), 2, extra=[0]),
+}
+
+
+@pytest.mark.parametrize("name", _RAMPS)
+def test_ink_is_black_paper_is_white_and_half_way_is_grey(name: str) -> None:
+    ink, half, paper = seen(_RAMPS[name]()).astype(int)
+    assert ink.max() <= 2, name
+    assert paper.min() >= 253, name
+    assert abs(half - 128).max() <= (48 if "2 bits" in name else 10), name
+
+
+def test_faint_stray_pixels_do_not_decide_the_range() -> None:
+    samples = np.full((400, 400, 1), 3900, np.uint16)
+    samples[100:120] = 350
+    samples[7, 9] = 65535  # a hot pixel
+    pixels = decode(tiff(samples), LIMITS).image.pixels
+    assert pixels[110].max() < 30
+    assert pixels[50].min() > 230
+
+
+def test_what_is_no_number_is_paper_and_does_not_decide_the_range() -> None:
+    samples = levels("f4", 0, 1)
+    samples[:, :3], samples[:, 33:], samples[:, 15] = np.nan, np.inf, -np.inf
+    pixels = decode(tiff(samples), LIMITS).image.pixels[10, :, 0]
+    assert [pixels[1], pixels[6], pixels[15], pixels[30], pixels[35]] == [255, 0, 0, 255, 255]
+
+
+def test_noise_below_zero_is_black() -> None:
+    samples = levels("i2", 0, 3900)
+    samples[0, 0] = -20
+    assert np.abs(seen(tiff(samples)).astype(int)[:, 0] - [0, 121, 243]).max() <= 1
+
+
+@pytest.mark.parametrize("scale", [255, 65535])
+def test_inks_of_cmyk_are_subtracted(scale: int) -> None:
+    dtype = "u1" if scale == 255 else "u2"
+    inks = np.zeros((20, 36, 4), dtype)
+    inks[:, :12, 3] = scale  # black
+    inks[:, 12:24, 1:3] = scale  # magenta and yellow: red
+    assert np.abs(seen(tiff(inks, 5)).astype(int) - [[0, 0, 0], [255, 0, 0], [255, 255, 255]]).max() <= 2
+
+
+@pytest.mark.parametrize(("photometric", "bits"), [(8, 8), (8, 16), (9, 8), (9, 16)])
+def test_lab_is_seen_as_its_colours(photometric: int, bits: int) -> None:
+    lightness, middle = 2**bits - 1, 0 if photometric == 8 else 2 ** (bits - 1)
+    lab = np.zeros((20, 36, 3), np.int64)
+    lab[:, :, 1:] = middle
+    lab[:, 12:24] += np.array([lightness * 53 // 100, 80 << (bits - 8), 67 << (bits - 8)])
+    lab[:, 24:, 0] = lightness
+    ink, red, paper = seen(tiff(lab.astype(f"u{bits // 8}"), photometric)).astype(int)
+    assert ink.max() <= 3
+    assert paper.min() >= 250
+    assert red[0] > 220
+    assert red[1:].max() < 60
+
+
+def test_a_palette_of_any_depth_names_the_colours() -> None:
+    colours = np.zeros((256, 3), np.uint16)
+    colours[[7, 8, 9]] = [[0, 0, 0], [0, 65535, 0], [65535, 65535, 65535]]
+    indices = levels("u1", 7, 9)
+    file = tiff(indices, 3, tag_320=colours.T.ravel().tolist())
+    assert seen(file).tolist() == [[0, 0, 0], [0, 255, 0], [255, 255, 255]]
+
+
+def test_premultiplied_colours_are_not_multiplied_again() -> None:
+    half = with_alpha(levels("u2", 0, 32768, 3), 32768)  # half covered: black, grey and white
+    half[:, 24:] = 65535
+    on_paper = seen(tiff(half, 2, extra=[1])).astype(int)
+    assert np.abs(on_paper[:2, 0] - [127, 191]).max() <= 2
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "F"])
+def test_every_packing_of_bytes_is_read_for_every_mode(mode: str, compression: str) -> None:
+    grey = np.repeat(_STRIPES, 3, axis=2).squeeze() * 255
+    picture = PIL.Image.fromarray(grey.astype(np.uint8))
+    if mode == "I;16":
+        picture = PIL.Image.fromarray((grey[:, :, 0] * 257).astype(np.uint16))
+    else:
+        picture = picture.convert(mode, dither=PIL.Image.Dither.NONE)
+    file = io.BytesIO()
+    picture.save(file, "TIFF", compression=compression)
+    ink, _, paper = seen(file.getvalue())
+    assert ink.max() <= 2
+    assert paper.min() >= 253
+
+
+@pytest.mark.parametrize(
+    ("mode", "compression"),
+    [("1", "group3"), ("1", "group4"), ("1", "tiff_ccitt"), ("L", "jpeg"), ("RGB", "jpeg"), ("YCbCr", "raw")],
+)
+def test_packings_of_pictures_are_read(mode: str, compression: str) -> None:
+    picture = PIL.Image.fromarray((_STRIPES[:, :, 0] * 255).astype(np.uint8))
+    file = io.BytesIO()
+    picture.convert("RGB").convert(mode, dither=PIL.Image.Dither.NONE).save(file, "TIFF", compression=compression)
+    ink, _, paper = seen(file.getvalue())
+    assert ink.max() <= 12
+    assert paper.min() >= 243
+
+
+def png(samples: NDArray[np.generic], colour_type: int, bits: int, *parts: tuple[bytes, bytes]) -> bytes:
+    """A PNG of `samples` (H, W, S) as they are."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width = samples.shape[:2]
+    flat = samples.reshape(height, -1)
+    if bits < 8:
+        packed = np.packbits(((flat[:, :, None] >> np.arange(bits - 1, -1, -1)) & 1).reshape(height, -1), axis=1)
+    else:
+        packed = np.frombuffer(flat.astype(f">u{bits // 8}").tobytes(), np.uint8).reshape(height, -1)
+    rows = b"".join(b"\0" + row.tobytes() for row in packed)
+    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
+    middle = b"".join(chunk(kind, content) for kind, content in parts)
+    whole = chunk(b"IHDR", header) + middle + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + whole
+
+
+_GREY_PALETTE = (b"PLTE", bytes(level for grey in (0, 128, 255) for level in (grey, grey, grey)))
+_PNGS = {
+    "grey of 1 bit": partial(png, levels("u1", 0, 1), 0, 1),
+    "grey of 2 bits": partial(png, levels("u1", 0, 3), 0, 2),
+    "grey of 4 bits": partial(png, levels("u1", 0, 15), 0, 4),
+    "grey of 8 bits": partial(png, levels("u1", 0, 255), 0, 8),
+    "grey of 16 bits": partial(png, levels("u2", 0, 65535), 0, 16),
+    "grey of 12 bits in 16": partial(png, levels("u2", 0, 4095), 0, 16),
+    "RGB of 8 bits": partial(png, levels("u1", 0, 255, 3), 2, 8),
+    "RGB of 16 bits": partial(png, levels("u2", 0, 65535, 3), 2, 16),
+    "RGB of 12 bits in 16": partial(png, levels("u2", 0, 4095, 3), 2, 16),
+    "palette of 2 bits": partial(png, levels("u1", 0, 2), 3, 2, _GREY_PALETTE),
+    "palette of 8 bits": partial(png, levels("u1", 0, 2), 3, 8, _GREY_PALETTE),
+    "grey and alpha of 8 bits": partial(png, with_alpha(levels("u1", 0, 255), 255), 4, 8),
+    "grey and alpha of 16 bits": partial(png, with_alpha(levels("u2", 0, 65535), 65535), 4, 16),
+    "grey and alpha of 12 bits in 16": partial(png, with_alpha(levels("u2", 0, 4095), 65535), 4, 16),
+    "RGBA of 8 bits": partial(png, with_alpha(levels("u1", 0, 255, 3), 255), 6, 8),
+    "RGBA of 16 bits": partial(png, with_alpha(levels("u2", 0, 65535, 3), 65535), 6, 16),
+    "RGBA of 12 bits in 16": partial(png, with_alpha(levels("u2", 0, 4095, 3), 65535), 6, 16),
+}
+
+
+@pytest.mark.parametrize("name", _PNGS)
+def test_every_depth_and_meaning_of_png_keeps_ink_black_and_paper_white(name: str) -> None:
+    ink, half, paper = seen(_PNGS[name]()).astype(int)
+    assert ink.max() <= 2
+    assert paper.min() >= 253
+    assert abs(half - 128).max() <= (128 if "1 bit" in name else 48)
+
+
+def test_a_page_of_a_kind_that_is_not_read_says_what_it_is() -> None:
+    log_luv = tiff(levels("u2", 0, 65535, 3), 32845)
+    with pytest.raises(NotAnImage, match="colours of the kind 32845") as raised:
+        decode(log_luv, LIMITS)
+    assert raised.value.hint
