@@ -21,12 +21,21 @@ from ocr.image import Image, Pixels
 from segmentation.files.decoding_cost import require_affordable
 from segmentation.files.header_bounds import require_few_tags, require_short_header
 from segmentation.files.pixels import Picture, picture_of, strips
-from segmentation.files.resolution import pixel_aspect
+from segmentation.files.resolution import Resolution, resolution
 from segmentation.files.tiff import ORIENTATION, fields, is_tiff, tiff_pages, with_first_page
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 
 _ON_ITS_SIDE = 5  # from this of EXIF's numbers on
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
 
 # In these, more than one frame is no animation.
 _PAGED = ("TIFF", "MPO")
@@ -99,29 +108,23 @@ class DecodedImage:
 
 def inspect(data: bytes, limits: DecodingLimits) -> Header:
     """Read the header only. Raises the error of the contract: not an image, not in the list, too large, animated."""
-    return _opened(data, limits).header
+    return open_image(data, limits).header
 
 
 def decode(data: bytes, limits: DecodingLimits) -> DecodedImage:
     """The file's picture as RGB uint8 (H, W, 3): turned upright by its EXIF orientation, transparency over paper."""
-    opened = _opened(data, limits)
-    header = opened.header
-    require_one_page(header)
+    opened = open_image(data, limits)
+    require_one_page(opened.header)
+    across, down = opened.load()
+    picture, orientation = opened.picture, opened.orientation
     try:
-        aspect, stored = opened.aspect, opened.orientation
-        opened.picture.load()
-        if opened.by_pillow is not None:  # in a PNG the note may stand behind the pixels
-            require_few_tags(opened.by_pillow.info.get("exif", b""))
-        orientation = opened.orientation
-        if stored >= _ON_ITS_SIDE > orientation:  # Pillow has turned it
-            aspect = 1.0 / aspect
-        pixels = _upright(_page(opened.picture, aspect, limits.max_pixels), orientation)
-    except MemoryError as error:
-        raise TooLarge(f"there is no memory to decode the {header.format} file", "scale it down") from error
+        pixels = _upright(_page(picture, across / down, limits.max_pixels), orientation)
     except _BROKEN_DEEP as error:
-        raise _damaged(header.format, error) from error
-    width, height = opened.picture.width, opened.picture.height
-    return DecodedImage(Image(pixels), *((height, width) if orientation >= _ON_ITS_SIDE else (width, height)))
+        raise _damaged(opened.header.format, error) from error
+    on_its_side = orientation >= _ON_ITS_SIDE
+    return DecodedImage(
+        Image(pixels), *((picture.height, picture.width) if on_its_side else (picture.width, picture.height))
+    )
 
 
 def require_one_page(header: Header) -> None:
@@ -133,7 +136,7 @@ def require_one_page(header: Header) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _OpenedFile:
+class OpenedImage:
     """A file whose header has been read and checked. `by_pillow` is None for a TIFF of a kind that Pillow refuses."""
 
     header: Header
@@ -143,18 +146,49 @@ class _OpenedFile:
 
     @property
     def orientation(self) -> int:
-        """As EXIF numbers it (1: upright); what Pillow has turned already is upright."""
+        """As EXIF numbers it (1: upright); what Pillow has turned is upright. Of a PNG only once it is loaded."""
         if self.by_pillow is None:
             return fields(self.file, tiff_pages(self.file, 1)[0], (ORIENTATION,)).get(ORIENTATION, (1,))[0]
         told = self.by_pillow.getexif().get(ORIENTATION, 1)
         return told if isinstance(told, int) and 1 <= told <= 8 else 1
 
     @property
-    def aspect(self) -> float:
-        return 1.0 if self.by_pillow is None else pixel_aspect(self.by_pillow)
+    def resolution(self) -> Resolution:
+        """Pixels an inch as stored."""
+        return resolution(self.by_pillow)
+
+    def load(self) -> Resolution:
+        """Decode the pixels; the resolution of the picture as it then lies, which may be upright already. Raises
+        NotAnImage for a damaged file, TooLarge where memory is out.
+        """
+        told = self.resolution
+        turned_by_pillow = self.header.format == "TIFF" and self.orientation >= _ON_ITS_SIDE
+        try:
+            self.picture.load()
+        except MemoryError as error:
+            raise TooLarge(f"there is no memory to decode the {self.header.format} file", "scale it down") from error
+        except _BROKEN_DEEP as error:
+            raise _damaged(self.header.format, error) from error
+        if self.by_pillow is not None:  # in a PNG the note may stand behind the pixels
+            require_few_tags(self.by_pillow.info.get("exif", b""))
+        if turned_by_pillow and self.orientation < _ON_ITS_SIDE:
+            return told[1], told[0]
+        return told
+
+    def upright(self) -> tuple[PIL.Image.Image, Resolution]:
+        """The whole picture on paper, in mode 1, L or RGB, and its resolution. Raises as `load` does."""
+        across, down = self.load()
+        turn = _TURNS.get(self.orientation)
+        try:
+            picture = self.picture.whole()
+            picture = picture if turn is None else picture.transpose(turn)
+        except _BROKEN_DEEP as error:
+            raise _damaged(self.header.format, error) from error
+        return picture, (down, across) if self.orientation >= _ON_ITS_SIDE else (across, down)
 
 
-def _opened(data: bytes, limits: DecodingLimits) -> _OpenedFile:
+def open_image(data: bytes, limits: DecodingLimits) -> OpenedImage:
+    """Read the header only. Raises the errors of `inspect`."""
     require_short_header(data)
     several = False
     if is_tiff(data):
@@ -178,7 +212,7 @@ def _opened(data: bytes, limits: DecodingLimits) -> _OpenedFile:
         if kind not in _PAGED and getattr(by_pillow, "is_animated", False):
             raise UnsupportedFormat(f"the {kind} file is animated", "send one of its frames")
     # An MPO file is a JPEG with further views of the same scene behind it: the first is the photograph.
-    return _OpenedFile(Header(kind, picture.width, picture.height, several), picture, by_pillow, data)
+    return OpenedImage(Header(kind, picture.width, picture.height, several), picture, by_pillow, data)
 
 
 def _opened_by_pillow(data: bytes) -> PIL.Image.Image | None:

@@ -12,6 +12,7 @@ import PIL.ImageChops
 
 from segmentation.files.pdf_resolution import POINTS_AN_INCH, USUAL_DPI, PageContent, content_of
 from segmentation.files.rendered_page import RefusedFile, RenderRequest, require_size
+from segmentation.files.resolution import Resolution
 
 
 class PdfPages:
@@ -35,7 +36,7 @@ class PdfPages:
         with suppress(self._damaged):  # what is filled into a form is part of the page
             self._pdf.init_forms()
 
-    def draw(self, number: int) -> tuple[PIL.Image.Image, float]:
+    def draw(self, number: int) -> tuple[PIL.Image.Image, Resolution]:
         """The page in mode L or RGB, and its pixels an inch. Raises RefusedFile."""
         try:
             page = self._pdf[number - 1]
@@ -46,7 +47,8 @@ class PdfPages:
                 page.close()
         except self._damaged as error:
             raise RefusedFile("not_an_image", f"the page is damaged: {error}", "send a file that opens") from error
-        return _without_colour(picture.convert("RGB")), scale * POINTS_AN_INCH
+        dpi = scale * POINTS_AN_INCH
+        return _without_colour(picture.convert("RGB")), (dpi, dpi)
 
     def _scale(self, page: Any, number: int) -> float:  # noqa: ANN401 - pypdfium2 is not typed
         """Pixels a unit of the page. Raises RefusedFile where those asked for are more than the limit allows."""

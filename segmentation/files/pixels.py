@@ -70,6 +70,9 @@ class Picture(Protocol):
     def rgb(self, top: int, bottom: int) -> Rgb:
         """The decoded rows from `top` to `bottom`, on paper."""
 
+    def whole(self) -> PIL.Image.Image:
+        """All of it, on paper, in mode 1, L or RGB."""
+
 
 def strips(width: int, height: int) -> Iterator[tuple[int, int]]:
     """The first row and the end of each strip of a picture, from top to bottom."""
@@ -95,6 +98,15 @@ def _is_deep(tiff: bytes) -> bool:
     of_page = fields(tiff, tiff_pages(tiff, 1)[0], (BITS, PHOTOMETRIC, SAMPLE_FORMAT))
     is_plain = set(of_page.get(BITS, (1,))) <= {1, 2, 4, 8} and set(of_page.get(SAMPLE_FORMAT, (1,))) <= {1, 4}
     return not is_plain or of_page.get(PHOTOMETRIC, (1,))[0] in (_CIE_LAB, _ICC_LAB)
+
+
+def _put_together(picture: Picture, *, is_grey: bool) -> PIL.Image.Image:
+    width, height = picture.decoded_width, picture.decoded_height
+    whole = PIL.Image.new("L" if is_grey else "RGB", (width, height))
+    for top, bottom in strips(width, height):
+        strip = picture.rgb(top, bottom)
+        whole.paste(PIL.Image.fromarray(strip[:, :, 0] if is_grey else strip), (0, top))
+    return whole
 
 
 class Plain:
@@ -142,6 +154,11 @@ class Plain:
             strip = PIL.Image.alpha_composite(paper, strip)
         return np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"))
 
+    def whole(self) -> PIL.Image.Image:
+        if not self._is_transparent and self._picture.mode in ("1", "L", "RGB"):
+            return self._picture
+        return _put_together(self, is_grey=self._picture.mode in ("LA", "La"))
+
     def _strips(self) -> Iterator[tuple[int, int]]:
         return strips(self._picture.width, self._picture.height)
 
@@ -169,6 +186,13 @@ class _Deep:
         self._alpha: SampleRange | None = None
         self._paper = 255
         self._is_premultiplied = False
+
+    @property
+    def decoded_bytes(self) -> int:
+        raise NotImplementedError
+
+    def load(self) -> None:
+        raise NotImplementedError
 
     @property
     def decoded_width(self) -> int:
@@ -214,6 +238,9 @@ class _Deep:
             own = seen if self._is_premultiplied else seen * opacity
             seen = np.minimum(own + (1.0 - opacity) * np.float32(self._paper / 255.0), 1.0)
         return levels.rgb_of(seen)
+
+    def whole(self) -> PIL.Image.Image:
+        return _put_together(self, is_grey=self._seen(self._colours(0, 1)).shape[2] == 1)
 
 
 def _present(samples: Samples | None) -> Samples:

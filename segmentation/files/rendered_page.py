@@ -14,7 +14,8 @@ MAX_SIDE_PX = 32_000
 class RenderRequest:
     """What is asked of a file. `pages` is as in the contract ("1-3,7"), None for all; `pictures` asks for
     pictures to lay text over, `files` for files to read. `dpi` is for the pages of a PDF; None chooses it by
-    what is on each. All pages together may take `max_processor_s` of a processor.
+    what is on each. All pages together may take `max_processor_s` of a processor; to
+    decode an image, `max_decoding_mb` and about `max_decoding_s`.
     """
 
     pages: str | None
@@ -24,6 +25,8 @@ class RenderRequest:
     files: bool
     pictures: bool
     max_processor_s: float
+    max_decoding_mb: float
+    max_decoding_s: float
 
 
 class RefusedFile(Exception):
@@ -34,7 +37,9 @@ class RefusedFile(Exception):
 
 @dataclass(frozen=True)
 class RenderedPage:
-    """One page: `file` for reading, `picture` to lay text over, of `kind` jpeg or png and a mode of Pillow's."""
+    """One page: `file` for reading, `picture` to lay text over, of `kind` jpeg or png and a mode of Pillow's, with
+    so many pixels an inch across and down.
+    """
 
     file: bytes
     picture: bytes
@@ -42,7 +47,7 @@ class RenderedPage:
     height: int
     mode: str
     kind: str
-    dpi: float
+    dpi: tuple[float, float]
 
 
 def chosen_pages(pages: str | None, page_count: int, max_pages: int) -> list[int]:

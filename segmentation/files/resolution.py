@@ -1,4 +1,4 @@
-"""The shape of the pixels of an image file: some devices resolve more in one direction than in the other."""
+"""Pixels an inch, across and down, as an image file tells them. Some devices resolve more in one direction."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ from typing import Any
 
 import PIL.Image
 
-_MOST = 3.5  # a fax of normal resolution has 2.08
-_LEAST_DPI = 36.0
+Resolution = tuple[float, float]
+"""Pixels an inch: across, down."""
+
+USUAL_DPI = 200.0
+"""Where a file says nothing that can be: what a scan of a page mostly has."""
+
+_LEAST_DPI, _MOST_DPI = 36.0, 2400.0
+_MOST_UNEVEN = 3.5  # a fax of normal resolution has 2.08
+_EVEN = 0.05
 
 
-def pixel_aspect(picture: PIL.Image.Image) -> float:
-    """How many times as high as wide a pixel is: above 1 for a fax, 1 where the file says nothing that can be."""
-    for name in ("dpi", "resolution", "jfif_density", "aspect"):
-        told = _pair(picture.info.get(name))
-        if told is None:
-            continue
-        across, down = told
-        if name == "dpi" and min(told) < _LEAST_DPI:
-            return 1.0
-        aspect = across / down
-        return aspect if 1.0 / _MOST <= aspect <= _MOST and abs(aspect - 1.0) > 0.05 else 1.0
-    return 1.0
+def resolution(picture: PIL.Image.Image | None) -> Resolution:
+    """What stands in the file; where it says only how high a pixel is beside its width, in those proportions."""
+    info = {} if picture is None else picture.info
+    across, down = _pair(info.get("dpi")) or (USUAL_DPI, USUAL_DPI)
+    if not (_LEAST_DPI <= across <= _MOST_DPI and _LEAST_DPI <= down <= _MOST_DPI):
+        across, down = USUAL_DPI, USUAL_DPI
+    for name in ("resolution", "jfif_density", "aspect"):
+        told = None if "dpi" in info else _pair(info.get(name))
+        if told is not None:
+            across, down = USUAL_DPI, USUAL_DPI * told[1] / told[0]
+    uneven = max(across / down, down / across)
+    return (across, across) if uneven < 1.0 + _EVEN or uneven > _MOST_UNEVEN else (across, down)
 
 
 def _pair(told: Any) -> tuple[float, float] | None:  # noqa: ANN401 - whatever stands in the file

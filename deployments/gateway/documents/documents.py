@@ -156,4 +156,6 @@ def _render_request(options: DocumentOptions, limits: LimitsConfig, *, files: bo
         files=files,
         pictures=pictures,
         max_processor_s=limits.max_document_processor_s,
+        max_decoding_mb=limits.max_decoding_mb,
+        max_decoding_s=limits.max_decoding_s,
     )

@@ -24,7 +24,16 @@ import psutil
 
 from deployments.gateway.documents.fair_turns import FairTurns
 from deployments.gateway.formats import PagePicture
-from ocr.errors import InputError, NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge, TooManyPages
+from ocr.errors import (
+    InputError,
+    NotAnImage,
+    OutOfRange,
+    Overloaded,
+    QuorumError,
+    TooLarge,
+    TooManyPages,
+    UnsupportedFormat,
+)
 from segmentation.files import page_renderer
 from segmentation.files.rendered_page import RenderRequest
 
@@ -34,7 +43,8 @@ _PROGRAM = f"import sys; sys.path.insert(0, {_ROOT!r}); from segmentation.files.
 _COMMAND = (sys.executable, "-I", "-W", "ignore", "-c", _PROGRAM)
 # A process that was given less than this part of its time is not slow: the machine is busy, and the file is innocent.
 _OWN_FAULT = 0.5
-_KINDS: dict[str, type[InputError]] = {kind.code: kind for kind in (TooLarge, OutOfRange, NotAnImage)}
+_REFUSALS = (TooLarge, OutOfRange, NotAnImage, UnsupportedFormat)
+_KINDS: dict[str, type[InputError]] = {kind.code: kind for kind in _REFUSALS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,8 @@ class OpenDocument:
         assert self._process.stdout is not None
         file = await self._process.stdout.readexactly(head["file"])
         shown = await self._process.stdout.readexactly(head["picture"])
-        picture = PagePicture(shown, head["kind"], head["mode"], head["width"], head["height"], head["dpi"])
+        across, down = head["dpi"]
+        picture = PagePicture(shown, head["kind"], head["mode"], head["width"], head["height"], (across, down))
         return DrawnPage(number, file, picture if shown else None)
 
     async def _lost(self, index: int, *, hung: bool) -> list[tuple[int, QuorumError]]:

@@ -15,14 +15,16 @@ Points: TypeAlias = "Sequence[tuple[float, float]]"
 
 @dataclass(frozen=True, slots=True)
 class PagePicture:
-    """The page as it looks: the bytes of a `kind` file ("jpeg" or "png", not interlaced) in mode 1, L or RGB."""
+    """The page as it looks: the bytes of a `kind` file ("jpeg" or "png", not interlaced) in mode 1, L or RGB, with so
+    many pixels an inch across and down.
+    """
 
     content: bytes
     kind: str
     mode: str
     width_px: int
     height_px: int
-    dpi: float
+    dpi: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,8 +60,8 @@ def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> Output
 def _add_page(pdf: pikepdf.Pdf, page: OutputPage, font: pikepdf.Object, letters: Letters) -> None:
     assert page.picture is not None
     picture = page.picture
-    scale = _POINTS_AN_INCH / picture.dpi
-    width, height = picture.width_px * scale, picture.height_px * scale
+    x_scale, y_scale = (_POINTS_AN_INCH / dpi for dpi in picture.dpi)
+    width, height = picture.width_px * x_scale, picture.height_px * y_scale
     pdf_page = pdf.add_blank_page(page_size=(width, height))
     pdf_page.obj.Resources = pikepdf.Dictionary(
         XObject=pikepdf.Dictionary(Page=_image(pdf, picture)), Font=pikepdf.Dictionary(F=font)
@@ -69,7 +69,7 @@ def _add_page(pdf: pikepdf.Pdf, page: OutputPage, font: pikepdf.Object, letters:
     drawn = f"q {width:.3f} 0 0 {height:.3f} 0 0 cm /Page Do Q"
     # 3 Tr: neither filled nor stroked. The words are in pixels from the top; the page counts points from the bottom.
     words = "\n".join(_words(page, letters))
-    text = f"q {scale:.6f} 0 0 {-scale:.6f} 0 {height:.3f} cm BT 3 Tr /F 1 Tf\n{words}\nET Q"
+    text = f"q {x_scale:.6f} 0 0 {-y_scale:.6f} 0 {height:.3f} cm BT 3 Tr /F 1 Tf\n{words}\nET Q"
     pdf_page.obj.Contents = pdf.make_stream(f"{drawn}\n{text}\n".encode())
 
 

@@ -76,7 +76,17 @@ def test_no_page_is_drawn_beyond_the_limits_and_each_is_as_large_as_fits(size: t
 
 
 def drawn(file: bytes, dpi: int | None = None, max_pixels: int = LIMIT) -> list[PIL.Image.Image]:
-    request = RenderRequest(None, dpi, 100, max_pixels, files=True, pictures=False, max_processor_s=60.0)
+    request = RenderRequest(
+        None,
+        dpi,
+        100,
+        max_pixels,
+        files=True,
+        pictures=False,
+        max_processor_s=60.0,
+        max_decoding_mb=400.0,
+        max_decoding_s=6.0,
+    )
     pages = PdfPages(file, request)
     return [pages.draw(number)[0] for number in range(1, pages.count + 1)]
 

@@ -131,7 +131,7 @@ async def test_an_image_is_a_document_when_pages_are_asked_for_and_not_otherwise
         (pdf(2), {"pages": "one"}, 422, "pages"),
         (pdf(2), {"dpi": 5000}, 422, "dpi"),
         (pdf(2, 144, 72), {"dpi": 1200, "format": "text"}, 413, "page 1"),
-        (image_file("PNG"), {"dpi": 100}, 422, "dpi is for PDF"),
+        (image_file("PNG"), {"dpi": 100}, 422, "dpi is only for PDF"),
         (b"%PDF-1.4 and then nothing", {}, 400, "damaged"),
         (pdf(1), {"format": "docx"}, 422, "unknown format 'docx'"),
     ],

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import numpy as np
 import PIL.Image
 import psutil
 import pytest
@@ -20,12 +21,22 @@ from deployments.gateway.documents.page_drawing import DrawnPage, PageDrawer, Re
 from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
 from segmentation.files.page_renderer import NICENESS
 from segmentation.files.rendered_page import RefusedFile, RenderRequest, chosen_pages
-from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, tiff
+from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, picture, tiff
+from tests.segmentation.files.tiff_files import page as tiff_page
+from tests.segmentation.files.tiff_files import tiff_file
 
 pytestmark = pytest.mark.processes
 
 REQUEST = RenderRequest(
-    pages=None, dpi=144, max_pages=5, max_pixels=100_000, files=True, pictures=False, max_processor_s=60.0
+    pages=None,
+    dpi=144,
+    max_pages=5,
+    max_pixels=100_000,
+    files=True,
+    pictures=False,
+    max_processor_s=60.0,
+    max_decoding_mb=400.0,
+    max_decoding_s=6.0,
 )
 
 
@@ -110,6 +121,46 @@ async def test_a_picture_to_lay_text_over_is_made_of_every_kind(file: bytes, mod
     assert bars_of(page.picture.content) == (1 if file.startswith(b"%PDF") else 0)
 
 
+async def test_pages_of_every_depth_are_light_paper_for_reading_and_to_lay_text_over() -> None:
+    levels = np.repeat(np.linspace(350, 3900, 60)[np.newaxis, :, np.newaxis], 40, axis=0).astype(np.uint16)
+    upright, inverted = tiff_page(levels), tiff_page(4095 - levels, 0)
+    small = tiff_page(levels[:5, :5], tag_254=[1])
+    pages = await drawn(tiff_file(upright, small, inverted, tiff_page(levels)), replace(REQUEST, pictures=True))
+    assert len(pages) == 3
+    for page in pages:
+        assert isinstance(page, DrawnPage)
+        assert page.picture is not None
+        for file in (page.file, page.picture.content):
+            shown = np.asarray(PIL.Image.open(io.BytesIO(file)).convert("L"))
+            assert shown.shape == (40, 60)
+            assert shown[20, 1] < 40
+            assert shown[20, 58] > 230
+
+
+async def test_white_letters_on_nothing_are_seen_in_the_picture_too() -> None:
+    letters = PIL.Image.new("RGBA", (60, 40), (0, 0, 0, 0))
+    letters.paste((255, 255, 255, 255), (10, 10, 14, 30))
+    file = io.BytesIO()
+    letters.save(file, "PNG")
+    [page] = await drawn(file.getvalue(), replace(REQUEST, pictures=True))
+    assert isinstance(page, DrawnPage)
+    assert page.picture is not None
+    shown = np.asarray(PIL.Image.open(io.BytesIO(page.picture.content)).convert("L"))
+    assert shown[20, 12] > 200
+    assert shown[2, 2] < 50
+
+
+async def test_the_page_of_a_fax_has_the_size_of_its_paper() -> None:
+    file = io.BytesIO()
+    picture(1728, 1400).convert("1").resize((1728, 673)).save(file, "TIFF", compression="group4", dpi=(204, 98))
+    [page] = await drawn(file.getvalue(), replace(REQUEST, max_decoding_mb=50.0, pictures=True))
+    assert isinstance(page, DrawnPage)
+    assert page.picture is not None
+    assert page.picture.dpi == pytest.approx((204, 98))
+    assert (page.picture.width_px, page.picture.height_px) == (1728, 673)
+    assert PIL.Image.open(io.BytesIO(page.file)).info["dpi"] == pytest.approx((204, 98), abs=0.1)
+
+
 async def test_a_jpeg_that_lies_upright_goes_into_a_pdf_as_it_is() -> None:
     file = image_file("JPEG", mark=3)
     [page] = await drawn(file, replace(REQUEST, files=False, pictures=True))
@@ -159,7 +210,7 @@ def talking(program: str, patience_s: float = 60.0) -> PageDrawer:
 
 _OPENS = 'print(\'{"page_count": 3, "chosen": [1, 2, 3]}\', flush=True);'
 _FIRST = 'print(\'{"page": 1, "file": 2, "picture": 0, "width": 1, "height": 1, "mode": "L", "kind": "", '
-_FIRST += "\"dpi\": 1}', flush=True); print('ok', end='', flush=True);"
+_FIRST += "\"dpi\": [1, 1]}', flush=True); print('ok', end='', flush=True);"
 
 
 async def test_a_process_that_dies_on_a_page_costs_that_page_and_says_how_to_get_the_others() -> None:
@@ -304,12 +355,12 @@ async def _closing(pages: AsyncIterator[DrawnPage | RefusedPage]) -> AsyncIterat
 
 
 async def test_memory_that_a_page_would_need_beyond_the_limit_is_refused() -> None:
-    """A picture of 16,000 x 16,000 px needs 1 GB as Pillow holds it; the limit on pixels is set aside for the test."""
-    render_request = replace(REQUEST, max_pixels=10**9)
+    """A picture of 16,000 x 16,000 px needs 1 GB as Pillow holds it; the limits on decoding are set aside."""
+    render_request = replace(REQUEST, max_decoding_mb=10_000.0, max_decoding_s=600.0)
     [page] = await drawn(png_of_size(16_000, 16_000), render_request)
     assert isinstance(page, RefusedPage)
     assert isinstance(page.error, TooLarge)
-    assert "MB" in page.error.message
+    assert "memory" in page.error.message
 
 
 async def test_drawing_waits_for_nobody_else() -> None:

@@ -29,7 +29,7 @@ PAGE = {"p": "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"}
 XHTML = {"h": "http://www.w3.org/1999/xhtml"}
 
 
-def picture_of(answer: TextAnswer, mode: str = "RGB", dpi: float = 100.0) -> PagePicture:
+def picture_of(answer: TextAnswer, mode: str = "RGB", dpi: tuple[float, float] = (100.0, 100.0)) -> PagePicture:
     kind = "png" if mode == "1" else "jpeg"
     file = io.BytesIO()
     PIL.Image.new(mode, (answer.width, answer.height), "white").save(file, kind)
@@ -161,6 +161,14 @@ def test_the_text_of_a_searchable_pdf_comes_back_in_its_place() -> None:
     np.testing.assert_allclose(places["Größe"], (50, 40, 150, 70), atol=1.5)
     np.testing.assert_allclose(places["漢字"], (50, 80, 120, 110), atol=1.5)
     np.testing.assert_allclose(places["aside"], (500, 200, 530, 300), atol=1.5)  # it runs up the page
+
+
+def test_a_page_of_an_uneven_resolution_has_the_size_of_its_paper_and_its_words_in_their_places() -> None:
+    page = OutputPage(1, TWO_BLOCKS, picture_of(TWO_BLOCKS, dpi=(200.0, 100.0)))
+    pdf = format_named("pdf").write(TWO_BLOCKS, [page]).content
+    with pypdfium2.PdfDocument(pdf) as document:
+        assert document[0].get_size() == pytest.approx((600 * 0.36, 400 * 0.72))
+    np.testing.assert_allclose(dict(words_in(pdf))["Größe"], (25, 40, 75, 70), atol=1.5)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])

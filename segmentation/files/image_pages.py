@@ -1,0 +1,50 @@
+"""The pages of a TIFF, or an image as its only page, as pictures on paper."""
+
+from __future__ import annotations
+
+import PIL.Image
+
+from ocr.errors import QuorumError
+from segmentation.files.decoding import DecodingLimits, OpenedImage, open_image
+from segmentation.files.rendered_page import RefusedFile, RenderedPage, RenderRequest
+from segmentation.files.resolution import Resolution
+from segmentation.files.tiff import is_tiff, tiff_pages, with_first_page
+
+_NOT_REDUCED = 2**62
+
+
+class ImagePages:
+    """The pages of an image file, each as large as it is stored."""
+
+    def __init__(self, file: bytes, request: RenderRequest) -> None:
+        self._file = file
+        self._is_read = request.files
+        self._limits = DecodingLimits(_NOT_REDUCED, request.max_decoding_mb, request.max_decoding_s)
+        try:
+            self._places = tiff_pages(file) if is_tiff(file) else [0]
+        except ValueError as error:
+            raise RefusedFile("not_an_image", f"the TIFF is damaged: {error}", "save it again") from error
+        self.count = len(self._places)
+
+    def draw(self, number: int) -> tuple[PIL.Image.Image, Resolution] | RenderedPage:
+        """The page in mode 1, L or RGB, upright, and its pixels an inch; a JPEG that can be laid under text as it is,
+        where the page is not to be read. Raises RefusedFile.
+        """
+        try:
+            image = open_image(self._page_file(number), self._limits)
+            as_it_is = None if self._is_read else _plain_jpeg(image)
+            return as_it_is or image.upright()
+        except QuorumError as error:
+            raise RefusedFile(error.code, error.message, error.hint) from error
+
+    def _page_file(self, number: int) -> bytes:
+        place = self._places[number - 1]
+        return with_first_page(self._file, place) if place else self._file
+
+
+def _plain_jpeg(image: OpenedImage) -> RenderedPage | None:
+    """The file, if it can be taken into a PDF as it is: upright, grey or RGB."""
+    picture = image.by_pillow
+    if picture is None or picture.format != "JPEG" or picture.mode not in ("L", "RGB") or image.orientation != 1:
+        return None
+    return RenderedPage(b"", image.file, *picture.size, picture.mode, "jpeg", image.resolution)
