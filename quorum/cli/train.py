@@ -8,7 +8,7 @@
     quorum train trocr --pages my_pages/ --ctc-from models/easyocr
 
 When a run was stopped, the same command continues it. It writes a model directory. To use it, set the `model` of the
-engine in serve_config.yaml to its path. Training code is imported only when a command runs.
+engine in serve_config.yaml to its path.
 
 Exit codes: 0 the model is written; 1 the data is missing; 2 the command was not understood.
 """
