@@ -46,7 +46,7 @@ def read(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Image files; - is stdin.")],
     url: Url = DEFAULT_URL,
     format: Annotated[
-        Literal["text", "json", "hocr", "alto", "page", "pdf"],
+        Literal["text", "json", "markdown", "hocr", "alto", "page", "pdf"],
         typer.Option(help="The text, the whole answer, or a format for other programs."),
     ] = "text",
     api_key: ApiKey = None,

@@ -150,13 +150,15 @@ class FileInParts:
 
 
 def joined_files(form: str, parts: Sequence[bytes]) -> bytes:
-    """One file of those that the service wrote for the parts: text, hocr, alto or page. A PDF is never joined: the
-    file of one part is what the next one is asked of.
+    """One file of those that the service wrote for the parts: text, markdown, hocr, alto or page. A PDF is never
+    joined: the file of one part is what the next one is asked of.
     """
     if len(parts) == 1:
         return parts[0]
     if form == "text":
         return b"\f".join(parts)
+    if form == "markdown":
+        return b"\n".join(parts)
     if form == "page":
         return _one_archive(parts)
     opening, closing = _INSIDES[form]

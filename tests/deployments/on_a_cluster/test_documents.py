@@ -85,7 +85,7 @@ def test_pages_come_line_by_line(url: str, document: bytes) -> None:
     assert (lines[-1]["count"], lines[-1]["succeeded"]) == (3, 2)
 
 
-@pytest.mark.parametrize("form", ["text", "hocr", "alto", "page"])
+@pytest.mark.parametrize("form", ["text", "markdown", "hocr", "alto", "page"])
 def test_the_sample_page_is_written_down_in_every_format(url: str, form: str) -> None:
     response = httpx.post(f"{url}/predict_text", content=QUICK.read_bytes(), params={"format": form}, timeout=120)
     assert response.status_code == 200

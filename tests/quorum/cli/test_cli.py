@@ -156,7 +156,7 @@ def test_read_asks_for_pages_of_any_file_when_some_are_named(page: Path) -> None
     assert result.stdout == "page 2\n\npage 3\n"
 
 
-@pytest.mark.parametrize("form", ["text", "json", "hocr", "alto", "page", "pdf"])
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "hocr", "alto", "page", "pdf"])
 def test_read_reads_a_long_document_in_parts_in_every_format(tmp_path: Path, form: str) -> None:
     book = tmp_path / "book.pdf"
     book.write_bytes(b"%PDF-1.7")
@@ -176,6 +176,8 @@ def _pages_in(form: str, written: bytes) -> list[int]:
     if form == "alto":
         words = etree.fromstring(written).findall(".//{*}Page//{*}String")
         return [int(word.get("CONTENT", "")) for word in words if word.get("CONTENT") != "page"]
+    if form == "markdown":
+        return [int(number) for number in re.findall(r"(?m)^page (\d+)$", written.decode())]
     said = written.decode() if form in ("text", "json") else "".join(etree.fromstring(written).itertext())
     if form == "json":
         said = DocumentAnswer.model_validate_json(said).text

@@ -225,5 +225,5 @@ def test_a_seventh_format_is_one_file(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_an_unknown_format_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(OutOfRange, match="alto, json, hocr, page, text, pdf"):
+    with pytest.raises(OutOfRange, match="alto, json, hocr, markdown, page, text, pdf"):
         format_named("docx")
