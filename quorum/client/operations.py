@@ -86,8 +86,8 @@ class Operations:
             parts.append(self._ask(document_call(file, {**options, "pages": str(part)})))
 
     def read_as(self, document: Readable, format: str, **options: Unpack[DocumentKeywords]) -> bytes:
-        """The reading of a file, written down by the service: markdown, hocr, alto, page, pdf or text; a long one in several
-        requests. Only over HTTP. Raises as `read` does, and OutOfRange for a format that there is not.
+        """The reading of a file, written down by the service: markdown, hocr, alto, page, pdf or text; a long one in
+        several requests. Only over HTTP. Raises as `read` does, and OutOfRange for a format that there is not.
         """
         writing = FileInParts(encoded(document), format, options)
         while True:
