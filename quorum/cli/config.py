@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
 @group.command()
 def show(
-    beginning: Annotated[str, typer.Argument(help="Only values whose path begins so.")] = "",
+    beginning: Annotated[str, typer.Argument(help="Only values whose path begins with this.")] = "",
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -65,7 +65,7 @@ def set_values(
 @group.command()
 def weights(
     settings: Annotated[list[str], typer.Argument(metavar="ENGINE=WEIGHT...", help="As tesseract=0.7.")],
-    profile: Annotated[str | None, typer.Option(help="Of this profile; of every one by default.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Change only this profile; by default every one.")] = None,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:

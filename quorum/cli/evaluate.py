@@ -52,17 +52,19 @@ def pages(
     views: Annotated[
         str, typer.Option(help="true, found, or found+ANGLE for a page turned by ANGLE degrees, with commas.")
     ] = "true,found",
-    profile: Annotated[str, typer.Option(help="Whose weights count.")] = "auto",
+    profile: Annotated[str, typer.Option(help="The profile whose weights count.")] = "auto",
     method: Annotated[str, typer.Option(help="How votes are counted.")] = "confidence_weighted",
     tuned: Annotated[str, typer.Option(help="bundled, none, or a document that quorum tune wrote.")] = "bundled",
-    readings: Annotated[Path, typer.Option(help="Keeps what was read; a stopped run goes on.")] = Path("runs/readings"),
+    readings: Annotated[Path, typer.Option(help="Keeps what was read; a stopped run continues.")] = Path(
+        "runs/readings"
+    ),
     url: Annotated[str | None, typer.Option(help="Read by this running service instead, from the page.")] = None,
     own_pipelines: Annotated[
         bool, typer.Option("--own-pipelines", help="Also what each engine's makers ship for whole pages.")
     ] = False,
     leave_out: Annotated[
         bool,
-        typer.Option("--leave-out", help="First each set with what is fitted now without all sets of its source."),
+        typer.Option("--leave-out", help="First measure each set with profiles fitted without its source."),
     ] = False,
     limit: Annotated[int | None, typer.Option(help="Only the first pages of each set.")] = None,
     report: Annotated[Path | None, typer.Option(help="Markdown file for all figures.")] = None,
@@ -122,9 +124,11 @@ def _read_by_service(url: str, profile: str, method: str) -> ReadByService:
 def characters(
     folder: Annotated[Path, typer.Argument(help="Folder of .npz collections of handwritten characters.")],
     engines: Annotated[str, typer.Option(help="Whose readings count, as NAME or NAME=MODEL, with commas.")] = ENGINES,
-    profile: Annotated[str, typer.Option(help="Whose weights count.")] = "auto",
+    profile: Annotated[str, typer.Option(help="The profile whose weights count.")] = "auto",
     tuned: Annotated[str, typer.Option(help="bundled, none, or a document that quorum tune wrote.")] = "bundled",
-    readings: Annotated[Path, typer.Option(help="Keeps what was read; a stopped run goes on.")] = Path("runs/readings"),
+    readings: Annotated[Path, typer.Option(help="Keeps what was read; a stopped run continues.")] = Path(
+        "runs/readings"
+    ),
     report: Annotated[Path | None, typer.Option(help="Markdown file for all figures.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
 ) -> None:

@@ -30,7 +30,7 @@ from quorum.terminal.output import FAILED, errors_speak, out, readable_name, tab
 from quorum.terminal.request_options import with_request_options
 
 Url = Annotated[str, typer.Option(help="Where the service is.", envvar="QUORUM_URL")]
-ApiKey = Annotated[str | None, typer.Option(help="Key, if the service wants one.", envvar="QUORUM_API_KEY")]
+ApiKey = Annotated[str | None, typer.Option(help="Key, if the service needs one.", envvar="QUORUM_API_KEY")]
 
 
 # The service takes up to ten minutes for a long document.

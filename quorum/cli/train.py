@@ -39,19 +39,19 @@ BUNDLED_EASYOCR = BUNDLED_DIR / "easyocr"
 # What both trainings of line readers take.
 Pages = Annotated[list[Path], typer.Option(help="Folder of pages with truth.jsonl; may be given several times.")]
 OutDir = Annotated[Path, typer.Option(help="Model directory to write.")]
-RunDir = Annotated[Path, typer.Option(help="Checkpoint, history, readings; a stopped run goes on.")]
+RunDir = Annotated[Path, typer.Option(help="Checkpoint, history, readings; a stopped run continues.")]
 CacheDir = Annotated[Path, typer.Option(help="Where synthetic lines are kept.")]
-SyntheticLines = Annotated[int, typer.Option(help="Synthetic lines to set.")]
-SyntheticSeed = Annotated[int, typer.Option(help="Decides the synthetic lines.")]
-RealShare = Annotated[float, typer.Option(help="Share of true lines among those learnt from.")]
+SyntheticLines = Annotated[int, typer.Option(help="Synthetic lines to typeset.")]
+SyntheticSeed = Annotated[int, typer.Option(help="Random seed of the synthetic lines.")]
+RealShare = Annotated[float, typer.Option(help="Share of real lines among the training lines.")]
 HandwrittenShare = Annotated[float, typer.Option(help="Share of handwriting fonts among the synthetic lines.")]
 Emphasis = Annotated[
-    list[str] | None, typer.Option(metavar="FOLDER=TIMES", help="Draw so many times as much from a folder of pages.")
+    list[str] | None, typer.Option(metavar="FOLDER=TIMES", help="Use a folder of pages this many times as often.")
 ]
 StartFrom = Annotated[Path | None, typer.Option(help="Model directory whose weights to start from.")]
-Lines = Annotated[int, typer.Option(help="Lines to learn from, repetitions counted.")]
+Lines = Annotated[int, typer.Option(help="Training lines, counting repetitions.")]
 PeakRate = Annotated[float, typer.Option(help="Highest learning rate.")]
-Seed = Annotated[int, typer.Option(help="Decides weights, batches and variations.")]
+Seed = Annotated[int, typer.Option(help="Random seed of weights, batches and augmentation.")]
 Threads = Annotated[int, typer.Option(help="CPU threads.")]
 ModelVersion = Annotated[str, typer.Option(help="The version written into its metadata.")]
 
@@ -73,7 +73,9 @@ def cnn(
     variant: Annotated[Variant, typer.Option(help="Which EMNIST.")] = "byclass",
     characters_dir: Annotated[Path | None, typer.Option(help="Your own: LABEL/*.png, LABEL as A or upper_A.")] = None,
     fine_tune_from: Annotated[Path | None, typer.Option(help="Model directory to start from.")] = None,
-    start_share: Annotated[float, typer.Option(help="Of what it started from, in the model.", min=0, max=1)] = 0.0,
+    start_share: Annotated[
+        float, typer.Option(help="Share of the starting weights in the final ones.", min=0, max=1)
+    ] = 0.0,
     synthetic: Annotated[int | None, typer.Option(help="Rendered characters; a multiple of 10000.")] = None,
     stroke_fonts: Annotated[Path | None, typer.Option(help="Folder of single-stroke SVG fonts.")] = None,
     architecture: Annotated[Literal["baseline", "residual"], typer.Option(help="The network.")] = "residual",
@@ -81,9 +83,9 @@ def cnn(
     steps_per_epoch: Annotated[int, typer.Option(help="Batches of an epoch.")] = 400,
     batch_size: Annotated[int, typer.Option(help="Characters of a batch.")] = 128,
     peak_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
-    mixed: Annotated[float, typer.Option(help="Share of characters with a weaker other one laid over them.")] = 0.0,
+    mixed: Annotated[float, typer.Option(help="Share of characters mixed with another one (mixup).")] = 0.0,
     patience: Annotated[int, typer.Option(help="Epochs without a better validation loss before it stops.")] = 6,
-    seed: Annotated[int, typer.Option(help="Decides weights, batches and variations.")] = 62,
+    seed: Annotated[int, typer.Option(help="Random seed of weights, batches and augmentation.")] = 62,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     model_version: Annotated[str, typer.Option(help="The version written into its metadata.")] = "local",
 ) -> None:
@@ -312,7 +314,7 @@ def _emphasis(given: Iterable[str]) -> dict[str, float]:
 
 
 def _lines_set(done: int) -> None:
-    typer.echo(f"{done} synthetic lines set")
+    typer.echo(f"{done} synthetic lines typeset")
 
 
 def _tell_rates(figures: Mapping[str, float], out: Path) -> None:

@@ -1,9 +1,11 @@
-"""`quorum tune FOLDER ...`: fit profiles to labelled lines, and measure them on pages that nothing was fitted to.
+"""`quorum tune FOLDER ...`: fit profiles to labelled lines.
 
-    quorum tune ../shared/data/pages/* --out fusion/bundled --spelling
+    quorum tune my_pages more_pages --out my_profiles
     quorum tune my_pages --out my_profiles --engines tesseract,paddleocr
+    quorum evaluate pages my_pages --tuned my_profiles/profiles.json --engines tesseract,paddleocr
 
-A folder holds images and `truth.jsonl`. What the engines read is kept under --readings; when a run was stopped, the
+A folder holds images and `truth.jsonl`. Profiles are fitted to one part of its pages. Its test pages are left out;
+`quorum evaluate pages` measures on them. What the engines read is kept under --readings; when a run was stopped, the
 same command continues it. To use the document that it writes, name it as `tuned:` in serve_config.yaml or in
 `PUT /config`.
 
