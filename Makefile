@@ -19,13 +19,13 @@ export PYTHON TORCH_INDEX TORCH_LOCK SYSTEM_PACKAGES
 help:
 	@echo 'make run       set up, start on this machine, read a sample page, serve on port 8000 until Ctrl-C'
 	@echo 'make demo      the same, and stop after the sample page'
-	@echo 'make cluster-demo  four nodes on this machine, engines on different ones; as root each is a host of its own'
+	@echo 'make cluster-demo  four nodes on this machine, engines on different ones; as root, each node has its own network'
 	@echo 'make test      set up, check and test (under 12 minutes on two cores)'
 	@echo 'make test-all  make test and the slow tests; make soak: the endurance tests'
 	@echo 'make check     ruff, mypy, import-linter'
-	@echo 'make speed     measure it beside what a user would run instead; make speed-check: has it become slower?'
-	@echo 'make attack    hostile callers against a service of its own, and what others meet'
-	@echo 'make setup     only set up; make lock: pin the newest versions that fit (UPGRADE=1) or those of now'
+	@echo 'make speed     measure Quorum and what a user would run instead; make speed-check: find what became slower'
+	@echo 'make attack    hostile callers against a service of its own, and what other callers notice'
+	@echo 'make setup     only set up; make lock: write requirements.lock again (UPGRADE=1: with the newest versions)'
 	@echo 'make notice    write NOTICE.md again; make pages: draw the sample pages again'
 
 setup: $(ready)
