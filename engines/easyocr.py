@@ -133,7 +133,7 @@ def _network_name(model: Path) -> str:
     names = sorted(path.stem for path in model.glob("*.pth"))
     if len(names) != 1:
         raise EngineUnavailable(
-            f"easyocr: want one .pth in {model}, found {len(names)}", "give each model a directory of its own"
+            f"easyocr: {model} must have one .pth file, and has {len(names)}", "give each model a directory of its own"
         )
     return names[0]
 
@@ -161,7 +161,7 @@ def _reader(options: LoadOptions, model: Path, network: str, device: str) -> tup
     except (OSError, ValueError, RuntimeError, KeyError, AttributeError, ImportError, TypeError) as error:
         raise EngineUnavailable(
             f"easyocr: {model} does not load for {', '.join(options.languages)}: {error!r}",
-            f"want {network}.pth with {network}.py and {network}.yaml, or one of EasyOCR's own files",
+            f"give {network}.pth with {network}.py and {network}.yaml, or one of EasyOCR's own files",
         ) from error
     reader.recognizer.eval()
     return torch, reader

@@ -107,7 +107,7 @@ def _read_reject_option(folder: Path) -> RejectOption:
         reject.temperatures  # noqa: B018 - refuses what is not positive
         return reject
     except (TypeError, ValueError) as error:
-        raise EngineUnavailable(f"{path}: {error}", "want 'doubt' with temperature and thresholds") from error
+        raise EngineUnavailable(f"{path}: {error}", "it must have 'doubt' with temperature and thresholds") from error
 
 
 def _load_network(path: Path, options: LoadOptions) -> Network:

@@ -141,7 +141,8 @@ def load(options: LoadOptions) -> Engine:
         )
     except (RuntimeError, ValueError, OSError) as error:
         raise EngineUnavailable(
-            f"paddleocr: {options.model} does not load: {error}", "want inference.onnx and inference.yml"
+            f"paddleocr: {options.model} does not load: {error}",
+            "give a directory with inference.onnx and inference.yml",
         ) from error
     network = recogniser.paddlex_predictor
     on_cpu = options.device == "cpu"
@@ -205,10 +206,10 @@ def _architecture(model: Path) -> str:
     try:
         head = path.read_text(encoding="utf-8")[:2000]
     except OSError as error:
-        raise EngineUnavailable(f"paddleocr: no {path}: {error}", "want a paddle model directory") from error
+        raise EngineUnavailable(f"paddleocr: no {path}: {error}", "give a paddle model directory") from error
     found = re.search(r"""\bmodel_name["']?:\s*["']?([\w.-]+)""", head)
     if found is None:
-        raise EngineUnavailable(f"paddleocr: {path} names no model", "want Global: model_name: PP-OCR...")
+        raise EngineUnavailable(f"paddleocr: {path} names no model", "it must have Global: model_name: PP-OCR...")
     return found[1]
 
 

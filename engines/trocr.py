@@ -35,7 +35,7 @@ MAX_TOKENS = 128
 BATCH_SIZE = 16
 """Crops that are written at once: those of similar width, because all are padded to the widest."""
 
-_WANTED = "want a VisionEncoderDecoder checkpoint: config.json, model.safetensors, processor and tokenizer files"
+_WANTED = "give a VisionEncoderDecoder checkpoint: config.json, model.safetensors, processor and tokenizer files"
 
 
 class Token(NamedTuple):

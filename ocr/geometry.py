@@ -109,7 +109,7 @@ class Polygon:
         exact for a crop made by an affine or a small perspective warp.
         """
         if not 0.0 <= start < end <= 1.0:
-            raise ValueError(f"slice({start}, {end}): want 0 <= start < end <= 1")
+            raise ValueError(f"slice({start}, {end}): expected 0 <= start < end <= 1")
         top_left, top_right, bottom_right, bottom_left = self.corners
         return Polygon(
             (

@@ -27,7 +27,7 @@ Pixels = NDArray[np.uint8]
 def require_rgb(pixels: Pixels, what: str) -> None:
     """Raise ValueError unless `pixels` is RGB uint8 of shape (H, W, 3) with at least one pixel."""
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
-        raise ValueError(f"{what}: want RGB uint8 of shape (H, W, 3), got {pixels.dtype} of shape {pixels.shape}")
+        raise ValueError(f"{what}: expected RGB uint8 of shape (H, W, 3), got {pixels.dtype} of shape {pixels.shape}")
 
 
 class Scope(StrEnum):

@@ -73,7 +73,7 @@ class LoadOptions:
         if not 0.0 <= self.gpu_fraction <= 1.0:
             raise ValueError(f"gpu_fraction {self.gpu_fraction} is not within one card (0 to 1)")
         if self.device not in ("cpu", "cuda"):
-            raise ValueError(f"device is {self.device!r}; want 'cpu' or 'cuda'")
+            raise ValueError(f"device is {self.device!r}; expected 'cpu' or 'cuda'")
 
 
 @dataclass(frozen=True, slots=True)

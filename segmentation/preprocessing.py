@@ -52,7 +52,7 @@ def _on_luma(pixels: Pixels, change: Callable[[Luma], NDArray[np.generic]]) -> P
 
 def _require(condition: bool, step: Step, wish: str) -> None:
     if not condition:
-        raise OutOfRange(f"preprocessing step {step}", f"want {wish}")
+        raise OutOfRange(f"preprocessing step {step} is not possible", f"give {wish}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,7 @@ def judged(client: httpx.Client, case: Case, admin_key: str) -> Verdict:
     headers = {**({"X-API-Key": admin_key} if case.admin else {}), **sent.pop("headers", {})}
     response = client.request(case.method, case.path, headers=headers, **sent)
     if response.status_code != case.status:
-        return Verdict(case, response.status_code, f"want {case.status}: {response.text[:200]}")
+        return Verdict(case, response.status_code, f"expected {case.status}: {response.text[:200]}")
     return Verdict(case, response.status_code, _problem_with(case.body, response))
 
 
@@ -228,7 +228,7 @@ def _problem_with(body: Body, response: httpx.Response) -> str:
     """What is wrong with the body; empty when nothing is."""
     kind = response.headers.get("content-type", "").split(";")[0]
     if isinstance(body, str):
-        return "" if kind == body else f"want {body}, got {kind}"
+        return "" if kind == body else f"expected {body}, got {kind}"
     try:
         if isinstance(body, TypeAdapter):
             lines = [body.validate_json(line) for line in response.text.splitlines()]

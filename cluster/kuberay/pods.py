@@ -37,7 +37,7 @@ class Size:
 
     def __post_init__(self) -> None:
         if self.cpu < 1 or self.gpus < 0 or not 0 < self.store_gib < self.memory_gib:
-            raise ValueError(f"{self} is not possible: want a CPU or more, and a store smaller than the memory")
+            raise ValueError(f"{self} is not possible: expected a CPU or more, and a store smaller than the memory")
 
     def amounts(self) -> dict[str, str]:
         """In Kubernetes' own units."""

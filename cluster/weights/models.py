@@ -109,7 +109,7 @@ def _at_path(key: str, model: str, model_dir: Path) -> Path:
     if not path.is_file() and not _holds_files(path):
         raise EngineUnavailable(
             f"{key}: there is no model at {path}",
-            "want 'auto', 'bundled', 'official', a name that quorum models list shows, or the path of a model",
+            "give 'auto', 'bundled', 'official', a name that quorum models list shows, or the path of a model",
         )
     return path
 

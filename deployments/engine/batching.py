@@ -250,10 +250,10 @@ class CropQueue:
         finally:
             self._reading_since = None
         if not isinstance(hypotheses, list) or len(hypotheses) != len(crops):
-            raise EngineReadError(f"want {len(crops)} hypotheses, got {_summary(hypotheses)}")
+            raise EngineReadError(f"expected {len(crops)} hypotheses, got {_summary(hypotheses)}")
         for hypothesis in hypotheses:
             if not isinstance(hypothesis, Hypothesis):
-                raise EngineReadError(f"want hypotheses, got {type(hypothesis).__name__}")
+                raise EngineReadError(f"expected hypotheses, got {type(hypothesis).__name__}")
         return hypotheses
 
 

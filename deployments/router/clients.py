@@ -60,7 +60,7 @@ class EngineClient:
         # The reference is a top-level argument, so Ray brings the crops to the engine's node by itself.
         answer = await await_response(self._handle.read.remote(crops, list(indices), options, deadline))
         if not isinstance(answer, EngineAnswer):
-            raise InvalidEngineAnswer(f"want an answer, got {type(answer).__name__}")
+            raise InvalidEngineAnswer(f"expected an answer, got {type(answer).__name__}")
         return answer
 
 

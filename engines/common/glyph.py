@@ -51,7 +51,7 @@ class Glyph:
 
     def __post_init__(self) -> None:
         if self.pixels.shape != (SIDE_PX, SIDE_PX) or self.pixels.dtype != np.float32:
-            raise ValueError(f"glyph: want float32 of 28x28, got {self.pixels.dtype} of {self.pixels.shape}")
+            raise ValueError(f"glyph: expected float32 of 28x28, got {self.pixels.dtype} of {self.pixels.shape}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def as_grey(pixels: NDArray[np.uint8]) -> Grey:
         or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3))
     ):
         raise ValueError(
-            f"picture: want uint8 of shape (H, W) or (H, W, 3), got {pixels.dtype} of shape {pixels.shape}; "
+            f"picture: expected uint8 of shape (H, W) or (H, W, 3), got {pixels.dtype} of shape {pixels.shape}; "
             "convert floats in [0, 1] with (x * 255).astype('uint8') and drop an alpha channel"
         )
     if pixels.ndim == 2:

@@ -44,7 +44,7 @@ def read_card(directory: Path) -> ModelCard:
         return ModelCard(str(content["name"]), str(content["version"]), dict(content.get("files", {})))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EngineUnavailable(
-            f"{path} is not a model card: {error!r}", 'want {"name", "version", "files": {file: sha256}}'
+            f"{path} is not a model card: {error!r}", 'it must be {"name", "version", "files": {file: sha256}}'
         ) from error
 
 

@@ -80,5 +80,5 @@ def _source(name: str) -> LineSource:
         return LineSource(detected=True, rotation_degrees=float(name.removeprefix("found")))
     except ValueError as error:
         raise OutOfRange(
-            f"there is no view {name!r}", "want true, found, or found+15 for a page that is turned"
+            f"there is no view {name!r}", "expected true, found, or found+15 for a page that is turned"
         ) from error

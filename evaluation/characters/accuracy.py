@@ -64,7 +64,7 @@ def _rounded(value: object) -> object:
 def figures(logits: Logits, labels: Labels, temperatures: Temperatures) -> Figures:
     """Measure one set. Raises ValueError when it is empty or has labels outside the 62 classes."""
     if not len(labels) or labels.min() < 0 or labels.max() >= len(ALPHABET):
-        raise ValueError(f"{len(labels)} labels; want at least one, all of them classes 0 to 61")
+        raise ValueError(f"{len(labels)} labels; expected at least one, all of them classes 0 to 61")
     chance = calibrated_probabilities(logits, temperatures)
     said = chance.argmax(axis=1)
     right = said == labels

@@ -62,7 +62,7 @@ def _origin(origin: Mapping[str, object]) -> tuple[str, ...]:
 
 def _objects(value: object) -> list[dict[str, object]]:
     if not isinstance(value, list):
-        raise ValueError(f"metadata: trained_on is {type(value).__name__}, want a list")
+        raise ValueError(f"metadata: trained_on is {type(value).__name__}, expected a list")
     return value
 
 

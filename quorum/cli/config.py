@@ -84,7 +84,7 @@ def put(
     with errors_speak(), Client(url, api_key) as client:
         live = yaml.safe_load(sys.stdin.read() if file == "-" else Path(file).read_text())
         if not isinstance(live, dict):
-            raise InvalidRequest(f"{file} is not a configuration", "want names and values, as in docs/operations.md")
+            raise InvalidRequest(f"{file} is not a configuration", "give names and values, as in docs/operations.md")
         _told(client.change_config(live, client.config().version))
 
 
@@ -99,7 +99,7 @@ def _pair(setting: str) -> tuple[str, Any]:
     """PATH=VALUE, the value as YAML reads it: 20 is a number, true a truth, [a, b] a list."""
     name, sign, value = setting.partition("=")
     if not sign or not name:
-        raise InvalidRequest(f"{setting!r} sets nothing", "want PATH=VALUE, as limits.timeout_s=20")
+        raise InvalidRequest(f"{setting!r} sets nothing", "give PATH=VALUE, such as limits.timeout_s=20")
     return name.strip(), yaml.safe_load(value)
 
 

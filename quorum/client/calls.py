@@ -201,7 +201,7 @@ def encoded(image: Readable) -> bytes:
         if image.dtype != np.uint8 or len(shape) not in (2, 3) or shape[2:] not in ((), (3,)) or image.size == 0:
             raise NotAnImage(
                 f"an array of {image.dtype} and shape {shape} is not an image",
-                "want uint8 in [0, 255] of shape (H, W) or, as RGB, (H, W, 3)",
+                "give uint8 in [0, 255] of shape (H, W) or, as RGB, (H, W, 3)",
             )
     return _as_png(image)
 

@@ -145,7 +145,7 @@ class _Addresses:
     def __init__(self, urls: str | Sequence[str]) -> None:
         self._urls = [_address(url) for url in ([urls] if isinstance(urls, str) else urls)]
         if not self._urls:
-            raise InvalidRequest("no address of a service was given", f"want one like {DEFAULT_URL}")
+            raise InvalidRequest("no address of a service was given", f"give one like {DEFAULT_URL}")
         self._at = 0
 
     @property
@@ -198,7 +198,7 @@ def _answer_from(addresses: _Addresses, timeout_s: float) -> Iterator[str]:
 
 def _address(url: str) -> str:
     if not url.startswith(("http://", "https://")):
-        raise InvalidRequest(f"{url!r} is not the address of a service", f"want one like {DEFAULT_URL}")
+        raise InvalidRequest(f"{url!r} is not the address of a service", f"give one like {DEFAULT_URL}")
     return url.rstrip("/")
 
 

@@ -101,7 +101,7 @@ def test_a_network_without_its_description_is_refused(model):
 
 def test_two_networks_in_one_directory_are_refused(model):
     (model / "second.pth").write_bytes(b"")
-    with pytest.raises(EngineUnavailable, match="want one"):
+    with pytest.raises(EngineUnavailable, match="must have one"):
         easyocr.load(LoadOptions(model))
 
 

@@ -143,7 +143,9 @@ def from_folder(folder: Path) -> Collection:
     """
     files = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not files:
-        raise FileNotFoundError(f"{folder} holds no pictures; want {folder.name}/A/1.png, {folder.name}/b/2.png, ...")
+        raise FileNotFoundError(
+            f"{folder} holds no pictures; expected {folder.name}/A/1.png, {folder.name}/b/2.png, ..."
+        )
     names = [path.parent.name.rpartition("_")[2] for path in files]
     unknown = sorted(set(names) - set(ALPHABET))
     if unknown:

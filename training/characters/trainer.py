@@ -66,13 +66,13 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("epochs", "steps_per_epoch", "batch_size", "threads", "patience_epochs"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; want at least 1")
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
         if not 0.0 <= self.smoothing < 0.5:
-            raise ValueError(f"smoothing is {self.smoothing}; want 0 <= smoothing < 0.5")
+            raise ValueError(f"smoothing is {self.smoothing}; expected 0 <= smoothing < 0.5")
         if not 0.0 <= self.mixed <= 1.0:
-            raise ValueError(f"mixed is {self.mixed}; want a share, 0 to 1")
+            raise ValueError(f"mixed is {self.mixed}; expected a share, 0 to 1")
         if not 0.0 <= self.averaging < 1.0:
-            raise ValueError(f"averaging is {self.averaging}; want 0 <= averaging < 1")
+            raise ValueError(f"averaging is {self.averaging}; expected 0 <= averaging < 1")
 
     @property
     def total_steps(self) -> int:

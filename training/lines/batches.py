@@ -43,12 +43,12 @@ class Shares:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.real < 1.0:
-            raise ValueError(f"real_share is {self.real}; want 0 <= real_share < 1")
+            raise ValueError(f"real_share is {self.real}; expected 0 <= real_share < 1")
         if not 0.0 <= self.handwritten <= 1.0:
-            raise ValueError(f"handwritten_share is {self.handwritten}; want 0 to 1")
+            raise ValueError(f"handwritten_share is {self.handwritten}; expected 0 to 1")
         for origin, times in self.emphasis.items():
             if not times > 0.0:
-                raise ValueError(f"the emphasis of {origin} is {times}; want more than 0")
+                raise ValueError(f"the emphasis of {origin} is {times}; expected more than 0")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

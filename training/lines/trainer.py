@@ -53,9 +53,9 @@ class Schedule:
     def __post_init__(self) -> None:
         for name in ("lines", "columns_px", "threads"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; want at least 1")
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
         if not 0.0 <= self.averaging < 1.0:
-            raise ValueError(f"averaging is {self.averaging}; want 0 <= averaging < 1")
+            raise ValueError(f"averaging is {self.averaging}; expected 0 <= averaging < 1")
 
     def rate_at(self, lines: int) -> float:
         """The learning rate after so many lines."""

@@ -107,7 +107,7 @@ def _read_manifest(tar: tarfile.TarFile, catalogue: ModelCatalogue) -> list[_Man
     try:
         content = json.load(_content(tar, first))
         if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']!r}, want {FORMAT}")
+            raise ValueError(f"format {content['format']!r}, expected {FORMAT}")
         entries = [
             (entry["key"], entry["name"], entry["version"], {str(k): str(v) for k, v in entry["files"].items()})
             for entry in content["models"]

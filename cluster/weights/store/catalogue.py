@@ -75,7 +75,7 @@ class Model:
                 raise ValueError(f"{self.name}: {word!r} cannot be the name of a directory")
         for file in self.files:
             if Path(file.path).suffix in _PICKLES and self.key == "trocr":
-                raise ValueError(f"{self.name}: {file.path} is a pickle, which can run code; want safetensors")
+                raise ValueError(f"{self.name}: {file.path} is a pickle, which can run code; expected safetensors")
 
     @property
     def version(self) -> str:
@@ -100,7 +100,7 @@ class ModelCatalogue:
             raise ValueError("two models have the same name")
         for key in {model.key for model in self.models}:
             if sum(model.is_default for model in self.models if model.key == key) != 1:
-                raise ValueError(f"{key}: want exactly one default")
+                raise ValueError(f"{key}: expected exactly one default")
 
     def named(self, name: str) -> Model | None:
         return next((model for model in self.models if model.name == name), None)

@@ -173,7 +173,7 @@ def check(model: Model, file: ModelFile, path: Path, wanted: str) -> FileFingerp
     fact = FileFingerprint.of(path)
     if fact.sha256 != wanted:
         raise StoreError(
-            f"{model.name}: {file.path} has sha256 {fact.sha256[:12]}..., want {wanted[:12]}...",
+            f"{model.name}: {file.path} has sha256 {fact.sha256[:12]}..., expected {wanted[:12]}...",
             "the source or the network is not to be trusted; nothing of it was kept",
         )
     if file.md5 is not None and files.md5(path) != file.md5:

@@ -194,7 +194,7 @@ def test_a_dash_is_no_character() -> None:
     ids=["floats", "alpha", "one channel", "empty", "flat"],
 )
 def test_other_arrays_are_refused_with_the_cure(array: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="want uint8"):
+    with pytest.raises(ValueError, match="expected uint8"):
         as_grey(array)
 
 

@@ -65,8 +65,8 @@ def test_the_line_writer_stands_on_the_bundled_line_network_unless_told(asked: d
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (("--lines", "0"), "lines is 0; want at least 1"),
-        (("--real-share", "1.5"), "want 0 <= real_share < 1"),
+        (("--lines", "0"), "lines is 0; expected at least 1"),
+        (("--real-share", "1.5"), "expected 0 <= real_share < 1"),
         (("--emphasis", "letters"), "--emphasis letters is not FOLDER=TIMES"),
     ],
 )

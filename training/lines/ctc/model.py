@@ -99,7 +99,7 @@ class HandShape:
 
     def __post_init__(self) -> None:
         if self.height_px < INPUT_PX:
-            raise ValueError(f"height_px is {self.height_px}; want at least {INPUT_PX}")
+            raise ValueError(f"height_px is {self.height_px}; expected at least {INPUT_PX}")
 
     @property
     def parameters(self) -> Mapping[str, object]:

@@ -46,7 +46,7 @@ class Origins:
         for folder in self.pages:
             if all(line.source != folder.name for line in known):
                 raise InvalidRequest(
-                    f"{folder}: no line to learn from", "want images with truth.jsonl, or lines in pairs"
+                    f"{folder}: no line to learn from", "expected images with truth.jsonl, or lines in pairs"
                 )
         return known
 

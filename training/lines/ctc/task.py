@@ -38,7 +38,7 @@ class Recipe(Schedule):
     def __post_init__(self) -> None:
         Schedule.__post_init__(self)
         if min(self.channels, self.hidden) < 1:
-            raise ValueError(f"channels is {self.channels}, hidden {self.hidden}; want at least 1")
+            raise ValueError(f"channels is {self.channels}, hidden {self.hidden}; expected at least 1")
 
     @property
     def shape(self) -> Shape:
@@ -60,7 +60,7 @@ class HandRecipe(Schedule):
         Schedule.__post_init__(self)
         if min(self.channels, self.hidden, self.blocks) < 1:
             raise ValueError(
-                f"channels is {self.channels}, hidden {self.hidden}, blocks {self.blocks}; want at least 1"
+                f"channels is {self.channels}, hidden {self.hidden}, blocks {self.blocks}; expected at least 1"
             )
 
     @property

@@ -54,7 +54,7 @@ class Recipe(Schedule):
         Schedule.__post_init__(self)
         for name in ("ctc_rate", "ctc_share", "misread", "smoothing"):
             if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"{name} is {getattr(self, name)}; want 0 to 1")
+                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def test_the_page_shows_the_table() -> None:
 
 @pytest.mark.parametrize("path", ["pytorch_model.bin", "model.pth", "model.pkl", "model.ckpt"])
 def test_a_pickle_is_no_file_of_trocr(path: str) -> None:
-    with pytest.raises(ValueError, match="want safetensors"):
+    with pytest.raises(ValueError, match="expected safetensors"):
         dataclasses.replace(NETWORK, files=(ModelFile(path, "0" * 64),))
 
 

@@ -79,7 +79,7 @@ def test_the_state_to_go_on_from_is_whole_and_of_the_present_network() -> None:
 
 
 def test_lines_lower_than_those_of_the_bundled_network_are_refused() -> None:
-    with pytest.raises(ValueError, match="height_px is 16; want at least 32"):
+    with pytest.raises(ValueError, match="height_px is 16; expected at least 32"):
         HandShape(height_px=16)
 
 

@@ -110,7 +110,7 @@ def test_a_folder_and_handwriting_are_drawn_as_often_as_told(tmp_path: Path, rea
     [
         ({"real": 1.0}, "real_share is 1.0"),
         ({"handwritten": 1.2}, "handwritten_share is 1.2"),
-        ({"emphasis": {"cards": 0.0}}, "the emphasis of cards is 0.0; want more than 0"),
+        ({"emphasis": {"cards": 0.0}}, "the emphasis of cards is 0.0; expected more than 0"),
     ],
 )
 def test_shares_that_cannot_be_are_refused(shares: dict[str, Any], said: str) -> None:
