@@ -279,7 +279,7 @@ async def test_an_engine_that_fails_on_every_line_leaves_no_error_that_nobody_lo
 @pytest.mark.parametrize("garbage", [[], [None], ["text"], None, [Hypothesis(), Hypothesis()]])
 async def test_an_answer_that_is_not_one_hypothesis_per_crop_is_a_fault_of_the_engine(garbage: object) -> None:
     queue = CropQueue(lambda _: garbage, batch_size=4, clock=lambda: 0.0)  # type: ignore[arg-type, return-value]
-    with pytest.raises(EngineReadError, match="want"):
+    with pytest.raises(EngineReadError, match="expected"):
         await queue.read([crop(3)], FAR)
     await queue.close()
 
