@@ -49,7 +49,7 @@ _STYLES = {
     InstallState.DAMAGED: "red",
 }
 
-ModelDir = Annotated[Path, typer.Option(help="Where models lie.", envvar="MODEL_DIR")]
+ModelDir = Annotated[Path, typer.Option(help="Where models are stored.", envvar="MODEL_DIR")]
 Mirrors = Annotated[
     list[str] | None,
     typer.Option(
@@ -58,7 +58,7 @@ Mirrors = Annotated[
 ]
 Sums = Annotated[
     Path | None,
-    typer.Option("--sums", metavar="FILE", help="The sha256 of files that the table has none of.", exists=True),
+    typer.Option("--sums", metavar="FILE", help="File with sha256s that the table lacks.", exists=True),
 ]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Models, or engines for their default.")]
 
