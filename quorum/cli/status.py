@@ -37,7 +37,7 @@ def status(
     idle = [name for name, engine in answer.engines.items() if engine.gpu_fraction > 0.0 and not engine.available]
     for name in idle:
         engine = answer.engines[name]
-        complain(f"{name} holds {engine.gpu_fraction:g} of a card and does not read: {engine.detail}")
+        complain(f"{name} has {engine.gpu_fraction:g} of a card but cannot read: {engine.detail}")
     if answer.status == "not_ready" or idle:
         raise typer.Exit(FAILED)
 

@@ -231,7 +231,7 @@ def test_status_fails_when_an_engine_holds_a_card_and_does_not_read() -> None:
     with listening(FakeService({"/status": told})) as url:
         result = quorum("status", "--url", url)
     assert result.exit_code == 1
-    assert "trocr holds 0.3 of a card and does not read: torch sees no CUDA card" in result.stderr
+    assert "trocr has 0.3 of a card but cannot read: torch sees no CUDA card" in result.stderr
 
 
 def test_status_as_json_is_the_whole_answer() -> None:
