@@ -85,7 +85,10 @@ class LimitsConfig(_Settings):
     """What a request may cost, and what the service spends on it."""
 
     max_request_mb: float = Field(
-        10.0, gt=0.0, le=1000.0, description="Largest request body, in units of 1,000,000 bytes."
+        50.0, gt=0.0, le=1000.0, description="Largest request body, in units of 1,000,000 bytes."
+    )
+    max_bodies_mb: float = Field(
+        200.0, gt=0.0, description="Largest size of all request bodies together that one gateway reads at once."
     )
     # A4 at 450 dpi has 19.6 million. Decoding, cleaning and finding lines take up to 45 bytes a pixel: less than 1 GB.
     max_pixels: int = Field(

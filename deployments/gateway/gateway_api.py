@@ -25,7 +25,9 @@ class GatewayApi:
         self._current = capabilities
         self.readings = ReadingApi(service, capabilities, CURRENT_CALLER.get)
         self.admission = AdmissionControl(
-            lambda: self.config.limits.max_requests, share=lambda: self.config.limits.caller_share
+            lambda: self.config.limits.max_requests,
+            share=lambda: self.config.limits.caller_share,
+            max_body_bytes=lambda: self.config.limits.max_bodies_mb * 1e6,
         )
         self.version = version
 

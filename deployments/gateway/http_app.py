@@ -40,7 +40,12 @@ def create_app(
     the context of work that goes on without its caller.
     """
     app = FastAPI(
-        title="Quorum", version=api.version, description="A distributed OCR cluster.", docs_url=None, redoc_url=None
+        title="Quorum",
+        version=api.version,
+        description="A distributed OCR cluster.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     _add_error_handlers(app)
     app.include_router(reading_routes(api.readings))

@@ -21,7 +21,7 @@ from deployments.config.schema import ClusterConfig, SecurityConfig
 from deployments.gateway.access.browser_origin import require_known_host, require_own_page
 from deployments.gateway.access.client_address import client_address
 from deployments.gateway.access.rate_limit import RateLimiter
-from deployments.gateway.access.route_roles import role_of, route_of
+from deployments.gateway.access.route_roles import as_routed, role_of, route_of
 from deployments.gateway.error_responses import error_response, internal_failure
 from deployments.observability.metrics import REQUEST_SECONDS, REQUESTS, RecordMetric
 from ocr import StepTimer
@@ -101,6 +101,7 @@ class AccessMiddleware:
             await self._app(scope, receive, send)
             return
         response = _Response(scope, send)
+        scope = as_routed(scope)
         started = time.perf_counter()
         scope[_TIMER] = StepTimer(GATEWAY)
         try:
@@ -147,6 +148,7 @@ class _Response:
     def __init__(self, scope: Scope, send: Send) -> None:
         self._scope = scope
         self._send = send
+        self._is_head = scope.get("method") == "HEAD"
         self.status = 500
         self._begun = False
 
@@ -155,6 +157,8 @@ class _Response:
             self.status = message["status"]
             self._begun = True
             self._add_security_headers(MutableHeaders(scope=message))
+        elif message["type"] == "http.response.body" and self._is_head:
+            message = {**message, "body": b""}
         elif message["type"] == "websocket.accept":
             self.status = 101
             self._begun = True

@@ -7,19 +7,23 @@ hold whatever a caller sent as `X-Request-ID`.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 IMPORT_PATH = f"{__name__}:middlewares"
 """What the variable is set to."""
 
 MAX_HEADER_BYTES = 32_768
 MAX_HEADERS = 100
+LINGERING_S, LINGERING_SILENT_S = 30.0, 5.0
+"""As nginx has them (lingering_time, lingering_timeout)."""
 
 _REQUEST_ID = b"x-request-id"
 _VISIBLE = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -29,7 +33,7 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 
 def middlewares() -> list[Middleware]:
     """What Serve wraps its proxies in."""
-    return [Middleware(RequestHeaders)]
+    return [Middleware(LingeringClose), Middleware(RequestHeaders)]
 
 
 class RequestHeaders:
@@ -45,6 +49,74 @@ class RequestHeaders:
             await _refuse(scope, receive, send)
         else:
             await self._app({**scope, "headers": with_request_id(scope["headers"])}, receive, send)
+
+
+class LingeringClose:
+    """Reads on for a while when a request is answered before its body is here, as nginx does. Whoever sends all of a
+    body before looking for the answer finds a reset connection instead where the server closes it at once.
+
+    The last part of the answer is held back meanwhile, empty: the answer itself is out.
+    """
+
+    def __init__(self, app: ASGIApp, total_s: float = LINGERING_S, silent_s: float = LINGERING_SILENT_S) -> None:
+        self._app = app
+        self._total_s = total_s
+        self._silent_s = silent_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = _IncomingBody(receive)
+
+        async def send_and_linger(message: Message) -> None:
+            is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if is_last and body.is_expected(scope["headers"]):
+                await send({**message, "more_body": True})
+                await body.discard(self._total_s, self._silent_s)
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+            await send(message)
+
+        await self._app(scope, body.receive, send_and_linger)
+
+
+class _IncomingBody:
+    """The body of one request: handed on as it comes, until the rest is discarded."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ended = asyncio.Event()
+        self._discarding = False
+
+    def is_expected(self, headers: RawHeaders) -> bool:
+        """Whether there is a body of which the end has not come."""
+        has_body = any(name in (b"content-length", b"transfer-encoding") and value != b"0" for name, value in headers)
+        return has_body and not self._ended.is_set()
+
+    async def receive(self) -> Message:
+        if self._discarding:  # Serve goes on asking; nothing of this is for it
+            await asyncio.Event().wait()
+        return await self._next()
+
+    async def discard(self, total_s: float, silent_s: float) -> None:
+        """Read until the end of the body, for `total_s` and through pauses of `silent_s` at most."""
+        self._discarding = True
+        ended = asyncio.create_task(self._ended.wait())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(total_s):
+                while not self._ended.is_set():
+                    coming = asyncio.create_task(self._next())
+                    done, _ = await asyncio.wait({coming, ended}, timeout=silent_s, return_when=asyncio.FIRST_COMPLETED)
+                    coming.cancel()
+                    if not done:
+                        break
+        ended.cancel()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            self._ended.set()
+        return message
 
 
 def are_too_large(headers: RawHeaders) -> bool:

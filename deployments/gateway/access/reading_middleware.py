@@ -23,15 +23,13 @@ from deployments.gateway.access.access_middleware import caller_name
 from deployments.gateway.access.admission import AdmissionControl
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.idempotency import IdempotentResponses
-from deployments.gateway.access.route_roles import route_of
+from deployments.gateway.access.route_roles import reads, route_of
 from deployments.gateway.lru_cache import CacheKey
-from deployments.gateway.requests.uploads import read_body
+from deployments.gateway.requests.bodies import announced_bytes, receive_body, require_fitting
 from ocr.errors import InvalidRequest, OutOfRange
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
-READING = frozenset({"/predict", "/predict_text", "/batch_predict"})
-"""The routes' own paths, as in route_roles.py."""
 
 # A body may begin slowly: a phone that wakes its radio, a client that makes the file while it sends it.
 _SLOW_START_S = 5.0
@@ -55,14 +53,19 @@ class ReadingMiddleware:
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or route_of(scope) not in READING:
+        if not reads(scope):
             await self._app(scope, receive, send)
             return
         CURRENT_CALLER.set(caller_name(scope))
+        limits, headers = self._limits(), Headers(scope=scope)
+        announced = announced_bytes(Request(scope))
+        require_fitting(announced, limits.max_bytes)
+        # Of what is compressed, and of what comes in pieces, the size is not known before it is here.
+        unknown = announced is None or "content-encoding" in headers
+        body_bytes = limits.max_bytes if unknown or announced is None else announced
         with ExitStack() as slot:
-            slot.enter_context(self._admission.slot(caller_name(scope)))
-            receive = receive_in_time(receive, self._limits())
-            headers = Headers(scope=scope)
+            slot.enter_context(self._admission.slot(caller_name(scope), body_bytes))
+            receive = receive_in_time(receive, limits)
             if IDEMPOTENCY_KEY in headers:
                 await self._answer_once(_key_of(headers, caller_name(scope)), slot, scope, receive, send)
             else:
@@ -70,7 +73,7 @@ class ReadingMiddleware:
 
     async def _answer_once(self, key: CacheKey, slot: ExitStack, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer of the request that came first under the key, which may be this one."""
-        body = await read_body(Request(scope, receive), self._limits().max_bytes)
+        body = await receive_body(Request(scope, receive), self._limits().max_bytes)
         request = _fingerprint(scope, body)
         found = self._responses.find(key, request)
         if found is None:
@@ -115,6 +118,7 @@ def _fingerprint(scope: Scope, body: bytes) -> bytes:
         scope["query_string"],
         kind.encode(),
         headers.get("accept", "").encode(),
+        headers.get("content-encoding", "").encode(),
     ):
         digest.update(len(part).to_bytes(8) + part)
     digest.update(body)

@@ -1,5 +1,5 @@
-"""Which role each route needs. What is not in the table needs the administrator, so a new route is closed until
-somebody opens it here.
+"""Which role each route needs, and which routes read. What is not in the table needs the administrator, so a new route
+is closed until somebody opens it here.
 
 A path is compared as the application's own router sees it: without the prefix under which the application is mounted.
 """
@@ -40,12 +40,31 @@ wants keys for reading. "/page" stands for every file below it.
 def route_of(scope: Scope) -> str | None:
     """The path of the route in ROLES that will answer; None when there is none.
 
-    A slash at the end does not count: the application redirects to the path without.
+    A slash at the end does not count.
     """
     path = get_route_path(scope).rstrip("/") or "/"
     if path.startswith("/page/"):
         return "/page"
     return path if path in ROLES else None
+
+
+def reads(scope: Scope) -> bool:
+    """Whether a request is for a route that reads what is sent: whatever users may post to."""
+    return scope["type"] == "http" and scope["method"] == "POST" and role_of(route_of(scope)) is Role.USER
+
+
+def as_routed(scope: Scope) -> Scope:
+    """A copy of the request for the router. HEAD is GET whose body is left out, and a slash at the end of a route's
+    path is taken away: a redirect to the path without it would name the scheme and the host that a proxy has asked for,
+    which callers may not reach.
+    """
+    routed = dict(scope)
+    if scope["type"] == "http" and scope["method"] == "HEAD":
+        routed["method"] = "GET"
+    if scope["path"].endswith("/") and get_route_path(scope) != "/" and route_of(scope) not in (None, "/page"):
+        routed["path"] = scope["path"].rstrip("/")
+        routed["raw_path"] = routed["path"].encode("latin-1", "replace")
+    return routed
 
 
 def role_of(route: str | None) -> Role:

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from deployments.gateway.access.access_middleware import timer_of
 from deployments.gateway.formats import OutputFormat, format_named, formats
 from deployments.gateway.reading_api import ReadingApi
+from deployments.gateway.requests.base64_files import decode_base64
 from deployments.gateway.requests.options import parse
-from deployments.gateway.requests.uploads import decode_base64, read_json, read_upload, require_json
+from deployments.gateway.requests.uploads import read_json, read_upload, require_json
 from deployments.gateway.routes import openapi
 from deployments.gateway.routes.content_negotiation import JSON, NDJSON, best_media_type
 from ocr.contract import (

@@ -26,8 +26,8 @@ from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.rate_limit import RateLimiter
 from deployments.gateway.error_responses import error_answer
 from deployments.gateway.reading_api import ReadingApi
+from deployments.gateway.requests.base64_files import decode_base64
 from deployments.gateway.requests.options import parse
-from deployments.gateway.requests.uploads import decode_base64
 from deployments.gateway.routes import openapi
 from deployments.gateway.routes.frames import Frame, FrameQueue, FrameReader, ReadFrame, dropped_answer, failed_answer
 from ocr.contract import CharacterOptions, ErrorAnswer, FrameAnswer, FrameBody, Problem, TaskOptions, TextOptions

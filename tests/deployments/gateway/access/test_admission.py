@@ -63,3 +63,23 @@ def test_one_caller_has_its_share_and_the_rest_is_for_others() -> None:
             pass
     with admission.slot("greedy"):
         pass
+
+
+def test_bodies_together_take_no_more_than_there_is_room_for() -> None:
+    admission = AdmissionControl(lambda: 100, share=lambda: 0.75, max_body_bytes=lambda: 100.0)
+    with ExitStack() as held:
+        held.enter_context(admission.slot("a", 60))
+        with pytest.raises(Overloaded, match="of yours of 60 bytes"), admission.slot("a", 20):
+            raise AssertionError("more than the share of one caller")
+        with pytest.raises(Overloaded, match="bodies of 60 bytes are being read, and there is room for 100"):
+            held.enter_context(admission.slot("b", 50))
+        held.enter_context(admission.slot("b", 40))
+        held.enter_context(admission.slot("b", 0))
+    with admission.slot("a", 70):
+        pass
+
+
+def test_a_body_larger_than_the_room_is_read_when_there_is_no_other() -> None:
+    admission = AdmissionControl(lambda: 100, share=lambda: 0.75, max_body_bytes=lambda: 100.0)
+    with admission.slot("a", 500), pytest.raises(Overloaded), admission.slot("b", 1):
+        raise AssertionError("room beside a body that fills it")

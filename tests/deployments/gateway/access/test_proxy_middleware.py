@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cluster import serve_proxies
 from deployments.gateway.access.proxy_middleware import (
@@ -68,8 +68,10 @@ async def asked(scope: dict[str, Any]) -> tuple[list[Message], list[Scope]]:
     async def receive() -> Message:
         return {"type": "http.request"}
 
-    [middleware] = middlewares()
-    await middleware.cls(app)(scope, receive, send)
+    wrapped: ASGIApp = app
+    for middleware in reversed(middlewares()):
+        wrapped = middleware.cls(wrapped, *middleware.args, **middleware.kwargs)
+    await wrapped(scope, receive, send)
     return sent, reached
 
 

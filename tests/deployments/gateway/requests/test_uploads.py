@@ -1,0 +1,198 @@
+"""A file is read however a client sends it: under any media type, in a form, as any base64, compressed."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import zlib
+from collections.abc import AsyncIterator, Callable
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from deployments.gateway.requests.base64_files import decode_base64
+from ocr.contract import ErrorAnswer
+from ocr.errors import InvalidRequest
+from tests.fakes.plain_service import PlainService, app_over, as_base64, png
+
+_SERVICE = PlainService()
+_APP = app_over(_SERVICE, max_request_mb=0.02)
+IMAGE = png()
+
+
+@pytest.fixture
+def service() -> PlainService:
+    _SERVICE.forget()
+    return _SERVICE
+
+
+@pytest.fixture
+async def client(service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(_APP, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict_text", "/predict_text/", "/predict/"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "",
+        "image/png",
+        "image/*",
+        "application/x-www-form-urlencoded",
+        "binary/octet-stream",
+        "application/octet-stream",
+        "application/x-pdf",
+        "application/x-binary",
+        "text/plain; charset=utf-8",
+        "Image/PNG",
+        "not a media type",
+    ],
+)
+async def test_the_first_bytes_say_what_a_body_is_and_not_its_media_type(
+    client: httpx.AsyncClient, service: PlainService, path: str, kind: str
+) -> None:
+    response = await client.post(path, content=IMAGE, headers={"content-type": kind} if kind else {})
+    assert response.status_code == 200
+    assert service.images == [IMAGE]
+
+
+@pytest.mark.parametrize("kind", ["", "application/x-www-form-urlencoded", "text/plain"])
+async def test_a_body_that_begins_like_json_is_json(
+    client: httpx.AsyncClient, service: PlainService, kind: str
+) -> None:
+    body = f' \n{{"image": "{as_base64(IMAGE)}", "engines": ["a"]}}'.encode()
+    response = await client.post("/predict_text", content=body, headers={"content-type": kind} if kind else {})
+    assert response.status_code == 200
+    assert service.images == [IMAGE]
+    assert service.requests[0].engines == ("a",)
+
+
+@pytest.mark.parametrize("field", ["image", "file"])
+async def test_a_form_may_call_its_file_either_name(
+    client: httpx.AsyncClient, service: PlainService, field: str
+) -> None:
+    response = await client.post("/predict_text", files={field: ("a.png", IMAGE)}, data={"engines": "a"})
+    assert response.status_code == 200
+    assert service.images == [IMAGE]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"files": {"picture": IMAGE}}, "no file field 'image' or 'file'"),
+        ({"data": {"image": as_base64(IMAGE)}}, "URL-encoded"),
+        ({"data": {"file": "x"}}, "URL-encoded"),
+    ],
+)
+async def test_a_form_that_is_not_understood_says_what_to_send(
+    client: httpx.AsyncClient, body: dict[str, dict[str, bytes | str]], words: str
+) -> None:
+    response = await client.post("/predict_text", **body)  # type: ignore[arg-type]
+    error = ErrorAnswer.model_validate(response.json()).error
+    assert response.status_code == 400
+    assert words in error.message
+    assert "form" in error.hint
+
+
+ODD = bytes(range(256)) + b"\xfb\xff\xfe"  # its base64 has + and /
+
+
+@pytest.mark.parametrize("content", [ODD, ODD + b"x", ODD + b"xy"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda text: text,
+        lambda text: text.rstrip("="),
+        lambda text: text.replace("+", "-").replace("/", "_"),
+        lambda text: text.replace("+", "-").replace("/", "_").rstrip("="),
+        lambda text: "\r\n".join(text[at : at + 76] for at in range(0, len(text), 76)),
+        lambda text: f"data:image/png;base64,{text}",
+        lambda text: f"DATA:IMAGE/PNG;BASE64,{text}",
+        lambda text: f'data:image/png;name="scan 1.png";charset=utf-8; base64,{text}',
+        lambda text: f"data:;base64,{text.rstrip('=')}",
+        lambda text: f"  data:image/png;base64,{quote(text)}",
+        lambda text: f"data:application/octet-stream;{'x=' + 'y' * 300};base64,{text}",
+    ],
+    ids=["plain", "unpadded", "url-safe", "both", "lines", "data", "capitals", "parameters", "bare", "percent", "long"],
+)
+def test_base64_is_understood_in_every_form(write: Callable[[str], str], content: bytes) -> None:
+    assert decode_base64(write(base64.b64encode(content).decode()), "image") == content
+
+
+def test_a_data_url_may_be_without_base64() -> None:
+    assert decode_base64("data:image/svg+xml,%3Csvg%2F%3E", "image") == b"<svg/>"
+
+
+@pytest.mark.parametrize("text", ["a", "abcde", "ab*d", "data:image/png;base64,ab*d", "ä", "", None, 7])
+def test_what_is_not_base64_is_said_with_its_field(text: object) -> None:
+    with pytest.raises(InvalidRequest, match=r"images\.3") as raised:
+        decode_base64(text, "images.3")
+    assert raised.value.hint
+
+
+def _raw_deflate(content: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(content) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("x-gzip", gzip.compress),
+        ("GZIP", gzip.compress),
+        ("gzip", lambda body: gzip.compress(body[:9]) + gzip.compress(body[9:])),
+        ("gzip", lambda body: gzip.compress(body) + bytes(512)),
+        ("deflate", zlib.compress),
+        ("deflate", _raw_deflate),
+        ("identity", lambda body: body),
+        ("identity, gzip", gzip.compress),
+    ],
+)
+@pytest.mark.parametrize("key", [None, "twice"])
+async def test_a_compressed_body_is_decompressed(
+    client: httpx.AsyncClient, service: PlainService, encoding: str, pack: Callable[[bytes], bytes], key: str | None
+) -> None:
+    headers = {"content-encoding": encoding}
+    if key is not None:
+        headers["idempotency-key"] = f"{key}-{encoding.replace(' ', '')}-{len(pack(IMAGE))}"
+    response = await client.post("/predict_text", content=pack(IMAGE), headers=headers)
+    assert response.status_code == 200
+    body = f'{{"image": "{as_base64(IMAGE)}"}}'.encode()
+    as_json = {"content-encoding": encoding, "content-type": "application/json"}
+    assert (await client.post("/predict_text", content=pack(body), headers=as_json)).status_code == 200
+    assert service.images == [IMAGE, IMAGE]
+
+
+async def test_a_compressed_form_is_decompressed(client: httpx.AsyncClient, service: PlainService) -> None:
+    form = httpx.Request("POST", "http://localhost/predict_text", files={"image": IMAGE})
+    headers = {"content-type": form.headers["content-type"], "content-encoding": "gzip"}
+    response = await client.post("/predict_text", content=gzip.compress(form.read()), headers=headers)
+    assert response.status_code == 200
+    assert service.images == [IMAGE]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "status", "words"),
+    [
+        ("br", b"x", 415, "Content-Encoding: br"),
+        ("zstd", b"x", 415, "Content-Encoding: zstd"),
+        ("gzip, gzip", gzip.compress(gzip.compress(IMAGE)), 415, "Content-Encoding: gzip, gzip"),
+        ("gzip", IMAGE, 400, "not gzip"),
+        ("gzip", gzip.compress(IMAGE)[:-9], 400, "breaks off"),
+        ("gzip", b"", 400, "breaks off"),
+        ("deflate", b"\xff\xff\xff", 400, "not deflate"),
+        ("gzip", gzip.compress(bytes(10_000_000)), 413, "limit is 20000"),
+        ("gzip", b"".join(gzip.compress(bytes(9000)) for _ in range(3)), 413, "limit is 20000"),
+    ],
+)
+async def test_a_body_that_cannot_be_decompressed_within_the_limit_says_why(
+    client: httpx.AsyncClient, encoding: str, body: bytes, status: int, words: str
+) -> None:
+    response = await client.post("/predict_text", content=body, headers={"content-encoding": encoding})
+    error = ErrorAnswer.model_validate(response.json()).error
+    assert (response.status_code, error.hint != "") == (status, True)
+    assert words in error.message

@@ -1,0 +1,121 @@
+"""What holds of every route there is, found by walking over the application: no route can be forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from deployments.config.api_keys import Role
+from deployments.gateway.access.route_roles import ROLES
+from deployments.messages.request import ReadRequest
+from ocr import Page
+from tests.fakes.plain_service import PlainService, app_over, as_base64, png
+
+_SERVICE = PlainService()
+_APP = app_over(_SERVICE, max_requests=1)
+
+_BODIES = {"/batch_predict": {"images": [as_base64(png())]}}
+_IMAGE = {"image": as_base64(png())}
+
+
+def _routes(router: FastAPI | APIRouter) -> Iterator[tuple[str, str]]:
+    """Method and path of each route, those of included routers too."""
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            yield from ((method, route.path) for method in route.methods)
+        elif (included := getattr(route, "original_router", None)) is not None:
+            yield from _routes(included)
+
+
+ROUTES = sorted(_routes(_APP))
+READING = [path for method, path in ROUTES if method == "POST" and ROLES.get(path) is Role.USER]
+SHOWN = [path for method, path in ROUTES if method == "GET"]
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    _SERVICE.forget()
+    transport = httpx.ASGITransport(_APP, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        yield client
+
+
+def test_the_routes_are_found() -> None:
+    assert {"/predict", "/predict_text", "/batch_predict"} <= set(READING)
+    assert {"/", "/health", "/ready", "/status", "/metrics"} <= set(SHOWN)
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_every_route_has_a_role(method: str, path: str) -> None:
+    assert path in ROLES, f"{method} {path}"
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("path", READING)
+async def test_every_route_that_reads_is_admitted_or_refused(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str, slash: str
+) -> None:
+    taken, go_on = asyncio.Event(), asyncio.Event()
+
+    async def waiting(data: bytes, request: ReadRequest) -> Page:
+        taken.set()
+        await go_on.wait()
+        return await PlainService.read_page(_SERVICE, data, request)
+
+    monkeypatch.setattr(_SERVICE, "read_page", waiting)
+    first = asyncio.create_task(client.post("/predict_text", json=_IMAGE))
+    await taken.wait()
+    response = await client.post(path + slash, json=_BODIES.get(path, _IMAGE))
+    go_on.set()
+    assert (await first).status_code == 200
+    assert response.status_code == 503
+    assert response.json()["error"]["code"] == "overloaded"
+    assert (await client.post(path + slash, json=_BODIES.get(path, _IMAGE))).status_code == 200
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("path", READING)
+async def test_every_route_that_reads_counts_against_the_rate(path: str, slash: str) -> None:
+    app = app_over(_SERVICE, requests_per_minute=1)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answers = [await client.post(path + slash, json=_BODIES.get(path, _IMAGE)) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("path", READING)
+async def test_every_route_that_reads_answers_a_repeated_request_with_the_same_bytes(
+    client: httpx.AsyncClient, path: str, slash: str
+) -> None:
+    key = {"idempotency-key": f"key-of-{path}{slash}"}
+    first, second = [await client.post(path + slash, json=_BODIES.get(path, _IMAGE), headers=key) for _ in range(2)]
+    assert first.status_code == 200
+    assert second.headers["idempotent-replayed"] == "true"
+    assert second.content == first.content
+
+
+@pytest.mark.parametrize("path", SHOWN)
+async def test_head_is_get_without_its_body(client: httpx.AsyncClient, path: str) -> None:
+    shown, head = await client.get(path), await client.head(path)
+    assert head.status_code == shown.status_code
+    assert head.content == b""
+    assert head.headers["content-type"] == shown.headers["content-type"]
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_a_slash_at_the_end_changes_nothing(client: httpx.AsyncClient, method: str, path: str) -> None:
+    plain, slash = await client.request(method, path), await client.request(method, path.rstrip("/") + "/")
+    assert slash.status_code == plain.status_code
+    assert not slash.is_redirect
+
+
+async def test_an_unknown_path_with_a_slash_is_told_in_the_form_of_an_error(client: httpx.AsyncClient) -> None:
+    response = await client.post("/no_such_route/", json=_IMAGE)
+    assert response.status_code == 401
+    assert response.json()["error"]["hint"]
