@@ -108,7 +108,7 @@ def cv2_owner(
         return Finding(name, Verdict.FAILED, f"cv2 is a mixture of {names}", remedy)
     title = f"{owner.metadata['Name']} {owner.version}"
     if "headless" not in owner.metadata["Name"]:
-        return Finding(name, Verdict.WARNING, f"cv2 is that of {title}, which needs libGL", remedy)
+        return Finding(name, Verdict.WARNING, f"cv2 comes from {title}, which needs libGL", remedy)
     return Finding(name, Verdict.OK, title)
 
 
@@ -212,7 +212,7 @@ def framework(name: str, python: str, *, run: Callable[..., Any] = subprocess.ru
         return Finding(f"card of {name}", Verdict.FAILED, f"{python} did not answer: {error}", _NO_CARD)
     if said.returncode == 0:
         return Finding(f"card of {name}", Verdict.OK, "its framework sees it")
-    last = (said.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+    last = (said.stderr.strip().splitlines() or ["it ended without a message"])[-1]
     return Finding(f"card of {name}", Verdict.FAILED, last.partition(": ")[2] or last, _NO_CARD)
 
 

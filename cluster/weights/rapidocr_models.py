@@ -94,7 +94,7 @@ def lay_out(key: str, cache_dir: Path) -> Path:
         _publish(target, source, {"inference.yml": config, "metadata.json": json.dumps(card, indent=2).encode()})
     except OSError as error:
         raise EngineUnavailable(
-            f"{key}: cannot lay out {model.name} under {cache_dir}: {error}",
+            f"{key}: cannot write {model.name} to {cache_dir}: {error}",
             "set CACHE_DIR to a directory that can be written and has 40 MB left",
         ) from error
     return target

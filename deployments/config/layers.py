@@ -151,7 +151,8 @@ class Settings:
         fixed = sorted(values.keys() & (ClusterConfig.model_fields.keys() - LiveConfig.model_fields.keys()))
         if fixed:
             raise OutOfRange(
-                f"'{fixed[0]}' cannot be changed while the cluster runs", "change the file or the environment, deploy"
+                f"'{fixed[0]}' cannot be changed while the cluster runs",
+                "change the file or the environment, and deploy again",
             )
         return self.with_layer("live", values)
 

@@ -275,13 +275,14 @@ class ClusterConfig(LiveConfig):
         if len(set(names)) != len(names):
             raise ValueError(f"an engine is listed twice: {', '.join(names)}")
         if self.thresholds.accept > self.thresholds.high:
-            raise ValueError("thresholds.accept is above thresholds.high: an answer would be both refused and sure")
+            raise ValueError("thresholds.accept is above thresholds.high; give it at most the same value")
         if self.ready_engines > len(names):
             raise ValueError(f"ready_engines is {self.ready_engines}, but only {len(names)} engines are configured")
         dependable = [engine for engine in self.engines if engine.at_zero is not AtZeroPolicy.UNAVAILABLE]
         if self.ready_engines > len(dependable):
             raise ValueError(
-                f"ready_engines is {self.ready_engines}, but {len(dependable)} engines never sleep or are waited for"
+                f"ready_engines is {self.ready_engines}, but only {len(dependable)} engines count: those that never "
+                "sleep, and those with at_zero: wait"
             )
         require_engines_fit_their_cards((engine.card, engine.name, engine.gpu) for engine in self.engines)
         return self

@@ -130,7 +130,7 @@ def pull_models(
         except typer.Exit:
             failures += 1
         except KeyboardInterrupt:
-            complain("stopped", "the same command goes on where this one stopped")
+            complain("stopped", "the same command continues where this one stopped")
             raise typer.Exit(INTERRUPTED) from None
     if failures:
         raise typer.Exit(FAILED)

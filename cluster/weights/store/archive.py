@@ -154,7 +154,7 @@ def _extract(tar: tarfile.TarFile, claimed: list[_ManifestEntry], store: ModelSt
     }
     while (member := tar.next()) is not None:
         if member.name not in awaited or not member.isreg() or member.issparse():
-            raise StoreError(f"{member.name!r} does not belong into the archive; nothing was installed", _NOT_OURS)
+            raise StoreError(f"{member.name!r} does not belong in the archive; nothing was installed", _NOT_OURS)
         model, file = awaited.pop(member.name)
         with nothing_left_when_full(model, store.staging(model)):
             _write(tar, member, file, store.staging(model), source)

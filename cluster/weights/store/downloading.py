@@ -98,7 +98,7 @@ def download(
                 if failures >= retry.attempts:
                     raise StoreError(
                         f"{url} cannot be reached: {error or type(error).__name__}",
-                        "look at the network and at --mirror; the same command goes on where this one stopped",
+                        "check the network and --mirror; the same command continues where this one stopped",
                     ) from error
                 time.sleep(retry.pause_s * 2 ** (failures - 1))
     part.complete()
@@ -150,13 +150,13 @@ def _start(response: httpx.Response, url: str, part: PartialDownload) -> int:
         raise _TryAgainError("the server does not go on where the transfer stopped")
     if status in (408, 425, 429) or status >= 500:
         raise _TryAgainError(f"HTTP {status}")
-    raise StoreError(f"{url}: HTTP {status}", "look at the address, at --mirror and at the revision in the table")
+    raise StoreError(f"{url}: HTTP {status}", "check the address, --mirror and the revision in the table")
 
 
 def _total(response: httpx.Response, url: str, start: int) -> int | None:
     """How long the file is; None when only its end tells. Raises StoreError for what comes compressed."""
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise StoreError(f"{url} comes compressed, which was not asked for", "use another mirror")
+        raise StoreError(f"{url} is compressed, which was not requested", "use another mirror")
     length = response.headers.get("Content-Length")
     return start + int(length) if length is not None else None
 

@@ -37,7 +37,7 @@ def fetch(model: Model, file: ModelFile, folder: Path, *, endpoint: str | None, 
     except errors.HfHubHTTPError as error:
         if error.response is not None and error.response.status_code >= 500:
             raise _unreachable(where, error) from error
-        raise StoreError(f"{where}: {_first_line(error)}", "look at --mirror and at the revision") from error
+        raise StoreError(f"{where}: {_first_line(error)}", "check --mirror and the revision") from error
     except (httpx2.HTTPError, errors.OfflineModeIsEnabled) as error:
         raise _unreachable(where, error) from error
     except OSError as error:
@@ -79,7 +79,7 @@ def _transfer(model: Model, file: ModelFile, folder: Path, endpoint: str | None,
 def _unreachable(where: str, error: BaseException) -> StoreError:
     return StoreError(
         f"{where} cannot be reached: {_first_line(error)}",
-        "look at the network and at --mirror; the same command goes on where this one stopped",
+        "check the network and --mirror; the same command continues where this one stopped",
     )
 
 

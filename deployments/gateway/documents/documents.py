@@ -67,7 +67,7 @@ def has_pages(file: bytes, options: DocumentOptions, limits: LimitsConfig) -> bo
     late = late_pdf_start(file)
     if late is not None:
         raise NotAnImage(
-            f"{late} bytes that begin with {file[:24]!r} stand before the %PDF of this file", "send it from there on"
+            f"{late} bytes come before the %PDF of this file, the first are {file[:24]!r}", "send the file from %PDF on"
         )
     several = inspect(file, DecodingLimits.of(limits)).several_pages
     if several and options.pages is None:

@@ -168,7 +168,7 @@ def test_a_copy_is_made_where_links_are_refused(places, monkeypatch):
 
 def test_a_cache_that_cannot_be_written_says_what_to_do(places):
     places["cache_dir"].write_text("a file where a directory should be")
-    with pytest.raises(EngineUnavailable, match="cannot lay out") as caught:
+    with pytest.raises(EngineUnavailable, match="cannot write") as caught:
         models.resolve("paddleocr", **places)
     assert "CACHE_DIR" in caught.value.hint
 
