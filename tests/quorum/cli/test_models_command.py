@@ -117,7 +117,7 @@ def test_stopping_says_how_to_go_on(folder: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(models, "pull", stop)
     result = quorum(folder, "pull", "languages")
-    assert (result.exit_code, "goes on where" in result.stderr) == (130, True)
+    assert (result.exit_code, "continues where" in result.stderr) == (130, True)
 
 
 def test_list_shows_what_is_here(folder: Path, server: ModelServer) -> None:
