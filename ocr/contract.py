@@ -45,6 +45,7 @@ Weights = Annotated[dict[str, Weight], BeforeValidator(_mapped)]
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 PageChoice = Annotated[str, Field(pattern=r"^[0-9]{1,6}(-[0-9]{0,6})?(,[0-9]{1,6}(-[0-9]{0,6})?)*$")]
 Dpi = Annotated[int, Field(ge=36, le=1200)]
+ExistingText = Literal["use", "redo", "skip"]
 
 
 class EnsembleOptions(_Wire):
@@ -92,6 +93,12 @@ class DocumentOptions(TextOptions):
     dpi: Dpi | None = Field(
         None, description="Draw the pages of a PDF with so many pixels an inch, instead of by what is on them."
     )
+    existing_text: ExistingText = Field(
+        "use",
+        description="What to do with text that a page of a PDF has already. use: a page is answered from the text that "
+        "is seen on it, and an invisible layer of an earlier OCR is replaced. skip: a page is answered from any text, "
+        "also an invisible one. redo: every page is read.",
+    )
 
 
 class ReadingOptions(DocumentOptions):
@@ -131,6 +138,7 @@ class TaskOptions(_Wire):
     pictures: bool | None = Field(None, description="Only for the task `text`.")
     pages: PageChoice | None = Field(None, description="Only for the task `text`: of each document in the batch.")
     dpi: Dpi | None = Field(None, description="Only for the task `text`.")
+    existing_text: ExistingText | None = Field(None, description="Only for the task `text`.")
 
 
 class BatchBody(TaskOptions):
@@ -259,6 +267,9 @@ class TextAnswer(_Judged):
     """The answer of `POST /predict_text` for an image."""
 
     text: str
+    text_source: Literal["read", "existing"] = Field(
+        "read", description="`existing`: the page of a PDF has this text itself, and no engine was asked."
+    )
     width: int
     height: int
     lines: list[LineAnswer]

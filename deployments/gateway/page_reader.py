@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from deployments.config.deployment_names import GATEWAY, ROUTER
 from deployments.gateway import rendering
+from deployments.gateway.formats import PdfPageText
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
 from ocr import StepTimer
@@ -25,6 +26,7 @@ class PageReader:
         self.options = options
         self.limits = capabilities.config.limits
         self.request = capabilities.text_request(options, now)
+        self._engines = tuple(capabilities.scopes)
         self._service = service
         self._page_timeout_s = self.request.deadline - now
         self._end = now + self.limits.batch_timeout_s
@@ -58,6 +60,10 @@ class PageReader:
                 timer.end_step("pictures")
         answer = rendering.text_answer(page, request, elapsed_ms(started), pictures)
         return timed_answer(answer, timer) if request.explain else answer
+
+    def from_text(self, text: PdfPageText, width: int, height: int) -> TextAnswer:
+        """The answer to a page of so many pixels that says by itself what is on it."""
+        return rendering.existing_text_answer(text, (width, height), self.request, self._engines)
 
 
 def timed_answer(answer: TimedAnswer, timer: StepTimer) -> TimedAnswer:

@@ -29,6 +29,7 @@ from deployments.gateway.documents.documents import (
 )
 from deployments.gateway.documents.ordered_gather import ordered_gather
 from deployments.gateway.documents.page_drawing import PageDrawer
+from deployments.gateway.documents.text_layers import TextLayerWriter
 from deployments.gateway.error_responses import internal_failure
 from deployments.gateway.formats import OutputFile, OutputFormat, OutputPage
 from deployments.gateway.page_reader import PageReader, elapsed_ms, timed_answer
@@ -78,7 +79,7 @@ class ReadingApi:
         # Beside the event loop: a header takes some milliseconds, and a batch holds hundreds.
         self._headers = ThreadPoolExecutor(_HEADER_THREADS, thread_name_prefix="headers")
         drawer = PageDrawer(limits.documents_at_once, limits.pages_drawn_at_once, limits.draw_timeout_s, caller)
-        self._documents = Documents(drawer)
+        self._documents = Documents(drawer, TextLayerWriter(limits.pages_drawn_at_once, caller))
 
     @property
     def limits(self) -> LimitsConfig:
@@ -139,10 +140,14 @@ class ReadingApi:
             return output_format.write(await self._answer(file, reader, reader.limits.timeout_s, timer), [])
         answer: TextAnswer | DocumentAnswer
         if await self._look(has_pages, file, options, reader.limits):
-            outcomes, page_count = await self._outcomes(
-                file, reader, reader.limits.timeout_s, pictures=output_format.needs_picture
-            )
+            keeps_pdf = output_format.text_layers is not None and is_pdf(file)
+            pictures = output_format.needs_picture and not keeps_pdf
+            outcomes, page_count = await self._outcomes(file, reader, reader.limits.timeout_s, pictures=pictures)
             pages = output_pages_of(outcomes)
+            if output_format.text_layers is not None and keeps_pdf:
+                layers = await asyncio.to_thread(output_format.text_layers, pages)
+                content = await self._documents.with_text_layers(file, layers, reader.limits)
+                return OutputFile(content, output_format.media_type)
             answer = rendering.document_answer(outcomes, page_count, reader.request, reader.age_ms)
         else:
             answer = await reader.read(file)
@@ -159,7 +164,7 @@ class ReadingApi:
         end = _EndOfStream()
         async with self._documents.opened(file, options, reader.limits, reader.limits.timeout_s) as document:
             yield None
-            async with aclosing(read_pages(document, reader.read, reader.max_started)) as outcomes:
+            async with aclosing(read_pages(document, reader)) as outcomes:
                 async for outcome in outcomes:
                     yield end.count(rendering.page_answer(outcome))
         yield end.answer()
@@ -262,7 +267,7 @@ class ReadingApi:
     ) -> tuple[list[PageOutcome], int]:
         """The outcome of each page, and how many pages the document has. Raises when not one page could be read."""
         opened = self._documents.opened(file, reader.options, reader.limits, wait_s, pictures=pictures)
-        async with opened as document, aclosing(read_pages(document, reader.read, reader.max_started)) as pages:
+        async with opened as document, aclosing(read_pages(document, reader)) as pages:
             outcomes = [outcome async for outcome in pages]
         if not any(isinstance(outcome, ReadPage) for outcome in outcomes):
             output_pages_of(outcomes)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from deployments.gateway.documents.documents import PageOutcome, ReadPage
 from deployments.gateway.error_responses import error_answer
+from deployments.gateway.formats import PdfPageText
 from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.request import ReadRequest
@@ -95,6 +97,78 @@ def text_answer(
         timestamp=datetime.now(UTC),
         pictures=None if pictures is None else [_picture(picture) for picture in pictures],
     )
+
+
+def existing_text_answer(
+    text: PdfPageText, size_px: tuple[int, int], request: ReadRequest, engines: Sequence[str]
+) -> TextAnswer:
+    """The answer to a page of a PDF that has text: no engine was asked, and what the page says is certain."""
+    lines = [_existing_line(line) for line in text.lines]
+    skipped = TextPrediction(
+        text="",
+        confidence=0.0,
+        status=Status.SKIPPED.value,
+        latency_ms=0.0,
+        model="",
+        detail="the page has text of its own; existing_text=redo reads it",
+    )
+    return TextAnswer(
+        text=_rows(lines),
+        text_source="existing",
+        confidence=1.0,
+        width=size_px[0],
+        height=size_px[1],
+        lines=lines,
+        characters=[
+            CharacterPlace(character=letter, confidence=1.0, bounding_box=_xywh(box))
+            for line in text.lines
+            for word in line["words"]
+            for letter, box in word["letters"]
+        ],
+        engine_predictions=dict.fromkeys(engines, skipped),
+        method=str(request.method),
+        profile=request.profile.name,
+        processing_time_ms=0.0,
+        accepted=True,
+        needs_review=False,
+        band=judge(1.0, request.profile.thresholds).band.value,
+        degraded=False,
+        config_version=request.config_version,
+        timestamp=datetime.now(UTC),
+    )
+
+
+def _existing_line(line: Mapping[str, Any]) -> LineAnswer:
+    words = [
+        WordAnswer(text=word["text"], confidence=1.0, polygon=_rounded(word["corners"]), votes={})
+        for word in line["words"]
+    ]
+    return LineAnswer(
+        text=" ".join(word.text for word in words),
+        confidence=1.0,
+        polygon=_rounded(line["corners"]),
+        block=line["block"],
+        words=words,
+    )
+
+
+def _rows(lines: Sequence[LineAnswer]) -> str:
+    """The lines, one per row; an empty row between blocks."""
+    rows: list[str] = []
+    for index, line in enumerate(lines):
+        if index and line.block != lines[index - 1].block:
+            rows.append("")
+        rows.append(line.text)
+    return "\n".join(rows)
+
+
+def _rounded(corners: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
+    return tuple((round(x, 1), round(y, 1)) for x, y in corners)
+
+
+def _xywh(box: Sequence[float]) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (round(side) for side in box)
+    return left, top, right - left, bottom - top
 
 
 def timings_answer(timings: Sequence[TimedStep]) -> Timings:

@@ -76,6 +76,7 @@ class DocumentKeywords(TextKeywords, total=False):
 
     pages: str
     dpi: int
+    existing_text: Literal["use", "redo", "skip"]
 
 
 class BatchKeywords(CharacterKeywords, DocumentKeywords, total=False):

@@ -8,8 +8,9 @@ moment. It starts in a fraction of a second because it imports little, and gives
 
 In: one line of JSON, a `RenderRequest` as a dict and `file_bytes`; the file of so many bytes; and an empty line
 whenever the next page is wanted. Out: one line of JSON `{"page_count", "chosen"}`, and for each page a line `{"page",
-"file", "picture", "width", "height", "mode", "kind", "dpi"}` followed by as many bytes as `file` and `picture` say: the
-page as a lossless image file for reading, and, if asked, as a picture to lay text over. What cannot be done is a line
+"file", "picture", "width", "height", "mode", "kind", "dpi", "text"}` followed by as many bytes as `file`, `picture` and
+`text` say: the page as a lossless image file for reading, if asked as a picture to lay text over, and what a page of a
+PDF says by itself (`RenderedPage.text`, as JSON). What cannot be done is a line
 `{"error": [code, message, hint], "page"}`, without `page` when it is the whole file. Sizes are pixels.
 """
 
@@ -23,12 +24,13 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import PIL.Image
 
 from segmentation.files.image_pages import ImagePages
-from segmentation.files.pdf_pages import PdfPages
+from segmentation.files.pdf_pages import PdfPage, PdfPages
 from segmentation.files.rendered_page import RefusedFile, RenderedPage, RenderRequest, chosen_pages
 from segmentation.files.resolution import Resolution
 
@@ -42,6 +44,17 @@ the request names.
 NICENESS = 5
 """By so much the process gives way to others: beside one that is busy it gets a quarter of a core."""
 _JPEG_QUALITY = 85
+
+
+def _of_pdf(page: PdfPage, request: RenderRequest) -> RenderedPage:
+    if page.picture is None:
+        return RenderedPage(b"", b"", page.width, page.height, "L", "", page.dpi, page.text)
+    return replace(_rendered(page.picture, page.dpi, request), text=page.text)
+
+
+def _of_image(pages: ImagePages, number: int, request: RenderRequest) -> RenderedPage:
+    page = pages.draw(number)
+    return page if isinstance(page, RenderedPage) else _rendered(*page, request)
 
 
 def _rendered(picture: PIL.Image.Image, resolution: Resolution, request: RenderRequest) -> RenderedPage:
@@ -82,12 +95,14 @@ def rendered_pages(request: RenderRequest, file: bytes) -> Iterator[tuple[dict[s
 
 def _page_message(pages: PdfPages | ImagePages, number: int, request: RenderRequest) -> tuple[dict[str, Any], bytes]:
     try:
-        page = pages.draw(number)
-        drawn = page if isinstance(page, RenderedPage) else _rendered(*page, request)
+        drawn = (
+            _of_pdf(pages.page(number), request) if isinstance(pages, PdfPages) else _of_image(pages, number, request)
+        )
     except RefusedFile as refused:
         return {"page": number, "error": refused.args}, b""
     except MemoryError:
         return {"page": number, "error": _out_of_memory("the page")}, b""
+    text = b"" if drawn.text is None else json.dumps(drawn.text).encode()
     head = {
         "page": number,
         "file": len(drawn.file),
@@ -97,8 +112,9 @@ def _page_message(pages: PdfPages | ImagePages, number: int, request: RenderRequ
         "mode": drawn.mode,
         "kind": drawn.kind,
         "dpi": drawn.dpi,
+        "text": len(text),
     }
-    return head, drawn.file + drawn.picture
+    return head, drawn.file + drawn.picture + text
 
 
 def _out_of_memory(what: str) -> tuple[str, str, str]:

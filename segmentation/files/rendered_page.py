@@ -6,6 +6,7 @@ Imports nothing but the standard library: the program that draws starts for each
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 MAX_SIDE_PX = 32_000
 
@@ -14,12 +15,14 @@ MAX_SIDE_PX = 32_000
 class RenderRequest:
     """What is asked of a file. `pages` is as in the contract ("1-3,7"), None for all; `pictures` asks for
     pictures to lay text over, `files` for files to read. `dpi` is for the pages of a PDF; None chooses it by
-    what is on each. All pages together may take `max_processor_s` of a processor; to
-    decode an image, `max_decoding_mb` and about `max_decoding_s`.
+    what is on each. `existing_text` is for the text that they have: "use" answers a page from the text that is seen on
+    it, "skip" also from one that nobody sees, "redo" from none. All pages together may take `max_processor_s` of a
+    processor; to decode an image, `max_decoding_mb` and about `max_decoding_s`.
     """
 
     pages: str | None
     dpi: int | None
+    existing_text: str
     max_pages: int
     max_pixels: int
     files: bool
@@ -39,6 +42,10 @@ class RefusedFile(Exception):
 class RenderedPage:
     """One page: `file` for reading, `picture` to lay text over, of `kind` jpeg or png and a mode of Pillow's, with
     so many pixels an inch across and down.
+
+    `text` is of a page of a PDF: its `source`, "existing" for one that is answered from its `lines` and not drawn, else
+    "read"; `seen_boxes`, where text is seen on a page that is read; `has_hidden`, whether it has text that nobody sees;
+    `to_units`, the matrix from pixels to units of the page.
     """
 
     file: bytes
@@ -48,6 +55,7 @@ class RenderedPage:
     mode: str
     kind: str
     dpi: tuple[float, float]
+    text: dict[str, Any] | None = None
 
 
 def chosen_pages(pages: str | None, page_count: int, max_pages: int) -> list[int]:

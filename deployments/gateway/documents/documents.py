@@ -6,16 +6,17 @@ A page that cannot be drawn or read is an outcome in its place, and costs the ot
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from deployments.config.schema import LimitsConfig
 from deployments.gateway.documents.ordered_gather import ordered_gather
 from deployments.gateway.documents.page_drawing import DrawnPage, OpenDocument, PageDrawer, RefusedPage
-from deployments.gateway.formats import OutputPage, PagePicture
+from deployments.gateway.documents.text_layers import TextLayerWriter
+from deployments.gateway.formats import OutputPage, PagePicture, PdfPageText, TextLayers
 from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
 from ocr.errors import InternalFailure, InvalidRequest, NotAnImage, QuorumError, TooManyPages
 from ocr.file_kinds import late_pdf_start, pdf_start
@@ -25,8 +26,21 @@ from segmentation.files.tiff import tiff_pages
 
 log = logging.getLogger("quorum.gateway")
 
-ReadImage: TypeAlias = Callable[[bytes], Awaitable[TextAnswer]]
-"""Reads one page from its image file. Raises an error of the tree."""
+EXISTING = "existing"
+
+
+class ReadsPages(Protocol):
+    """Answers the pages of one request."""
+
+    @property
+    def max_started(self) -> int:
+        """How many pages may be begun before the answer to an earlier one is taken."""
+
+    async def read(self, image: bytes) -> TextAnswer:
+        """Read a page from its image file. Raises an error of the tree."""
+
+    def from_text(self, text: PdfPageText, width: int, height: int) -> TextAnswer:
+        """The answer to a page of so many pixels that says by itself what is on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +49,11 @@ class ReadPage:
 
     answer: PageAnswer
     picture: PagePicture | None
+    pdf: PdfPageText | None = None
 
     @property
     def page(self) -> OutputPage:
-        return OutputPage(self.answer.page, self.answer, self.picture)
+        return OutputPage(self.answer.page, self.answer, self.picture, self.pdf)
 
 
 PageOutcome: TypeAlias = ReadPage | RefusedPage
@@ -87,10 +102,11 @@ def _require_few_pages(tiff: bytes, max_pages: int) -> None:
 
 
 class Documents:
-    """Opens documents and reads their pages."""
+    """Opens documents and reads their pages, and adds to PDFs what was read."""
 
-    def __init__(self, drawer: PageDrawer) -> None:
+    def __init__(self, drawer: PageDrawer, layers: TextLayerWriter) -> None:
         self._drawer = drawer
+        self._layers = layers
 
     @asynccontextmanager
     async def opened(
@@ -112,23 +128,30 @@ class Documents:
                     return page.picture
         raise InternalFailure("the image could not be drawn", "the log has the details")
 
+    async def with_text_layers(self, pdf: bytes, layers: TextLayers, limits: LimitsConfig) -> bytes:
+        """The PDF with layers of text added. Raises as `TextLayerWriter.added` does."""
+        return await self._layers.added(without_prefix(pdf), layers, limits.max_document_processor_s)
 
-def read_pages(document: OpenDocument, read: ReadImage, max_started: int) -> AsyncGenerator[PageOutcome, None]:
+
+def read_pages(document: OpenDocument, reader: ReadsPages) -> AsyncGenerator[PageOutcome, None]:
     """An outcome for each page that was asked for, in order, with `max_started` of them begun at most."""
 
     async def outcome(page: DrawnPage | RefusedPage) -> PageOutcome:
         if isinstance(page, RefusedPage):
             return page
         try:
-            answer = await read(page.file)
+            if page.text is not None and page.text.source == EXISTING:
+                answer = reader.from_text(page.text, page.width, page.height)
+            else:
+                answer = await reader.read(page.file)
         except QuorumError as error:
             return RefusedPage(page.number, _on_page(page.number, error))
         except Exception:  # a fault of ours on one page costs the others nothing
             log.exception("a page of a document failed")
             return RefusedPage(page.number, InternalFailure(f"page {page.number} failed", "the log has the details"))
-        return ReadPage(PageAnswer(page=page.number, **dict(answer)), page.picture)
+        return ReadPage(PageAnswer(page=page.number, **dict(answer)), page.picture, page.text)
 
-    return ordered_gather(document.pages(), outcome, max_started)
+    return ordered_gather(document.pages(), outcome, reader.max_started)
 
 
 def output_pages_of(outcomes: Sequence[PageOutcome]) -> list[OutputPage]:
@@ -151,6 +174,7 @@ def _render_request(options: DocumentOptions, limits: LimitsConfig, *, files: bo
     return RenderRequest(
         pages=options.pages,
         dpi=options.dpi,
+        existing_text=options.existing_text,
         max_pages=limits.max_pages,
         max_pixels=limits.max_pixels,
         files=files,

@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 from deployments.gateway.documents.fair_turns import FairTurns
-from deployments.gateway.formats import PagePicture
+from deployments.gateway.formats import PagePicture, PdfPageText
 from ocr.errors import (
     InputError,
     NotAnImage,
@@ -49,11 +49,16 @@ _KINDS: dict[str, type[InputError]] = {kind.code: kind for kind in _REFUSALS}
 
 @dataclass(frozen=True, slots=True)
 class DrawnPage:
-    """A page as an image file, and as a picture to lay text over; each is empty or None unless it was asked for."""
+    """A page of so many pixels as an image file, and as a picture to lay text over; each is empty or None unless it was
+    asked for. `text` is what a page of a PDF says by itself; one that is answered from it is not drawn.
+    """
 
     number: int
     file: bytes
     picture: PagePicture | None
+    width: int
+    height: int
+    text: PdfPageText | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,9 @@ class OpenDocument:
         shown = await self._process.stdout.readexactly(head["picture"])
         across, down = head["dpi"]
         picture = PagePicture(shown, head["kind"], head["mode"], head["width"], head["height"], (across, down))
-        return DrawnPage(number, file, picture if shown else None)
+        told = await self._process.stdout.readexactly(head["text"])
+        text = PdfPageText(**json.loads(told)) if told else None
+        return DrawnPage(number, file, picture if shown else None, head["width"], head["height"], text)
 
     async def _lost(self, index: int, *, hung: bool) -> list[tuple[int, QuorumError]]:
         """End the drawing; what to say of the page that stopped it, and of those that were to come after it."""

@@ -9,10 +9,26 @@ from functools import cache
 from importlib import import_module
 from types import MappingProxyType
 
-from deployments.gateway.formats.output_format import OutputFile, OutputFormat, OutputPage, PagePicture
+from deployments.gateway.formats.output_format import (
+    OutputFile,
+    OutputFormat,
+    OutputPage,
+    PagePicture,
+    PdfPageText,
+    TextLayers,
+)
 from ocr.errors import OutOfRange
 
-__all__ = ["OutputFile", "OutputFormat", "OutputPage", "PagePicture", "format_named", "formats"]
+__all__ = [
+    "OutputFile",
+    "OutputFormat",
+    "OutputPage",
+    "PagePicture",
+    "PdfPageText",
+    "TextLayers",
+    "format_named",
+    "formats",
+]
 
 
 @cache

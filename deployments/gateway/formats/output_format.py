@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
 
@@ -28,12 +28,27 @@ class PagePicture:
 
 
 @dataclass(frozen=True, slots=True)
+class PdfPageText:
+    """What a page of a PDF says by itself, as segmentation/files/rendered_page.py tells it: `lines` where the page is
+    answered from them (`source` is "existing"), else the `seen_boxes` of its visible words. `to_units` is the matrix
+    from pixels to the page's own units.
+    """
+
+    source: str
+    lines: Sequence[Mapping[str, Any]]
+    seen_boxes: Sequence[Sequence[float]]
+    has_hidden: bool
+    to_units: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
 class OutputPage:
-    """One page that was read. `picture` is there for a format that asks for it."""
+    """One page that was read. `picture` is there for a format that asks for it, `pdf` for a page of a PDF."""
 
     number: int
     answer: TextAnswer
     picture: PagePicture | None = None
+    pdf: PdfPageText | None = None
 
     def blocks(self) -> Iterator[tuple[int, list[LineAnswer]]]:
         """The lines that have text, by block, in reading order; a block is numbered from 1."""
@@ -68,7 +83,8 @@ class OutputFormat:
     """An output format: `write` makes the file from the whole answer and from its pages.
 
     `accepts` are further media types under which it can be asked for with Accept. One that
-    `can_hold_failures` has a place for pages that could not be read, and is given no pages.
+    `can_hold_failures` has a place for pages that could not be read, and is given no pages. One with
+    `text_layers` keeps a PDF as it is, and adds what those say (segmentation/files/text_layer.py).
     """
 
     name: str
@@ -77,6 +93,26 @@ class OutputFormat:
     accepts: tuple[str, ...] = ()
     needs_picture: bool = False
     can_hold_failures: bool = False
+    text_layers: Callable[[Sequence[OutputPage]], TextLayers] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextLayer:
+    """What to add to page `number` of a PDF: the operators of its invisible words. With `replaces_hidden` those that
+    are there go.
+    """
+
+    number: int
+    operators: str
+    replaces_hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TextLayers:
+    """The layers of those pages that change, and the table of characters of the font that they share."""
+
+    layers: tuple[TextLayer, ...]
+    to_unicode: str
 
 
 def box_around(boxes: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:

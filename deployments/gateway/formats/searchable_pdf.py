@@ -1,25 +1,33 @@
-"""PDF: the picture of each page, and over it its words as invisible text, each in its place.
+"""PDF: the words of each page as invisible text, each in its place.
 
-A word is set in a font whose every letter is the same box, half as wide as high, and stretched over the word's polygon;
-so what is selected or searched lies where it is seen, also on pages that lie on their side. The font's letters are
-numbered as they come up, and a table in the file says which character each number is, so any script can be written.
-Sizes in the file are points, 72 an inch.
+A PDF stays as it is and gets a layer of text (`text_layers`); any other file becomes a PDF of its pictures. A word is
+set in a font whose every letter is the same box, half as wide as high, and stretched over the word's polygon; so what
+is selected or searched lies where it is seen, also on pages that lie on their side. Sizes in the file are points, 72 an
+inch, or units of the page's own.
 """
 
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Iterator, Sequence
-from functools import cache
 
 import pikepdf
 
-from deployments.gateway.formats.output_format import OutputFile, OutputFormat, OutputPage, PagePicture, Points
+from deployments.gateway.formats.output_format import (
+    OutputFile,
+    OutputFormat,
+    OutputPage,
+    PagePicture,
+    Points,
+    TextLayer,
+    TextLayers,
+)
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+from segmentation.files.invisible_font import invisible_font
+from segmentation.files.text_layer import FONT_NAME
+from segmentation.files.untyped import Untyped
 
 _POINTS_AN_INCH = 72.0
-_EM = 1000  # units of the font; a letter is half as wide
 _MOST_LETTERS = 0xFFFE
 _COLOUR_SPACES = {"1": ("/DeviceGray", 1, 1), "L": ("/DeviceGray", 8, 1), "RGB": ("/DeviceRGB", 8, 3)}
 
@@ -35,42 +43,68 @@ class Letters:
         numbers = (self._numbers.setdefault(letter, len(self._numbers) + 1) for letter in text)
         return f"<{''.join(f'{min(number, _MOST_LETTERS):04X}' for number in numbers)}>"
 
-    def to_unicode(self) -> bytes:
+    def to_unicode(self) -> str:
         """The table that says which character each number is (a CMap; PDF 32000-1, 9.10.3)."""
         entries = [
-            f"<{number:04X}> <{letter.encode('utf-16-be', 'surrogatepass').hex()}>"
+            f"<{number:04X}> <{_known(letter).encode('utf-16-be').hex()}>"
             for letter, number in self._numbers.items()
             if number <= _MOST_LETTERS
         ]
-        return "\n".join([*_CMAP_HEAD, *_in_hundreds(entries), *_CMAP_FOOT]).encode()
+        return "\n".join([*_CMAP_HEAD, *_in_hundreds(entries), *_CMAP_FOOT])
+
+
+def _known(letter: str) -> str:
+    """Half characters and those that PDF/A forbids (ISO 19005-2, 6.2.11.7.2) are written as unknown ones."""
+    unknown = letter in "\0\ufeff\ufffe" or 0xD800 <= ord(letter) < 0xE000
+    return "\N{REPLACEMENT CHARACTER}" if unknown else letter
 
 
 def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
     letters = Letters()
     with pikepdf.new() as pdf:
-        font = pdf.make_indirect(pikepdf.Dictionary())
-        for page in pages:
-            _add_page(pdf, page, font, letters)
-        _fill_font(pdf, font, letters)
+        layers = [_add_page(pdf, page, letters) for page in pages]
+        font = invisible_font(pdf, letters.to_unicode().encode())
+        for resources in layers:
+            resources.Font = pikepdf.Dictionary({FONT_NAME: font})
         file = io.BytesIO()
         pdf.save(file, deterministic_id=True)
     return OutputFile(file.getvalue(), FORMAT.media_type)
 
 
-def _add_page(pdf: pikepdf.Pdf, page: OutputPage, font: pikepdf.Object, letters: Letters) -> None:
+def text_layers(pages: Sequence[OutputPage]) -> TextLayers:
+    """The layers of those pages of a PDF that were read. Where text is seen on a page, none is added."""
+    letters = Letters()
+    layers: list[TextLayer] = []
+    for page in pages:
+        assert page.pdf is not None
+        if page.pdf.source == "existing":
+            continue
+        operators = _layer(_words(page, letters, page.pdf.seen_boxes), page.pdf.to_units)
+        if operators or page.pdf.has_hidden:
+            layers.append(TextLayer(page.number, operators, page.pdf.has_hidden))
+    return TextLayers(tuple(layers), letters.to_unicode())
+
+
+def _layer(words: Iterator[str], matrix: Sequence[float]) -> str:
+    """Operators that show `words`, which are in pixels from the top, as `matrix` puts them on the page."""
+    shown = "\n".join(words)
+    # 3 Tr: neither filled nor stroked.
+    cm = " ".join(f"{value:.6f}" for value in matrix)
+    return f"q {cm} cm BT 3 Tr {FONT_NAME} 1 Tf\n{shown}\nET Q" if shown else ""
+
+
+def _add_page(pdf: pikepdf.Pdf, page: OutputPage, letters: Letters) -> Untyped:
+    """Add the picture of the page and its words. Returns the resources of the page, in which the font is missing."""
     assert page.picture is not None
     picture = page.picture
     x_scale, y_scale = (_POINTS_AN_INCH / dpi for dpi in picture.dpi)
     width, height = picture.width_px * x_scale, picture.height_px * y_scale
     pdf_page = pdf.add_blank_page(page_size=(width, height))
-    pdf_page.obj.Resources = pikepdf.Dictionary(
-        XObject=pikepdf.Dictionary(Page=_image(pdf, picture)), Font=pikepdf.Dictionary(F=font)
-    )
+    pdf_page.obj.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Page=_image(pdf, picture)))
     drawn = f"q {width:.3f} 0 0 {height:.3f} 0 0 cm /Page Do Q"
-    # 3 Tr: neither filled nor stroked. The words are in pixels from the top; the page counts points from the bottom.
-    words = "\n".join(_words(page, letters))
-    text = f"q {x_scale:.6f} 0 0 {-y_scale:.6f} 0 {height:.3f} cm BT 3 Tr /F 1 Tf\n{words}\nET Q"
+    text = _layer(_words(page, letters), (x_scale, 0.0, 0.0, -y_scale, 0.0, height))
     pdf_page.obj.Contents = pdf.make_stream(f"{drawn}\n{text}\n".encode())
+    return pdf_page.obj.Resources
 
 
 def _image(pdf: pikepdf.Pdf, picture: PagePicture) -> pikepdf.Stream:
@@ -104,16 +138,23 @@ def _png_data(file: bytes) -> Iterator[bytes]:
         at += 12 + length
 
 
-def _words(page: OutputPage, letters: Letters) -> Iterator[str]:
+def _words(page: OutputPage, letters: Letters, taken: Sequence[Sequence[float]] = ()) -> Iterator[str]:
+    """The words but for those in the boxes that are taken."""
     for line in page.answer.lines:
-        yield from _line(line, letters)
+        yield from _line(line, letters, taken)
 
 
-def _line(line: LineAnswer, letters: Letters) -> Iterator[str]:
+def _line(line: LineAnswer, letters: Letters, taken: Sequence[Sequence[float]]) -> Iterator[str]:
     """The words of a line, each but the last with a space behind it; readers differ in how they guess spaces."""
     last = len(line.words) - 1
     for index, (word, place) in enumerate(zip(line.words, _places(line), strict=True)):
-        yield _set(letters, word.text, place, behind="" if index == last else " ")
+        if not _is_taken(place, taken):
+            yield _set(letters, word.text, place, behind="" if index == last else " ")
+
+
+def _is_taken(place: Points, taken: Sequence[Sequence[float]]) -> bool:
+    x, y = sum(corner[0] for corner in place) / len(place), sum(corner[1] for corner in place) / len(place)
+    return any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in taken)
 
 
 def _places(line: LineAnswer) -> list[Points]:
@@ -152,71 +193,6 @@ def _set(letters: Letters, text: str, place: Points, *, behind: str) -> str:
     return f"{matrix} Tm {letters.encoded(text + behind)} Tj"
 
 
-def _fill_font(pdf: pikepdf.Pdf, font: pikepdf.Object, letters: Letters) -> None:
-    name = pikepdf.Name("/Invisible")
-    file = _font_file()
-    descriptor = pikepdf.Dictionary(
-        Type=pikepdf.Name.FontDescriptor,
-        FontName=name,
-        Flags=5,
-        FontBBox=[0, 0, _EM // 2, _EM],
-        ItalicAngle=0,
-        Ascent=_EM,
-        Descent=0,
-        CapHeight=_EM,
-        StemV=80,
-        FontFile2=pikepdf.Stream(pdf, file, Length1=len(file)),
-    )
-    # Every number is drawn as the only letter that the font has.
-    to_letter = pikepdf.Stream(pdf, zlib.compress(b"\x00\x01" * 0x10000), Filter=pikepdf.Name.FlateDecode)
-    descendant = pikepdf.Dictionary(
-        Type=pikepdf.Name.Font,
-        Subtype=pikepdf.Name.CIDFontType2,
-        BaseFont=name,
-        CIDSystemInfo=pikepdf.Dictionary(
-            Registry=pikepdf.String("Adobe"), Ordering=pikepdf.String("Identity"), Supplement=0
-        ),
-        FontDescriptor=pdf.make_indirect(descriptor),
-        DW=_EM // 2,
-        CIDToGIDMap=to_letter,
-    )
-    font.Type = pikepdf.Name.Font
-    font.Subtype = pikepdf.Name.Type0
-    font.BaseFont = name
-    font.Encoding = pikepdf.Name("/Identity-H")
-    font.DescendantFonts = pikepdf.Array([pdf.make_indirect(descendant)])
-    font.ToUnicode = pikepdf.Stream(pdf, letters.to_unicode())
-
-
-@cache
-def _font_file() -> bytes:
-    """A TrueType font of two letters: an empty one for what is missing, and a full box for everything.
-
-    Text without extent is no text to PDFium when it runs upwards, so the box is not left empty.
-    """
-    from fontTools.fontBuilder import FontBuilder
-    from fontTools.pens.ttGlyphPen import TTGlyphPen
-
-    names = [".notdef", "box"]
-    pen = TTGlyphPen(None)
-    pen.moveTo((0, 0))
-    for corner in ((0, _EM), (_EM // 2, _EM), (_EM // 2, 0)):
-        pen.lineTo(corner)
-    pen.closePath()
-    font = FontBuilder(_EM, isTTF=True)
-    font.setupGlyphOrder(names)
-    font.setupCharacterMap({0x20: "box"})
-    font.setupGlyf({".notdef": TTGlyphPen(None).glyph(), "box": pen.glyph()})
-    font.setupHorizontalMetrics(dict.fromkeys(names, (_EM // 2, 0)))
-    font.setupHorizontalHeader(ascent=_EM, descent=0)
-    font.setupNameTable({"familyName": "Invisible", "styleName": "Regular", "psName": "Invisible"})
-    font.setupOS2(sTypoAscender=_EM, usWinAscent=_EM)
-    font.setupPost()
-    file = io.BytesIO()
-    font.save(file)
-    return file.getvalue()
-
-
 _CMAP_HEAD = (
     "/CIDInit /ProcSet findresource begin 12 dict begin begincmap",
     "/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def",
@@ -233,4 +209,4 @@ def _in_hundreds(entries: Sequence[str]) -> Iterator[str]:
         yield "\n".join([f"{len(section)} beginbfchar", *section, "endbfchar"])
 
 
-FORMAT = OutputFormat("pdf", "application/pdf", write, needs_picture=True)
+FORMAT = OutputFormat("pdf", "application/pdf", write, needs_picture=True, text_layers=text_layers)

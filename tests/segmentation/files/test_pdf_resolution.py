@@ -9,8 +9,9 @@ import pikepdf
 import PIL.Image
 import pytest
 
+from segmentation.files.pdf_content import PageContent, PlacedPicture, PlacedText
 from segmentation.files.pdf_pages import PdfPages
-from segmentation.files.pdf_resolution import PageContent, PlacedPicture, PlacedText, largest_scale
+from segmentation.files.pdf_resolution import fitting_scale, largest_scale
 from segmentation.files.rendered_page import MAX_SIDE_PX, RefusedFile, RenderRequest
 from tests.fakes.files import add_scan_page, add_text_page, picture, saved
 
@@ -20,7 +21,8 @@ LIMIT = 20_000_000
 
 
 def scale_of(*, size: tuple[float, float] = A4, pictures: object = (), texts: object = ()) -> float:
-    return PageContent(*size, tuple(pictures), tuple(texts)).scale(USUAL, LIMIT)  # type: ignore[arg-type]
+    content = PageContent(*size, tuple(pictures), tuple(texts))  # type: ignore[arg-type]
+    return fitting_scale(content, USUAL, LIMIT)
 
 
 def scan(dpi: float, part: float = 1.0, size: tuple[float, float] = A4) -> PlacedPicture:
@@ -72,13 +74,14 @@ def test_no_page_is_drawn_beyond_the_limits_and_each_is_as_large_as_fits(size: t
     assert sides[0] * sides[1] <= LIMIT
     assert max(sides) <= MAX_SIDE_PX
     assert sides[0] * sides[1] > 0.99 * LIMIT or max(sides) > 0.99 * MAX_SIDE_PX
-    assert PageContent(*size).scale(USUAL, LIMIT) <= scale
+    assert fitting_scale(PageContent(*size), USUAL, LIMIT) <= scale
 
 
 def drawn(file: bytes, dpi: int | None = None, max_pixels: int = LIMIT) -> list[PIL.Image.Image]:
     request = RenderRequest(
         None,
         dpi,
+        "redo",
         100,
         max_pixels,
         files=True,
@@ -88,7 +91,8 @@ def drawn(file: bytes, dpi: int | None = None, max_pixels: int = LIMIT) -> list[
         max_decoding_s=6.0,
     )
     pages = PdfPages(file, request)
-    return [pages.draw(number)[0] for number in range(1, pages.count + 1)]
+    drawn = [pages.page(number).picture for number in range(1, pages.count + 1)]
+    return [page for page in drawn if page is not None]
 
 
 def test_a_photograph_of_a_pixel_a_point_is_drawn_with_its_own_pixels() -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
+import pikepdf
 import pypdfium2
 import pytest
 from pydantic import TypeAdapter
@@ -28,7 +29,7 @@ from ocr.contract import (
     TextAnswer,
 )
 from ocr.errors import DeadlineExceeded
-from tests.fakes.files import bars_of, image_file, pdf, tiff
+from tests.fakes.files import add_text_page, bars_of, image_file, pdf, saved, tiff
 from tests.fakes.plain_service import PlainService, app_over, as_base64
 
 pytestmark = pytest.mark.processes
@@ -277,3 +278,67 @@ async def test_a_character_is_not_read_from_a_document(client: httpx.AsyncClient
         response = await client.post("/predict", content=file)
         assert response.status_code == 415
         assert words in response.text
+
+
+def text_pdf() -> bytes:
+    """Two pages of real text, and between them one without."""
+    with pikepdf.new() as document:
+        add_text_page(document, ["One real page"], 12)
+        document.add_blank_page(page_size=(300, 200))
+        add_text_page(document, ["Another real page"], 12)
+        return saved(document)
+
+
+async def test_a_page_that_has_text_is_answered_from_it_and_says_so(
+    client: httpx.AsyncClient, service: PlainService
+) -> None:
+    answer = DocumentAnswer.model_validate((await post(client, text_pdf())).json())
+    pages = [page for page in answer.pages if isinstance(page, PageAnswer)]
+    assert [(page.text_source, page.text) for page in pages] == [
+        ("existing", "One real page"),
+        ("read", "Hi"),
+        ("existing", "Another real page"),
+    ]
+    assert len(service.images) == 1
+    first = pages[0]
+    assert (first.confidence, first.accepted, first.needs_review, first.degraded) == (1.0, True, False, False)
+    assert {prediction.status for prediction in first.engine_predictions.values()} == {"skipped"}
+    assert [word.text for word in first.lines[0].words] == ["One", "real", "page"]
+    assert "".join(place.character for place in first.characters) == "Onerealpage"
+
+
+async def test_redo_reads_pages_whatever_they_say(client: httpx.AsyncClient, service: PlainService) -> None:
+    answer = DocumentAnswer.model_validate((await post(client, text_pdf(), existing_text="redo")).json())
+    assert answer.text == "Hi\n\nHi\n\nHi"
+    assert len(service.images) == 3
+
+
+@pytest.mark.parametrize("form", ["text", "hocr", "alto"])
+async def test_text_that_is_there_is_written_in_every_format(client: httpx.AsyncClient, form: str) -> None:
+    written = (await post(client, text_pdf(), format=form)).text
+    assert "Another" in written
+    assert "Hi" in written
+
+
+async def test_a_searchable_pdf_is_the_pdf_that_was_sent_with_the_words_of_its_scans(
+    client: httpx.AsyncClient,
+) -> None:
+    sent = text_pdf()
+    made = (await post(client, b"\xef\xbb\xbf" + sent, format="pdf", pages="2-3")).content
+    with pypdfium2.PdfDocument(made) as document:
+        texts = [page.get_textpage().get_text_range() for page in document]
+    assert texts == ["One real page", "Hi", "Another real page"]
+    assert (await post(client, sent, format="pdf", pages="1,3")).content == sent
+
+
+async def test_a_pdf_that_must_not_change_is_refused_as_pdf_and_read_in_other_formats(
+    client: httpx.AsyncClient,
+) -> None:
+    with pikepdf.open(io.BytesIO(pdf(1))) as document:
+        field = pikepdf.Dictionary(FT=pikepdf.Name.Sig, T="signed", V=pikepdf.Dictionary(Type=pikepdf.Name.Sig))
+        document.Root.AcroForm = pikepdf.Dictionary(Fields=[document.make_indirect(field)])
+        signed = saved(document)
+    refused = await post(client, signed, format="pdf")
+    problem = ErrorAnswer.model_validate(refused.json()).error
+    assert (refused.status_code, "signed" in problem.message) == (422, True)
+    assert (await post(client, signed, format="text")).text == "Hi\n"

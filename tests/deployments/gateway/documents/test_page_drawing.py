@@ -30,6 +30,7 @@ pytestmark = pytest.mark.processes
 REQUEST = RenderRequest(
     pages=None,
     dpi=144,
+    existing_text="use",
     max_pages=5,
     max_pixels=100_000,
     files=True,
@@ -210,7 +211,7 @@ def talking(program: str, patience_s: float = 60.0) -> PageDrawer:
 
 _OPENS = 'print(\'{"page_count": 3, "chosen": [1, 2, 3]}\', flush=True);'
 _FIRST = 'print(\'{"page": 1, "file": 2, "picture": 0, "width": 1, "height": 1, "mode": "L", "kind": "", '
-_FIRST += "\"dpi\": [1, 1]}', flush=True); print('ok', end='', flush=True);"
+_FIRST += "\"dpi\": [1, 1], \"text\": 0}', flush=True); print('ok', end='', flush=True);"
 
 
 async def test_a_process_that_dies_on_a_page_costs_that_page_and_says_how_to_get_the_others() -> None:
