@@ -86,6 +86,13 @@ class Forbidden(InputError):
     http_status = 403
 
 
+class NotFound(InputError):
+    """What the path names is not there."""
+
+    code = "not_found"
+    http_status = 404
+
+
 class Outdated(InputError):
     """A change was made for a version that is not the current one any more."""
 

@@ -1,10 +1,13 @@
-"""Errors of the tree as answers of the HTTP contract."""
+"""Errors of the tree as answers of the HTTP contract, or of the protocol that other people's clients speak."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
+from starlette._utils import get_route_path
 from starlette.responses import JSONResponse
+from starlette.types import Scope
 
 from ocr.contract import ErrorAnswer, Problem
 from ocr.errors import InternalFailure, QuorumError, ServiceError, TooManyPages, Unauthorized
@@ -19,14 +22,25 @@ def error_answer(error: QuorumError) -> ErrorAnswer:
     return ErrorAnswer(error=Problem(code=error.code, message=message, hint=error.hint, max_pages=max_pages))
 
 
-def error_response(error: QuorumError) -> JSONResponse:
-    """An error in the shape of the contract, with the headers that belong to it."""
+def error_response(error: QuorumError, scope: Scope) -> JSONResponse:
+    """An error in the shape that the clients of a request's route know, with the headers that belong to it."""
     headers = {}
     if isinstance(error, ServiceError) and error.retry_after_s is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(error_answer(error).model_dump(mode="json", exclude_none=True), error.http_status, headers)
+    return JSONResponse(error_body(error_answer(error).error, scope), error.http_status, headers)
+
+
+def error_body(problem: Problem, scope: Scope) -> dict[str, Any]:
+    """A problem as the clients of a request's path know errors."""
+    text = f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+    path = get_route_path(scope)
+    if path == "/v2" or path.startswith("/v2/"):  # Open Inference Protocol
+        return {"error": text}
+    if path.startswith("/v1/"):  # Mistral
+        return {"object": "error", "message": text, "type": problem.code, "param": None, "code": problem.code}
+    return ErrorAnswer(error=problem).model_dump(mode="json", exclude_none=True)
 
 
 def internal_failure() -> InternalFailure:

@@ -40,6 +40,16 @@ class GatewayApi:
     def config(self) -> ClusterConfig:
         return self._current().config
 
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The names of all profiles."""
+        return tuple(self._capabilities.profiles)
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The names of the engines that are configured."""
+        return tuple(self._capabilities.scopes)
+
     async def status(self) -> StatusAnswer:
         state, components = await asyncio.gather(self._service.state(), self._service.components())
         return rendering.status_answer(

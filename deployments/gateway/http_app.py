@@ -16,8 +16,11 @@ from deployments.gateway.access.idempotency import IdempotentResponses
 from deployments.gateway.access.rate_limit import RateLimiter
 from deployments.gateway.access.reading_middleware import IDEMPOTENCY_KEY, REPLAYED, ReadingMiddleware
 from deployments.gateway.admin_api import AdminApi
-from deployments.gateway.error_responses import error_response
+from deployments.gateway.error_responses import error_body, error_response
 from deployments.gateway.gateway_api import GatewayApi
+from deployments.gateway.integrations.mistral_ocr import mistral_routes
+from deployments.gateway.integrations.open_inference import open_inference_routes
+from deployments.gateway.integrations.open_webui import open_webui_routes
 from deployments.gateway.routes.admin import admin_routes
 from deployments.gateway.routes.health import health_routes
 from deployments.gateway.routes.openapi_examples import add_examples
@@ -25,7 +28,7 @@ from deployments.gateway.routes.reading import reading_routes
 from deployments.gateway.routes.stream import stream_routes
 from deployments.gateway.web_ui import add_web_ui
 from deployments.observability.metrics import RecordMetric
-from ocr.contract import ErrorAnswer, Problem
+from ocr.contract import Problem
 from ocr.errors import QuorumError
 
 
@@ -52,6 +55,9 @@ def create_app(
     app.include_router(stream_routes(api.readings, rates))
     app.include_router(admin_routes(admin_api))
     app.include_router(health_routes(api))
+    app.include_router(open_inference_routes(api))
+    app.include_router(mistral_routes(api.readings))
+    app.include_router(open_webui_routes(api.readings))
     add_web_ui(app)
     add_examples(app)
     responses = IdempotentResponses(lambda: api.config.repeats, time.monotonic, record, detached_context)
@@ -77,12 +83,10 @@ def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
 
 def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(QuorumError)
-    async def known(_: Request, error: QuorumError) -> JSONResponse:
-        return error_response(error)
+    async def known(request: Request, error: QuorumError) -> JSONResponse:
+        return error_response(error, request.scope)
 
     @app.exception_handler(HTTPException)
-    async def framework(_: Request, error: HTTPException) -> JSONResponse:
+    async def framework(request: Request, error: HTTPException) -> JSONResponse:
         problem = Problem(code=f"http_{error.status_code}", message=str(error.detail), hint="see /docs for the routes")
-        return JSONResponse(
-            ErrorAnswer(error=problem).model_dump(mode="json"), error.status_code, dict(error.headers or {})
-        )
+        return JSONResponse(error_body(problem, request.scope), error.status_code, dict(error.headers or {}))

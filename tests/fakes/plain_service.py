@@ -83,10 +83,13 @@ class PlainService:
         self.images: list[bytes] = []
         self.failure: Exception | None = None
         self.warm = True
+        self.is_blank = False
         self.circuits: dict[str, CircuitState] = {}
 
     async def read_page(self, data: bytes, request: ReadRequest) -> Page:
         self._note([data], request)
+        if self.is_blank:
+            return Page(60, 60, (), REPORTS, str(request.method), request.profile.name, TIMINGS)
         place = Box(10, 20, 50, 40).polygon()
         characters = tuple(
             Character(text, 0.9, (Vote("a", text, 1.0, 0.9),), place.slice(i / 2, i / 2 + 0.5))

@@ -176,7 +176,7 @@ class _Response:
         elif self._begun:
             raise error
         else:
-            await error_response(error)(self._scope, receive, self.send)
+            await error_response(error, self._scope)(self._scope, receive, self.send)
 
 
 def _rate_limit_key(caller: Caller | None, scope: Scope, security: SecurityConfig) -> str:

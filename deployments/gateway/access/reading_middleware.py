@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deployments.config.schema import LimitsConfig
 from deployments.gateway.access.access_middleware import caller_name
 from deployments.gateway.access.admission import AdmissionControl
+from deployments.gateway.access.body_limit import body_limit
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.idempotency import IdempotentResponses
 from deployments.gateway.access.route_roles import reads, route_of
@@ -59,10 +60,11 @@ class ReadingMiddleware:
         CURRENT_CALLER.set(caller_name(scope))
         limits, headers = self._limits(), Headers(scope=scope)
         announced = announced_bytes(Request(scope))
-        require_fitting(announced, limits.max_bytes)
+        most = body_limit(scope, limits)
+        require_fitting(announced, most)
         # Of what is compressed, and of what comes in pieces, the size is not known before it is here.
         unknown = announced is None or "content-encoding" in headers
-        body_bytes = limits.max_bytes if unknown or announced is None else announced
+        body_bytes = most if unknown or announced is None else announced
         with ExitStack() as slot:
             slot.enter_context(self._admission.slot(caller_name(scope), body_bytes))
             receive = receive_in_time(receive, limits)
@@ -73,7 +75,7 @@ class ReadingMiddleware:
 
     async def _answer_once(self, key: CacheKey, slot: ExitStack, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer of the request that came first under the key, which may be this one."""
-        body = await receive_body(Request(scope, receive), self._limits().max_bytes)
+        body = await receive_body(Request(scope, receive), body_limit(scope, self._limits()))
         request = _fingerprint(scope, body)
         found = self._responses.find(key, request)
         if found is None:

@@ -6,6 +6,7 @@ A path is compared as the application's own router sees it: without the prefix u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from starlette._utils import get_route_path  # the router's own: whatever it sees is what is compared here
@@ -26,6 +27,17 @@ ROLES: Mapping[str, Role] = {
     "/stream": Role.USER,
     "/status": Role.USER,
     "/metrics": Role.USER,
+    "/v2": Role.ANYBODY,
+    "/v2/health/live": Role.ANYBODY,
+    "/v2/health/ready": Role.ANYBODY,
+    "/v2/models/{model}": Role.USER,
+    "/v2/models/{model}/ready": Role.USER,
+    "/v2/models/{model}/infer": Role.USER,
+    "/v2/models/{model}/versions/{version}": Role.USER,
+    "/v2/models/{model}/versions/{version}/ready": Role.USER,
+    "/v2/models/{model}/versions/{version}/infer": Role.USER,
+    "/v1/ocr": Role.USER,
+    "/process": Role.USER,
     "/config": Role.ADMIN,
     "/config/weights": Role.ADMIN,
     "/logs": Role.ADMIN,
@@ -33,8 +45,10 @@ ROLES: Mapping[str, Role] = {
     "/test": Role.ADMIN,
 }
 """The role that each route needs, by its own path. ANYBODY needs no key. USER needs one only when the configuration
-wants keys for reading. "/page" stands for every file below it.
+wants keys for reading. "/page" stands for every file below it, and {...} for any one part of a path.
 """
+
+_PATTERNS = {route: re.compile(re.sub(r"\{\w+\}", "[^/]+", route)) for route in ROLES if "{" in route}
 
 
 def route_of(scope: Scope) -> str | None:
@@ -45,12 +59,14 @@ def route_of(scope: Scope) -> str | None:
     path = get_route_path(scope).rstrip("/") or "/"
     if path.startswith("/page/"):
         return "/page"
-    return path if path in ROLES else None
+    if path in ROLES:
+        return path
+    return next((route for route, pattern in _PATTERNS.items() if pattern.fullmatch(path)), None)
 
 
 def reads(scope: Scope) -> bool:
-    """Whether a request is for a route that reads what is sent: whatever users may post to."""
-    return scope["type"] == "http" and scope["method"] == "POST" and role_of(route_of(scope)) is Role.USER
+    """Whether a request is for a route that reads what is sent: whatever users may post or put to."""
+    return scope["type"] == "http" and scope["method"] in ("POST", "PUT") and role_of(route_of(scope)) is Role.USER
 
 
 def as_routed(scope: Scope) -> Scope:
