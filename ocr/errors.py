@@ -6,6 +6,7 @@
     │   ├── InvalidRequest        broken base64, unknown field, malformed body          (HTTP 400)
     │   ├── Unauthorized          no key, or a key that is nobody's                     (HTTP 401)
     │   ├── Forbidden             a key that may not do this                            (HTTP 403)
+    │   ├── NotFound              what the path names is not there                      (HTTP 404)
     │   ├── NotAcceptable         no format that the caller would take                  (HTTP 406)
     │   ├── Outdated              somebody else changed it in the meantime              (HTTP 412)
     │   ├── TooLarge              too many bytes or pixels                              (HTTP 413)
