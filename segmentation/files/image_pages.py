@@ -7,7 +7,7 @@ import PIL.Image
 from ocr.errors import QuorumError
 from segmentation.files.decoding import DecodingLimits, OpenedImage, open_image
 from segmentation.files.rendered_page import RefusedFile, RenderedPage, RenderRequest
-from segmentation.files.resolution import Resolution
+from segmentation.files.resolution import Resolution, on_paper
 from segmentation.files.tiff import is_tiff, tiff_pages, with_first_page
 
 _NOT_REDUCED = 2**62
@@ -33,7 +33,10 @@ class ImagePages:
         try:
             image = open_image(self._page_file(number), self._limits)
             as_it_is = None if self._is_read else _plain_jpeg(image)
-            return as_it_is or image.upright()
+            if as_it_is is not None:
+                return as_it_is
+            picture, told = image.upright()
+            return picture, on_paper(picture.size, told, image.by_pillow)
         except QuorumError as error:
             raise RefusedFile(error.code, error.message, error.hint) from error
 
@@ -47,4 +50,5 @@ def _plain_jpeg(image: OpenedImage) -> RenderedPage | None:
     picture = image.by_pillow
     if picture is None or picture.format != "JPEG" or picture.mode not in ("L", "RGB") or image.orientation != 1:
         return None
-    return RenderedPage(b"", image.file, *picture.size, picture.mode, "jpeg", image.resolution)
+    dpi = on_paper(picture.size, image.resolution, picture)
+    return RenderedPage(b"", image.file, *picture.size, picture.mode, "jpeg", dpi)
