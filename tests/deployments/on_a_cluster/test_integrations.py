@@ -5,13 +5,18 @@ its page names, in an environment of its own.
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pikepdf
+import PIL.Image
+import pypdfium2
 import pytest
+from rapidfuzz.distance import Levenshtein
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -64,3 +69,47 @@ def test_the_client_reads_the_sample_page(url: str, name: str, tmp_path: Path) -
 def test_what_open_webui_sends_is_answered(url: str) -> None:
     [command] = re.findall(r"^```bash\n(.*?)^```$", (PAGES / "open-webui.md").read_text(), re.MULTILINE | re.DOTALL)
     subprocess.run(["bash", "-c", command.replace(_ADDRESS, url.removeprefix("http://"))], cwd=ROOT, check=True)
+
+
+@pytest.fixture(scope="module")
+def with_ocrmypdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The environment that docs/integrations/ocrmypdf.md makes, with the plugin of this tree."""
+    page = (PAGES / "ocrmypdf.md").read_text()
+    [version] = re.findall(r"^pip install 'quorum-ocr\[ocrmypdf\]' (\S+)$", page, re.MULTILINE)
+    folder = tmp_path_factory.mktemp("ocrmypdf")
+    source = folder / "source"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", "runs", "build", "*.egg-info"))
+    subprocess.run([sys.executable, "-m", "venv", folder / "environment"], check=True)
+    pip = [folder / "environment" / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, f"{source}[ocrmypdf]", version], check=True, timeout=600)
+    return folder / "environment"
+
+
+@pytest.mark.parametrize(("turned", "options"), [(0, []), (90, ["--rotate-pages"]), (3, []), (3, ["--deskew"])])
+def test_ocrmypdf_writes_a_pdf_a_with_our_text(
+    url: str, with_ocrmypdf: Path, tmp_path: Path, turned: int, options: list[str]
+) -> None:
+    page = (PAGES / "ocrmypdf.md").read_text()
+    [command] = re.findall(r"<!-- run: ocrmypdf -->\n```bash\n(.*?)\n```", page, re.DOTALL)
+    with PIL.Image.open(ROOT / "examples" / "quick.png") as image:
+        scan = image.convert("RGB").rotate(
+            turned, expand=True, fillcolor="white", resample=PIL.Image.Resampling.BICUBIC
+        )
+        scan.save(tmp_path / "scan.pdf", resolution=150)
+    finished = subprocess.run(
+        [*command.split(), *options, "--quorum-url", url],
+        cwd=tmp_path,
+        env={"PATH": f"{with_ocrmypdf / 'bin'}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    with pypdfium2.PdfDocument(tmp_path / "out.pdf") as pdf:
+        text = pdf[0].get_textpage().get_text_range()
+    truth = " ".join((ROOT / "examples" / "quick.txt").read_text().split())
+    assert Levenshtein.distance(" ".join(text.split()), truth) / len(truth) < 0.1, text
+    with pikepdf.open(tmp_path / "out.pdf") as pdf_a:
+        assert pdf_a.open_metadata().pdfa_status
+        assert "Quorum" in str(pdf_a.docinfo["/Creator"])

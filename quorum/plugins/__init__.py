@@ -1,0 +1,1 @@
+"""Quorum as a part of other people's programs. Each file imports the program that it is for, and the client."""
