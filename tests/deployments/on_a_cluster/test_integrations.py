@@ -5,6 +5,7 @@ its page names, in an environment of its own.
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,14 +25,14 @@ ROOT = Path(__file__).parents[3]
 PAGES = ROOT / "docs" / "integrations"
 FIRST_WORDS = " ".join((ROOT / "examples" / "quick.txt").read_text().split()[:3])
 _PROGRAM = re.compile(
-    r"^```console\npip install (?P<packages>[^\n]+)\n```\n+"
+    r"^```console\npip install (?P<packages>[^\n]+)\n```\n(?:(?!^```console).)*?"
     r"<!-- run: (?P<name>\w+) -->\n```python\n(?P<program>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 _ADDRESS = "127.0.0.1:8000"
 
 PROGRAMS = {
-    found["name"]: (found["packages"].split(), found["program"])
+    found["name"]: (found["packages"], found["program"])
     for page in sorted(PAGES.glob("*.md"))
     for found in _PROGRAM.finditer(page.read_text())
 }
@@ -43,20 +44,35 @@ def url(serving: Callable[[dict[str, Any]], str]) -> str:
 
 
 def test_the_programs_are_found() -> None:
-    assert {"docling", "tritonclient", "litellm"} <= set(PROGRAMS)
+    assert {"docling", "tritonclient", "litellm", "mcp"} <= set(PROGRAMS)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This tree, where pip may build a package of it."""
+    copy = tmp_path_factory.mktemp("source") / "quorum"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "runs", "build", "*.egg-info"))
+    return copy
+
+
+def environment(folder: Path, packages: str, source: Path) -> Path:
+    """A new environment with what a page says to install, `quorum-ocr` from this tree; its folder of programs."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    wanted = [package.replace("quorum-ocr", str(source)) for package in shlex.split(packages)]
+    python = folder / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True, timeout=600)
+    return folder / "bin"
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_the_client_reads_the_sample_page(url: str, name: str, tmp_path: Path) -> None:
+def test_the_client_reads_the_sample_page(url: str, source: Path, name: str, tmp_path: Path) -> None:
     packages, program = PROGRAMS[name]
-    python = tmp_path / "environment" / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "environment"], check=True)
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True, timeout=600)
+    programs = environment(tmp_path / "environment", packages, source)
     assert _ADDRESS in program
     finished = subprocess.run(
-        [python, "-c", program.replace(_ADDRESS, url.removeprefix("http://"))],
+        [programs / "python", "-c", program.replace(_ADDRESS, url.removeprefix("http://"))],
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        env={"PATH": f"{programs}:/usr/bin:/bin", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
         capture_output=True,
         text=True,
         timeout=200,
@@ -72,17 +88,11 @@ def test_what_open_webui_sends_is_answered(url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def with_ocrmypdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The environment that docs/integrations/ocrmypdf.md makes, with the plugin of this tree."""
+def with_ocrmypdf(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
+    """The programs of the environment that docs/integrations/ocrmypdf.md makes."""
     page = (PAGES / "ocrmypdf.md").read_text()
-    [version] = re.findall(r"^pip install 'quorum-ocr\[ocrmypdf\]' (\S+)$", page, re.MULTILINE)
-    folder = tmp_path_factory.mktemp("ocrmypdf")
-    source = folder / "source"
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", "runs", "build", "*.egg-info"))
-    subprocess.run([sys.executable, "-m", "venv", folder / "environment"], check=True)
-    pip = [folder / "environment" / "bin" / "python", "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, f"{source}[ocrmypdf]", version], check=True, timeout=600)
-    return folder / "environment"
+    [packages] = re.findall(r"^pip install (.+)$", page, re.MULTILINE)
+    return environment(tmp_path_factory.mktemp("ocrmypdf") / "environment", packages, source)
 
 
 @pytest.mark.parametrize(("turned", "options"), [(0, []), (90, ["--rotate-pages"]), (3, []), (3, ["--deskew"])])
@@ -99,7 +109,7 @@ def test_ocrmypdf_writes_a_pdf_a_with_our_text(
     finished = subprocess.run(
         [*command.split(), *options, "--quorum-url", url],
         cwd=tmp_path,
-        env={"PATH": f"{with_ocrmypdf / 'bin'}:/usr/bin:/bin"},
+        env={"PATH": f"{with_ocrmypdf}:/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=300,
