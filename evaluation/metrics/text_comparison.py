@@ -1,12 +1,13 @@
 """How what was read is compared with what is true: which differences count, and how many edits there are.
 
-Typographic quotes and dashes are folded, because the truths are not consistent in them; runs of white space count as
-one space; a set whose truth is in capitals is compared without case.
+Accents are joined with their letters (NFC), and typographic quotes and dashes are folded, because the truths are not
+consistent in them; runs of white space count as one space; a set whose truth is in capitals is compared without case.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ CAPITAL_SETS = frozenset({"sroie"})
 
 def normalised(text: str, *, ignore_case: bool) -> str:
     """`text` as it is compared."""
-    folded = re.sub(r"\s+", " ", text.translate(_FOLDED)).strip()
+    folded = re.sub(r"\s+", " ", unicodedata.normalize("NFC", text).translate(_FOLDED)).strip()
     return folded.upper() if ignore_case else folded
 
 

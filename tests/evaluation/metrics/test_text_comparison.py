@@ -17,6 +17,7 @@ from evaluation.metrics.text_comparison import (
 def test_typographic_forms_and_white_space_do_not_count_and_case_may_not() -> None:
     assert normalised(" “A\u2014b” \n c", ignore_case=False) == '"A-b" c'
     assert normalised("a’s", ignore_case=True) == "A'S"
+    assert normalised("e\u0301te\u0301", ignore_case=False) == "\u00e9t\u00e9"
 
 
 def test_rates_are_edits_over_what_is_true() -> None:
