@@ -3,7 +3,7 @@
     fuse_page(lines, materials, profile, method) -> list[FusedLine]; fuse_line is a page of one line
     line_on_page(fused, region, hypotheses) -> ocr.Line
     fuse_character(hypotheses, profile, method, classes) -> ocr.Character
-    judge(confidence, profile.thresholds) -> Verdict
+    judge(confidence, profile.thresholds) -> Verdict; judge_page for the words of a page
 
 Rooms, each built on those below it:
 
@@ -21,7 +21,7 @@ from fusion.evidence.spelling_evidence import SPELLING
 from fusion.fused_line import FusedCharacter, FusedLine, FusedWord
 from fusion.line_fusion import fuse_line, fuse_page
 from fusion.page_line import line_on_page
-from fusion.profiles.acceptance import Band, Thresholds, Verdict, judge
+from fusion.profiles.acceptance import Band, Thresholds, Verdict, judge, judge_page
 from fusion.profiles.cascade import Cascade, Step
 from fusion.profiles.profile import Profile, automatic_profile, profiles_from_priors, with_prior_weights
 from fusion.profiles.profile_document import ProfileDocument, tuned_document
@@ -47,6 +47,7 @@ __all__ = [
     "fuse_line",
     "fuse_page",
     "judge",
+    "judge_page",
     "line_on_page",
     "profiles_from_priors",
     "tuned_document",

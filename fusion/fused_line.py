@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fusion.alignment.confusion_network import ConfusionNetwork
+from fusion.evidence.confidence import WordFeatures
 from fusion.evidence.spelling_evidence import SPELLING
 from fusion.votes.aligned_hypotheses import AlignedHypotheses
 from ocr import Span, Vote
@@ -27,20 +28,20 @@ class FusedCharacter(NamedTuple):
 
 
 class FusedWord(NamedTuple):
-    """Characters `start` to `end` of a fused line, with the confidence in [0, 1] that all of them are right, and in how
-    many slots of the word or beside it the engines differ.
+    """Characters `start` to `end` of a fused line, with the confidence in [0, 1] that all of them are right, and what a
+    tuned profile has it from.
     """
 
     start: int
     end: int
     confidence: float
-    disputed_slots: int = 0
+    features: WordFeatures | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FusedLine:
     """What the engines read together. A slot of the network without a character in the line was won by NULL.
-    `spelling_votes` are those of the spelling model, by slot.
+    `spelling_votes` are those of the spelling model, by slot. A line that is not `legible` is noise to all engines.
     """
 
     characters: tuple[FusedCharacter, ...] = ()
@@ -48,6 +49,7 @@ class FusedLine:
     confidence: float = 0.0
     aligned: AlignedHypotheses = _NONE
     spelling_votes: Mapping[int, Vote] = field(default_factory=dict)
+    legible: bool = True
 
     @property
     def text(self) -> str:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
 
-from fusion.alignment.confusion_network import ABSENT, ConfusionNetwork
+from fusion.alignment.confusion_network import ABSENT
 from fusion.alignment.similarity import NULL
-from fusion.evidence.confidence import UNTUNED_WORDS, CharacterConfidence
+from fusion.evidence.confidence import CharacterConfidence
 from fusion.fused_line import FusedCharacter, FusedLine, FusedWord
 from fusion.profiles.profile import Profile
 from fusion.votes.aligned_hypotheses import AlignedHypotheses
@@ -22,6 +21,7 @@ from fusion.votes.line_evidence import LineEvidence, SlotEvidence
 from fusion.votes.page_evidence import PageEvidence, ReadLine
 from fusion.votes.voting import Ballot, Method, count_votes, effective_weights
 from fusion.votes.weighted_hypotheses import WeightedHypothesis, weighted_hypotheses
+from fusion.word_evidence import WordEvidence
 from ocr import Hypothesis, Span
 
 _ANY_MATERIAL = ""
@@ -65,7 +65,7 @@ def _fused(line: ReadLine, page: PageEvidence | None, profile: Profile, method: 
         return FusedLine(aligned=aligned)
     evidence = None if page is None else LineEvidence.of(line, page, profile)
     characters = tuple(_single_spaced(_winners(line, method, evidence)))
-    words = tuple(_words(characters, aligned.network, profile))
+    words = tuple(_words(characters, line, evidence, profile))
     spelling_votes = {} if evidence is None else evidence.spelling_votes()
     return FusedLine(characters, words, line_confidence(characters), aligned, spelling_votes)
 
@@ -180,16 +180,18 @@ def line_confidence(characters: Sequence[FusedCharacter]) -> float:
     return min(1.0, math.fsum(character.confidence for character in characters) / len(characters))
 
 
-def _words(characters: Sequence[FusedCharacter], network: ConfusionNetwork, profile: Profile) -> Iterator[FusedWord]:
-    confidence = profile.tuning.word_confidence if profile.tuning else UNTUNED_WORDS
-    unanimous = set(network.unanimous)
-    before = [0, *accumulate(slot not in unanimous for slot in range(len(network.slots)))]  # disputed before a slot
+def _words(
+    characters: Sequence[FusedCharacter], line: ReadLine, evidence: LineEvidence | None, profile: Profile
+) -> Iterator[FusedWord]:
+    confidence = profile.tuning.word_confidence if profile.tuning else None
+    known = None if evidence is None else WordEvidence.of(line.aligned, evidence)
     start = 0
     for end in range(len(characters) + 1):
         if end == len(characters) or characters[end].text == " ":
             if end > start:
-                first, last = characters[start].slot, characters[end - 1].slot
-                disputed = before[min(len(before) - 1, last + 2)] - before[max(0, first - 1)]
-                mean = min(1.0, word_confidence(characters[start:end]))
-                yield FusedWord(start, end, confidence.of(mean, disputed), disputed)
+                own = characters[start:end]
+                mean = min(1.0, word_confidence(own))
+                features = None if known is None else known.features(own, mean)
+                sure = mean if confidence is None or features is None else confidence.of(features)
+                yield FusedWord(start, end, sure, features)
             start = end + 1

@@ -82,6 +82,7 @@ class TextOptions(EnsembleOptions):
     pictures: bool = Field(
         False, description="Add pictures of what was done to the page: after each step, and each line as it was cut."
     )
+    illegible: bool = Field(False, description="Keep lines that nobody can read in the text.")
 
 
 class DocumentOptions(TextOptions):
@@ -136,6 +137,7 @@ class TaskOptions(_Wire):
     preprocess: Steps | None = Field(None, description="Only for the task `text`.")
     policy: Literal["all", "cascade"] | None = Field(None, description="Only for the task `text`.")
     pictures: bool | None = Field(None, description="Only for the task `text`.")
+    illegible: bool | None = Field(None, description="Only for the task `text`.")
     pages: PageChoice | None = Field(None, description="Only for the task `text`: of each document in the batch.")
     dpi: Dpi | None = Field(None, description="Only for the task `text`.")
     existing_text: ExistingText | None = Field(None, description="Only for the task `text`.")
@@ -203,7 +205,7 @@ class _Judged(_Wire):
     profile: str
     processing_time_ms: float
     accepted: bool = Field(description="The confidence is not below the configured minimum.")
-    needs_review: bool = Field(description="The confidence is so low that a person should look.")
+    needs_review: bool = Field(description="A person should look: too much of it is doubted.")
     band: Literal["high", "medium", "low"]
     success: Literal[True] = True
     degraded: bool = Field(description="An engine that was asked did not answer; the others voted.")
@@ -252,6 +254,7 @@ class LineAnswer(_Wire):
     confidence: Confidence
     polygon: tuple[tuple[float, float], ...]
     block: int
+    legible: bool = Field(True, description="False: nobody can read it, or it is no text. `text` of the page lacks it.")
     words: list[WordAnswer]
     readings: dict[str, str] | None = Field(None, description="Every engine's reading; only with `explain`.")
 
@@ -263,7 +266,14 @@ class Picture(_Wire):
     image: str = Field(description="A PNG file, base64.")
 
 
-class TextAnswer(_Judged):
+class _JudgedText(_Judged):
+    """What every answer of text says of itself."""
+
+    doubted_words: int = Field(0, ge=0, description="Words of the text that are less sure than `thresholds.review`.")
+    illegible_lines: int = Field(0, ge=0, description="Lines that nobody can read.")
+
+
+class TextAnswer(_JudgedText):
     """The answer of `POST /predict_text` for an image."""
 
     text: str
@@ -314,7 +324,7 @@ class FailedPage(FailedItem):
     page: int = Field(ge=1)
 
 
-class DocumentAnswer(_Judged):
+class DocumentAnswer(_JudgedText):
     """The answer of `POST /predict_text` for a PDF, a TIFF of several pages, or when `pages` was asked.
 
     Every page that was asked for is there, in order, read or failed; `text` is what could be read.

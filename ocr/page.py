@@ -7,7 +7,7 @@ votes are counted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ocr.engine_report import EngineReport
@@ -97,7 +97,9 @@ class Reading:
 @fast_pickle
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the answer. `characters` has the spaces too; `readings` is what each engine said of all of it."""
+    """One line of the answer. `characters` has the spaces too; `readings` is what each engine said of all of it. A line
+    that is not `legible` is one that nobody can read, or no text at all.
+    """
 
     characters: tuple[Character, ...]
     words: tuple[Word, ...]
@@ -105,6 +107,7 @@ class Line:
     polygon: Polygon
     block: int = 0
     readings: Mapping[str, Reading] = field(default_factory=dict)
+    legible: bool = True
 
     def __post_init__(self) -> None:
         _require_probability(self.confidence, self)
@@ -131,20 +134,34 @@ class Page:
 
     @property
     def text(self) -> str:
-        """The lines, one per row; an empty row between blocks. Lines that were voted empty are left out."""
-        rows: list[str] = []
-        said = [line for line in self.lines if line.characters]
-        for index, line in enumerate(said):
-            if index and line.block != said[index - 1].block:
-                rows.append("")
-            rows.append(line.text)
-        return "\n".join(rows)
+        """The legible lines, one per row; an empty row between blocks. Lines that were voted empty are left out."""
+        return _text_of(self.legible_lines)
+
+    @property
+    def text_of_all_lines(self) -> str:
+        """The same with the lines that nobody can read."""
+        return _text_of(self.lines)
+
+    @property
+    def legible_lines(self) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if line.legible)
 
     @property
     def confidence(self) -> float:
-        """Mean confidence of all characters in [0, 1]; 0 for an empty page."""
-        scores = [character.confidence for line in self.lines for character in line.characters]
-        return sum(scores) / len(scores) if scores else 0.0
+        """Mean confidence in [0, 1] of the words of legible lines, by their characters; 0 for a page without any."""
+        words = [word for line in self.legible_lines for word in line.words]
+        total = sum(len(word.characters) for word in words)
+        return sum(word.confidence * len(word.characters) for word in words) / total if total else 0.0
+
+
+def _text_of(lines: Sequence[Line]) -> str:
+    rows: list[str] = []
+    said = [line for line in lines if line.characters]
+    for index, line in enumerate(said):
+        if index and line.block != said[index - 1].block:
+            rows.append("")
+        rows.append(line.text)
+    return "\n".join(rows)
 
 
 @dataclass(frozen=True, slots=True)

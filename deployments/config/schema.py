@@ -152,13 +152,14 @@ class LimitsConfig(_Settings):
 
 
 class ThresholdsConfig(_Settings):
-    """Confidences: below `accept` an answer is not accepted, below `review` a person should look, from `high` it is
-    high.
+    """Confidences: below `accept` an answer is not accepted, below `review` a person should look at a word, from `high`
+    it is high. `doubted` is the part of a page's words that may be below `review` before a person should look at it.
     """
 
     accept: Probability = 0.5
     review: Probability = 0.7
     high: Probability = 0.8
+    doubted: Probability = 0.05
 
 
 class CircuitBreakerConfig(_Settings):

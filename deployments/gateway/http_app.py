@@ -24,7 +24,7 @@ from deployments.gateway.integrations.open_webui import open_webui_routes
 from deployments.gateway.routes.admin import admin_routes
 from deployments.gateway.routes.health import health_routes
 from deployments.gateway.routes.openapi_examples import add_examples
-from deployments.gateway.routes.reading import reading_routes
+from deployments.gateway.routes.reading import ILLEGIBLE_LINES, reading_routes
 from deployments.gateway.routes.stream import stream_routes
 from deployments.gateway.web_ui import add_web_ui
 from deployments.observability.metrics import RecordMetric
@@ -77,7 +77,7 @@ def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "PUT"],
             allow_headers=["Authorization", "Content-Type", "If-Match", API_KEY_HEADER, IDEMPOTENCY_KEY],
-            expose_headers=["ETag", "Retry-After", "X-Request-ID", REPLAYED],
+            expose_headers=["ETag", "Retry-After", "X-Request-ID", REPLAYED, ILLEGIBLE_LINES],
         )
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TypeAlias, TypeVar, TypeVarTuple
 
 from deployments.config.deployment_names import GATEWAY, ROUTER
@@ -137,23 +138,26 @@ class ReadingApi:
         """
         reader = self._reader(file, options)
         if output_format.can_hold_failures:
-            return output_format.write(await self._answer(file, reader, reader.limits.timeout_s, timer), [])
+            whole = await self._answer(file, reader, reader.limits.timeout_s, timer)
+            return replace(output_format.write(whole, []), illegible_lines=whole.illegible_lines)
         answer: TextAnswer | DocumentAnswer
         if await self._look(has_pages, file, options, reader.limits):
             keeps_pdf = output_format.text_layers is not None and is_pdf(file)
             pictures = output_format.needs_picture and not keeps_pdf
             outcomes, page_count = await self._outcomes(file, reader, reader.limits.timeout_s, pictures=pictures)
-            pages = output_pages_of(outcomes)
+            pages = [replace(page, illegible=options.illegible) for page in output_pages_of(outcomes)]
             if output_format.text_layers is not None and keeps_pdf:
                 layers = await asyncio.to_thread(output_format.text_layers, pages)
                 content = await self._documents.with_text_layers(file, layers, reader.limits)
-                return OutputFile(content, output_format.media_type)
+                illegible = sum(page.answer.illegible_lines for page in pages)
+                return OutputFile(content, output_format.media_type, illegible)
             answer = rendering.document_answer(outcomes, page_count, reader.request, reader.age_ms)
         else:
             answer = await reader.read(file)
             picture = await self._documents.picture_of(file, reader.limits) if output_format.needs_picture else None
-            pages = [OutputPage(1, answer, picture)]
-        return await asyncio.to_thread(output_format.write, answer, pages)
+            pages = [OutputPage(1, answer, picture, options.illegible)]
+        output = await asyncio.to_thread(output_format.write, answer, pages)
+        return replace(output, illegible_lines=answer.illegible_lines)
 
     async def stream_pages(self, file: bytes, options: DocumentOptions) -> AsyncGenerator[PageStreamItem | None, None]:
         """An item for each page of any file, in order, as soon as it is read. The first is None, once the file is open:

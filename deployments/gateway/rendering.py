@@ -14,7 +14,7 @@ from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.request import ReadRequest
 from deployments.messages.states import CircuitState, EngineState, ServiceState
-from fusion import judge
+from fusion import judge, judge_page
 from ocr import CardMemory, Character, EngineReport, Hypothesis, Line, NoCard, Page, Polygon, Status, TimedStep, Word
 from ocr.contract import (
     CardStatus,
@@ -72,16 +72,20 @@ def text_answer(
     page: Page, request: ReadRequest, processing_time_ms: float, pictures: Sequence[NamedPicture] | None = None
 ) -> TextAnswer:
     """The answer of `/predict_text` to one page."""
-    verdict = judge(page.confidence, request.profile.thresholds)
+    shown = page.lines if request.illegible else page.legible_lines
+    words = [word.confidence for line in page.legible_lines for word in line.words]
+    illegible = len(page.lines) - len(page.legible_lines)
+    thresholds = request.profile.thresholds
+    verdict = judge_page(page.confidence, words, illegible / max(1, len(page.lines)), thresholds)
     return TextAnswer(
-        text=page.text,
+        text=page.text_of_all_lines if request.illegible else page.text,
         confidence=page.confidence,
         width=page.width_px,
         height=page.height_px,
         lines=[_line_answer(line, explain=request.explain) for line in page.lines],
         characters=[
             _place(character, explain=request.explain)
-            for line in page.lines
+            for line in shown
             for character in line.characters
             if not character.text.isspace()
         ],
@@ -91,6 +95,8 @@ def text_answer(
         processing_time_ms=processing_time_ms,
         accepted=verdict.accepted,
         needs_review=verdict.needs_review,
+        doubted_words=sum(confidence < thresholds.review for confidence in words),
+        illegible_lines=illegible,
         band=verdict.band.value,
         degraded=any(report.status in _FAILED for report in page.reports),
         config_version=request.config_version,
@@ -212,7 +218,9 @@ def document_answer(
         profile=request.profile.name,
         processing_time_ms=processing_time_ms,
         accepted=verdict.accepted,
-        needs_review=verdict.needs_review,
+        needs_review=any(page.needs_review for page in read),
+        doubted_words=sum(page.doubted_words for page in read),
+        illegible_lines=sum(page.illegible_lines for page in read),
         band=verdict.band.value,
         degraded=len(read) < len(pages) or any(page.degraded for page in read),
         config_version=request.config_version,
@@ -354,6 +362,7 @@ def _line_answer(line: Line, *, explain: bool) -> LineAnswer:
         confidence=line.confidence,
         polygon=_corners(line.polygon),
         block=line.block,
+        legible=line.legible,
         words=[_word_answer(word) for word in line.words],
         readings={name: reading.text for name, reading in line.readings.items()} if explain else None,
     )

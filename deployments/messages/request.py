@@ -43,7 +43,7 @@ class SegmentationRequest:
 class ReadRequest:
     """One request, resolved. `engines` are the ones to ask, `steps` the preprocessing (None: the profile's own);
     `deadline` is wall-clock time in epoch seconds. `config_version` is the live configuration that it began under, and
-    holds until it is answered. Without a `cascade` all engines are asked at once.
+    holds until it is answered. Without a `cascade` all engines are asked at once. `illegible` lines stay in the text.
     """
 
     method: Method
@@ -57,6 +57,7 @@ class ReadRequest:
     config_version: int = 0
     circuit: CircuitBreakerConfig = field(default_factory=CircuitBreakerConfig)
     cascade: Cascade | None = None
+    illegible: bool = False
 
     def asked_by(self, caller: str) -> ReadRequest:
         """The same for this caller."""

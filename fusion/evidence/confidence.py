@@ -6,13 +6,15 @@ The parameters are fitted to labelled lines (training/votes/tuning.py); nothing 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fusion.evidence.calibration import IDENTITY, Calibration
 
 MAX_DISPUTED_SLOTS = 4
-_MIN_PROBABILITY = 1e-6
+_SQUARE = 8.0  # squares of log-odds are divided by it, so that they are of the size of the log-odds
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +50,86 @@ def margin(winner: float, others: Sequence[float]) -> float:
     return winner - highest - math.log(math.exp(-highest) + sum([math.exp(other - highest) for other in others]))
 
 
+class WordFeatures(NamedTuple):
+    """What the vote knows of a fused word; log-odds are natural, within MIN_LOG_ODDS and MAX_LOG_ODDS."""
+
+    characters: float
+    """Log-odds of the geometric mean of its characters' confidences."""
+    least_character: float
+    """Log-odds of the least of them."""
+    disputed_slots: int
+    """In how many slots of the word or beside it the engines differ."""
+    leading: float
+    """Log-odds of the least probability that the leading engine has there; 0 where it is not known."""
+    least_claim: float
+    """The same of all engines."""
+    mean_claim: float
+    """Mean over the engines of the log-odds of the least that each has."""
+    known: float
+    """1 where a language of the page has the word, 0 where none has, times the share of the page's words that they
+    know."""
+    accented: float
+    """How often the languages of the page write such a word with an accent, where it was read without any, in
+    [0, 1]."""
+
+    def terms(self) -> tuple[float, ...]:
+        """What a logistic function is fitted to, in the order of WORD_TERMS."""
+        return (
+            self.characters,
+            self.least_character,
+            float(self.disputed_slots > 0),
+            float(min(self.disputed_slots, MAX_DISPUTED_SLOTS)),
+            self.leading,
+            self.least_claim,
+            self.mean_claim,
+            self.known,
+            self.accented,
+            self.characters**2 / _SQUARE,
+            self.leading**2 / _SQUARE,
+            self.least_claim**2 / _SQUARE,
+            self.mean_claim**2 / _SQUARE,
+        )
+
+
+WORD_TERMS = (
+    "characters",
+    "least_character",
+    "disputed",
+    "disputed_slots",
+    "leading",
+    "least_claim",
+    "mean_claim",
+    "known",
+    "accented",
+    "characters_squared",
+    "leading_squared",
+    "least_claim_squared",
+    "mean_claim_squared",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class WordConfidence:
-    """From the geometric mean of a word's characters to the probability that the word is right. Its log-odds fall by
-    `disputed` where the engines differ in any slot of the word or beside it, and by `per_slot` for every such slot, as
-    far as MAX_DISPUTED_SLOTS; then they pass through the table.
+    """From what the vote knows of a fused word to the probability that it is right: a logistic function of its terms,
+    then a table. No term belongs to an engine but that of the one that leads.
     """
 
-    disputed: float = 0.0
-    per_slot: float = 0.0
+    base: float
+    slopes: tuple[float, ...]
     table: Calibration = IDENTITY
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.disputed) and math.isfinite(self.per_slot)):
-            raise ValueError(f"{self}: want finite numbers")
+        if len(self.slopes) != len(WORD_TERMS) or not all(map(math.isfinite, (self.base, *self.slopes))):
+            raise ValueError(f"{self}: want a finite slope for each of {', '.join(WORD_TERMS)}")
 
-    def raw(self, mean: float, disputed_slots: int) -> float:
+    def raw(self, features: WordFeatures) -> float:
         """In [0, 1], before the table."""
-        if not disputed_slots or not (self.disputed or self.per_slot):
-            return mean
-        probability = min(max(mean, _MIN_PROBABILITY), 1.0 - _MIN_PROBABILITY)
-        log_odds = math.log(probability / (1.0 - probability))
-        log_odds = log_odds - self.disputed - self.per_slot * min(disputed_slots, MAX_DISPUTED_SLOTS)
-        return 1.0 / (1.0 + math.exp(-log_odds))
+        value = self.base + sum(map(operator.mul, self.slopes, features.terms()))
+        return 1.0 / (1.0 + math.exp(-value)) if value > -700.0 else 0.0
 
-    def of(self, mean: float, disputed_slots: int) -> float:
-        """In [0, 1], for a word with so many slots in which the engines differ."""
-        return self.table.of(self.raw(mean, disputed_slots))
+    def of(self, features: WordFeatures) -> float:
+        """In [0, 1]."""
+        return self.table.of(self.raw(features))
 
 
 UNTUNED_CHARACTERS = CharacterConfidence()
-UNTUNED_WORDS = WordConfidence()
-"""Words are as sure as their characters."""

@@ -30,7 +30,7 @@ _NUMBER, _NUMBER_DIGIT = -9.0, -0.8
 _MIXED, _MIXED_LETTER = -12.0, -2.0
 _AFFIX = -1.5
 _ODD_CASE = -1.0  # "tHe"
-_MIN_SHARE = 0.05
+_MIN_SHARE = 0.1
 _ROUNDS = 6
 _HUNDREDTHS = 100.0
 _REMEMBERED = 20_000
@@ -38,10 +38,13 @@ _REMEMBERED = 20_000
 
 @dataclass(frozen=True)
 class Language:
-    """`words[word]` is the log of the word's relative frequency; words are bare: lower case, without accents."""
+    """`words[word]` is the log of the word's relative frequency; words are bare: lower case, without accents.
+    `accented[word]` is the part of its occurrences that have an accent, where that is not next to none.
+    """
 
     spelling: SpellingModel
     words: Mapping[str, float]
+    accented: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,24 @@ class PageLanguage:
                 return sum(self.word(part) for part in bare.split(joint) if part) - 2.0 + affixes
         return _UNKNOWN_WORD + _UNKNOWN_LETTER * len(word) + affixes
 
+    def knows(self, token: str) -> bool:
+        """Whether a language of the page has the word."""
+        bare = bare_word(token)
+        return any(bare in language.words for language, _ in self.mixture)
+
+    def accented(self, token: str) -> float:
+        """How often a word that was read without accents has one, in [0, 1]."""
+        if not token.isascii():
+            return 0.0
+        bare = bare_word(token)
+        found = [
+            (share * math.exp(log), language.accented.get(bare, 0.0))
+            for language, share in self.mixture
+            if (log := language.words.get(bare)) is not None
+        ]
+        total = sum(weight for weight, _ in found)
+        return sum(weight * part for weight, part in found) / total if total else 0.0
+
     def _frequency(self, bare: str) -> float:
         known = ((language.words.get(bare), share) for language, share in self.mixture)
         return sum(share * math.exp(log) for log, share in known if log is not None)
@@ -187,7 +208,9 @@ def read_languages(path: Path) -> Languages:
     return Languages(
         {
             name: Language(
-                SpellingModel(own["order"], _negated(own["costs"]), _negated(own["backoffs"])), _negated(own["words"])
+                SpellingModel(own["order"], _negated(own["costs"]), _negated(own["backoffs"])),
+                _negated(own["words"]),
+                {word: part / _HUNDREDTHS for word, part in own["accented"].items()},
             )
             for name, own in content.items()
         },
@@ -203,6 +226,7 @@ def write_languages(languages: Languages, path: Path) -> None:
             "costs": _hundredths(own.spelling.likelihoods),
             "backoffs": _hundredths(own.spelling.backoffs),
             "words": _hundredths(own.words),
+            "accented": {word: round(part * _HUNDREDTHS) for word, part in sorted(own.accented.items())},
         }
         for name, own in languages.by_name.items()
     }

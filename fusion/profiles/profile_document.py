@@ -3,7 +3,7 @@
 A document holds its version, what it was made from, the model of each engine that it was made with, and the profiles.
 The models of languages lie beside it, under the name that it gives. Everything is checked when it is read; numbers and
 names that make no sense are refused by the values that they become. Users keep documents of their own, so the names of
-its fields stay ("worth", "assurance", "contested", "most_doubt").
+its fields stay ("worth", "assurance", "most_doubt").
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from fusion.evidence.calibration import Calibration
 from fusion.evidence.claim_evidence import ClaimEvidence, Coefficients, Kind
-from fusion.evidence.confidence import CharacterConfidence, WordConfidence
+from fusion.evidence.confidence import WORD_TERMS, CharacterConfidence, WordConfidence
 from fusion.evidence.language import Languages, read_languages
 from fusion.evidence.spelling_evidence import SpellingEvidence
 from fusion.profiles.acceptance import Thresholds
@@ -25,7 +25,7 @@ from fusion.profiles.cascade import Cascade, Step
 from fusion.profiles.profile import Profile
 from fusion.profiles.tuning import Tuning, TuningSource
 
-VERSION = 2
+VERSION = 3
 BUNDLED = Path(__file__).parents[1] / "bundled" / "profiles.json"
 LANGUAGES_FILE = "languages.json.gz"
 
@@ -101,7 +101,7 @@ def _profile(
         weights,
         SpellingEvidence(languages, **content["spelling"]),
         CharacterConfidence(*content["assurance"]),
-        _word_confidence(content["words"]),
+        None if content["words"] is None else _word_confidence(content["words"]),
         source,
     )
     cascade = content["cascade"]
@@ -121,7 +121,9 @@ def _profile(
 
 def _word_confidence(content: Mapping[str, Any]) -> WordConfidence:
     table = Calibration(tuple(content["raw"]), tuple(content["probability"]))
-    return WordConfidence(content["contested"], content["each"], table)
+    if set(content["slopes"]) != set(WORD_TERMS):
+        raise ValueError(f"words: want slopes of {', '.join(WORD_TERMS)}")
+    return WordConfidence(content["base"], tuple(content["slopes"][term] for term in WORD_TERMS), table)
 
 
 def _evidence(content: Mapping[str, Any]) -> ClaimEvidence:
@@ -153,12 +155,16 @@ def _content(profile: Profile) -> dict[str, object]:
             "per_symbol": tuning.spelling.per_symbol,
         },
         "assurance": list(astuple(tuning.character_confidence)),
-        "words": {
-            "contested": tuning.word_confidence.disputed,
-            "each": tuning.word_confidence.per_slot,
-            "raw": list(tuning.word_confidence.table.raw),
-            "probability": list(tuning.word_confidence.table.probability),
-        },
+        "words": None if tuning.word_confidence is None else _words_content(tuning.word_confidence),
+    }
+
+
+def _words_content(own: WordConfidence) -> dict[str, object]:
+    return {
+        "base": own.base,
+        "slopes": dict(zip(WORD_TERMS, own.slopes, strict=True)),
+        "raw": list(own.table.raw),
+        "probability": list(own.table.probability),
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fusion.evidence.claim_evidence import ClaimEvidence
-from fusion.evidence.confidence import UNTUNED_CHARACTERS, UNTUNED_WORDS, CharacterConfidence, WordConfidence
+from fusion.evidence.confidence import UNTUNED_CHARACTERS, CharacterConfidence, WordConfidence
 from fusion.evidence.spelling_evidence import SpellingEvidence
 
 
@@ -22,14 +22,15 @@ class TuningSource(NamedTuple):
 class Tuning:
     """What was fitted to labelled lines, beside the weights: the evidence of what any engine reads, the weight that
     each engine had when that was fitted, which ranks the models that are known; the evidence of spelling and words; the
-    confidence of fused characters and words. A tuning with a source travels between processes as that.
+    confidence of fused characters, and of words (None: that of their characters). A tuning with a source travels
+    between processes as that.
     """
 
     evidence: ClaimEvidence
     weights: Mapping[str, float]
     spelling: SpellingEvidence | None = None
     character_confidence: CharacterConfidence = UNTUNED_CHARACTERS
-    word_confidence: WordConfidence = UNTUNED_WORDS
+    word_confidence: WordConfidence | None = None
     source: TuningSource | None = field(default=None, compare=False)
 
     def __reduce__(self) -> tuple[Callable[..., Tuning], tuple[object, ...]]:

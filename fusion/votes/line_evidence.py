@@ -74,6 +74,7 @@ class LineEvidence:
     engines: tuple[EngineOnLine, ...]
     multipliers: tuple[float, ...]
     confidence: CharacterConfidence
+    language: PageLanguage | None = None
 
     @classmethod
     def of(cls, line: ReadLine, page: PageEvidence, profile: Profile) -> LineEvidence:
@@ -95,7 +96,8 @@ class LineEvidence:
             for index, slots in line.disputed.items()
         }
         agreement = sum([engine.agreement for engine in engines]) / len(engines)
-        return cls(disputed, tuning.evidence, engines, own, tuning.character_confidence.at_agreement(agreement))
+        confidence = tuning.character_confidence.at_agreement(agreement)
+        return cls(disputed, tuning.evidence, engines, own, confidence, page.language)
 
     def unanimous_confidences(self, texts: Sequence[str], probabilities: Sequence[Sequence[float]]) -> list[float]:
         """In each of some characters that all engines read; `probabilities[k]` are those of engine k."""
@@ -213,7 +215,9 @@ def spelling_supports(
             if seen.get(index) != around:
                 seen[index] = around
                 by_spelling[index] = spelling.supports(language, around.context, around.word, candidates)
-        decided = _decided(texts, by_engines, by_spelling)
+        before, decided = decided, _decided(texts, by_engines, by_spelling)
+        if decided == before:
+            break
     return by_spelling, decided
 
 

@@ -69,6 +69,7 @@ class TextKeywords(EnsembleKeywords, total=False):
     preprocess: Sequence[str]
     policy: Literal["all", "cascade"]
     pictures: bool
+    illegible: bool
 
 
 class DocumentKeywords(TextKeywords, total=False):

@@ -6,7 +6,7 @@ import base64
 import io
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ TIMINGS = (_LINES, TimedStep("engines", "Router", 6e-6, _READ, parallel=True))
 
 
 class PlainService:
-    """Answers at once and remembers what it was asked."""
+    """Answers at once and remembers what it was asked. With `scrawl` there is a line more, which nobody can read."""
 
     def __init__(self) -> None:
         self.forget()
@@ -82,6 +82,7 @@ class PlainService:
         self.requests: list[ReadRequest] = []
         self.images: list[bytes] = []
         self.failure: Exception | None = None
+        self.scrawl = False
         self.warm = True
         self.is_blank = False
         self.circuits: dict[str, CircuitState] = {}
@@ -99,7 +100,8 @@ class PlainService:
         line = Line(
             characters, (Word(characters, 0.9, place, {"a": "Hi"}),), 0.9, place, 0, {"a": Reading.of(fields_of_line)}
         )
-        return Page(60, 60, (line,), REPORTS, str(request.method), request.profile.name, TIMINGS)
+        lines = (line, replace(line, legible=False)) if self.scrawl else (line,)
+        return Page(60, 60, lines, REPORTS, str(request.method), request.profile.name, TIMINGS)
 
     async def read_characters(
         self, images: Sequence[bytes], request: ReadRequest

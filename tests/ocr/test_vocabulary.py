@@ -122,13 +122,25 @@ def test_overlap_is_the_number_of_shared_pixels(one: tuple[int, ...], other: tup
 
 
 def test_a_page_is_its_lines_with_an_empty_row_between_blocks() -> None:
-    def line(text: str, block: int) -> Line:
-        return Line(tuple(Character(c, 0.5) for c in text), (), 0.5, SQUARE, block)
-
-    page = Page(10, 10, (line("a", 0), line("b", 0), line("c", 1)), (), "weighted_voting", "general")
+    page = Page(10, 10, (said("a", 0), said("b", 0), said("c", 1)), (), "weighted_voting", "general")
     assert page.text == "a\nb\n\nc"
     assert page.confidence == 0.5
     assert Page(10, 10, (), (), "weighted_voting", "general").confidence == 0.0
+
+
+def said(text: str, block: int, sure: float = 0.5, *, legible: bool = True) -> Line:
+    """A line of one word."""
+    characters = tuple(Character(letter, 0.9) for letter in text)
+    return Line(characters, (Word(characters, sure),), 0.9, SQUARE, block, legible=legible)
+
+
+def test_a_line_that_nobody_can_read_is_not_in_the_text_nor_in_the_confidence() -> None:
+    lines = (said("ab", 0, 0.9), said("xyzq", 1, 0.1, legible=False), said("c", 1, 0.6))
+    page = Page(10, 10, lines, (), "weighted_voting", "general")
+    assert page.text == "ab\n\nc"
+    assert page.text_of_all_lines == "ab\n\nxyzq\nc"
+    assert page.confidence == pytest.approx(0.8)
+    assert Page(10, 10, lines[1:2], (), "weighted_voting", "general").confidence == 0.0
 
 
 def test_crops_come_in_the_order_that_was_asked_for() -> None:

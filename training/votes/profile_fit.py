@@ -19,9 +19,7 @@ from evaluation.readings.labelled_lines import LabelledLine
 from fusion import SPELLING, Calibration, FusedLine, Profile
 from fusion.evidence.claim_evidence import log_odds
 from fusion.evidence.confidence import (
-    MAX_DISPUTED_SLOTS,
     UNTUNED_CHARACTERS,
-    UNTUNED_WORDS,
     CharacterConfidence,
     WordConfidence,
 )
@@ -29,7 +27,8 @@ from fusion.evidence.language import Languages
 from fusion.profiles.tuning import Tuning
 from training.votes.evidence_fit import MIN_DECISIVE, LabelledPage, fit
 
-_KNOTS = 12
+_KNOTS = 16
+_WORD_RIDGE = 0.3  # what scikit-learn calls C: the inverse of the ridge's strength
 _MIN_WORDS = 300
 _LEAST_WEIGHT = 0.01
 GENERAL = "general"
@@ -157,40 +156,48 @@ def _same_length(line: LabelledLine, found: FusedLine) -> str:
     return text if len(text) == len(found.text) else found.text
 
 
-def fit_word_confidence(lines: Sequence[LabelledLine], profile: Profile) -> WordConfidence:
-    """From the characters of a fused word, and how many of its slots are disputed, to the probability that it is right
-    (logistic, then isotonic regression). The profile's own is the untuned one.
+def fit_word_confidence(lines: Sequence[LabelledLine], profile: Profile) -> WordConfidence | None:
+    """From what the vote knows of a fused word to the probability that it is right (logistic, then isotonic
+    regression). The words of a set together count as much as those of any other; None where there are too few.
     """
     from sklearn.isotonic import IsotonicRegression
     from sklearn.linear_model import LogisticRegression
 
-    seen: list[tuple[float, int]] = []
+    seen: list[tuple[float, ...]] = []
     right: list[bool] = []
+    sets: list[str] = []
     for line, found in fused_lines(lines, profile):
-        seen += [(word.confidence, min(word.disputed_slots, MAX_DISPUTED_SLOTS)) for word in found.words]
+        seen += [word.features.terms() for word in found.words if word.features is not None]
         right += correct_words(_same_length(line, found), line.truth)
+        sets += [line.set_name] * len(found.words)
     if len(seen) < _MIN_WORDS or len(set(right)) < 2:
-        return UNTUNED_WORDS
-    means = np.clip(np.array([mean for mean, _ in seen]), 1e-6, 1.0 - 1e-6)
-    disputed = np.array([count for _, count in seen])
-    features = np.stack([np.log(means / (1.0 - means)), disputed > 0, disputed], axis=1)
-    slope, any_of_them, each = map(float, LogisticRegression(C=10.0).fit(features, np.array(right)).coef_[0])
-    if slope <= 0.0:
-        return UNTUNED_WORDS
-    fitted = WordConfidence(round(-any_of_them / slope, 4), round(-each / slope, 4))
-    scores = np.array([fitted.raw(mean, count) for mean, count in seen])
-    model = IsotonicRegression(out_of_bounds="clip").fit(scores, np.array(right, dtype=float))
-    return replace(fitted, table=_knots(scores, model.predict(scores)))
+        return None
+    terms = np.array(seen)
+    _, number, count = np.unique(sets, return_inverse=True, return_counts=True)
+    counting = len(seen) / (len(count) * count[number])  # 1 in the mean
+    mean, scale = terms.mean(axis=0), terms.std(axis=0) + 1e-9
+    model = LogisticRegression(C=_WORD_RIDGE, max_iter=1000)
+    model.fit((terms - mean) / scale, np.array(right), sample_weight=counting)
+    slopes = model.coef_[0] / scale
+    base = float(model.intercept_[0] - slopes @ mean)
+    fitted = WordConfidence(round(base, 4), tuple(round(float(slope), 4) for slope in slopes))
+    scores = 1.0 / (1.0 + np.exp(-(fitted.base + terms @ np.array(fitted.slopes))))
+    table = IsotonicRegression(out_of_bounds="clip").fit(scores, np.array(right, dtype=float), sample_weight=counting)
+    return replace(fitted, table=_knots(scores, table.predict(scores), counting))
 
 
-def _knots(scores: NDArray[np.float64], probabilities: NDArray[np.float64]) -> Calibration:
-    """The mean score and probability of a dozen parts with equally many words each."""
+def _knots(
+    scores: NDArray[np.float64], probabilities: NDArray[np.float64], weights: NDArray[np.float64]
+) -> Calibration:
+    """The mean score and probability of parts that weigh as much each."""
     order = np.argsort(scores, kind="stable")
+    places = np.cumsum(weights[order]) / weights.sum() * _KNOTS
     raw: list[float] = []
     means: list[float] = []
-    for part in np.array_split(order, _KNOTS):
-        score = round(float(scores[part].mean()), 4)
-        if raw and score <= raw[-1]:
+    for number in range(_KNOTS):
+        part = order[(places > number) & (places <= number + 1 + 1e-9)]
+        score = round(float(scores[part].mean()), 4) if len(part) else -1.0
+        if not len(part) or (raw and score <= raw[-1]):
             continue
         raw.append(score)
         means.append(round(float(probabilities[part].mean()), 4))

@@ -27,6 +27,7 @@ _POWER = 0.75
 _WORD_SYMBOLS = 3_000_000.0  # as many as all words together count, and as many as all pairs
 _PAIRS = 60_000
 _SPELT = 60_000  # words of a language that its n-grams are counted from
+_MIN_ACCENTED = 0.05  # of a word's occurrences: a smaller part is mistakes
 _RARE = 2  # times that a word was seen: mistakes are among those
 _ALPHABET = len(MARKS) + len(OTHER) + 26 + 2
 
@@ -58,12 +59,17 @@ def fit_languages() -> Languages:
 def fit_language(words: Frequencies, pairs: Frequencies, size: Size) -> Language:
     """From the frequencies of words, and of pairs of words with a space between them."""
     bare: Frequencies = defaultdict(float)
+    accented: Frequencies = defaultdict(float)
     for word, frequency in words.items():
         bare[bare_word(word)] += frequency
+        if not word.isascii():
+            accented[bare_word(word)] += frequency
     total = sum(bare.values())
     ranked = sorted(bare.items(), key=lambda item: (-item[1], item[0]))
     spelling = _spelling(dict(ranked[:_SPELT]), pairs, size)
-    return Language(spelling, {word: math.log(own / total) for word, own in ranked[: size.words]})
+    kept = ranked[: size.words]
+    parts = {word: accented[word] / own for word, own in kept if accented[word] > _MIN_ACCENTED * own}
+    return Language(spelling, {word: math.log(own / total) for word, own in kept}, parts)
 
 
 def _spelling(words: Frequencies, pairs: Frequencies, size: Size) -> SpellingModel:

@@ -17,11 +17,14 @@ from deployments.gateway.formats.output_format import (
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordAnswer
 
 _NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
+_ILLEGIBLE = "illegible"
 
 
 def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
     alto = ET.Element("alto", {"xmlns": _NAMESPACE, "SCHEMAVERSION": "4.4"})
     _description(alto, answer)
+    if answer.illegible_lines:
+        ET.SubElement(ET.SubElement(alto, "Tags"), "OtherTag", ID=_ILLEGIBLE, LABEL=_ILLEGIBLE)
     layout = ET.SubElement(alto, "Layout")
     for page in pages:
         _page(layout, page)
@@ -55,9 +58,13 @@ def _page(layout: ET.Element, page: OutputPage) -> None:
 
 
 def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> None:
-    element = ET.SubElement(block, "TextLine", {"ID": name, **_box(page.box_of(line.polygon))})
+    facts = {"ID": name, **_box(page.box_of(line.polygon))}
+    element = ET.SubElement(block, "TextLine", facts if line.legible else {**facts, "TAGREFS": _ILLEGIBLE})
     _shape(element, page, line.polygon)
-    for index, word in enumerate(line.words, 1):
+    words = page.words_of(line)
+    if not words:  # a line of ALTO has a string at least
+        ET.SubElement(element, "String", {"ID": f"{name}_word1", "CONTENT": "", **_box(page.box_of(line.polygon))})
+    for index, word in enumerate(words, 1):
         if index > 1:
             ET.SubElement(element, "SP")
         _word(element, page, word, line.polygon, f"{name}_word{index}")

@@ -1,7 +1,8 @@
 """hOCR 1.2: HTML whose elements carry places and confidences (http://kba.github.io/hocr-spec/1.2/).
 
 Boxes are upright, in pixels of the page; `x_wconf` is a word's confidence in percent. A line that runs otherwise than
-to the right carries its `textangle` in degrees, counter-clockwise.
+to the right carries its `textangle` in degrees, counter-clockwise. One that nobody can read has `x_illegible 1` and no
+words.
 """
 
 from __future__ import annotations
@@ -49,8 +50,9 @@ def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> N
     place = _bbox(page.box_of(line.polygon))
     angle = _angle(line.polygon)
     title = f"{place}; textangle {angle:.1f}" if abs(angle) >= 0.1 else place
+    title = title if line.legible else f"{title}; x_illegible 1"
     element = ET.SubElement(block, "span", {"class": "ocr_line", "id": f"line_{name}", "title": title})
-    for index, word in enumerate(line.words, 1):
+    for index, word in enumerate(page.words_of(line), 1):
         box = _bbox(page.box_of(word.polygon or line.polygon))
         facts = {
             "class": "ocrx_word",

@@ -61,7 +61,7 @@ def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> O
 
 def markdown_of(page: OutputPage) -> str:
     """One page as Markdown, "" when it has no text."""
-    blocks = [lines for _, lines in page.blocks()]
+    blocks = list(page.text_blocks())
     usual = _usual_height([line for lines in blocks for line in lines])
     return "\n\n".join(part for lines in blocks for part in _parts(lines, usual))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordAnswer
 
 Points: TypeAlias = "Sequence[tuple[float, float]]"
 
@@ -43,18 +43,32 @@ class PdfPageText:
 
 @dataclass(frozen=True, slots=True)
 class OutputPage:
-    """One page that was read. `picture` is there for a format that asks for it, `pdf` for a page of a PDF."""
+    """One page that was read. `picture` is there for a format that asks for it, `pdf` for a page of a PDF. Of lines that
+    nobody can read formats have the place; their words too where `illegible` lines were asked for.
+    """
 
     number: int
     answer: TextAnswer
     picture: PagePicture | None = None
     pdf: PdfPageText | None = None
+    illegible: bool = False
 
     def blocks(self) -> Iterator[tuple[int, list[LineAnswer]]]:
         """The lines that have text, by block, in reading order; a block is numbered from 1."""
         with_text = [line for line in self.answer.lines if line.words]
         for index, (_, lines) in enumerate(groupby(with_text, key=lambda line: line.block), 1):
             yield index, list(lines)
+
+    def text_blocks(self) -> Iterator[list[LineAnswer]]:
+        """The same blocks with the lines whose words are written out, and none without such a line."""
+        for _, lines in self.blocks():
+            written = [line for line in lines if self.words_of(line)]
+            if written:
+                yield written
+
+    def words_of(self, line: LineAnswer) -> list[WordAnswer]:
+        """The words of a line that are written out."""
+        return line.words if line.legible or self.illegible else []
 
     def box_of(self, polygon: Points) -> tuple[int, int, int, int]:
         """The upright box (left, top, right, bottom) of a polygon in whole pixels, within the page and not empty."""
@@ -72,10 +86,11 @@ class OutputPage:
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """The body of a response."""
+    """The body of a response, and how many lines of what was read nobody can read."""
 
     content: bytes
     media_type: str
+    illegible_lines: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from deployments.gateway.formats.output_format import (
 )
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
 
+_ILLEGIBLE = {"custom": "structure {type:illegible;}"}
 _NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 
 
@@ -56,17 +57,18 @@ def _region(page_element: ET.Element, page: OutputPage, lines: list[LineAnswer],
     ET.SubElement(region, "Coords", points=f"{left},{top} {right},{top} {right},{bottom} {left},{bottom}")
     for number, line in enumerate(lines, 1):
         _line(region, page, line, f"{name}_l{number}")
-    _text(region, "\n".join(line.text for line in lines))
+    _text(region, "\n".join(line.text for line in lines if page.words_of(line)))
 
 
 def _line(region: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> None:
-    element = ET.SubElement(region, "TextLine", id=name)
+    element = ET.SubElement(region, "TextLine", {"id": name} if line.legible else {"id": name, **_ILLEGIBLE})
     ET.SubElement(element, "Coords", points=page.points(line.polygon))
-    for index, word in enumerate(line.words, 1):
+    words = page.words_of(line)
+    for index, word in enumerate(words, 1):
         part = ET.SubElement(element, "Word", id=f"{name}_w{index}")
         ET.SubElement(part, "Coords", points=page.points(word.polygon or line.polygon))
         _text(part, word.text, word.confidence)
-    _text(element, line.text, line.confidence)
+    _text(element, line.text if words else "", line.confidence)
 
 
 def _text(element: ET.Element, text: str, confidence: float | None = None) -> None:

@@ -141,7 +141,8 @@ def _png_data(file: bytes) -> Iterator[bytes]:
 def _words(page: OutputPage, letters: Letters, taken: Sequence[Sequence[float]] = ()) -> Iterator[str]:
     """The words but for those in the boxes that are taken."""
     for line in page.answer.lines:
-        yield from _line(line, letters, taken)
+        if page.words_of(line):
+            yield from _line(line, letters, taken)
 
 
 def _line(line: LineAnswer, letters: Letters, taken: Sequence[Sequence[float]]) -> Iterator[str]:

@@ -122,7 +122,7 @@ def _page(page: TextAnswer, body: OcrBody) -> dict[str, Any]:
         "dimensions": {"dpi": _DPI, "height": page.height, "width": page.width},
     }
     if body.include_blocks:
-        told["blocks"] = [_block(lines) for _, lines in OutputPage(number, page).blocks()]
+        told["blocks"] = [_block(lines) for lines in OutputPage(number, page).text_blocks()]
     if body.confidence_scores_granularity is not None:
         told["confidence_scores"] = _confidences(page, body.confidence_scores_granularity)
     return told
@@ -145,10 +145,10 @@ def _confidences(page: TextAnswer, granularity: str) -> dict[str, Any]:
     scores: dict[str, Any] = {"average_page_confidence_score": page.confidence}
     if granularity == "word":
         scores["word_confidence_scores"] = [
-            {"text": word.text, "confidence": word.confidence} for line in page.lines for word in line.words
+            {"text": word.text, "confidence": word.confidence} for line in page.lines if line.legible for word in line.words
         ]
     if granularity == "block":
         scores["block_confidence_scores"] = [
-            sum(line.confidence for line in lines) / len(lines) for _, lines in OutputPage(1, page).blocks()
+            sum(line.confidence for line in lines) / len(lines) for lines in OutputPage(1, page).text_blocks()
         ]
     return scores

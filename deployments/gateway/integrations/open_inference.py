@@ -135,8 +135,8 @@ def _add_infer(router: APIRouter, api: GatewayApi) -> None:
 
 
 def tensors_of(answer: TextAnswer) -> tuple[Tensor, Tensor, Tensor]:
-    """The lines that have text, in reading order."""
-    lines = [line for line in answer.lines if line.text]
+    """The lines that have text which can be read, in reading order."""
+    lines = [line for line in answer.lines if line.text and line.legible]
     count = len(lines)
     boxes = np.array([_corners(line) for line in lines], np.float32).reshape(count, 4, 2)
     scores = np.array([line.confidence for line in lines], np.float32)

@@ -35,6 +35,9 @@ from ocr.errors import NotAcceptable, QuorumError
 
 log = logging.getLogger("quorum.gateway")
 
+ILLEGIBLE_LINES = "Quorum-Illegible-Lines"
+"""The header that says how many lines were left out of the text because nobody can read them."""
+
 _IMAGES = ("image/*", "application/octet-stream")
 _FILES = (*_IMAGES, "application/pdf")
 
@@ -87,7 +90,8 @@ def _add_predict_text(router: APIRouter, readings: ReadingApi) -> None:
         if output_format is None:
             return await _streamed(readings.stream_pages(file, options))
         output = await readings.read_as(file, options, output_format, timer)
-        return Response(output.content, media_type=output.media_type)
+        headers = {ILLEGIBLE_LINES: str(output.illegible_lines)}
+        return Response(output.content, media_type=output.media_type, headers=headers)
 
 
 def _add_batch_predict(router: APIRouter, readings: ReadingApi) -> None:

@@ -97,6 +97,29 @@ def waited_for(timings: Timings | None) -> list[str]:
     return [part.name for part in critical]
 
 
+async def test_lines_that_nobody_can_read_are_counted_and_left_out_unless_they_are_asked_for(
+    client: httpx.AsyncClient, service: PlainService
+) -> None:
+    body = {"image": as_base64(png())}
+    clean = await client.post("/predict_text", json=body)
+    assert clean.headers["Quorum-Illegible-Lines"] == "0"
+    service.scrawl = True
+    response = await client.post("/predict_text", json=body)
+    answer = TextAnswer.model_validate(response.json())
+    assert (answer.text, answer.illegible_lines, response.headers["Quorum-Illegible-Lines"]) == ("Hi", 1, "1")
+    assert [line.legible for line in answer.lines] == [True, False]
+    assert len(answer.characters) == 2
+    assert answer.needs_review
+    text = await client.post("/predict_text?format=text", content=png(), headers={"Content-Type": "image/png"})
+    assert (text.text, text.headers["Quorum-Illegible-Lines"]) == ("Hi\n", "1")
+    asked = TextAnswer.model_validate((await client.post("/predict_text", json={**body, "illegible": True})).json())
+    assert (asked.text, asked.illegible_lines, len(asked.characters)) == ("Hi\nHi", 1, 4)
+    hocr = await client.post(
+        "/predict_text?format=hocr&illegible=true", content=png(), headers={"Content-Type": "image/png"}
+    )
+    assert hocr.text.count("ocrx_word") == 2 + 1  # and once in the head, among the capabilities
+
+
 @pytest.mark.parametrize(("path", "kind"), [("/predict", CharacterAnswer), ("/predict_text", TextAnswer)])
 async def test_explain_says_where_the_time_went_and_it_adds_up(
     client: httpx.AsyncClient, path: str, kind: type[CharacterAnswer] | type[TextAnswer]

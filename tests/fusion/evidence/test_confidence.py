@@ -5,17 +5,36 @@ import math
 import pytest
 
 from fusion import Calibration
-from fusion.evidence.confidence import MAX_DISPUTED_SLOTS, WordConfidence
+from fusion.evidence.confidence import MAX_DISPUTED_SLOTS, WORD_TERMS, WordConfidence, WordFeatures
+
+SURE = WordFeatures(4.0, 3.0, 0, 3.0, 2.0, 4.0, 0.9, 0.0)
 
 
-def test_a_word_in_which_engines_differ_is_less_sure_and_the_table_has_the_last_word() -> None:
-    words = WordConfidence(disputed=1.0, per_slot=0.5)
-    assert words.of(0.9, 0) == 0.9
-    assert [words.of(0.9, slots) for slots in (1, 2, MAX_DISPUTED_SLOTS, 99)] == sorted(
-        [words.of(0.9, slots) for slots in (1, 2, MAX_DISPUTED_SLOTS, 99)], reverse=True
-    )
-    assert words.of(0.9, MAX_DISPUTED_SLOTS) == words.of(0.9, 99)
-    assert math.log(words.of(0.5, 1) / (1 - words.of(0.5, 1))) == pytest.approx(-1.5)
-    assert WordConfidence(1.0, 0.0, Calibration((0.0, 1.0), (0.2, 0.8))).of(1.0, 0) == 0.8
-    with pytest.raises(ValueError, match="finite"):
-        WordConfidence(math.nan)
+def slopes(**of: float) -> tuple[float, ...]:
+    return tuple(of.get(term, 0.0) for term in WORD_TERMS)
+
+
+def test_every_feature_of_a_word_has_its_slope() -> None:
+    words = WordConfidence(-1.0, slopes(characters=0.5, disputed=-1.0, disputed_slots=-0.25, accented=-2.0))
+    assert words.of(SURE) == pytest.approx(1.0 / (1.0 + math.exp(-1.0)))
+    assert words.of(SURE._replace(disputed_slots=2)) == pytest.approx(1.0 / (1.0 + math.exp(0.5)))
+    assert words.of(SURE._replace(accented=0.5)) == 0.5
+    many = [words.of(SURE._replace(disputed_slots=count)) for count in (MAX_DISPUTED_SLOTS, 99)]
+    assert many[0] == many[1]
+
+
+def test_the_table_has_the_last_word() -> None:
+    words = WordConfidence(0.0, slopes(), Calibration((0.0, 1.0), (0.2, 0.8)))
+    assert words.of(SURE) == 0.5
+    assert WordConfidence(99.0, slopes(), words.table).of(SURE) == pytest.approx(0.8)
+
+
+def test_squares_are_of_the_size_of_what_is_squared() -> None:
+    squared = WordConfidence(0.0, slopes(characters_squared=1.0))
+    assert squared.raw(SURE) == pytest.approx(1.0 / (1.0 + math.exp(-2.0)))
+
+
+@pytest.mark.parametrize(("base", "own"), [(math.nan, slopes()), (0.0, slopes(known=math.inf)), (0.0, (1.0,))])
+def test_what_is_no_function_is_refused(base: float, own: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="finite slope for each of characters"):
+        WordConfidence(base, own)

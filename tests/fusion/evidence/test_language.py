@@ -12,7 +12,7 @@ from fusion.evidence.spelling_model import SpellingModel
 
 SPELLING = SpellingModel(2, {"a": -1.0, "b": -2.0, " ": -1.5})
 ENGLISH = Language(SPELLING, {"the": -2.0, "cat": -5.0, "in": -3.0})
-FRENCH = Language(SpellingModel(2, {"a": -3.0, "b": -1.0}), {"le": -2.0, "ete": -5.0, "en": -3.0})
+FRENCH = Language(SpellingModel(2, {"a": -3.0, "b": -1.0}), {"le": -2.0, "ete": -5.0, "en": -3.0}, {"ete": 0.9})
 BOTH = Languages({"en": ENGLISH, "fr": FRENCH})
 
 
@@ -41,6 +41,14 @@ def test_a_page_of_two_languages_knows_the_words_of_both() -> None:
 def test_a_word_in_use_is_likelier_than_one_that_is_not(likelier: str, than: str) -> None:
     page = BOTH.of_page(["the", "cat"] * 9)
     assert page.word(likelier) > page.word(than)
+
+
+def test_a_page_knows_which_words_want_an_accent() -> None:
+    page = BOTH.of_page(["le", "en"] * 9)
+    assert page.knows("Ete,")
+    assert page.accented("Ete,") == pytest.approx(0.9)
+    assert page.accented("Été") == 0.0
+    assert (page.accented("le"), page.accented("xq"), page.knows("xq")) == (0.0, 0.0, False)
 
 
 def test_words_are_compared_without_case_accents_and_marks() -> None:

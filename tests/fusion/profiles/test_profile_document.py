@@ -11,7 +11,7 @@ import pytest
 from fusion import Cascade, Profile, ProfileDocument, Step, Thresholds, tuned_document, with_prior_weights
 from fusion.evidence.calibration import Calibration
 from fusion.evidence.claim_evidence import ClaimEvidence, Coefficients, Kind
-from fusion.evidence.confidence import CharacterConfidence, WordConfidence
+from fusion.evidence.confidence import WORD_TERMS, CharacterConfidence, WordConfidence
 from fusion.evidence.language import Language, Languages, write_languages
 from fusion.evidence.spelling_evidence import SPELLING, SpellingEvidence
 from fusion.evidence.spelling_model import SpellingModel
@@ -28,7 +28,8 @@ def profile() -> Profile:
     weights = {"ada": 0.7, "bob": 0.3, SPELLING: 1.0}
     evidence = ClaimEvidence({Kind.MARK: Coefficients(1.0, 0.5, -0.25)}, 0.5, 0.25, -0.1, 0.3, 1.5)
     spelling = SpellingEvidence(LANGUAGES, 0.2, 0.1, 0.3, 0.4, -3.0)
-    words = WordConfidence(0.5, 0.25, Calibration((0.1, 0.9), (0.2, 0.8)))
+    slopes = tuple(number / 4.0 for number in range(len(WORD_TERMS)))
+    words = WordConfidence(0.5, slopes, Calibration((0.1, 0.9), (0.2, 0.8)))
     tuning = Tuning(evidence, weights, spelling, CharacterConfidence(0.1, 0.6, 0.4), words)
     return Profile("printed", weights, THRESHOLDS, {}, tuning, {"ada": 1.0}, {}, Cascade((Step(("ada",), 0.25),)))
 

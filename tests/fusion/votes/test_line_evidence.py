@@ -208,12 +208,3 @@ def test_one_more_supporter_makes_surer() -> None:
     found = [fuse_line(said(**dict.fromkeys(ENGINES[:count], "a")), profile, TUNED).confidence for count in range(1, 5)]
     assert found == sorted(found)
     assert found[0] < found[-1] < 1.0
-
-
-def test_words_count_the_slots_in_them_and_beside_them_in_which_engines_differ() -> None:
-    said = {"ada": "one two three", "bob": "one tw0 three"}
-    fused = fuse_line({name: Hypothesis.of_text(text, 0.9) for name, text in said.items()}, Profile("p", {"ada": 1.0}))
-    assert [word.disputed_slots for word in fused.words] == [0, 1, 0]
-    apart = {"ada": "one two three", "bob": "onetwo three"}
-    fused = fuse_line({name: Hypothesis.of_text(text, 0.9) for name, text in apart.items()}, Profile("p", {"ada": 1.0}))
-    assert [word.disputed_slots for word in fused.words] == [1, 1, 0]

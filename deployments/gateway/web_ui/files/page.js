@@ -149,14 +149,14 @@ function showPage(index) {
 function summaryOf(page) {
   const seconds = (page.processing_time_ms / 1000).toFixed(1);
   const verdict = page.needs_review ? "a person should look" : "good enough to go on";
-  return `${page.lines.length} lines, ${shown.words.length} words, confidence ${percent(page.confidence)} (${verdict}), ${seconds} s, profile ${page.profile}, ${page.method}`;
+  return `${page.lines.length} lines, ${shown.words.length} words, ${page.doubted_words} of them doubted, confidence ${percent(page.confidence)} (${verdict}), ${seconds} s, profile ${page.profile}, ${page.method}`;
 }
 
-/** Every word of the page in reading order, with its own characters: the page lists them without spaces. */
+/** Every word of the page in reading order, with its own characters: the page lists them without spaces, and without lines that nobody can read. */
 function wordsOf(page) {
   let next = 0;
   return page.lines.flatMap((line, lineIndex) =>
-    line.words.map((word) => {
+    (line.legible ? line.words : []).map((word) => {
       const characters = [];
       for (let text = ""; text.length < word.text.length && next < page.characters.length; next += 1) {
         text += page.characters[next].character;
@@ -168,7 +168,7 @@ function wordsOf(page) {
 }
 
 function showText(page) {
-  const lines = page.lines.map(() => make("p"));
+  const lines = page.lines.map((line) => (line.legible ? make("p") : make("p", { className: "quiet", textContent: "(a line that nobody can read)" })));
   shown.words.forEach((word, index) => {
     word.button = make("button", {
       type: "button",

@@ -78,14 +78,21 @@ def _parsed(path: Path) -> etree.XMLSchema:
 
 EMPTY = page_of()
 BOTH = document_of(TWO_BLOCKS, EMPTY)
+_SCRAWL = line([("xq", box(50, 80, 120, 110))], box(50, 80, 300, 110)).model_copy(update={"legible": False})
+SCRAWLED = page_of(line([("read", box(50, 40, 150, 70))], box(50, 40, 300, 70)), _SCRAWL).model_copy(
+    update={"illegible_lines": 1, "text": "read"}
+)
+"""A line that can be read, and one that nobody can."""
 
 
-@pytest.mark.parametrize("answer", [TWO_BLOCKS, EMPTY, BOTH], ids=["page", "empty page", "document"])
+@pytest.mark.parametrize(
+    "answer", [TWO_BLOCKS, EMPTY, BOTH, SCRAWLED], ids=["page", "empty page", "document", "illegible line"]
+)
 def test_alto_is_valid_against_the_published_schema(answer: TextAnswer | DocumentAnswer) -> None:
     schema("alto-4-4.xsd").assertValid(tree(written("alto", answer)))
 
 
-@pytest.mark.parametrize("answer", [TWO_BLOCKS, EMPTY], ids=["page", "empty page"])
+@pytest.mark.parametrize("answer", [TWO_BLOCKS, EMPTY, SCRAWLED], ids=["page", "empty page", "illegible line"])
 def test_page_xml_is_valid_against_the_published_schema(answer: TextAnswer) -> None:
     schema("page-2019-07-15.xsd").assertValid(tree(written("page", answer)))
 
@@ -98,6 +105,29 @@ def test_alto_holds_every_word_in_its_place_on_every_page() -> None:
     assert [words[0].get(name) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT")] == ["50", "40", "100", "30"]
     assert words[0].get("WC") == "0.7500"
     assert len(root.findall(".//a:TextBlock", ALTO)) == 2
+
+
+def test_of_a_line_that_nobody_can_read_formats_hold_the_place_and_no_text() -> None:
+    assert written("text", SCRAWLED) == b"read\n"
+    alto = tree(written("alto", SCRAWLED))
+    assert [word.get("CONTENT") for word in alto.findall(".//a:String", ALTO)] == ["read", ""]
+    _, scrawl = alto.findall(".//a:TextLine", ALTO)
+    assert scrawl.get("TAGREFS") == alto.find(".//a:OtherTag", ALTO).get("ID")
+    assert [scrawl.get(name) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT")] == ["50", "80", "250", "30"]
+    page = tree(written("page", SCRAWLED))
+    assert [one.get("custom") for one in page.findall(".//p:TextLine", PAGE)] == [None, "structure {type:illegible;}"]
+    assert [one.text for one in page.findall(".//p:TextLine/p:TextEquiv/p:Unicode", PAGE)] == ["read", None]
+    hocr = tree(written("hocr", SCRAWLED))
+    titles = [one.get("title") for one in hocr.findall(".//h:span[@class='ocr_line']", XHTML)]
+    assert titles == ["bbox 50 40 300 70", "bbox 50 80 300 110; x_illegible 1"]
+    assert [one.text for one in hocr.findall(".//h:span[@class='ocrx_word']", XHTML)] == ["read"]
+
+
+def test_lines_that_nobody_can_read_are_written_out_where_they_are_asked_for() -> None:
+    pages = [OutputPage(1, SCRAWLED, None, illegible=True)]
+    for name in ("alto", "page", "hocr"):
+        assert b"xq" in format_named(name).write(SCRAWLED, pages).content
+    assert b"illegible" in format_named("alto").write(SCRAWLED, pages).content
 
 
 def test_page_xml_of_a_document_is_an_archive_with_a_file_for_each_page() -> None:
