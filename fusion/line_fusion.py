@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fusion.alignment.confusion_network import ABSENT
 from fusion.alignment.similarity import NULL
-from fusion.evidence.confidence import CharacterConfidence
+from fusion.evidence.confidence import CharacterConfidence, is_legible
 from fusion.fused_line import FusedCharacter, FusedLine, FusedWord
 from fusion.profiles.profile import Profile
 from fusion.votes.aligned_hypotheses import AlignedHypotheses
@@ -67,7 +67,9 @@ def _fused(line: ReadLine, page: PageEvidence | None, profile: Profile, method: 
     characters = tuple(_single_spaced(_winners(line, method, evidence)))
     words = tuple(_words(characters, line, evidence, profile))
     spelling_votes = {} if evidence is None else evidence.spelling_votes()
-    return FusedLine(characters, words, line_confidence(characters), aligned, spelling_votes)
+    printed = [character.confidence for character in characters if character.text != " "]
+    legible = evidence is None or is_legible(printed, len(aligned.hypotheses))
+    return FusedLine(characters, words, line_confidence(characters), aligned, spelling_votes, legible)
 
 
 # --- the vote ---

@@ -20,19 +20,19 @@ _SPACE_OR_NULL = frozenset((" ", NULL))
 
 @dataclass(frozen=True, slots=True)
 class WordEvidence:
-    """Of one line: `probabilities[k][slot]` is what engine k has in a slot, `leading` the number of the engine that
-    leads, None where none does, and `disputed_before[slot]` how many disputed slots there are before one.
+    """Of one line: `probabilities[k][slot]` is what engine k has in a slot, `leading` the numbers of the engines that
+    lead, and `disputed_before[slot]` how many disputed slots there are before one.
     """
 
     probabilities: Sequence[Sequence[float]]
-    leading: int | None
+    leading: Sequence[int]
     disputed_before: Sequence[int]
     language: PageLanguage | None
 
     @classmethod
     def of(cls, aligned: AlignedHypotheses, evidence: LineEvidence) -> WordEvidence:
         network = aligned.network
-        leading = next((number for number, own in enumerate(evidence.engines) if own.leads), None)
+        leading = [number for number, own in enumerate(evidence.engines) if own.leads]
         unanimous = set(network.unanimous)
         before = [0, *accumulate(slot not in unanimous for slot in range(len(network.slots)))]
         return cls(_probabilities(aligned), leading, before, evidence.language)
@@ -48,7 +48,7 @@ class WordEvidence:
             log_odds(mean),
             log_odds(min([character.confidence for character in word])),
             before[min(len(before) - 1, last + 2)] - before[max(0, first - 1)],
-            0.0 if self.leading is None else least[self.leading],
+            min([least[number] for number in self.leading]),
             min(least),
             sum(least) / len(least),
             language.known if language is not None and language.knows(text) else 0.0,

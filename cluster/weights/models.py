@@ -4,7 +4,7 @@
     NAME       any other model of theirs by its name in the catalogue (store/models.toml), once it was pulled
     bundled    what works at once: cluster/bundled/<key>/, the system's own data (Tesseract), or the ONNX files of the
                rapidocr package (PaddleOCR)
-    auto       official when it is here and whole, else bundled
+    auto       official when it is here and whole and does not read worse than bundled, else bundled
     PATH       a directory or file; a relative path is taken from `model_dir`, so that it means the same on every node
 
 The key is the engine's name, or "paddleocr_detector" for the text detector that segmentation loads. Nothing is
@@ -55,9 +55,11 @@ def _has_models(catalogue: ModelCatalogue, key: str) -> bool:
 
 
 def _whole_official(catalogue: ModelCatalogue, key: str, store: ModelStore) -> Path | None:
-    """The default official model, when it came through the store and no file of it has changed since."""
+    """The default official model, when it came through the store, no file of it has changed since, and nothing better
+    is bundled.
+    """
     model = catalogue.default(key)
-    record = store.installed(model.key, model.name) if model is not None else None
+    record = store.installed(model.key, model.name) if model is not None and model.auto else None
     if record is None:
         return None
     damaged = store.damaged(record, thorough=False)

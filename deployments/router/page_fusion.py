@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import fusion
 from deployments.messages.answers import CharacterReading
@@ -14,6 +15,7 @@ from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, 
 
 def fused_page(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: ReadRequest) -> Page:
     """The page, with every line that some engine read text in."""
+    outcomes = _with_other_models(outcomes, request.profile)
     hypotheses = [_hypotheses(index, outcomes) for index in range(len(layout.regions))]
     lines = [
         fusion.line_on_page(fused, region, own, keep_votes=request.explain)
@@ -34,9 +36,28 @@ def fused_lines(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: 
     return fusion.fuse_page(
         [_hypotheses(index, outcomes) for index in range(len(layout.regions))],
         [region.material for region in layout.regions],
-        request.profile,
+        request.profile.for_models(_models(outcomes)),
         request.method,
     )
+
+
+def _models(outcomes: Mapping[str, EngineOutcome]) -> dict[str, str]:
+    """What each engine that answered reads with."""
+    return {name: outcome.report.model for name, outcome in outcomes.items() if outcome.report.model}
+
+
+def _with_other_models(outcomes: Mapping[str, EngineOutcome], profile: fusion.Profile) -> dict[str, EngineOutcome]:
+    """The same, where an engine whose model the profile was not tuned with says so."""
+    tuning = profile.for_models(_models(outcomes)).tuning
+    told = dict(outcomes)
+    if tuning is None:
+        return told
+    for name in tuning.other_models:
+        report = outcomes[name].report
+        other = f"the profile was tuned with {tuning.models[name]}, so nothing is known of this model"
+        detail = f"{report.detail}; {other}" if report.detail else other
+        told[name] = replace(outcomes[name], report=replace(report, detail=detail))
+    return told
 
 
 def _hypotheses(index: int, outcomes: Mapping[str, EngineOutcome]) -> dict[str, Hypothesis]:
@@ -56,7 +77,9 @@ def fused_character(
             1.0,
         )
     return CharacterReading(
-        fusion.fuse_character(hypotheses, request.profile, request.method, request.recognition.classes),
+        fusion.fuse_character(
+            hypotheses, request.profile.for_models(_models(outcomes)), request.method, request.recognition.classes
+        ),
         hypotheses,
         tuple(outcome.report for outcome in outcomes.values()),
     )

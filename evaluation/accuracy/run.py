@@ -85,6 +85,7 @@ def measure(run: AccuracyRun) -> AccuracyResult:
         table = _table_of("By the service, from the page", pages, lambda page: _read_by_service(run, page))
         return AccuracyResult(Report([table], {}, {}), {})
     read_missing(run.store, [page for _, page in pages], run.sources, run.readers)
+    run = replace(run, profile=run.profile.for_models(_models(run, pages)))
     lines, fusing_s = _true_lines(run, pages) if GROUND_TRUTH in run.sources else ({}, 0.0)
     every = [one for own in lines.values() for one in own]
     tables = [_true_table(lines)] if lines else []
@@ -99,6 +100,15 @@ def measure(run: AccuracyRun) -> AccuracyResult:
         _compare_pipelines(run, pages),
     )
     return AccuracyResult(report, lines)
+
+
+def _models(run: AccuracyRun, pages: Sequence[tuple[str, GroundTruthPage]]) -> dict[str, str]:
+    """What each engine reads with."""
+    return {
+        reader.name: run.store.reading(page, run.sources[0], reader).model
+        for _, page in pages[:1]
+        for reader in run.readers
+    }
 
 
 def _true_lines(run: AccuracyRun, pages: Sequence[tuple[str, GroundTruthPage]]) -> tuple[dict[str, list[Fused]], float]:

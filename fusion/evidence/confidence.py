@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fusion.evidence.calibration import IDENTITY, Calibration
+from fusion.evidence.claim_evidence import log_odds
 
 MAX_DISPUTED_SLOTS = 4
 _SQUARE = 8.0  # squares of log-odds are divided by it, so that they are of the size of the log-odds
@@ -60,7 +61,7 @@ class WordFeatures(NamedTuple):
     disputed_slots: int
     """In how many slots of the word or beside it the engines differ."""
     leading: float
-    """Log-odds of the least probability that the leading engine has there; 0 where it is not known."""
+    """Log-odds of the least probability that the leading engine has there."""
     least_claim: float
     """The same of all engines."""
     mean_claim: float
@@ -133,3 +134,17 @@ class WordConfidence:
 
 
 UNTUNED_CHARACTERS = CharacterConfidence()
+
+_LEAST_LEGIBLE = {2: -0.5, 3: 0.5, 4: 1.0}
+"""By how many engines voted: below these mean log-odds of its characters a line is noise to all of them. True lines of
+clean print lie above 1.5, mirrored print, scrawl and dust below 1 (docs/log.md, 2026-11-30)."""
+
+
+def is_legible(confidences: Sequence[float], engines: int) -> bool:
+    """Whether a line of characters with these confidences is text that somebody can read. One engine alone cannot say
+    so.
+    """
+    if engines < 2 or not confidences:
+        return True
+    mean = sum(map(log_odds, confidences)) / len(confidences)
+    return mean >= _LEAST_LEGIBLE[min(engines, max(_LEAST_LEGIBLE))]

@@ -67,6 +67,36 @@ class Profile:
         kinds = {material: own.with_weights(weights) for material, own in self.by_material.items()}
         return replace(self, weights=weights, character_weights=None, by_material=kinds)
 
+    def for_models(self, models: Mapping[str, str]) -> Profile:
+        """The same where engines read with these models, by engine. One that the profile was not tuned with counts as
+        an engine of which nothing is known: it does not lead, and has the mean of all weights. Weights that somebody
+        set stay.
+        """
+        tuning = self.tuning
+        if tuning is None:
+            return self
+        others = frozenset(name for name, model in models.items() if tuning.models.get(name, model) != model)
+        if not others:
+            return self
+        plain = {engine: weight for engine, weight in tuning.weights.items() if engine != SPELLING}
+        mean = sum(plain.values()) / len(plain)
+        tuned = {engine: mean if engine in others else weight for engine, weight in tuning.weights.items()}
+        weights = {
+            engine: tuned[engine] if weight == tuning.weights.get(engine) else weight
+            for engine, weight in self.weights.items()
+        }
+        characters = self.character_weights
+        if characters:
+            mean = sum(characters.values()) / len(characters)
+            characters = {engine: mean if engine in others else weight for engine, weight in characters.items()}
+        return replace(
+            self,
+            weights=weights,
+            tuning=replace(tuning, weights=tuned, other_models=others, source=None),
+            character_weights=characters,
+            by_material={material: own.for_models(models) for material, own in self.by_material.items()},
+        )
+
     def evidence_multipliers(self, engines: Iterable[str]) -> dict[str, float]:
         """The factor of the evidence of each of these engines, and of the spelling model: 1 at the weights
         that it was fitted at, the same for weights that are all twice as large, in proportion for others.

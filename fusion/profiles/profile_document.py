@@ -63,11 +63,14 @@ def read_document(path: Path, thresholds: Thresholds) -> ProfileDocument:
         if content["version"] != VERSION:
             raise ValueError(f"version {content['version']}; this program reads version {VERSION}")
         languages = read_languages((path.parent / content["languages"]).resolve())
+        models = content["models"]
         profiles = {
-            name: _profile(name, profile, languages, thresholds, TuningSource(_tuning_in, (path.resolve(), name)))
+            name: _profile(
+                name, profile, languages, thresholds, models, TuningSource(_tuning_in, (path.resolve(), name))
+            )
             for name, profile in content["profiles"].items()
         }
-        return ProfileDocument(profiles, content["models"], content["made"])
+        return ProfileDocument(profiles, models, content["made"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no document of tuned profiles: {error!r}; write one with `quorum tune`") from error
 
@@ -93,7 +96,12 @@ def _tuning_in(path: Path, name: str) -> Tuning:
 
 
 def _profile(
-    name: str, content: Mapping[str, Any], languages: Languages, thresholds: Thresholds, source: TuningSource
+    name: str,
+    content: Mapping[str, Any],
+    languages: Languages,
+    thresholds: Thresholds,
+    models: Mapping[str, str],
+    source: TuningSource,
 ) -> Profile:
     weights = content["weights"]
     tuning = Tuning(
@@ -103,6 +111,7 @@ def _profile(
         CharacterConfidence(*content["assurance"]),
         None if content["words"] is None else _word_confidence(content["words"]),
         source,
+        models,
     )
     cascade = content["cascade"]
     return Profile(

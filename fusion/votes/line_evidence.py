@@ -83,7 +83,7 @@ class LineEvidence:
         names = [own.engine for own in line.aligned.hypotheses]
         multipliers = profile.evidence_multipliers(names)
         own = tuple([multipliers[name] for name in names])
-        engines = engines_on_line(line, page, tuning.weights)
+        engines = engines_on_line(line, page, tuning.leading)
         arcs = {index: arc_supports(slots, tuning.evidence, engines) for index, slots in line.disputed.items()}
         spelling = dict.fromkeys(line.disputed, CandidateSupports())
         if tuning.spelling is not None and page.language is not None and multipliers[SPELLING] > 0.0:
@@ -124,13 +124,17 @@ class LineEvidence:
         return dict(vote for slots in self.disputed.values() for vote in _spelling_vote(slots))
 
 
-def engines_on_line(line: ReadLine, page: PageEvidence, strengths: Mapping[str, float]) -> tuple[EngineOnLine, ...]:
-    """In the order of the hypotheses. The engine leads that has the largest of the strengths, if it has one at all."""
+def engines_on_line(line: ReadLine, page: PageEvidence, leading: frozenset[str]) -> tuple[EngineOnLine, ...]:
+    """In the order of the hypotheses. Where the best engine that is known has not read the line, the one leads that is
+    surest on the page of what all read alike.
+    """
     names = [own.engine for own in line.aligned.hypotheses]
-    most = max(strengths.get(name, 0.0) for name in names)
+    if leading.isdisjoint(names):
+        surest = max(page.conduct[name].certainty for name in names)
+        leading = frozenset(name for name in names if page.conduct[name].certainty == surest)
     return tuple(
         [
-            EngineOnLine(page.conduct[name], agreement, most > 0.0 and strengths.get(name, 0.0) == most)
+            EngineOnLine(page.conduct[name], agreement, name in leading)
             for name, agreement in zip(names, line.aligned.agreements(), strict=True)
         ]
     )

@@ -37,8 +37,8 @@ def test_the_leading_engine_and_the_least_sure_one_are_known() -> None:
     assert word.leading == pytest.approx(log_odds(0.9))
     assert word.least_claim == pytest.approx(log_odds(0.6))
     assert word.mean_claim == pytest.approx((log_odds(0.9) + log_odds(0.6)) / 2)
-    nobody = replace(PROFILE, tuning=replace(TUNING, weights={}))
-    assert [own.leading for own in features("un", "un", nobody)] == [0.0]
+    surest = replace(PROFILE, tuning=replace(TUNING, weights={}))  # ada, on this page
+    assert [own.leading for own in features("un", "un", surest)] == [pytest.approx(log_odds(0.9))]
 
 
 def test_a_word_that_a_language_has_is_known_and_one_that_it_writes_with_an_accent_is_told() -> None:

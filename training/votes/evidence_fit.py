@@ -90,9 +90,9 @@ class Fitted:
 
 
 def fit(
-    pages: Sequence[LabelledPage], languages: Languages, strengths: Mapping[str, float], best: Mapping[str, int]
+    pages: Sequence[LabelledPage], languages: Languages, leading: frozenset[str], best: Mapping[str, int]
 ) -> Fitted:
-    """`strengths` say which engine leads, `best` has the edits of each set's best engine. Spelling needs neighbours,
+    """`leading` is the engine that leads, `best` has the edits of each set's best engine. Spelling needs neighbours,
     and which they are needs parameters: so they are fitted a few times. Raises ValueError where too little is decisive.
     """
     count = sum(len(line.decisive) for page in pages for line in page.lines)
@@ -100,7 +100,7 @@ def fit(
         raise ValueError(f"{count} places at which engines differ and one is right; want {MIN_DECISIVE}")
     fitted = Fitted(_START, SpellingEvidence(languages, 0.0), count)
     for _ in range(_ROUNDS):
-        values, candidate_values = _minimise(_design(pages, fitted, strengths, best))
+        values, candidate_values = _minimise(_design(pages, fitted, leading, best))
         fitted = Fitted(_evidence(values, candidate_values), _spelling(languages, candidate_values), count)
     return fitted
 
@@ -169,16 +169,14 @@ class _Rows:
         self.candidate.append(index)
 
 
-def _design(
-    pages: Sequence[LabelledPage], fitted: Fitted, strengths: Mapping[str, float], best: Mapping[str, int]
-) -> _Design:
+def _design(pages: Sequence[LabelledPage], fitted: Fitted, leading: frozenset[str], best: Mapping[str, int]) -> _Design:
     from scipy import sparse
 
     rows = _Rows({}, [], [], [], [], [], [])
     for page in pages:
         for line in page.lines:
             if line.decisive:
-                engines = engines_on_line(line.line, page.evidence, strengths)
+                engines = engines_on_line(line.line, page.evidence, leading)
                 texts = _decided(line, page.language, engines, fitted)
                 stake = (best.get(line.set_name, 0) + _FEW_EDITS) ** -_BY_SET
                 for found in line.decisive:

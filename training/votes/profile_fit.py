@@ -24,7 +24,7 @@ from fusion.evidence.confidence import (
     WordConfidence,
 )
 from fusion.evidence.language import Languages
-from fusion.profiles.tuning import Tuning
+from fusion.profiles.tuning import Tuning, best_engines
 from training.votes.evidence_fit import MIN_DECISIVE, LabelledPage, fit
 
 _KNOTS = 16
@@ -51,7 +51,12 @@ def tune(lines: Sequence[LabelledLine], engines: Sequence[str], languages: Langu
     pages = [[found for line in page if (found := label_slots(line, 0, engines))] for page in by_page(lines)]
     labelled = [line for page in pages for line in page]
     weights = fit_weights(labelled, engines)
-    fitted = fit([LabelledPage.of(page, languages) for page in pages if page], languages, weights, best_edits(lines))
+    fitted = fit(
+        [LabelledPage.of(page, languages) for page in pages if page],
+        languages,
+        best_engines(weights),
+        best_edits(lines),
+    )
     complete = {**weights, SPELLING: 1.0}
     profile = Profile(GENERAL, complete, tuning=Tuning(fitted.evidence, complete, fitted.spelling))
     return FittedProfile(with_confidences(profile, lines), len(lines), fitted.decisive_slots)

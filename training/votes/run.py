@@ -27,7 +27,7 @@ from training.votes.spelling_fit import fit_languages
 TUNING_COUNT = 300
 """Single characters of each kind that weights are fitted to."""
 
-CASCADE_LINES = 1_000
+CASCADE_LINES = 600
 """About so many lines a cascade is fitted to: each choice of engines has to be fused on all of them."""
 
 

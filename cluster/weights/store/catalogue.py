@@ -72,7 +72,9 @@ class Package:
 @dataclass(frozen=True, slots=True)
 class Model:
     """One entry of the catalogue. `megabytes` of 1,000,000 bytes is what it takes on a disk, rounded. A `package` is
-    asked for the files where `url` cannot be reached; it may hold only files whose sha256 is published.
+    asked for the files where `url` cannot be reached; it may hold only files whose sha256 is published. `auto` says
+    whether an engine that is left to choose takes this model where it is installed: not where the bundled one reads
+    better.
     """
 
     key: str
@@ -86,6 +88,7 @@ class Model:
     files: tuple[ModelFile, ...]
     is_default: bool = False
     package: Package | None = None
+    auto: bool = True
 
     def __post_init__(self) -> None:
         if self.package is not None and any(file.sha256 is None for file in self.files):

@@ -57,6 +57,15 @@ def test_an_official_model_that_is_not_the_default_is_taken_by_its_name_only(pla
     assert models.resolve("tesseract", "auto", **places) is None
 
 
+def test_auto_leaves_an_official_model_that_reads_worse_than_the_bundled_one(places, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "BUNDLED_DIR", tmp_path / "bundled")
+    bundled = put(tmp_path / "bundled" / "easyocr")
+    official = install(places, "english_g2")
+    assert models.resolve("easyocr", "auto", **places) == bundled
+    assert models.resolve("easyocr", "official", **places) == official
+    assert models.resolve("easyocr", "english_g2", **places) == official
+
+
 def test_auto_ignores_what_did_not_come_through_the_store(places):
     put(places["model_dir"] / "tesseract" / "tessdata_best")
     assert models.resolve("tesseract", "auto", **places) is None

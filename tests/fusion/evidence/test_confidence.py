@@ -5,7 +5,7 @@ import math
 import pytest
 
 from fusion import Calibration
-from fusion.evidence.confidence import MAX_DISPUTED_SLOTS, WORD_TERMS, WordConfidence, WordFeatures
+from fusion.evidence.confidence import MAX_DISPUTED_SLOTS, WORD_TERMS, WordConfidence, WordFeatures, is_legible
 
 SURE = WordFeatures(4.0, 3.0, 0, 3.0, 2.0, 4.0, 0.9, 0.0)
 
@@ -38,3 +38,12 @@ def test_squares_are_of_the_size_of_what_is_squared() -> None:
 def test_what_is_no_function_is_refused(base: float, own: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="finite slope for each of characters"):
         WordConfidence(base, own)
+
+
+def test_a_line_is_not_legible_where_several_engines_only_guess() -> None:
+    assert not is_legible([0.5] * 9, 5)
+    assert is_legible([0.9] * 9, 5)
+    assert is_legible([0.5] * 9, 2)  # two that differ say little
+    assert not is_legible([0.2] * 9, 2)
+    assert is_legible([0.2] * 9, 1)
+    assert is_legible([], 5)

@@ -15,6 +15,7 @@ from fusion.evidence.confidence import WORD_TERMS, CharacterConfidence, WordConf
 from fusion.evidence.language import Language, Languages, write_languages
 from fusion.evidence.spelling_evidence import SPELLING, SpellingEvidence
 from fusion.evidence.spelling_model import SpellingModel
+from fusion.profiles.profile import automatic_profile
 from fusion.profiles.profile_document import BUNDLED, read_document, write_document
 from fusion.profiles.tuning import Tuning
 
@@ -30,7 +31,7 @@ def profile() -> Profile:
     spelling = SpellingEvidence(LANGUAGES, 0.2, 0.1, 0.3, 0.4, -3.0)
     slopes = tuple(number / 4.0 for number in range(len(WORD_TERMS)))
     words = WordConfidence(0.5, slopes, Calibration((0.1, 0.9), (0.2, 0.8)))
-    tuning = Tuning(evidence, weights, spelling, CharacterConfidence(0.1, 0.6, 0.4), words)
+    tuning = Tuning(evidence, weights, spelling, CharacterConfidence(0.1, 0.6, 0.4), words, None, {"ada": "ada@1"})
     return Profile("printed", weights, THRESHOLDS, {}, tuning, {"ada": 1.0}, {}, Cascade((Step(("ada",), 0.25),)))
 
 
@@ -75,3 +76,31 @@ def test_an_engine_that_was_not_tuned_for_has_its_prior_weight() -> None:
     tuned = profile()
     together = with_prior_weights(tuned, {"ada": {"printed": 0.5}, "new": {"printed": 0.25}, "odd": {"noisy": 1.0}})
     assert together.weights == {"ada": 0.7, "bob": 0.3, SPELLING: 1.0, "new": 0.25, "odd": 0.0}
+
+
+def test_a_model_that_a_profile_was_not_tuned_with_counts_as_one_of_which_nothing_is_known() -> None:
+    tuned = profile()
+    assert tuned.for_models({"ada": "ada@1", "bob": "bob@7", "new": "new@1"}) == tuned
+    other = tuned.for_models({"ada": "ada@2", "bob": "bob@7"})
+    assert other.weights == {"ada": 0.5, "bob": 0.3, SPELLING: 1.0}
+    assert tuned.tuning is not None
+    assert other.tuning is not None
+    assert (tuned.tuning.leading, other.tuning.leading) == ({"ada"}, frozenset())
+    assert other.evidence_multipliers(["ada", "bob"]) == tuned.evidence_multipliers(["ada", "bob"])
+    assert pickle.loads(pickle.dumps(other)) == other
+
+
+def test_weights_that_somebody_set_hold_for_any_model() -> None:
+    mine = profile().with_weights({"ada": 0.9, "bob": 0.3})
+    assert mine.for_models({"ada": "ada@2"}).weights == {"ada": 0.9, "bob": 0.3}
+
+
+def test_what_a_document_knows_of_models_counts_on_every_material(tmp_path: Path) -> None:
+    document = tuned_document("bundled", THRESHOLDS)
+    assert document is not None
+    auto = automatic_profile(document.profiles, ["printed"]).for_models({"paddleocr": "mine@1"})
+    for own in (auto, auto.for_material("printed")):
+        assert own.tuning is not None
+        assert own.tuning.other_models == {"paddleocr"}
+    known = automatic_profile(document.profiles, ["printed"])
+    assert known.for_models(document.models) is known

@@ -119,6 +119,16 @@ def test_the_best_engine_that_is_known_has_the_word_until_there_is_evidence() ->
     assert fuse_line(said(ada="y", cyd="y", dan="y", bob="z"), profile, TUNED).text == "y"
 
 
+def test_where_the_best_engine_that_is_known_reads_with_another_model_the_surest_on_the_page_leads() -> None:
+    own = tuning(evidence=ClaimEvidence(lead=1.0), bob=3.0)
+    profile = Profile("p", {**EVEN, "bob": 3.0}, tuning=replace(own, models={"bob": "bob@1"}))
+    disputed = said(ada="y", bob="z")
+    rest = [{"ada": Hypothesis.of_text("aaaa", 0.99), "bob": Hypothesis.of_text("aaaa", 0.6)}] * 5
+    page, kinds = [disputed, *rest], [""] * 6
+    assert fuse_page(page, kinds, profile.for_models({"bob": "bob@1"}), TUNED)[0].text == "z"
+    assert fuse_page(page, kinds, profile.for_models({"bob": "bob@2"}), TUNED)[0].text == "y"
+
+
 PAGE_TELLS = ClaimEvidence({kind: Coefficients(0.0, 1.0, 1.0) for kind in Kind})
 
 
