@@ -13,7 +13,7 @@ from fusion.profiles.tuning import Tuning
 from ocr import Box, EngineReport, Hypothesis, Layout, Region, Status
 
 WEIGHTS = {"ada": 0.7, "bob": 0.3}
-TUNED = Profile("p", WEIGHTS, tuning=Tuning(ClaimEvidence(lead=3.0), WEIGHTS, models={"ada": "ada@1", "bob": "bob@1"}))
+TUNED = Profile("p", WEIGHTS, tuning=Tuning(ClaimEvidence(lead=5.0), WEIGHTS, models={"ada": "ada@1", "bob": "bob@1"}))
 REQUEST = ReadRequest(Method.CONFIDENCE_WEIGHTED, TUNED, ("ada", "bob"), 0.0, RecognitionOptions())
 LAYOUT = Layout(
     100, 40, (Region(Box(0, 0, 100, 20).polygon(), 100, 20), Region(Box(0, 20, 100, 40).polygon(), 100, 20))
