@@ -155,7 +155,7 @@ class ReadingApi:
         else:
             answer = await reader.read(file)
             picture = await self._documents.picture_of(file, reader.limits) if output_format.needs_picture else None
-            pages = [OutputPage(1, answer, picture, options.illegible)]
+            pages = [OutputPage(1, answer, picture, illegible=options.illegible)]
         output = await asyncio.to_thread(output_format.write, answer, pages)
         return replace(output, illegible_lines=answer.illegible_lines)
 

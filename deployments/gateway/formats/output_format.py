@@ -43,8 +43,8 @@ class PdfPageText:
 
 @dataclass(frozen=True, slots=True)
 class OutputPage:
-    """One page that was read. `picture` is there for a format that asks for it, `pdf` for a page of a PDF. Of lines that
-    nobody can read formats have the place; their words too where `illegible` lines were asked for.
+    """One page that was read. `picture` is there for a format that asks for it, `pdf` for a page of a PDF. Of lines
+    that nobody can read formats have the place; their words too where `illegible` lines were asked for.
     """
 
     number: int

@@ -145,7 +145,10 @@ def _confidences(page: TextAnswer, granularity: str) -> dict[str, Any]:
     scores: dict[str, Any] = {"average_page_confidence_score": page.confidence}
     if granularity == "word":
         scores["word_confidence_scores"] = [
-            {"text": word.text, "confidence": word.confidence} for line in page.lines if line.legible for word in line.words
+            {"text": word.text, "confidence": word.confidence}
+            for line in page.lines
+            if line.legible
+            for word in line.words
         ]
     if granularity == "block":
         scores["block_confidence_scores"] = [

@@ -108,7 +108,7 @@ def test_alto_holds_every_word_in_its_place_on_every_page() -> None:
 
 
 def test_of_a_line_that_nobody_can_read_formats_hold_the_place_and_no_text() -> None:
-    assert written("text", SCRAWLED) == b"read\n"
+    assert written("text", SCRAWLED) == written("markdown", SCRAWLED) == b"read\n"
     alto = tree(written("alto", SCRAWLED))
     assert [word.get("CONTENT") for word in alto.findall(".//a:String", ALTO)] == ["read", ""]
     _, scrawl = alto.findall(".//a:TextLine", ALTO)
