@@ -11,7 +11,7 @@ from deployments.messages.request import ReadRequest, RecognitionOptions
 from deployments.observability.metrics import Metric
 from deployments.observability.reading_metrics import observe_characters, observe_page
 from fusion import Method, Profile
-from ocr import Box, Character, EngineReport, Hypothesis, Line, Page, Status
+from ocr import Box, Character, EngineReport, Hypothesis, Line, Page, Status, Word
 from ocr.errors import NotAnImage
 
 ROOT = Path(__file__).parents[3]
@@ -49,7 +49,8 @@ def page() -> Page:
         "b": Hypothesis.of_text("Ho", 0.9),
         "c": Hypothesis.abstain("joined"),
     }
-    line = Line((Character("H", 0.9), Character("i", 0.9)), (), 0.9, place, 0, hypotheses)
+    read = (Character("H", 0.9), Character("i", 0.9))
+    line = Line(read, (Word(read, 0.9),), 0.9, place, 0, hypotheses)
     return Page(10, 10, (line,), REPORTS, "majority_voting", "printed")
 
 
