@@ -22,7 +22,7 @@ _ILLEGIBLE = "illegible"
 
 def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
     alto = ET.Element("alto", {"xmlns": _NAMESPACE, "SCHEMAVERSION": "4.4"})
-    _description(alto, answer)
+    _description(alto, answer, pages[0].image_name if len(pages) == 1 else "document.pdf")
     if answer.illegible_lines:
         ET.SubElement(ET.SubElement(alto, "Tags"), "OtherTag", ID=_ILLEGIBLE, LABEL=_ILLEGIBLE)
     layout = ET.SubElement(alto, "Layout")
@@ -31,9 +31,11 @@ def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> O
     return OutputFile(xml_file(alto), FORMAT.media_type)
 
 
-def _description(alto: ET.Element, answer: TextAnswer | DocumentAnswer) -> None:
+def _description(alto: ET.Element, answer: TextAnswer | DocumentAnswer, name: str) -> None:
     description = ET.SubElement(alto, "Description")
     ET.SubElement(description, "MeasurementUnit").text = "pixel"
+    image = ET.SubElement(description, "sourceImageInformation")
+    ET.SubElement(image, "fileName").text = name
     processing = ET.SubElement(description, "Processing", ID="ocr")
     ET.SubElement(processing, "processingCategory").text = "contentGeneration"
     ET.SubElement(processing, "processingDateTime").text = answer.timestamp.isoformat(timespec="seconds")
@@ -58,7 +60,7 @@ def _page(layout: ET.Element, page: OutputPage) -> None:
 
 
 def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> None:
-    facts = {"ID": name, **_box(page.box_of(line.polygon))}
+    facts = {"ID": name, **_box(page.box_of(line.polygon)), "BASELINE": page.points(page.baseline_of(line))}
     element = ET.SubElement(block, "TextLine", facts if line.legible else {**facts, "TAGREFS": _ILLEGIBLE})
     _shape(element, page, line.polygon)
     words = page.words_of(line)

@@ -1,8 +1,8 @@
 """hOCR 1.2: HTML whose elements carry places and confidences (http://kba.github.io/hocr-spec/1.2/).
 
-Boxes are upright, in pixels of the page; `x_wconf` is a word's confidence in percent. A line that runs otherwise than
-to the right carries its `textangle` in degrees, counter-clockwise. One that nobody can read has `x_illegible 1` and no
-words.
+Boxes are upright, in pixels of the page; `x_wconf` is a word's confidence in percent. A line carries its `baseline`;
+one that is turned by about a quarter turn or more carries its `textangle` instead, in degrees counter-clockwise. One
+that nobody can read has `x_illegible 1` and no words.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
 
 _XHTML = "http://www.w3.org/1999/xhtml"
 _DOCTYPE = b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE html>\n'
-_CAPABILITIES = "ocr_page ocr_carea ocr_line ocrx_word ocrp_wconf"
+_CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_wconf"
+# Readers add the two where both stand, so only lines that are turned by about a quarter turn or more have the angle.
+_TURNED_DEGREES = 45.0
 
 
 def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
@@ -34,22 +36,23 @@ def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> Output
 
 
 def _page(body: ET.Element, page: OutputPage) -> None:
-    place = f"bbox 0 0 {page.answer.width} {page.answer.height}; ppageno {page.number - 1}"
+    place = f'image "{page.image_name}"; bbox 0 0 {page.answer.width} {page.answer.height}; ppageno {page.number - 1}'
     page_element = ET.SubElement(body, "div", {"class": "ocr_page", "id": f"page_{page.number}", "title": place})
     count = 0
     for index, lines in page.blocks():
         box = box_around([page.box_of(line.polygon) for line in lines])
         name = f"block_{page.number}_{index}"
         block = ET.SubElement(page_element, "div", {"class": "ocr_carea", "id": name, "title": _bbox(box)})
+        facts = {"class": "ocr_par", "id": f"par_{page.number}_{index}", "title": _bbox(box)}
+        paragraph = ET.SubElement(block, "p", facts)  # a p: OCRmyPDF sees no other element
         for line in lines:
             count += 1
-            _line(block, page, line, f"{page.number}_{count}")
+            _line(paragraph, page, line, f"{page.number}_{count}")
 
 
 def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> None:
     place = _bbox(page.box_of(line.polygon))
-    angle = _angle(line.polygon)
-    title = f"{place}; textangle {angle:.1f}" if abs(angle) >= 0.1 else place
+    title = f"{place}; {_direction(page, line)}"
     title = title if line.legible else f"{title}; x_illegible 1"
     element = ET.SubElement(block, "span", {"class": "ocr_line", "id": f"line_{name}", "title": title})
     for index, word in enumerate(page.words_of(line), 1):
@@ -65,6 +68,17 @@ def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> N
 
 def _bbox(box: tuple[int, int, int, int]) -> str:
     return "bbox " + " ".join(map(str, box))
+
+
+def _direction(page: OutputPage, line: LineAnswer) -> str:
+    """How the line runs: `baseline SLOPE INTERCEPT` from the lower left corner of its box, or `textangle DEGREES`."""
+    angle = _angle(line.polygon)
+    if abs(angle) > _TURNED_DEGREES:
+        return f"textangle {angle:.1f}"
+    (x0, y0), (x1, y1) = page.baseline_of(line)
+    left, _, _, bottom = page.box_of(line.polygon)
+    slope = (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0
+    return f"baseline {slope:.3f} {round(y0 + slope * (left - x0) - bottom)}"
 
 
 def _angle(polygon: Points) -> float:

@@ -12,6 +12,9 @@ from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordAnswer
 
 Points: TypeAlias = "Sequence[tuple[float, float]]"
 
+DESCENDERS = 0.2
+"""The part of a line's height that lies below its baseline, as in most fonts for text."""
+
 
 @dataclass(frozen=True, slots=True)
 class PagePicture:
@@ -53,6 +56,11 @@ class OutputPage:
     pdf: PdfPageText | None = None
     illegible: bool = False
 
+    @property
+    def image_name(self) -> str:
+        """A name for the picture of the page: readers look for one, with an ending."""
+        return f"page-{self.number:04}.png"
+
     def blocks(self) -> Iterator[tuple[int, list[LineAnswer]]]:
         """The lines that have text, by block, in reading order; a block is numbered from 1."""
         with_text = [line for line in self.answer.lines if line.words]
@@ -76,6 +84,14 @@ class OutputPage:
         left, right = _within(min(xs), max(xs), self.answer.width)
         top, bottom = _within(min(ys), max(ys), self.answer.height)
         return left, top, right, bottom
+
+    def baseline_of(self, line: LineAnswer) -> list[tuple[float, float]]:
+        """Where the letters of a line stand, from its beginning to its end: its lower edge, raised by the usual depth
+        of descenders.
+        """
+        start, end = line.polygon[-1], line.polygon[2 if len(line.polygon) == 4 else -2]
+        rise = [DESCENDERS * (upper - lower) for upper, lower in zip(line.polygon[0], start, strict=True)]
+        return [(x + rise[0], y + rise[1]) for x, y in (start, end)]
 
     def points(self, polygon: Points) -> str:
         """The corners "x,y x,y ..." in whole pixels within the page."""

@@ -35,13 +35,13 @@ def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> O
 
 def _page_file(page: OutputPage) -> bytes:
     answer = page.answer
-    root = ET.Element("PcGts", xmlns=_NAMESPACE)
+    root = ET.Element("PcGts", xmlns=_NAMESPACE, pcGtsId=f"pc-page-{page.number:04}")
     metadata = ET.SubElement(root, "Metadata")
     ET.SubElement(metadata, "Creator").text = "Quorum"
     for moment in ("Created", "LastChange"):
         ET.SubElement(metadata, moment).text = answer.timestamp.isoformat(timespec="seconds")
     size = {"imageWidth": str(answer.width), "imageHeight": str(answer.height)}
-    page_element = ET.SubElement(root, "Page", {"imageFilename": f"page-{page.number:04}", **size})
+    page_element = ET.SubElement(root, "Page", {"imageFilename": page.image_name, **size})
     blocks = list(page.blocks())
     if blocks:
         order = ET.SubElement(ET.SubElement(page_element, "ReadingOrder"), "OrderedGroup", id="reading_order")
@@ -63,6 +63,7 @@ def _region(page_element: ET.Element, page: OutputPage, lines: list[LineAnswer],
 def _line(region: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> None:
     element = ET.SubElement(region, "TextLine", {"id": name} if line.legible else {"id": name, **_ILLEGIBLE})
     ET.SubElement(element, "Coords", points=page.points(line.polygon))
+    ET.SubElement(element, "Baseline", points=page.points(page.baseline_of(line)))
     words = page.words_of(line)
     for index, word in enumerate(words, 1):
         part = ET.SubElement(element, "Word", id=f"{name}_w{index}")

@@ -119,7 +119,10 @@ def test_of_a_line_that_nobody_can_read_formats_hold_the_place_and_no_text() -> 
     assert [one.text for one in page.findall(".//p:TextLine/p:TextEquiv/p:Unicode", PAGE)] == ["read", None]
     hocr = tree(written("hocr", SCRAWLED))
     titles = [one.get("title") for one in hocr.findall(".//h:span[@class='ocr_line']", XHTML)]
-    assert titles == ["bbox 50 40 300 70", "bbox 50 80 300 110; x_illegible 1"]
+    assert titles == [
+        "bbox 50 40 300 70; baseline 0.000 -6",
+        "bbox 50 80 300 110; baseline 0.000 -6; x_illegible 1",
+    ]
     assert [one.text for one in hocr.findall(".//h:span[@class='ocrx_word']", XHTML)] == ["read"]
 
 
@@ -144,8 +147,8 @@ def test_page_xml_of_a_document_is_an_archive_with_a_file_for_each_page() -> Non
 def test_hocr_holds_words_with_boxes_and_confidences_and_the_angle_of_what_runs_upwards() -> None:
     root = tree(written("hocr", BOTH))
     assert [node.get("title") for node in root.findall(".//h:div[@class='ocr_page']", XHTML)] == [
-        "bbox 0 0 600 400; ppageno 0",
-        "bbox 0 0 600 400; ppageno 1",
+        'image "page-0001.png"; bbox 0 0 600 400; ppageno 0',
+        'image "page-0002.png"; bbox 0 0 600 400; ppageno 1',
     ]
     words = root.findall(".//h:span[@class='ocrx_word']", XHTML)
     assert (words[0].text, words[0].get("title")) == ("Größe", "bbox 50 40 150 70; x_wconf 75")
@@ -257,3 +260,32 @@ def test_a_seventh_format_is_one_file(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_an_unknown_format_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(OutOfRange, match="alto, json, hocr, markdown, page, text, pdf"):
         format_named("docx")
+
+
+TILTED = page_of(line([("uphill", None)], ((100, 120), (300, 100), (303, 130), (103, 150))))
+"""One line that runs up to the right by a tenth, 30 px tall."""
+
+
+def test_a_line_has_its_baseline_in_every_format_that_knows_one() -> None:
+    hocr = tree(written("hocr", TILTED)).find(".//h:span[@class='ocr_line']", XHTML)
+    assert hocr is not None
+    assert hocr.get("title") == "bbox 100 100 303 150; baseline -0.100 -6"
+    [alto] = tree(written("alto", TILTED)).findall(".//a:TextLine", ALTO)
+    assert alto.get("BASELINE") == "102,144 302,124"
+    [page] = tree(written("page", TILTED)).findall(".//p:TextLine/p:Baseline", PAGE)
+    assert page.get("points") == "102,144 302,124"
+
+
+def test_lines_of_hocr_stand_in_paragraphs() -> None:
+    root = tree(written("hocr", BOTH))
+    paragraphs = root.findall(".//h:div[@class='ocr_carea']/h:p[@class='ocr_par']", XHTML)
+    assert [len(each.findall("h:span", XHTML)) for each in paragraphs] == [2, 1]
+
+
+def test_files_name_the_picture_that_they_are_about() -> None:
+    alto = tree(written("alto", TILTED)).find(".//a:sourceImageInformation/a:fileName", ALTO)
+    assert alto is not None
+    assert alto.text == "page-0001.png"
+    page = tree(written("page", TILTED))
+    assert page.get("pcGtsId") == "pc-page-0001"
+    assert [each.get("imageFilename") for each in page.findall("p:Page", PAGE)] == ["page-0001.png"]
