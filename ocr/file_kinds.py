@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 _PDF = b"%PDF-"
@@ -30,6 +31,41 @@ _IMAGES = (
     (b"\xff\x0a", "JPEG XL"),
     (b"\0\0\0\x0cJXL ", "JPEG XL"),
 )
+# What is sent besides, by mistake or in hope: named, so that an error can say what it is.
+_OTHERS = (
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an office document"),
+    (b"{\\rtf", "RTF"),
+    (b"%!PS", "PostScript"),
+    (b"\xc5\xd0\xd3\xc6", "PostScript"),
+    (b"<svg", "SVG"),
+    (b"<?xm", "XML"),
+    (b"<!doctype html", "HTML"),
+    (b"<html", "HTML"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"gimp xcf", "XCF"),
+    (b"qoif", "QOI"),
+    (b"DDS ", "DDS"),
+    (b"\x76\x2f\x31\x01", "OpenEXR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"BPG\xfb", "BPG"),
+    (b"FLIF", "FLIF"),
+    (b"SIMPLE  =", "FITS"),
+    (b"\xd7\xcd\xc6\x9a", "WMF"),
+    (b"\x0a\x05\x01\x08", "PCX"),
+    (b"\x1aE\xdf\xa3", "a film"),
+    (b"FUJIFILMCCD-RAW", "a camera's raw file"),
+    (b"IIU\0", "a camera's raw file"),
+    (b"IIRO", "a camera's raw file"),
+)
+_PNM = re.compile(rb"P[1-7][\s#]")
+_DICOM_AT = 128
+
 _BRANDS = {
     b"avif": "AVIF",
     b"avis": "AVIF",
@@ -40,6 +76,11 @@ _BRANDS = {
     b"heis": "HEIC",
     b"mif1": "HEIC",
     b"msf1": "HEIC",
+    b"crx ": "a camera's raw file",
+    b"isom": "a film",
+    b"mp41": "a film",
+    b"mp42": "a film",
+    b"qt  ": "a film",
 }
 
 
@@ -48,7 +89,7 @@ def kind_of(head: bytes) -> str | None:
     image = _image_kind(head)
     if image is not None:
         return image
-    return "PDF" if pdf_start(head) is not None else None
+    return "PDF" if pdf_start(head) is not None else _other_kind(head)
 
 
 HEAD_BYTES = _PDF_HEAD_WITHIN + len(_PDF)
@@ -82,6 +123,16 @@ def has_second_page(file: bytes) -> bool:
     except (struct.error, OverflowError):
         return False
     return bool(second)
+
+
+def _other_kind(head: bytes) -> str | None:
+    text = head[:64].lstrip().lower()
+    for magic, name in _OTHERS:
+        if head.startswith(magic) or (magic.startswith((b"<", b"%")) and text.startswith(magic.lower())):
+            return name
+    if _PNM.match(head):
+        return "PNM"
+    return "DICOM" if head.startswith(b"DICM", _DICOM_AT) else None
 
 
 def _image_kind(head: bytes) -> str | None:

@@ -94,9 +94,9 @@ class LimitsConfig(_Settings):
     max_pixels: int = Field(
         20_000_000, ge=1, description="Most pixels of one page that is read; a larger image is reduced to so many."
     )
-    # The replica of the segmentation has half a gigabyte without a page: 48 million pixels in four bytes are 192 MB.
+    # Without a page the segmentation has half a gigabyte. 48 million pixels take 110 to 450 MB, by format.
     max_decoding_mb: float = Field(
-        400.0, gt=0.0, le=10_000.0, description="Most memory to decode one image, estimated from the file's header."
+        500.0, gt=0.0, le=10_000.0, description="Most memory to decode one image, estimated from the file's header."
     )
     max_decoding_s: float = Field(
         6.0, gt=0.0, le=600.0, description="Most processor time to decode one image, estimated from the file's header."

@@ -17,6 +17,7 @@ import numpy as np
 import PIL.Image
 
 from ocr.errors import NotAnImage, TooLarge, UnsupportedFormat
+from ocr.file_kinds import HEAD_BYTES, kind_of
 from ocr.image import Image, Pixels
 from segmentation.files.decoding_cost import require_affordable
 from segmentation.files.header_bounds import require_few_tags, require_short_header
@@ -24,7 +25,8 @@ from segmentation.files.pixels import Picture, picture_of, strips
 from segmentation.files.resolution import Resolution, resolution
 from segmentation.files.tiff import ORIENTATION, fields, is_tiff, tiff_pages, with_first_page
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "AVIF", "JPEG2000")
+"""As Pillow names them. HEIC is read where pi-heif is installed."""
 
 _ON_ITS_SIDE = 5  # from this of EXIF's numbers on
 _TURNS = {
@@ -37,8 +39,11 @@ _TURNS = {
     8: PIL.Image.Transpose.ROTATE_90,
 }
 
+_READ = tuple(name.replace("JPEG2000", "JPEG 2000") for name in FORMATS)
+_PNG_CHANGED = (b"\x89PNG\n", b"\x89PNG\x1a", b"\x89PNG\r\n\n", b"\x89PNG\r\r")
+
 # In these, more than one frame is no animation.
-_PAGED = ("TIFF", "MPO")
+_PAGED = ("TIFF", "MPO", "HEIF")
 
 # Pillow's own check warns at one fixed number of pixels; ours is a limit of the service, checked on every file.
 PIL.Image.MAX_IMAGE_PIXELS = None
@@ -46,16 +51,6 @@ PIL.Image.MAX_IMAGE_PIXELS = None
 # What Pillow raises for files that are broken in one way or another; its decoders promise no single type.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
 _BROKEN_DEEP = (*_BROKEN, struct.error, zlib.error, RuntimeError)
-
-# First bytes of formats that people send and that are not in the list, for an error that names them.
-_KNOWN_ELSEWHERE = {
-    b"%PDF": "PDF",
-    b"GIF8": "GIF",
-    b"%!PS": "PostScript",
-    b"PK\x03\x04": "a ZIP archive or an office document",
-    b"<svg": "SVG",
-    b"<?xm": "XML",
-}
 
 
 class HasDecodingLimits(Protocol):
@@ -170,7 +165,7 @@ class OpenedImage:
         except _BROKEN_DEEP as error:
             raise _damaged(self.header.format, error) from error
         if self.by_pillow is not None:  # in a PNG the note may stand behind the pixels
-            require_few_tags(self.by_pillow.info.get("exif", b""))
+            require_few_tags(self.by_pillow.info.get("exif") or b"")
         if turned_by_pillow and self.orientation < _ON_ITS_SIDE:
             return told[1], told[0]
         return told
@@ -208,15 +203,18 @@ def open_image(data: bytes, limits: DecodingLimits) -> OpenedImage:
     picture.reduce_to(limits.max_pixels)
     require_affordable(picture, by_pillow, data, limits.max_mb, limits.max_s)
     if by_pillow is not None:
-        require_few_tags(by_pillow.info.get("exif", b""))
+        require_few_tags(by_pillow.info.get("exif") or b"")
         if kind not in _PAGED and getattr(by_pillow, "is_animated", False):
             raise UnsupportedFormat(f"the {kind} file is animated", "send one of its frames")
-    # An MPO file is a JPEG with further views of the same scene behind it: the first is the photograph.
+    # Behind the photograph in an MPO or HEIC file come further views of the same scene.
     return OpenedImage(Header(kind, picture.width, picture.height, several), picture, by_pillow, data)
 
 
 def _opened_by_pillow(data: bytes) -> PIL.Image.Image | None:
     """None for a TIFF that Pillow refuses."""
+    kind = kind_of(data[:HEAD_BYTES])
+    if kind == "HEIC":
+        return _opened_heic(data)
     try:
         return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
     except PIL.UnidentifiedImageError:
@@ -225,12 +223,31 @@ def _opened_by_pillow(data: bytes) -> PIL.Image.Image | None:
         raise NotAnImage(f"the image file is damaged: {error}", "send a file that an image viewer can open") from error
     if is_tiff(data):
         return None
-    for magic, name in _KNOWN_ELSEWHERE.items():
-        if data[:64].lstrip().startswith(magic):
-            raise UnsupportedFormat(f"this is {name}, not an image in the list", f"send one of {', '.join(FORMATS)}")
+    if data.startswith(_PNG_CHANGED):
+        raise NotAnImage(
+            "the line ends in the PNG file were changed on the way", "send it as it is: curl --data-binary, not --data"
+        )
+    if kind in _READ:
+        raise NotAnImage(f"the {kind} file is damaged", "send a file that an image viewer can open")
+    if kind is not None:
+        raise UnsupportedFormat(f"this is {kind}, which is not read", f"send one of {', '.join(_READ)}")
     raise NotAnImage(
-        f"these {len(data)} bytes are not an image", f"send the bytes of a file in one of {', '.join(FORMATS)}"
+        f"these {len(data)} bytes are not an image", f"send the bytes of a file in one of {', '.join(_READ)}"
     )
+
+
+def _opened_heic(data: bytes) -> PIL.Image.Image:
+    try:
+        from pi_heif import HeifImagePlugin  # noqa: F401 - it tells Pillow of the format
+    except ImportError as error:
+        raise UnsupportedFormat(
+            "this is HEIC, which this service does not read",
+            "send it as JPEG; to have HEIC read, install quorum-ocr[heic]",
+        ) from error
+    try:
+        return PIL.Image.open(io.BytesIO(data), formats=("HEIF",))
+    except (PIL.UnidentifiedImageError, *_BROKEN_DEEP) as error:
+        raise UnsupportedFormat(f"this is HEIC, and it cannot be opened: {error}", "send it as JPEG") from error
 
 
 def _damaged(kind: str, error: Exception) -> NotAnImage:
@@ -239,13 +256,13 @@ def _damaged(kind: str, error: Exception) -> NotAnImage:
 
 def _page(picture: Picture, aspect: float, max_pixels: int) -> Pixels:
     """The decoded picture, whose pixels are `aspect` times as high as wide, with square ones, `max_pixels` at most."""
-    width, height = picture.width, picture.height
+    width, height = picture.decoded_width, picture.decoded_height
     across, down = max(1.0, 1.0 / aspect), max(1.0, aspect)
     scale = min(1.0, (max_pixels / (width * across * height * down)) ** 0.5)
     size = max(1, int(width * across * scale)), max(1, int(height * down * scale))
-    if size == (picture.decoded_width, picture.decoded_height):
+    if size == (width, height):
         return _whole(picture)
-    if size[1] >= picture.decoded_height:
+    if size[1] >= height:
         return np.asarray(PIL.Image.fromarray(_whole(picture)).resize(size, PIL.Image.Resampling.BICUBIC))
     return _reduced(picture, size)
 

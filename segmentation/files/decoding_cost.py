@@ -9,11 +9,19 @@ from segmentation.files.pixels import Picture
 
 # Nanoseconds of a processor for each pixel as stored and each byte of the file: the dearest that was met on pages and
 # on noise of 12 million pixels (2 cores of an AMD EPYC), with the conversion to RGB.
-_PIXEL_NS = {"PNG": 40.0, "JPEG": 20.0, "MPO": 20.0, "TIFF": 35.0, "BMP": 15.0, "WEBP": 50.0, "AVIF": 70.0}
-_BYTE_NS = {"JPEG2000": 190.0, "BMP in runs": 600.0}  # Pillow decodes runs in Python
-_OTHER_PIXEL_NS = 60.0
+_PIXEL_NS = {
+    "PNG": 40.0,
+    "JPEG": 20.0,
+    "MPO": 20.0,
+    "TIFF": 35.0,
+    "BMP": 15.0,
+    "WEBP": 50.0,
+    "AVIF": 70.0,
+    "HEIF": 70.0,
+}
+_BYTE_NS = {"JPEG2000": 350.0, "BMP in runs": 600.0}  # Pillow decodes runs in Python
+_OTHER_PIXEL_NS = 70.0
 _SCAN_NS = 6.0
-_PROGRESSIVE = 0xFFC2
 
 
 def require_affordable(
@@ -31,7 +39,7 @@ def require_affordable(
         if scans > 1:
             size += f" in {scans} scans"
             nanoseconds += scans * pixels * _SCAN_NS
-            memory += 6 * pixels  # all coefficients of three colours
+            memory += _coefficient_bytes(by_pillow) * pixels
     if memory > max_mb * 1e6:
         raise TooLarge(
             f"{size}: to decode it takes {memory / 1e6:.0f} MB; the limit is {max_mb:g} (limits.max_decoding_mb)",
@@ -43,3 +51,12 @@ def require_affordable(
             "(limits.max_decoding_s)",
             "scale it down, or save it anew as a usual JPEG or PNG",
         )
+
+
+def _coefficient_bytes(jpeg: PIL.Image.Image | None) -> float:
+    """Of each pixel of a progressive JPEG, all of which is held until its last scan: two for each coefficient. Colours
+    have fewer.
+    """
+    layers = [(across, down) for _, across, down, _ in getattr(jpeg, "layer", ())]
+    whole = max((across * down for across, down in layers), default=1)
+    return 2.0 * sum(across * down for across, down in layers) / whole

@@ -14,6 +14,7 @@ import struct
 from PIL.JpegImagePlugin import MARKER
 
 from ocr.errors import NotAnImage, TooLarge
+from segmentation.files.jpeg2000 import header_parts, is_jpeg2000
 from segmentation.files.tiff import is_tiff, tiff_layout, tiff_pages
 
 _FEW = 1000
@@ -46,6 +47,10 @@ def require_short_header(data: bytes) -> None:
         _require_few_markers(data)
     elif is_tiff(data):
         _require_few_values(data)
+    elif is_jpeg2000(data):
+        most = _most_parts(data)
+        if header_parts(data, most) >= most:
+            raise TooLarge(f"the JPEG 2000 file has {most} boxes and markers or more", "save it again")
 
 
 def require_few_tags(exif: bytes) -> None:

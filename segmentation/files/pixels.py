@@ -15,15 +15,20 @@ from typing import Protocol
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from segmentation.files import levels
+from segmentation.files.jpeg2000 import halvings
 from segmentation.files.levels import SampleRange, Samples, sample_range
 from segmentation.files.tiff import BITS, PHOTOMETRIC, SAMPLE_FORMAT, fields, is_tiff, tiff_pages
 from segmentation.files.tiff_samples import TiffSamples
 from segmentation.files.transparency import Background
 
 STRIP_PIXELS = 1_000_000
+
+# Of a pixel, where the decoder needs more than the picture.
+_DECODER_BYTES = {"AVIF": 9, "HEIF": 8, "JPEG2000": 16, "WEBP": 16}
 
 _DEEP_COLOUR = ("RGB;16B", "RGBA;16B", "LA;16B")
 """Pillow's raw modes of a PNG with colours or opacity of 16 bits."""
@@ -90,7 +95,9 @@ def picture_of(opened: PIL.Image.Image | None, file: bytes) -> Picture:
     assert opened is not None
     if isinstance(opened, PngImageFile) and opened.tile and opened.tile[0].args in _DEEP_COLOUR:
         return DeepPng(opened, file)
-    return DeepGrey(opened) if opened.mode.startswith("I") or opened.mode == "F" else Plain(opened)
+    if opened.mode.startswith("I") or opened.mode == "F":
+        return DeepGrey(opened)
+    return HalvedJpeg2000(opened, file) if isinstance(opened, Jpeg2KImageFile) else Plain(opened)
 
 
 def _is_deep(tiff: bytes) -> bool:
@@ -128,7 +135,8 @@ class Plain:
 
     @property
     def decoded_bytes(self) -> int:
-        return self.decoded_width * self.decoded_height * (1 if self._picture.mode in ("1", "L", "P") else 4)
+        each = _DECODER_BYTES.get(str(self._picture.format), 1 if self._picture.mode in ("1", "L", "P") else 4)
+        return self.decoded_width * self.decoded_height * each
 
     def reduce_to(self, max_pixels: int) -> None:
         shrink = min(1.0, (max_pixels / (self.width * self.height)) ** 0.5)
@@ -173,6 +181,29 @@ class Plain:
         colours = (np.asarray(self._strip(top, bottom))[:, :, :3] for top, bottom in self._strips())
         first = np.asarray(self._strip(0, 1))[0, 0, :3]
         return all(bool((strip == first).all()) for strip in colours)
+
+
+class HalvedJpeg2000(Plain):
+    """A JPEG 2000, which its decoder can halve again and again."""
+
+    def __init__(self, picture: Jpeg2KImageFile, file: bytes) -> None:
+        super().__init__(picture)
+        self._jpeg2000 = picture
+        self._most_halvings = halvings(file)
+        self._halvings = 0
+
+    @property
+    def decoded_width(self) -> int:
+        return -(-self.width >> self._halvings)
+
+    @property
+    def decoded_height(self) -> int:
+        return -(-self.height >> self._halvings)
+
+    def reduce_to(self, max_pixels: int) -> None:
+        while self._halvings < self._most_halvings and self.decoded_width * self.decoded_height > max_pixels:
+            self._halvings += 1
+        self._jpeg2000.reduce = self._halvings
 
 
 class _Deep:

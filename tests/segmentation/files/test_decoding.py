@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -16,6 +18,7 @@ from ocr.errors import NotAnImage, QuorumError, TooLarge, UnsupportedFormat
 from segmentation.files.decoding import FORMATS, DecodingLimits, decode, inspect
 from tests.segmentation.files.tiff_files import page, tiff_file
 
+HEIC = Path(__file__).parents[2] / "fixtures" / "page.heic"
 LIMITS = DecodingLimits(max_pixels=1_000_000, max_mb=20.0, max_s=1.0)
 
 
@@ -107,6 +110,71 @@ def test_what_cannot_be_read_says_so_and_what_to_do(data: bytes, error: type[Quo
     assert raised.value.hint
 
 
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"GIF89a" + b"\0" * 50, "GIF"),
+        (b"P6\n8 8 255\n" + bytes(192), "PNM"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"AT&TFORM\0\0\0\0DJVU", "DjVu"),
+        (b"8BPS\0\1", "Photoshop"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an office document"),
+        (b"\0\0\0\x18ftypqt  ", "a film"),
+        (bytes(128) + b"DICM", "DICOM"),
+        (b"\x1f\x8b\x08\0\0", "gzip"),
+    ],
+)
+def test_what_is_known_and_not_read_is_named(data: bytes, name: str) -> None:
+    with pytest.raises(UnsupportedFormat, match=f"this is {name}") as raised:
+        inspect(data, LIMITS)
+    assert "JPEG 2000" in raised.value.hint
+
+
+def test_a_photograph_as_heic_is_read() -> None:
+    pytest.importorskip("pi_heif")
+    decoded = decode(HEIC.read_bytes(), LIMITS)
+    assert (decoded.sent_width_px, decoded.sent_height_px) == (320, 96)
+    ink = decoded.image.pixels[:, :, 0] < 100
+    assert 0.02 < ink.mean() < 0.2
+    assert not ink[:4].any()
+    assert inspect(HEIC.read_bytes(), LIMITS).format == "HEIF"
+
+
+def test_without_its_package_heic_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    with pytest.raises(UnsupportedFormat, match="HEIC") as raised:
+        decode(HEIC.read_bytes(), LIMITS)
+    assert "JPEG" in raised.value.hint
+    assert "quorum-ocr[heic]" in raised.value.hint
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1", b"heix"])
+def test_a_heic_that_cannot_be_opened_is_named(brand: bytes) -> None:
+    with pytest.raises(UnsupportedFormat, match="HEIC"):
+        decode(b"\0\0\0\x1cftyp" + brand + b"\0\0\0\0mif1heicmiaf" + bytes(4000), LIMITS)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_large_jpeg_2000_is_halved_by_its_decoder(raw: bool) -> None:
+    jpeg2000 = saved(gradient(4000, 3000), "JPEG2000", no_jp2=raw)
+    decoded = decode(jpeg2000, replace(LIMITS, max_mb=30.0, max_s=10.0))  # whole, it takes 192 MB
+    assert (decoded.sent_width_px, decoded.sent_height_px) == (4000, 3000)
+    assert (decoded.image.width_px, decoded.image.height_px) == (1000, 750)
+    assert np.abs(decoded.image.pixels[375, :, 0].astype(int) - np.linspace(0, 255, 1000)).max() < 12
+
+
+def test_a_jpeg_2000_of_one_resolution_is_refused_where_it_costs_too_much() -> None:
+    jpeg2000 = saved(gradient(4000, 3000), "JPEG2000", num_resolutions=1)
+    with pytest.raises(TooLarge, match="192 MB"):
+        decode(jpeg2000, replace(LIMITS, max_mb=30.0, max_s=10.0))
+
+
+def test_a_png_whose_line_ends_were_changed_says_how_to_send_it() -> None:
+    with pytest.raises(NotAnImage, match="line ends") as raised:
+        inspect(saved(gradient(), "PNG").replace(b"\r", b"").replace(b"\n", b""), LIMITS)
+    assert "--data-binary" in raised.value.hint
+
+
 def test_the_limit_is_checked_before_a_pixel_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise AssertionError("decoded a picture that is too large")
@@ -135,7 +203,7 @@ def test_a_progressive_jpeg_costs_what_its_scans_cost() -> None:
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_a_picture_larger_than_a_page_is_reduced_while_it_is_decoded(form: str, mode: str) -> None:
     wide = PIL.Image.fromarray(np.repeat(np.linspace(0, 255, 1500).astype(np.uint8)[None, :], 1100, axis=0))
-    decoded = decode(saved(wide.convert(mode), form), LIMITS)
+    decoded = decode(saved(wide.convert(mode), form), replace(LIMITS, max_mb=30.0))
     assert (decoded.sent_width_px, decoded.sent_height_px) == (1500, 1100)
     assert (decoded.image.width_px, decoded.image.height_px) == (1167, 856)
     expected = np.linspace(0, 255, 1167)

@@ -37,6 +37,10 @@ def chunk(kind: bytes, content: bytes = b"") -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
+def box(kind: bytes, content: bytes = b"") -> bytes:
+    return struct.pack(">I", len(content) + 8) + kind + content
+
+
 def into_jpeg(part: bytes) -> bytes:
     jpeg = saved("JPEG")
     return jpeg[:2] + part + jpeg[2:]
@@ -76,6 +80,9 @@ def exif(tags: int) -> bytes:
         pytest.param(saved("PNG", exif=exif(1100)), "EXIF data has 1100 tags", id="PNG, EXIF"),
         pytest.param(saved("WEBP", exif=exif(1100)), "EXIF data has 1100 tags", id="WEBP, EXIF"),
         pytest.param(tiff((273, 4, 200_000, 8)), "200000 strips", id="TIFF, strips"),
+        pytest.param(saved("JPEG2000")[:12] + box(b"free") * 1100, "JPEG 2000", id="JPEG 2000, boxes"),
+        pytest.param(saved("JPEG2000")[:12] + box(b"jp2h", box(b"res ") * 1100), "JPEG 2000", id="JPEG 2000, inner"),
+        pytest.param(saved("JPEG2000", no_jp2=True)[:51] + segment(0x64) * 1100, "JPEG 2000", id="JPEG 2000, comments"),
         pytest.param(tiff((258, 3, 200_000, 8)), "200000 depths", id="TIFF, samples"),
     ],
 )
