@@ -31,7 +31,7 @@ def require_affordable(
     kind = "TIFF" if by_pillow is None else str(by_pillow.format)
     pixels = picture.width * picture.height
     size = f"the {kind} file has {picture.width}x{picture.height} = {pixels} pixels"
-    memory = picture.decoded_bytes
+    memory = float(picture.decoded_bytes)
     packed = "BMP in runs" if kind == "BMP" and by_pillow is not None and by_pillow.info.get("compression") else kind
     nanoseconds = pixels * _PIXEL_NS.get(kind, _OTHER_PIXEL_NS) + len(file) * _BYTE_NS.get(packed, 0.0)
     if kind in ("JPEG", "MPO"):
@@ -57,6 +57,5 @@ def _coefficient_bytes(jpeg: PIL.Image.Image | None) -> float:
     """Of each pixel of a progressive JPEG, all of which is held until its last scan: two for each coefficient. Colours
     have fewer.
     """
-    layers = [(across, down) for _, across, down, _ in getattr(jpeg, "layer", ())]
-    whole = max((across * down for across, down in layers), default=1)
-    return 2.0 * sum(across * down for across, down in layers) / whole
+    samples: list[int] = [across * down for _, across, down, _ in getattr(jpeg, "layer", ())]
+    return 2.0 * sum(samples) / max(samples, default=1)
