@@ -185,7 +185,7 @@ async def test_three_ways_to_send_an_image_bring_the_same_bytes_and_options(
         ({"image": as_base64(b"hello, I am text")}, 400, "not an image"),
         ({"image": as_base64(b"%PDF-1.7 ...")}, 400, "PDF is damaged"),
         ({"image": as_base64(b"GIF89a...")}, 415, "GIF"),
-        ({"image": as_base64(png()[:40])}, 400, "not an image"),
+        ({"image": as_base64(png()[:40])}, 400, "PNG file is damaged"),
         ({"image": as_base64(png(200, 100))}, 413, "20000 pixels"),
         ({"image": "A" * 30_000}, 413, "limit is 20000"),
         ({"image": ""}, 400, "base64"),
