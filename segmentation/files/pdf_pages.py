@@ -67,13 +67,25 @@ class PdfPages:
     def page(self, number: int) -> PdfPage:
         """The page, drawn unless it is answered from its text. Raises RefusedFile."""
         try:
-            page = self._pdf[number - 1]
+            page = self._opened(number)
             try:
                 return self._looked_at(page, number)
             finally:
                 page.close()
         except self._damaged as error:
             raise RefusedFile("not_an_image", f"the page is damaged: {error}", "send a file that opens") from error
+
+    def _opened(self, number: int) -> Untyped:
+        """The page. A CropBox that leaves nothing of it does not count. Raises RefusedFile for a page of no size."""
+        page = self._pdf[number - 1]
+        if not all(page.get_size()):
+            page.set_cropbox(*page.get_mediabox())
+            page.close()
+            page = self._pdf[number - 1]
+        if not all(page.get_size()):
+            page.close()
+            raise RefusedFile("not_an_image", "the page has no size", "give it a MediaBox")
+        return page
 
     def _looked_at(self, page: Untyped, number: int) -> PdfPage:
         content = content_of(page)
