@@ -9,10 +9,11 @@ here: that is the configuration of the service that is asked.
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from ocr.image import Classes
 
@@ -48,6 +49,73 @@ Dpi = Annotated[int, Field(ge=36, le=1200)]
 ExistingText = Literal["use", "redo", "skip"]
 
 
+class PageRegion(_Wire):
+    """A part of a page that is read by itself and answered by its name."""
+
+    name: str = Field(min_length=1, max_length=100)
+    box: tuple[float, float, float, float] = Field(
+        description="x, y, width and height: in pixels of the page, or, where none is above 1, in parts of it.",
+        examples=[(0.1, 0.2, 0.4, 0.05)],
+    )
+    characters: str | None = Field(
+        None, min_length=1, max_length=500, description="The characters that may stand there.", examples=["0123456789"]
+    )
+    pattern: str | None = Field(
+        None, max_length=200, description="A regular expression that all of its text should match.", examples=[r"\d{4}"]
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_an_expression(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+        return pattern
+
+    @field_validator("box")
+    @classmethod
+    def _has_a_size(cls, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        x, y, width, height = box
+        if not (0.0 <= x < 1e6 and 0.0 <= y < 1e6 and 0.0 < width < 1e6 and 0.0 < height < 1e6):
+            raise ValueError("a box is x, y, width and height, none below 0 and the last two above it")
+        return box
+
+    def pixels(self, page_width: int, page_height: int) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom within a page of that size; empty (left = right) where it lies outside."""
+        x, y, width, height = self.box
+        if max(self.box) <= 1.0:
+            x, y, width, height = x * page_width, y * page_height, width * page_width, height * page_height
+        left, top = min(round(x), page_width), min(round(y), page_height)
+        return left, top, min(round(x + width), page_width), min(round(y + height), page_height)
+
+
+def _regions(value: Any) -> Any:  # noqa: ANN401 - whatever a form field or a query parameter brought
+    """Accept a JSON list written as a string, where the wire is a form field or a query parameter."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise ValueError('expected JSON like [{"name": "total", "box": [0.6, 0.8, 0.3, 0.05]}]') from error
+    return value
+
+
+def _named_once(regions: tuple[PageRegion, ...]) -> tuple[PageRegion, ...]:
+    names = [region.name for region in regions]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two regions have the name {name!r}")
+    return regions
+
+
+Regions = Annotated[
+    tuple[PageRegion, ...],
+    BeforeValidator(_regions),
+    Field(min_length=1, max_length=200),
+    AfterValidator(_named_once),
+]
+
+
 class EnsembleOptions(_Wire):
     """What every kind of request may ask of the ensemble. None means: as the service is configured."""
 
@@ -78,6 +146,11 @@ class TextOptions(EnsembleOptions):
     )
     policy: Literal["all", "cascade"] | None = Field(
         None, description="Ask all engines about every line, or the others only where the first ones are not sure."
+    )
+    regions: Regions | None = Field(
+        None,
+        description="Read only these parts of the page, and answer by their names too.",
+        examples=[[{"name": "total", "box": [0.6, 0.8, 0.3, 0.05], "characters": "0123456789.,"}]],
     )
     pictures: bool = Field(
         False, description="Add pictures of what was done to the page: after each step, and each line as it was cut."
@@ -141,6 +214,7 @@ class TaskOptions(_Wire):
     pages: PageChoice | None = Field(None, description="Only for the task `text`: of each document in the batch.")
     dpi: Dpi | None = Field(None, description="Only for the task `text`.")
     existing_text: ExistingText | None = Field(None, description="Only for the task `text`.")
+    regions: Regions | None = Field(None, description="Only for the task `text`.")
 
 
 class BatchBody(TaskOptions):
@@ -266,6 +340,18 @@ class Picture(_Wire):
     image: str = Field(description="A PNG file, base64.")
 
 
+class RegionAnswer(_Wire):
+    """What one part of the page says. `lines` are the indices of its lines in the page's; `matches` says whether all of
+    its text matches the pattern, null where there is none.
+    """
+
+    text: str
+    confidence: Confidence
+    box: tuple[int, int, int, int] = Field(description="x, y, width, height in page pixels.")
+    matches: bool | None
+    lines: list[int]
+
+
 class _JudgedText(_Judged):
     """What every answer of text says of itself."""
 
@@ -285,6 +371,7 @@ class TextAnswer(_JudgedText):
     lines: list[LineAnswer]
     characters: list[CharacterPlace]
     engine_predictions: dict[str, TextPrediction]
+    regions: dict[str, RegionAnswer] | None = Field(None, description="Only with `regions`, by name.")
     pictures: list[Picture] | None = Field(None, description="Only with `pictures`.")
     timings: Timings | None = Field(None, description="Only with `explain`.")
 

@@ -56,6 +56,10 @@ class Classes(StrEnum):
         }[self]
 
 
+BLOCKS_OF_A_PART = 10_000
+"""Where only parts of a page are read, a line of part N (from 0) is in a block of N times so many and more."""
+
+
 class Material(StrEnum):
     """What kind of writing a line is. Each has the profile of its name."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from deployments.gateway.documents.documents import PageOutcome, ReadPage
 from deployments.gateway.error_responses import error_answer
 from deployments.gateway.formats import PdfPageText
+from deployments.gateway.page_regions import in_regions, numbered_on, region_answers
 from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.request import ReadRequest
@@ -29,6 +30,7 @@ from ocr.contract import (
     LineAnswer,
     PageAnswer,
     Picture,
+    RegionAnswer,
     StatusAnswer,
     TextAnswer,
     TextPrediction,
@@ -77,12 +79,14 @@ def text_answer(
     illegible = len(page.lines) - len(page.legible_lines)
     thresholds = request.profile.thresholds
     verdict = judge_page(page.confidence, words, illegible / max(1, len(page.lines)), thresholds)
+    lines = [_line_answer(line, explain=request.explain) for line in page.lines]
     return TextAnswer(
         text=page.text_of_all_lines if request.illegible else page.text,
         confidence=page.confidence,
         width=page.width_px,
         height=page.height_px,
-        lines=[_line_answer(line, explain=request.explain) for line in page.lines],
+        lines=numbered_on(lines),
+        regions=_region_answers(lines, request, (page.width_px, page.height_px)),
         characters=[
             _place(character, explain=request.explain)
             for line in shown
@@ -109,7 +113,8 @@ def existing_text_answer(
     text: PdfPageText, size_px: tuple[int, int], request: ReadRequest, engines: Sequence[str]
 ) -> TextAnswer:
     """The answer to a page of a PDF that has text: no engine was asked, and what the page says is certain."""
-    lines = [_existing_line(line) for line in text.lines]
+    told = in_regions(text.lines, request.regions, size_px) if request.regions else text.lines
+    lines = [_existing_line(line) for line in told]
     skipped = TextPrediction(
         text="",
         confidence=0.0,
@@ -124,10 +129,11 @@ def existing_text_answer(
         confidence=1.0,
         width=size_px[0],
         height=size_px[1],
-        lines=lines,
+        lines=numbered_on(lines),
+        regions=_region_answers(lines, request, size_px),
         characters=[
             CharacterPlace(character=letter, confidence=1.0, bounding_box=_xywh(box))
-            for line in text.lines
+            for line in told
             for word in line["words"]
             for letter, box in word["letters"]
         ],
@@ -142,6 +148,12 @@ def existing_text_answer(
         config_version=request.config_version,
         timestamp=datetime.now(UTC),
     )
+
+
+def _region_answers(
+    lines: Sequence[LineAnswer], request: ReadRequest, size_px: tuple[int, int]
+) -> dict[str, RegionAnswer] | None:
+    return region_answers(request.regions, lines, size_px) if request.regions else None
 
 
 def _existing_line(line: Mapping[str, Any]) -> LineAnswer:

@@ -94,7 +94,12 @@ class Capabilities:
         if options.preprocess is not None:
             Pipeline.named(options.preprocess)  # refuses an unknown step before anything is sent
         request = self._request(options, now, Scope.LINE, RecognitionOptions(language=options.lang), options.preprocess)
-        return replace(request, cascade=self._cascade(options.policy, request.profile), illegible=options.illegible)
+        return replace(
+            request,
+            cascade=self._cascade(options.policy, request.profile),
+            illegible=options.illegible,
+            regions=options.regions or (),
+        )
 
     def character_request(self, options: CharacterOptions, now: float) -> ReadRequest:
         return self._request(options, now, Scope.CHARACTER, RecognitionOptions(classes=options.classes))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from deployments.config.schema import CircuitBreakerConfig, LimitsConfig
 from fusion import Cascade, Method, Profile, Step
 from ocr import Classes
+from ocr.contract import PageRegion
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class RecognitionOptions:
 @dataclass(frozen=True, slots=True)
 class SegmentationRequest:
     """How a page is prepared: `steps` by name (None: the profile's own), what is too large or takes too long, and the
-    moment (epoch seconds) after which nobody waits for it.
+    moment (epoch seconds) after which nobody waits for it. With `regions` only these parts of the page are looked at.
     """
 
     profile: str
@@ -37,6 +38,7 @@ class SegmentationRequest:
     max_processor_s: float = LimitsConfig().max_page_processor_s
     max_decoding_mb: float = LimitsConfig().max_decoding_mb
     max_decoding_s: float = LimitsConfig().max_decoding_s
+    regions: tuple[PageRegion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class ReadRequest:
     circuit: CircuitBreakerConfig = field(default_factory=CircuitBreakerConfig)
     cascade: Cascade | None = None
     illegible: bool = False
+    regions: tuple[PageRegion, ...] = ()
 
     def asked_by(self, caller: str) -> ReadRequest:
         """The same for this caller."""
@@ -79,4 +82,5 @@ class ReadRequest:
             limits.max_page_processor_s,
             limits.max_decoding_mb,
             limits.max_decoding_s,
+            self.regions,
         )

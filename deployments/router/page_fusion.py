@@ -8,15 +8,17 @@ from dataclasses import replace
 import fusion
 from deployments.messages.answers import CharacterReading
 from deployments.messages.request import ReadRequest
+from deployments.router.allowed_characters import held_to
 from deployments.router.fan_out import EngineOutcome
 from ocr import Hypothesis, Layout, Page, Status
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
+from ocr.image import BLOCKS_OF_A_PART
 
 
 def fused_page(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: ReadRequest) -> Page:
     """The page, with every line that some engine read text in."""
     outcomes = _with_other_models(outcomes, request.profile)
-    hypotheses = [_hypotheses(index, outcomes) for index in range(len(layout.regions))]
+    hypotheses = _all_hypotheses(layout, outcomes, request)
     lines = [
         fusion.line_on_page(fused, region, own, keep_votes=request.explain)
         for fused, region, own in zip(fused_lines(layout, outcomes, request), layout.regions, hypotheses, strict=True)
@@ -34,7 +36,7 @@ def fused_page(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: R
 def fused_lines(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: ReadRequest) -> list[fusion.FusedLine]:
     """What the engines that have read each line say together; what counts on one depends on all lines of the page."""
     return fusion.fuse_page(
-        [_hypotheses(index, outcomes) for index in range(len(layout.regions))],
+        _all_hypotheses(layout, outcomes, request),
         [region.material for region in layout.regions],
         request.profile.for_models(_models(outcomes)),
         request.method,
@@ -58,6 +60,18 @@ def _with_other_models(outcomes: Mapping[str, EngineOutcome], profile: fusion.Pr
         detail = f"{report.detail}; {other}" if report.detail else other
         told[name] = replace(outcomes[name], report=replace(report, detail=detail))
     return told
+
+
+def _all_hypotheses(
+    layout: Layout, outcomes: Mapping[str, EngineOutcome], request: ReadRequest
+) -> list[dict[str, Hypothesis]]:
+    """What the engines read on each line, held to the characters that its part of the page may have."""
+    allowed = [None if part.characters is None else frozenset(part.characters) for part in request.regions]
+    read: list[dict[str, Hypothesis]] = []
+    for index, region in enumerate(layout.regions):
+        own, bound = _hypotheses(index, outcomes), allowed[region.block // BLOCKS_OF_A_PART] if allowed else None
+        read.append(own if bound is None else {name: held_to(said, bound) for name, said in own.items()})
+    return read
 
 
 def _hypotheses(index: int, outcomes: Mapping[str, EngineOutcome]) -> dict[str, Hypothesis]:

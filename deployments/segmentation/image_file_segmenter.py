@@ -17,9 +17,11 @@ from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, Nam
 from deployments.messages.request import SegmentationRequest
 from deployments.segmentation.page_errors import past_deadline, too_much_processor_time
 from ocr import Image, Layout, Pixels, Polygon, Region, SegmentedPage, StepTimer
-from ocr.errors import InternalFailure, QuorumError
+from ocr.contract import PageRegion
+from ocr.errors import InternalFailure, OutOfRange, QuorumError, TooLarge
 from ocr.interfaces import MAX_LINES, Checkpoint, go_on
 from segmentation.files.decoding import DecodingLimits, decode
+from segmentation.page_parts import Part, lines_of_parts
 from segmentation.preprocessing import PROFILES, pipeline_for
 
 log = logging.getLogger("quorum.segmentation")
@@ -72,12 +74,32 @@ class ImageFileSegmenter:
             for _, cleaned in steps:  # one after the other, so that no more than two pages are in memory
                 image = cleaned
             timer.end_step("clean")
-            found = self._segmenter.segment(image, max_lines=request.max_lines, checkpoint=checkpoint)
+            found = self._lines(image, request, size_px, checkpoint)
             segmented = _in_sent_coordinates(found, size_px)
             timer.end_step("find lines")
             return segmented
         except QuorumError as error:
             return ImageRefused(error)
+
+    def _lines(
+        self, image: Image, request: SegmentationRequest, size_px: tuple[int, int], checkpoint: Checkpoint
+    ) -> SegmentedPage:
+        """The lines of the page, or of the parts that the request names on the page as it was sent."""
+
+        def segment(page: Image) -> SegmentedPage:
+            return self._segmenter.segment(page, max_lines=request.max_lines, checkpoint=checkpoint)
+
+        if not request.regions:
+            return segment(image)
+        parts = [_part(region, size_px, image) for region in request.regions]
+        found = lines_of_parts(image, parts, segment)
+        if len(found.pixels) > request.max_lines:
+            raise TooLarge(
+                f"the regions of the page have {len(found.pixels)} lines; the limit is {request.max_lines} "
+                "(limits.max_lines)",
+                "ask for fewer regions at once",
+            )
+        return found
 
     def pictures(self, data: bytes, request: SegmentationRequest) -> tuple[NamedPicture, ...] | ImageRefused:
         """The page as it was sent, after each step and with its lines drawn in, and each line as it is cut."""
@@ -86,7 +108,7 @@ class ImageFileSegmenter:
             checkpoint()
             taken = list(_cleaned(decode(data, DecodingLimits.of(request)).image, request, checkpoint))
             _, last = taken[-1]
-            segmented = self._segmenter.segment(last, max_lines=request.max_lines, checkpoint=checkpoint)
+            segmented = self._lines(last, request, (taken[0][1].width_px, taken[0][1].height_px), checkpoint)
         except QuorumError as error:
             return ImageRefused(error)
         steps = (NamedPicture(name, _png(image.pixels, _SHOWN_PX)) for name, image in taken)
@@ -143,6 +165,19 @@ def _cleaned(image: Image, request: SegmentationRequest, checkpoint: Checkpoint)
         checkpoint()
         image = Image(step(image.pixels))
         yield f"{number} {step.name}", image
+
+
+def _part(region: PageRegion, size_px: tuple[int, int], image: Image) -> Part:
+    """The region on the page as it was cleaned. Raises OutOfRange where it lies outside."""
+    left, top, right, bottom = region.pixels(*size_px)
+    if right <= left or bottom <= top:
+        raise OutOfRange(
+            f"region {region.name!r} lies outside of the page of {size_px[0]}x{size_px[1]} px",
+            "give its box in pixels of the page, or in parts of it between 0 and 1",
+        )
+    x_scale, y_scale = image.width_px / size_px[0], image.height_px / size_px[1]
+    left, top = min(int(left * x_scale), image.width_px - 1), min(int(top * y_scale), image.height_px - 1)
+    return left, top, max(left + 1, round(right * x_scale)), max(top + 1, round(bottom * y_scale))
 
 
 def _in_sent_coordinates(segmented: SegmentedPage, size_px: tuple[int, int]) -> SegmentedPage:

@@ -68,6 +68,7 @@ class TextKeywords(EnsembleKeywords, total=False):
     lang: str
     preprocess: Sequence[str]
     policy: Literal["all", "cascade"]
+    regions: Sequence[Mapping[str, Any]]
     pictures: bool
     illegible: bool
 

@@ -232,6 +232,8 @@ def _in_query(value: object) -> str:
     """An option as the query has it: lists as a,b and objects as JSON."""
     if isinstance(value, Mapping):
         return json.dumps(dict(value))
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        return json.dumps(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)

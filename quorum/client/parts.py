@@ -81,6 +81,8 @@ def joined(parts: Sequence[DocumentAnswer]) -> DocumentAnswer:
             "needs_review": any(part.needs_review for part in parts),
             "band": min((part.band for part in parts), key=_BANDS.index),
             "degraded": any(part.degraded for part in parts),
+            "doubted_words": sum(part.doubted_words for part in parts),
+            "illegible_lines": sum(part.illegible_lines for part in parts),
             "processing_time_ms": sum(part.processing_time_ms for part in parts),
             "engine_predictions": {name: _prediction(name, parts) for name in names},
         }

@@ -15,7 +15,9 @@ from deployments.messages.answers import ImageRefused
 from deployments.messages.request import SegmentationRequest
 from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 from ocr import Box, Crop, Image, Layout, Scope, SegmentedPage
-from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage, TooLarge
+from ocr.contract import PageRegion
+from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage, OutOfRange, TooLarge
+from ocr.image import BLOCKS_OF_A_PART
 from ocr.interfaces import Checkpoint, go_on
 
 
@@ -126,3 +128,24 @@ def test_of_many_characters_those_are_refused_that_the_time_did_not_suffice_for(
     segmented, _ = segmenter.characters([png(20)] * 4, request(deadline=3.0))
     assert segmented.outcomes[:2] == (0, 1)
     assert all(isinstance(outcome, DeadlineExceeded) for outcome in segmented.outcomes[2:])
+
+
+def of_region(**fields: Any) -> PageRegion:
+    return PageRegion.model_validate({"name": "part", **fields})
+
+
+def test_only_the_regions_that_are_asked_for_are_cut_and_placed_on_the_page_as_it_was_sent() -> None:
+    regions = (of_region(box=[1000, 0, 2000, 10]), of_region(box=[0.5, 0.5, 0.5, 0.5]))
+    segmented = ImageFileSegmenter(WholeImage()).page(png(7000), request("resize", regions=regions))
+    assert not isinstance(segmented, ImageRefused)
+    first, second = (region.polygon.bounding_box() for region in segmented.layout.regions)
+    assert (first.left + first.right) / 2 == pytest.approx(2000, abs=4)  # the middle of each region, with a margin
+    assert (second.left + second.right) / 2 == pytest.approx(5250, abs=4)
+    assert [region.block // BLOCKS_OF_A_PART for region in segmented.layout.regions] == [0, 1]
+
+
+def test_a_region_outside_of_the_page_is_refused_with_its_name() -> None:
+    refused = ImageFileSegmenter(WholeImage()).page(png(700), request(regions=(of_region(box=[900, 0, 50, 10]),)))
+    assert isinstance(refused, ImageRefused)
+    assert isinstance(refused.error, OutOfRange)
+    assert "'part'" in refused.error.message

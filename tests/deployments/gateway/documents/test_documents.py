@@ -96,7 +96,7 @@ async def test_a_pdf_far_behind_something_else_is_refused_with_where_it_begins(c
     problem = ErrorAnswer.model_validate(response.json()).error
     assert response.status_code == 400
     assert "HTTP/1.1 200 OK" in problem.message
-    assert "from there on" in problem.hint
+    assert "%PDF" in problem.hint
 
 
 async def test_only_the_pages_asked_for_are_read(client: httpx.AsyncClient, service: PlainService) -> None:
@@ -342,3 +342,34 @@ async def test_a_pdf_that_must_not_change_is_refused_as_pdf_and_read_in_other_fo
     problem = ErrorAnswer.model_validate(refused.json()).error
     assert (refused.status_code, "signed" in problem.message) == (422, True)
     assert (await post(client, signed, format="text")).text == "Hi\n"
+
+
+async def test_regions_of_a_page_are_answered_by_name_and_the_segmentation_is_told(
+    client: httpx.AsyncClient, service: PlainService
+) -> None:
+    regions = [{"name": "a", "box": [0, 0, 0.5, 0.5], "pattern": "H."}, {"name": "b", "box": [0.5, 0, 0.5, 0.5]}]
+    answer = TextAnswer.model_validate((await post(client, image_file("PNG"), regions=json.dumps(regions))).json())
+    assert answer.regions is not None
+    assert (answer.regions["a"].text, answer.regions["a"].matches) == ("Hi", True)
+    assert (answer.regions["b"].text, answer.regions["b"].matches) == ("", None)
+    assert [region.name for region in service.requests[-1].segmentation.regions] == ["a", "b"]
+
+
+async def test_regions_of_a_page_that_has_text_hold_its_words(client: httpx.AsyncClient) -> None:
+    regions = [{"name": "left", "box": [0, 0, 0.13, 1]}, {"name": "all", "box": [0, 0, 1, 1], "pattern": "One.*"}]
+    sent = {"pages": "1", "regions": json.dumps(regions)}
+    answer = DocumentAnswer.model_validate((await post(client, text_pdf(), **sent)).json())
+    [page] = answer.pages
+    assert isinstance(page, PageAnswer)
+    assert page.regions is not None
+    assert {name: region.text for name, region in page.regions.items()} == {"left": "One", "all": "One real page"}
+    assert page.regions["all"].matches
+
+
+@pytest.mark.parametrize(
+    "regions", ['[{"name": "a"}]', "nonsense", '[{"name": "a", "box": [0, 0, 1, 1], "pattern": "("}]']
+)
+async def test_regions_that_are_none_are_refused(client: httpx.AsyncClient, regions: str) -> None:
+    response = await post(client, image_file("PNG"), regions=regions)
+    assert response.status_code in (400, 422)
+    assert "regions" in ErrorAnswer.model_validate(response.json()).error.message

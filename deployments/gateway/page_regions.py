@@ -1,0 +1,71 @@
+"""What the parts of a page say that a request named: each by its name, and whether it says what it should. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import regex
+
+from ocr.contract import LineAnswer, PageRegion, RegionAnswer
+from ocr.image import BLOCKS_OF_A_PART
+
+_MATCHING_S = 0.1
+"""A pattern may be made to take for ever; no honest one takes a millisecond."""
+
+
+def region_answers(
+    regions: Sequence[PageRegion], lines: Sequence[LineAnswer], size_px: tuple[int, int]
+) -> dict[str, RegionAnswer]:
+    """An answer for each region, also for one in which nothing stands. The block of a line tells its region."""
+    answers: dict[str, RegionAnswer] = {}
+    for number, region in enumerate(regions):
+        own = [index for index, line in enumerate(lines) if line.block // BLOCKS_OF_A_PART == number]
+        said = [lines[index] for index in own if lines[index].text]
+        text = "\n".join(line.text for line in said)
+        letters = sum(len(line.text) for line in said)
+        left, top, right, bottom = region.pixels(*size_px)
+        answers[region.name] = RegionAnswer(
+            text=text,
+            confidence=sum(line.confidence * len(line.text) for line in said) / letters if letters else 0.0,
+            box=(left, top, right - left, bottom - top),
+            matches=None if region.pattern is None else _matches(region.pattern, text),
+            lines=own,
+        )
+    return answers
+
+
+def numbered_on(lines: Sequence[LineAnswer]) -> list[LineAnswer]:
+    """The lines with their blocks counted on from one region to the next."""
+    if all(line.block < BLOCKS_OF_A_PART for line in lines):
+        return list(lines)
+    numbers = {block: index for index, block in enumerate(dict.fromkeys(line.block for line in lines))}
+    return [line.model_copy(update={"block": numbers[line.block]}) for line in lines]
+
+
+def in_regions(
+    lines: Sequence[Mapping[str, Any]], regions: Sequence[PageRegion], size_px: tuple[int, int]
+) -> list[Mapping[str, Any]]:
+    """Of the text that a page of a PDF has (segmentation/files/pdf_text.py) the words whose middle lies in a region,
+    one region after the other.
+    """
+    found: list[Mapping[str, Any]] = []
+    for number, region in enumerate(regions):
+        left, top, right, bottom = region.pixels(*size_px)
+        for line in lines:
+            words = [word for word in line["words"] if _is_within(word["corners"], left, top, right, bottom)]
+            if words:
+                found.append({**line, "words": words, "block": number * BLOCKS_OF_A_PART + line["block"]})
+    return found
+
+
+def _is_within(corners: Sequence[Sequence[float]], left: int, top: int, right: int, bottom: int) -> bool:
+    x, y = (sum(corner[axis] for corner in corners) / len(corners) for axis in (0, 1))
+    return left <= x <= right and top <= y <= bottom
+
+
+def _matches(pattern: str, text: str) -> bool:
+    try:
+        return regex.fullmatch(pattern, text, timeout=_MATCHING_S) is not None
+    except TimeoutError:
+        return False
