@@ -103,7 +103,7 @@ def test_what_a_file_is_its_first_bytes_say_and_what_is_left_out_is_said(scans: 
     assert read == {"1.png", "2.JPG", "3.pdf", "photo.jfif", "scan", "phone.heic", "letter.pdf"}
     assert {one.path.name: one.reason for one in found.left_out} == {
         "._1.png": "what macOS notes about another file",
-        "table.png": "no image and no PDF",
+        "table.png": "a ZIP archive or an office document is not read",
         "notes.txt": "no image and no PDF",
         "moving.gif": "GIF is not read",
         "nothing.png": "empty",
