@@ -29,9 +29,16 @@ def scan(dpi: float, part: float = 1.0, size: tuple[float, float] = A4) -> Place
     return PlacedPicture(part * size[0] * size[1], dpi / 72)
 
 
-@pytest.mark.parametrize(("dpi", "drawn_at"), [(72, 72), (150, 150), (200, 200), (300, 300), (600, 301)])
-def test_a_scan_is_drawn_with_its_own_pixels_up_to_what_reading_needs(dpi: float, drawn_at: float) -> None:
+@pytest.mark.parametrize(("dpi", "drawn_at"), [(72, 72), (150, 150), (200, 200), (300, 200), (600, 200), (1200, 301)])
+def test_a_scan_is_drawn_with_its_own_pixels_up_to_what_is_usual_if_its_size_can_be(
+    dpi: float, drawn_at: float
+) -> None:
     assert scale_of(pictures=[scan(dpi)]) * 72 == pytest.approx(drawn_at, rel=0.01)
+
+
+def test_a_small_scan_is_drawn_with_more_than_usual() -> None:
+    receipt = (227.0, 600.0)
+    assert scale_of(size=receipt, pictures=[scan(300, size=receipt)]) * 72 == pytest.approx(300, rel=0.01)
 
 
 def test_a_large_scan_is_drawn_no_smaller_than_usual() -> None:
