@@ -11,7 +11,7 @@ import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import islice
 from math import prod
 from typing import Any
 
@@ -24,6 +24,9 @@ from ocr.errors import InvalidRequest, TooLarge
 MAX_HEADER_BYTES = TENSOR_JSON_BYTES
 """Of the JSON before binary tensors, and of a JSON request without the numbers of its tensors."""
 _BYTES_AT_ONCE = 1 << 18
+_MOST_TENSORS = 100
+_MOST_STRINGS = 10_000
+_MOST_DIMENSIONS, _LARGEST_DIMENSION = 8, 2**31
 
 _DATA = re.compile(rb'"data"\s*:\s*(?=\[)')
 _IN_LISTS = b"0123456789,[] \t\r\n"
@@ -110,7 +113,7 @@ class _Blob:
             )
         part, self._blob = self._blob[:size], self._blob[size:]
         if datatype == BYTES:
-            return tuple(_strings(part))
+            return _strings(part, shape)
         _require_count(size // np.dtype(_DTYPES[datatype]).itemsize, shape, self._max_values)
         return np.frombuffer(part, _DTYPES[datatype]).reshape(shape)
 
@@ -128,9 +131,11 @@ class _Numbers:
         if not isinstance(cut, int) or not 0 <= cut < len(self._cut):
             return _values_of_json(data, datatype, shape)
         if datatype != UINT8:
-            return _values_of_json(_parsed(self._cut[cut]), datatype, shape)
+            return _values_of_json(_parsed(_few(self._cut[cut])), datatype, shape)
         _require_count(self._cut[cut].count(b",") + 1, shape, self._max_values)
-        return _integers(self._cut[cut]).reshape(shape)
+        values = _integers(self._cut[cut])
+        _require_count(len(values), shape, self._max_values)
+        return values.reshape(shape)
 
 
 _CUT = "cut"
@@ -158,10 +163,13 @@ def _without_numbers(body: bytes) -> tuple[bytes, list[bytes]]:
     """The JSON with a number in place of each list of numbers, flat or nested, and those lists: a page has millions."""
     cut: list[bytes] = []
     head: list[bytes] = []
-    kept = 0
-    for found in _DATA.finditer(body):
+    kept, brace = 0, -1
+    for number, found in enumerate(_DATA.finditer(body), 1):
+        if number > _MOST_TENSORS:
+            raise TooLarge(f"the request has more than {_MOST_TENSORS} tensors", "send one picture")
         start = found.end()
-        end = body.rfind(b"]", start, _first_of(body, b'"}', start)) + 1
+        brace = brace if brace >= start else _place(body, b"}", start)
+        end = body.rfind(b"]", start, min(brace, _place(body, b'"', start))) + 1
         if end <= start or not _is_of_numbers(body, start, end):
             continue
         head += [body[kept : found.start()], b'"data":{"%s":%d}' % (_CUT.encode(), len(cut))]
@@ -173,10 +181,17 @@ def _without_numbers(body: bytes) -> tuple[bytes, list[bytes]]:
     return whole, cut
 
 
-def _first_of(body: bytes, signs: bytes, start: int) -> int:
-    """Where the first of some bytes stands, or the end."""
-    places = [body.find(signs[index : index + 1], start) for index in range(len(signs))]
-    return min((place for place in places if place >= 0), default=len(body))
+def _place(body: bytes, sign: bytes, start: int) -> int:
+    """Where the byte stands from `start` on, or the end."""
+    found = body.find(sign, start)
+    return len(body) if found < 0 else found
+
+
+def _few(numbers: bytes) -> bytes:
+    """Numbers that are no pixels, of which nobody needs many. Raises TooLarge."""
+    if len(numbers) > MAX_HEADER_BYTES:
+        raise TooLarge(f"a tensor has {len(numbers)} bytes of numbers that are not UINT8", "send pixels as UINT8")
+    return numbers
 
 
 def _is_of_numbers(body: bytes, start: int, end: int) -> bool:
@@ -222,13 +237,28 @@ def _values_of_json(data: object, datatype: str, shape: tuple[int, ...]) -> Valu
 
 
 def _flattened(data: object) -> Iterator[Any]:
-    if isinstance(data, list):
-        yield from chain.from_iterable(map(_flattened, data))
-    elif data is not None:
-        yield data
+    """What is in nested lists, in order. Goes round in a loop: generators in generators would hand each value through all of them."""
+    waiting = [data]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting.extend(reversed(one))
+        elif one is not None:
+            yield one
 
 
-def _strings(part: memoryview) -> Iterator[bytes]:
+def _strings(part: memoryview, shape: tuple[int, ...]) -> tuple[bytes, ...]:
+    """As many elements of BYTES as the shape says."""
+    count = prod(shape)
+    if count > _MOST_STRINGS:
+        raise TooLarge(f"a tensor has {count} strings; the limit is {_MOST_STRINGS}", "send fewer")
+    strings = tuple(islice(_each_string(part), count + 1))
+    if len(strings) != count:
+        raise _wrong_count(len(strings), shape)
+    return strings
+
+
+def _each_string(part: memoryview) -> Iterator[bytes]:
     """Elements of BYTES: the length of each as 4 bytes, little-endian, before it."""
     at = 0
     while at < len(part):
@@ -274,6 +304,8 @@ def _shape(told: Mapping[str, Any]) -> tuple[int, ...]:
     shape = told.get("shape")
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise InvalidRequest(f"shape is {shape!r}", "send a list of whole numbers")
+    if len(shape) > _MOST_DIMENSIONS or any(size >= _LARGEST_DIMENSION for size in shape):
+        raise InvalidRequest(f"shape is {shape!r}", f"send at most {_MOST_DIMENSIONS} dimensions, as [1, H, W, 3]")
     return tuple(shape)
 
 

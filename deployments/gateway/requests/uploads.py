@@ -6,6 +6,7 @@ in memory. An option that is not known is an error, never ignored.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
@@ -47,10 +48,11 @@ async def read_upload(request: Request, options: type[Options], max_bytes: int) 
         return image, parse(options, _merged(fields, query))
     body = await read_body(request, max_bytes)
     if kind == "application/json" or body[:_BEGINNING].lstrip().startswith(b"{"):
-        fields = _merged(_json_object(body, images=1), query)
+        fields = _merged(json_object(body, images=1), query)
         if "image" not in fields:
             raise InvalidRequest("the JSON body has no field 'image'", 'send {"image": "<base64 of the file>"}')
-        return decode_base64(fields.pop("image"), "image"), parse(options, fields)
+        image = await asyncio.to_thread(decode_base64, fields.pop("image"), "image")
+        return image, parse(options, fields)
     if kind == _URL_ENCODED and body.startswith(_FIELDS):
         raise InvalidRequest("the form is URL-encoded", "send it as multipart/form-data (curl -F), or the file alone")
     return body, parse(options, query)
@@ -65,7 +67,7 @@ def require_json(request: Request) -> None:
 
 async def read_json(request: Request, max_bytes: int, images: int = 1) -> dict[str, Any]:
     """The JSON object in the body, together with the options in the query. `images` is how many it may hold at most."""
-    return _merged(_json_object(await read_body(request, max_bytes), images), query_of(request))
+    return _merged(json_object(await read_body(request, max_bytes), images), query_of(request))
 
 
 def query_of(request: Request) -> dict[str, str]:
@@ -73,10 +75,12 @@ def query_of(request: Request) -> dict[str, str]:
     return _single_values(request.query_params.multi_items())
 
 
-def _json_object(body: bytes, images: int) -> dict[str, Any]:
-    """A body of millions of small values is refused before it is parsed: that would hold up every other caller."""
+def json_object(body: bytes | str, images: int) -> dict[str, Any]:
+    """The object in a body or a message that holds so many images at most. One of millions of small values is refused
+    before it is parsed: that would hold up every other caller. Raises TooLarge or InvalidRequest.
+    """
     most = _USUAL_VALUES + 2 * images  # a data URL has a comma of its own
-    if body.count(b",") > most:
+    if (body.count(",") if isinstance(body, str) else body.count(b",")) > most:
         raise TooLarge(f"the JSON body holds more than {most} values", "send fewer images at once")
     try:
         value = json.loads(body)

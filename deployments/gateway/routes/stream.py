@@ -28,6 +28,7 @@ from deployments.gateway.error_responses import error_answer
 from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.base64_files import decode_base64
 from deployments.gateway.requests.options import parse
+from deployments.gateway.requests.uploads import json_object
 from deployments.gateway.routes import openapi
 from deployments.gateway.routes.frames import Frame, FrameQueue, FrameReader, ReadFrame, dropped_answer, failed_answer
 from ocr.contract import CharacterOptions, ErrorAnswer, FrameAnswer, FrameBody, Problem, TaskOptions, TextOptions
@@ -90,10 +91,11 @@ async def _serve(socket: WebSocket, readings: ReadingApi, count: CountFrame) -> 
 
     async def receive() -> None:
         async for frame in _frames(socket, readings.max_bytes, readings.limits.stream_idle_s):
-            if isinstance(frame, FrameAnswer):
-                await send(frame)
-            elif (refused := await _over_rate(frame, count, readings.limits)) is not None:
+            refused = await _over_rate(frame.image_id, count, readings.limits)
+            if refused is not None:
                 await send(refused)
+            elif isinstance(frame, FrameAnswer):
+                await send(frame)
             elif (overtaken := waiting.put(frame)) is not None:
                 await send(dropped_answer(overtaken))
 
@@ -104,12 +106,12 @@ async def _serve(socket: WebSocket, readings: ReadingApi, count: CountFrame) -> 
     await _until_first_ends(receive(), answer())
 
 
-async def _over_rate(frame: Frame, count: CountFrame, limits: LimitsConfig) -> FrameAnswer | None:
-    """The answer to a frame that is one too many in this minute; None when it is not."""
+async def _over_rate(image_id: str, count: CountFrame, limits: LimitsConfig) -> FrameAnswer | None:
+    """The answer to a message that is one too many in this minute; None when it is not."""
     try:
         await count(limits.requests_per_minute)
     except RateLimited as error:
-        return failed_answer(frame.image_id, error)
+        return failed_answer(image_id, error)
     return None
 
 
@@ -165,24 +167,21 @@ async def _frames(socket: WebSocket, max_bytes: int, idle_s: float) -> AsyncIter
             body = _parsed(message.get("text") or "")
             name = body.image_id
             if body.image is None:
+                if announced is not None:
+                    yield failed_answer(announced, InvalidRequest("no image followed", "send it as a binary message"))
                 announced = name
                 count -= 1
                 continue
-            yield Frame(name, _bounded(decode_base64(body.image, "image"), max_bytes))
+            yield Frame(name, _bounded(await asyncio.to_thread(decode_base64, body.image, "image"), max_bytes))
         except QuorumError as error:
             yield failed_answer(name, error)
 
 
 def _parsed(text: str) -> FrameBody:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(
-            f"the message is not JSON: {error}", 'send {"image_id": "1", "image": "<base64>"}'
-        ) from error
-    if not isinstance(value, dict):
-        raise InvalidRequest(f"the message is a {type(value).__name__}", "send a JSON object")
-    return parse(FrameBody, value)
+        return parse(FrameBody, json_object(text, images=1))
+    except InvalidRequest as error:
+        raise InvalidRequest(error.message, 'send {"image_id": "1", "image": "<base64>"}') from error
 
 
 def _bounded(image: bytes, max_bytes: int) -> bytes:
