@@ -12,12 +12,14 @@ from starlette.types import Scope
 from ocr.contract import ErrorAnswer, Problem
 from ocr.errors import InternalFailure, QuorumError, ServiceError, TooManyPages, Unauthorized
 
+_LONGEST_MESSAGE = 1000
+
 
 def error_answer(error: QuorumError) -> ErrorAnswer:
     """An error in the shape of the contract. Its message may quote what the caller sent, and JSON can hold half
     characters (lone surrogates) that cannot be sent back.
     """
-    message = error.message.encode("utf-8", "backslashreplace").decode()
+    message = _short(error.message).encode("utf-8", "backslashreplace").decode()
     max_pages = error.max_pages if isinstance(error, TooManyPages) else None
     return ErrorAnswer(error=Problem(code=error.code, message=message, hint=error.hint, max_pages=max_pages))
 
@@ -46,3 +48,8 @@ def error_body(problem: Problem, scope: Scope) -> dict[str, Any]:
 def internal_failure() -> InternalFailure:
     """The answer to an unforeseen failure, without any internals."""
     return InternalFailure("the service failed on this request", "try again; the log has the details")
+
+
+def _short(message: str) -> str:
+    """What a caller sent may be megabytes, and is not sent back."""
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."

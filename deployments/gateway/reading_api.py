@@ -79,7 +79,13 @@ class ReadingApi:
         limits = current().config.limits
         # Beside the event loop: a header takes some milliseconds, and a batch holds hundreds.
         self._headers = ThreadPoolExecutor(_HEADER_THREADS, thread_name_prefix="headers")
-        drawer = PageDrawer(limits.documents_at_once, limits.pages_drawn_at_once, limits.draw_timeout_s, caller)
+        drawer = PageDrawer(
+            limits.documents_at_once,
+            limits.pages_drawn_at_once,
+            limits.draw_timeout_s,
+            caller,
+            share=limits.caller_share,
+        )
         self._documents = Documents(drawer, TextLayerWriter(limits.pages_drawn_at_once, caller))
 
     @property

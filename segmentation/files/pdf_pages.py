@@ -16,7 +16,7 @@ import PIL.ImageChops
 from segmentation.files.affine import Matrix, inverse
 from segmentation.files.pdf_content import PageContent, content_of
 from segmentation.files.pdf_resolution import POINTS_AN_INCH, USUAL_DPI, fitting_scale, is_known
-from segmentation.files.pdf_text import lines_message, text_of
+from segmentation.files.pdf_text import MAX_DOCUMENT_LETTERS, MAX_PAGE_LETTERS, lines_message, text_of
 from segmentation.files.rendered_page import RefusedFile, RenderRequest, require_size
 from segmentation.files.resolution import Resolution
 from segmentation.files.untyped import Untyped
@@ -45,6 +45,7 @@ class PdfPages:
 
         self._file = file
         self._request = request
+        self._letters_left = MAX_DOCUMENT_LETTERS
         self._damaged = pypdfium2.PdfiumError
         try:
             self._pdf = pypdfium2.PdfDocument(file)
@@ -92,7 +93,9 @@ class PdfPages:
         scale = self._scale(page, content, number)
         width, height = (max(1, math.ceil(side * scale)) for side in page.get_size())
         to_units = _to_units(page, width, height)
-        text = text_of(page, content, inverse(to_units), (width, height))
+        most = min(MAX_PAGE_LETTERS, self._letters_left)
+        text = text_of(page, content, inverse(to_units), (width, height), most)
+        self._letters_left -= len(text.letters)
         choice = self._request.existing_text
         says_all = text.says_all and not self._is_filled_in(page)
         from_text = (choice == "use" and says_all) or (choice == "skip" and text.has_any)

@@ -13,6 +13,7 @@ from typing import Any
 
 from segmentation.files.affine import Matrix, applied
 from segmentation.files.pdf_content import PageContent, address
+from segmentation.files.rendered_page import RefusedFile
 from segmentation.files.untyped import Untyped
 
 Box = tuple[float, float, float, float]
@@ -24,6 +25,13 @@ _MANY_SHAPES, _SHAPES_A_LETTER = 100, 3
 _UNREADABLE = 0.1
 _HYPHEN_OF_PDFIUM = 0x02
 _GAP_BETWEEN_BLOCKS = 0.8  # of the height of a line
+
+MAX_PAGE_LETTERS = 100_000
+"""Of one page; the densest page of a newspaper has a third of it. A file of some kilobytes can hold millions, and each
+is gone through here and wherever the answer is made.
+"""
+MAX_DOCUMENT_LETTERS = 1_000_000
+"""Of the pages of a request together."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +90,23 @@ def _readable(letters: list[Letter]) -> bool:
     return bool(letters) and unreadable <= _UNREADABLE * len(letters)
 
 
-def text_of(page: Untyped, content: PageContent, to_px: Matrix, size_px: tuple[int, int]) -> PageText:
-    """The text of a page that PDFium has open; what lies outside of the page is left out."""
+def text_of(
+    page: Untyped, content: PageContent, to_px: Matrix, size_px: tuple[int, int], most: int = MAX_PAGE_LETTERS
+) -> PageText:
+    """The text of a page that PDFium has open; what lies outside of the page is left out. Raises RefusedFile for more
+    than `most` letters.
+    """
     import pypdfium2.raw as pdfium
 
     textpage = page.get_textpage()
     try:
+        count = pdfium.FPDFText_CountChars(textpage)
+        if count > most:
+            raise RefusedFile(
+                "too_large",
+                f"the page has {count} characters of text, and {most} may be on it",
+                "ask for it in a request of its own, or send it as an image",
+            )
         return PageText(tuple(_letters(pdfium, textpage, content, to_px, size_px)), content)
     finally:
         textpage.close()

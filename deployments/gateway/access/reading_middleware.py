@@ -35,7 +35,8 @@ REPLAYED = "Idempotent-Replayed"
 # A body may begin slowly: a phone that wakes its radio, a client that makes the file while it sends it.
 _SLOW_START_S = 5.0
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_BOUNDARY = re.compile(r'boundary="?([^";,]{1,70})"?', re.IGNORECASE)
+# Made anew each time; what is shorter is not, and to look for it takes long where a body is full of it.
+_BOUNDARY = re.compile(r'boundary="?([^";,]{8,70})"?', re.IGNORECASE)
 
 
 class ReadingMiddleware:
@@ -76,7 +77,7 @@ class ReadingMiddleware:
     async def _answer_once(self, key: CacheKey, slot: ExitStack, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer of the request that came first under the key, which may be this one."""
         body = await receive_body(Request(scope, receive), body_limit(scope, self._limits()))
-        request = _fingerprint(scope, body)
+        request = await asyncio.to_thread(_fingerprint, scope, body)
         found = self._responses.find(key, request)
         if found is None:
             held = slot.pop_all()  # held by the work, which may outlive this caller

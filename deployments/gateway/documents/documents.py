@@ -5,6 +5,7 @@ A page that cannot be drawn or read is an outcome in its place, and costs the ot
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -141,7 +142,7 @@ def read_pages(document: OpenDocument, reader: ReadsPages) -> AsyncGenerator[Pag
             return page
         try:
             if page.text is not None and page.text.source == EXISTING:
-                answer = reader.from_text(page.text, page.width, page.height)
+                answer = await asyncio.to_thread(reader.from_text, page.text, page.width, page.height)
             else:
                 answer = await reader.read(page.file)
         except QuorumError as error:

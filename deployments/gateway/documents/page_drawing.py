@@ -117,7 +117,8 @@ class OpenDocument:
         across, down = head["dpi"]
         picture = PagePicture(shown, head["kind"], head["mode"], head["width"], head["height"], (across, down))
         told = await self._process.stdout.readexactly(head["text"])
-        text = PdfPageText(**json.loads(told)) if told else None
+        # Beside the event loop: a page may have a hundred thousand letters.
+        text = await asyncio.to_thread(_page_text, told) if told else None
         return DrawnPage(number, file, picture if shown else None, head["width"], head["height"], text)
 
     async def _lost(self, index: int, *, hung: bool) -> list[tuple[int, QuorumError]]:
@@ -154,7 +155,8 @@ class _DrawingLimits:
 
 class PageDrawer:
     """Opens `documents_at_once` and draws `pages_at_once`, each within `patience_s`. Callers take turns at both:
-    `caller` says for whom the work of this moment is done.
+    `caller` says for whom the work of this moment is done. One caller has at most `share` of the documents, in (0, 1]:
+    a long one stays open for minutes.
     """
 
     def __init__(
@@ -164,8 +166,9 @@ class PageDrawer:
         patience_s: float,
         caller: Callable[[], str] = lambda: "",
         command: Sequence[str] = _COMMAND,
+        share: float = 1.0,
     ) -> None:
-        self._documents = FairTurns(documents_at_once)
+        self._documents = FairTurns(documents_at_once, math.ceil(share * documents_at_once))
         self._pages = FairTurns(pages_at_once)
         self._patience_s = patience_s
         self._caller = caller
@@ -252,6 +255,10 @@ async def _head(process: Process) -> dict[str, Any]:
     line = await process.stdout.readuntil(b"\n")
     head: dict[str, Any] = json.loads(line)
     return head
+
+
+def _page_text(told: bytes) -> PdfPageText:
+    return PdfPageText(**json.loads(told))
 
 
 def _error_of(told: Sequence[Any], where: str = "") -> QuorumError:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pikepdf
+from numpy.typing import NDArray
 
 from deployments.gateway.formats.output_format import (
     OutputFile,
@@ -26,6 +28,9 @@ from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
 from segmentation.files.invisible_font import invisible_font
 from segmentation.files.text_layer import FONT_NAME
 from segmentation.files.untyped import Untyped
+
+Boxes = NDArray[np.float64]
+"""(N, 4): left, top, right and bottom of each. A page may have tens of thousands."""
 
 _POINTS_AN_INCH = 72.0
 _MOST_LETTERS = 0xFFFE
@@ -140,12 +145,13 @@ def _png_data(file: bytes) -> Iterator[bytes]:
 
 def _words(page: OutputPage, letters: Letters, taken: Sequence[Sequence[float]] = ()) -> Iterator[str]:
     """The words but for those in the boxes that are taken."""
+    boxes = np.array(taken, np.float64).reshape(-1, 4)
     for line in page.answer.lines:
         if page.words_of(line):
-            yield from _line(line, letters, taken)
+            yield from _line(line, letters, boxes)
 
 
-def _line(line: LineAnswer, letters: Letters, taken: Sequence[Sequence[float]]) -> Iterator[str]:
+def _line(line: LineAnswer, letters: Letters, taken: Boxes) -> Iterator[str]:
     """The words of a line, each but the last with a space behind it; readers differ in how they guess spaces."""
     last = len(line.words) - 1
     for index, (word, place) in enumerate(zip(line.words, _places(line), strict=True)):
@@ -153,9 +159,10 @@ def _line(line: LineAnswer, letters: Letters, taken: Sequence[Sequence[float]]) 
             yield _set(letters, word.text, place, behind="" if index == last else " ")
 
 
-def _is_taken(place: Points, taken: Sequence[Sequence[float]]) -> bool:
+def _is_taken(place: Points, taken: Boxes) -> bool:
     x, y = sum(corner[0] for corner in place) / len(place), sum(corner[1] for corner in place) / len(place)
-    return any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in taken)
+    left, top, right, bottom = taken.T
+    return bool(np.any((left <= x) & (x <= right) & (top <= y) & (y <= bottom)))
 
 
 def _places(line: LineAnswer) -> list[Points]:

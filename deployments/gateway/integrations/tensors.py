@@ -237,7 +237,7 @@ def _values_of_json(data: object, datatype: str, shape: tuple[int, ...]) -> Valu
 
 
 def _flattened(data: object) -> Iterator[Any]:
-    """What is in nested lists, in order. Goes round in a loop: generators in generators would hand each value through all of them."""
+    """What is in nested lists, in order. In a loop: each value of generators in generators goes through all of them."""
     waiting = [data]
     while waiting:
         one = waiting.pop()

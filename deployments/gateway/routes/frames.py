@@ -11,7 +11,8 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -20,15 +21,21 @@ from numpy.typing import NDArray
 
 from deployments.gateway.error_responses import error_answer
 from ocr.contract import CharacterAnswer, FrameAnswer, TextAnswer
-from ocr.errors import QuorumError
+from ocr.errors import QuorumError, TooLarge
 from segmentation.files.decoding import DecodingLimits, decode
 
 ReadFrame: TypeAlias = Callable[[bytes], Awaitable[CharacterAnswer | TextAnswer]]
+Turn: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
 # Frames are compared as grey pictures of this longer side, each pixel the mean of those it stands for. In a frame of
 # 1280 x 720 px, noise of 8 levels a pixel came to 22 levels at most, and one digit in 18 px print to 43 at least.
 _COMPARED_PX = 512
 _SAME_LEVELS = 30
+# What is dearer to decode is compared by its bytes alone: it is decoded here, in the gateway's own process.
+_COMPARED_MB, _COMPARED_S = 100.0, 1.0
+
+FRAMES_COMPARED_AT_ONCE = 2
+"""By one gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +72,18 @@ class FrameQueue:
 class FrameReader:
     """Reads the frames of one connection with `read`, one after another."""
 
-    def __init__(self, read: ReadFrame, limits: DecodingLimits) -> None:
+    def __init__(self, read: ReadFrame, limits: DecodingLimits, turn: Turn = nullcontext) -> None:
+        """`turn` is waited for before a frame is compared."""
         self._read = read
         self._limits = limits
+        self._turn = turn
         self._last: _LastRead | None = None
 
     async def answer(self, frame: Frame) -> FrameAnswer:
         """What became of the frame; a failure is an answer too."""
         try:
-            fingerprint = await asyncio.to_thread(fingerprint_of, frame.image, self._limits)
+            async with self._turn():
+                fingerprint = await asyncio.to_thread(fingerprint_of, frame.image, self._limits)
             if self._last is not None and self._last.fingerprint.matches(fingerprint):
                 return FrameAnswer(image_id=frame.image_id, status="unchanged", answer=self._last.answer)
             answer = await self._read(frame.image)
@@ -93,15 +103,17 @@ def dropped_answer(frame: Frame) -> FrameAnswer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameFingerprint:
-    """What frames are compared by: the hash of the file, and a small grey picture (H, W)."""
+    """What frames are compared by: the hash of the file, and a small grey picture (H, W) where that is cheap."""
 
     digest: bytes
-    size: tuple[int, int]
-    grey: NDArray[np.int16]
+    size: tuple[int, int] = (0, 0)
+    grey: NDArray[np.int16] | None = None
 
     def matches(self, other: FrameFingerprint) -> bool:
         if self.digest == other.digest:
             return True
+        if self.grey is None or other.grey is None:
+            return False
         return self.size == other.size and int(np.abs(self.grey - other.grey).max()) <= _SAME_LEVELS
 
 
@@ -112,9 +124,13 @@ class _LastRead:
 
 
 def fingerprint_of(image: bytes, limits: DecodingLimits) -> FrameFingerprint:
-    """Raises what is wrong with the image: not one, too large, of several pages."""
+    """Raises what is wrong with the image: not one, of several pages. Whether it is too large is for who reads it."""
     most_pixels = min(limits.max_pixels, 4 * _COMPARED_PX**2)  # it is decoded no larger than is needed
-    decoded = decode(image, replace(limits, max_pixels=most_pixels))
+    cheap = DecodingLimits(most_pixels, min(limits.max_mb, _COMPARED_MB), min(limits.max_s, _COMPARED_S))
+    try:
+        decoded = decode(image, cheap)
+    except TooLarge:
+        return FrameFingerprint(hashlib.sha256(image).digest())
     size = decoded.sent_width_px, decoded.sent_height_px
     scale = min(1.0, _COMPARED_PX / max(size))
     small = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

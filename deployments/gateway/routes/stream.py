@@ -24,13 +24,23 @@ from deployments.config.schema import LimitsConfig
 from deployments.gateway.access.access_middleware import caller_name, require_rate
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.rate_limit import RateLimiter
+from deployments.gateway.documents.fair_turns import FairTurns
 from deployments.gateway.error_responses import error_answer
 from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.base64_files import decode_base64
 from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import json_object
 from deployments.gateway.routes import openapi
-from deployments.gateway.routes.frames import Frame, FrameQueue, FrameReader, ReadFrame, dropped_answer, failed_answer
+from deployments.gateway.routes.frames import (
+    FRAMES_COMPARED_AT_ONCE,
+    Frame,
+    FrameQueue,
+    FrameReader,
+    ReadFrame,
+    Turn,
+    dropped_answer,
+    failed_answer,
+)
 from ocr.contract import CharacterOptions, ErrorAnswer, FrameAnswer, FrameBody, Problem, TaskOptions, TextOptions
 from ocr.errors import InvalidRequest, Overloaded, QuorumError, RateLimited, TooLarge
 from segmentation.files.decoding import DecodingLimits
@@ -46,6 +56,7 @@ CountFrame: TypeAlias = Callable[[int], Awaitable[None]]
 def stream_routes(readings: ReadingApi, rates: RateLimiter) -> APIRouter:
     router = APIRouter()
     streams: Counter[str] = Counter()
+    comparing = FairTurns(FRAMES_COMPARED_AT_ONCE)
 
     @router.websocket("/stream")
     async def stream(socket: WebSocket) -> None:
@@ -57,7 +68,7 @@ def stream_routes(readings: ReadingApi, rates: RateLimiter) -> APIRouter:
         CURRENT_CALLER.set(caller)
         streams[caller] += 1
         try:
-            await _serve(socket, readings, partial(require_rate, rates, caller))
+            await _serve(socket, readings, partial(require_rate, rates, caller), partial(comparing.turn, caller))
         finally:
             streams[caller] -= 1
 
@@ -74,15 +85,17 @@ def _full(streams: Counter[str], caller: str, limits: LimitsConfig) -> Overloade
     return None
 
 
-async def _serve(socket: WebSocket, readings: ReadingApi, count: CountFrame) -> None:
-    """Read the frames of one connection. `count` counts a frame like a request, and refuses it over the rate."""
+async def _serve(socket: WebSocket, readings: ReadingApi, count: CountFrame, turn: Turn) -> None:
+    """Read the frames of one connection. `count` counts a frame like a request, and refuses it over the rate; `turn`
+    is the caller's turn to have one compared.
+    """
     try:
         read = _reading(readings, dict(socket.query_params))
     except QuorumError as error:
         await _refuse(socket, error, _REFUSED)
         return
     waiting = FrameQueue(readings.limits.stream_queue)
-    reader = FrameReader(read, DecodingLimits.of(readings.limits))
+    reader = FrameReader(read, DecodingLimits.of(readings.limits), turn)
     sending = asyncio.Lock()
 
     async def send(answer: FrameAnswer) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pikepdf
 import pytest
 
+from segmentation.files import pdf_pages
 from segmentation.files.pdf_pages import PdfPage, PdfPages
 from segmentation.files.rendered_page import RefusedFile, RenderRequest
 from tests.fakes.files import add_scan_page, add_text_page, picture, saved
@@ -177,3 +178,27 @@ def test_a_dynamic_form_is_refused_with_the_remedy() -> None:
         document.Root.NeedsRendering = True
         with pytest.raises(RefusedFile, match="XFA"):
             page_of(document)
+
+
+def crowded(letters: int) -> bytes:
+    """A page of so many letters, one line upon the other."""
+    with pikepdf.new() as document:
+        add_text_page(document, ["x" * 100] * (letters // 100), 1, (1000, 1000))
+        return saved(document)
+
+
+def test_a_page_with_more_letters_than_any_page_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_pages, "MAX_PAGE_LETTERS", 500)
+    assert page_of(crowded(400)).text["source"] == "existing"
+    with pytest.raises(RefusedFile) as refused:
+        page_of(crowded(1000))
+    assert refused.value.args[0] == "too_large"
+    assert "500 may be on it" in refused.value.args[1]
+
+
+def test_the_pages_of_a_document_have_so_many_letters_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_pages, "MAX_DOCUMENT_LETTERS", 700)
+    pages = PdfPages(crowded(400), RenderRequest(None, None, "use", 100, 20_000_000, True, False, 60.0, 400.0, 6.0))
+    assert pages.page(1).text["source"] == "existing"
+    with pytest.raises(RefusedFile, match="too_large"):
+        pages.page(1)

@@ -92,3 +92,20 @@ async def test_a_turn_ends_with_the_work_that_failed_in_it():
             raise ZeroDivisionError
     async with asyncio.timeout(1.0), turns.turn("b"):
         pass
+
+
+async def test_one_caller_leaves_a_turn_to_others():
+    turns = FairTurns(2, most_each=1)
+    async with turns.turn("a"):
+        second = asyncio.create_task(_done(turns, "a"))
+        await asyncio.sleep(0)
+        await asyncio.wait_for(_done(turns, "b"), 5)
+        assert not second.done()
+    await asyncio.wait_for(second, 5)
+    async with turns.turn("a"), turns.turn("b"):  # all of them came back
+        pass
+
+
+async def _done(turns: FairTurns, caller: str) -> None:
+    async with turns.turn(caller):
+        pass

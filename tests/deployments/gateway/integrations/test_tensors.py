@@ -157,3 +157,52 @@ def test_an_answer_with_the_wanted_output_in_binary():
     word = "Größe".encode()
     assert (told["name"], told["parameters"]) == ("txts", {"binary_data_size": 4 + len(word)})
     assert body[header:] == struct.pack("<I", len(word)) + word
+
+
+@pytest.mark.parametrize("shape", [[1] * 9, [1] * 70, [0, 2**70], [2**31]])
+def test_shapes_that_no_picture_has_are_refused(shape: list[int]) -> None:
+    with pytest.raises(InvalidRequest, match="shape is"):
+        parse_request(as_json([1], tuple(shape)), None, 1000)
+    told = {"inputs": [{"name": "image", "datatype": "UINT8", "shape": shape, "parameters": {"binary_data_size": 1}}]}
+    head = json.dumps(told).encode()
+    with pytest.raises(InvalidRequest, match="shape is"):
+        parse_request(head + b"\0", len(head), 1000)
+
+
+def test_an_empty_list_is_no_pixel() -> None:
+    with pytest.raises(InvalidRequest, match="has 0 values"):
+        parse_request(as_json([], (1,)), None, 1000)
+
+
+def test_a_request_of_many_tensors_is_refused_at_the_first_that_is_too_many() -> None:
+    with pytest.raises(TooLarge, match="more than 100 tensors"):
+        parse_request(b'"data":[' * 101, None, 1000)
+
+
+def test_numbers_that_are_no_pixels_are_few() -> None:
+    numbers = b"1," * MAX_HEADER_BYTES + b"1"
+    body = b'{"inputs":[{"name":"x","datatype":"FP32","shape":[65537],"data":[%s]}]}' % numbers
+    with pytest.raises(TooLarge, match="UINT8"):
+        parse_request(body, None, 10**9)
+
+
+def test_strings_are_as_many_as_the_shape_says_and_few() -> None:
+    def binary(count: int) -> tuple[bytes, int]:
+        told = {"name": "x", "datatype": "BYTES", "shape": [count], "parameters": {"binary_data_size": 12}}
+        head = json.dumps({"inputs": [told]}).encode()
+        return head + bytes(12), len(head)
+
+    assert parse_request(*binary(3), 1000).inputs["x"].value == (b"", b"", b"")
+    for wrong in (1, 2, 4):
+        with pytest.raises(InvalidRequest, match="send as many as the shape says"):
+            parse_request(*binary(wrong), 1000)
+    with pytest.raises(TooLarge, match="strings"):
+        parse_request(*binary(1_000_000), 1000)
+
+
+def test_values_lie_in_lists_however_deep() -> None:
+    deep: object = ["a", "b"]
+    for _ in range(500):
+        deep = [deep]
+    told = {"name": "x", "datatype": "BYTES", "shape": [2], "data": deep}
+    assert parse_request(json.dumps({"inputs": [told]}).encode(), None, 1000).inputs["x"].value == (b"a", b"b")

@@ -13,7 +13,7 @@ import pytest
 
 from deployments.gateway.requests.base64_files import decode_base64
 from ocr.contract import ErrorAnswer
-from ocr.errors import InvalidRequest
+from ocr.errors import InvalidRequest, TooLarge
 from tests.fakes.plain_service import PlainService, app_over, as_base64, png
 
 _SERVICE = PlainService()
@@ -196,3 +196,36 @@ async def test_a_body_that_cannot_be_decompressed_within_the_limit_says_why(
     error = ErrorAnswer.model_validate(response.json()).error
     assert (response.status_code, error.hint != "") == (status, True)
     assert words in error.message
+
+
+async def test_a_body_of_more_gzip_members_than_any_program_writes_is_refused(client: httpx.AsyncClient) -> None:
+    response = await client.post(
+        "/predict_text", content=gzip.compress(b"", 1, mtime=0) * 900, headers={"content-encoding": "gzip"}
+    )
+    assert response.status_code == 400  # so many are read, and nothing is in them
+    tiny = zlib.compress(b"", wbits=-15) * 2000
+    response = await client.post("/predict_text", content=tiny, headers={"content-encoding": "deflate"})
+    assert (response.status_code, "1003 parts" in response.text) == (413, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("QUJ D\n" * 3, id="pieces"),
+        pytest.param("data:;base64," + "QUJD" * 40 + "%0AQUJD%0d%0a%20", id="escapes"),
+    ],
+)
+def test_spaces_and_line_breaks_in_base64_count_for_nothing(text: str) -> None:
+    assert set(decode_base64(text, "image").decode()) == set("ABC")
+
+
+def test_base64_with_a_letter_of_another_alphabet_is_refused_as_a_whole() -> None:
+    with pytest.raises(InvalidRequest, match="not valid base64"):
+        decode_base64("QUJD" * 100 + "\N{LATIN SMALL LETTER E WITH ACUTE}", "image")
+
+
+@pytest.mark.parametrize("head", ["data:,", "data:;base64,"])
+def test_a_data_url_of_nothing_but_escapes_is_refused_with_the_remedy(head: str) -> None:
+    with pytest.raises(TooLarge, match="escapes") as refused:
+        decode_base64(head + "%41" * 400_000, "image")
+    assert "base64" in refused.value.hint

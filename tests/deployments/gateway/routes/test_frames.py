@@ -31,3 +31,14 @@ def test_noise_is_no_change_and_one_digit_is() -> None:
     assert before.matches(fingerprint_of(film("Total 1,203.50", 8.0, 2), LIMITS))
     for other in ("Total 1,208.50", "Total 1,203.60", "Total 1.203.50", "Total 1,203.56"):
         assert not before.matches(fingerprint_of(film(other, 8.0, 3), LIMITS)), other
+
+
+def test_a_frame_that_is_dear_to_decode_is_compared_by_its_bytes_alone() -> None:
+    file = io.BytesIO()
+    PIL.Image.new("1", (6000, 5000)).save(file, "PNG")
+    generous = DecodingLimits(max_pixels=20_000_000, max_mb=500.0, max_s=6.0)
+    one = fingerprint_of(file.getvalue(), generous)
+    other = fingerprint_of(file.getvalue() + b"behind the end", generous)
+    assert one.grey is None
+    assert one.matches(fingerprint_of(file.getvalue(), generous))
+    assert not one.matches(other)

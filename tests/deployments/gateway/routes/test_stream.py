@@ -210,3 +210,33 @@ async def test_frames_count_like_requests() -> None:
     assert [answers[name].status for name in ("1", "2", "3")] == ["read", "read", "failed"]
     assert answers["3"].error is not None
     assert answers["3"].error.code == "rate_limited"
+
+
+async def test_a_message_of_many_values_is_refused_before_it_is_parsed() -> None:
+    async with connected(app_over(PlainService()), "/stream", task="text") as socket:
+        socket.send({"image_id": "1", "image": [0] * 2000})
+        refused = await answer(socket)
+    assert refused.error is not None
+    assert (refused.status, refused.error.code) == ("failed", "too_large")
+
+
+async def test_messages_that_are_no_frames_count_for_the_rate_too() -> None:
+    async with connected(app_over(PlainService(), requests_per_minute=3), "/stream", task="text") as socket:
+        codes = []
+        for _ in range(4):
+            socket.send({"no": "frame"})
+            refused = await answer(socket)
+            assert refused.error is not None
+            codes.append(refused.error.code)
+    assert codes == ["invalid_request", "invalid_request", "rate_limited", "rate_limited"]
+
+
+async def test_an_announced_image_that_does_not_follow_is_told() -> None:
+    async with connected(app_over(PlainService()), "/stream", task="text") as socket:
+        socket.send({"image_id": "first"})
+        socket.send({"image_id": "second"})
+        missing = await answer(socket)
+        socket.send(frame(1))
+        read = await answer(socket)
+    assert (missing.image_id, missing.status) == ("first", "failed")
+    assert (read.image_id, read.status) == ("second", "read")
