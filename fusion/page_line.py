@@ -35,7 +35,7 @@ def line_on_page(
         for word, polygon in zip(fused.words, _word_polygons(fused.words, spans, region), strict=True)
     )
     readings = {engine: Reading.of(hypothesis) for engine, hypothesis in hypotheses.items()}
-    return Line(characters, words, fused.confidence, region.polygon, region.block, readings, fused.legible)
+    return Line(characters, words, fused.confidence, region.polygon, region.block, readings, fused.legible, region.row)
 
 
 def _word_votes(fused: FusedLine, word: FusedWord) -> dict[str, str]:

@@ -328,6 +328,7 @@ class LineAnswer(_Wire):
     confidence: Confidence
     polygon: tuple[tuple[float, float], ...]
     block: int
+    row: int | None = Field(None, description="Lines of the same row stand side by side: in `text` they are one line.")
     legible: bool = Field(True, description="False: nobody can read it, or it is no text. `text` of the page lacks it.")
     words: list[WordAnswer]
     readings: dict[str, str] | None = Field(None, description="Every engine's reading; only with `explain`.")

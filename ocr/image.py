@@ -93,7 +93,8 @@ class Region:
 
     `polygon` is on the page as it was sent; `width_px` and `height_px` are those of the upright crop. `character_boxes`
     and `word_boxes` are in crop pixels, from left to right; empty when they could not be separated (joined writing).
-    `block` numbers the column or paragraph in reading order; `material` is what kind of writing it looks like.
+    `block` numbers the column or paragraph in reading order, `row` the row of the page, None where it has one for
+    itself; `material` is what kind of writing it looks like.
     """
 
     polygon: Polygon
@@ -104,6 +105,7 @@ class Region:
     word_boxes: tuple[Box, ...] = ()
     block: int = 0
     material: Material = Material.PRINTED
+    row: int | None = None
 
     def __post_init__(self) -> None:
         if self.width_px < 1 or self.height_px < 1:

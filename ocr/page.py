@@ -7,7 +7,7 @@ votes are counted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ocr.engine_report import EngineReport
@@ -98,7 +98,7 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the answer. `characters` has the spaces too; `readings` is what each engine said of all of it. A line
-    that is not `legible` is one that nobody can read, or no text at all.
+    that is not `legible` is one that nobody can read, or no text at all. Lines of the same `row` stand side by side.
     """
 
     characters: tuple[Character, ...]
@@ -108,6 +108,7 @@ class Line:
     block: int = 0
     readings: Mapping[str, Reading] = field(default_factory=dict)
     legible: bool = True
+    row: int | None = None
 
     def __post_init__(self) -> None:
         _require_probability(self.confidence, self)
@@ -134,7 +135,7 @@ class Page:
 
     @property
     def text(self) -> str:
-        """The legible lines, one per row; an empty row between blocks. Lines that were voted empty are left out."""
+        """The rows of legible lines, an empty one between blocks. Lines that were voted empty are left out."""
         return _text_of(self.legible_lines)
 
     @property
@@ -155,12 +156,20 @@ class Page:
 
 
 def _text_of(lines: Sequence[Line]) -> str:
+    return text_of_rows((line.text, line.block, line.row) for line in lines if line.characters)
+
+
+def text_of_rows(lines: Iterable[tuple[str, int, int | None]]) -> str:
+    """The text of lines with their block and row: those of one row side by side, an empty row between blocks."""
     rows: list[str] = []
-    said = [line for line in lines if line.characters]
-    for index, line in enumerate(said):
-        if index and line.block != said[index - 1].block:
-            rows.append("")
-        rows.append(line.text)
+    last: tuple[int, int | None] | None = None
+    for text, block, row in lines:
+        if last is not None and row is not None and last == (block, row):
+            rows[-1] += f" {text}"
+        else:
+            rows += [""] * (last is not None and last[0] != block)
+            rows.append(text)
+        last = block, row
     return "\n".join(rows)
 
 

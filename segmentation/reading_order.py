@@ -24,11 +24,13 @@ Boxes = NDArray[np.floating]
 @dataclass(frozen=True, slots=True)
 class ReadingOrder:
     """The order of a page: `order` are the indices of its lines as they are read, `blocks` the paragraph or column of
-    each of them, in the same order, numbered from 0.
+    each of them, in the same order, numbered from 0. `rows` numbers the rows in which they stand: a title and the
+    number at the other end of a leader, the cells of a table, the fields of a form.
     """
 
     order: tuple[int, ...]
     blocks: tuple[int, ...]
+    rows: tuple[int, ...]
 
 
 # In units of the median line height of the page, unless said otherwise.
@@ -42,20 +44,23 @@ _PARAGRAPH_GAP = 0.6  # more white than between the lines before, in units of th
 def reading_order(boxes: Boxes, checkpoint: Checkpoint = go_on) -> ReadingOrder:
     """The reading order of the lines `boxes` (N, 4). Stops with what `checkpoint` raises."""
     if not len(boxes):
-        return ReadingOrder((), ())
+        return ReadingOrder((), (), ())
     boxes = boxes.astype(np.float64)
     height = float(np.median(boxes[:, 3] - boxes[:, 1]))
     order: list[int] = []
     blocks: list[int] = []
-    for block, members in enumerate(_blocks(boxes, np.arange(len(boxes)), height, checkpoint)):
-        order.extend(members)
-        blocks.extend([block] * len(members))
-    return ReadingOrder(tuple(order), tuple(blocks))
+    rows: list[int] = []
+    for block, of_block in enumerate(_blocks(boxes, np.arange(len(boxes)), height, checkpoint)):
+        for row in of_block:
+            rows.extend([rows[-1] + 1 if rows else 0] * len(row))
+            order.extend(row)
+            blocks.extend([block] * len(row))
+    return ReadingOrder(tuple(order), tuple(blocks), tuple(rows))
 
 
-def _blocks(boxes: Boxes, members: NDArray[np.intp], height: float, checkpoint: Checkpoint) -> list[list[int]]:
-    """Cut `members` into blocks, each in reading order."""
-    found: list[list[int]] = []
+def _blocks(boxes: Boxes, members: NDArray[np.intp], height: float, checkpoint: Checkpoint) -> list[list[list[int]]]:
+    """Cut `members` into blocks of rows, each in reading order."""
+    found: list[list[list[int]]] = []
     for run in _runs(boxes, members, height, checkpoint):
         gutter = _gutter(boxes[run], height)
         if gutter is None:
@@ -188,18 +193,18 @@ def _gutter(boxes: Boxes, height: float) -> float | None:
     return columns.widest_gutter if len(columns.lefts) > 1 and columns.are_prose else None
 
 
-def _paragraphs(boxes: Boxes, members: NDArray[np.intp], height: float) -> list[list[int]]:
+def _paragraphs(boxes: Boxes, members: NDArray[np.intp], height: float) -> list[list[list[int]]]:
     """Order one column row by row, and cut it where the white between two rows is larger than before."""
     rows = _rows(boxes, members)
     tops = np.array([boxes[row, 1].min() for row in rows])
     bottoms = np.array([boxes[row, 3].max() for row in rows])
     gaps = tops[1:] - bottoms[:-1]
     usual = float(np.median(gaps)) if len(gaps) else 0.0
-    blocks: list[list[int]] = [[]]
+    blocks: list[list[list[int]]] = [[]]
     for number, row in enumerate(rows):
         if number and gaps[number - 1] > max(usual, 0.0) + _PARAGRAPH_GAP * height:
             blocks.append([])
-        blocks[-1].extend(row)
+        blocks[-1].append(row)
     return blocks
 
 

@@ -78,13 +78,13 @@ class TextSegmenter:
         _require_size(image)
         pixels = pipeline(image.pixels)
         rotation, pieces = self._upright(pixels, checkpoint)
-        lines, blocks = self._lines(pixels, without_specks(pieces), rotation, max_lines, checkpoint)
+        lines, places = self._lines(pixels, without_specks(pieces), rotation, max_lines, checkpoint)
         # Between the pixels of a page that lies askew a straight line is too blunt, at letters of ten pixels.
         filtering = cv2.INTER_CUBIC if rotation.is_oblique else cv2.INTER_LINEAR
         cuts = []
-        for quad, block in zip(rotation.to_page(lines), blocks, strict=True):
+        for quad, (block, row) in zip(rotation.to_page(lines), places, strict=True):
             checkpoint()
-            cuts.append(cut_line(pixels, quad, block, filtering))
+            cuts.append(cut_line(pixels, quad, block, filtering, row))
         return _page(image, pixels, cuts, rotation.degrees)
 
     def _upright(self, page: Pixels, checkpoint: Checkpoint) -> tuple[PageRotation, Quads]:
@@ -137,11 +137,11 @@ class TextSegmenter:
 
     def _lines(
         self, page: Pixels, pieces: Quads, rotation: PageRotation, max_lines: int, checkpoint: Checkpoint
-    ) -> tuple[Quads, list[int]]:
-        """The lines on the upright page in reading order, and the block of each.
+    ) -> tuple[Quads, list[tuple[int, int]]]:
+        """The lines on the upright page in reading order, and the block and the row of each.
 
-        Text that runs up or down the page stands beside the rest, mostly in a margin: each such line is a block of its
-        own after the others.
+        Text that runs up or down the page stands beside the rest, mostly in a margin: each such line is a block and a
+        row of its own after the others.
         """
         upright = are_vertical(pieces)
         lying = without_nested(group_into_lines(pieces[~upright]))
@@ -150,9 +150,10 @@ class TextSegmenter:
         checkpoint()
         reading = reading_order(bounds(lying), checkpoint)
         margin = self._oriented(page, margin, rotation, checkpoint)
-        first = max(reading.blocks, default=-1) + 1
+        blocks, rows = max(reading.blocks, default=-1) + 1, max(reading.rows, default=-1) + 1
         lines = np.concatenate([lying[list(reading.order)], margin])
-        return lines, [*reading.blocks, *range(first, first + len(margin))]
+        beside = [(blocks + number, rows + number) for number in range(len(margin))]
+        return lines, [*zip(reading.blocks, reading.rows, strict=True), *beside]
 
     def _oriented(self, page: Pixels, margin: Quads, rotation: PageRotation, checkpoint: Checkpoint) -> Quads:
         """Lines that run up or down, from left to right on the upright page, each read in its own direction."""
@@ -210,14 +211,18 @@ def _require_size(image: Image) -> None:
 
 
 def cut_line(
-    page: Pixels, quad: NDArray[np.float32], block: int, interpolation: int = cv2.INTER_LINEAR
+    page: Pixels,
+    quad: NDArray[np.float32],
+    block: int,
+    interpolation: int = cv2.INTER_LINEAR,
+    row: int | None = None,
 ) -> tuple[Region, Pixels]:
     """One line of the page with its words and characters."""
     crop = crop_upright(page, quad, interpolation)
     height, width = crop.shape[:2]
     parts = separate(crop)
     place, kind = Polygon.from_array(quad), material_classifier().classify(crop)
-    region = Region(place, width, height, Scope.LINE, parts.characters, parts.words, block, kind)
+    region = Region(place, width, height, Scope.LINE, parts.characters, parts.words, block, kind, row)
     return region, crop
 
 

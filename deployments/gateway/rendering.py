@@ -40,6 +40,7 @@ from ocr.contract import (
     WordAnswer,
 )
 from ocr.errors import QuorumError
+from ocr.page import text_of_rows
 from ocr.timing import timeline
 
 # An engine in one of these states was asked and did not do what it was asked for.
@@ -171,13 +172,8 @@ def _existing_line(line: Mapping[str, Any]) -> LineAnswer:
 
 
 def _rows(lines: Sequence[LineAnswer]) -> str:
-    """The lines, one per row; an empty row between blocks."""
-    rows: list[str] = []
-    for index, line in enumerate(lines):
-        if index and line.block != lines[index - 1].block:
-            rows.append("")
-        rows.append(line.text)
-    return "\n".join(rows)
+    """The rows of the lines, an empty one between blocks."""
+    return text_of_rows((line.text, line.block, line.row) for line in lines)
 
 
 def _rounded(corners: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
@@ -374,6 +370,7 @@ def _line_answer(line: Line, *, explain: bool) -> LineAnswer:
         confidence=line.confidence,
         polygon=_corners(line.polygon),
         block=line.block,
+        row=line.row,
         legible=line.legible,
         words=[_word_answer(word) for word in line.words],
         readings={name: reading.text for name, reading in line.readings.items()} if explain else None,

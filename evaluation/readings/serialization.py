@@ -72,6 +72,7 @@ def layout_as_json(layout: Layout) -> dict[str, object]:
             "words": [_edges(box) for box in region.word_boxes],
             "block": region.block,
             "material": region.material,
+            "row": region.row,
         }
         for region in layout.regions
     ]
@@ -93,6 +94,7 @@ def layout_from_json(content: Mapping[str, Any]) -> Layout:
             tuple(Box(*edges) for edges in region["words"]),
             region["block"],
             Material(region["material"]),
+            region.get("row"),  # layouts of before have none
         )
         for region in content["regions"]
     )

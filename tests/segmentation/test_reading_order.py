@@ -117,3 +117,28 @@ def test_the_order_is_that_of_the_plain_definition(page):
 def test_boxes_that_overlap_in_any_way_are_in_the_order_of_the_plain_definition(corners):
     boxes = [[left, top, left + width, top + height] for left, top, width, height in corners]
     assert blocks_of(boxes) == plain_blocks(np.array(boxes, dtype=np.float32))
+
+
+def rows_of(boxes: list[list[int]]) -> list[list[int]]:
+    """The indices of the boxes, row by row, as they are read."""
+    reading = reading_order(np.array(boxes, dtype=np.float32))
+    found: list[list[int]] = [[] for _ in range(max(reading.rows) + 1)]
+    for index, row in zip(reading.order, reading.rows, strict=True):
+        found[row].append(index)
+    return found
+
+
+def test_a_title_and_the_number_behind_its_leader_stand_in_one_row():
+    titles = [[80, y, 80 + width, y + 30] for y, width in ((70, 120), (150, 420), (230, 480), (310, 90))]
+    numbers = [[1100, y + 2, 1150, y + 28] for y in (70, 150, 230, 310)]
+    assert rows_of(titles + numbers) == [[0, 4], [1, 5], [2, 6], [3, 7]]
+
+
+def test_the_cells_of_a_table_and_the_fields_of_a_form_stand_in_rows():
+    cells = [[x, y, x + 90, y + 20] for y in (0, 40, 80) for x in (300, 0, 600)]
+    assert rows_of(cells) == [[1, 0, 2], [4, 3, 5], [7, 6, 8]]
+
+
+def test_the_lines_of_two_columns_of_prose_stand_in_rows_of_their_own():
+    page = column(50, 0, 8) + column(500, 0, 8)
+    assert rows_of(page) == [[index] for index in range(16)]
