@@ -50,6 +50,14 @@ GPU_BATCH = 16
 """Crops in one run on a GPU. On a CPU it is one: padding to the widest crop costs more than a batch saves there."""
 CHARACTERS = 16
 """Single characters in one run where all are padded to the same width."""
+WIDEST_PX = 3200
+"""PaddleOCR squeezes what is wider at the network's height."""
+STEP_PX = 8
+"""Of the crop at the network's height, for which it gives one step."""
+PIECE_PX, OVERLAP_PX = 2400, 480
+"""A crop wider than `WIDEST_PX` is read in pieces, and of what two pieces both show each gives the part that is farther
+from its edge.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +108,10 @@ class PaddleOCR:
 
     def _run(self, crops: Sequence[Crop]) -> Iterator[tuple[Steps, float]]:
         """The steps of each crop, and the width of one step in crop pixels."""
+        if any(_is_wide(crop) for crop in crops):
+            for crop in crops:
+                yield self._in_pieces(crop) if _is_wide(crop) else next(self._run([crop]))
+            return
         images = [
             image  # (3, 48, W) float32 in [-1, 1], BGR
             for crop in crops
@@ -112,6 +124,31 @@ class PaddleOCR:
             width, height = crop.region.width_px, crop.region.height_px
             scaled_width = min(math.ceil(HEIGHT_PX * width / height), self.preparations[crop.region.scope].max_imgW)
             yield of_crop, batch.shape[3] / of_crop.shape[0] * width / scaled_width
+
+    def _in_pieces(self, crop: Crop) -> tuple[Steps, float]:
+        """The steps of a wide crop, put together from those of its pieces."""
+        scale = HEIGHT_PX / crop.region.height_px
+        width_steps = math.ceil(crop.region.width_px * scale / STEP_PX)
+        joined: Steps | None = None
+        for start_step in range(0, width_steps - OVERLAP_PX // STEP_PX, (PIECE_PX - OVERLAP_PX) // STEP_PX):
+            left = round(start_step * STEP_PX / scale)
+            piece = Crop.whole(np.ascontiguousarray(crop.pixels[:, left : left + round(PIECE_PX / scale)]))
+            [(steps, _)] = self._run([piece])
+            steps = steps[: math.ceil(piece.region.width_px * scale / STEP_PX)]  # the rest is padding
+            joined = steps if joined is None else joined_steps(joined, steps, start_step)
+        assert joined is not None
+        return joined, STEP_PX / scale
+
+
+def joined_steps(before: Steps, after: Steps, start_step: int) -> Steps:
+    """Two rows of steps (T, C) of which the second begins at `start_step` of the first. They meet near the middle of
+    what they share, where both see no character, so that none is cut or read twice.
+    """
+    shared = len(before) - start_step
+    first, last = shared // 4, 3 * shared // 4
+    blank = np.minimum(before[start_step + first : start_step + last, 0], after[first:last, 0])
+    meet = first + int(blank.argmax())
+    return np.concatenate([before[: start_step + meet], after[meet:]])
 
 
 def load(options: LoadOptions) -> Engine:
@@ -184,6 +221,10 @@ def by_session(session: Any) -> Callable[[NDArray[np.float32]], Steps]:  # noqa:
         return np.asarray(steps)
 
     return infer
+
+
+def _is_wide(crop: Crop) -> bool:
+    return crop.region.width_px * HEIGHT_PX > WIDEST_PX * crop.region.height_px
 
 
 def _is_narrow(crop: Crop) -> bool:

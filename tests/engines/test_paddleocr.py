@@ -154,3 +154,22 @@ def test_the_scope_of_a_crop_is_respected(engine):
     drawn = draw("ab")
     [hypothesis] = engine.read([Crop.whole(drawn, Scope.CHARACTER)])
     assert len(hypothesis.characters) == 1
+
+
+SENTENCES = (
+    "The committee met on Tuesday to discuss the new bridge. Twelve engineers had measured the river in three places. "
+    "Nobody expected the water to be so deep near the mill. A second report will be printed before the end of June."
+)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_line_wider_than_the_network_takes_is_read_in_pieces_without_a_seam(engine, times):
+    text = " ".join([SENTENCES] * times)
+    crop = line(text)
+    assert crop.region.width_px > 66 * crop.region.height_px
+    [wide, short] = engine.read([crop, line("Invoice 1942")])
+    assert short.text == "Invoice 1942"
+    assert wide.text == text
+    middles = [(each.span.start + each.span.end) / 2 for each in wide.characters if each.span is not None]
+    assert middles == sorted(middles)
+    assert middles[-1] > 0.97 * crop.region.width_px
