@@ -55,6 +55,7 @@ def of(*lines: LineAnswer) -> str:
 @example("- no item")
 @example("1. no number")
 @example("===")
+@example("__0__")
 @example("<b>&amp;</b> ![x](y) `code` **bold** snake_case_ _em_ ~~s~~")
 def test_every_character_is_shown_as_it_was_read(text):
     seen, tags = shown(escaped(text))
