@@ -49,19 +49,19 @@ def in_regions(
     """Of the text that a page of a PDF has (segmentation/files/pdf_text.py) the words whose middle lies in a region,
     one region after the other.
     """
+    middles = [[(word, _middle(word["corners"])) for word in line["words"]] for line in lines]
     found: list[Mapping[str, Any]] = []
     for number, region in enumerate(regions):
         left, top, right, bottom = region.pixels(*size_px)
-        for line in lines:
-            words = [word for word in line["words"] if _is_within(word["corners"], left, top, right, bottom)]
+        for line, placed in zip(lines, middles, strict=True):
+            words = [word for word, (x, y) in placed if left <= x <= right and top <= y <= bottom]
             if words:
                 found.append({**line, "words": words, "block": number * BLOCKS_OF_A_PART + line["block"]})
     return found
 
 
-def _is_within(corners: Sequence[Sequence[float]], left: int, top: int, right: int, bottom: int) -> bool:
-    x, y = (sum(corner[axis] for corner in corners) / len(corners) for axis in (0, 1))
-    return left <= x <= right and top <= y <= bottom
+def _middle(corners: Sequence[Sequence[float]]) -> tuple[float, float]:
+    return sum(x for x, _ in corners) / len(corners), sum(y for _, y in corners) / len(corners)
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -5,6 +5,7 @@ and each is checked before anything is sent.
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Annotated, Any, cast
@@ -60,4 +61,6 @@ def _flag(name: str) -> str:
 def _metavar(field: FieldInfo) -> str:
     """An example of what may be typed, where the contract has one."""
     example = (field.examples or ["TEXT"])[0]
-    return ",".join(map(str, example)) if isinstance(example, list) else str(example).replace("'", '"')
+    if isinstance(example, list) and all(isinstance(item, str) for item in example):
+        return ",".join(example)
+    return json.dumps(example) if isinstance(example, list | dict) else str(example)
