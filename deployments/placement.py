@@ -21,19 +21,20 @@ import engines
 from cluster import node_pools
 from deployments.config.deployment_names import GATEWAY, ROUTER, SEGMENTATION
 from deployments.config.layers import PRESETS
-from deployments.config.schema import ENGINES, ClusterConfig, EngineConfig, SegmentationConfig
+from deployments.config.schema import ENGINES, ClusterConfig, EngineConfig, LimitsConfig, SegmentationConfig
 from ocr import EngineSpec, NoCard
 
 Options = dict[str, Any]
 """Options of one Serve deployment, as `Deployment.options` and the `deployments:` section of a config file take them.
 """
 
-# A replica takes this many requests at once and batches their crops; more wait in the queue of the caller's handle, and
-# beyond that they are refused at once instead of being answered too late. The Gateway takes everything that comes and
-# refuses by itself (admission.py): what Serve's proxy says of a full deployment is not in the form of the contract.
-_ONGOING = {GATEWAY: 10_000, ROUTER: 128, SEGMENTATION: 8}
+# A replica takes this many requests at once, lets callers take turns and batches their crops; more wait in the queue of
+# the caller's handle, first come first served, and beyond that they are refused at once instead of being answered too
+# late. The Gateway takes everything that comes and refuses by itself (admission.py): what Serve's proxy says of a full
+# deployment is not in the form of the contract.
+_ONGOING = {GATEWAY: 10_000, ROUTER: 128, SEGMENTATION: 64}
 _QUEUED = {GATEWAY: -1, ROUTER: 256, SEGMENTATION: 128}
-_ENGINE_ONGOING, _ENGINE_QUEUED = 32, 256
+_ENGINE_ONGOING, _ENGINE_QUEUED = 64, 256
 
 # On one machine everything shares the cores, so these are only shares of Ray's bookkeeping: they must add up to less
 # than two, or the last deployment never starts (a replica asks for a whole CPU by default).
@@ -43,6 +44,10 @@ _ONE_MACHINE_ENGINE_CPUS = 0.25
 # Threads of the parts that are worth more than one on a small machine: whoever is still reading when the others are
 # done has both cores.
 _ONE_MACHINE_THREADS = {"tesseract": 2, "paddleocr": 2, SEGMENTATION: 2}
+
+# Two pages of different callers keep two cores busy.
+_ONE_MACHINE_PAGES_BESIDE_OTHERS = 1
+_ONE_MACHINE_LEAD_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,7 @@ def one_machine_config() -> ClusterConfig:
     return ClusterConfig(
         engines=tuple(EngineConfig(name=name, threads=_ONE_MACHINE_THREADS.get(name, 1)) for name in ENGINES),
         segmentation=SegmentationConfig(threads=_ONE_MACHINE_THREADS[SEGMENTATION]),
+        limits=LimitsConfig(pages_beside_others=_ONE_MACHINE_PAGES_BESIDE_OTHERS, max_lead_s=_ONE_MACHINE_LEAD_S),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -19,6 +19,7 @@ from benchmarks.attack.hostile_callers import PAGE
 from benchmarks.harness.timing import percentile
 from cluster.local.multi_node_cluster import component_of
 from cluster.local.processes import children
+from deployments.replica.process_memory import memory_mb
 
 ADDRESS = "127.0.0.2"
 _READY_EVERY_S = 0.1
@@ -82,12 +83,14 @@ async def watching(url: str) -> AsyncIterator[Seen]:
 
 def replicas() -> dict[int, str]:
     """The deployments' processes below this one: process id -> deployment."""
-    found = {process.pid: component_of(process) for process in children()}
-    return {pid: part for pid, part in found.items() if part}
+    found: dict[int, str] = {}
+    for process in children():
+        with suppress(psutil.NoSuchProcess):  # programs come and go
+            if part := component_of(process):
+                found[process.pid] = part
+    return found
 
 
 def gateway_mb() -> float:
-    """The resident size of the Gateway, in units of 1,000,000 bytes."""
-    return (
-        float(sum(psutil.Process(pid).memory_info().rss for pid, part in replicas().items() if part == "Gateway")) / 1e6
-    )
+    """The Gateway's own memory, in units of 1,000,000 bytes: what it maps of Ray's object store is not its own."""
+    return sum(memory_mb(pid) for pid, part in replicas().items() if part == "Gateway")

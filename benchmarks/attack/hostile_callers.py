@@ -5,7 +5,10 @@ anything.
     python -m benchmarks.attack.hostile_callers NAME HOST PORT SECONDS
 
 is one of them as a process of its own, at the lowest priority: a real one computes on another machine, and must not
-take the processors of the service here. It says `ready` when what it sends is made, and begins when it is sent a line.
+take the processors of the service here. Ray runs the service at nice 15, so at nice 19 the caller still gets about a
+third of a processor that one process of the service wants too: enough to send, and it counts against the service. It
+says `ready` when what it sends is made, begins when it is sent a line, and says at the end how many seconds of a
+processor it took.
 
 Two kinds of harm are tried: holding what others need (places, connections, streams, memory), and making the service
 compute for very little that was sent.
@@ -37,6 +40,7 @@ from benchmarks.harness.results import ROOT
 from benchmarks.inputs.bad_files import bad_files, pdf_of_pages, png_of_size
 
 PAGE = ROOT / "examples" / "quick.png"
+SEVEN = ROOT / "tests" / "fixtures" / "seven.png"
 _JSON = {"Content-Type": "application/json"}
 _PNG = {"Content-Type": "image/png"}
 
@@ -164,9 +168,9 @@ def holding_connections(first: bytes, trickle: bytes, every_s: float, connection
     return attack
 
 
-def _head(path: str, length: int) -> bytes:
+def _head(path: str, length: int, more: str = "") -> bytes:
     lines = (f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: image/png", f"Content-Length: {length}")
-    return "".join(f"{line}\r\n" for line in (*lines, "")).encode()
+    return ("".join(f"{line}\r\n" for line in lines) + more + "\r\n").encode()
 
 
 async def idle_streams(target: Target) -> None:
@@ -194,7 +198,41 @@ async def flooded_stream(target: Target) -> None:
                 await asyncio.sleep(0.002)
 
 
-async def cut_off_requests(target: Target) -> None:
+async def compressed_stream(target: Target) -> None:
+    """Sends frames of 9 MB of zeros, of which a thousandth is sent (permessage-deflate)."""
+    with suppress(OSError, websockets.WebSocketException, TimeoutError):
+        async with websockets.connect(f"ws://{target.host}:{target.port}/stream?task=text") as socket:
+            for _ in range(500):
+                if not target.seconds_left:
+                    break
+                await asyncio.wait_for(socket.send(bytes(9_000_000)), target.seconds_left)
+
+
+async def unread_answers(target: Target) -> None:
+    """Asks for pages with all pictures, and reads nothing of what comes."""
+    page = PAGE.read_bytes()
+
+    async def ask() -> None:
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection(target.host, target.port, limit=1024)
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            for _ in range(5):
+                writer.write(_head("/predict_text?engines=tesseract&pictures=true&explain=true", len(page)) + page)
+            await asyncio.sleep(target.seconds_left)
+            writer.transport.abort()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(16):
+            group.create_task(ask())
+
+
+async def cut_off_keyed_requests(target: Target) -> None:
+    """The same as below under ever new idempotency keys: what is asked goes on without its caller."""
+    keys = iter(range(100))
+    await cut_off_requests(target, lambda: f"Idempotency-Key: cut-{next(keys)}\r\n")
+
+
+async def cut_off_requests(target: Target, header: Callable[[], str] = str) -> None:
     """Sends a whole page and hangs up before the answer, again and again."""
     page = PAGE.read_bytes()
     for _ in range(100):
@@ -202,7 +240,7 @@ async def cut_off_requests(target: Target) -> None:
             return
         with suppress(OSError):
             _, writer = await asyncio.open_connection(target.host, target.port)
-            writer.write(_head("/predict_text", len(page)) + page)
+            writer.write(_head("/predict_text", len(page), header()) + page)
             await writer.drain()
             await asyncio.sleep(0.05)
             writer.transport.abort()
@@ -219,10 +257,15 @@ def _holding() -> Iterator[tuple[str, Attack]]:
         "100 bodies in chunks without an end",
         holding_connections(chunked, b"400\r\n" + b"x" * 1024 + b"\r\n", 0.05, 100),
     )
+    tiny = chunked + b"1\r\nx\r\n" * 10_000
+    yield "20 bodies in chunks of one byte", holding_connections(tiny, b"1\r\nx\r\n" * 10_000, 0.2, 20)
     yield "bytes that are no HTTP", holding_connections(b"\x16\x03\x01" * 100, b"\x00" * 100, 0.2, 100)
     yield "64 idle streams", idle_streams
     yield "a stream of frames without a pause", flooded_stream
+    yield "a stream of compressed zeros", compressed_stream
+    yield "answers that nobody reads", unread_answers
     yield "pages whose caller hangs up", cut_off_requests
+    yield "the same under idempotency keys", cut_off_keyed_requests
 
 
 # --- requests that cost more than they should -------------------------------------------------------------------------
@@ -239,6 +282,14 @@ def _form_of_fields() -> bytes:
 
 def _batch(images: list[str]) -> bytes:
     return json.dumps({"images": images, "task": "text"}).encode()
+
+
+def _blanked() -> bytes:
+    return b'{"image":"' + b"Q " * 4_500_000 + b'"}'
+
+
+def _batch_of_characters(image: bytes) -> bytes:
+    return json.dumps({"images": [base64.b64encode(image).decode()] * 256, "task": "character"}).encode()
 
 
 async def keyed_requests(target: Target) -> None:
@@ -267,14 +318,34 @@ def _requests() -> Iterator[tuple[str, Attack]]:
     )
     yield "an option name of 5 MB", Posting("/predict", lambda: b'{"image":"a","' + b"x" * 5_000_000 + b'":1}', text)
     yield "base64 of white space", Posting("/predict", lambda: b'{"image":"' + b" \\n" * 3_000_000 + b'"}', text)
+    yield "a data URL of escapes", Posting("/predict", lambda: b'{"image":"data:,' + b"%41" * 3_000_000 + b'"}', text)
+    yield "base64 with a blank behind each character", Posting("/predict", _blanked, text)
+    yield (
+        "a batch of 256 characters",
+        Posting("/batch_predict", lambda: _batch_of_characters(SEVEN.read_bytes()), text, 4, 40),
+    )
+    yield (
+        "256 headers at once",
+        Posting("/batch_predict", lambda: _batch_of_characters(_jpeg_of_markers(900)), text, 16, 200),
+    )
     yield "a query of 4,000 names", getting(_many_names())
+    ranges = ", ".join(f"a/{number}" for number in range(3000)).encode()
+    yield (
+        "3,000 media types to choose from",
+        Posting("/predict_text", PAGE.read_bytes, {**_PNG, "Accept": ranges.decode()}),
+    )
     yield (
         "a form of 20,000 fields",
         Posting("/predict", _form_of_fields, {"Content-Type": "multipart/form-data; boundary=b"}),
     )
+    yield "bodies of 80 MB", Posting("/predict_text", lambda: b"x" * 80_000_000, _PNG, most=60)
     yield "bodies of 40 MB", Posting("/predict_text", lambda: b"x" * 40_000_000, _PNG, most=60)
     yield "request ids of 30 kB", getting("/ready", [(b"X-Request-ID", b"x" * 30_000)])
     yield "request ids that are not ASCII", getting("/ready", [(b"X-Request-ID", "é".encode())])
+    yield (
+        "instructions to Serve",
+        getting("/ready", [(b"X-Request-Timeout-Seconds", b"\xff"), (b"X-Session-Id", b"\xff")]),
+    )
     yield "paths that are no route", getting("/" + "a/" * 500)
     yield "guesses at the administrator's key", getting("/config", [(b"X-API-Key", b"guess")])
     yield (
@@ -310,6 +381,17 @@ def _grid_of_words(side: int, step: int) -> bytes:
     return _as_png(picture)
 
 
+def _dense_text(lines: int, characters: int) -> bytes:
+    """A page of lines as dense as in a telephone book."""
+    random = np.random.default_rng(0)
+    picture = PIL.Image.new("L", (characters * 6 + 40, lines * 14 + 40), 255)
+    pen = PIL.ImageDraw.Draw(picture)
+    for line in range(lines):
+        letters = "".join(chr(code) for code in random.integers(97, 123, characters))
+        pen.text((20, 20 + line * 14), letters, fill=0)
+    return _as_png(picture)
+
+
 def _noise(side: int) -> bytes:
     dots = np.random.default_rng(0).random((side, side)) > 0.97
     return _as_png(PIL.Image.fromarray((~dots).astype(np.uint8) * 255))
@@ -338,7 +420,11 @@ def _jpeg_of_markers(count: int) -> bytes:
 def _pictures() -> Iterator[tuple[str, Attack]]:
     text = partial(Posting, "/predict_text", headers=_PNG, at_once=3, most=30)
     yield "a picture of 3,000 separate words", text(lambda: _grid_of_words(1500, 20))
-    yield "the same through the character route", Posting("/predict", lambda: _grid_of_words(1500, 20), _PNG, 3, 30)
+    path = "/predict_text?explain=true&engines=tesseract,paddleocr&timeout_s=60"
+    yield "a page of 200 lines of 120 characters, explained", Posting(path, lambda: _dense_text(200, 120), _PNG, 3, 30)
+    path = "/predict_text?pictures=true&preprocess=contrast,denoise,normalise,gamma,sharpen,contrast,denoise,normalise"
+    yield "pictures of eight steps of a large page", Posting(path, lambda: _noise(2500), _PNG, 3, 12)
+    yield "3,000 words through the character route", Posting("/predict", lambda: _grid_of_words(1500, 20), _PNG, 3, 30)
     yield "a picture of 60,000 dots", text(lambda: _noise(1400))
     yield "a PNG of 700,000 chunks", text(lambda: _png_of_chunks(700_000))
     yield "a JPEG of 2,000,000 comments", text(lambda: _jpeg_of_markers(2_000_000))
@@ -370,7 +456,9 @@ def main() -> None:
     caller.prepare()
     print("ready", flush=True)
     sys.stdin.readline()
+    began_s = time.process_time()
     asyncio.run(caller.attack(Target(host, int(port), time.monotonic() + float(seconds))))
+    print(time.process_time() - began_s, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,15 @@ stays free.
 
 Three rules make it fair, cheap and honest:
 
-- *Fair*: callers take turns, each batch going to the one for whom least was read while it waited, so that who sends a
+- *Fair*: callers take turns, each batch going to the one for whom least was read of late, so that who sends a
   thousand pages does not hold up who sends one. The requests of one caller are read in the order in which they would be
   done if all that wait were read at the same pace. Read crop by crop none would be done later than so, and most are
   done sooner: a single line that arrives behind a page of forty is read after the page's current batch, and pages that
   arrive together leave one after the other instead of all at the end (fair sojourn protocol, Friedman and Henderson
   2003, doi 10.1145/781027.781056).
 - *Cheap*: a batch is padded to its widest crop, so the crops that join the first one are those of its request that are
-  closest to it in width; what is left of a batch is filled up from the next request.
+  closest to it in width; what is left of a batch is filled up from the next request. While other callers read too, a
+  batch is only as large as is read in a fifth of a second: so long one that comes has to wait.
 - *Honest*: a crop whose deadline has passed or whose request was cancelled is dropped when a batch is formed; after
   a burst that timed out, the next request does not queue behind dead work.
 
@@ -33,6 +34,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ocr import Crop, Hypothesis, StepTimer
+
+# See the second rule. A caller reads as long as its last crop came no longer ago than this.
+_SLICE_S = 0.2
+_READS_S = 2.0
+_SAVED_CROPS = 50.0
+# How much the newest batch counts in what one crop takes.
+_NEWEST = 0.3
 
 ReadBatch = Callable[[Sequence[Crop]], list[Hypothesis]]
 
@@ -123,7 +131,9 @@ class CropQueue:
         self._on_change = on_change
         self._queue: list[_QueuedCrop] = []
         self._virtual_time = 0.0  # crops that each waiting request would have had read at an equal pace
-        self._turns: dict[str, float] = {}  # of each caller that waits: crops read for it
+        self._turns: dict[str, float] = {}  # of each caller that reads: crops read for it
+        self._last_asked: dict[str, float] = {}  # of each caller that read of late
+        self._crop_s = 0.0  # what reading one takes
         self._reading_since: float | None = None
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
@@ -194,8 +204,10 @@ class CropQueue:
             requests = dict.fromkeys(queued.request for queued in batch)
             for request in requests:
                 request.begin()
+            began = self._clock()
             with self._spans.batch([queued.request.span for queued in batch]):
                 outcomes = await loop.run_in_executor(self._thread, self._outcomes, batch)
+            self._note_seconds((self._clock() - began) / len(batch))
             for request in requests:
                 request.end()
             for queued, outcome in zip(batch, outcomes, strict=True):
@@ -206,16 +218,18 @@ class CropQueue:
         """Take the next batch out of the queue; empty when nothing that is still wanted waits."""
         now = self._clock()
         live = [queued for queued in self._queue if queued.is_live(now)]
+        self._note_callers({queued.request.caller for queued in live}, now)
         self._turns = self._turns_of({queued.request.caller for queued in live})
         # Sorting is stable: of requests that would be done at the same time, the one that came first is read first.
         self._queue = sorted(live, key=lambda queued: (self._turns[queued.request.caller], queued.done_at))
         if not self._queue:
             return []
         first, *others = self._queue
+        size = self._size()
         own = sum(queued.request is first.request for queued in others)
-        candidates = others[: max(own, self._batch_size - 1)]
+        candidates = others[: max(own, size - 1)]
         candidates.sort(key=lambda queued: abs(queued.crop.region.width_px - first.crop.region.width_px))
-        batch = [first, *candidates[: self._batch_size - 1]]
+        batch = [first, *candidates[: size - 1]]
         self._virtual_time += len(batch) / len({queued.request for queued in self._queue})
         for queued in batch:
             self._turns[queued.request.caller] += 1.0
@@ -223,12 +237,28 @@ class CropQueue:
         self._queue = [queued for queued in self._queue if id(queued) not in taken]
         return batch
 
+    def _note_callers(self, waiting: set[str], now: float) -> None:
+        recent = {caller: then for caller, then in self._last_asked.items() if then > now - _READS_S}
+        self._last_asked = recent | dict.fromkeys(waiting, now)
+
+    def _size(self) -> int:
+        """How many crops the next batch may have."""
+        if len(self._last_asked) < 2 or self._crop_s == 0.0:
+            return self._batch_size
+        return max(1, min(self._batch_size, int(_SLICE_S / self._crop_s)))
+
+    def _note_seconds(self, crop_s: float) -> None:
+        self._crop_s = crop_s if self._crop_s == 0.0 else _NEWEST * crop_s + (1.0 - _NEWEST) * self._crop_s
+
     def _turns_of(self, callers: set[str]) -> dict[str, float]:
-        """What was read for each caller that waits. One that comes, or comes back, starts with the least of the others:
-        it has saved up nothing, and owes nothing.
+        """What was read for each caller that reads. A new one starts with the least of those that wait: it has saved up
+        nothing, and owes nothing. One that reads little by little has saved up a few lines, so that its next page does
+        not wait for every other line of somebody's book.
         """
-        least = min((self._turns[caller] for caller in callers if caller in self._turns), default=0.0)
-        return {caller: self._turns.get(caller, least) for caller in callers}
+        known = [self._turns[caller] for caller in callers if caller in self._turns]
+        least, most = min(known, default=0.0), max(known, default=0.0)
+        waiting = {caller: max(self._turns.get(caller, least), most - _SAVED_CROPS) for caller in callers}
+        return {caller: read for caller, read in self._turns.items() if caller in self._last_asked} | waiting
 
     def _outcomes(self, batch: list[_QueuedCrop]) -> list[Hypothesis | EngineReadError | None]:
         """Read a batch in the worker thread; when it fails, read its crops one by one to find the bad one. None for

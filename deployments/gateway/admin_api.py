@@ -6,9 +6,11 @@ ports, so a unit test runs it without a cluster.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any, Protocol
 from deployments.config.schema import LiveConfig, MonitorConfig
 from deployments.config.versions import ConfigVersion
 from deployments.gateway.live_config import LiveConfiguration
+from deployments.gateway.shared_answer import SharedAnswer
 from deployments.messages.capabilities import AUTO_PROFILE, STARTING_PREFIX
 from deployments.messages.reading_service import ReadingService
 from deployments.observability.log_tail import LogQuery
@@ -37,6 +40,7 @@ from ocr.contract import (
 )
 from ocr.errors import Outdated, OutOfRange
 
+_METRICS_FRESH_S = 1.0
 # How often a change of one profile is tried again when others change the configuration at the same time.
 _ATTEMPTS = 5
 
@@ -59,6 +63,20 @@ class ClusterNodes(Protocol):
 
     async def logs(self, query: LogQuery) -> LogsAnswer:
         """The newest log records."""
+
+
+class SharedNodes:
+    """The nodes, asked for their metrics once a second, however many want them."""
+
+    def __init__(self, nodes: ClusterNodes, detached_context: Callable[[], Context] = copy_context) -> None:
+        self._nodes = nodes
+        self._metrics = SharedAnswer(nodes.metrics, _METRICS_FRESH_S, detached_context=detached_context)
+
+    async def metrics(self) -> Mapping[str, MetricFamily]:
+        return await self._metrics()
+
+    async def logs(self, query: LogQuery) -> LogsAnswer:
+        return await self._nodes.logs(query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +146,7 @@ class AdminApi:
 
     async def metrics(self) -> str:
         """The metrics of the whole cluster, in the text format of Prometheus."""
-        return render_page(await self.nodes.metrics())
+        return await asyncio.to_thread(render_page, await self.nodes.metrics())
 
     async def performance(self) -> PerformanceAnswer:
         return performance(await self.nodes.metrics())

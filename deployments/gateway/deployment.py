@@ -9,6 +9,7 @@ Options and answers are those of the HTTP contract, as plain dicts; errors arriv
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +21,10 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.config.config_watcher import ConfigWatcher, apply_both
 from deployments.config.layers import Settings
+from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.rate_limit import ClusterRateLimiter
-from deployments.gateway.admin_api import AdminApi, periodic_tasks
+from deployments.gateway.admin_api import AdminApi, SharedNodes, periodic_tasks
+from deployments.gateway.fair_reading import FairReadingService
 from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.http_app import create_app
 from deployments.gateway.live_config import LiveConfiguration
@@ -31,7 +34,7 @@ from deployments.gateway.router_client import RouterClient
 from deployments.messages.capabilities import Capabilities
 from deployments.observability.monitor import LEASE_S, Monitor
 from deployments.observability.node_agents import NodeAgents
-from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings
+from deployments.replica.runtime import THREADS_SWITCH_S, ReplicaRuntime, ReplicaSettings
 from deployments.transport import detached_context
 from ocr.contract import BatchBody, CharacterOptions, DocumentOptions
 
@@ -43,6 +46,7 @@ class GatewayReplica:
     async def __init__(  # type: ignore[misc]  # Serve awaits it
         self, router: DeploymentHandle, settings: Settings, capabilities: Capabilities, version: str
     ) -> None:
+        sys.setswitchinterval(THREADS_SWITCH_S)
         runtime = ReplicaRuntime(ReplicaSettings.of(settings.config))
         live = LiveConfiguration(settings, capabilities)
         self._config_watcher = ConfigWatcher(runtime.shared, apply_both(runtime.apply, live.apply))
@@ -50,9 +54,10 @@ class GatewayReplica:
         await self._config_watcher.start()
         self._record = runtime.record
         self._rates = ClusterRateLimiter(runtime.shared, settings.config.redis_url)
-        service = CachingReadingService(RouterClient(router), lambda: live.capabilities.config.cache, self._record)
-        self._api = GatewayApi(service, lambda: live.capabilities, version)
-        self._admin_api = AdminApi(live, runtime.shared, NodeAgents(), service)
+        reading = FairReadingService(RouterClient(router), lambda: live.capabilities.config.limits, CURRENT_CALLER.get)
+        service = CachingReadingService(reading, lambda: live.capabilities.config.cache, self._record)
+        self._api = GatewayApi(service, lambda: live.capabilities, version, detached_context)
+        self._admin_api = AdminApi(live, runtime.shared, SharedNodes(NodeAgents(), detached_context), service)
         self._monitoring = asyncio.create_task(_monitor(self._admin_api, runtime, settings.config.state_dir).run())
 
     def __serve_build_asgi_app__(self) -> FastAPI:

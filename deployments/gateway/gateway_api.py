@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context, copy_context
 
 from deployments.config.schema import ClusterConfig
 from deployments.gateway import rendering
 from deployments.gateway.access.admission import AdmissionControl
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.reading_api import ReadingApi
+from deployments.gateway.shared_answer import SharedAnswer
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
 from deployments.messages.states import ServiceState
@@ -20,9 +22,16 @@ from ocr.errors import NotReady
 class GatewayApi:
     """What one Gateway replica does, for HTTP and for Serve handles alike."""
 
-    def __init__(self, service: ReadingService, capabilities: Callable[[], Capabilities], version: str) -> None:
-        self._service = service
+    def __init__(
+        self,
+        service: ReadingService,
+        capabilities: Callable[[], Capabilities],
+        version: str,
+        detached_context: Callable[[], Context] = copy_context,
+    ) -> None:
         self._current = capabilities
+        self._state = SharedAnswer(service.state, detached_context=detached_context)
+        self._components = SharedAnswer(service.components, detached_context=detached_context)
         self.readings = ReadingApi(service, capabilities, CURRENT_CALLER.get)
         self.admission = AdmissionControl(
             lambda: self.config.limits.max_requests,
@@ -51,13 +60,13 @@ class GatewayApi:
         return tuple(self._capabilities.scopes)
 
     async def status(self) -> StatusAnswer:
-        state, components = await asyncio.gather(self._service.state(), self._service.components())
+        state, components = await asyncio.gather(self._state(), self._components())
         return rendering.status_answer(
             state, components, self._capabilities, ready=not self._missing(state), version=self.version
         )
 
     async def ready(self) -> ReadyAnswer:
-        state = await self._service.state()
+        state = await self._state()
         missing = self._missing(state)
         if missing:
             raise NotReady(f"not ready: {missing}", "try again in a few seconds; /status shows each part", 5.0)

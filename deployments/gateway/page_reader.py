@@ -58,7 +58,8 @@ class PageReader:
             if self.options.pictures:
                 pictures = await self._service.pictures(image, request)
                 timer.end_step("pictures")
-        answer = rendering.text_answer(page, request, elapsed_ms(started), pictures)
+        # Beside the event loop, as all that is made of a page: the densest take seconds.
+        answer = await asyncio.to_thread(rendering.text_answer, page, request, elapsed_ms(started), pictures)
         return timed_answer(answer, timer) if request.explain else answer
 
     def from_text(self, text: PdfPageText, width: int, height: int) -> TextAnswer:

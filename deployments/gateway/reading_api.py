@@ -28,6 +28,7 @@ from deployments.gateway.documents.documents import (
     output_pages_of,
     read_pages,
 )
+from deployments.gateway.documents.fair_turns import FairTurns
 from deployments.gateway.documents.ordered_gather import ordered_gather
 from deployments.gateway.documents.page_drawing import PageDrawer
 from deployments.gateway.documents.text_layers import TextLayerWriter
@@ -79,6 +80,8 @@ class ReadingApi:
         limits = current().config.limits
         # Beside the event loop: a header takes some milliseconds, and a batch holds hundreds.
         self._headers = ThreadPoolExecutor(_HEADER_THREADS, thread_name_prefix="headers")
+        self._turns_at_headers = FairTurns(_HEADER_THREADS)
+        self._caller = caller
         drawer = PageDrawer(
             limits.documents_at_once,
             limits.pages_drawn_at_once,
@@ -145,7 +148,8 @@ class ReadingApi:
         reader = self._reader(file, options)
         if output_format.can_hold_failures:
             whole = await self._answer(file, reader, reader.limits.timeout_s, timer)
-            return replace(output_format.write(whole, []), illegible_lines=whole.illegible_lines)
+            written = await asyncio.to_thread(output_format.write, whole, [])
+            return replace(written, illegible_lines=whole.illegible_lines)
         answer: TextAnswer | DocumentAnswer
         if await self._look(has_pages, file, options, reader.limits):
             keeps_pdf = output_format.text_layers is not None and is_pdf(file)
@@ -157,7 +161,7 @@ class ReadingApi:
                 content = await self._documents.with_text_layers(file, layers, reader.limits)
                 illegible = sum(page.answer.illegible_lines for page in pages)
                 return OutputFile(content, output_format.media_type, illegible)
-            answer = rendering.document_answer(outcomes, page_count, reader.request, reader.age_ms)
+            answer = await _document_answer(outcomes, page_count, reader)
         else:
             answer = await reader.read(file)
             picture = await self._documents.picture_of(file, reader.limits) if output_format.needs_picture else None
@@ -212,7 +216,8 @@ class ReadingApi:
         started = time.perf_counter()
         request = capabilities.character_request(_options_of(body, CharacterOptions), time.time())
         yield None
-        checked = await self._look(_all_checked, images, DecodingLimits.of(capabilities.config.limits))
+        decoding = DecodingLimits.of(capabilities.config.limits)
+        checked = [await self._look(_checked, image, decoding) for image in images]
         readings = await self._read_characters([image for image in checked if isinstance(image, bytes)], request, timer)
         outcomes = iter(readings)
         for image in checked:
@@ -255,8 +260,9 @@ class ReadingApi:
                 yield one
 
     async def _look(self, look: Callable[[*Looked], Seen], *at: *Looked) -> Seen:
-        """What a look at the header of a file, or of several, says."""
-        return await asyncio.get_running_loop().run_in_executor(self._headers, look, *at)
+        """What a look at the header of a file says. Callers take turns, whoever has hundreds of files."""
+        async with self._turns_at_headers.turn(self._caller()):
+            return await asyncio.get_running_loop().run_in_executor(self._headers, look, *at)
 
     def _reader(self, file: bytes, options: DocumentOptions) -> PageReader:
         """Raises OutOfRange for an option that does not fit the file."""
@@ -270,7 +276,7 @@ class ReadingApi:
         if not await self._look(has_pages, file, reader.options, reader.limits):
             return await reader.read(file, timer)
         outcomes, page_count = await self._outcomes(file, reader, wait_s, pictures=False)
-        return rendering.document_answer(outcomes, page_count, reader.request, reader.age_ms)
+        return await _document_answer(outcomes, page_count, reader)
 
     async def _outcomes(
         self, file: bytes, reader: PageReader, wait_s: float, *, pictures: bool
@@ -282,6 +288,11 @@ class ReadingApi:
         if not any(isinstance(outcome, ReadPage) for outcome in outcomes):
             output_pages_of(outcomes)
         return outcomes, document.page_count
+
+
+async def _document_answer(outcomes: Sequence[PageOutcome], page_count: int, reader: PageReader) -> DocumentAnswer:
+    """Made beside the event loop: a hundred dense pages take seconds."""
+    return await asyncio.to_thread(rendering.document_answer, outcomes, page_count, reader.request, reader.age_ms)
 
 
 class _EndOfStream:
@@ -311,10 +322,6 @@ def _require_image(image: bytes, limits: DecodingLimits) -> None:
     if not image:
         raise InvalidRequest("the image is empty", "send the bytes of an image file")
     require_one_page(inspect(image, limits))
-
-
-def _all_checked(images: Sequence[bytes | QuorumError], limits: DecodingLimits) -> list[bytes | QuorumError]:
-    return [_checked(image, limits) for image in images]
 
 
 def _checked(image: bytes | QuorumError, limits: DecodingLimits) -> bytes | QuorumError:

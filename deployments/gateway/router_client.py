@@ -18,6 +18,7 @@ from deployments.transport import await_response, deployment_statuses
 from ocr import Page
 from ocr.contract import ComponentStatus
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError
+from ocr.pickling import Pickled
 
 # The Router answers before the deadline by itself; this is for one that does not answer at all.
 _GRACE_S = 0.5
@@ -35,12 +36,12 @@ class RouterClient:
 
     async def read_page(self, data: bytes, request: ReadRequest) -> Page:
         asked = request.asked_by(CURRENT_CALLER.get())
-        page: Page = await _call_router(
+        page: Pickled[Page] = await _call_router(
             lambda: await_response(self._router.read_page.remote(data, asked)),
             request.deadline,
             request.limits.retries,
         )
-        return page
+        return await asyncio.to_thread(page.value)
 
     async def read_characters(
         self, images: Sequence[bytes], request: ReadRequest
@@ -54,8 +55,9 @@ class RouterClient:
         return readings
 
     async def pictures(self, data: bytes, request: ReadRequest) -> tuple[NamedPicture, ...]:
+        asked = request.asked_by(CURRENT_CALLER.get())
         pictures: tuple[NamedPicture, ...] = await _call_router(
-            lambda: await_response(self._router.pictures.remote(data, request)),
+            lambda: await_response(self._router.pictures.remote(data, asked)),
             request.deadline,
             request.limits.retries,
         )

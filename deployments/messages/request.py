@@ -28,6 +28,7 @@ class RecognitionOptions:
 class SegmentationRequest:
     """How a page is prepared: `steps` by name (None: the profile's own), what is too large or takes too long, and the
     moment (epoch seconds) after which nobody waits for it. With `regions` only these parts of the page are looked at.
+    `caller` is as in RecognitionOptions.
     """
 
     profile: str
@@ -39,6 +40,7 @@ class SegmentationRequest:
     max_decoding_mb: float = LimitsConfig().max_decoding_mb
     max_decoding_s: float = LimitsConfig().max_decoding_s
     regions: tuple[PageRegion, ...] = ()
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +85,5 @@ class ReadRequest:
             limits.max_decoding_mb,
             limits.max_decoding_s,
             self.regions,
+            self.recognition.caller,
         )

@@ -5,6 +5,8 @@ The Router sees layouts, hypotheses and references; pixels never pass through it
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,13 +20,14 @@ from deployments.messages.request import ReadRequest
 from deployments.messages.states import ServiceState
 from deployments.observability.metrics import ENGINE_CIRCUIT_OPEN
 from deployments.observability.reading_metrics import observe_characters, observe_page
-from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings
+from deployments.replica.runtime import THREADS_SWITCH_S, ReplicaRuntime, ReplicaSettings
 from deployments.router.circuit_breaker import CircuitBreakers
 from deployments.router.clients import SegmentationClient
 from deployments.router.engine_states import EngineStates
 from deployments.router.ensemble import Ensemble
 from ocr import Page, StepTimer
 from ocr.errors import QuorumError
+from ocr.pickling import Pickled
 
 
 class RouterReplica:
@@ -37,6 +40,7 @@ class RouterReplica:
         capabilities: Capabilities,
         settings: ReplicaSettings,
     ) -> None:
+        sys.setswitchinterval(THREADS_SWITCH_S)
         runtime = ReplicaRuntime(settings)
         self._config_watcher = runtime.watch_config()
         self._record = runtime.record
@@ -52,12 +56,16 @@ class RouterReplica:
             self._record,
         )
 
-    async def read_page(self, data: bytes, request: ReadRequest) -> Page:
+    async def read_page(self, data: bytes, request: ReadRequest) -> Pickled[Page]:
         page = await self._ensemble.read_page(data, request)
+        return await asyncio.to_thread(self._observed, page, request)
+
+    def _observed(self, page: Page, request: ReadRequest) -> Pickled[Page]:
+        """The page, told of in metrics and logs. Not for the event loop: the densest pages take a second."""
         timer = StepTimer(ROUTER)
         observe_page(page, request, self._record)
         timer.end_step("metrics")
-        return replace(page, timings=(*page.timings, *timer.timings))
+        return Pickled.of(replace(page, timings=(*page.timings, *timer.timings)))
 
     async def read_characters(
         self, images: Sequence[bytes], request: ReadRequest

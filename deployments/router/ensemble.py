@@ -8,6 +8,7 @@ engines directly. Knows no engine by name, no Serve and no HTTP; a test passes p
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -33,6 +34,7 @@ from deployments.router.fan_out import Budget, Clock, EngineCall, EngineOutcome,
 from deployments.router.page_fusion import fused_character, fused_lines, fused_page, require_one_answer
 from ocr import EngineReport, Layout, Page, Scope, Status, StepTimer, TimedStep
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError
+from ocr.interfaces import Checkpoint
 
 Result = TypeVar("Result")
 
@@ -73,6 +75,9 @@ class _SegmentedRequest:
     request: ReadRequest
     timer: StepTimer
 
+
+# The Gateway waits so much longer: what the engines have read until the deadline is still fused.
+_GRACE_S = 0.5
 
 _ALL_SURE = "the engines that were asked before are sure of every line"
 _CIRCUIT_OPEN = "left out because it kept failing; it is tried beside the requests, and comes back when it answers"
@@ -116,7 +121,7 @@ class Ensemble:
             segmented = _SegmentedRequest(answer.layout, crops, request, timer)
             outcomes = await self._ask_engines(segmented, Scope.LINE)
             with self._timing_fusion(Scope.LINE, timer):
-                return fused_page(answer.layout, outcomes, request)
+                return await self._beside_the_loop(fused_page, answer.layout, outcomes, request)
 
         page = await _again_when_crops_are_lost(once, timer)
         return replace(page, timings=timer.timings)
@@ -148,6 +153,27 @@ class Ensemble:
         if isinstance(pictures, ImageRefused):
             raise pictures.error
         return pictures
+
+    async def _beside_the_loop(
+        self,
+        fuse: Callable[[Layout, Mapping[str, EngineOutcome], ReadRequest, Checkpoint], Result],
+        layout: Layout,
+        outcomes: Mapping[str, EngineOutcome],
+        request: ReadRequest,
+    ) -> Result:
+        """What `fuse` makes of the outcomes, in a thread: the densest pages take many seconds. It stops when nobody
+        waits any more. Raises DeadlineExceeded.
+        """
+        abandoned = threading.Event()
+
+        def checkpoint() -> None:
+            if abandoned.is_set() or self._clock() > request.deadline + _GRACE_S:
+                raise DeadlineExceeded("the vote took until the deadline", "give more time with timeout_s", 1.0)
+
+        try:
+            return await asyncio.to_thread(fuse, layout, outcomes, request, checkpoint)
+        finally:
+            abandoned.set()
 
     @contextmanager
     def _timing_fusion(self, scope: Scope, timer: StepTimer) -> Iterator[None]:
@@ -214,7 +240,7 @@ class Ensemble:
         asked: dict[str, EngineOutcome] = {}
         for step in steps:
             asked |= await self._ask_about_unsure_lines(unsure_lines, step.engines, segmented)
-            fused = fused_lines(segmented.layout, asked, segmented.request)
+            fused = await self._beside_the_loop(fused_lines, segmented.layout, asked, segmented.request)
             unsure_lines = [index for index in unsure_lines if step.goes_on(fused[index].expected_errors)]
             segmented.timer.end_step("fusion")
         return asked | await self._ask_about_unsure_lines(unsure_lines, last, segmented)

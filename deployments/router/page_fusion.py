@@ -13,15 +13,20 @@ from deployments.router.fan_out import EngineOutcome
 from ocr import Hypothesis, Layout, Page, Status
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
 from ocr.image import BLOCKS_OF_A_PART
+from ocr.interfaces import Checkpoint, go_on
 
 
-def fused_page(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: ReadRequest) -> Page:
-    """The page, with every line that some engine read text in."""
+def fused_page(
+    layout: Layout, outcomes: Mapping[str, EngineOutcome], request: ReadRequest, checkpoint: Checkpoint = go_on
+) -> Page:
+    """The page, with every line that some engine read text in. `checkpoint` may stop it, see ocr.interfaces."""
     outcomes = _with_other_models(outcomes, request.profile)
     hypotheses = _all_hypotheses(layout, outcomes, request)
     lines = [
         fusion.line_on_page(fused, region, own, keep_votes=request.explain)
-        for fused, region, own in zip(fused_lines(layout, outcomes, request), layout.regions, hypotheses, strict=True)
+        for fused, region, own in zip(
+            fused_lines(layout, outcomes, request, checkpoint), layout.regions, hypotheses, strict=True
+        )
     ]
     return Page(
         layout.width_px,
@@ -33,13 +38,16 @@ def fused_page(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: R
     )
 
 
-def fused_lines(layout: Layout, outcomes: Mapping[str, EngineOutcome], request: ReadRequest) -> list[fusion.FusedLine]:
+def fused_lines(
+    layout: Layout, outcomes: Mapping[str, EngineOutcome], request: ReadRequest, checkpoint: Checkpoint = go_on
+) -> list[fusion.FusedLine]:
     """What the engines that have read each line say together; what counts on one depends on all lines of the page."""
     return fusion.fuse_page(
         _all_hypotheses(layout, outcomes, request),
         [region.material for region in layout.regions],
         request.profile.for_models(_models(outcomes)),
         request.method,
+        checkpoint,
     )
 
 

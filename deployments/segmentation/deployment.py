@@ -6,10 +6,8 @@ second on to the engines: the crops go from this node to theirs and never throug
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +19,7 @@ from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, Lay
 from deployments.messages.request import SegmentationRequest
 from deployments.replica.process_memory import memory_mb, own_memory_mb
 from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings
+from deployments.segmentation.fair_workers import FairWorkers
 from deployments.segmentation.worker_process import WorkerProcess
 from deployments.segmentation.worker_tasks import DrawPictures, Models, PrepareCharacters, SegmentPage, Task
 from ocr import Layout, LoadOptions, SegmentedPage, StepTimer
@@ -33,9 +32,12 @@ Result = TypeVar("Result")
 DETECTOR = "paddleocr_detector"
 """Key of the text detector in the model store."""
 
+# One for the page whose turn it is, one for a page that is paused meanwhile, or that has ended its worker.
+_WORKERS = 2
+
 
 class SegmentationReplica:
-    """A replica of the segmentation: it hands one page after another to its worker, a process of its own."""
+    """A replica of the segmentation: it hands pages to its workers, processes of their own, as callers take turns."""
 
     def __init__(self, config: SegmentationConfig, model_dir: Path, cache_dir: Path, settings: ReplicaSettings) -> None:
         self._config_watcher = ReplicaRuntime(settings, self._used_mb).watch_config()
@@ -43,9 +45,10 @@ class SegmentationReplica:
             DETECTOR, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
         )
         models_of_worker = Models(LoadOptions(model, threads=config.threads), *rapidocr_models.orientation_files())
-        self._worker = WorkerProcess(models_of_worker, config.hung_after_s)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="segmentation")
-        self._thread.submit(self._worker.start).result()
+        self._workers = [WorkerProcess(models_of_worker, config.hung_after_s) for _ in range(_WORKERS)]
+        self._turns = FairWorkers(self._workers)
+        self._turns.start_first()
+        self._turns.start_missing()
 
     async def page(
         self, data: bytes, request: SegmentationRequest
@@ -89,29 +92,18 @@ class SegmentationReplica:
         yield crops
 
     def _used_mb(self) -> float:
-        return own_memory_mb() + (memory_mb(self._worker.pid) if self._worker.pid else 0.0)
+        return own_memory_mb() + sum(memory_mb(worker.pid) for worker in self._workers if worker.pid)
 
     async def _run(self, task: Task[Result], timer: StepTimer) -> Result:
-        def in_turn() -> Result:
-            timer.end_step("queue")
-            return self._worker.run(task)
-
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, in_turn)
-        finally:
-            self._keep_ready()
-
-    def _keep_ready(self) -> None:
-        """Have the next worker warm before the next page comes. It waits for those that are there."""
-        if not self._worker.is_ready:
-            self._thread.submit(self._worker.start)
+        return await self._turns.run(task, task.request.caller, lambda: timer.end_step("queue"))
 
     async def ping(self) -> bool:
-        """Whether a page would be segmented now: not while a worker is being replaced."""
-        self._keep_ready()
-        return self._worker.is_ready
+        """Whether a page would be segmented now: not while every worker is being replaced."""
+        self._turns.start_missing()
+        return self._turns.is_ready
 
     def check_health(self) -> None:
         """Raise when no worker can be started: the replica ought to be replaced."""
-        if self._worker.problem:
-            raise RuntimeError(self._worker.problem)
+        problems = [worker.problem for worker in self._workers if worker.problem]
+        if problems and not self._turns.is_ready:
+            raise RuntimeError(problems[0])

@@ -123,6 +123,20 @@ class WorkerProcess:
             raise InternalFailure("the lines could not be found", "the log has the details")
         return cast("Result", answer)
 
+    def pause(self) -> None:
+        """Have the worker stop computing, in the middle. This and `go_on` may be called from any thread."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Have it compute again; one that was not paused is left as it is."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        process = self._process
+        if process is not None:
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+
     def close(self) -> None:
         """End the worker."""
         if self._process is not None:

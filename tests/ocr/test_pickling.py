@@ -21,6 +21,7 @@ from ocr import (
     Span,
     Vote,
 )
+from ocr.pickling import Pickled
 
 CLAIMED = CharacterHypothesis("a", 0.9, Span(1.0, 2.0), (Alternative("b", 0.05),))
 VOTE = Vote("trocr", "a", 0.9, 0.3)
@@ -30,6 +31,12 @@ REGION = Region(ONE_FIELD, 2, 2, character_boxes=(Box(0, 0, 1, 2),))
 LAYOUT = Layout(20, 10, (REGION,), 90.0)
 PAGE = Page(20, 10, (Line((CHARACTER,), (), 0.8, ONE_FIELD, 1, {"trocr": Reading("a", 0.8, 1)}),), (), "m", "p")
 VALUES = [CLAIMED, Hypothesis((CLAIMED,)), Hypothesis.abstain("no"), VOTE, CHARACTER, ONE_FIELD, REGION, LAYOUT, PAGE]
+
+
+def test_a_value_that_is_unpickled_by_its_holder_is_bytes_until_then() -> None:
+    sent = pickle.loads(pickle.dumps(Pickled.of(PAGE)))
+    assert isinstance(sent.content, bytes)
+    assert sent.value() == PAGE
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)

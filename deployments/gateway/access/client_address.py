@@ -12,21 +12,36 @@ from starlette.types import Scope
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_SUBSCRIBER_BITS = 64
+
 
 def client_address(scope: Scope, proxies: Sequence[str]) -> str:
-    """The caller's address, "unknown" where the server did not tell one. `proxies` are addresses or networks
-    (10.0.0.0/8) that hand requests on; the last one in the chain that is no proxy is who asks.
+    """The caller's address, "unknown" where the server did not tell one; of IPv6 the network of its first 64 bits.
+    `proxies` are addresses or networks (10.0.0.0/8) that hand requests on; the last one in the chain that is no proxy
+    is who asks.
     """
     client = scope.get("client")
     address = str(client[0]) if client else "unknown"
     known = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
-    if not _is_among(address, known):
+    if _is_among(address, known):
+        for forwarded in reversed(_chain(Headers(scope=scope))):
+            address = forwarded
+            if not _is_among(address, known):
+                break
+    return _subscriber(address)
+
+
+def _subscriber(address: str) -> str:
+    """Whose address it is: with IPv6 one subscriber has at least 2^64 of them (RFC 6177), and is still one caller."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
         return address
-    for forwarded in reversed(_chain(Headers(scope=scope))):
-        address = forwarded
-        if not _is_among(address, known):
-            break
-    return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, _SUBSCRIBER_BITS), strict=False))
 
 
 def _chain(headers: Headers) -> list[str]:

@@ -8,6 +8,7 @@ hold whatever a caller sent as `X-Request-ID`.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import uuid
 from collections.abc import Sequence
@@ -17,8 +18,19 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deployments.gateway.access.client_address import client_address
+from deployments.gateway.access.drained_answers import DrainedAnswers
+from deployments.gateway.access.gathered_bodies import GatheredBodies
+from deployments.gateway.access.paced_streams import PacedStreams
+from deployments.gateway.access.request_pace import RequestPace
+
 IMPORT_PATH = f"{__name__}:middlewares"
 """What the variable is set to."""
+
+TRUSTED_PROXIES = "TRUSTED_PROXIES"
+"""The environment variable with the addresses of reverse proxies. Their configuration reaches Serve's proxies as
+environment alone.
+"""
 
 MAX_HEADER_BYTES = 32_768
 MAX_HEADERS = 100
@@ -26,6 +38,11 @@ LINGERING_S, LINGERING_SILENT_S = 30.0, 5.0
 """As nginx has them (lingering_time, lingering_timeout)."""
 
 _REQUEST_ID = b"x-request-id"
+# As ray/serve/_private/constants.py has them. Serve takes a dash for a low line.
+_INSTRUCTION = re.compile(
+    rb"(x-request-timeout-seconds|x-request-disconnect-disabled|serve.multiplexed.model.id|x.session.id|x-serve-router-.*)",
+    re.IGNORECASE,
+)
 _VISIBLE = re.compile(rb"[\x21-\x7e]{1,128}")
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -33,11 +50,19 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 
 def middlewares() -> list[Middleware]:
     """What Serve wraps its proxies in."""
-    return [Middleware(LingeringClose), Middleware(RequestHeaders)]
+    proxies = [each.strip() for each in os.environ.get(TRUSTED_PROXIES, "").split(",") if each.strip()]
+    return [
+        Middleware(DrainedAnswers),
+        Middleware(LingeringClose),
+        Middleware(RequestHeaders),
+        Middleware(PacedRequests, pace=RequestPace(), proxies=proxies),
+        Middleware(GatheredBodies),
+        Middleware(PacedStreams),
+    ]
 
 
 class RequestHeaders:
-    """Bounds the headers of a request, and gives it an id that can be logged."""
+    """Bounds the headers of a request, takes out those that instruct Serve, and gives it an id that can be logged."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -48,7 +73,8 @@ class RequestHeaders:
         elif are_too_large(scope["headers"]):
             await _refuse(scope, receive, send)
         else:
-            await self._app({**scope, "headers": with_request_id(scope["headers"])}, receive, send)
+            headers = with_request_id(without_instructions(scope["headers"]))
+            await self._app({**scope, "headers": headers}, receive, send)
 
 
 class LingeringClose:
@@ -124,6 +150,13 @@ def are_too_large(headers: RawHeaders) -> bool:
     return len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES
 
 
+def without_instructions(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
+    """The headers without those that tell Serve what to do with a request, whoever sent them: to wait for it without
+    end, to go on when its caller is gone, to which replica it should go.
+    """
+    return [(name, value) for name, value in headers if not _INSTRUCTION.fullmatch(name)]
+
+
 def with_request_id(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
     """The same headers with exactly one request id: the caller's where it is 1 to 128 visible ASCII characters, else a
     new one.
@@ -143,3 +176,36 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         "hint": "send fewer or shorter headers; the image belongs into the body",
     }
     await JSONResponse({"error": problem}, 431, {"Connection": "close"})(scope, receive, send)
+
+
+class PacedRequests:
+    """Has the requests of one address wait while others ask too, see request_pace.py."""
+
+    def __init__(self, app: ASGIApp, pace: RequestPace, proxies: Sequence[str] = ()) -> None:
+        self._app = app
+        self._pace = pace
+        self._proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        wait_s = self._pace.wait_s(client_address(scope, self._proxies))
+        if wait_s is None:
+            await _too_fast(scope, receive, send)
+            return
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        await self._app(scope, receive, send)
+
+
+async def _too_fast(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1013, "reason": "too many requests of this address wait"})
+        return
+    problem = {
+        "code": "rate_limited",
+        "message": "too many requests of this address wait, and others ask too",
+        "hint": "send fewer at once; /batch_predict reads many images in one request",
+    }
+    await JSONResponse({"error": problem}, 429, {"Connection": "close", "Retry-After": "5"})(scope, receive, send)

@@ -21,7 +21,7 @@ _CHARACTERS_AN_ESCAPE = 16  # base64 has half as many that need one
 
 def decode_base64(text: object, field: str) -> bytes:
     """The bytes behind base64: standard or URL-safe, padded or not, with line breaks or not, alone or as a data URL
-    (RFC 2397) with any parameters. Raises InvalidRequest.
+    (RFC 2397) with any parameters. Raises InvalidRequest, and TooLarge for one that is made of escapes.
     """
     if not isinstance(text, str) or not text:
         raise InvalidRequest(f"field '{field}' is not a base64 string", "encode the file's bytes with base64")

@@ -22,6 +22,8 @@ from ocr.errors import InvalidRequest, TooLarge, UnsupportedFormat
 
 # Base64 has no commas, so however large an image is, a body has few of them.
 _USUAL_VALUES = 1000
+# Of base64, some encoders escape every slash (one character in 64) and each end of a line (one in 76).
+_USUAL_ESCAPES_PER_BYTE = 1 / 16
 _BEGINNING = 100
 
 _FILE_FIELDS = ("image", "file")
@@ -76,12 +78,16 @@ def query_of(request: Request) -> dict[str, str]:
 
 
 def json_object(body: bytes | str, images: int) -> dict[str, Any]:
-    """The object in a body or a message that holds so many images at most. One of millions of small values is refused
-    before it is parsed: that would hold up every other caller. Raises TooLarge or InvalidRequest.
+    """The object in a body or a message that holds so many images at most. One of millions of small values or
+    escapes is refused before it is parsed: that would hold up every other caller. Raises TooLarge or InvalidRequest.
     """
     most = _USUAL_VALUES + 2 * images  # a data URL has a comma of its own
     if (body.count(",") if isinstance(body, str) else body.count(b",")) > most:
         raise TooLarge(f"the JSON body holds more than {most} values", "send fewer images at once")
+    if (body.count("\\") if isinstance(body, str) else body.count(b"\\")) > _USUAL_VALUES + len(
+        body
+    ) * _USUAL_ESCAPES_PER_BYTE:
+        raise TooLarge("the JSON body is made of escapes", "send base64 as it is: it needs no backslash")
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, an endless number, too deep

@@ -112,7 +112,8 @@ def _add_batch_predict(router: APIRouter, readings: ReadingApi) -> None:
         images = await asyncio.to_thread(_all_decoded, body.images)
         if kind == NDJSON:
             return await _streamed(readings.stream_batch(images, body))
-        return Response((await readings.batch_predict(images, body)).model_dump_json(), media_type=JSON)
+        answer = await readings.batch_predict(images, body)
+        return Response(await asyncio.to_thread(answer.model_dump_json), media_type=JSON)
 
 
 def _format_of(request: Request, named: str | None) -> OutputFormat | None:
@@ -142,7 +143,7 @@ async def _as_ndjson(lines: AsyncGenerator[BaseModel | None, None]) -> AsyncIter
     async with aclosing(lines):
         async for line in lines:
             if line is not None:
-                yield line.model_dump_json().encode() + b"\n"
+                yield (await asyncio.to_thread(line.model_dump_json)).encode() + b"\n"
 
 
 def _all_decoded(images: Sequence[str]) -> list[bytes | QuorumError]:

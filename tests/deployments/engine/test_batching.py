@@ -124,6 +124,44 @@ async def test_a_caller_that_was_away_has_saved_up_no_turns() -> None:
     await queue.close()
 
 
+async def test_a_caller_that_reads_little_goes_before_one_that_reads_all_the_time() -> None:
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: 0.0)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(queue.read([crop(7)], FAR, caller="rare"))
+        await until(lambda: len(gate.batches) == 1)
+        group.create_task(queue.read([crop(100) for _ in range(60)], FAR, caller="busy"))
+        gate.open()
+        await until(lambda: len(gate.batches) >= 20)
+        await asyncio.wait_for(queue.read([crop(8) for _ in range(10)], FAR, caller="rare"), 10.0)
+        order = [widths[0] for widths in gate.batches]
+        first, last = order.index(8), len(order) - 1 - order[::-1].index(8)
+        assert last - first == 9, "its ten lines one after the other"
+    await queue.close()
+
+
+async def test_batches_are_small_while_two_callers_read_and_large_for_one() -> None:
+    now = [0.0]
+    sizes: list[int] = []
+
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        sizes.append(len(crops))
+        now[0] += len(crops) / 32
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    queue = CropQueue(read, batch_size=16, clock=lambda: now[0])
+    await queue.read([crop(100) for _ in range(16)], FAR, caller="busy")
+    await asyncio.gather(
+        queue.read([crop(100) for _ in range(16)], FAR, caller="busy"),
+        queue.read([crop(7) for _ in range(2)], FAR, caller="other"),
+    )
+    assert sizes == [16, 6, 6, 6]
+    now[0] += 3.0
+    await queue.read([crop(100) for _ in range(16)], FAR, caller="busy")
+    assert sizes[-1] == 16
+    await queue.close()
+
+
 async def test_lines_that_keep_coming_do_not_keep_a_page_waiting_for_ever() -> None:
     lines_read = [0]
 

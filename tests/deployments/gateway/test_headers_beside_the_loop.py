@@ -5,15 +5,47 @@ from __future__ import annotations
 import asyncio
 import base64
 import threading
+from contextvars import ContextVar
 
 import httpx
 import pytest
 
 from deployments.gateway import reading_api
+from deployments.messages.capabilities import Capabilities
+from ocr import Scope
+from ocr.contract import BatchBody
 from tests.fakes.files import image_file
-from tests.fakes.plain_service import PlainService, app_over
+from tests.fakes.plain_service import PlainService, app_over, plain_config, spec
 
 IMAGE = base64.b64encode(image_file("PNG")).decode()
+
+
+async def test_the_headers_of_hundreds_of_files_do_not_hold_up_one_of_another_caller(monkeypatch):
+    looked: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def look(image, _max_pixels):
+        looked.append(image.decode())
+        begun.set()
+        go_on.wait(10.0)
+
+    monkeypatch.setattr(reading_api, "_require_image", look)
+    caller = ContextVar("caller", default="")
+    config = plain_config(limits={"max_batch": 50})
+    capabilities = Capabilities.of(config, [spec(name, Scope.CHARACTER) for name in ("a", "b", "lines")])
+    api = reading_api.ReadingApi(PlainService(), lambda: capabilities, caller.get)
+
+    async def ask(who, images):
+        caller.set(who)
+        await api.batch_predict([image.encode() for image in images], BatchBody(images=["-"] * len(images)))
+
+    asked = [asyncio.create_task(ask("a", ["a"] * 50)) for _ in range(4)]
+    await asyncio.to_thread(begun.wait, 10.0)
+    asked.append(asyncio.create_task(ask("b", ["b"])))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(*asked)
+    assert looked.index("b") <= 4, "those that were begun, and one turn"
 
 
 @pytest.mark.parametrize(

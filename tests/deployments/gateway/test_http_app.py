@@ -470,6 +470,14 @@ async def test_a_body_of_very_many_small_values_is_refused_unparsed(client: http
     assert "values" in ErrorAnswer.model_validate(response.json()).error.message
 
 
+@pytest.mark.parametrize("path", ["/predict", "/predict_text", "/batch_predict"])
+async def test_a_body_that_is_made_of_escapes_is_refused_unparsed(client: httpx.AsyncClient, path: str) -> None:
+    body = b'{"image": "' + b" \\n" * 5000 + b'"}'
+    response = await client.post(path, content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 413
+    assert "escapes" in ErrorAnswer.model_validate(response.json()).error.message
+
+
 async def test_a_query_of_very_many_names_is_answered_like_any_other(client: httpx.AsyncClient) -> None:
     query = "&".join(f"x{number}=1" for number in range(3000))
     response = await client.post(f"/predict?{query}", content=png(), headers={"content-type": "image/png"})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -17,8 +18,9 @@ from deployments.messages.states import CircuitState, EngineState
 from deployments.router.circuit_breaker import CircuitBreakers
 from deployments.router.ensemble import CropsReference, Ensemble
 from fusion import Cascade, Method, Profile, Step
-from ocr import Hypothesis, Status, TimedStep
+from ocr import Hypothesis, Layout, Page, Status, TimedStep
 from ocr.errors import DeadlineExceeded, InternalFailure, NotAnImage, NotReady, Overloaded, QuorumError
+from ocr.interfaces import Checkpoint
 from tests.fakes.plain_ensemble import SCOPES, PlainReader, PlainSegmentation, ensemble, read_request, readers, statuses
 
 
@@ -94,6 +96,48 @@ async def test_pixels_lost_twice_are_a_failure_of_ours() -> None:
     engines = readers(a=PlainReader("hello", CropsLost("gone"), CropsLost("gone")))
     with pytest.raises(InternalFailure, match="twice"):
         await ensemble(engines).read_page(b"page", read_request("a"))
+
+
+def counted_fusions(monkeypatch: pytest.MonkeyPatch, before_each: Callable[[], None]) -> list[int]:
+    """The numbers of the lines whose fusion was begun; `before_each` is called in its thread."""
+    begun: list[int] = []
+
+    def fused_page(layout: Layout, outcomes: object, request: ReadRequest, checkpoint: Checkpoint) -> Page:
+        for line in range(1000):
+            checkpoint()
+            begun.append(line)
+            before_each()
+        raise AssertionError("nothing has stopped it")
+
+    monkeypatch.setattr("deployments.router.ensemble.fused_page", fused_page)
+    return begun
+
+
+async def test_the_vote_on_a_page_stops_at_the_deadline_and_holds_up_nobody_meanwhile(monkeypatch) -> None:
+    monkeypatch.setattr("deployments.router.ensemble._GRACE_S", 0.0)
+    begun = counted_fusions(monkeypatch, lambda: time.sleep(0.01))
+    reading = asyncio.create_task(ensemble(readers()).read_page(b"page", read_request(seconds=0.3)))
+    turns = 0
+    while not reading.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+    with pytest.raises(DeadlineExceeded, match="the vote took"):
+        await reading
+    assert turns > 10, "the event loop was free"
+    assert 0 < len(begun) < 1000
+
+
+async def test_the_vote_on_a_page_that_nobody_waits_for_stops(monkeypatch) -> None:
+    go_on = threading.Event()
+    begun = counted_fusions(monkeypatch, lambda: go_on.wait(10.0))  # type: ignore[arg-type, return-value]
+    reading = asyncio.create_task(ensemble(readers()).read_page(b"page", read_request()))
+    while not begun:
+        await asyncio.sleep(0.001)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    go_on.set()
+    await asyncio.to_thread(time.sleep, 0.01)
+    assert begun == [0]
 
 
 async def test_a_segmentation_that_does_not_answer_ends_with_the_deadline() -> None:

@@ -19,7 +19,7 @@ from deployments.segmentation import worker_process
 from ocr import SegmentedPage
 from ocr.errors import DeadlineExceeded, NotAnImage
 from tests.deployments.segmentation.test_image_file_segmenter import png
-from tests.fakes.segmenting import CRASHES, HANGS, Harmful
+from tests.fakes.segmenting import COMPUTES, CRASHES, HANGS, Harmful
 
 pytestmark = pytest.mark.processes
 
@@ -36,22 +36,28 @@ def replica(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(deployment.models, "resolve", lambda *_, **__: None)
     settings: Any = None
     replica = deployment.SegmentationReplica(SegmentationConfig(), tmp_path, tmp_path, settings)
-    assert seen[0]() > 2 * 20  # its own memory and that of the worker
+    assert seen[0]() > 2 * 20  # its own memory and that of a worker
     yield replica
-    replica._thread.submit(replica._worker.close).result()
+    close(replica)
 
 
-def request(deadline: float = math.inf) -> SegmentationRequest:
-    return SegmentationRequest("general", (), 1_000_000, deadline)
+def close(replica: Any) -> None:
+    for lane in replica._turns._lanes:
+        lane.thread.submit(lane.worker.close).result()
 
 
-async def page(replica: Any, width: int, deadline: float = math.inf) -> list[Any]:
-    return [answer async for answer in replica.page(png(width), request(deadline))]
+def request(deadline: float = math.inf, caller: str = "") -> SegmentationRequest:
+    return SegmentationRequest("general", (), 1_000_000, deadline, caller=caller)
 
 
-async def ready(replica: Any) -> None:
+async def page(replica: Any, width: int, deadline: float = math.inf, caller: str = "") -> list[Any]:
+    return [answer async for answer in replica.page(png(width), request(deadline, caller))]
+
+
+async def all_ready(replica: Any) -> None:
     async with asyncio.timeout(60):
-        while not await replica.ping():
+        while not all(worker.is_ready for worker in replica._workers):
+            await replica.ping()
             await asyncio.sleep(0.05)
 
 
@@ -64,12 +70,12 @@ async def test_a_page_is_a_layout_with_where_the_time_went_and_then_the_crops(re
 
 
 async def test_a_page_that_hangs_is_refused_and_the_replica_is_ready_again_without_another_page(replica):
-    assert await replica.ping()
+    await all_ready(replica)
     [refused] = await page(replica, HANGS, time.time() + 0.3)
     assert isinstance(refused, ImageRefused)
     assert isinstance(refused.error, DeadlineExceeded)
-    assert not await replica.ping()
-    await ready(replica)
+    assert await replica.ping()  # the other worker is there
+    await all_ready(replica)
     replica.check_health()
 
 
@@ -80,7 +86,8 @@ async def test_pages_that_waited_behind_one_that_ended_the_worker_are_read(repli
 
 
 async def test_characters_that_end_the_worker_are_each_told_so(replica, monkeypatch):
-    monkeypatch.setattr(replica._worker, "_answer", lambda _patience_s: (_ for _ in ()).throw(EOFError()))
+    for worker in replica._workers:
+        monkeypatch.setattr(worker, "_answer", lambda _patience_s: (_ for _ in ()).throw(EOFError()))
     answer, crops = [each async for each in replica.characters([png(30), png(40)], request())]
     assert isinstance(answer, CharacterCropsAnswer)
     assert len(answer.outcomes) == 2
@@ -88,10 +95,23 @@ async def test_characters_that_end_the_worker_are_each_told_so(replica, monkeypa
 
 
 async def test_a_replica_without_a_worker_that_starts_is_unhealthy(replica):
-    replica._thread.submit(replica._worker.close).result()
-    replica._worker._command = ("false",)
+    for worker in replica._workers:
+        worker._command = ("false",)
+    close(replica)
     [refused] = await page(replica, 30)
     assert isinstance(refused, ImageRefused)
     assert not await replica.ping()
     with pytest.raises(RuntimeError, match="does not start"):
         replica.check_health()
+
+
+async def test_a_page_that_computes_without_end_holds_up_no_other_caller(replica):
+    await all_ready(replica)
+    endless = asyncio.create_task(page(replica, COMPUTES, time.time() + 3.0, caller="a"))
+    while not any(lane.page for lane in replica._turns._lanes):
+        await asyncio.sleep(0.01)
+    read = [(await page(replica, 30, time.time() + 30.0, caller="b"))[1] for _ in range(5)]
+    assert [crops.pixels[0].shape[1] for crops in read] == [30] * 5
+    assert not endless.done()
+    [refused] = await endless
+    assert isinstance(refused.error, DeadlineExceeded)

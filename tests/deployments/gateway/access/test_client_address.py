@@ -26,7 +26,7 @@ def test_a_header_that_no_proxy_wrote_says_nothing() -> None:
         (["1.2.3.4, nonsense"], "10.0.0.1"),
         (["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
         ([], "10.0.0.1"),
-        (["2001:db8::1"], "2001:db8::1"),
+        (["2001:db8::1"], "2001:db8::/64"),
     ],
 )
 def test_the_last_address_that_is_no_proxy_asks(forwarded: list[str], expected: str) -> None:
@@ -35,3 +35,14 @@ def test_the_last_address_that_is_no_proxy_asks(forwarded: list[str], expected: 
 
 def test_a_server_that_tells_no_address_leaves_it_unknown() -> None:
     assert address(None, ["1.2.3.4"], ("0.0.0.0/0",)) == "unknown"
+
+
+def test_the_addresses_of_one_ipv6_subscriber_are_one_caller() -> None:
+    assert address("2001:db8:0:7::1", []) == address("2001:db8:0:7:ffff::2", []) == "2001:db8:0:7::/64"
+    assert address("2001:db8:0:8::1", []) == "2001:db8:0:8::/64"
+    assert address("::ffff:10.0.0.9", []) == "10.0.0.9"
+
+
+def test_a_proxy_with_an_ipv6_address_is_known_by_all_of_it() -> None:
+    assert address("fd00::1", ["1.2.3.4"], ("fd00::1",)) == "1.2.3.4"
+    assert address("fd00::2", ["1.2.3.4"], ("fd00::1",)) == "fd00::/64"

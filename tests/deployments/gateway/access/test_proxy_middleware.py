@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from cluster import serve_proxies
+from deployments.gateway.access import request_pace
 from deployments.gateway.access.proxy_middleware import (
     IMPORT_PATH,
     MAX_HEADERS,
+    PacedRequests,
+    RequestHeaders,
     are_too_large,
     middlewares,
     with_request_id,
+    without_instructions,
 )
+from deployments.gateway.access.request_pace import RequestPace
 
 ID = b"x-request-id"
 
@@ -55,6 +61,33 @@ def test_headers_are_bounded_in_number_and_size() -> None:
     assert are_too_large([(b"cookie", b"x" * 33_000)])
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"x-request-timeout-seconds",
+        b"X-Request-Disconnect-Disabled",
+        b"serve_multiplexed_model_id",
+        b"serve-multiplexed-model-id",
+        b"x-session-id",
+        b"x_session_id",
+        b"x-serve-router-replica",
+    ],
+)
+def test_nobody_instructs_serve_with_a_header(name: bytes) -> None:
+    rest = [(b"host", b"x"), (b"x-session-ids", b"mine")]
+    assert without_instructions([rest[0], (name, b"\xff"), rest[1]]) == rest
+
+
+@pytest.mark.processes
+def test_the_headers_that_serve_obeys_are_known() -> None:
+    from ray.serve._private import constants
+
+    obeyed = {value for name, value in vars(constants).items() if name.endswith(("_HEADER", "_HEADER_PREFIX"))}
+    obeyed |= {constants.SERVE_MULTIPLEXED_MODEL_ID, constants.SERVE_SESSION_ID}
+    kept = [name for name in obeyed if without_instructions([(name.encode(), b"")])]
+    assert kept == [constants.SERVE_HTTP_REQUEST_ID_HEADER]
+
+
 async def asked(scope: dict[str, Any]) -> tuple[list[Message], list[Scope]]:
     sent: list[Message] = []
     reached: list[Scope] = []
@@ -68,10 +101,7 @@ async def asked(scope: dict[str, Any]) -> tuple[list[Message], list[Scope]]:
     async def receive() -> Message:
         return {"type": "http.request"}
 
-    wrapped: ASGIApp = app
-    for middleware in reversed(middlewares()):
-        wrapped = middleware.cls(wrapped, *middleware.args, **middleware.kwargs)
-    await wrapped(scope, receive, send)
+    await RequestHeaders(app)(scope, receive, send)
     return sent, reached
 
 
@@ -83,6 +113,68 @@ async def test_too_large_headers_are_refused_before_the_application() -> None:
     assert (sent[0]["type"], reached) == ("websocket.close", [])
     sent, reached = await asked({"type": "lifespan"})
     assert len(reached) == 1
+
+
+async def floods(pace: RequestPace, scope: dict[str, Any], times: int) -> list[Message]:
+    """What is sent when one address asks so often, beside another one that asked first."""
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        sent.append({"type": "reached"})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    paced = PacedRequests(app, pace, ["10.0.0.1"])
+    await paced({**scope, "client": ("10.0.0.7", 1)}, receive, send)
+    for _ in range(times):
+        await paced({**scope, "client": ("10.0.0.8", 1)}, receive, send)
+    return sent
+
+
+async def test_a_flood_of_one_address_beside_another_is_refused_before_serve_sees_it(monkeypatch) -> None:
+    monkeypatch.setattr(request_pace, "_LONGEST_S", 0.0)
+    scope = {"type": "http", "method": "GET", "path": "/ready", "headers": []}
+    sent = await floods(RequestPace(2.0, lambda: 0.0), scope, 4)
+    assert [message["type"] for message in sent] == [*["reached"] * 4, "http.response.start", "http.response.body"]
+    assert sent[4]["status"] == 429
+    assert json.loads(sent[5]["body"])["error"]["code"] == "rate_limited"
+    assert (b"retry-after", b"5") in sent[4]["headers"]
+
+
+async def test_a_stream_too_many_is_closed_and_asked_to_come_later(monkeypatch) -> None:
+    monkeypatch.setattr(request_pace, "_LONGEST_S", 0.0)
+    sent = await floods(RequestPace(2.0, lambda: 0.0), {"type": "websocket", "headers": []}, 4)
+    assert (sent[-1]["type"], sent[-1]["code"]) == ("websocket.close", 1013)
+
+
+async def test_callers_behind_a_known_reverse_proxy_are_told_apart() -> None:
+    pace = RequestPace(0.1, lambda: 0.0)
+    paced = PacedRequests(_nothing, pace, ["10.0.0.1"])
+    for caller in (b"192.0.2.1", b"192.0.2.2"):
+        headers = [(b"x-forwarded-for", caller)]
+        await paced({"type": "http", "client": ("10.0.0.1", 1), "headers": headers}, _no_message, _no_send)
+    assert list(pace._asking) == ["192.0.2.1", "192.0.2.2"]
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+async def _no_message() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def _no_send(message: Message) -> None: ...
+
+
+def test_the_proxies_in_the_environment_are_those_that_are_known(monkeypatch) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.1, 10.1.0.0/16")
+    assert [each.kwargs["proxies"] for each in middlewares() if "proxies" in each.kwargs] == [
+        ["10.0.0.1", "10.1.0.0/16"]
+    ]
 
 
 def test_the_path_that_serve_is_told_is_the_one_of_this_file() -> None:

@@ -6,12 +6,15 @@ import base64
 import gzip
 import zlib
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from deployments.gateway.requests.base64_files import decode_base64
+from deployments.gateway.requests.uploads import read_json
 from ocr.contract import ErrorAnswer
 from ocr.errors import InvalidRequest, TooLarge
 from tests.fakes.plain_service import PlainService, app_over, as_base64, png
@@ -229,3 +232,22 @@ def test_a_data_url_of_nothing_but_escapes_is_refused_with_the_remedy(head: str)
     with pytest.raises(TooLarge, match="escapes") as refused:
         decode_base64(head + "%41" * 400_000, "image")
     assert "base64" in refused.value.hint
+
+
+def test_base64_with_white_space_in_it_and_escaped_slashes_is_what_encoders_write() -> None:
+    file = bytes(range(256)) * 400
+    lines = base64.encodebytes(file).decode()
+    assert decode_base64(lines, "image") == decode_base64(" \t" + lines.replace("\n", "\r\n"), "image") == file
+    with pytest.raises(InvalidRequest, match="not valid base64"):
+        decode_base64("\N{NO-BREAK SPACE}QUJD", "image")
+
+
+async def test_a_large_body_with_every_slash_escaped_is_parsed() -> None:
+    escaped = base64.b64encode(bytes(range(256)) * 400).decode().replace("/", "\\/")
+    body = b'{"image": "' + escaped.encode() + b'"}'
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+    assert len((await read_json(Request(scope, receive), 10**7))["image"]) == 136_536

@@ -1,0 +1,203 @@
+"""Whose page is read next by one Gateway, with a service that answers when the test says so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deployments.config.schema import LimitsConfig
+from deployments.gateway.fair_reading import FairReadingService, ReadingTurns, computing_s
+from ocr import Page, TimedStep
+from ocr.errors import DeadlineExceeded
+
+READ = Page(1, 1, (), (), "m", "p")
+LIMITS = LimitsConfig(pages_at_once=8, pages_beside_others=2, caller_share=0.75)
+
+
+class Turns:
+    """Turns at a place, held until the test ends them; `held` says whose they are."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.limits = LIMITS
+        self.turns = ReadingTurns(lambda: self.limits, lambda: self.now)
+        self.held: list[tuple[str, asyncio.Event]] = []
+
+    def ask(self, caller: str, times: int = 1) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(self._hold(caller)) for _ in range(times)]
+
+    async def _hold(self, caller: str) -> None:
+        async with self.turns.turn(caller):
+            end = asyncio.Event()
+            self.held.append((caller, end))
+            await end.wait()
+
+    async def settled(self) -> str:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return "".join(caller for caller, end in self.held if not end.is_set())
+
+    async def end(self, caller: str) -> str:
+        next(end for who, end in self.held if who == caller and not end.is_set()).set()
+        return await self.settled()
+
+
+@pytest.fixture
+async def turns() -> Any:
+    made = Turns()
+    yield made
+    for _ in range(100):
+        for _, end in made.held:
+            end.set()
+        await asyncio.sleep(0)
+
+
+async def test_alone_a_caller_has_its_share_and_a_place_is_left_for_the_next(turns: Turns) -> None:
+    turns.ask("a", 10)
+    assert await turns.settled() == "aaaaaa"
+    turns.ask("b")
+    assert await turns.settled() == "aaaaaab"
+
+
+async def test_beside_others_nothing_more_of_a_caller_begins_until_it_has_few(turns: Turns) -> None:
+    turns.ask("a", 10)
+    turns.ask("b", 1)
+    await turns.settled()
+    assert [len(await turns.end("a")) for _ in range(5)] == [6, 5, 4, 3, 3], "the last one makes room for the next"
+
+
+async def test_who_was_answered_a_moment_ago_still_reads(turns: Turns) -> None:
+    turns.ask("b")
+    await turns.settled()
+    await turns.end("b")
+    turns.ask("a", 10)
+    assert await turns.settled() == "aa"
+    turns.now = 3.0
+    turns.turns._forget()
+    assert await turns.settled() == "aaaaaa"
+
+
+async def test_the_caller_with_the_fewest_comes_first(turns: Turns) -> None:
+    for caller in "abcd":
+        turns.ask(caller, 3)
+    assert sorted(await turns.settled()) == list("aaabbccd"), "eight, of which one more is from before the others came"
+    turns.ask("e")
+    assert len(await turns.settled()) == 8
+    assert (await turns.end("a")).endswith("e")
+
+
+async def test_one_that_does_not_wait_any_longer_takes_no_turn(turns: Turns) -> None:
+    waiting = turns.ask("a", 8)
+    await turns.settled()
+    waiting[6].cancel()
+    await turns.settled()
+    assert await turns.end("a") == "aaaaaa"
+    assert await turns.end("a") == "aaaaa"
+
+
+async def test_a_caller_whose_pages_cost_more_begins_none_while_another_is_read(turns: Turns) -> None:
+    turns.limits = LIMITS.model_copy(update={"max_lead_s": 2.0, "pages_beside_others": 1})
+    turns.ask("b", 3)
+    turns.ask("a", 3)
+    assert sorted(await turns.settled()) == ["a", "b", "b", "b"], "who came first had begun"
+    turns.turns.used("a", 8.0)
+    assert await turns.end("a") == "bbb"
+    for seconds in (1.0, 1.0):
+        turns.turns.used("b", seconds)
+        await turns.end("b")
+    assert await turns.settled() == "b", "it is still ahead"
+    turns.turns.used("b", 5.0)
+    turns.ask("b")
+    assert sorted(await turns.end("b")) == ["a", "b"]
+
+
+async def test_a_caller_that_comes_is_neither_ahead_nor_behind(turns: Turns) -> None:
+    turns.limits = LIMITS.model_copy(update={"max_lead_s": 2.0})
+    turns.ask("a")
+    await turns.settled()
+    turns.turns.used("a", 30.0)
+    turns.ask("b")
+    assert await turns.settled() == "ab"
+    turns.ask("a")
+    assert await turns.settled() == "aba", "what it had before the other came is nobody's loss"
+
+
+async def test_who_is_ahead_begins_when_nobody_else_asks_again(turns: Turns) -> None:
+    turns.limits = LIMITS.model_copy(update={"max_lead_s": 2.0})
+    turns.ask("b")
+    await turns.settled()
+    turns.turns.used("a", 50.0)
+    turns.ask("a")
+    assert await turns.end("b") == ""
+    turns.now = 0.3
+    turns.turns._forget()
+    assert await turns.settled() == "a"
+
+
+def test_what_a_page_took_is_what_its_parts_computed() -> None:
+    engines = (
+        TimedStep("trocr", "trocr", 3.0, (TimedStep("queue", "trocr", 1.0), TimedStep("inference", "trocr", 2.0))),
+        TimedStep("tesseract", "tesseract", 1.0, (TimedStep("inference", "tesseract", 1.0),)),
+    )
+    timings = (
+        TimedStep(
+            "segmentation", "Segmentation", 0.6, (TimedStep("queue", "x", 0.1), TimedStep("find lines", "x", 0.5))
+        ),
+        TimedStep("engines", "Router", 3.0, engines, parallel=True),
+        TimedStep("fusion", "Router", 0.25),
+    )
+    assert computing_s(timings) == pytest.approx(3.75)
+
+
+class Slow:
+    """Reads a page when `go_on` is set."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.begun = 0
+
+    async def read_page(self, data: bytes, request: Any) -> Page:
+        self.begun += 1
+        await self.go_on.wait()
+        return READ
+
+
+def service_of(slow: Any, caller: Callable[[], str] = lambda: "a") -> FairReadingService:
+    limits = replace_limits(pages_at_once=1)
+    return FairReadingService(slow, lambda: limits, caller)
+
+
+def replace_limits(**changes: int) -> LimitsConfig:
+    return LIMITS.model_copy(update=changes)
+
+
+class Asked:
+    """As much of a request as is looked at."""
+
+    def __init__(self, seconds: float) -> None:
+        self.deadline = time.time() + seconds
+
+
+async def test_a_page_whose_turn_does_not_come_in_time_is_refused_and_the_next_is_read() -> None:
+    slow: Any = Slow()
+    service = service_of(slow)
+    first = asyncio.create_task(service.read_page(b"", Asked(60.0)))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    with pytest.raises(DeadlineExceeded, match="other requests of yours"):
+        await service.read_page(b"", Asked(0.01))  # type: ignore[arg-type]
+    slow.go_on.set()
+    assert await first is READ
+    assert await service.read_page(b"", Asked(60.0)) is READ  # type: ignore[arg-type]
+    assert slow.begun == 2
+
+
+async def test_once_it_is_its_turn_the_deadline_is_a_matter_of_whoever_reads() -> None:
+    slow: Any = Slow()
+    reading = asyncio.create_task(service_of(slow).read_page(b"", Asked(0.01)))  # type: ignore[arg-type]
+    await asyncio.sleep(0.05)
+    slow.go_on.set()
+    assert await reading is READ
