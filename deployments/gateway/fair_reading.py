@@ -32,6 +32,8 @@ from ocr.errors import DeadlineExceeded, QuorumError
 _READS_S = 2.0
 _ASKS_AGAIN_S = 0.25
 _HALF_LIFE_S = 10.0
+# What a page takes of which nobody tells: whose caller has gone at once is still being segmented somewhere.
+_LEAST_S = 1.0
 # Steps of a request in which somebody computes; in all others it waits.
 _COMPUTING = frozenset({"decode", "clean", "find lines", "prepare", "inference", "fusion"})
 
@@ -143,7 +145,9 @@ def computing_s(timings: Sequence[TimedStep]) -> float:
 
 @dataclass(slots=True)
 class Use:
-    """What a page took; None where nobody has said, as where it failed: then it is as long as it lasted."""
+    """What a page took; None where nobody has said, as where it failed: then it is as long as it lasted, and no less
+    than a second.
+    """
 
     seconds: float | None = None
 
@@ -196,7 +200,8 @@ class FairReadingService:
                     try:
                         yield use
                     finally:
-                        seconds = time.monotonic() - began if use.seconds is None else use.seconds
+                        lasted_s = max(_LEAST_S, time.monotonic() - began)
+                        seconds = lasted_s if use.seconds is None else use.seconds
                         self._turns.used(caller, seconds)
         except TimeoutError as error:
             if came:

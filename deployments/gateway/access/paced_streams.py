@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Fifty frames a second, announced by their names; fifty frames of 400 kB.
+# Fifty frames a second, announced by their names; fifty frames of 100 kB.
 _MESSAGES_PER_S = 100.0
-_BYTES_PER_S = 20_000_000.0
+_BYTES_PER_S = 5_000_000.0
 # So much may come at once.
 _BURST_S = 0.5
 

@@ -190,13 +190,20 @@ class PacedRequests:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        wait_s = self._pace.wait_s(client_address(scope, self._proxies))
+        address = client_address(scope, self._proxies)
+        wait_s = self._pace.wait_s(address)
         if wait_s is None:
             await _too_fast(scope, receive, send)
             return
         if wait_s:
             await asyncio.sleep(wait_s)
-        await self._app(scope, receive, send)
+
+        async def receive_counted() -> Message:
+            message = await receive()
+            self._pace.charge(address, len(message.get("body") or message.get("bytes") or b""))
+            return message
+
+        await self._app(scope, receive_counted, send)
 
 
 async def _too_fast(scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 # Of two cores that pass fifty requests a second, twenty leave more than half for whoever has his page read.
 _PER_CORE = 10.0
 _BURST_S = 1.0
+# A body is handed from the proxy to the Gateway through memory that both see: half a megabyte costs as much again.
+_BYTES_OF_A_REQUEST = 500_000
 _LONGEST_S = 5.0
 # So long an address counts as one that asks.
 _ASKING_S = 2.0
@@ -65,6 +67,12 @@ class RequestPace:
             return None
         asking.due = max(asking.due, now) + 1.0 / self._per_s
         return wait_s
+
+    def charge(self, address: str, size: int) -> None:
+        """So many bytes of a body have come from it: they cost as much as requests do, and its next request waits."""
+        asking = self._asking.get(address)
+        if asking is not None and asking.due > self._clock():
+            asking.due += size / (_BYTES_OF_A_REQUEST * self._per_s)
 
     def _others_ask(self, now: float) -> bool:
         return bool(self._asking) and next(reversed(self._asking.values())).last > now - _ASKING_S

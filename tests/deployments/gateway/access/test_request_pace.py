@@ -56,6 +56,15 @@ def test_what_would_wait_for_long_is_refused_and_not_counted(clock: Clock) -> No
     assert pace.wait_s("a") == pytest.approx(4.1)
 
 
+def test_the_bytes_of_a_body_count_like_requests(clock: Clock) -> None:
+    pace = RequestPace(10.0, clock)
+    pace.charge("a", 10_000_000)
+    pace.wait_s("b")
+    assert pace.wait_s("a") == 0.0
+    pace.charge("a", 10_000_000)
+    assert pace.wait_s("a") == pytest.approx(1.1)
+
+
 def test_when_the_others_have_gone_nobody_waits_and_nothing_is_kept(clock: Clock) -> None:
     pace = RequestPace(10.0, clock)
     pace.wait_s("b")
