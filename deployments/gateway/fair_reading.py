@@ -55,7 +55,7 @@ class ReadingTurns:
         """Wait for a turn of this caller's, and have it for as long as the context lasts."""
         others = self._callers() - {caller}
         if caller not in self._callers():
-            self._had.raise_to(caller, min(map(self._had.of, others), default=0.0))
+            self._had.set(caller, min(map(self._had.of, others), default=0.0))
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(caller, deque()).append(turn)
         self._pass_on()

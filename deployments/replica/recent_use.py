@@ -20,10 +20,9 @@ class RecentUse:
         seconds, then = self._had.get(caller, (0.0, 0.0))
         return seconds * math.exp2((then - self._clock()) / self._half_life_s)
 
-    def raise_to(self, caller: str, seconds: float) -> None:
-        """A caller that comes has saved up nothing: it had as much as the others, if it had less."""
-        if seconds > self.of(caller):
-            self._had[caller] = seconds, self._clock()
+    def set(self, caller: str, seconds: float) -> None:
+        """A caller that comes has saved up nothing, and owes nothing: it had as much as those who are there."""
+        self._had[caller] = seconds, self._clock()
 
     def add(self, caller: str, seconds: float) -> None:
         self._had[caller] = self.of(caller) + seconds, self._clock()

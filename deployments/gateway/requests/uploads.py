@@ -85,9 +85,7 @@ def json_object(body: bytes | str, images: int) -> dict[str, Any]:
     commas, escapes = (",", "\\") if isinstance(body, str) else (b",", b"\\")
     if body.count(commas) > most:  # type: ignore[arg-type]  # of the body's own kind
         raise TooLarge(f"the JSON body holds more than {most} values", "send fewer images at once")
-    if (body.count("\\") if isinstance(body, str) else body.count(b"\\")) > _USUAL_VALUES + len(
-        body
-    ) * _USUAL_ESCAPES_PER_BYTE:
+    if body.count(escapes) > _USUAL_VALUES + len(body) * _USUAL_ESCAPES_PER_BYTE:  # type: ignore[arg-type]
         raise TooLarge("the JSON body is made of escapes", "send base64 as it is: it needs no backslash")
     try:
         value = json.loads(body)

@@ -126,12 +126,23 @@ async def test_a_caller_that_comes_is_neither_ahead_nor_behind(turns: Turns) -> 
     assert await turns.settled() == "aba", "what it had before the other came is nobody's loss"
 
 
+async def test_who_read_alone_before_another_came_owes_nothing_of_it(turns: Turns) -> None:
+    turns.limits = LIMITS.model_copy(update={"max_lead_s": 2.0})
+    turns.turns.used("a", 30.0)
+    turns.ask("b")
+    turns.ask("a")
+    assert await turns.settled() == "ba"
+
+
 async def test_who_is_ahead_begins_when_nobody_else_asks_again(turns: Turns) -> None:
     turns.limits = LIMITS.model_copy(update={"max_lead_s": 2.0})
     turns.ask("b")
+    turns.ask("a")
     await turns.settled()
     turns.turns.used("a", 50.0)
+    await turns.end("a")
     turns.ask("a")
+    assert await turns.settled() == "b"
     assert await turns.end("b") == ""
     turns.now = 0.3
     turns.turns._forget()
