@@ -39,6 +39,7 @@ WHOLE_ENSEMBLE = "ocr"
 VERSION = "1"
 _MODEL = "/v2/models/{model}"
 _VERSIONED = _MODEL + "/versions/{version}"
+_OUTPUTS = ("boxes", "txts", "scores")
 
 _LANGUAGES = {
     "english": "en",
@@ -173,6 +174,8 @@ def _options(asked: InferRequest, fixed: Mapping[str, Any]) -> TextOptions:
     given = dict(asked.parameters)
     if twice := sorted(given.keys() & fixed.keys()):
         raise InvalidRequest(f"the model decides '{twice[0]}' already", f"leave it out, or ask {WHOLE_ENSEMBLE}")
+    if unknown := sorted(asked.outputs.keys() - _OUTPUTS):
+        raise InvalidRequest(f"the model has no output '{unknown[0]}'", f"it has {', '.join(_OUTPUTS)}")
     language = asked.inputs.get("lang_type")
     if language is not None and "lang" not in given:
         given["lang"] = _language_of(language)

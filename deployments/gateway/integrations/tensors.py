@@ -114,7 +114,10 @@ class _Blob:
         part, self._blob = self._blob[:size], self._blob[size:]
         if datatype == BYTES:
             return _strings(part, shape)
-        _require_count(size // np.dtype(_DTYPES[datatype]).itemsize, shape, self._max_values)
+        each = np.dtype(_DTYPES[datatype]).itemsize
+        if size % each:
+            raise InvalidRequest(f"{datatype} data of {size} bytes", f"send {each} bytes a value")
+        _require_count(size // each, shape, self._max_values)
         return np.frombuffer(part, _DTYPES[datatype]).reshape(shape)
 
 
@@ -285,7 +288,7 @@ def _listed(tensor: Tensor) -> list[Any]:
 def _require_count(count: int, shape: tuple[int, ...], max_values: int) -> None:
     if count > max_values:
         raise TooLarge(f"a tensor has {count} values; the limit is {max_values}", "send a smaller picture")
-    if count != prod(shape):
+    if count != prod(shape) or 0 in shape:  # numpy has no room for every shape of nothing
         raise _wrong_count(count, shape)
 
 

@@ -119,6 +119,7 @@ async def test_the_server_and_its_models_say_what_they_are(client: httpx.AsyncCl
         (INFER, tensors("klingon"), 422, "klingon"),
         (INFER, tensors(parameters={"colour": "red"}), 400, "colour"),
         ("/v2/models/printed/infer", tensors(parameters={"profile": "noisy"}), 400, "profile"),
+        (INFER, tensors(outputs=[{"name": "text"}]), 400, "no output 'text'"),
         (INFER, {"inputs": []}, 400, "no tensor 'image'"),
         (INFER, {"inputs": [{**tensors()["inputs"][1], "shape": [60, 50, 3]}]}, 400, "shape"),
         ("/v2/nothing", {}, 401, "administrator"),

@@ -46,6 +46,12 @@ def as_binary(language: bytes = b"en", pixels: bytes = PIXELS.tobytes(), size: o
     return head + word + pixels, len(head)
 
 
+def binary_tensor(datatype: str, shape: list[int], blob: bytes) -> tuple[bytes, int]:
+    size = {"binary_data_size": len(blob)}
+    head = json.dumps({"inputs": [{"name": "image", "shape": shape, "datatype": datatype, "parameters": size}]})
+    return head.encode() + blob, len(head)
+
+
 def parsed(body: bytes, header: int | None = None) -> InferRequest:
     return parse_request(body, header, max_values=1000)
 
@@ -95,6 +101,12 @@ def test_options_outputs_and_id_are_read():
         (*as_binary(size=25), "24 bytes are left"),
         (*as_binary(size="24"), "announce"),
         (*as_binary(pixels=b"\0" * 23), "23 values"),
+        (*binary_tensor("UINT8", [0, *[2**31 - 1] * 7], b""), "0 values"),
+        (*binary_tensor("UINT8", [0, 10**30], b""), "shape is"),
+        (*binary_tensor("UINT8", [1] * 100, b"1"), "shape is"),
+        (*binary_tensor("FP32", [1], b"12345"), "FP32 data of 5 bytes"),
+        (*binary_tensor("BYTES", [1, 1], bytes(8)), "2 values"),
+        (as_json([5], (1,) * 100), None, "shape is"),
     ],
 )
 def test_what_does_not_fit_is_told(body, header, says):
@@ -114,6 +126,16 @@ def test_a_string_that_ends_early_is_told():
 def test_more_values_than_allowed_are_refused(request_body):
     with pytest.raises(TooLarge, match="limit is 1000"):
         parsed(*request_body)
+
+
+def test_a_request_of_very_many_tensors_is_refused_unparsed():
+    with pytest.raises(TooLarge, match="more than 100 tensors"):
+        parsed(b'"data":[' * 101)
+
+
+def test_very_many_strings_are_refused():
+    with pytest.raises(TooLarge, match="50000 strings"):
+        parsed(*binary_tensor("BYTES", [50_000], bytes(4 * 50_000)))
 
 
 def test_json_of_much_else_than_numbers_is_refused_unparsed():
