@@ -9,12 +9,12 @@ here: that is the configuration of the service that is asked.
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from ocr.expressions import require_modest
 from ocr.image import Classes
 
 
@@ -67,10 +67,7 @@ class PageRegion(_Wire):
     @field_validator("pattern")
     @classmethod
     def _is_an_expression(cls, pattern: str | None) -> str | None:
-        try:
-            re.compile(pattern or "")
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+        require_modest(pattern or "")
         return pattern
 
     @field_validator("box")

@@ -1,23 +1,28 @@
-"""What the parts of a page say that a request named: each by its name, and whether it says what it should. Pure."""
+"""What the parts of a page say that a request named: each by its name, and whether it says what it should."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import regex
 
 from ocr.contract import LineAnswer, PageRegion, RegionAnswer
+from ocr.errors import OutOfRange
 from ocr.image import BLOCKS_OF_A_PART
 
 _MATCHING_S = 0.1
-"""A pattern may be made to take for ever; no honest one takes a millisecond."""
+"""For the patterns of a page together. One may be made to take for ever; no honest one takes a millisecond."""
 
 
 def region_answers(
     regions: Sequence[PageRegion], lines: Sequence[LineAnswer], size_px: tuple[int, int]
 ) -> dict[str, RegionAnswer]:
-    """An answer for each region, also for one in which nothing stands. The block of a line tells its region."""
+    """An answer for each region, also for one in which nothing stands. The block of a line tells its region. Raises
+    OutOfRange where patterns take too long.
+    """
+    end = time.monotonic() + _MATCHING_S
     answers: dict[str, RegionAnswer] = {}
     for number, region in enumerate(regions):
         own = [index for index, line in enumerate(lines) if line.block // BLOCKS_OF_A_PART == number]
@@ -29,7 +34,7 @@ def region_answers(
             text=text,
             confidence=sum(line.confidence * len(line.text) for line in said) / letters if letters else 0.0,
             box=(left, top, right - left, bottom - top),
-            matches=None if region.pattern is None else _matches(region.pattern, text),
+            matches=None if region.pattern is None else _matches(region, region.pattern, text, end),
             lines=own,
         )
     return answers
@@ -64,8 +69,11 @@ def _middle(corners: Sequence[Sequence[float]]) -> tuple[float, float]:
     return sum(x for x, _ in corners) / len(corners), sum(y for _, y in corners) / len(corners)
 
 
-def _matches(pattern: str, text: str) -> bool:
+def _matches(region: PageRegion, pattern: str, text: str, end: float) -> bool:
     try:
-        return regex.fullmatch(pattern, text, timeout=_MATCHING_S) is not None
-    except TimeoutError:
-        return False
+        return regex.fullmatch(pattern, text, timeout=max(0.001, end - time.monotonic())) is not None
+    except TimeoutError as error:
+        raise OutOfRange(
+            f"the pattern of region {region.name!r} takes too long: {_MATCHING_S:g} s for all of a page",
+            "write it without repeats within repeats",
+        ) from error
