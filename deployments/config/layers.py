@@ -35,7 +35,6 @@ PRESETS: Mapping[str, dict[str, Any]] = {
         "limits": {
             "retries": 3,
             "timeout_s": 30.0,
-            "max_request_mb": 10.0,
             "requests_per_minute": 1000,
             "max_requests": 1000,
         },

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ocr.contract import DocumentAnswer, PageAnswer, TextPrediction
-from ocr.errors import TooManyPages
+from ocr.errors import InvalidRequest, TooManyPages
 from ocr.file_kinds import pdf_start
 from quorum.client.calls import ALL_PAGES, Call, DocumentKeywords, WrittenFile, file_call
 
@@ -28,9 +28,15 @@ class PageChoice:
 
     @classmethod
     def of(cls, pages: str) -> PageChoice:
-        """From what the option `pages` says, of the form that the contract has."""
+        """From what the option `pages` says. Raises InvalidRequest for what has not the form of the contract."""
         found: list[tuple[int, int]] = []
-        for first, last in sorted(map(_range, pages.split(","))):
+        try:
+            ranges = sorted(map(_range, pages.split(",")))
+        except ValueError as error:
+            raise InvalidRequest(
+                f"pages={pages!r} names no pages", 'give numbers and ranges, as in "1-3,7,9-"'
+            ) from error
+        for first, last in ranges:
             if found and first <= found[-1][1] + 1:
                 found[-1] = found[-1][0], max(last, found[-1][1])
             else:
@@ -59,7 +65,10 @@ class PageChoice:
 
 def _range(part: str) -> tuple[int, int]:
     first, dash, last = part.partition("-")
-    return int(first), int(last) if last else _ENDLESS if dash else int(first)
+    numbers = int(first), int(last) if last else _ENDLESS if dash else int(first)
+    if numbers[1] < numbers[0]:
+        raise ValueError(part)
+    return numbers
 
 
 def joined(parts: Sequence[DocumentAnswer]) -> DocumentAnswer:

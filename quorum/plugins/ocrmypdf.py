@@ -159,10 +159,12 @@ class QuorumEngine(OcrEngine):  # type: ignore[misc]
 
 
 def page_element(answer: TextAnswer, dpi: float, page_number: int) -> OcrElement:
-    """A page as OCRmyPDF's tree: page, column, paragraph, line, word."""
+    """A page as OCRmyPDF's tree: page, column, paragraph, line, word; without lines that nobody can read, which the
+    text lacks as well.
+    """
     blocks: dict[int, list[OcrElement]] = {}
     for line in answer.lines:
-        if line.words:
+        if line.legible and line.words:
             blocks.setdefault(line.block, []).append(_line_element(line))
     areas = [_around(OcrClass.CAREA, [_around(OcrClass.PARAGRAPH, lines)]) for lines in blocks.values()]
     page = BoundingBox(left=0, top=0, right=answer.width, bottom=answer.height)

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from pydantic import BaseModel, Field
 
@@ -23,13 +24,14 @@ DOUBT = 0.8
 
 
 class FileText(BaseModel):
-    """What stands in a file."""
+    """What stands in a file. Of lines that nobody can read there is neither text nor words."""
 
     text: str
     confidence: float
     pages: int
     words: int
     doubtful_words: int = Field(description=f"Words with a confidence below {DOUBT}.")
+    illegible_lines: int = Field(description="Lines that nobody can read.")
     failed_pages: dict[int, str] = Field(default_factory=dict, description="Pages that could not be read, and why.")
 
 
@@ -52,11 +54,12 @@ class _Reading:
 
 
 class ReadingTools:
-    """Questions about files below `folder`, answered by a running Quorum. Not for several threads at once."""
+    """Questions about files below `folder`, answered by a running Quorum, one file at a time."""
 
     def __init__(self, client: Client, folder: Path) -> None:
         self._client = client
         self._folder = folder.resolve()
+        self._reading = Lock()  # mcp runs each tool in a thread
         self._kept: OrderedDict[tuple[Path, int, int, str], _Reading] = OrderedDict()
 
     def read_file(self, path: str, lang: str = "en") -> FileText:
@@ -69,6 +72,7 @@ class ReadingTools:
             pages=len(reading.pages) + len(reading.failed),
             words=len(words),
             doubtful_words=sum(word.confidence < DOUBT for word in words),
+            illegible_lines=reading.answer.illegible_lines,
             failed_pages=dict(reading.failed),
         )
 
@@ -96,12 +100,13 @@ class ReadingTools:
             raise InvalidRequest(f"there is no file {path} in {self._folder}", "check the name")
         facts = file.stat()
         key = (file, facts.st_mtime_ns, facts.st_size, lang)
-        if key not in self._kept:
-            self._kept[key] = _reading_of(self._client.read_document(file, lang=lang))
-        self._kept.move_to_end(key)
-        while len(self._kept) > KEPT_FILES:
-            self._kept.popitem(last=False)
-        return self._kept[key]
+        with self._reading:
+            if key not in self._kept:
+                self._kept[key] = _reading_of(self._client.read_document(file, lang=lang))
+            self._kept.move_to_end(key)
+            while len(self._kept) > KEPT_FILES:
+                self._kept.popitem(last=False)
+            return self._kept[key]
 
 
 def _reading_of(answer: DocumentAnswer) -> _Reading:
@@ -113,7 +118,8 @@ def _reading_of(answer: DocumentAnswer) -> _Reading:
 def _words(reading: _Reading) -> Iterator[WordReading]:
     for page in reading.pages:
         for line in page.lines:
-            yield from _words_of_line(page.page, line)
+            if line.legible:
+                yield from _words_of_line(page.page, line)
 
 
 def _words_of_line(number: int, line: LineAnswer) -> Iterator[WordReading]:

@@ -1,7 +1,6 @@
 """A program of its own that adds a layer of invisible text to a PDF and leaves everything else in it as it is.
 
-    python -c 'from segmentation.files.untyped import Untyped
-from segmentation.files.text_layer import main; main()' < request-layers-and-file > pdf
+    python -c 'from segmentation.files.text_layer import main; main()' < request-layers-and-file > pdf
 
 A PDF that strangers wrote is opened here and not where others are served, as in page_renderer.py: with so much memory
 and processor time and no more.

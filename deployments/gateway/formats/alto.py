@@ -23,8 +23,8 @@ _ILLEGIBLE = "illegible"
 def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
     alto = ET.Element("alto", {"xmlns": _NAMESPACE, "SCHEMAVERSION": "4.4"})
     _description(alto, answer, pages[0].image_name if len(pages) == 1 else "document.pdf")
-    if answer.illegible_lines:
-        ET.SubElement(ET.SubElement(alto, "Tags"), "OtherTag", ID=_ILLEGIBLE, LABEL=_ILLEGIBLE)
+    # Also where no line has it: clients put the files of the parts of a document together under the first one's head.
+    ET.SubElement(ET.SubElement(alto, "Tags"), "OtherTag", ID=_ILLEGIBLE, LABEL=_ILLEGIBLE)
     layout = ET.SubElement(alto, "Layout")
     for page in pages:
         _page(layout, page)

@@ -68,10 +68,7 @@ def markdown_of(page: OutputPage) -> str:
 
 def _parts(lines: Sequence[LineAnswer], usual: float) -> Iterator[str]:
     """Headings, lists and paragraphs of one block."""
-    seen = [_seen(line, usual) for line in lines]
-    for (kind, sign), run in groupby(
-        seen, key=lambda line: (line.kind, line.sign if line.kind is Kind.HEADING else "")
-    ):
+    for (kind, sign), run in groupby((_seen(line, usual) for line in lines), key=_together):
         together = list(run)
         if kind is Kind.HEADING:
             yield f"{sign} {' '.join(line.text for line in together)}"

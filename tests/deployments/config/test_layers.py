@@ -72,7 +72,7 @@ def test_the_presets_hold_what_they_promise() -> None:
     configs = {name: resolve_settings(config_of(preset=name), {}).config for name in PRESETS}
     production = configs["production"]
     assert (production.log_level, production.limits.retries, production.limits.timeout_s) == ("INFO", 3, 30.0)
-    assert (production.batch_size, production.queue, production.limits.max_request_mb) == (32, 1000, 10.0)
+    assert (production.batch_size, production.queue) == (32, 1000)
     assert production.limits.requests_per_minute == 1000
     development = configs["development"]
     assert (development.log_level, development.limits.retries, development.limits.timeout_s) == ("DEBUG", 1, 60.0)

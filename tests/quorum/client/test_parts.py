@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr.contract import DocumentAnswer
+from ocr.errors import InvalidRequest
 from quorum.client import AsyncClient, Client
 from quorum.client.parts import PageChoice, joined
 from tests.fakes.book_service import BookService
@@ -25,6 +26,12 @@ from tests.fakes.service import document_answer, listening
 )
 def test_the_first_pages_of_a_choice_and_the_others(pages: str, count: int, head: str, tail: str) -> None:
     assert tuple(map(str, PageChoice.of(pages).split(count))) == (head, tail)
+
+
+@pytest.mark.parametrize("pages", ["", "one", "1-2-3", "4,5-3", "1,,2"])
+def test_what_names_no_pages_is_told(pages: str) -> None:
+    with pytest.raises(InvalidRequest, match="names no pages"):
+        PageChoice.of(pages)
 
 
 @given(st.sets(st.integers(1, 60), min_size=1), st.integers(1, 20))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -27,8 +28,11 @@ def said(*words: tuple[str, float, dict[str, str]], top: float = 0) -> LineAnswe
 
 DOCUMENT = document_of(
     page_of(said(("Total:", 0.99, {"a": "Total:", "b": "Total:"}), ("1O.50", 0.4, {"a": "1O.50", "b": "10.50"}))),
-    page_of(said(("TOTAL", 0.7, {"a": "TOTAL", "b": ""}))),
-)
+    page_of(
+        said(("TOTAL", 0.7, {"a": "TOTAL", "b": ""})),
+        said(("xq", 0.1, {"a": "xq", "b": "yo"}), top=40).model_copy(update={"legible": False}),
+    ),
+).model_copy(update={"illegible_lines": 1})
 
 
 class Service:
@@ -58,7 +62,7 @@ def tools(service: Service, tmp_path: Path) -> ReadingTools:
 
 def test_a_file_is_read_and_its_doubt_is_counted(tools: ReadingTools) -> None:
     told = tools.read_file("a.pdf")
-    assert (told.pages, told.words, told.doubtful_words) == (2, 3, 2)
+    assert (told.pages, told.words, told.doubtful_words, told.illegible_lines) == (2, 3, 2, 1)
     assert "1O.50" in told.text
 
 
@@ -83,6 +87,13 @@ def test_a_file_is_read_once_until_it_changes(tools: ReadingTools, service: Serv
     (tmp_path / "scans" / "a.pdf").write_bytes(b"%PDF-1.7 changed")
     tools.read_file("a.pdf")
     assert service.asked == 2
+
+
+def test_threads_that_ask_about_the_same_file_have_it_read_once(tools: ReadingTools, service: Service) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        told = list(threads.map(tools.read_file, ["a.pdf"] * 8))
+    assert {each.words for each in told} == {3}
+    assert service.asked == 1
 
 
 @pytest.mark.parametrize("path", ["../other.pdf", "/etc/hostname", "missing.pdf", "."])

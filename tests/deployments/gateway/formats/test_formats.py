@@ -21,6 +21,7 @@ import deployments.gateway.formats as package
 from deployments.gateway.formats import OutputFormat, OutputPage, PagePicture, format_named, formats
 from ocr.contract import DocumentAnswer, TextAnswer
 from ocr.errors import OutOfRange
+from quorum.client.parts import joined_files
 from tests.fakes.answers import TWO_BLOCKS, box, document_of, line, page_of
 
 SCHEMAS = Path(__file__).parents[5] / "shared" / "schemas"
@@ -124,6 +125,13 @@ def test_of_a_line_that_nobody_can_read_formats_hold_the_place_and_no_text() -> 
         "bbox 50 80 300 110; baseline 0.000 -6; x_illegible 1",
     ]
     assert [one.text for one in hocr.findall(".//h:span[@class='ocrx_word']", XHTML)] == ["read"]
+
+
+def test_alto_of_parts_put_together_is_valid_where_only_a_later_part_has_a_line_that_nobody_can_read() -> None:
+    pages = output_pages_of(document_of(TWO_BLOCKS, SCRAWLED))
+    answers = document_of(TWO_BLOCKS), document_of(SCRAWLED)
+    parts = [format_named("alto").write(answer, [page]).content for answer, page in zip(answers, pages, strict=True)]
+    schema("alto-4-4.xsd").assertValid(tree(joined_files("alto", parts)))
 
 
 def test_lines_that_nobody_can_read_are_written_out_where_they_are_asked_for() -> None:
