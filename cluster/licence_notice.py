@@ -247,11 +247,17 @@ def render(lock: list[Locked], metadata: Callable[[str], Mapping[str, list[str]]
         _table("Models", ("model", "where from", "licence"), _MODELS),
         _table("Fonts", ("font", "what for", "licence"), _FONTS),
         _table("What the line models were trained with", ("source", "what for", "licence"), _LEARNT_FROM),
+        _table("Packages for other programs, not locked", ("package", "extra", "licence"), _EXTRAS),
         "## Programs under the GPL\n\n" + "\n".join(f"- `{name}`: {why}" for name, why in PROGRAMS.items()) + "\n",
         _table("Python distributions", ("name", "version", "licence"), distributions),
     )
     return "\n".join(sections)
 
+
+_EXTRAS = (
+    ("mcp", "mcp", "MIT"),
+    ("ocrmypdf, into which Quorum's plugin is loaded", "ocrmypdf", "MPL-2.0"),
+)
 
 _INTRODUCTION = """\
 # Notice
