@@ -24,7 +24,6 @@ _MOSTLY_PICTURES = 0.25
 _MANY_SHAPES, _SHAPES_A_LETTER = 100, 3
 _UNREADABLE = 0.1
 _HYPHEN_OF_PDFIUM = 0x02
-_MOST_LETTERS = 50_000  # a page with more is made to take time, and is read as if it had none
 _GAP_BETWEEN_BLOCKS = 0.8  # of the height of a line
 
 MAX_PAGE_LETTERS = 100_000
@@ -116,8 +115,8 @@ def text_of(
 def _letters(
     pdfium: Untyped, textpage: Untyped, content: PageContent, to_px: Matrix, size_px: tuple[int, int]
 ) -> Iterator[Letter]:
-    half, count = 0, pdfium.FPDFText_CountChars(textpage)
-    for index in range(count if count <= _MOST_LETTERS else 0):
+    half = 0
+    for index in range(pdfium.FPDFText_CountChars(textpage)):
         code = pdfium.FPDFText_GetUnicode(textpage, index)
         if 0xD800 <= code < 0xDC00:
             half = code

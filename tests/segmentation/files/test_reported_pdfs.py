@@ -179,14 +179,6 @@ def test_a_link_or_a_highlight_does_not_make_a_page_one_to_read() -> None:
         assert first_page(saved(document)).text["source"] == "existing"
 
 
-def test_a_page_of_more_letters_than_anybody_writes_is_read_as_one_without() -> None:
-    with pikepdf.new() as document:
-        page = add_text_page(document, [], 12)
-        rows = (f"1 0 0 1 72 {700 - 5 * row} Tm ({'abcd ' * 200}) Tj" for row in range(60))
-        page.contents_add("\n".join(["BT /F1 1 Tf", *rows, "ET"]).encode())
-        assert first_page(saved(document)).text["source"] == "read"
-
-
 def test_a_page_that_calls_itself_tagged_but_is_a_scan_is_read() -> None:
     def tag(document: pikepdf.Pdf, _page: pikepdf.Page) -> None:
         document.Root.MarkInfo = pikepdf.Dictionary(Marked=True)
