@@ -33,7 +33,7 @@ from fusion.evidence.language import read_languages
 from fusion.profiles.profile_document import BUNDLED, LANGUAGES_FILE, read_document, write_document
 from ocr.errors import OutOfRange
 from training.votes.profile_fit import GENERAL
-from training.votes.run import tuned_profile, tuning_lines
+from training.votes.run import tuned_profile, tuning_lines, tuning_pages
 
 TRUE_LINES, FROM_THE_PAGE = "True lines", "From the page"
 _METHOD = Method.CONFIDENCE_WEIGHTED
@@ -99,9 +99,9 @@ def fitted_without(run: LeaveOutRun, collection: str) -> ProfileDocument:
     folders = [
         folder for folder in run.folders if collection_of(folder.name) != collection and folder.name not in MEASURE_ONLY
     ]
-    lines = tuning_lines(run.store, folders, run.readers)
-    path = run.folder / f"without-{collection}-{_key(lines, run.readers)}.json"
+    path = run.folder / f"without-{collection}-{_key(tuning_pages(folders), run.readers)}.json"
     if not path.exists():
+        lines = tuning_lines(run.store, folders, run.readers)
         run.folder.mkdir(parents=True, exist_ok=True)
         languages = BUNDLED.parent / LANGUAGES_FILE
         tuned = tuned_profile(lines, [reader.name for reader in run.readers], read_languages(languages.resolve()))
@@ -117,15 +117,15 @@ def fitted_without(run: LeaveOutRun, collection: str) -> ProfileDocument:
     return read_document(path, Thresholds())
 
 
-def _key(lines: Sequence[LabelledLine], readers: Sequence[Reader]) -> str:
+def _key(pages: Sequence[NamedPage], readers: Sequence[Reader]) -> str:
     """Changes with the pages, the models that read them, and the code and the languages that are fitted with."""
     digest = hashlib.sha256()
     for part in (*_code(), BUNDLED.parent / LANGUAGES_FILE):
         digest.update(content_hash(part).encode())
     for reader in readers:
         digest.update(f"{reader.name} {reader.fingerprint} ".encode())
-    for page in by_page(lines):
-        digest.update(page_key(page[0].page).encode())
+    for _, page in pages:
+        digest.update(page_key(page).encode())
     return digest.hexdigest()[:12]
 
 

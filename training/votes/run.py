@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evaluation.accuracy.fused_lines import by_page
 from evaluation.pages.collections import LEARNT, MEASURE_ONLY
-from evaluation.pages.ground_truth import Split
+from evaluation.pages.ground_truth import GroundTruthPage, Split
 from evaluation.readings.labelled_lines import LabelledLine, labelled_lines, pages_of
 from evaluation.readings.line_layouts import GROUND_TRUTH
 from evaluation.readings.reader import Reader, parse_reader
@@ -101,21 +101,26 @@ def _some_pages(lines: Sequence[LabelledLine], most: int) -> list[LabelledLine]:
     return [line for index in chosen for line in pages[index]]
 
 
-def tuning_lines(
-    store: ReadingStore, folders: Sequence[Path], readers: Sequence[Reader], splits: Sequence[Split] = tuple(Split)
-) -> list[LabelledLine]:
-    """The lines of the pages to tune, and to train where no network learnt from the set. None of sets to which nothing
-    may be fitted.
+def tuning_pages(folders: Sequence[Path], splits: Sequence[Split] = tuple(Split)) -> list[tuple[str, GroundTruthPage]]:
+    """The pages to tune, and to train where no network learnt from the set. None of sets to which nothing may be
+    fitted.
     """
-    found: list[LabelledLine] = []
+    found: list[tuple[str, GroundTruthPage]] = []
     for folder in folders:
         if folder.name in MEASURE_ONLY:
             raise ValueError(f"nothing may be fitted to {folder.name}; leave it out")
         allowed = [Split.TUNE] if folder.name in LEARNT else [Split.TUNE, Split.TRAIN]
-        pages = pages_of([folder], [split for split in allowed if split in splits])
-        read_missing(store, [page for _, page in pages], [GROUND_TRUTH], readers)
-        found += labelled_lines(store, pages, readers)
+        found += pages_of([folder], [split for split in allowed if split in splits])
     return found
+
+
+def tuning_lines(
+    store: ReadingStore, folders: Sequence[Path], readers: Sequence[Reader], splits: Sequence[Split] = tuple(Split)
+) -> list[LabelledLine]:
+    """The lines of the tuning pages with what is read on them, read now where they never were."""
+    pages = tuning_pages(folders, splits)
+    read_missing(store, [page for _, page in pages], [GROUND_TRUTH], readers)
+    return list(labelled_lines(store, pages, readers))
 
 
 def _languages(out_dir: Path, *, new: bool) -> Languages:
