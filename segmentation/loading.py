@@ -7,6 +7,7 @@ from pathlib import Path
 from ocr.interfaces import LoadOptions
 from segmentation.detection.detector import load_detector
 from segmentation.detection.projection import ProjectionDetector
+from segmentation.detection.tiles import TiledDetector
 from segmentation.orientation import OnnxOrientationReader, OrientationEstimator, load_classifier
 from segmentation.segmenter import TextSegmenter
 
@@ -31,4 +32,5 @@ def load(
     )
     if options.model is None:
         return TextSegmenter(ProjectionDetector(), orientation)
-    return TextSegmenter(load_detector(options.model, threads, device), orientation)
+    detector = load_detector(options.model, threads, device)
+    return TextSegmenter(TiledDetector(detector, detector.settings), orientation)
