@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 class FairTurns:
     """`at_once` turns at a time. The next is for the waiting caller whose last turn is longest ago, however many it
     asked for; the turns of one caller come in the order in which they were asked for. One has at most `most_each` at a
-    time, so that one of many long turns leaves some to others.
+    time, so that one of many long turns leaves some to others; one without a name, a program on the cluster, as many as
+    there are.
     """
 
     def __init__(self, at_once: int, most_each: int | None = None) -> None:
@@ -46,7 +47,7 @@ class FairTurns:
             raise
 
     def _may_have_one(self, caller: str) -> bool:
-        return self._held[caller] < self._most_each
+        return not caller or self._held[caller] < self._most_each
 
     def _give_back(self, caller: str) -> None:
         self._held[caller] -= 1

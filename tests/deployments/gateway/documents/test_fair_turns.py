@@ -109,3 +109,9 @@ async def test_one_caller_leaves_a_turn_to_others():
 async def _done(turns: FairTurns, caller: str) -> None:
     async with turns.turn(caller):
         pass
+
+
+async def test_a_caller_without_a_name_has_as_many_as_there_are():
+    turns = FairTurns(2, most_each=1)
+    async with turns.turn(""):
+        await asyncio.wait_for(_done(turns, ""), 5)
