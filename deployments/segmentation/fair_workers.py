@@ -200,7 +200,8 @@ class FairWorkers:
     def _release(self) -> None:
         """Have paused pages that are past their deadline go on: they stop by themselves, and no worker is lost."""
         for page in self._begun():
-            if page.lane is not None and page.task.request.deadline < self._deadline_clock():
+            is_late = page.task.request.deadline < self._deadline_clock()
+            if is_late and page is not self._computing and page.lane is not None:
                 page.lane.worker.go_on()
 
     def _look_again(self) -> None:
