@@ -51,8 +51,8 @@ def numbered_on(lines: Sequence[LineAnswer]) -> list[LineAnswer]:
 def in_regions(
     lines: Sequence[Mapping[str, Any]], regions: Sequence[PageRegion], size_px: tuple[int, int]
 ) -> list[Mapping[str, Any]]:
-    """Of the text that a page of a PDF has (segmentation/files/pdf_text.py) the words whose middle lies in a region,
-    one region after the other.
+    """Of the text that a page of a PDF has (segmentation/files/pdf/existing_text.py) the words with their middle in a
+    region, one region after the other.
     """
     middles = [[(word, _middle(word["corners"])) for word in line["words"]] for line in lines]
     found: list[Mapping[str, Any]] = []

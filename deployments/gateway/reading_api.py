@@ -56,7 +56,7 @@ from ocr.contract import (
     TextOptions,
 )
 from ocr.errors import InternalFailure, InvalidRequest, OutOfRange, QuorumError
-from segmentation.files.decoding import DecodingLimits, inspect, require_one_page
+from segmentation.files.images.decoding import DecodingLimits, inspect, require_one_page
 
 log = logging.getLogger("quorum.gateway")
 

@@ -20,7 +20,7 @@ from ocr import Image, Layout, Pixels, Polygon, Region, SegmentedPage, StepTimer
 from ocr.contract import PageRegion
 from ocr.errors import InternalFailure, OutOfRange, QuorumError, TooLarge
 from ocr.interfaces import MAX_LINES, Checkpoint, go_on
-from segmentation.files.decoding import DecodingLimits, decode
+from segmentation.files.images.decoding import DecodingLimits, decode
 from segmentation.page_parts import Part, lines_of_parts
 from segmentation.preprocessing import PROFILES, pipeline_for
 

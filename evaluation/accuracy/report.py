@@ -9,10 +9,10 @@ from evaluation.accuracy import leave_out_report
 from evaluation.accuracy.calibration import WordCalibration
 from evaluation.accuracy.cascade import CascadeFigures
 from evaluation.accuracy.error_rates import FUSED, Rate, SetFigures
-from evaluation.accuracy.fusion_changes import FusionChanges
 from evaluation.accuracy.leave_out import LeaveOutReport
 from evaluation.accuracy.vendor_pipelines import PipelineComparison
 from evaluation.markdown import document, table
+from evaluation.votes.fusion_changes import FusionChanges
 
 _IN_DOMAIN = """## In-domain: other pages of the sets that were fitted to
 

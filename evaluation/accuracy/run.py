@@ -23,8 +23,6 @@ from evaluation.accuracy.detected_pages import (
 )
 from evaluation.accuracy.error_rates import FUSED, figures
 from evaluation.accuracy.fused_lines import by_page, fused_lines
-from evaluation.accuracy.fusion_changes import fusion_changes
-from evaluation.accuracy.labelled_slots import best_path_edits
 from evaluation.accuracy.report import Report, Table, markdown
 from evaluation.accuracy.vendor_pipelines import PipelineComparison, available, compare_pipeline
 from evaluation.accuracy.votes_html import LineExample, page
@@ -37,6 +35,8 @@ from evaluation.readings.labelled_lines import LabelledLine, labelled_lines, pag
 from evaluation.readings.line_layouts import DETECTED, GROUND_TRUTH, LineSource, set_name_of
 from evaluation.readings.reader import Reader
 from evaluation.readings.store import ReadingStore, read_missing
+from evaluation.votes.fusion_changes import fusion_changes
+from evaluation.votes.labelled_slots import best_path_edits
 from fusion import FusedLine, Method, Profile
 
 EXAMPLES = 25

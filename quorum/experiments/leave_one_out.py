@@ -18,7 +18,6 @@ from evaluation import metrics
 from evaluation.accuracy.cascade import CascadeSet, cascade_figures
 from evaluation.accuracy.detected_pages import by_set, complete_samples, from_store, match_pages
 from evaluation.accuracy.fused_lines import by_page, fused_lines
-from evaluation.accuracy.labelled_slots import best_path_edits
 from evaluation.accuracy.leave_out import HeldOutSet, HeldOutTable, LeaveOutReport
 from evaluation.accuracy.run import AccuracyResult, AccuracyRun, measure
 from evaluation.accuracy.word_scores import line_sample
@@ -28,6 +27,7 @@ from evaluation.readings.labelled_lines import LabelledLine, labelled_lines, pag
 from evaluation.readings.line_layouts import DETECTED, GROUND_TRUTH, LineSource, page_key
 from evaluation.readings.reader import Reader, content_hash
 from evaluation.readings.store import ReadingStore, read_missing
+from evaluation.votes.labelled_slots import best_path_edits
 from fusion import FusedLine, Method, Profile, ProfileDocument, Thresholds
 from fusion.evidence.language import read_languages
 from fusion.profiles.profile_document import BUNDLED, LANGUAGES_FILE, read_document, write_document

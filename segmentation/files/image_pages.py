@@ -5,10 +5,10 @@ from __future__ import annotations
 import PIL.Image
 
 from ocr.errors import QuorumError
-from segmentation.files.decoding import DecodingLimits, OpenedImage, open_image
+from segmentation.files.images.decoding import DecodingLimits, OpenedImage, open_image
+from segmentation.files.images.resolution import Resolution, on_paper
+from segmentation.files.images.tiff import is_tiff, tiff_pages, with_first_page
 from segmentation.files.rendered_page import RefusedFile, RenderedPage, RenderRequest
-from segmentation.files.resolution import Resolution, on_paper
-from segmentation.files.tiff import is_tiff, tiff_pages, with_first_page
 
 _NOT_REDUCED = 2**62
 

@@ -30,9 +30,9 @@ from typing import Any, BinaryIO
 import PIL.Image
 
 from segmentation.files.image_pages import ImagePages
-from segmentation.files.pdf_pages import PdfPage, PdfPages
+from segmentation.files.images.resolution import Resolution
+from segmentation.files.pdf.pdf_pages import PdfPage, PdfPages
 from segmentation.files.rendered_page import RefusedFile, RenderedPage, RenderRequest, chosen_pages
-from segmentation.files.resolution import Resolution
 
 MEMORY_BYTES = 900_000_000
 """All that this process may have, programs and libraries too."""

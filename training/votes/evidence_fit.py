@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.accuracy.labelled_slots import DecisiveSlots, LabelledSlots
+from evaluation.votes.labelled_slots import DecisiveSlots, LabelledSlots
 from fusion.evidence.claim_evidence import GROUP_OF, ClaimEvidence, Coefficients, Kind, log_odds
 from fusion.evidence.language import Languages, PageLanguage
 from fusion.evidence.spelling_evidence import SpellingEvidence, log_probabilities

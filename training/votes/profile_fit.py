@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.accuracy.fused_lines import by_page, fused_lines
-from evaluation.accuracy.labelled_slots import DecisiveSlots, LabelledSlots, label_slots
 from evaluation.metrics.text_comparison import character_edits, correct_characters, correct_words
 from evaluation.readings.labelled_lines import LabelledLine
+from evaluation.votes.labelled_slots import DecisiveSlots, LabelledSlots, label_slots
 from fusion import SPELLING, Calibration, FusedLine, Profile
 from fusion.evidence.claim_evidence import log_odds
 from fusion.evidence.confidence import (

@@ -21,9 +21,9 @@ from deployments.gateway.formats import OutputPage, PagePicture, PdfPageText, Te
 from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
 from ocr.errors import InternalFailure, InvalidRequest, NotAnImage, QuorumError, TooManyPages
 from ocr.file_kinds import late_pdf_start, pdf_start
-from segmentation.files.decoding import DecodingLimits, inspect
+from segmentation.files.images.decoding import DecodingLimits, inspect
+from segmentation.files.images.tiff import tiff_pages
 from segmentation.files.rendered_page import RenderRequest, in_parts
-from segmentation.files.tiff import tiff_pages
 
 log = logging.getLogger("quorum.gateway")
 

@@ -1,4 +1,4 @@
-"""Adds layers of text to a PDF, in a process of its own (segmentation/files/text_layer.py), a few at the same time.
+"""Adds layers of text to a PDF, in a process of its own (segmentation/files/pdf/text_layer.py), a few at the same time.
 
 The PDF stays in memory and goes through pipes. Knows no HTTP and no Serve.
 """
@@ -18,11 +18,11 @@ from pathlib import Path
 from deployments.gateway.documents.fair_turns import FairTurns
 from deployments.gateway.formats import TextLayers
 from ocr.errors import InputError, NotAnImage, OutOfRange, QuorumError, TooLarge
-from segmentation.files import text_layer
+from segmentation.files.pdf import text_layer
 
 # Isolated (-I), so that neither the folder that we run in nor the environment can put another module in its place.
-_ROOT = str(Path(text_layer.__file__).parents[2])
-_PROGRAM = f"import sys; sys.path.insert(0, {_ROOT!r}); from segmentation.files.text_layer import main; main()"
+_ROOT = str(Path(text_layer.__file__).parents[3])
+_PROGRAM = f"import sys; sys.path.insert(0, {_ROOT!r}); from segmentation.files.pdf.text_layer import main; main()"
 _COMMAND = (sys.executable, "-I", "-W", "ignore", "-c", _PROGRAM)
 _KINDS: dict[str, type[InputError]] = {kind.code: kind for kind in (TooLarge, OutOfRange, NotAnImage)}
 

@@ -115,7 +115,7 @@ class OutputFormat:
 
     `accepts` are further media types under which it can be asked for with Accept. One that
     `can_hold_failures` has a place for pages that could not be read, and is given no pages. One with
-    `text_layers` keeps a PDF as it is, and adds what those say (segmentation/files/text_layer.py).
+    `text_layers` keeps a PDF as it is, and adds what those say (segmentation/files/pdf/text_layer.py).
     """
 
     name: str

@@ -25,9 +25,9 @@ from deployments.gateway.formats.output_format import (
     TextLayers,
 )
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
-from segmentation.files.invisible_font import invisible_font
-from segmentation.files.text_layer import FONT_NAME
-from segmentation.files.untyped import Untyped
+from segmentation.files.pdf.invisible_font import invisible_font
+from segmentation.files.pdf.text_layer import FONT_NAME
+from segmentation.files.pdf.untyped import Untyped
 
 Boxes = NDArray[np.float64]
 """(N, 4): left, top, right and bottom of each. A page may have tens of thousands."""

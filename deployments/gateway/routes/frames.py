@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from deployments.gateway.error_responses import error_answer
 from ocr.contract import CharacterAnswer, FrameAnswer, TextAnswer
 from ocr.errors import QuorumError, TooLarge
-from segmentation.files.decoding import DecodingLimits, decode
+from segmentation.files.images.decoding import DecodingLimits, decode
 
 ReadFrame: TypeAlias = Callable[[bytes], Awaitable[CharacterAnswer | TextAnswer]]
 Turn: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]

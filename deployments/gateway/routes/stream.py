@@ -43,7 +43,7 @@ from deployments.gateway.routes.frames import (
 )
 from ocr.contract import CharacterOptions, ErrorAnswer, FrameAnswer, FrameBody, Problem, TaskOptions, TextOptions
 from ocr.errors import InvalidRequest, Overloaded, QuorumError, RateLimited, TooLarge
-from segmentation.files.decoding import DecodingLimits
+from segmentation.files.images.decoding import DecodingLimits
 
 # https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1; 1013 is in the registry that it opens.
 _REFUSED = 1008

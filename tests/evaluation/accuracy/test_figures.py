@@ -18,7 +18,6 @@ from evaluation.accuracy.calibration import word_calibration
 from evaluation.accuracy.cascade import cascade_figures
 from evaluation.accuracy.detected_pages import DetectedPage, from_service, match_pages
 from evaluation.accuracy.error_rates import FUSED, Sample, figures
-from evaluation.accuracy.fusion_changes import fusion_changes
 from evaluation.accuracy.report import summary
 from evaluation.accuracy.run import AccuracyResult, AccuracyRun, measure, write
 from evaluation.accuracy.vendor_pipelines import Pipeline
@@ -28,6 +27,7 @@ from evaluation.pages.ground_truth import GroundTruthPage, Split, read_pages
 from evaluation.readings.line_layouts import GROUND_TRUTH
 from evaluation.readings.reader import Reader
 from evaluation.readings.store import ReadingStore
+from evaluation.votes.fusion_changes import fusion_changes
 from fusion import Cascade, Method, Profile, Step
 from ocr import Crop, Hypothesis
 from ocr.contract import LineAnswer, TextAnswer

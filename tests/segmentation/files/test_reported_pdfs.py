@@ -13,10 +13,10 @@ import PIL.Image
 import pypdfium2
 import pytest
 
-from segmentation.files.pdf_pages import PdfPage, PdfPages
+from segmentation.files.pdf.pdf_pages import PdfPage, PdfPages
 from segmentation.files.rendered_page import RefusedFile, RenderRequest
 from tests.fakes.files import add_scan_page, add_text_page, picture, saved
-from tests.segmentation.files.test_text_layer import HELLO, drawn, place_of, searchable, text_of
+from tests.segmentation.files.pdf.test_text_layer import HELLO, drawn, place_of, searchable, text_of
 
 A4 = (595.0, 842.0)
 
@@ -147,7 +147,7 @@ def test_a_font_without_a_table_of_characters_is_read_and_not_quoted() -> None:
     """Such letters come out shifted, or as the numbers of glyphs."""
     with pikepdf.new() as document:
         page = add_text_page(document, [], 12)
-        from segmentation.files.invisible_font import invisible_font
+        from segmentation.files.pdf.invisible_font import invisible_font
 
         font = invisible_font(document, b"")
         del font.ToUnicode

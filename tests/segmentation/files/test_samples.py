@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ocr.errors import NotAnImage
-from segmentation.files.decoding import DecodingLimits, decode
+from segmentation.files.images.decoding import DecodingLimits, decode
 from tests.segmentation.files.tiff_files import page, tiff_file
 
 LIMITS = DecodingLimits(max_pixels=1_000_000, max_mb=50.0, max_s=2.0)

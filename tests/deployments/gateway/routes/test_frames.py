@@ -10,7 +10,7 @@ import PIL.ImageDraw
 import PIL.ImageFont
 
 from deployments.gateway.routes.frames import fingerprint_of
-from segmentation.files.decoding import DecodingLimits
+from segmentation.files.images.decoding import DecodingLimits
 
 LIMITS = DecodingLimits(max_pixels=10**6, max_mb=100.0, max_s=1.0)
 

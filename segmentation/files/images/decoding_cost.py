@@ -5,7 +5,7 @@ from __future__ import annotations
 import PIL.Image
 
 from ocr.errors import TooLarge
-from segmentation.files.pixels import Picture
+from segmentation.files.images.pixels import Picture
 
 # Nanoseconds of a processor for each pixel as stored and each byte of the file: the dearest that was met on pages and
 # on noise of 12 million pixels (2 cores of an AMD EPYC), with the conversion to RGB.

@@ -13,13 +13,13 @@ from typing import Any
 import PIL.Image
 import PIL.ImageChops
 
-from segmentation.files.affine import Matrix, inverse
-from segmentation.files.pdf_content import PageContent, content_of
-from segmentation.files.pdf_resolution import POINTS_AN_INCH, USUAL_DPI, fitting_scale, is_known
-from segmentation.files.pdf_text import MAX_DOCUMENT_LETTERS, MAX_PAGE_LETTERS, lines_message, text_of
+from segmentation.files.images.resolution import Resolution
+from segmentation.files.pdf.affine import Matrix, inverse
+from segmentation.files.pdf.existing_text import MAX_DOCUMENT_LETTERS, MAX_PAGE_LETTERS, lines_message, text_of
+from segmentation.files.pdf.page_content import PageContent, content_of
+from segmentation.files.pdf.pdf_resolution import POINTS_AN_INCH, USUAL_DPI, fitting_scale, is_known
+from segmentation.files.pdf.untyped import Untyped
 from segmentation.files.rendered_page import RefusedFile, RenderRequest, require_size
-from segmentation.files.resolution import Resolution
-from segmentation.files.untyped import Untyped
 
 _LARGEST_UNIT = 75_000.0  # what Acrobat takes (PDF 32000-1, annex C)
 _DYNAMIC_FORM = 2  # FORMTYPE_XFA_FULL

@@ -15,10 +15,10 @@ import PIL.ImageOps
 import pytest
 
 from ocr.errors import NotAnImage, QuorumError, TooLarge, UnsupportedFormat
-from segmentation.files.decoding import FORMATS, DecodingLimits, decode, inspect
+from segmentation.files.images.decoding import FORMATS, DecodingLimits, decode, inspect
 from tests.segmentation.files.tiff_files import page, tiff_file
 
-HEIC = Path(__file__).parents[2] / "fixtures" / "page.heic"
+HEIC = Path(__file__).parents[3] / "fixtures" / "page.heic"
 LIMITS = DecodingLimits(max_pixels=1_000_000, max_mb=20.0, max_s=1.0)
 
 

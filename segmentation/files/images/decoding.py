@@ -19,11 +19,11 @@ import PIL.Image
 from ocr.errors import NotAnImage, TooLarge, UnsupportedFormat
 from ocr.file_kinds import HEAD_BYTES, kind_of
 from ocr.image import Image, Pixels
-from segmentation.files.decoding_cost import require_affordable
-from segmentation.files.header_bounds import require_few_tags, require_short_header
-from segmentation.files.pixels import Picture, picture_of, strips
-from segmentation.files.resolution import Resolution, resolution
-from segmentation.files.tiff import ORIENTATION, fields, is_tiff, tiff_pages, with_first_page
+from segmentation.files.images.decoding_cost import require_affordable
+from segmentation.files.images.header_bounds import require_few_tags, require_short_header
+from segmentation.files.images.pixels import Picture, picture_of, strips
+from segmentation.files.images.resolution import Resolution, resolution
+from segmentation.files.images.tiff import ORIENTATION, fields, is_tiff, tiff_pages, with_first_page
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "AVIF", "JPEG2000")
 """As Pillow names them. HEIC is read where pi-heif is installed."""

@@ -1,6 +1,6 @@
 """A program of its own that adds a layer of invisible text to a PDF and leaves everything else in it as it is.
 
-    python -c 'from segmentation.files.text_layer import main; main()' < request-layers-and-file > pdf
+    python -c 'from segmentation.files.pdf.text_layer import main; main()' < request-layers-and-file > pdf
 
 A PDF that strangers wrote is opened here and not where others are served, as in page_renderer.py: with so much memory
 and processor time and no more.
@@ -24,10 +24,10 @@ from typing import Any
 
 import pikepdf
 
-from segmentation.files.hidden_text import own_copy, without_hidden_text
-from segmentation.files.invisible_font import invisible_font
+from segmentation.files.pdf.hidden_text import own_copy, without_hidden_text
+from segmentation.files.pdf.invisible_font import invisible_font
+from segmentation.files.pdf.untyped import Untyped
 from segmentation.files.rendered_page import RefusedFile
-from segmentation.files.untyped import Untyped
 
 MEMORY_BYTES = 900_000_000
 NICENESS = 5

@@ -16,9 +16,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from ocr.errors import NotAnImage, QuorumError, TooLarge
-from segmentation.files import header_bounds
-from segmentation.files.decoding import DecodingLimits, decode, inspect
-from segmentation.files.header_bounds import require_short_header
+from segmentation.files.images import header_bounds
+from segmentation.files.images.decoding import DecodingLimits, decode, inspect
+from segmentation.files.images.header_bounds import require_short_header
 
 LIMITS = DecodingLimits(max_pixels=1_000_000, max_mb=100.0, max_s=1.0)
 

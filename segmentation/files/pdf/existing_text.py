@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from segmentation.files.affine import Matrix, applied
-from segmentation.files.pdf_content import PageContent, address
+from segmentation.files.pdf.affine import Matrix, applied
+from segmentation.files.pdf.page_content import PageContent, address
+from segmentation.files.pdf.untyped import Untyped
 from segmentation.files.rendered_page import RefusedFile
-from segmentation.files.untyped import Untyped
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""

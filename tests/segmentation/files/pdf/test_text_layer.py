@@ -11,9 +11,9 @@ import pypdfium2
 import pytest
 
 from deployments.gateway.formats import OutputPage, PdfPageText, format_named
-from segmentation.files.pdf_pages import PdfPages
+from segmentation.files.pdf.pdf_pages import PdfPages
+from segmentation.files.pdf.text_layer import with_layers
 from segmentation.files.rendered_page import RefusedFile, RenderRequest
-from segmentation.files.text_layer import with_layers
 from tests.fakes.answers import box, line, page_of
 from tests.fakes.files import add_scan_page, add_text_page, locked_pdf, pdf, picture, saved
 

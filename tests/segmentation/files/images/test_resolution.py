@@ -7,7 +7,7 @@ import io
 import PIL.Image
 import pytest
 
-from segmentation.files.resolution import on_paper, resolution
+from segmentation.files.images.resolution import on_paper, resolution
 
 A3_PT = (841.9, 1190.6)
 

@@ -14,8 +14,8 @@ import struct
 from PIL.JpegImagePlugin import MARKER
 
 from ocr.errors import NotAnImage, TooLarge
-from segmentation.files.jpeg2000 import header_parts, is_jpeg2000
-from segmentation.files.tiff import is_tiff, tiff_layout, tiff_pages
+from segmentation.files.images.jpeg2000 import header_parts, is_jpeg2000
+from segmentation.files.images.tiff import is_tiff, tiff_layout, tiff_pages
 
 _FEW = 1000
 _BYTES_EACH = 1024  # and one more chunk or marker for each so many bytes of the file

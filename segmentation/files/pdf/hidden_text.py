@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 import pikepdf
 
-from segmentation.files.affine import IDENTITY, Matrix, area, times
-from segmentation.files.untyped import Untyped
+from segmentation.files.pdf.affine import IDENTITY, Matrix, area, times
+from segmentation.files.pdf.untyped import Untyped
 
 _INVISIBLE = 3
 _WHOLE_PAGE = 0.95  # a picture of so much of the page leaves nothing beside it

@@ -17,7 +17,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from segmentation.files.tiff import (
+from segmentation.files.images.tiff import (
     BITS,
     COLOUR_MAP,
     COMPRESSION,

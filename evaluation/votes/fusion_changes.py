@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.accuracy.labelled_slots import label_slots
 from evaluation.readings.labelled_lines import LabelledLine
+from evaluation.votes.labelled_slots import label_slots
 from fusion import FusedLine
 from fusion.alignment.similarity import folded
 

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from segmentation.files import levels
-from segmentation.files.jpeg2000 import halvings
-from segmentation.files.levels import SampleRange, Samples, sample_range
-from segmentation.files.tiff import BITS, PHOTOMETRIC, SAMPLE_FORMAT, fields, is_tiff, tiff_pages
-from segmentation.files.tiff_samples import TiffSamples
-from segmentation.files.transparency import Background
+from segmentation.files.images import levels
+from segmentation.files.images.jpeg2000 import halvings
+from segmentation.files.images.levels import SampleRange, Samples, sample_range
+from segmentation.files.images.tiff import BITS, PHOTOMETRIC, SAMPLE_FORMAT, fields, is_tiff, tiff_pages
+from segmentation.files.images.tiff_samples import TiffSamples
+from segmentation.files.images.transparency import Background
 
 STRIP_PIXELS = 1_000_000
 

@@ -8,8 +8,8 @@ import numpy as np
 import pikepdf
 import pytest
 
-from segmentation.files import pdf_pages
-from segmentation.files.pdf_pages import PdfPage, PdfPages
+from segmentation.files.pdf import pdf_pages
+from segmentation.files.pdf.pdf_pages import PdfPage, PdfPages
 from segmentation.files.rendered_page import RefusedFile, RenderRequest
 from tests.fakes.files import add_scan_page, add_text_page, picture, saved
 

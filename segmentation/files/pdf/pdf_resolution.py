@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from segmentation.files.pdf_content import PageContent
+from segmentation.files.pdf.page_content import PageContent
 from segmentation.files.rendered_page import MAX_SIDE_PX
 
 POINTS_AN_INCH = 72.0

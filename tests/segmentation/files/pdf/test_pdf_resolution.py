@@ -9,9 +9,9 @@ import pikepdf
 import PIL.Image
 import pytest
 
-from segmentation.files.pdf_content import PageContent, PlacedPicture, PlacedText
-from segmentation.files.pdf_pages import PdfPages
-from segmentation.files.pdf_resolution import fitting_scale, largest_scale
+from segmentation.files.pdf.page_content import PageContent, PlacedPicture, PlacedText
+from segmentation.files.pdf.pdf_pages import PdfPages
+from segmentation.files.pdf.pdf_resolution import fitting_scale, largest_scale
 from segmentation.files.rendered_page import MAX_SIDE_PX, RefusedFile, RenderRequest
 from tests.fakes.files import add_scan_page, add_text_page, picture, saved
 

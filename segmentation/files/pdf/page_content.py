@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from ctypes import c_float, c_uint, c_void_p, cast
 from dataclasses import dataclass
 
-from segmentation.files.affine import IDENTITY, Matrix, applied, area, lengths, times
-from segmentation.files.untyped import Untyped
+from segmentation.files.pdf.affine import IDENTITY, Matrix, applied, area, lengths, times
+from segmentation.files.pdf.untyped import Untyped
 
 _SMALL_PICTURE_PX = 32  # one of fewer pixels a side is a colour or a pattern
 _COVERING = 0.5  # a picture of so much of the page hides what is under it

@@ -1,0 +1,1 @@
+"""What the vote did on lines with truth: where it chose otherwise than its best engine, slot by slot."""
