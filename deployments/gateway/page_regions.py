@@ -17,16 +17,17 @@ _MATCHING_S = 0.1
 
 
 def region_answers(
-    regions: Sequence[PageRegion], lines: Sequence[LineAnswer], size_px: tuple[int, int]
+    regions: Sequence[PageRegion], lines: Sequence[LineAnswer], size_px: tuple[int, int], *, illegible: bool = False
 ) -> dict[str, RegionAnswer]:
-    """An answer for each region, also for one in which nothing stands. The block of a line tells its region. Raises
-    OutOfRange where patterns take too long.
+    """An answer for each region, also for one in which nothing stands. The block of a line tells its region. Lines that
+    nobody can read are in its text only where `illegible` ones were asked for. Raises OutOfRange where patterns take
+    too long.
     """
     end = time.monotonic() + _MATCHING_S
     answers: dict[str, RegionAnswer] = {}
     for number, region in enumerate(regions):
         own = [index for index, line in enumerate(lines) if line.block // BLOCKS_OF_A_PART == number]
-        said = [lines[index] for index in own if lines[index].text]
+        said = [lines[index] for index in own if lines[index].text and (illegible or lines[index].legible)]
         text = "\n".join(line.text for line in said)
         letters = sum(len(line.text) for line in said)
         left, top, right, bottom = region.pixels(*size_px)

@@ -154,7 +154,9 @@ def existing_text_answer(
 def _region_answers(
     lines: Sequence[LineAnswer], request: ReadRequest, size_px: tuple[int, int]
 ) -> dict[str, RegionAnswer] | None:
-    return region_answers(request.regions, lines, size_px) if request.regions else None
+    if not request.regions:
+        return None
+    return region_answers(request.regions, lines, size_px, illegible=request.illegible)
 
 
 def _existing_line(line: Mapping[str, Any]) -> LineAnswer:

@@ -29,6 +29,8 @@ from ocr.errors import QuorumError
 from quorum.client import DEFAULT_URL, Client
 from quorum.plugins.page_geometry import LEVEL_DEGREES, direction_degrees, quarter_turns, skew_degrees
 
+log = logging.getLogger(__name__)
+
 TIMEOUT_S = 120.0
 _SURE = 15.0
 _USUAL_DPI = 300.0
@@ -100,6 +102,8 @@ def check_options(options: Any) -> None:  # noqa: ANN401 - OCRmyPDF's options, w
     if options.pdf_renderer == "sandwich":
         raise BadArgsError("Quorum does not draw PDFs of text alone: leave --pdf-renderer out")
     _language(options)
+    if len(options.languages) > 1:
+        log.warning("Quorum reads a page in one language: %s; %s", options.languages[0], "the others are left out")
 
 
 @hookimpl  # type: ignore[untyped-decorator]

@@ -22,8 +22,6 @@ from deployments.gateway.requests.uploads import read_json, require_json
 from ocr.contract import DocumentAnswer, DocumentOptions, FailedPage, LineAnswer, PageAnswer, TextAnswer
 from ocr.errors import InvalidRequest, OutOfRange
 
-_DPI = 200
-
 
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)  # clients send options of models that read otherwise
@@ -119,7 +117,7 @@ def _page(page: TextAnswer, body: OcrBody) -> dict[str, Any]:
         "index": number - 1,
         "markdown": markdown_of(OutputPage(number, page)),
         "images": [],
-        "dimensions": {"dpi": _DPI, "height": page.height, "width": page.width},
+        "dimensions": {"dpi": None, "height": page.height, "width": page.width},
     }
     if body.include_blocks:
         told["blocks"] = [_block(lines) for lines in OutputPage(number, page).text_blocks()]

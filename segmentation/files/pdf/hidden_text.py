@@ -32,15 +32,30 @@ class _State:
 
 @dataclass
 class _Cleaned:
-    """The operators of a stream that stay (None: taken out), and the fonts of the text that stays or goes."""
+    """The operators that stay in the place of each operator of a stream, and the fonts of the text that stays or goes."""
 
-    kept: list[Untyped] = field(default_factory=list)
+    kept: list[list[Untyped]] = field(default_factory=list)
     shown: dict[int, str] = field(default_factory=dict)  # where text is shown that stays so far, and in which font
     taken_fonts: set[str] = field(default_factory=set)
 
     def take(self, index: int, font: str) -> None:
-        self.kept[index] = None
+        """Take out text; what its operator changes for the text behind it stays."""
+        [shows] = self.kept[index]
+        self.kept[index] = _without_text(shows)
         self.taken_fonts.add(font)
+
+
+def _without_text(shows: Untyped) -> list[Untyped]:
+    """What an operator that shows text does besides: ' and " begin a new line, and " sets both spacings as well."""
+    operator, operands = str(shows.operator), shows.operands
+    new_line = pikepdf.ContentStreamInstruction([], pikepdf.Operator("T*"))
+    if operator == "'":
+        return [new_line]
+    if operator == '"' and len(operands) == 3:
+        spacings = zip(operands, ("Tw", "Tc"), strict=False)
+        set_both = [pikepdf.ContentStreamInstruction([value], pikepdf.Operator(name)) for value, name in spacings]
+        return [*set_both, new_line]
+    return []
 
 
 def without_hidden_text(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
@@ -71,7 +86,7 @@ def _cleaned(
     cleaned, saved, changed = _Cleaned(), [state], False
     for index, instruction in enumerate(pikepdf.parse_content_stream(stream)):
         operator, operands = str(instruction.operator), instruction.operands
-        cleaned.kept.append(instruction)
+        cleaned.kept.append([instruction])
         now = saved[-1]
         if operator == "q":
             saved.append(now)
@@ -89,7 +104,7 @@ def _cleaned(
     if not changed and not cleaned.taken_fonts:
         return None
     _drop_fonts(resources, cleaned)
-    return pikepdf.unparse_content_stream([instruction for instruction in cleaned.kept if instruction is not None])
+    return pikepdf.unparse_content_stream([instruction for kept in cleaned.kept for instruction in kept])
 
 
 def _after(state: _State, operator: str, operands: Untyped) -> _State:

@@ -95,3 +95,11 @@ def test_of_the_text_of_a_pdf_the_words_in_a_region_are_taken() -> None:
         SIZE,
     )
     assert ([word["text"] for word in found["words"]], found["block"]) == (["in"], BLOCKS_OF_A_PART + 3)
+
+
+def test_a_line_that_nobody_can_read_is_in_no_text_of_a_region_unless_asked_for() -> None:
+    lines = [said("read", 0), said("#~%", 0).model_copy(update={"legible": False})]
+    [answer] = region_answers([region()], lines, SIZE).values()  # type: ignore[list-item]
+    assert (answer.text, answer.lines) == ("read", [0, 1])
+    [answer] = region_answers([region()], lines, SIZE, illegible=True).values()  # type: ignore[list-item]
+    assert answer.text == "read\n#~%"

@@ -232,6 +232,31 @@ def test_text_that_is_seen_beside_a_hidden_layer_stays() -> None:
     assert text_of(searchable(file, HELLO)) == "Hello seen"
 
 
+@pytest.mark.parametrize("hidden", [b"(misread) '", b'3 1 (misread) "'], ids=["next line", "next line, spaced"])
+def test_text_that_is_seen_stays_where_it_stood_when_hidden_text_before_it_goes(hidden: bytes) -> None:
+    """The operators ' and " move to the next line before they show text, and " sets how it is spaced."""
+    with scanned() as document:
+        page = document.pages[0]
+        old_layer(page, document, 3)
+        lines = b"BT /Old 12 Tf 14 TL 1 0 0 1 72 700 Tm 3 Tr " + hidden + b" 0 Tr (seen here) ' ET"
+        page.contents_add(lines)
+        before = saved(document)
+    after = searchable(before, HELLO)
+    assert "misread" not in text_of(after).replace(" ", "")
+    assert box_of(after, "seen here") == pytest.approx(box_of(before, "seen here"), abs=0.01)
+
+
+def box_of(file: bytes, words: str) -> tuple[float, ...]:
+    """The box of the words in points, from the first letter to the last."""
+    with pypdfium2.PdfDocument(file) as document:
+        letters = document[0].get_textpage()
+        found = letters.search(words).get_next()
+        assert found is not None
+        start, count = found
+        first, last = letters.get_charbox(start), letters.get_charbox(start + count - 1)
+        return (*first[:2], *last[2:])
+
+
 def test_a_page_that_is_not_read_keeps_the_form_that_it_shares() -> None:
     with scanned(pages=2) as document:
         in_a_form(document.pages[0], document)
