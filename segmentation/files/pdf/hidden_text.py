@@ -32,7 +32,7 @@ class _State:
 
 @dataclass
 class _Cleaned:
-    """The operators that stay in the place of each operator of a stream, and the fonts of the text that stays or goes."""
+    """What stays of each operator of a stream, and the fonts of the text that stays or goes."""
 
     kept: list[list[Untyped]] = field(default_factory=list)
     shown: dict[int, str] = field(default_factory=dict)  # where text is shown that stays so far, and in which font
