@@ -72,8 +72,9 @@ def test_the_searchable_pdf_of_a_pdf_says_what_stands_there(url: str, document: 
     assert response.headers["content-type"] == "application/pdf", response.text[:300]
     with pypdfium2.PdfDocument(response.content) as pdf:
         texts = [page.get_textpage().get_text_range() for page in pdf]
-    assert len(texts) == 2
-    assert all(error_rate(text) < 0.05 for text in texts)
+    first, blank, last = texts  # every page of the user's own PDF is still there
+    assert blank == ""
+    assert all(error_rate(text) < 0.05 for text in (first, last))
 
 
 def test_pages_come_line_by_line(url: str, document: bytes) -> None:
@@ -148,6 +149,6 @@ def test_a_batch_of_documents_streams_its_answers(url: str, document: bytes) -> 
     body = {"images": [base64.b64encode(file).decode() for file in (document, image_file("PNG"))], "task": "text"}
     response = httpx.post(f"{url}/batch_predict", json=body, headers={"accept": "application/x-ndjson"}, timeout=120)
     first, second, end = [json.loads(line) for line in response.text.splitlines()]
-    assert DocumentAnswer.model_validate(first).succeeded == 2
+    assert DocumentAnswer.model_validate(first).succeeded == 3  # the large page is drawn as large as the limit allows
     assert second["success"]
     assert end["end"]
