@@ -134,8 +134,9 @@ class QuorumEngine(OcrEngine):  # type: ignore[misc]
 
     @staticmethod
     def get_orientation(input_file: Path, options: Any) -> OrientationConfidence:  # noqa: ANN401
-        angle, share = quarter_turns(_read(input_file, options).lines)
-        return OrientationConfidence(angle, _SURE * share)
+        needed, share = quarter_turns(_read(input_file, options).lines)
+        # Its docstring says by how much to rotate clockwise; its pipeline takes how far the page is rotated clockwise.
+        return OrientationConfidence(-needed % 360, _SURE * share)
 
     @staticmethod
     def get_deskew(input_file: Path, options: Any) -> float:  # noqa: ANN401
