@@ -7,6 +7,7 @@ text it surrounds: first the corner where the text's top-left is, then clockwise
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,6 +120,24 @@ class Polygon:
                 _between(bottom_left, bottom_right, start),
             )
         )
+
+
+def bounds(corners: Iterable[Point]) -> tuple[float, float, float, float]:
+    """The sides (left, top, right, bottom) of the smallest upright rectangle around some corners; one at least."""
+    xs, ys = zip(*corners, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def weighted_median(values: Iterable[tuple[float, int]]) -> float:
+    """Of (value, how often it counts): the first by size with half of the counts up to it; 0 where there is none."""
+    ordered = sorted(values)
+    half = sum(count for _, count in ordered) / 2
+    passed = 0
+    for value, count in ordered:
+        passed += count
+        if passed >= half:
+            return value
+    return 0.0
 
 
 def _between(start: Point, end: Point, fraction: float) -> Point:

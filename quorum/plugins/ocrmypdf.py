@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from pydantic import BaseModel
 
 from ocr.contract import LineAnswer, TextAnswer, WordAnswer
 from ocr.errors import QuorumError
+from ocr.geometry import Point, bounds
 from quorum.client import DEFAULT_URL, Client
 from quorum.plugins.page_geometry import LEVEL_DEGREES, direction_degrees, quarter_turns, skew_degrees
 
@@ -207,18 +208,13 @@ def _word_element(word: WordAnswer, line: LineAnswer) -> OcrElement:
 
 def _around(ocr_class: str, children: list[OcrElement]) -> OcrElement:
     boxes = [child.bbox for child in children]
-    box = BoundingBox(
-        left=min(box.left for box in boxes),
-        top=min(box.top for box in boxes),
-        right=max(box.right for box in boxes),
-        bottom=max(box.bottom for box in boxes),
-    )
-    return OcrElement(ocr_class=ocr_class, bbox=box, children=children)
+    corners = [corner for box in boxes for corner in ((box.left, box.top), (box.right, box.bottom))]
+    return OcrElement(ocr_class=ocr_class, bbox=_box(corners), children=children)
 
 
-def _box(polygon: Any) -> BoundingBox:  # noqa: ANN401 - corners (x, y)
-    xs, ys = [x for x, _ in polygon], [y for _, y in polygon]
-    return BoundingBox(left=min(xs), top=min(ys), right=max(xs), bottom=max(ys))
+def _box(corners: Iterable[Point]) -> BoundingBox:
+    left, top, right, bottom = bounds(corners)
+    return BoundingBox(left=left, top=top, right=right, bottom=bottom)
 
 
 def _read(file: Path, options: Any) -> TextAnswer:  # noqa: ANN401

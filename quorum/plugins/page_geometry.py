@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ocr.contract import LineAnswer
+from ocr.geometry import weighted_median
 
 LEVEL_DEGREES = 2.0
 """A line that is turned by less from a quarter turn lies as that quarter turn."""
@@ -35,15 +36,6 @@ def skew_degrees(lines: Sequence[LineAnswer]) -> float:
     """By how much the lines run down to the right, in degrees: the median over their characters, of lines within 15
     degrees of a quarter turn.
     """
-    skews = sorted(
-        (skew, len(line.text))
-        for line in lines
-        if abs(skew := direction_degrees(line) - 90 * round(direction_degrees(line) / 90)) <= 15.0
-    )
-    half = sum(count for _, count in skews) / 2
-    passed = 0
-    for skew, count in skews:
-        passed += count
-        if passed >= half:
-            return skew
-    return 0.0
+    directions = [(direction_degrees(line), len(line.text)) for line in lines]
+    skews = [(degrees - 90 * round(degrees / 90), count) for degrees, count in directions]
+    return weighted_median((skew, count) for skew, count in skews if abs(skew) <= 15.0)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from ocr.contract import DocumentAnswer, FailedPage, LineAnswer, PageAnswer
 from ocr.errors import InvalidRequest, OutOfRange
+from ocr.geometry import bounds
 from quorum.client import Client
 
 KEPT_FILES = 16
@@ -135,8 +136,8 @@ def _words_of_line(number: int, line: LineAnswer) -> Iterator[WordReading]:
 
 
 def _box(polygon: Sequence[tuple[float, float]]) -> tuple[int, int, int, int]:
-    xs, ys = [x for x, _ in polygon], [y for _, y in polygon]
-    return round(min(xs)), round(min(ys)), round(max(xs)), round(max(ys))
+    left, top, right, bottom = map(round, bounds(polygon))
+    return left, top, right, bottom
 
 
 def _bare(word: str) -> str:

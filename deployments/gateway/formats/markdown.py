@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby, pairwise
@@ -16,6 +16,7 @@ from statistics import median
 
 from deployments.gateway.formats.output_format import OutputFile, OutputFormat, OutputPage
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+from ocr.geometry import weighted_median
 
 HEADING_SIZES = ((1.4, "###"), (1.8, "##"), (2.4, "#"))
 """From how many times the height of the page's text on a line is a heading, and which."""
@@ -62,7 +63,8 @@ def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> O
 def markdown_of(page: OutputPage) -> str:
     """One page as Markdown, "" when it has no text."""
     blocks = list(page.text_blocks())
-    usual = _usual_height([line for lines in blocks for line in lines])
+    # Of most of the page's characters.
+    usual = weighted_median((_height(line), len(line.text)) for lines in blocks for line in lines)
     return "\n\n".join(part for lines in blocks for part in _parts(lines, usual))
 
 
@@ -117,18 +119,6 @@ def escaped(text: str) -> str:
     start = number.end() if number else 0
     sign = _FIRST_SIGNS.match(inner, start)
     return f"{inner[:start]}\\{inner[start:]}" if sign else inner
-
-
-def _usual_height(lines: Iterable[LineAnswer]) -> float:
-    """The height of most of the page's characters, in pixels."""
-    sized = sorted((_height(line), len(line.text)) for line in lines)
-    half = sum(count for _, count in sized) / 2
-    passed = 0
-    for height, count in sized:
-        passed += count
-        if passed >= half:
-            return height
-    return 0.0
 
 
 def _height(line: LineAnswer) -> float:

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any, TypeAlias
 
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordAnswer
+from ocr.geometry import bounds
 
 Points: TypeAlias = "Sequence[tuple[float, float]]"
 
@@ -80,9 +81,9 @@ class OutputPage:
 
     def box_of(self, polygon: Points) -> tuple[int, int, int, int]:
         """The upright box (left, top, right, bottom) of a polygon in whole pixels, within the page and not empty."""
-        xs, ys = [x for x, _ in polygon], [y for _, y in polygon]
-        left, right = _within(min(xs), max(xs), self.answer.width)
-        top, bottom = _within(min(ys), max(ys), self.answer.height)
+        low_x, low_y, high_x, high_y = bounds(polygon)
+        left, right = _within(low_x, high_x, self.answer.width)
+        top, bottom = _within(low_y, high_y, self.answer.height)
         return left, top, right, bottom
 
     def baseline_of(self, line: LineAnswer) -> list[tuple[float, float]]:

@@ -21,6 +21,7 @@ from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import read_json, require_json
 from ocr.contract import DocumentAnswer, DocumentOptions, FailedPage, LineAnswer, PageAnswer, TextAnswer
 from ocr.errors import InvalidRequest, OutOfRange
+from ocr.geometry import bounds
 
 
 class _Shape(BaseModel):
@@ -127,15 +128,14 @@ def _page(page: TextAnswer, body: OcrBody) -> dict[str, Any]:
 
 
 def _block(lines: Sequence[LineAnswer]) -> dict[str, Any]:
-    xs = [x for line in lines for x, _ in line.polygon]
-    ys = [y for line in lines for _, y in line.polygon]
+    left, top, right, bottom = map(round, bounds(corner for line in lines for corner in line.polygon))
     return {
         "type": "text",
         "content": "\n".join(line.text for line in lines),
-        "top_left_x": round(min(xs)),
-        "top_left_y": round(min(ys)),
-        "bottom_right_x": round(max(xs)),
-        "bottom_right_y": round(max(ys)),
+        "top_left_x": left,
+        "top_left_y": top,
+        "bottom_right_x": right,
+        "bottom_right_y": bottom,
     }
 
 

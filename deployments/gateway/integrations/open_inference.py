@@ -33,6 +33,7 @@ from deployments.gateway.requests.bodies import read_body
 from deployments.gateway.requests.options import parse
 from ocr.contract import LineAnswer, TextAnswer, TextOptions
 from ocr.errors import InvalidRequest, NotFound, NotReady, OutOfRange
+from ocr.geometry import bounds
 
 WHOLE_ENSEMBLE = "ocr"
 """The model of that name is the service as it is configured."""
@@ -152,8 +153,8 @@ def _corners(line: LineAnswer) -> list[tuple[float, float]]:
     """Four corners, from the text's top left clockwise; of an outline with more, the box around it."""
     if len(line.polygon) == 4:
         return list(line.polygon)
-    xs, ys = [x for x, _ in line.polygon], [y for _, y in line.polygon]
-    return [(min(xs), min(ys)), (max(xs), min(ys)), (max(xs), max(ys)), (min(xs), max(ys))]
+    left, top, right, bottom = bounds(line.polygon)
+    return [(left, top), (right, top), (right, bottom), (left, bottom)]
 
 
 def _options_of_model(api: GatewayApi, model: str, version: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ctypes import c_float, c_uint, c_void_p, cast
 from dataclasses import dataclass
 
+from ocr.geometry import bounds
 from segmentation.files.pdf.affine import IDENTITY, Matrix, applied, area, lengths, times
 from segmentation.files.pdf.untyped import Untyped
 
@@ -122,9 +123,7 @@ class _Looking:
             self._hide_under(matrix)
 
     def _hide_under(self, matrix: Matrix) -> None:
-        corners = [applied(matrix, x, y) for x, y in ((0, 0), (1, 0), (0, 1), (1, 1))]
-        left, right = min(x for x, _ in corners), max(x for x, _ in corners)
-        bottom, top = min(y for _, y in corners), max(y for _, y in corners)
+        left, bottom, right, top = bounds(applied(matrix, x, y) for x, y in ((0, 0), (1, 0), (0, 1), (1, 1)))
         for at, (_, (x, y)) in self._texts.items():
             if left <= x <= right and bottom <= y <= top:
                 self._hidden.add(at)
