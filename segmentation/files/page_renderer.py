@@ -18,9 +18,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
-import os
-import resource
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -31,18 +28,15 @@ import PIL.Image
 
 from segmentation.files.image_pages import ImagePages
 from segmentation.files.images.resolution import Resolution
+from segmentation.files.own_process import MEMORY_BYTES, allow_processor, confine
 from segmentation.files.pdf.pdf_pages import PdfPage, PdfPages
 from segmentation.files.rendered_page import RefusedFile, RenderedPage, RenderRequest, chosen_pages
 
-MEMORY_BYTES = 900_000_000
-"""All that this process may have, programs and libraries too."""
 CPU_S = 5
 CPU_A_PAGE_S = 1
 """The processor time that it may use: so much, and so much more for each page that is asked for, within the limit that
 the request names.
 """
-NICENESS = 5
-"""By so much the process gives way to others: beside one that is busy it gets a quarter of a core."""
 _JPEG_QUALITY = 85
 
 
@@ -128,14 +122,12 @@ def main() -> None:
 
 
 def _serve(source: BinaryIO, target: BinaryIO) -> None:
-    os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confine()
     length, request = _request(source.readline())
-    _allow(min(CPU_S, request.max_processor_s))
+    allow_processor(min(CPU_S, request.max_processor_s))
     for head, content in rendered_pages(request, source.read(length)):
         if "chosen" in head:
-            _allow(min(CPU_S + CPU_A_PAGE_S * len(head["chosen"]), request.max_processor_s))
+            allow_processor(min(CPU_S + CPU_A_PAGE_S * len(head["chosen"]), request.max_processor_s))
         target.write(json.dumps(head).encode() + b"\n")
         target.write(content)
         target.flush()
@@ -147,9 +139,3 @@ def _request(line: bytes) -> tuple[int, RenderRequest]:
     """How many bytes the file has, and what is asked of it."""
     told = json.loads(line)
     return told.pop("file_bytes"), RenderRequest(**told)
-
-
-def _allow(seconds: float) -> None:
-    """Of the processor; then the system ends the process (SIGXCPU)."""
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), hard))

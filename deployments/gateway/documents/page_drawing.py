@@ -12,39 +12,24 @@ import asyncio
 import json
 import math
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
 
 from deployments.gateway.documents.fair_turns import FairTurns
+from deployments.gateway.documents.isolated_program import command_of, ended, refusal, started
 from deployments.gateway.formats import PagePicture, PdfPageText
-from ocr.errors import (
-    InputError,
-    NotAnImage,
-    OutOfRange,
-    Overloaded,
-    QuorumError,
-    TooLarge,
-    TooManyPages,
-    UnsupportedFormat,
-)
+from ocr.errors import NotAnImage, Overloaded, QuorumError, TooLarge
 from segmentation.files import page_renderer
 from segmentation.files.rendered_page import RenderRequest
 
-# Isolated (-I), so that neither the folder that we run in nor the environment can put another module in its place.
-_ROOT = str(Path(page_renderer.__file__).parents[2])
-_PROGRAM = f"import sys; sys.path.insert(0, {_ROOT!r}); from segmentation.files.page_renderer import main; main()"
-_COMMAND = (sys.executable, "-I", "-W", "ignore", "-c", _PROGRAM)
+_COMMAND = command_of(page_renderer)
 # A process that was given less than this part of its time is not slow: the machine is busy, and the file is innocent.
 _OWN_FAULT = 0.5
-_REFUSALS = (TooLarge, OutOfRange, NotAnImage, UnsupportedFormat)
-_KINDS: dict[str, type[InputError]] = {kind.code: kind for kind in _REFUSALS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +95,7 @@ class OpenDocument:
         await _write(self._process, b"\n")
         head = await _head(self._process)
         if "error" in head:
-            return RefusedPage(number, _error_of(head["error"], f"page {number}: "))
+            return RefusedPage(number, refusal(head["error"], f"page {number}: "))
         assert self._process.stdout is not None
         file = await self._process.stdout.readexactly(head["file"])
         shown = await self._process.stdout.readexactly(head["picture"])
@@ -125,7 +110,7 @@ class OpenDocument:
         """End the drawing; what to say of the page that stopped it, and of those that were to come after it."""
         number, *later = self.chosen[index:]
         spent_s = _processor_s(self._process) - self._spent_s
-        status = await _ended(self._process)
+        status = await ended(self._process)
         if hung and spent_s < _OWN_FAULT * self._limits.patience_s:
             return [(n, _busy(f"page {n} was not drawn")) for n in (number, *later)]
         if not hung and status == -signal.SIGXCPU:
@@ -196,14 +181,13 @@ class PageDrawer:
 
     @asynccontextmanager
     async def _started(self, file: bytes, request: RenderRequest) -> AsyncIterator[Process]:
-        process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={})
         told = json.dumps({**asdict(request), "file_bytes": len(file)}).encode() + b"\n"
-        feeding = asyncio.create_task(_write(process, told + file))
-        try:
-            yield process
-        finally:
-            feeding.cancel()
-            await _ended(process)
+        async with started(self._command) as process:
+            feeding = asyncio.create_task(_write(process, told + file))
+            try:
+                yield process
+            finally:
+                feeding.cancel()
 
     async def _head(self, process: Process, limits: _DrawingLimits) -> dict[str, Any]:
         """What the process says of the document as a whole."""
@@ -219,7 +203,7 @@ class PageDrawer:
         except asyncio.IncompleteReadError as error:
             raise NotAnImage("the document cannot be opened", "send a file that opens in a viewer") from error
         if "error" in head:
-            raise _error_of(head["error"])
+            raise refusal(head["error"])
         return head
 
 
@@ -243,13 +227,6 @@ async def _write(process: Process, content: bytes) -> None:
         await process.stdin.drain()
 
 
-async def _ended(process: Process) -> int:
-    """The exit status of the process, which is ended unless it has."""
-    with suppress(ProcessLookupError):
-        process.kill()
-    return await process.wait()
-
-
 async def _head(process: Process) -> dict[str, Any]:
     assert process.stdout is not None
     line = await process.stdout.readuntil(b"\n")
@@ -259,10 +236,3 @@ async def _head(process: Process) -> dict[str, Any]:
 
 def _page_text(told: bytes) -> PdfPageText:
     return PdfPageText(**json.loads(told))
-
-
-def _error_of(told: Sequence[Any], where: str = "") -> QuorumError:
-    code, message, hint, *max_pages = told
-    if max_pages:
-        return TooManyPages(message, hint, *max_pages)
-    return _KINDS[code](where + message, hint)

@@ -5,26 +5,18 @@ The PDF stays in memory and goes through pipes. Knows no HTTP and no Serve.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 
 from deployments.gateway.documents.fair_turns import FairTurns
+from deployments.gateway.documents.isolated_program import command_of, ended, refusal, started
 from deployments.gateway.formats import TextLayers
-from ocr.errors import InputError, NotAnImage, OutOfRange, QuorumError, TooLarge
+from ocr.errors import NotAnImage, QuorumError, TooLarge
 from segmentation.files.pdf import text_layer
 
-# Isolated (-I), so that neither the folder that we run in nor the environment can put another module in its place.
-_ROOT = str(Path(text_layer.__file__).parents[3])
-_PROGRAM = f"import sys; sys.path.insert(0, {_ROOT!r}); from segmentation.files.pdf.text_layer import main; main()"
-_COMMAND = (sys.executable, "-I", "-W", "ignore", "-c", _PROGRAM)
-_KINDS: dict[str, type[InputError]] = {kind.code: kind for kind in (TooLarge, OutOfRange, NotAnImage)}
+_COMMAND = command_of(text_layer)
 
 
 class TextLayerWriter:
@@ -45,22 +37,15 @@ class TextLayerWriter:
             return pdf
         told = json.dumps(asdict(layers)).encode()
         head = {"layers": len(told), "file": len(pdf), "max_processor_s": max_processor_s}
-        async with self._turns.turn(self._caller()):
-            process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}
-            )
-            try:
-                answer, _ = await process.communicate(json.dumps(head).encode() + b"\n" + told + pdf)
-            finally:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                status = await process.wait()
+        async with self._turns.turn(self._caller()), started(self._command) as process:
+            answer, _ = await process.communicate(json.dumps(head).encode() + b"\n" + told + pdf)
+            status = await ended(process)
         said, _, made = answer.partition(b"\n")
         if not said or status != 0:
             raise _broken_off(status, max_processor_s)
         problem = json.loads(said).get("error")
         if problem:
-            raise _KINDS[problem[0]](*problem[1:])
+            raise refusal(problem)
         return made
 
 

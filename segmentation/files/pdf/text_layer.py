@@ -14,9 +14,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
-import os
-import resource
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,13 +21,12 @@ from typing import Any
 
 import pikepdf
 
+from segmentation.files.own_process import MEMORY_BYTES, allow_processor, confine
 from segmentation.files.pdf.hidden_text import own_copy, without_hidden_text
 from segmentation.files.pdf.invisible_font import invisible_font
 from segmentation.files.pdf.untyped import Untyped
 from segmentation.files.rendered_page import RefusedFile
 
-MEMORY_BYTES = 900_000_000
-NICENESS = 5
 FONT_NAME = "/QuorumInvisible"
 """What the operators of a layer call their font."""
 _MOST_FIELDS = 5000
@@ -109,13 +105,10 @@ def _fields(form: Untyped) -> Iterator[Untyped]:
 
 def main() -> None:
     """Answer the one request that comes in, within the memory and the time that are allowed."""
-    os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confine()
     source, target = sys.stdin.buffer, sys.stdout.buffer
     head = json.loads(source.readline())
-    seconds = math.ceil(head["max_processor_s"])
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    allow_processor(head["max_processor_s"])
     told = json.loads(source.read(head["layers"]))
     try:
         made, said = with_layers(source.read(head["file"]), told["to_unicode"], told["layers"]), {}

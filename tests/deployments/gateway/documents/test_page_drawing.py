@@ -19,7 +19,7 @@ from benchmarks.inputs.bad_files import png_of_size
 from deployments.gateway.documents import page_drawing
 from deployments.gateway.documents.page_drawing import DrawnPage, PageDrawer, RefusedPage
 from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
-from segmentation.files.page_renderer import NICENESS
+from segmentation.files.own_process import NICENESS
 from segmentation.files.rendered_page import RefusedFile, RenderRequest, chosen_pages
 from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, picture, tiff
 from tests.segmentation.files.tiff_files import page as tiff_page

@@ -1,0 +1,57 @@
+"""Programs that open files of strangers in a process of their own: how one is started, ended, and what it refuses.
+
+A file that makes the process die, hang or grow costs that process and nothing else. What goes in and out goes through
+pipes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ocr.errors import InputError, NotAnImage, OutOfRange, QuorumError, TooLarge, TooManyPages, UnsupportedFormat
+
+_REFUSALS = (TooLarge, OutOfRange, NotAnImage, UnsupportedFormat)
+_KINDS: dict[str, type[InputError]] = {kind.code: kind for kind in _REFUSALS}
+
+
+def command_of(module: ModuleType) -> tuple[str, ...]:
+    """What runs `main` of a module. Isolated (-I), so that neither the folder that we run in nor the environment can
+    put another module in its place.
+    """
+    root = str(Path(str(module.__file__)).parents[module.__name__.count(".")])
+    program = f"import sys; sys.path.insert(0, {root!r}); from {module.__name__} import main; main()"
+    return sys.executable, "-I", "-W", "ignore", "-c", program
+
+
+@asynccontextmanager
+async def started(command: Sequence[str]) -> AsyncIterator[Process]:
+    """The program, for as long as the context lasts."""
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={})
+    try:
+        yield process
+    finally:
+        await ended(process)
+
+
+async def ended(process: Process) -> int:
+    """The exit status of the process, which is ended unless it has."""
+    with suppress(ProcessLookupError):
+        process.kill()
+    return await process.wait()
+
+
+def refusal(told: Sequence[Any], where: str = "") -> QuorumError:
+    """The error that a program tells as its code, message and hint, and with how many pages one request may have read
+    where a document has more. `where` comes before the message.
+    """
+    code, message, hint, *max_pages = told
+    if max_pages:
+        return TooManyPages(message, hint, *max_pages)
+    return _KINDS[code](where + message, hint)
