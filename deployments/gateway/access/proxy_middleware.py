@@ -11,8 +11,9 @@ import asyncio
 import os
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
@@ -71,7 +72,7 @@ class RequestHeaders:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
         elif are_too_large(scope["headers"]):
-            await _refuse(scope, receive, send)
+            await _LARGE_HEADERS(scope, receive, send)
         else:
             headers = with_request_id(without_instructions(scope["headers"]))
             await self._app({**scope, "headers": headers}, receive, send)
@@ -166,16 +167,44 @@ def with_request_id(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
     return [*((name, value) for name, value in headers if name != _REQUEST_ID), (_REQUEST_ID, own)]
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1009, "reason": "the request's headers are too large"})
-        return
-    problem = {
-        "code": "too_large",
-        "message": f"the headers have more than {MAX_HEADER_BYTES} bytes or are more than {MAX_HEADERS}",
-        "hint": "send fewer or shorter headers; the image belongs into the body",
-    }
-    await JSONResponse({"error": problem}, 431, {"Connection": "close"})(scope, receive, send)
+@dataclass(frozen=True)
+class _Refusal:
+    """What a proxy answers by itself: an error of the contract to a request, a close code and a reason to a stream."""
+
+    status: int
+    code: str
+    message: str
+    hint: str
+    close_code: int
+    reason: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": self.close_code, "reason": self.reason})
+            return
+        problem = {"code": self.code, "message": self.message, "hint": self.hint}
+        headers = {"Connection": "close", **self.headers}
+        await JSONResponse({"error": problem}, self.status, headers)(scope, receive, send)
+
+
+_LARGE_HEADERS = _Refusal(
+    431,
+    "too_large",
+    f"the headers have more than {MAX_HEADER_BYTES} bytes or are more than {MAX_HEADERS}",
+    "send fewer or shorter headers; the image belongs into the body",
+    1009,
+    "the request's headers are too large",
+)
+_TOO_FAST = _Refusal(
+    429,
+    "rate_limited",
+    "too many requests of this address wait, and others ask too",
+    "send fewer at once; /batch_predict reads many images in one request",
+    1013,
+    "too many requests of this address wait",
+    {"Retry-After": "5"},
+)
 
 
 class PacedRequests:
@@ -193,7 +222,7 @@ class PacedRequests:
         address = client_address(scope, self._proxies)
         wait_s = self._pace.wait_s(address)
         if wait_s is None:
-            await _too_fast(scope, receive, send)
+            await _TOO_FAST(scope, receive, send)
             return
         if wait_s:
             await asyncio.sleep(wait_s)
@@ -204,15 +233,3 @@ class PacedRequests:
             return message
 
         await self._app(scope, receive_counted, send)
-
-
-async def _too_fast(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1013, "reason": "too many requests of this address wait"})
-        return
-    problem = {
-        "code": "rate_limited",
-        "message": "too many requests of this address wait, and others ask too",
-        "hint": "send fewer at once; /batch_predict reads many images in one request",
-    }
-    await JSONResponse({"error": problem}, 429, {"Connection": "close", "Retry-After": "5"})(scope, receive, send)
