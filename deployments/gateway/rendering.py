@@ -75,15 +75,16 @@ def text_answer(
     page: Page, request: ReadRequest, processing_time_ms: float, pictures: Sequence[NamedPicture] | None = None
 ) -> TextAnswer:
     """The answer of `/predict_text` to one page."""
-    shown = page.lines if request.illegible else page.legible_lines
-    words = [word.confidence for line in page.legible_lines for word in line.words]
-    illegible = len(page.lines) - len(page.legible_lines)
+    legible, confidence = page.legible_lines, page.confidence
+    shown = page.lines if request.illegible else legible
+    words = [word.confidence for line in legible for word in line.words]
+    illegible = len(page.lines) - len(legible)
     thresholds = request.profile.thresholds
-    verdict = judge_page(page.confidence, words, illegible / max(1, len(page.lines)), thresholds)
+    verdict = judge_page(confidence, words, illegible / max(1, len(page.lines)), thresholds)
     lines = [_line_answer(line, explain=request.explain) for line in page.lines]
     return TextAnswer(
         text=page.text_of_all_lines if request.illegible else page.text,
-        confidence=page.confidence,
+        confidence=confidence,
         width=page.width_px,
         height=page.height_px,
         lines=numbered_on(lines),

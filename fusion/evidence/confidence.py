@@ -39,8 +39,12 @@ class CharacterConfidence:
 
     def of(self, winner: float, others: Sequence[float]) -> float:
         """In [0, 1], for the supports of the winner and of the other candidates in nats."""
-        value = self.base + self.slope * margin(winner, others)
-        return 1.0 / (1.0 + math.exp(-value)) if value > -700.0 else 0.0
+        return _logistic(self.base + self.slope * margin(winner, others))
+
+
+def _logistic(value: float) -> float:
+    """The probability, in [0, 1], that has these log-odds."""
+    return 1.0 / (1.0 + math.exp(-value)) if value > -700.0 else 0.0
 
 
 def margin(winner: float, others: Sequence[float]) -> float:
@@ -125,8 +129,7 @@ class WordConfidence:
 
     def raw(self, features: WordFeatures) -> float:
         """In [0, 1], before the table."""
-        value = self.base + sum(map(operator.mul, self.slopes, features.terms()))
-        return 1.0 / (1.0 + math.exp(-value)) if value > -700.0 else 0.0
+        return _logistic(self.base + sum(map(operator.mul, self.slopes, features.terms())))
 
     def of(self, features: WordFeatures) -> float:
         """In [0, 1]."""
