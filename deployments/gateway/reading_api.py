@@ -28,7 +28,6 @@ from deployments.gateway.documents.documents import (
     output_pages_of,
     read_pages,
 )
-from deployments.gateway.documents.fair_turns import FairTurns
 from deployments.gateway.documents.ordered_gather import ordered_gather
 from deployments.gateway.documents.page_drawing import PageDrawer
 from deployments.gateway.documents.text_layers import TextLayerWriter
@@ -40,6 +39,7 @@ from deployments.messages.answers import CharacterReading
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
 from deployments.messages.request import ReadRequest
+from deployments.replica.fair_turns import FairTurns
 from ocr import StepTimer
 from ocr.contract import (
     BatchAnswer,

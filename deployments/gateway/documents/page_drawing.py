@@ -20,9 +20,9 @@ from typing import Any
 
 import psutil
 
-from deployments.gateway.documents.fair_turns import FairTurns
 from deployments.gateway.documents.isolated_program import command_of, ended, refusal, started
 from deployments.gateway.formats import PagePicture, PdfPageText
+from deployments.replica.fair_turns import FairTurns
 from ocr.errors import NotAnImage, Overloaded, QuorumError, TooLarge
 from segmentation.files import page_renderer
 from segmentation.files.rendered_page import RenderRequest

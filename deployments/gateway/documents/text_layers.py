@@ -10,9 +10,9 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from deployments.gateway.documents.fair_turns import FairTurns
 from deployments.gateway.documents.isolated_program import command_of, ended, refusal, started
 from deployments.gateway.formats import TextLayers
+from deployments.replica.fair_turns import FairTurns
 from ocr.errors import NotAnImage, QuorumError, TooLarge
 from segmentation.files.pdf import text_layer
 

@@ -24,7 +24,6 @@ from deployments.config.schema import LimitsConfig
 from deployments.gateway.access.access_middleware import caller_name, require_rate
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.rate_limit import RateLimiter
-from deployments.gateway.documents.fair_turns import FairTurns
 from deployments.gateway.error_responses import error_answer
 from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.base64_files import decode_base64
@@ -41,6 +40,7 @@ from deployments.gateway.routes.frames import (
     dropped_answer,
     failed_answer,
 )
+from deployments.replica.fair_turns import FairTurns
 from ocr.contract import CharacterOptions, ErrorAnswer, FrameAnswer, FrameBody, Problem, TaskOptions, TextOptions
 from ocr.errors import InvalidRequest, Overloaded, QuorumError, RateLimited, TooLarge
 from segmentation.files.images.decoding import DecodingLimits

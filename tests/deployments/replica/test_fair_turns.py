@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from deployments.gateway.documents.fair_turns import FairTurns
+from deployments.replica.fair_turns import FairTurns
 
 
 class Scene:
