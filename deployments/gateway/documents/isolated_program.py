@@ -17,6 +17,7 @@ from typing import Any
 
 from ocr.errors import InputError, NotAnImage, OutOfRange, QuorumError, TooLarge, TooManyPages, UnsupportedFormat
 
+_ENDING_S = 1.0
 _REFUSALS = (TooLarge, OutOfRange, NotAnImage, UnsupportedFormat)
 _KINDS: dict[str, type[InputError]] = {kind.code: kind for kind in _REFUSALS}
 
@@ -42,6 +43,12 @@ async def started(command: Sequence[str]) -> AsyncIterator[Process]:
 
 async def ended(process: Process) -> int:
     """The exit status of the process, which is ended unless it has."""
+    if process.stdout is not None and process.stdout.at_eof():
+        # It ends by itself. To signal it in this moment can take its status away from asyncio, which then says 255:
+        # subprocess looks whether a process has ended before it signals it, and who looks first has the status.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ENDING_S):
+                return await process.wait()
     with suppress(ProcessLookupError):
         process.kill()
     return await process.wait()
