@@ -25,6 +25,7 @@ from deployments.gateway.formats.output_format import (
     TextLayers,
 )
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+from ocr.geometry import Polygon
 from segmentation.files.pdf.invisible_font import invisible_font
 from segmentation.files.pdf.text_layer import FONT_NAME
 from segmentation.files.pdf.untyped import Untyped
@@ -172,23 +173,14 @@ def _places(line: LineAnswer) -> list[Points]:
     start = 0
     for word in line.words:
         end = start + len(word.text)
-        places.append(word.polygon or _slice(line.polygon, start / total, end / total))
+        places.append(word.polygon or _part_of(line, start / total, end / total))
         start = end + 1
     return places
 
 
-def _slice(polygon: Points, start: float, end: float) -> Points:
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = polygon
-
-    def along(fraction: float, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float]:
-        return x0 + (x1 - x0) * fraction, y0 + (y1 - y0) * fraction
-
-    return (
-        along(start, ax, ay, bx, by),
-        along(end, ax, ay, bx, by),
-        along(end, dx, dy, cx, cy),
-        along(start, dx, dy, cx, cy),
-    )
+def _part_of(line: LineAnswer, start: float, end: float) -> Points:
+    first, second, third, fourth = line.polygon
+    return Polygon((first, second, third, fourth)).slice(start, end).corners
 
 
 def _set(letters: Letters, text: str, place: Points, *, behind: str) -> str:
