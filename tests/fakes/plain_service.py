@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import httpx
 import numpy as np
 import PIL.Image
 from fastapi import FastAPI
@@ -204,3 +206,11 @@ def plain_config(**settings: Any) -> ClusterConfig:
 def app_over(service: PlainService, **limits: Any) -> FastAPI:
     """The application with these limits."""
     return Whole(service, plain_config(limits=limits)).app()
+
+
+@asynccontextmanager
+async def asking(app: FastAPI, address: str = "10.0.0.1") -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application at this address, in the same process. A fault of ours comes back as an answer."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 1234))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        yield client

@@ -15,7 +15,7 @@ from deployments.config.api_keys import Role
 from deployments.gateway.access.route_roles import ROLES
 from deployments.messages.request import ReadRequest
 from ocr import Page
-from tests.fakes.plain_service import PlainService, app_over, as_base64, png
+from tests.fakes.plain_service import PlainService, app_over, as_base64, asking, png
 
 _SERVICE = PlainService()
 _APP = app_over(_SERVICE, max_requests=1)
@@ -60,8 +60,7 @@ def _sent(path: str) -> dict[str, Any]:
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     _SERVICE.forget()
-    transport = httpx.ASGITransport(_APP, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+    async with asking(_APP) as client:
         yield client
 
 
@@ -102,8 +101,7 @@ async def test_every_route_that_reads_is_admitted_or_refused(
 @pytest.mark.parametrize(("method", "path"), READING)
 async def test_every_route_that_reads_counts_against_the_rate(method: str, path: str, slash: str) -> None:
     app = app_over(_SERVICE, requests_per_minute=1)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+    async with asking(app) as client:
         answers = [await client.request(method, path + slash, **_sent(path)) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 429]
 

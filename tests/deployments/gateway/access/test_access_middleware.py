@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
@@ -18,7 +16,7 @@ from deployments.observability.metrics import ignore_metric
 from deployments.replica.moving_window import moving_window_in_memory
 from ocr.contract import ErrorAnswer
 from ocr.errors import InternalFailure
-from tests.fakes.plain_service import PlainService, Whole, as_base64, plain_config, png
+from tests.fakes.plain_service import PlainService, Whole, as_base64, asking, plain_config, png
 
 ADMIN = {"X-API-Key": "boss"}
 USER = {"X-API-Key": "reader"}
@@ -28,13 +26,6 @@ KEYS = {"api_keys": [hashed("reader")], "admin_api_keys": [hashed("boss")]}
 
 def whole(**settings: Any) -> Whole:
     return Whole(PlainService(), plain_config(**settings))
-
-
-@asynccontextmanager
-async def asking(app: FastAPI, address: str = "10.0.0.1") -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 1234))
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        yield client
 
 
 def routes_of(app: FastAPI) -> dict[str, set[str]]:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.fakes.plain_service import PlainService, app_over
+from tests.fakes.plain_service import PlainService, app_over, asking
 
 _SERVICE = PlainService()
 
@@ -26,6 +26,5 @@ def service() -> PlainService:
 
 @pytest.fixture
 async def client(app: FastAPI, service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+    async with asking(app) as client:
         yield client

@@ -17,7 +17,7 @@ from deployments.gateway.requests.base64_files import decode_base64
 from deployments.gateway.requests.uploads import read_json
 from ocr.contract import ErrorAnswer
 from ocr.errors import InvalidRequest, TooLarge
-from tests.fakes.plain_service import PlainService, app_over, as_base64, png
+from tests.fakes.plain_service import PlainService, app_over, as_base64, asking, png
 
 _SERVICE = PlainService()
 _APP = app_over(_SERVICE, max_request_mb=0.02)
@@ -32,8 +32,7 @@ def service() -> PlainService:
 
 @pytest.fixture
 async def client(service: PlainService) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(_APP, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+    async with asking(_APP) as client:
         yield client
 
 
