@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -30,10 +30,15 @@ async def listening() -> AsyncIterator[tuple[int, list[int]]]:
             pass
         finally:
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1], connections
+    # Connections that were accepted and not answered yet would be left to the end of the loop, which closes no socket.
+    while unanswered := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(unanswered)
 
 
 def test_there_are_many_kinds_and_each_has_its_name() -> None:
