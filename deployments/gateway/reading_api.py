@@ -23,6 +23,7 @@ from deployments.gateway.documents.documents import (
     Documents,
     PageOutcome,
     ReadPage,
+    dpi_of,
     has_pages,
     is_pdf,
     output_pages_of,
@@ -140,10 +141,16 @@ class ReadingApi:
         return await self._answer(file, reader, reader.limits.timeout_s)
 
     async def read_as(
-        self, file: bytes, options: DocumentOptions, output_format: OutputFormat, timer: StepTimer | None = None
+        self,
+        file: bytes,
+        options: DocumentOptions,
+        output_format: OutputFormat,
+        timer: StepTimer | None = None,
+        *,
+        file_name: str = "",
     ) -> OutputFile:
-        """The same in one of the output formats. One that cannot hold a failed page raises its error. `timer`
-        runs since the request came; without one, it starts now.
+        """The same in one of the output formats, which name the file by `file_name`. One that cannot hold a failed page
+        raises its error. `timer` runs since the request came; without one, it starts now.
         """
         reader = self._reader(file, options)
         if output_format.can_hold_failures:
@@ -155,9 +162,10 @@ class ReadingApi:
             keeps_pdf = output_format.text_layers is not None and is_pdf(file)
             pictures = output_format.needs_picture and not keeps_pdf
             outcomes, page_count = await self._outcomes(file, reader, reader.limits.timeout_s, pictures=pictures)
-            pages = [replace(page, illegible=options.illegible) for page in output_pages_of(outcomes)]
+            pages = output_pages_of(outcomes)
             if output_format.text_layers is not None and keeps_pdf:
-                layers = await asyncio.to_thread(output_format.text_layers, pages)
+                shown = [replace(page, illegible=options.illegible) for page in pages]
+                layers = await asyncio.to_thread(output_format.text_layers, shown)
                 content = await self._documents.with_text_layers(file, layers, reader.limits)
                 illegible = sum(page.answer.illegible_lines for page in pages)
                 return OutputFile(content, output_format.media_type, illegible)
@@ -165,7 +173,10 @@ class ReadingApi:
         else:
             answer = await reader.read(file)
             picture = await self._documents.picture_of(file, reader.limits) if output_format.needs_picture else None
-            pages = [OutputPage(1, answer, picture, illegible=options.illegible)]
+            dpi = await self._look(dpi_of, file, reader.limits)
+            pages = [OutputPage(1, answer, picture, dpi=dpi)]
+        language = reader.request.recognition.language
+        pages = [replace(page, illegible=options.illegible, file_name=file_name, language=language) for page in pages]
         output = await asyncio.to_thread(output_format.write, answer, pages)
         return replace(output, illegible_lines=answer.illegible_lines)
 

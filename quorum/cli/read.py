@@ -10,7 +10,7 @@ A document of more pages than the service reads at once is read in parts. Every 
 --help lists them.
 
 The text goes to stdout. With several files, a line `==> name <==` comes before each text; with `--format json` each
-answer is one line. hOCR, ALTO, PAGE and PDF take one file at a time. `-` reads stdin. A file that cannot be read is
+answer is one line. Other formats take one file at a time. `-` reads stdin. A file that cannot be read is
 named on stderr, and the others are still read.
 
 Exit codes: 0 every file was read; 1 at least one was not; 2 the command was not understood.
@@ -46,7 +46,7 @@ def read(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Image files; - is stdin.")],
     url: Url = DEFAULT_URL,
     format: Annotated[
-        Literal["text", "json", "markdown", "hocr", "alto", "page", "pdf"],
+        Literal["text", "json", "markdown", "hocr", "hocr.zip", "alto", "alto.zip", "page", "pdf"],
         typer.Option(help="The text, the whole answer, or a format for other programs."),
     ] = "text",
     api_key: ApiKey = None,
@@ -63,11 +63,11 @@ def read(
         for file in files:
             try:
                 with errors_speak(file):
-                    content = _content(file)
                     if format not in ("text", "json"):
-                        typer.echo(client.read_as(content, format, **options), nl=False)
+                        document = _content(file) if file == "-" else Path(file)
+                        typer.echo(client.read_as(document, format, **options), nl=False)
                         continue
-                    answer = _answer(client, content, options)
+                    answer = _answer(client, _content(file), options)
                     _show(file, answer, format, several=len(files) > 1, explain=options.get("explain", False))
             except typer.Exit:
                 failures += 1

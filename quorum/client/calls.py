@@ -108,6 +108,8 @@ class Call(Generic[Answer]):
     options: Mapping[str, Any] = field(default_factory=dict)
     safe: bool = True
     """Whether asking it twice does the same as once."""
+    file_name: str = ""
+    """How the file was called, for answers that name it."""
     version: int | None = None
     """Change the configuration only if its version is still this one."""
     key: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
@@ -161,8 +163,14 @@ class WrittenFile(BaseModel):
     media_type: str
 
 
-def file_call(document: Readable, format: str, options: DocumentKeywords) -> Call[WrittenFile]:
-    return Call("predict_text", WrittenFile, (encoded(document),), {"format": format, **_plain(options)})
+def file_call(document: bytes, file_name: str, format: str, options: DocumentKeywords) -> Call[WrittenFile]:
+    asked = {"format": format, **_plain(options)}
+    return Call("predict_text", WrittenFile, (document,), asked, file_name=file_name)
+
+
+def name_of(image: Readable) -> str:
+    """The name of the file where a path was given, else ""."""
+    return Path(image).name if isinstance(image, str | Path) else ""
 
 
 def batch_call(images: Sequence[Readable], task: Task, options: BatchKeywords) -> Call[BatchAnswer]:

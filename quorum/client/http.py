@@ -8,12 +8,14 @@ from __future__ import annotations
 import base64
 import errno
 import json
+import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NoReturn, Self
+from urllib.parse import quote
 from urllib.request import getproxies
 
 import httpx
@@ -223,9 +225,17 @@ def _request(http: httpx.Client | httpx.AsyncClient, url: str, call: Call[Any], 
         f"{url}/{call.operation}",
         content=call.images[0],
         params={name: _in_query(value) for name, value in call.options.items()},
-        headers={"Content-Type": "application/octet-stream", **named},
+        headers={"Content-Type": "application/octet-stream", **_disposition(call.file_name), **named},
         timeout=timeout,
     )
+
+
+def _disposition(name: str) -> dict[str, str]:
+    """The name of a file as RFC 6266 writes it; what is not UTF-8 in it with backslashes."""
+    if not name:
+        return {}
+    shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(shown, safe='')}"}
 
 
 def _in_query(value: object) -> str:

@@ -40,6 +40,7 @@ from quorum.client.calls import (
     character_call,
     document_call,
     encoded,
+    name_of,
     self_test_call,
     text_call,
     weights_call,
@@ -86,10 +87,11 @@ class Operations:
             parts.append(self._ask(document_call(file, {**options, "pages": str(part)})))
 
     def read_as(self, document: Readable, format: str, **options: Unpack[DocumentKeywords]) -> bytes:
-        """The reading of a file, written down by the service: markdown, hocr, alto, page, pdf or text; a long one in
-        several requests. Only over HTTP. Raises as `read` does, and OutOfRange for a format that there is not.
+        """The reading of a file, written down by the service: text, markdown, hocr, hocr.zip, alto, alto.zip, page or
+        pdf; a long one in several requests. A path is named to formats that name the file. Only over HTTP. Raises as
+        `read` does, and OutOfRange for a format that there is not.
         """
-        writing = FileInParts(encoded(document), format, options)
+        writing = FileInParts(encoded(document), name_of(document), format, options)
         while True:
             try:
                 return writing.whole(self._ask(writing.next_call()).content)
@@ -176,7 +178,7 @@ class AsyncOperations:
 
     async def read_as(self, document: Readable, format: str, **options: Unpack[DocumentKeywords]) -> bytes:
         """The reading of a file, written down by the service; see Operations.read_as."""
-        writing = FileInParts(encoded(document), format, options)
+        writing = FileInParts(encoded(document), name_of(document), format, options)
         while True:
             try:
                 return writing.whole((await self._ask(writing.next_call())).content)

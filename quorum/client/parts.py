@@ -123,8 +123,9 @@ class FileInParts:
     asked of. Files of other formats are put together.
     """
 
-    def __init__(self, document: bytes, form: str, options: DocumentKeywords) -> None:
+    def __init__(self, document: bytes, file_name: str, form: str, options: DocumentKeywords) -> None:
         self._document = document
+        self._file_name = file_name
         self._form = form
         self._options = options
         self._left: PageChoice | None = None
@@ -157,12 +158,12 @@ class FileInParts:
 
     def _call(self, pages: PageChoice | None) -> Call[WrittenFile]:
         chosen = self._options if pages is None else DocumentKeywords({**self._options, "pages": str(pages)})
-        return file_call(self._document, self._form, chosen)
+        return file_call(self._document, self._file_name, self._form, chosen)
 
 
 def joined_files(form: str, parts: Sequence[bytes]) -> bytes:
-    """One file of those that the service wrote for the parts: text, markdown, hocr, alto or page. A PDF is never
-    joined: the file of one part is what the next one is asked of.
+    """One file of those that the service wrote for the parts: text, markdown, hocr, alto, page or an archive. A PDF is
+    never joined: the file of one part is what the next one is asked of.
     """
     if len(parts) == 1:
         return parts[0]
@@ -170,7 +171,7 @@ def joined_files(form: str, parts: Sequence[bytes]) -> bytes:
         return b"\f".join(parts)
     if form == "markdown":
         return b"\n".join(parts)
-    if form == "page":
+    if form == "page" or form.endswith(".zip"):
         return _one_archive(parts)
     opening, closing = _INSIDES[form]
     head, _, _ = parts[0].partition(opening)

@@ -27,8 +27,8 @@ from pydantic import BaseModel
 from ocr.contract import LineAnswer, TextAnswer, WordAnswer
 from ocr.errors import QuorumError
 from ocr.geometry import Point, bounds
+from ocr.page_geometry import LEVEL_DEGREES, direction_degrees, quarter_turns, skew_degrees
 from quorum.client import DEFAULT_URL, Client
-from quorum.plugins.page_geometry import LEVEL_DEGREES, direction_degrees, quarter_turns, skew_degrees
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +186,7 @@ def page_element(answer: TextAnswer, dpi: float, page_number: int) -> OcrElement
 
 def _line_element(line: LineAnswer) -> OcrElement:
     box = _box(line.polygon)
-    angle = direction_degrees(line)
+    angle = direction_degrees(line.polygon)
     quarter = 90 * round(angle / 90)
     words = [_word_element(word, line) for word in line.words]
     told: dict[str, Any] = {"ocr_class": OcrClass.LINE, "bbox": box, "children": words, "confidence": line.confidence}

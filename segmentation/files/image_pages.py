@@ -45,6 +45,17 @@ class ImagePages:
         return with_first_page(self._file, place) if place else self._file
 
 
+def resolution_of(file: bytes, limits: DecodingLimits) -> Resolution:
+    """Pixels an inch, across and down, of an image as it lies upright on paper: by its header alone. Raises the errors
+    of `open_image`.
+    """
+    image = open_image(file, limits)
+    size, told = (image.picture.width, image.picture.height), image.resolution
+    if image.is_on_its_side:
+        size, told = (size[1], size[0]), (told[1], told[0])
+    return on_paper(size, told, image.by_pillow)
+
+
 def _plain_jpeg(image: OpenedImage) -> RenderedPage | None:
     """The file, if it can be taken into a PDF as it is: upright, grey or RGB."""
     picture = image.by_pillow

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,3 +119,23 @@ def test_any_fused_line_can_be_placed(spoken: dict[str, Hypothesis], profile: Pr
     line = line_on_page(fused, REGION, spoken)
     assert line.text == fused.text
     assert [word.text for word in line.words] == fused.text.split()
+
+
+def test_a_word_ends_before_the_next_one_begins_also_in_whole_pixels() -> None:
+    readings = {
+        "ada": Hypothesis.of(
+            CharacterHypothesis(letter, 0.9, Span(start, end))
+            for letter, start, end in [("7", 0, 22), (" ", 21, 22), ("M", 21, 40), ("a", 40, 60), ("y", 58, 80)]
+        )
+    }
+    first, second = line_on_page(fuse_line(readings, EVEN), REGION, readings).words
+    (_, end), (start, _) = left_right(first.polygon), left_right(second.polygon)
+    assert (end, start) == (pytest.approx(120.5), pytest.approx(122.5))
+
+
+@given(hypotheses_by_engine, profiles)
+def test_words_of_any_line_keep_their_order(hypotheses: dict[str, Hypothesis], profile: Profile) -> None:
+    words = line_on_page(fuse_line(hypotheses, profile), REGION, hypotheses).words
+    sides = [left_right(word.polygon) for word in words if word.polygon is not None]
+    assert all(left < right for left, right in sides)
+    assert all(before[1] < after[0] for before, after in itertools.pairwise(sides))

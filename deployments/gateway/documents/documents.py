@@ -21,6 +21,7 @@ from deployments.gateway.formats import OutputPage, PagePicture, PdfPageText, Te
 from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
 from ocr.errors import InternalFailure, InvalidRequest, NotAnImage, QuorumError, TooManyPages
 from ocr.file_kinds import late_pdf_start, pdf_start
+from segmentation.files.image_pages import resolution_of
 from segmentation.files.images.decoding import DecodingLimits, inspect
 from segmentation.files.images.tiff import tiff_pages
 from segmentation.files.rendered_page import RenderRequest, in_parts
@@ -46,15 +47,16 @@ class ReadsPages(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """A page that was read, with its picture where one was asked for."""
+    """A page that was read, with its picture where one was asked for, and the pixels an inch that it has."""
 
     answer: PageAnswer
     picture: PagePicture | None
+    dpi: tuple[float, float]
     pdf: PdfPageText | None = None
 
     @property
     def page(self) -> OutputPage:
-        return OutputPage(self.answer.page, self.answer, self.picture, self.pdf)
+        return OutputPage(self.answer.page, self.answer, self.picture, self.pdf, dpi=self.dpi)
 
 
 PageOutcome: TypeAlias = ReadPage | RefusedPage
@@ -89,6 +91,11 @@ def has_pages(file: bytes, options: DocumentOptions, limits: LimitsConfig) -> bo
     if several and options.pages is None:
         _require_few_pages(file, limits.max_pages)
     return several or options.pages is not None
+
+
+def dpi_of(image: bytes, limits: LimitsConfig) -> tuple[float, float]:
+    """Pixels an inch of an image, upright, as far as they can be believed. Raises what is wrong with its header."""
+    return resolution_of(image, DecodingLimits.of(limits))
 
 
 def _require_few_pages(tiff: bytes, max_pages: int) -> None:
@@ -150,7 +157,7 @@ def read_pages(document: OpenDocument, reader: ReadsPages) -> AsyncGenerator[Pag
         except Exception:  # a fault of ours on one page costs the others nothing
             log.exception("a page of a document failed")
             return RefusedPage(page.number, InternalFailure(f"page {page.number} failed", "the log has the details"))
-        return ReadPage(PageAnswer(page=page.number, **dict(answer)), page.picture, page.text)
+        return ReadPage(PageAnswer(page=page.number, **dict(answer)), page.picture, page.dpi, page.text)
 
     return ordered_gather(document.pages(), outcome, reader.max_started)
 

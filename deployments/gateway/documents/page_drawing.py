@@ -35,7 +35,8 @@ _OWN_FAULT = 0.5
 @dataclass(frozen=True, slots=True)
 class DrawnPage:
     """A page of so many pixels as an image file, and as a picture to lay text over; each is empty or None unless it was
-    asked for. `text` is what a page of a PDF says by itself; one that is answered from it is not drawn.
+    asked for. `text` is what a page of a PDF says by itself; one that is answered from it is not drawn. `dpi` are its
+    pixels an inch, across and down.
     """
 
     number: int
@@ -43,6 +44,7 @@ class DrawnPage:
     picture: PagePicture | None
     width: int
     height: int
+    dpi: tuple[float, float]
     text: PdfPageText | None
 
 
@@ -100,11 +102,12 @@ class OpenDocument:
         file = await self._process.stdout.readexactly(head["file"])
         shown = await self._process.stdout.readexactly(head["picture"])
         across, down = head["dpi"]
-        picture = PagePicture(shown, head["kind"], head["mode"], head["width"], head["height"], (across, down))
+        size, dpi = (head["width"], head["height"]), (across, down)
+        picture = PagePicture(shown, head["kind"], head["mode"], *size, dpi) if shown else None
         told = await self._process.stdout.readexactly(head["text"])
         # Beside the event loop: a page may have a hundred thousand letters.
         text = await asyncio.to_thread(_page_text, told) if told else None
-        return DrawnPage(number, file, picture if shown else None, head["width"], head["height"], text)
+        return DrawnPage(number, file, picture, *size, dpi, text)
 
     async def _lost(self, index: int, *, hung: bool) -> list[tuple[int, QuorumError]]:
         """End the drawing; what to say of the page that stopped it, and of those that were to come after it."""

@@ -1,4 +1,7 @@
-"""ALTO 4.4 (https://www.loc.gov/standards/alto/): all pages in one file, places in pixels, WC a word's confidence."""
+"""ALTO 4.4 (https://www.loc.gov/standards/alto/): all pages in one file, places in pixels, WC a word's confidence.
+
+Readers that expect a file to be a page get `format=alto.zip`, which has a file for each.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ _ILLEGIBLE = "illegible"
 
 def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
     alto = ET.Element("alto", {"xmlns": _NAMESPACE, "SCHEMAVERSION": "4.4"})
-    _description(alto, answer, pages[0].image_name if len(pages) == 1 else "document.pdf")
+    one_page = len(pages) == 1
+    _description(alto, answer, pages[0].image_name if one_page else pages[0].file_name or "document.pdf")
     # Also where no line has it: clients put the files of the parts of a document together under the first one's head.
     ET.SubElement(ET.SubElement(alto, "Tags"), "OtherTag", ID=_ILLEGIBLE, LABEL=_ILLEGIBLE)
     layout = ET.SubElement(alto, "Layout")
@@ -35,7 +39,7 @@ def _description(alto: ET.Element, answer: TextAnswer | DocumentAnswer, name: st
     description = ET.SubElement(alto, "Description")
     ET.SubElement(description, "MeasurementUnit").text = "pixel"
     image = ET.SubElement(description, "sourceImageInformation")
-    ET.SubElement(image, "fileName").text = name
+    ET.SubElement(image, "fileName").text = xml_safe(name)
     processing = ET.SubElement(description, "Processing", ID="ocr")
     ET.SubElement(processing, "processingCategory").text = "contentGeneration"
     ET.SubElement(processing, "processingDateTime").text = answer.timestamp.isoformat(timespec="seconds")

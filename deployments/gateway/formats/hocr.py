@@ -2,17 +2,23 @@
 
 Boxes are upright, in pixels of the page; `x_wconf` is a word's confidence in percent. A line carries its `baseline`;
 one that is turned by about a quarter turn or more carries its `textangle` instead, in degrees counter-clockwise. One
-that nobody can read has `x_illegible 1` and no words.
+that nobody can read has `x_illegible 1` and no words. `format=hocr.zip` has a file for each page.
 """
 
 from __future__ import annotations
 
-import math
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-from deployments.gateway.formats.output_format import OutputFile, OutputFormat, OutputPage, Points, box_around, xml_safe
+from deployments.gateway.formats.output_format import (
+    OutputFile,
+    OutputFormat,
+    OutputPage,
+    box_around,
+    xml_safe,
+)
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+from ocr.page_geometry import direction_degrees
 
 _XHTML = "http://www.w3.org/1999/xhtml"
 _DOCTYPE = b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE html>\n'
@@ -28,6 +34,8 @@ def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> Output
     ET.SubElement(head, "meta", {"http-equiv": "Content-Type", "content": "text/html; charset=utf-8"})
     ET.SubElement(head, "meta", name="ocr-system", content="quorum")
     ET.SubElement(head, "meta", name="ocr-capabilities", content=_CAPABILITIES)
+    languages = sorted({page.language for page in pages if page.language})
+    ET.SubElement(head, "meta", name="ocr-langs", content=" ".join(languages) or "unknown")
     body = ET.SubElement(html, "body")
     for page in pages:
         _page(body, page)
@@ -36,7 +44,10 @@ def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> Output
 
 
 def _page(body: ET.Element, page: OutputPage) -> None:
-    place = f'image "{page.image_name}"; bbox 0 0 {page.answer.width} {page.answer.height}; ppageno {page.number - 1}'
+    name = xml_safe(page.image_name).replace('"', "%22")
+    place = f'image "{name}"; bbox 0 0 {page.answer.width} {page.answer.height}; ppageno {page.number - 1}'
+    if page.dpi is not None:
+        place += "; scan_res " + " ".join(str(round(dpi)) for dpi in page.dpi)
     page_element = ET.SubElement(body, "div", {"class": "ocr_page", "id": f"page_{page.number}", "title": place})
     count = 0
     for index, lines in page.blocks():
@@ -72,19 +83,13 @@ def _bbox(box: tuple[int, int, int, int]) -> str:
 
 def _direction(page: OutputPage, line: LineAnswer) -> str:
     """How the line runs: `baseline SLOPE INTERCEPT` from the lower left corner of its box, or `textangle DEGREES`."""
-    angle = _angle(line.polygon)
+    angle = -direction_degrees(line.polygon)
     if abs(angle) > _TURNED_DEGREES:
         return f"textangle {angle:.1f}"
     (x0, y0), (x1, y1) = page.baseline_of(line)
     left, _, _, bottom = page.box_of(line.polygon)
     slope = (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0
     return f"baseline {slope:.3f} {round(y0 + slope * (left - x0) - bottom)}"
-
-
-def _angle(polygon: Points) -> float:
-    """How far the direction of reading is turned from rightwards, in degrees counter-clockwise."""
-    (x0, y0), (x1, y1) = polygon[0], polygon[1]
-    return math.degrees(math.atan2(y0 - y1, x1 - x0))
 
 
 FORMAT = OutputFormat("hocr", "text/html", write, ("application/xhtml+xml", "text/vnd.hocr+html"))

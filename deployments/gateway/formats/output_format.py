@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias
 
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordAnswer
-from ocr.geometry import bounds
+from ocr.geometry import Polygon, bounds
+from ocr.page_geometry import direction_degrees
 
 Points: TypeAlias = "Sequence[tuple[float, float]]"
 
 DESCENDERS = 0.2
 """The part of a line's height that lies below its baseline, as in most fonts for text."""
+
+ZIP = "application/zip"
+_SAME_DIRECTION = 20.0  # degrees that lines of one row may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,9 @@ class PdfPageText:
 @dataclass(frozen=True, slots=True)
 class OutputPage:
     """One page that was read. `picture` is there for a format that asks for it, `pdf` for a page of a PDF. Of lines
-    that nobody can read formats have the place; their words too where `illegible` lines were asked for.
+    that nobody can read formats have the place; their words too where `illegible` lines were asked for. `file_name` is
+    how the file was called that was sent, `dpi` the pixels an inch across and down, `language` what it was read in (ISO
+    639-1); each may be unknown.
     """
 
     number: int
@@ -56,17 +64,43 @@ class OutputPage:
     picture: PagePicture | None = None
     pdf: PdfPageText | None = None
     illegible: bool = False
+    file_name: str = ""
+    dpi: tuple[float, float] | None = None
+    language: str = ""
 
     @property
     def image_name(self) -> str:
-        """A name for the picture of the page: readers look for one, with an ending."""
-        return f"page-{self.number:04}.png"
+        """The name that was sent, else one for the picture of the page: readers look for one, with an ending."""
+        return self.file_name or f"page-{self.number:04}.png"
 
     def blocks(self) -> Iterator[tuple[int, list[LineAnswer]]]:
-        """The lines that have text, by block, in reading order; a block is numbered from 1."""
+        """The rows that have text, by block, in reading order; a block is numbered from 1. What stands side by side in
+        a row, as the cells of a table do, is one line.
+        """
         with_text = [line for line in self.answer.lines if line.words]
         for index, (_, lines) in enumerate(groupby(with_text, key=lambda line: line.block), 1):
-            yield index, list(lines)
+            yield index, [self._joined(row) for row in _rows(list(lines))]
+
+    def _joined(self, row: Sequence[LineAnswer]) -> LineAnswer:
+        """The lines of a row as one; of those that nobody can read it has nothing, unless all are such."""
+        if len(row) == 1:
+            return row[0]
+        written = [line for line in row if self.words_of(line)] or list(row)
+        words = [
+            word.model_copy(update={"polygon": place})
+            for line in written
+            for word, place in zip(line.words, word_places(line), strict=True)
+        ]
+        first, last = row[0].polygon, row[-1].polygon
+        letters = [len(line.text) for line in written]
+        return written[0].model_copy(
+            update={
+                "text": " ".join(line.text for line in written),
+                "words": words,
+                "polygon": (first[0], last[1], last[2], first[3]),
+                "confidence": sum(n * line.confidence for n, line in zip(letters, written, strict=True)) / sum(letters),
+            }
+        )
 
     def text_blocks(self) -> Iterator[list[LineAnswer]]:
         """The same blocks with the lines whose words are written out, and none without such a line."""
@@ -114,7 +148,8 @@ class OutputFile:
 class OutputFormat:
     """An output format: `write` makes the file from the whole answer and from its pages.
 
-    `accepts` are further media types under which it can be asked for with Accept. One that
+    `accepts` are further media types under which it can be asked for with Accept. One that `is_archive` is asked for
+    under a type of its own, and answered as a ZIP archive with a file for each page. One that
     `can_hold_failures` has a place for pages that could not be read, and is given no pages. One with
     `text_layers` keeps a PDF as it is, and adds what those say (segmentation/files/pdf/text_layer.py).
     """
@@ -125,6 +160,7 @@ class OutputFormat:
     accepts: tuple[str, ...] = ()
     needs_picture: bool = False
     can_hold_failures: bool = False
+    is_archive: bool = False
     text_layers: Callable[[Sequence[OutputPage]], TextLayers] | None = None
 
 
@@ -147,10 +183,55 @@ class TextLayers:
     to_unicode: str
 
 
+def word_places(line: LineAnswer) -> list[Points]:
+    """Where each word of a line lies; one without a place of its own gets its share of the line."""
+    total = sum(len(word.text) + 1 for word in line.words)
+    places: list[Points] = []
+    start = 0
+    for word in line.words:
+        end = start + len(word.text)
+        places.append(word.polygon or _part_of(line, start / total, end / total))
+        start = end + 1
+    return places
+
+
+def _part_of(line: LineAnswer, start: float, end: float) -> Points:
+    first, second, third, fourth = line.polygon
+    return Polygon((first, second, third, fourth)).slice(start, end).corners
+
+
+def _rows(lines: Sequence[LineAnswer]) -> Iterator[list[LineAnswer]]:
+    """Neighbours that stand in one row and run the same way; a line without a row stands alone."""
+    row: list[LineAnswer] = []
+    for line in lines:
+        if row and (line.row is None or line.row != row[-1].row or not _run_alike(row[-1], line)):
+            yield row
+            row = []
+        row.append(line)
+    if row:
+        yield row
+
+
+def _run_alike(line: LineAnswer, other: LineAnswer) -> bool:
+    if len(line.polygon) != 4 or len(other.polygon) != 4:
+        return False
+    turned = abs(direction_degrees(line.polygon) - direction_degrees(other.polygon)) % 360
+    return min(turned, 360 - turned) <= _SAME_DIRECTION
+
+
 def box_around(boxes: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
     """The smallest box around boxes (left, top, right, bottom)."""
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def archive_of(pages: Iterable[tuple[int, bytes]], ending: str = "xml") -> OutputFile:
+    """A ZIP archive with a file for each page, by its number."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
+        for number, content in pages:
+            files.writestr(f"page-{number:04}.{ending}", content)
+    return OutputFile(archive.getvalue(), ZIP)
 
 
 def xml_file(root: ET.Element) -> bytes:

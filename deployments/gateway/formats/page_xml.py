@@ -4,15 +4,14 @@ becomes a ZIP archive with a file per page. Places are whole pixels.
 
 from __future__ import annotations
 
-import io
 import xml.etree.ElementTree as ET
-import zipfile
 from collections.abc import Sequence
 
 from deployments.gateway.formats.output_format import (
     OutputFile,
     OutputFormat,
     OutputPage,
+    archive_of,
     box_around,
     xml_file,
     xml_safe,
@@ -26,11 +25,7 @@ _NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
     if isinstance(answer, TextAnswer):
         return OutputFile(_page_file(pages[0]), FORMAT.media_type)
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
-        for page in pages:
-            files.writestr(f"page-{page.number:04}.xml", _page_file(page))
-    return OutputFile(archive.getvalue(), "application/zip")
+    return archive_of((page.number, _page_file(page)) for page in pages)
 
 
 def _page_file(page: OutputPage) -> bytes:
@@ -41,7 +36,7 @@ def _page_file(page: OutputPage) -> bytes:
     for moment in ("Created", "LastChange"):
         ET.SubElement(metadata, moment).text = answer.timestamp.isoformat(timespec="seconds")
     size = {"imageWidth": str(answer.width), "imageHeight": str(answer.height)}
-    page_element = ET.SubElement(root, "Page", {"imageFilename": page.image_name, **size})
+    page_element = ET.SubElement(root, "Page", {"imageFilename": xml_safe(page.image_name), **size})
     blocks = list(page.blocks())
     if blocks:
         order = ET.SubElement(ET.SubElement(page_element, "ReadingOrder"), "OrderedGroup", id="reading_order")

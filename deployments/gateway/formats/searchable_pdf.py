@@ -1,15 +1,17 @@
 """PDF: the words of each page as invisible text, each in its place.
 
-A PDF stays as it is and gets a layer of text (`text_layers`); any other file becomes a PDF of its pictures. A word is
-set in a font whose every letter is the same box, half as wide as high, and stretched over the word's polygon; so what
-is selected or searched lies where it is seen, also on pages that lie on their side. Sizes in the file are points, 72 an
-inch, or units of the page's own.
+A PDF stays as it is and gets a layer of text (`text_layers`); any other file becomes a PDF of its pictures, and a page
+that lies on its side is shown upright (/Rotate), its picture as it was. A word is set in a font whose every letter is
+the same box, half as wide as high, and stretched over the word's polygon; so what is selected or searched lies where it
+is seen. Sizes in the file are points, 72 an inch, or units of the page's own.
 """
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pikepdf
@@ -23,9 +25,11 @@ from deployments.gateway.formats.output_format import (
     Points,
     TextLayer,
     TextLayers,
+    word_places,
 )
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
-from ocr.geometry import Polygon
+from ocr.geometry import Polygon, bounds
+from ocr.page_geometry import LEVEL_DEGREES, direction_degrees, quarter_turns
 from segmentation.files.pdf.invisible_font import invisible_font
 from segmentation.files.pdf.text_layer import FONT_NAME
 from segmentation.files.pdf.untyped import Untyped
@@ -34,6 +38,8 @@ Boxes = NDArray[np.float64]
 """(N, 4): left, top, right and bottom of each. A page may have tens of thousands."""
 
 _POINTS_AN_INCH = 72.0
+_ROOM = 0.2  # of the height of a word, from its end to the next one
+_ON_ITS_SIDE = 0.9  # of a page's characters, so that it is shown turned
 _MOST_LETTERS = 0xFFFE
 _COLOUR_SPACES = {"1": ("/DeviceGray", 1, 1), "L": ("/DeviceGray", 8, 1), "RGB": ("/DeviceRGB", 8, 3)}
 
@@ -110,6 +116,9 @@ def _add_page(pdf: pikepdf.Pdf, page: OutputPage, letters: Letters) -> Untyped:
     drawn = f"q {width:.3f} 0 0 {height:.3f} 0 0 cm /Page Do Q"
     text = _layer(_words(page, letters), (x_scale, 0.0, 0.0, -y_scale, 0.0, height))
     pdf_page.obj.Contents = pdf.make_stream(f"{drawn}\n{text}\n".encode())
+    needed, share = quarter_turns([line for line in page.answer.lines if page.words_of(line)])
+    if needed and share >= _ON_ITS_SIDE:
+        pdf_page.obj.Rotate = needed
     return pdf_page.obj.Resources
 
 
@@ -155,9 +164,48 @@ def _words(page: OutputPage, letters: Letters, taken: Sequence[Sequence[float]] 
 def _line(line: LineAnswer, letters: Letters, taken: Boxes) -> Iterator[str]:
     """The words of a line, each but the last with a space behind it; readers differ in how they guess spaces."""
     last = len(line.words) - 1
-    for index, (word, place) in enumerate(zip(line.words, _places(line), strict=True)):
+    places = _apart([_along_quarter(place) for place in word_places(line)])
+    for index, (word, place) in enumerate(zip(line.words, places, strict=True)):
         if not _is_taken(place, taken):
             yield _set(letters, word.text, place, behind="" if index == last else " ")
+
+
+def _along_quarter(place: Points) -> Points:
+    """The place of a word that runs within 2 degrees of a quarter turn, exactly along it: readers take words, or
+    letters, that are a little off for lines of their own.
+    """
+    angle = direction_degrees(place)
+    turns = round(angle / 90.0)
+    if turns == 0 or abs(angle - 90.0 * turns) > LEVEL_DEGREES:
+        return place
+    left, top, right, bottom = bounds(place)
+    corners = ((left, bottom), (left, top), (right, top), (right, bottom))  # of text that runs upwards
+    start = 1 + turns
+    return [corners[(start + at) % 4] for at in range(4)]
+
+
+def _apart(places: Sequence[Points]) -> list[Points]:
+    """The places with room between one and the next, a fifth of their height at least: readers take words that are
+    closer for one.
+    """
+    parted = list(places)
+    for index, (place, following) in enumerate(pairwise(places)):
+        if len(place) == 4:
+            parted[index] = _cut_before(place, following)
+    return parted
+
+
+def _cut_before(place: Points, following: Points) -> Points:
+    """A word's place, cut where it comes too close to the next word; it keeps half of its length."""
+    (x0, y0), (x1, y1) = place[0], place[1]
+    length, height = math.dist(place[0], place[1]), math.dist(place[0], place[3])
+    if length <= 0.0:
+        return place
+    begin = min(((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length for x, y in (following[0], following[3]))
+    if begin < 0.0 or begin - length >= _ROOM * height:  # of a row below, or far enough
+        return place
+    kept = max(0.5, (begin - _ROOM * height) / length)
+    return Polygon((place[0], place[1], place[2], place[3])).slice(0.0, min(1.0, kept)).corners
 
 
 def _is_taken(place: Points, taken: Boxes) -> bool:
@@ -166,28 +214,11 @@ def _is_taken(place: Points, taken: Boxes) -> bool:
     return bool(np.any((left <= x) & (x <= right) & (top <= y) & (y <= bottom)))
 
 
-def _places(line: LineAnswer) -> list[Points]:
-    """Where each word lies; one without a place of its own gets its share of the line."""
-    total = sum(len(word.text) + 1 for word in line.words)
-    places: list[Points] = []
-    start = 0
-    for word in line.words:
-        end = start + len(word.text)
-        places.append(word.polygon or _part_of(line, start / total, end / total))
-        start = end + 1
-    return places
-
-
-def _part_of(line: LineAnswer, start: float, end: float) -> Points:
-    first, second, third, fourth = line.polygon
-    return Polygon((first, second, third, fourth)).slice(start, end).corners
-
-
 def _set(letters: Letters, text: str, place: Points, *, behind: str) -> str:
     """Operators that stretch `text` over `place`, whose corners are in the order in which it reads; then `behind`."""
     (left, top), _, (right, bottom), (x, y) = place[0], place[1], place[2], place[3]
     ems = len(text) / 2  # a letter is half an em wide
-    across = ((right - x) / ems or 1e-3, (bottom - y) / ems)
+    across = ((right - x) / ems, (bottom - y) / ems) if (right, bottom) != (x, y) else (1e-3, 0.0)
     up = (left - x, top - y) if (left, top) != (x, y) else (0.0, -1.0)
     matrix = " ".join(f"{value:.3f}" for value in (*across, *up, x, y))
     return f"{matrix} Tm {letters.encoded(text + behind)} Tj"

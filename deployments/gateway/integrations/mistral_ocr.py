@@ -18,7 +18,7 @@ from deployments.gateway.formats.markdown import markdown_of
 from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.base64_files import decode_base64
 from deployments.gateway.requests.options import parse
-from deployments.gateway.requests.uploads import read_json, require_json
+from deployments.gateway.requests.uploads import read_json
 from ocr.contract import DocumentAnswer, DocumentOptions, FailedPage, LineAnswer, PageAnswer, TextAnswer
 from ocr.errors import InvalidRequest, OutOfRange
 from ocr.geometry import bounds
@@ -69,7 +69,6 @@ def mistral_routes(readings: ReadingApi) -> APIRouter:
     @router.post("/v1/ocr")
     async def ocr(request: Request) -> dict[str, Any]:
         """Read a document that comes as a data URL."""
-        require_json(request)
         body = parse(OcrBody, await read_json(request, readings.max_bytes))
         url = body.document.url
         if not url.lstrip()[:5].lower() == "data:":

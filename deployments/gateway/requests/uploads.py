@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any, Generic
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -31,33 +34,50 @@ _URL_ENCODED = "application/x-www-form-urlencoded"
 _FIELDS = tuple(f"{name}=".encode() for name in _FILE_FIELDS)
 
 
+_MOST_HEADER = 4096
+_MOST_NAME = 255  # characters of a file's name
+_OF_WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\")
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload(Generic[Options]):
+    """A file that was sent, what is asked of it, and its name without folders, "" where none was sent."""
+
+    file: bytes
+    options: Options
+    name: str = ""
+
+
 class _InMemoryParser(MultiPartParser):
     """Keeps every part in memory: the whole body is bounded already, and uploads never touch a disk."""
 
     spool_max_size = 2**62
 
 
-async def read_upload(request: Request, options: type[Options], max_bytes: int) -> tuple[bytes, Options]:
+async def read_upload(request: Request, options: type[Options], max_bytes: int) -> Upload[Options]:
     """The image's bytes and the options of a request for one image. `options` is without the image itself.
 
     A form says that it is one. Anything else is JSON where it says so or begins like it, else the file itself: the
-    media type that a client sends by itself for a file often has nothing to do with it.
+    media type that a client sends by itself for a file often has nothing to do with it. The name of a file stands in
+    its part of the form, or in the Content-Disposition of the request (RFC 6266).
     """
     kind = _content_type(request)
     query = query_of(request)
+    name = _plain_name(_disposition_name(request.headers.get("content-disposition", "")))
     if kind == "multipart/form-data":
-        image, fields = await _read_form(request, max_bytes)
-        return image, parse(options, _merged(fields, query))
+        file, sent_name, fields = await _read_form(request, max_bytes)
+        return Upload(file, parse(options, _merged(fields, query)), _plain_name(sent_name) or name)
     body = await read_body(request, max_bytes)
     if kind == "application/json" or body[:_BEGINNING].lstrip().startswith(b"{"):
         fields = _merged(json_object(body, images=1), query)
         if "image" not in fields:
             raise InvalidRequest("the JSON body has no field 'image'", 'send {"image": "<base64 of the file>"}')
         image = await asyncio.to_thread(decode_base64, fields.pop("image"), "image")
-        return image, parse(options, fields)
+        return Upload(image, parse(options, fields), name)
     if kind == _URL_ENCODED and body.startswith(_FIELDS):
         raise InvalidRequest("the form is URL-encoded", "send it as multipart/form-data (curl -F), or the file alone")
-    return body, parse(options, query)
+    return Upload(body, parse(options, query), name)
 
 
 def require_json(request: Request) -> None:
@@ -96,7 +116,8 @@ def json_object(body: bytes | str, images: int) -> dict[str, Any]:
     return value
 
 
-async def _read_form(request: Request, max_bytes: int) -> tuple[bytes, dict[str, str]]:
+async def _read_form(request: Request, max_bytes: int) -> tuple[bytes, str, dict[str, str]]:
+    """The file, its name, and the other fields."""
     body = await read_body(request, max_bytes)
 
     async def stream() -> AsyncGenerator[bytes, None]:
@@ -113,9 +134,25 @@ async def _read_form(request: Request, max_bytes: int) -> tuple[bytes, dict[str,
         if len(files) != 1:
             raise InvalidRequest("the form has no file field 'image' or 'file'", "send the file as form field 'image'")
         fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-        return await files[0].read(), _single_values(fields)
+        return await files[0].read(), files[0].filename or "", _single_values(fields)
     finally:
         await form.close()
+
+
+def _disposition_name(header: str) -> str:
+    """The `filename` of a Content-Disposition, also one that is written as `filename*`."""
+    message = Message()
+    try:
+        message["Content-Disposition"] = header[:_MOST_HEADER].encode("latin-1").decode()
+        return message.get_filename("")
+    except (ValueError, LookupError):  # not UTF-8, a line end, a character set that is none
+        return ""
+
+
+def _plain_name(name: str) -> str:
+    """A name without folders, also those of Windows, and without control characters."""
+    folders = r"[/\\]" if _OF_WINDOWS.match(name) else "/"
+    return _NOT_IN_NAMES.sub("", re.split(folders, name)[-1]).strip()[:_MOST_NAME]
 
 
 def _content_type(request: Request) -> str:

@@ -214,7 +214,7 @@ def _texts() -> Mapping[str, object]:
     files = {
         output_format.media_type: output_format.write(text, [OutputPage(1, text, None)]).content.decode()
         for output_format in formats().values()
-        if not output_format.needs_picture and output_format.media_type != JSON
+        if not (output_format.needs_picture or output_format.is_archive or output_format.media_type == JSON)
     }
     return {JSON: _plain(text), NDJSON: _lines(page, end), **files}
 

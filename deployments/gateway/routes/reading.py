@@ -16,7 +16,7 @@ from deployments.gateway.formats import OutputFormat, format_named, formats
 from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.base64_files import decode_base64
 from deployments.gateway.requests.options import parse
-from deployments.gateway.requests.uploads import read_json, read_upload, require_json
+from deployments.gateway.requests.uploads import read_json, read_upload
 from deployments.gateway.routes import openapi
 from deployments.gateway.routes.content_negotiation import JSON, NDJSON, best_media_type
 from ocr.contract import (
@@ -57,10 +57,10 @@ def _add_predict(router: APIRouter, readings: ReadingApi) -> None:
     @router.post("/predict", openapi_extra=describe, responses=openapi.ERRORS)
     async def predict(request: Request) -> CharacterAnswer:
         """Read one character."""
-        image, options = await read_upload(request, CharacterOptions, readings.max_bytes)
+        upload = await read_upload(request, CharacterOptions, readings.max_bytes)
         timer = timer_of(request)
         timer.end_step("receive")
-        return await readings.predict(image, options, timer)
+        return await readings.predict(upload.file, upload.options, timer)
 
 
 def _add_predict_text(router: APIRouter, readings: ReadingApi) -> None:
@@ -68,10 +68,10 @@ def _add_predict_text(router: APIRouter, readings: ReadingApi) -> None:
     kinds = {
         output_format.media_type: f"format={output_format.name}"
         for output_format in formats().values()
-        if output_format.media_type != JSON
+        if output_format.media_type != JSON and not output_format.is_archive
     }
     answers = openapi.responses(
-        {**kinds, "application/zip": "format=page for a document", NDJSON: "a line for each page"}
+        {**kinds, "application/zip": "format=alto.zip, hocr.zip; page for a document", NDJSON: "a line for each page"}
     )
 
     @router.post(
@@ -82,14 +82,14 @@ def _add_predict_text(router: APIRouter, readings: ReadingApi) -> None:
     )
     async def predict_text(request: Request) -> Response:
         """Read a page, a line or a document."""
-        file, asked = await read_upload(request, ReadingOptions, readings.max_bytes)
-        options = DocumentOptions(**asked.model_dump(exclude={"format"}))
+        upload = await read_upload(request, ReadingOptions, readings.max_bytes)
+        options = DocumentOptions(**upload.options.model_dump(exclude={"format"}))
         timer = timer_of(request)
         timer.end_step("receive")
-        output_format = _format_of(request, asked.format)
+        output_format = _format_of(request, upload.options.format)
         if output_format is None:
-            return await _streamed(readings.stream_pages(file, options))
-        output = await readings.read_as(file, options, output_format, timer)
+            return await _streamed(readings.stream_pages(upload.file, options))
+        output = await readings.read_as(upload.file, options, output_format, timer, file_name=upload.name)
         headers = {ILLEGIBLE_LINES: str(output.illegible_lines)}
         return Response(output.content, media_type=output.media_type, headers=headers)
 
@@ -101,7 +101,6 @@ def _add_batch_predict(router: APIRouter, readings: ReadingApi) -> None:
     @router.post("/batch_predict", openapi_extra=describe, responses=answers, response_model=BatchAnswer)
     async def batch_predict(request: Request) -> Response:
         """Read many images; answers in order, an error per item."""
-        require_json(request)
         kind = best_media_type(request.headers.get("accept", ""), (JSON, NDJSON))
         if kind is None:
             raise _not_acceptable((JSON, NDJSON))

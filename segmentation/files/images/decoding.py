@@ -148,6 +148,10 @@ class OpenedImage:
         return told if isinstance(told, int) and 1 <= told <= 8 else 1
 
     @property
+    def is_on_its_side(self) -> bool:
+        return self.orientation >= _ON_ITS_SIDE
+
+    @property
     def resolution(self) -> Resolution:
         """Pixels an inch as stored."""
         return resolution(self.by_pillow)
@@ -157,7 +161,7 @@ class OpenedImage:
         NotAnImage for a damaged file, TooLarge where memory is out.
         """
         told = self.resolution
-        turned_by_pillow = self.header.format == "TIFF" and self.orientation >= _ON_ITS_SIDE
+        turned_by_pillow = self.header.format == "TIFF" and self.is_on_its_side
         try:
             self.picture.load()
         except MemoryError as error:
@@ -166,7 +170,7 @@ class OpenedImage:
             raise _damaged(self.header.format, error) from error
         if self.by_pillow is not None:  # in a PNG the note may stand behind the pixels
             require_few_tags(self.by_pillow.info.get("exif") or b"")
-        if turned_by_pillow and self.orientation < _ON_ITS_SIDE:
+        if turned_by_pillow and not self.is_on_its_side:
             return told[1], told[0]
         return told
 
@@ -179,7 +183,7 @@ class OpenedImage:
             picture = picture if turn is None else picture.transpose(turn)
         except _BROKEN_DEEP as error:
             raise _damaged(self.header.format, error) from error
-        return picture, (down, across) if self.orientation >= _ON_ITS_SIDE else (across, down)
+        return picture, (down, across) if self.is_on_its_side else (across, down)
 
 
 def open_image(data: bytes, limits: DecodingLimits) -> OpenedImage:

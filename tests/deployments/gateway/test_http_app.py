@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -325,14 +326,19 @@ async def test_each_page_of_a_batch_has_its_own_time_and_all_of_them_the_time_of
     assert [request.deadline for request in service.requests] == [1060.0, 1100.0, 1100.0]
 
 
-async def test_a_batch_that_does_not_call_itself_json_is_refused(client: httpx.AsyncClient) -> None:
-    body = b'{"images": ["' + as_base64(png()).encode() + b'"]}'
-    for headers in ({"content-type": "text/plain"}, {"content-type": "application/x-www-form-urlencoded"}, {}):
-        response = await client.post("/batch_predict", content=body, headers=headers)
-        assert response.status_code == 415
-        assert "application/json" in ErrorAnswer.model_validate(response.json()).error.hint
-    utf8 = {"content-type": "application/json; charset=utf-8"}
-    assert (await client.post("/batch_predict", content=body, headers=utf8)).status_code == 200
+@pytest.mark.parametrize("path", ["/batch_predict", "/v1/ocr"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-8", ""]
+)
+async def test_a_body_of_json_need_not_call_itself_so(client: httpx.AsyncClient, path: str, kind: str) -> None:
+    image = as_base64(png())
+    url = {"type": "image_url", "image_url": f"data:image/png;base64,{image}"}
+    body = {"images": [image]} if path == "/batch_predict" else {"document": url}
+    headers = {"content-type": kind} if kind else {}
+    assert (await client.post(path, content=json.dumps(body), headers=headers)).status_code == 200
+    refused = await client.post(path, content=png(), headers=headers)
+    assert refused.status_code == 400
+    assert "not JSON" in refused.text
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ def test_a_page_with_nothing_that_can_be_read_has_no_text_and_is_not_accepted() 
 
 def test_a_document_sums_what_its_pages_doubt_and_one_page_is_enough_to_look_at() -> None:
     pages = [answer([0.95] * 20), answer([0.2, 0.9], illegible=1)]
-    outcomes = [ReadPage(PageAnswer(page=number, **dict(page)), None) for number, page in enumerate(pages, 1)]
+    outcomes = [
+        ReadPage(PageAnswer(page=number, **dict(page)), None, (200.0, 200.0)) for number, page in enumerate(pages, 1)
+    ]
     found = document_answer(outcomes, 2, REQUEST, 1.0)
     assert (found.doubted_words, found.illegible_lines, found.needs_review) == (1, 1, True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pikepdf
 import PIL.Image
 import pypdfium2
 import pytest
@@ -22,7 +25,7 @@ from deployments.gateway.formats import OutputFormat, OutputPage, PagePicture, f
 from ocr.contract import DocumentAnswer, TextAnswer
 from ocr.errors import OutOfRange
 from quorum.client.parts import joined_files
-from tests.fakes.answers import TWO_BLOCKS, box, document_of, line, page_of
+from tests.fakes.answers import TWO_BLOCKS, Corners, box, document_of, line, page_of
 
 SCHEMAS = Path(__file__).parents[5] / "shared" / "schemas"
 ALTO = {"a": "http://www.loc.gov/standards/alto/ns-v4#"}
@@ -266,7 +269,7 @@ def test_a_seventh_format_is_one_file(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_an_unknown_format_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(OutOfRange, match="alto, json, hocr, markdown, page, text, pdf"):
+    with pytest.raises(OutOfRange, match=r"alto, alto\.zip, json, hocr, hocr\.zip, markdown, page, text, pdf"):
         format_named("docx")
 
 
@@ -297,3 +300,120 @@ def test_files_name_the_picture_that_they_are_about() -> None:
     page = tree(written("page", TILTED))
     assert page.get("pcGtsId") == "pc-page-0001"
     assert [each.get("imageFilename") for each in page.findall("p:Page", PAGE)] == ["page-0001.png"]
+
+
+def test_files_name_the_file_that_was_sent_its_resolution_and_its_language() -> None:
+    page = OutputPage(1, TILTED, file_name='My "letter" <1>.tif', dpi=(203.6, 98.0), language="de")
+    hocr = tree(format_named("hocr").write(TILTED, [page]).content)
+    [place] = [each.get("title", "") for each in hocr.findall(".//h:div[@class='ocr_page']", XHTML)]
+    assert place == 'image "My %22letter%22 <1>.tif"; bbox 0 0 600 400; ppageno 0; scan_res 204 98'
+    assert hocr.find(".//h:meta[@name='ocr-langs']", XHTML).get("content") == "de"
+    alto = tree(format_named("alto").write(TILTED, [page]).content)
+    assert alto.findtext(".//a:sourceImageInformation/a:fileName", None, ALTO) == 'My "letter" <1>.tif'
+    page_xml = tree(format_named("page").write(TILTED, [page]).content)
+    assert page_xml.find("p:Page", PAGE).get("imageFilename") == 'My "letter" <1>.tif'
+
+
+@pytest.mark.parametrize(
+    ("name", "ending", "pages"), [("alto.zip", "xml", ".//a:Page"), ("hocr.zip", "hocr", ".//h:p")]
+)
+def test_an_archive_has_a_file_for_each_page(name: str, ending: str, pages: str) -> None:
+    written_file = format_named(name).write(BOTH, output_pages_of(BOTH))
+    assert written_file.media_type == "application/zip"
+    archive = zipfile.ZipFile(io.BytesIO(written_file.content))
+    assert archive.namelist() == [f"page-0001.{ending}", f"page-0002.{ending}"]
+    found = [tree(archive.read(each)).findall(pages, {**ALTO, **XHTML}) for each in archive.namelist()]
+    assert [len(each) for each in found] == ([1, 1] if ending == "xml" else [2, 0])
+
+
+CELLS = page_of(
+    line([("Bolts", None)], box(20, 40, 120, 70)).model_copy(update={"row": 0}),
+    line([("12", box(300, 41, 330, 69)), ("boxes", None)], box(300, 40, 400, 70)).model_copy(update={"row": 0}),
+    line([("Nuts", None)], box(20, 80, 110, 110)).model_copy(update={"row": 1}),
+    line([("up", None)], ((500, 110), (500, 80), (530, 80), (530, 110))).model_copy(update={"row": 1}),
+)
+"""Two rows of a table; in the second a word runs up the page."""
+
+
+def test_what_stands_in_one_row_is_one_line_in_every_format_of_text() -> None:
+    assert written("markdown", CELLS).decode().splitlines()[0] == "Bolts 12 boxes"
+    hocr = tree(written("hocr", CELLS)).findall(".//h:span[@class='ocr_line']", XHTML)
+    assert ["".join(each.itertext()).split() for each in hocr] == [["Bolts", "12", "boxes"], ["Nuts"], ["up"]]
+    assert hocr[0].get("title") == "bbox 20 40 400 70; baseline 0.000 -6"
+    alto = tree(written("alto", CELLS)).findall(".//a:TextLine", ALTO)
+    assert [each.get("CONTENT") for each in alto[0].findall("a:String", ALTO)] == ["Bolts", "12", "boxes"]
+    assert [each.get("HPOS") for each in alto[0].findall("a:String", ALTO)] == ["20", "300", "333"]
+    page = tree(written("page", CELLS)).findall(".//p:TextLine", PAGE)
+    assert [each.findtext("p:TextEquiv/p:Unicode", None, PAGE) for each in page] == ["Bolts 12 boxes", "Nuts", "up"]
+
+
+def test_of_a_row_that_can_be_read_in_part_that_part_is_written() -> None:
+    cells = [line.model_copy(update={"legible": index != 0}) for index, line in enumerate(CELLS.lines[:2])]
+    assert written("markdown", page_of(*cells)) == b"12 boxes\n"
+    hidden = [cell.model_copy(update={"legible": False}) for cell in cells]
+    [row] = tree(written("hocr", page_of(*hidden))).findall(".//h:span[@class='ocr_line']", XHTML)
+    assert "x_illegible 1" in row.get("title", "")
+    assert not list(row)
+
+
+def sideways(turns: int, degrees: float) -> TextAnswer:
+    """Three lines of five words that touch, on a page of 400 x 300 px that is turned clockwise by so many quarters and
+    lies askew by so many degrees.
+    """
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+
+    def turned(x: float, y: float) -> tuple[float, float]:
+        x, y = 200 + (x - 200) * cosine - (y - 150) * sine, 150 + (x - 200) * sine + (y - 150) * cosine
+        return {0: (x, y), 1: (300 - y, x), 2: (400 - x, 300 - y), 3: (y, 400 - x)}[turns]
+
+    def placed(left: float, top: float, right: float, bottom: float) -> Corners:
+        return tuple(turned(x, y) for x, y in box(left, top, right, bottom))
+
+    lines = [
+        line(
+            [
+                (word, placed(20 + 70 * at, top, 90 + 70 * at, top + 30))
+                for at, word in enumerate(["a", "b", "c", "d", "e"])
+            ],
+            placed(20, top, 370, top + 30),
+        )
+        for top in (50, 120, 190)
+    ]
+    return page_of(*lines, width=300 if turns % 2 else 400, height=400 if turns % 2 else 300)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 1.0, -1.9])
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_page_on_its_side_is_shown_upright_with_words_exactly_along_its_rows(turns: int, degrees: float) -> None:
+    pdf = written("pdf", sideways(turns, degrees))
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        [page] = opened.pages
+        assert page.obj.Rotate == 360 - 90 * turns
+        matrices = [
+            [float(value) for value in instruction.operands]
+            for instruction in pikepdf.parse_content_stream(page)
+            if str(instruction.operator) == "Tm"
+        ]
+    assert len(matrices) == 15
+    zeros = (1, 2) if turns == 2 else (0, 3)
+    assert all(abs(matrix[at]) < 1e-3 for matrix in matrices for at in zeros)
+    with pypdfium2.PdfDocument(pdf) as document:
+        assert document[0].get_size() == pytest.approx((400 * 0.72, 300 * 0.72))
+        assert document[0].get_textpage().get_text_range().split() == list("abcde") * 3
+
+
+@pytest.mark.parametrize("answer", [sideways(0, 0.0), sideways(0, 10.0)], ids=["upright", "askew"])
+def test_words_of_a_pdf_are_a_fifth_of_their_height_apart(answer: TextAnswer) -> None:
+    pdf = written("pdf", answer)
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        assert "/Rotate" not in opened.pages[0].obj
+        placed = [
+            [float(value) for value in instruction.operands]
+            for instruction in pikepdf.parse_content_stream(opened.pages[0])
+            if str(instruction.operator) == "Tm"
+        ]
+    widths = [0.5 * math.hypot(a, b) for a, b, *_ in placed]  # a letter is half an em wide
+    steps = [math.dist(one[4:], other[4:]) for one, other in pairwise(placed)]
+    gaps = [step - width for at, (step, width) in enumerate(zip(steps, widths, strict=False)) if at % 5 != 4]
+    assert len(gaps) == 12
+    assert all(gap >= 0.2 * 30 - 0.01 for gap in gaps)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
+import re
 import zlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import PIL.Image
 import pytest
 from starlette.requests import Request
 
@@ -250,3 +253,37 @@ async def test_a_large_body_with_every_slash_escaped_is_parsed() -> None:
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
     assert len((await read_json(Request(scope, receive), 10**7))["image"]) == 136_536
+
+
+def disposed(header: str) -> dict[str, Any]:
+    return {"content": IMAGE, "headers": {"content-disposition": header}}
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ({"files": {"image": ("scans/Größe 1.png", IMAGE)}}, "Größe 1.png"),
+        ({"files": {"image": (r"C:\scans\a.png", IMAGE)}}, "a.png"),
+        (disposed('attachment; filename="a b.png"'), "a b.png"),
+        (disposed("inline; filename*=UTF-8''Gr%C3%B6%C3%9Fe.png"), "Größe.png"),
+        (disposed("attachment; filename*=nothing''%ff"), None),
+        (disposed("\x00;;filename"), "page-0001.png"),
+        ({"content": IMAGE}, "page-0001.png"),
+        ({"json": {"image": as_base64(IMAGE)}}, "page-0001.png"),
+    ],
+)
+async def test_the_name_of_a_file_is_what_formats_call_it(
+    client: httpx.AsyncClient, sent: dict[str, Any], name: str | None
+) -> None:
+    response = await client.post("/predict_text", **sent, params={"format": "alto"})
+    assert response.status_code == 200
+    [told] = re.findall("<fileName>(.*?)</fileName>", response.text)
+    assert told == name if name is not None else told
+
+
+async def test_hocr_tells_the_resolution_that_stands_in_the_file(client: httpx.AsyncClient) -> None:
+    file = io.BytesIO()
+    PIL.Image.new("L", (60, 60), 255).save(file, "PNG", dpi=(150, 150))
+    response = await client.post("/predict_text", content=file.getvalue(), params={"format": "hocr", "lang": "de"})
+    assert "scan_res 150 150" in response.text
+    assert '<meta name="ocr-langs" content="de"' in response.text

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from ocr.contract import LineAnswer
-from quorum.plugins.page_geometry import direction_degrees, quarter_turns, skew_degrees
+from ocr.page_geometry import direction_degrees, quarter_turns, skew_degrees
 from tests.fakes.answers import line
 
 
@@ -20,7 +20,7 @@ def turned(degrees: float, text: str = "some words") -> LineAnswer:
 
 @pytest.mark.parametrize("degrees", [0, 3, -3, 90, 178, -90])
 def test_the_direction_of_a_line_is_clockwise_from_rightwards(degrees):
-    assert direction_degrees(turned(degrees)) == pytest.approx(degrees)
+    assert direction_degrees(turned(degrees).polygon) == pytest.approx(degrees)
 
 
 @pytest.mark.parametrize(("degrees", "needed"), [(0, 0), (90, 270), (180, 180), (-90, 90), (93, 270), (-3, 0)])

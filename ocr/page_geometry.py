@@ -6,15 +6,15 @@ import math
 from collections.abc import Sequence
 
 from ocr.contract import LineAnswer
-from ocr.geometry import weighted_median
+from ocr.geometry import Point, weighted_median
 
 LEVEL_DEGREES = 2.0
 """A line that is turned by less from a quarter turn lies as that quarter turn."""
 
 
-def direction_degrees(line: LineAnswer) -> float:
-    """How far a line's direction of reading is turned clockwise from rightwards, in (-180, 180]."""
-    (x0, y0), (x1, y1) = line.polygon[0], line.polygon[1]
+def direction_degrees(polygon: Sequence[Point]) -> float:
+    """How far the direction of reading of a line or a word is turned clockwise from rightwards, in (-180, 180]."""
+    (x0, y0), (x1, y1) = polygon[0], polygon[1]
     return math.degrees(math.atan2(y1 - y0, x1 - x0))
 
 
@@ -24,7 +24,7 @@ def quarter_turns(lines: Sequence[LineAnswer]) -> tuple[int, float]:
     """
     votes: dict[int, int] = {}
     for line in lines:
-        angle = (-round(direction_degrees(line) / 90) * 90) % 360
+        angle = (-round(direction_degrees(line.polygon) / 90) * 90) % 360
         votes[angle] = votes.get(angle, 0) + len(line.text)
     if not any(votes.values()):
         return 0, 0.0
@@ -36,6 +36,6 @@ def skew_degrees(lines: Sequence[LineAnswer]) -> float:
     """By how much the lines run down to the right, in degrees: the median over their characters, of lines within 15
     degrees of a quarter turn.
     """
-    directions = [(direction_degrees(line), len(line.text)) for line in lines]
+    directions = [(direction_degrees(line.polygon), len(line.text)) for line in lines]
     skews = [(degrees - 90 * round(degrees / 90), count) for degrees, count in directions]
     return weighted_median((skew, count) for skew, count in skews if abs(skew) <= 15.0)
