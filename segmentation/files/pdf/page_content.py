@@ -8,15 +8,12 @@ from collections.abc import Iterator
 from ctypes import c_float, c_uint, c_void_p, cast
 from dataclasses import dataclass
 
-from ocr.geometry import bounds
 from segmentation.files.pdf.affine import IDENTITY, Matrix, applied, area, lengths, times
+from segmentation.files.pdf.covered_text import SMALL_PICTURE_PX, cover_of, is_without_ink
 from segmentation.files.pdf.untyped import Untyped
 
-_SMALL_PICTURE_PX = 32  # one of fewer pixels a side is a colour or a pattern
-_COVERING = 0.5  # a picture of so much of the page hides what is under it
 _MOST_OBJECTS = 20_000
 _DEEPEST = 6
-_INVISIBLE = 3  # neither filled nor stroked: an earlier OCR, as most programs write it
 
 
 @dataclass(frozen=True)
@@ -114,19 +111,14 @@ class _Looking:
         if not self._pdfium.FPDFImageObj_GetImagePixelSize(placed, width_px, height_px):
             return
         across, up = lengths(matrix)
-        if min(width_px.value, height_px.value) < _SMALL_PICTURE_PX or across <= 0 or up <= 0:
+        if min(width_px.value, height_px.value) < SMALL_PICTURE_PX or across <= 0 or up <= 0:
             return
         of_page = self._size[0] * self._size[1]
         density = max(width_px.value / across, height_px.value / up)
         self._pictures.append(PlacedPicture(min(area(matrix), of_page), density))
-        if area(matrix) >= _COVERING * of_page and not self._pdfium.FPDFPageObj_HasTransparency(placed):
-            self._hide_under(matrix)
-
-    def _hide_under(self, matrix: Matrix) -> None:
-        left, bottom, right, top = bounds(applied(matrix, x, y) for x, y in ((0, 0), (1, 0), (0, 1), (1, 1)))
-        for at, (_, (x, y)) in self._texts.items():
-            if left <= x <= right and bottom <= y <= top:
-                self._hidden.add(at)
+        cover = None if self._pdfium.FPDFPageObj_HasTransparency(placed) else cover_of(matrix, of_page)
+        if cover is not None:
+            self._hidden.update(at for at, (_, begins) in self._texts.items() if cover.hides(begins))
 
     def _note_text(self, placed: Untyped, outer: Matrix) -> None:
         pdfium, size, box = self._pdfium, c_float(), [c_float() for _ in range(4)]
@@ -138,13 +130,14 @@ class _Looking:
         if em <= 0 or own_em <= 0:
             return
         text = PlacedText(em, max(right - left, top - bottom) / own_em)
-        self._texts[address(placed)] = text, applied(outer, (left + right) / 2, (bottom + top) / 2)
-        if pdfium.FPDFTextObj_GetTextRenderMode(placed) == _INVISIBLE or self._is_without_ink(placed):
+        self._texts[address(placed)] = text, applied(times(own, outer), 0.0, 0.0)
+        if is_without_ink(pdfium.FPDFTextObj_GetTextRenderMode(placed), self._opacity(placed)):
             self._hidden.add(address(placed))
 
-    def _is_without_ink(self, placed: Untyped) -> bool:
+    def _opacity(self, placed: Untyped) -> float:
         colour = [c_uint() for _ in range(4)]
-        return bool(self._pdfium.FPDFPageObj_GetFillColor(placed, *colour)) and colour[3].value == 0
+        is_known = bool(self._pdfium.FPDFPageObj_GetFillColor(placed, *colour))
+        return colour[3].value / 255.0 if is_known else 1.0
 
     def _matrix(self, placed: Untyped) -> Matrix:
         matrix = self._pdfium.FS_MATRIX()

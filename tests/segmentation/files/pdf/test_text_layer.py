@@ -350,3 +350,51 @@ def _widths(file: bytes) -> dict[str, int]:
     from fontTools.ttLib import TTFont
 
     return {name: width for name, (width, _) in TTFont(io.BytesIO(file))["hmtx"].metrics.items()}
+
+
+def covered(part: float, *, in_form: bool = False, faint: bool = False) -> bytes:
+    """Text before a picture of so much of the page; with `faint` behind it, and filled with no opacity."""
+    with scanned() as document:
+        page = document.pages[0]
+        layer = old_layer(page, document, 0)
+        [(name, _)] = page.obj.Resources.XObject.items()
+        placed = b"q %d 0 0 %.1f 0 %.1f cm %s Do Q" % (A4[0], part * A4[1], (1 - part) * A4[1], name.encode())
+        page.obj.Contents = document.make_stream(placed)
+        if faint:
+            page.obj.Resources.ExtGState = pikepdf.Dictionary(No=pikepdf.Dictionary(ca=0))
+            layer = b"q /No gs " + layer + b" Q"
+        if in_form:
+            form = document.make_stream(layer)
+            form.Type, form.Subtype = pikepdf.Name.XObject, pikepdf.Name.Form
+            form.BBox, form.Resources = pikepdf.Array([0, 0, *A4]), pikepdf.Dictionary(Font=page.obj.Resources.Font)
+            page.obj.Resources.XObject.Layer = form
+            layer = b"/Layer Do"
+        page.contents_add(layer, prepend=not faint)
+        return saved(document)
+
+
+@pytest.mark.parametrize("part", [0.55, 0.7, 0.94, 1.0])
+@pytest.mark.parametrize("in_form", [False, True])
+def test_text_under_a_picture_of_half_the_page_or_more_stands_there_once(part: float, in_form: bool) -> None:
+    file = covered(part, in_form=in_form)
+    for choice in ("use", "redo"):
+        after = searchable(file, HELLO, choice=choice)
+        assert text_of(after) == "Hello"
+        assert drawn(after) == drawn(file)
+
+
+def test_text_under_a_smaller_picture_is_not_taken_for_a_layer() -> None:
+    assert "misread" in text_of(searchable(covered(0.3), HELLO)).replace(" ", "")
+
+
+def test_text_without_opacity_is_replaced_like_text_without_ink() -> None:
+    assert text_of(searchable(covered(1.0, faint=True), HELLO)) == "Hello"
+
+
+def test_a_form_that_is_drawn_under_and_over_the_scan_stays() -> None:
+    with pikepdf.open(io.BytesIO(covered(1.0, in_form=True))) as document:
+        document.pages[0].contents_add(b"/Layer Do")
+        file = saved(document)
+    after = with_layers(file, "", [{"number": 1, "operators": "", "replaces_hidden": True}])
+    assert "misread" in text_of(after).replace(" ", "")
+    assert drawn(after) == drawn(file)
