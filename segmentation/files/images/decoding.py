@@ -23,7 +23,7 @@ from segmentation.files.images.decoding_cost import require_affordable
 from segmentation.files.images.header_bounds import require_few_tags, require_short_header
 from segmentation.files.images.pixels import Picture, picture_of, strips
 from segmentation.files.images.resolution import Resolution, resolution
-from segmentation.files.images.tiff import ORIENTATION, fields, is_tiff, tiff_pages, with_first_page
+from segmentation.files.images.tiff import ORIENTATION, UnreadKind, fields, is_tiff, tiff_pages, with_first_page
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "AVIF", "JPEG2000")
 """As Pillow names them. HEIC is read where pi-heif is installed."""
@@ -199,6 +199,10 @@ def open_image(data: bytes, limits: DecodingLimits) -> OpenedImage:
     by_pillow = _opened_by_pillow(data)
     try:
         picture = picture_of(by_pillow, data)
+    except UnreadKind as error:
+        raise UnsupportedFormat(
+            f"this TIFF has {error}, which is not read", "save it anew with LZW or without compression, or as PNG"
+        ) from error
     except _BROKEN_DEEP as error:
         raise NotAnImage(f"the TIFF file is damaged: {error}", "save it anew, as a usual TIFF or PNG") from error
     kind = "TIFF" if by_pillow is None else str(by_pillow.format)

@@ -2,7 +2,8 @@
 samples. What a conversion needs by the way, up to 45 bytes a pixel for deep colour, it needs for a strip only.
 
 Pillow opens every kind. What it would decode wrongly or not at all is unpacked as samples: deep or signed TIFF
-(tiff_samples.py), and the lower bytes of PNG of 16 bits.
+(tiff_samples.py), and the lower bytes of PNG of 16 bits. WEBP without transparency is decoded by OpenCV, in half of the
+memory.
 """
 
 from __future__ import annotations
@@ -17,11 +18,21 @@ import PIL.Image
 from numpy.typing import NDArray
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from segmentation.files.images import levels
 from segmentation.files.images.jpeg2000 import halvings
 from segmentation.files.images.levels import SampleRange, Samples, sample_range
-from segmentation.files.images.tiff import BITS, PHOTOMETRIC, SAMPLE_FORMAT, fields, is_tiff, tiff_pages
+from segmentation.files.images.tiff import (
+    BITS,
+    PHOTOMETRIC,
+    SAMPLE_FORMAT,
+    UnreadKind,
+    fields,
+    is_tiff,
+    tiff_pages,
+)
+from segmentation.files.images.tiff_of_files import TiffOfFiles, is_of_files
 from segmentation.files.images.tiff_samples import TiffSamples
 from segmentation.files.images.transparency import Background
 
@@ -29,6 +40,8 @@ STRIP_PIXELS = 1_000_000
 
 # Of a pixel, where the decoder needs more than the picture.
 _DECODER_BYTES = {"AVIF": 9, "HEIF": 8, "JPEG2000": 16, "WEBP": 16}
+
+_WEBP_BYTES = 8  # three of the picture, and what the decoder holds of a lossless one
 
 _DEEP_COLOUR = ("RGB;16B", "RGBA;16B", "LA;16B")
 """Pillow's raw modes of a PNG with colours or opacity of 16 bits."""
@@ -87,9 +100,11 @@ def strips(width: int, height: int) -> Iterator[tuple[int, int]]:
 
 
 def picture_of(opened: PIL.Image.Image | None, file: bytes) -> Picture:
-    """The picture of the first page in `file`, which Pillow has `opened` if it can. Raises ValueError for a TIFF that
-    is stored in a way that is not read.
+    """The picture of the first page in `file`, which Pillow has `opened` if it can. Raises UnreadKind for a TIFF that
+    is stored in a way that is not read, ValueError for a damaged one.
     """
+    if is_tiff(file) and is_of_files(file, tiff_pages(file, 1)[0]):
+        return TiffOfFiles(file, tiff_pages(file, 1)[0])
     if is_tiff(file) and (opened is None or _is_deep(file)):
         return DeepTiff(file)
     assert opened is not None
@@ -97,6 +112,8 @@ def picture_of(opened: PIL.Image.Image | None, file: bytes) -> Picture:
         return DeepPng(opened, file)
     if opened.mode.startswith("I") or opened.mode == "F":
         return DeepGrey(opened)
+    if isinstance(opened, WebPImageFile) and opened.mode == "RGB":
+        return OpaqueWebp(opened, file)
     return HalvedJpeg2000(opened, file) if isinstance(opened, Jpeg2KImageFile) else Plain(opened)
 
 
@@ -181,6 +198,37 @@ class Plain:
         colours = (np.asarray(self._strip(top, bottom))[:, :, :3] for top, bottom in self._strips())
         first = np.asarray(self._strip(0, 1))[0, 0, :3]
         return all(bool((strip == first).all()) for strip in colours)
+
+
+class OpaqueWebp(Plain):
+    """A WEBP without transparency. Pillow decodes each as an animation, which takes 16 bytes a pixel."""
+
+    def __init__(self, picture: WebPImageFile, file: bytes) -> None:
+        super().__init__(picture)
+        self._file = file
+        self._pixels = np.empty((0, 0, 3), np.uint8)
+
+    @property
+    def decoded_bytes(self) -> int:
+        return self.width * self.height * _WEBP_BYTES
+
+    def load(self) -> None:
+        import cv2
+
+        as_stored = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+        try:
+            pixels = cv2.imdecode(np.frombuffer(self._file, np.uint8), as_stored)
+        except cv2.error as error:
+            raise ValueError(f"its pixels cannot be decoded: {error.err}") from error
+        if pixels is None or pixels.shape != (self.height, self.width, 3):
+            raise ValueError("its pixels cannot be decoded")
+        self._pixels = pixels
+
+    def rgb(self, top: int, bottom: int) -> Rgb:
+        return self._pixels[top:bottom]
+
+    def whole(self) -> PIL.Image.Image:
+        return _put_together(self, is_grey=False)
 
 
 class HalvedJpeg2000(Plain):
@@ -289,7 +337,7 @@ class DeepTiff(_Deep):
         self.width, self.height = layout.width, layout.height
         colours = _COLOURS.get(layout.photometric)
         if colours is None or colours > layout.samples:
-            raise ValueError(f"colours of the kind {layout.photometric} in {layout.samples} samples are not read")
+            raise UnreadKind(f"colours of the kind {layout.photometric} in {layout.samples} samples")
         self._count = colours
         kinds = layout.extra[: layout.samples - colours]
         alpha = next((at for at, kind in enumerate(kinds) if kind in (_ASSOCIATED, _UNASSOCIATED)), None)

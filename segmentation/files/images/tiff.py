@@ -28,6 +28,10 @@ _ASIDE = 1000  # directories beside the pages, reduced pictures and masks, that 
 _KINDS = {1: "u1", 3: "u2", 4: "u4", 6: "i1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 17: "i8", 18: "u8"}
 
 
+class UnreadKind(ValueError):
+    """The page is stored in a way that is not read; says in which."""
+
+
 def is_tiff(file: bytes) -> bool:
     """Also by the two heads whose bytes are in the wrong order: Pillow reads such files."""
     return file[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")

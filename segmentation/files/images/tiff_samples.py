@@ -38,6 +38,7 @@ from segmentation.files.images.tiff import (
     TILE_WIDTH,
     WIDTH,
     Fields,
+    UnreadKind,
     fields,
     tiff_layout,
 )
@@ -47,6 +48,7 @@ Samples = NDArray[np.generic]
 
 # None, LZW, Deflate (two numbers), PackBits, LZMA, Zstandard: what packs bytes whatever they mean.
 _BYTEWISE = frozenset({1, 5, 8, 32946, 32773, 34925, 50000})
+_PACKINGS = {6: "JPEG", 7: "JPEG", 33003: "JPEG 2000", 33005: "JPEG 2000", 34887: "LERC", 50002: "JPEG XL"}
 _TAGS = (
     *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES),
     *(PLANAR, PREDICTOR, COLOUR_MAP, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT),
@@ -174,15 +176,17 @@ def _layout(of_page: Fields, order: str) -> SampleLayout:
             raise ValueError("it says nowhere where its strips are")
     except (KeyError, IndexError) as error:
         raise ValueError("its size is missing") from error
-    if one(COMPRESSION, 1) not in _BYTEWISE:
-        raise ValueError(f"samples of this kind in compression {one(COMPRESSION, 1)} are not read")
+    packing = one(COMPRESSION, 1)
+    if packing not in _BYTEWISE:
+        how = _PACKINGS.get(packing, f"compression {packing}")
+        raise UnreadKind(f"samples of {'/'.join(map(str, sorted(bits)))} bits in {how}")
     if len(bits) != 1 or len(formats) != 1 or not 1 <= samples <= _MOST_SAMPLES:
-        raise ValueError(f"pixels of {samples} samples of {sorted(bits)} bits are not read")
+        raise UnreadKind(f"pixels of {samples} samples of {'/'.join(map(str, sorted(bits)))} bits")
     (depth,), (sample_format,) = bits, formats
     if not 1 <= depth <= _MOST_BITS or (sample_format == _FLOAT and depth not in _FLOAT_BITS):
-        raise ValueError(f"samples of {depth} bits are not read")
+        raise UnreadKind(f"samples of {depth} bits")
     if sample_format not in (1, _SIGNED, _FLOAT, 4) or min(width, height, segment_width, segment_height) < 1:
-        raise ValueError(f"samples of the format {sample_format} are not read")
+        raise UnreadKind(f"samples of the format {sample_format}")
     return SampleLayout(
         width=width,
         height=height,

@@ -6,14 +6,16 @@ import io
 import struct
 import zlib
 from functools import partial
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from ocr.errors import NotAnImage
-from segmentation.files.images.decoding import DecodingLimits, decode
+from deployments.config.schema import LimitsConfig
+from ocr.errors import NotAnImage, UnsupportedFormat
+from segmentation.files.images.decoding import DecodingLimits, decode, inspect
 from tests.segmentation.files.tiff_files import page, tiff_file
 
 LIMITS = DecodingLimits(max_pixels=1_000_000, max_mb=50.0, max_s=2.0)
@@ -250,6 +252,80 @@ def test_every_depth_and_meaning_of_png_keeps_ink_black_and_paper_white(name: st
 
 def test_a_page_of_a_kind_that_is_not_read_says_what_it_is() -> None:
     log_luv = tiff(levels("u2", 0, 65535, 3), 32845)
-    with pytest.raises(NotAnImage, match="colours of the kind 32845") as raised:
+    with pytest.raises(UnsupportedFormat, match="colours of the kind 32845") as raised:
         decode(log_luv, LIMITS)
     assert raised.value.hint
+
+
+def test_a_jpeg_of_12_bits_within_a_tiff_is_named() -> None:
+    """Neither Pillow nor OpenCV decodes it."""
+    fields: dict[int, Any] = {256: [72], 257: [20], 258: [12], 259: [7], 262: [1], 277: [1], 278: [20]}
+    with pytest.raises(UnsupportedFormat, match="12 bits in JPEG"):
+        decode(tiff_file((fields, [b"\xff\xd8"])), LIMITS)
+
+
+def encoded(kind: str, picture: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    options = {"lossless": True} if kind == "WEBP" else {}
+    PIL.Image.fromarray(picture).save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("tile", [None, 16])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(("compression", "kind"), [(50001, "WEBP"), (34712, "JPEG2000"), (34933, "PNG")])
+def test_strips_and_tiles_may_be_image_files(compression: int, kind: str, channels: int, tile: int | None) -> None:
+    ramp = levels("u1", 0, 255, 1 if channels == 1 else 3)
+    picture = with_alpha(ramp, 255) if channels == 4 else ramp
+    picture = picture.squeeze() if channels == 1 else picture
+    height, width = picture.shape[:2]
+    step_x, step_y = (tile, tile) if tile else (width, 8)
+    padded = np.pad(picture, ((0, -height % step_y), (0, -width % step_x), *[(0, 0)] * (picture.ndim - 2)), "edge")
+    padded = padded if tile else picture
+    parts = [
+        encoded(kind, np.ascontiguousarray(padded[y : y + step_y, x : x + step_x]))
+        for y in range(0, height, step_y)
+        for x in range(0, width, step_x)
+    ]
+    fields: dict[int, Any] = {256: [width], 257: [height], 258: [8] * channels, 259: [compression]}
+    fields |= {262: [1 if channels == 1 else 2], 277: [channels]}
+    fields |= {322: [tile], 323: [tile]} if tile else {278: [step_y]}
+    ink, half, paper = seen(tiff_file((fields, parts))).astype(int)
+    assert ink.max() <= 2
+    assert paper.min() >= 253
+    assert abs(half - 128).max() <= 4
+
+
+def test_a_part_that_is_larger_than_its_place_is_not_decoded() -> None:
+    fields: dict[int, Any] = {256: [72], 257: [20], 258: [8], 259: [34933], 262: [1], 277: [1], 278: [20]}
+    bomb = encoded("PNG", np.zeros((3000, 3000), np.uint8))
+    with pytest.raises(NotAnImage, match="a part of 3000x3000 px"):
+        decode(tiff_file((fields, [bomb])), LIMITS)
+
+
+@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}], ids=["lossy", "lossless"])
+def test_a_webp_without_transparency_is_what_pillow_makes_of_it(options: dict[str, Any]) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (60, 80, 3)).astype(np.uint8)
+    file = io.BytesIO()
+    PIL.Image.fromarray(noise).save(file, "WEBP", **options)
+    with PIL.Image.open(file) as by_pillow:
+        np.testing.assert_array_equal(
+            decode(file.getvalue(), LIMITS).image.pixels, np.asarray(by_pillow.convert("RGB"))
+        )
+
+
+def test_a_webp_whose_pixels_are_damaged_is_told() -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (60, 80, 3)).astype(np.uint8)
+    file = encoded("WEBP", noise)
+    with pytest.raises(NotAnImage, match="WEBP file is damaged"):
+        decode(file[:60] + bytes(len(file) - 60), LIMITS)
+
+
+def test_a_webp_of_48_megapixels_is_within_the_default_limits() -> None:
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (16, 16)).save(file, "WEBP", quality=80)
+    small = file.getvalue()
+    assert small[12:16] == b"VP8 "
+    large = small[:26] + struct.pack("<HH", 8000, 6000) + small[30:]  # RFC 6386, section 9.1
+    header = inspect(large, DecodingLimits.of(LimitsConfig()))
+    assert (header.width_px, header.height_px) == (8000, 6000)
