@@ -33,8 +33,10 @@ setup: $(ready)
 # Programs that only tests start; a package of the same name has it, or the one before the sign.
 test_programs := chromium redis-server iproute2=ip nginx-light=nginx
 for_tests := $(VENV)/.ready-for-tests
-$(for_tests): $(ready) Makefile
+$(for_tests): $(ready) Makefile tests/schemas.txt
 	@cluster/setup.sh $(VENV) $(test_programs)
+	@$(python) -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --no-binary :all: \
+	    --no-build-isolation --dest $(VENV)/test-schemas -r tests/schemas.txt
 	@touch $@
 
 # FORCE=1 installs again, whatever the dates of the files say.
