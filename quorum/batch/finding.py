@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ocr.errors import InvalidRequest
 from ocr.file_kinds import HEAD_BYTES, kind_of
+from quorum.batch.storage import Source, StoredFile, is_url, stored_at
 
 READABLE = frozenset({"PNG", "JPEG", "TIFF", "BMP", "WEBP", "PDF", "AVIF", "JPEG 2000", "HEIC"})
 """What is sent. Some services read no HEIC; such a file is a row that says so."""
@@ -20,7 +21,7 @@ _APPLE_DOUBLE = (b"\0\5\x16\7", b"\0\5\x16\0")
 class LeftOut:
     """A file or folder that is not read, and why."""
 
-    path: Path
+    path: Source
     reason: str
 
 
@@ -28,26 +29,26 @@ class LeftOut:
 class Found:
     """The files to read, each once, in order, and those of the folders and patterns that are left out."""
 
-    files: tuple[Path, ...]
+    files: tuple[Source, ...]
     left_out: tuple[LeftOut, ...]
 
 
 def find(places: Iterable[str]) -> Found:
-    """The files that folders (all below), patterns and paths name. A file that is named itself is read whatever it is,
-    and the service says what is wrong with it.
+    """The files that folders (all below), patterns, paths and URLs name. A file that is named itself is read whatever
+    it is, and the service says what is wrong with it.
 
-    Raises InvalidRequest for a place with nothing to read.
+    Raises InvalidRequest for a place with nothing to read, OSError for a store that does not answer.
     """
-    files: dict[str, Path] = {}
-    left_out: dict[Path, LeftOut] = {}
+    files: dict[str, Source] = {}
+    left_out: dict[Source, LeftOut] = {}
     for place in places:
         any_here = False
-        for found in _at(Path(place)):
+        for found in _stored_at(place) if is_url(place) else _at(Path(place)):
             if isinstance(found, LeftOut):
                 left_out.setdefault(found.path, found)
             else:
                 any_here = True
-                files.setdefault(os.path.realpath(found), found)
+                files.setdefault(found.url if isinstance(found, StoredFile) else os.path.realpath(found), found)
         if not any_here:
             raise InvalidRequest(
                 f"nothing to read at {place}", f"give a folder, a pattern or files of {', '.join(sorted(READABLE))}"
@@ -64,6 +65,12 @@ def _at(place: Path) -> Iterator[Path | LeftOut]:
         for path in sorted(Path(place.anchor).glob(str(place.relative_to(place.anchor)))):
             if path.is_file():
                 yield _judged(path)
+
+
+def _stored_at(url: str) -> Iterator[StoredFile | LeftOut]:
+    for file, head, is_named in stored_at(url):
+        reason = str(head) if isinstance(head, OSError) else "" if is_named else _why_not(head)
+        yield LeftOut(file, reason) if reason else file
 
 
 def _below(folder: Path) -> Iterator[Path | LeftOut]:
@@ -90,11 +97,17 @@ def _judged(path: Path) -> Path | LeftOut:
             head = file.read(HEAD_BYTES)
     except OSError as error:
         return LeftOut(path, error.strerror or "cannot be opened")
+    reason = _why_not(head)
+    return LeftOut(path, reason) if reason else path
+
+
+def _why_not(head: bytes) -> str:
+    """Why a file with these first bytes is not read, "" where it is."""
     kind = kind_of(head)
     if kind in READABLE:
-        return path
+        return ""
     if not head:
-        return LeftOut(path, "empty")
+        return "empty"
     if head.startswith(_APPLE_DOUBLE):
-        return LeftOut(path, "what macOS notes about another file")
-    return LeftOut(path, "no image and no PDF" if kind is None else f"{kind} is not read")
+        return "what macOS notes about another file"
+    return "no image and no PDF" if kind is None else f"{kind} is not read"

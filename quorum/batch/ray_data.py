@@ -1,8 +1,8 @@
 """Many files through Ray Data: for sets that are too large for one client.
 
 Ray Data streams the files to readers on all nodes of the cluster, and each reader asks the application through a Serve
-handle, so neither files nor answers pass through HTTP. Every node must see the files under the same paths. What is
-read and how it is kept is quorum/batch/rows.py's.
+handle, so neither files nor answers pass through HTTP. Every node must see the files under the same paths or URLs. What
+is read and how it is kept is quorum/batch/rows.py's.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from ocr.errors import Unreachable
 from quorum.batch.rows import ReadFiles, Row, read_file
+from quorum.batch.storage import Source, source_of
 from quorum.client import DocumentKeywords, HandleClient
 
 # Readers only wait for the engines; they must not take cores from them.
@@ -26,7 +26,7 @@ def over_ray_data(options: DocumentKeywords, *, address: str, at_once: int, whol
     """Reads with `at_once` readers on the Ray cluster at `address`. Raises Unreachable when there is none."""
     HandleClient(address=address)  # joins the cluster, and says at once when the application does not run there
 
-    def read(paths: Sequence[Path]) -> Iterator[tuple[Path, list[Row]]]:
+    def read(paths: Sequence[Source]) -> Iterator[tuple[Source, list[Row]]]:
         import ray.data
 
         ray.data.DataContext.get_current().enable_progress_bars = False  # the caller shows its own
@@ -36,7 +36,7 @@ def over_ray_data(options: DocumentKeywords, *, address: str, at_once: int, whol
         for item in readers.iter_rows():
             if item["lost"]:
                 raise Unreachable(item["lost"], "start the application again, then this command")
-            yield Path(os.fsdecode(item["path"])), [Row(**row) for row in json.loads(item["rows"])]
+            yield source_of(os.fsdecode(item["path"])), [Row(**row) for row in json.loads(item["rows"])]
 
     return read
 
@@ -50,7 +50,7 @@ class _Reader:
         self._whole = whole
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
-        path = Path(os.fsdecode(item["path"]))
+        path = source_of(os.fsdecode(item["path"]))
         try:
             rows = read_file(self._client, path, self._options, whole=self._whole)
         except Unreachable as error:

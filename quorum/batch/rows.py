@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 from ocr.contract import DocumentAnswer, FailedPage, PageAnswer
 from ocr.errors import QuorumError, Unreachable
 from ocr.file_kinds import pdf_start
+from quorum.batch.storage import Source
 from quorum.client import Client, DocumentKeywords, HandleClient
 
 
@@ -40,16 +40,16 @@ class Row:
     """The whole answer as JSON, where it was asked for."""
 
 
-ReadFiles = Callable[[Sequence[Path]], Iterable[tuple[Path, list[Row]]]]
+ReadFiles = Callable[[Sequence[Source]], Iterable[tuple[Source, list[Row]]]]
 """Reads files and gives the rows of each as it is done, in any order. Raises Unreachable when nobody answers."""
 
 
-def rows_of(path: Path, answer: DocumentAnswer, *, whole: bool) -> list[Row]:
+def rows_of(path: Source, answer: DocumentAnswer, *, whole: bool) -> list[Row]:
     """A row per page; `whole` adds the answer itself."""
     return [_row_of(path, page, whole=whole) for page in answer.pages]
 
 
-def _row_of(path: Path, page: PageAnswer | FailedPage, *, whole: bool) -> Row:
+def _row_of(path: Source, page: PageAnswer | FailedPage, *, whole: bool) -> Row:
     if isinstance(page, FailedPage):
         return Row(str(path), page.page, success=False, error=f"{page.error.message} ({page.error.hint})")
     return Row(
@@ -68,7 +68,7 @@ def _row_of(path: Path, page: PageAnswer | FailedPage, *, whole: bool) -> Row:
     )
 
 
-def read_file(client: Client | HandleClient, path: Path, options: DocumentKeywords, *, whole: bool) -> list[Row]:
+def read_file(client: Client | HandleClient, path: Source, options: DocumentKeywords, *, whole: bool) -> list[Row]:
     """The rows of one file, or the row that says why there are none. `dpi` is for PDFs, and no other file is asked for
     it. Raises Unreachable.
     """
@@ -91,11 +91,11 @@ def _without_dpi(options: DocumentKeywords) -> DocumentKeywords:
 def over_http(client: Client, options: DocumentKeywords, *, at_once: int, whole: bool) -> ReadFiles:
     """Reads with `at_once` requests under way."""
 
-    def read(paths: Sequence[Path]) -> Iterator[tuple[Path, list[Row]]]:
+    def read(paths: Sequence[Source]) -> Iterator[tuple[Source, list[Row]]]:
         waiting = iter(paths)
         with ThreadPoolExecutor(at_once) as pool:
 
-            def start(count: int) -> dict[Future[list[Row]], Path]:
+            def start(count: int) -> dict[Future[list[Row]], Source]:
                 chosen = islice(waiting, count)
                 return {pool.submit(read_file, client, path, options, whole=whole): path for path in chosen}
 

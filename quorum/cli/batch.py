@@ -1,6 +1,7 @@
-"""`quorum batch DIR|GLOB|FILE... --out results.parquet`: read many files into one table.
+"""`quorum batch DIR|GLOB|FILE|URL... --out results.parquet`: read many files into one table.
 
     quorum batch scans/ --out results.parquet
+    quorum batch s3://archive/scans/ --out s3://archive/results.parquet
     quorum batch 'scans/**/*.png' --out results.parquet --through cluster
 
 A folder is read with all that is below it, each file once. What is an image or a PDF is told by its first bytes, not by
@@ -12,6 +13,8 @@ system has it, since names need not be UTF-8. With --answers it also has the who
 read has a row with its error; --failed-again reads such files once more.
 
 You can stop at any time. What has been read is in a journal beside the table, and the same command continues from it.
+Files and the table may lie in an object store, named by a URL that fsspec knows (s3:// needs the extra `s3`); the
+journal is then on this machine, in ~/.local/state/quorum/batch.
 
 Exit codes: 0 every file was read; 1 some were not (they are listed), or no service answers; 2 the command was not
 understood; 130 stopped by Ctrl-C.
@@ -32,6 +35,7 @@ from ocr.errors import QuorumError
 from quorum.batch.finding import LeftOut, find
 from quorum.batch.journal import Journal, read_all
 from quorum.batch.rows import ReadFiles, Row, over_http
+from quorum.batch.storage import Source, source_of
 from quorum.cli.read import ApiKey, Url
 from quorum.client import DEFAULT_URL, Client, DocumentKeywords, Retries
 from quorum.terminal.output import FAILED, INTERRUPTED, complain, errors_speak, readable_name
@@ -50,8 +54,8 @@ def register(app: typer.Typer) -> None:
 
 
 def batch(
-    places: Annotated[list[str], typer.Argument(metavar="DIR|GLOB|FILE...", help="What to read.")],
-    out: Annotated[Path, typer.Option(help="The table, a Parquet file.")],
+    places: Annotated[list[str], typer.Argument(metavar="DIR|GLOB|FILE|URL...", help="What to read.")],
+    out: Annotated[str, typer.Option(help="The table, a Parquet file or its URL.", metavar="FILE|URL")],
     through: Annotated[
         Literal["http", "cluster"], typer.Option(help="Over HTTP, or by Ray Data on the cluster (for large sets).")
     ] = "http",
@@ -70,7 +74,7 @@ def batch(
         found = find(places)
     _say_left_out(found.left_out)
     paths = list(found.files)
-    with errors_speak(), Journal(out) as journal:
+    with errors_speak(), Journal(source_of(out)) as journal:
         missing = journal.missing(paths, failed_again=failed_again)
         if len(missing) < len(paths):
             stdout().print(f"{len(paths) - len(missing)} of {len(paths)} files are done already")
@@ -83,14 +87,15 @@ def batch(
                 with Client(url, api_key, _TIMEOUT_S, retries=_IN_NO_HURRY) as client:
                     _read(missing, journal, over_http(client, options, at_once=at_once, whole=answers))
         journal.write_table()
-        failed = _report(journal.rows(), out)
+        failed = _report(journal.rows(), readable_name(out))
     if failed:
         raise typer.Exit(FAILED)
 
 
-def _read(paths: list[Path], journal: Journal, read: ReadFiles) -> None:
+def _read(paths: list[Source], journal: Journal, read: ReadFiles) -> None:
     """Read with a progress bar. A stop says how to go on."""
-    again = f"what was read is in {journal.path.name}; the same command goes on from there"
+    kept = journal.path.name if isinstance(journal.out, Path) else journal.path
+    again = f"what was read is in {kept}; the same command goes on from there"
     columns = (
         TextColumn("reading"),
         BarColumn(),
@@ -126,7 +131,7 @@ def _say_left_out(left_out: Sequence[LeftOut]) -> None:
         complain(f"left out, {reason}: {named}{more}")
 
 
-def _report(rows: Iterable[Row], out: Path) -> int:
+def _report(rows: Iterable[Row], out: str) -> int:
     """Say what is in the table, and name what failed. Returns how many pages failed."""
     rows = list(rows)
     failed = [row for row in rows if not row.success]
