@@ -130,7 +130,7 @@ def test_a_word_ends_before_the_next_one_begins_also_in_whole_pixels() -> None:
     }
     first, second = line_on_page(fuse_line(readings, EVEN), REGION, readings).words
     (_, end), (start, _) = left_right(first.polygon), left_right(second.polygon)
-    assert (end, start) == (pytest.approx(120.5), pytest.approx(122.5))
+    assert (end, start) == (pytest.approx(119.5), pytest.approx(123.5))
 
 
 @given(hypotheses_by_engine, profiles)
