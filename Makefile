@@ -76,7 +76,7 @@ many_examples := $(pytest) $(ARGS) --no-header -o timeout=1800 -n 2 --hypothesis
     -m "hypothesis and not cluster and $(rest)"
 
 # What only slow tests start.
-slow_programs := prometheus
+slow_programs := prometheus poppler-utils=pdftotext qpdf
 test-all: test
 	@cluster/setup.sh $(VENV) $(slow_programs)
 	@mkdir -p $(results)

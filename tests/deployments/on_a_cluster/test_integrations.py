@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,52 @@ def test_the_client_reads_the_sample_page(url: str, source: Path, name: str, tmp
     )
     assert finished.returncode == 0, finished.stderr[-2000:]
     assert FIRST_WORDS in " ".join(finished.stdout.split())
+
+
+_WITHOUT_MODELS = """
+from docling.datamodel.base_models import LayoutPrediction
+from docling.models.base_layout_model import BaseLayoutModel
+from docling.models.factories import get_layout_factory, get_table_structure_factory
+
+class NothingFound(BaseLayoutModel):
+    def __init__(self, options, **_):
+        self.options, self.enabled = options, False
+
+    get_options_type = predict_tables = None
+
+    def predict_layout(self, conv_res, pages):
+        return [LayoutPrediction() for _ in pages]
+
+NothingFound.__abstractmethods__ = frozenset()
+for factory in (get_layout_factory(), get_table_structure_factory()):
+    for options in factory.classes:
+        factory.classes[options] = NothingFound
+"""
+"""What stands before a program of docling's: its models of layout and of tables, which lie on a hub, find nothing."""
+
+
+def test_docling_converts_a_scan(url: str, tmp_path: Path, source: Path) -> None:
+    page = (PAGES / "open-inference.md").read_text()
+    [program] = re.findall(r"<!-- convert: docling -->\n```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    programs = environment(tmp_path / "environment", "docling-slim[convert-core,format-pdf]==2.143.0", source)
+    # docling imports torch, whatever it is asked for: the project's own serves.
+    [packages] = (tmp_path / "environment" / "lib").glob("python*/site-packages")
+    (packages / "project.pth").write_text(sysconfig.get_path("purelib"))
+    with PIL.Image.open(ROOT / "examples" / "quick.png") as image:
+        image.convert("RGB").save(tmp_path / "scan.pdf", resolution=150)
+    finished = subprocess.run(
+        [programs / "python", "-c", _WITHOUT_MODELS + program.replace(_ADDRESS, url.removeprefix("http://"))],
+        cwd=tmp_path,
+        env={"PATH": f"{programs}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    truth = " ".join((ROOT / "examples" / "quick.txt").read_text().split())
+    said = " ".join(finished.stdout.split())
+    assert Levenshtein.distance(said, truth) / len(truth) < 0.1, said
 
 
 def test_what_open_webui_sends_is_answered(url: str) -> None:

@@ -28,6 +28,7 @@ from deployments.gateway.formats import OutputFormat, OutputPage, PagePicture, f
 from ocr.contract import DocumentAnswer, TextAnswer
 from ocr.errors import OutOfRange
 from quorum.client.parts import joined_files
+from tests.deployments.gateway.formats.drawn_page import drawn_page
 from tests.fakes.answers import TWO_BLOCKS, Corners, box, document_of, line, page_of
 
 PINNED_SCHEMAS = Path(sys.prefix, "test-schemas", "ocrd-page-to-alto-1.3.0.tar.gz")
@@ -373,6 +374,9 @@ def test_of_a_row_that_can_be_read_in_part_that_part_is_written() -> None:
     assert not list(row)
 
 
+FIVE_WORDS = ("alpha", "bravo", "delta", "omega", "sigma")
+
+
 def sideways(turns: int, degrees: float) -> TextAnswer:
     """Three lines of five words that touch, on a page of 400 x 300 px that is turned clockwise by so many quarters and
     lies askew by so many degrees.
@@ -388,10 +392,7 @@ def sideways(turns: int, degrees: float) -> TextAnswer:
 
     lines = [
         line(
-            [
-                (word, placed(20 + 70 * at, top, 90 + 70 * at, top + 30))
-                for at, word in enumerate(["a", "b", "c", "d", "e"])
-            ],
+            [(word, placed(20 + 70 * at, top, 90 + 70 * at, top + 30)) for at, word in enumerate(FIVE_WORDS)],
             placed(20, top, 370, top + 30),
         )
         for top in (50, 120, 190)
@@ -416,7 +417,7 @@ def test_a_page_on_its_side_is_shown_upright_with_words_exactly_along_its_rows(t
     assert all(abs(matrix[at]) < 1e-3 for matrix in matrices for at in zeros)
     with pypdfium2.PdfDocument(pdf) as document:
         assert document[0].get_size() == pytest.approx((400 * 0.72, 300 * 0.72))
-        assert document[0].get_textpage().get_text_range().split() == list("abcde") * 3
+        assert document[0].get_textpage().get_text_range().split() == list(FIVE_WORDS) * 3
 
 
 @pytest.mark.parametrize("answer", [sideways(0, 0.0), sideways(0, 10.0)], ids=["upright", "askew"])
@@ -429,8 +430,15 @@ def test_words_of_a_pdf_are_a_fifth_of_their_height_apart(answer: TextAnswer) ->
             for instruction in pikepdf.parse_content_stream(opened.pages[0])
             if str(instruction.operator) == "Tm"
         ]
-    widths = [0.5 * math.hypot(a, b) for a, b, *_ in placed]  # a letter is half an em wide
+    widths = [2.5 * math.hypot(a, b) for a, b, *_ in placed]  # five letters, each half an em wide
     steps = [math.dist(one[4:], other[4:]) for one, other in pairwise(placed)]
     gaps = [step - width for at, (step, width) in enumerate(zip(steps, widths, strict=False)) if at % 5 != 4]
     assert len(gaps) == 12
     assert all(gap >= 0.2 * 30 - 0.01 for gap in gaps)
+
+
+@pytest.mark.parametrize("words", ["Tuesday, 7 May", "letters, of", "040 555 0137"])
+def test_words_are_found_together_by_pdfium(words: str) -> None:
+    page = drawn_page()
+    with pypdfium2.PdfDocument(format_named("pdf").write(page.answer, [page]).content) as document:
+        assert document[0].get_textpage().search(words).get_next() is not None

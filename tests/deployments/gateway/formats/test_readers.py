@@ -16,7 +16,7 @@ import pytest
 
 from deployments.gateway.formats import format_named
 from tests.deployments.gateway.formats.drawn_page import LINES, NAME, drawn_page
-from tests.deployments.gateway.formats.test_formats import sideways
+from tests.deployments.gateway.formats.test_formats import FIVE_WORDS, sideways
 from tests.fakes.answers import document_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes, pytest.mark.timeout(900)]
@@ -200,8 +200,8 @@ def test_readers_of_pdf_find_the_rows_of_a_page_on_its_side(
     )
     python = programs("pypdf==7.1.0", "pdfminer.six==20260107") / "python"
     for program in (_PYPDF, _PDFMINER):
-        assert rows(said(python, "-c", program, tmp_path / "turned.pdf", folder=tmp_path)) == ["a b c d e"] * 3
-    assert rows(said("pdftotext", tmp_path / "turned.pdf", "-", folder=tmp_path)) == ["a b c d e"] * 3
+        assert rows(said(python, "-c", program, tmp_path / "turned.pdf", folder=tmp_path)) == [" ".join(FIVE_WORDS)] * 3
+    assert rows(said("pdftotext", tmp_path / "turned.pdf", "-", folder=tmp_path)) == [" ".join(FIVE_WORDS)] * 3
 
 
 _OCRMYPDF_HOCR = """
