@@ -21,6 +21,7 @@ from typing import Any
 
 from cluster.weights import models
 from ocr.errors import EngineUnavailable
+from ocr.languages import INSTALLED, LANGUAGES
 
 _NO_CARD = (
     "run this on a node with a card and the engine's packages of cluster/gpu/, or start from serve_config.cpu.yaml, "
@@ -65,19 +66,27 @@ def program(name: str, package: str, *, which: Callable[[str], str | None] = shu
 
 
 def tesseract_languages(
-    command: str, wanted: Iterable[str] = ("eng",), *, run: Callable[[list[str]], str] | None = None
+    command: str, wanted: Iterable[str] = INSTALLED, *, run: Callable[[list[str]], str] | None = None
 ) -> Finding:
-    """Whether Tesseract has data for the languages `wanted` (its three-letter names)."""
+    """Whether Tesseract has data for the languages `wanted` (codes of ocr/languages.py)."""
     name = "tesseract languages"
     try:
         listing = (run or _output_of)([command, "--list-langs"])
     except (OSError, subprocess.SubprocessError) as error:
         return Finding(name, Verdict.WARNING, f"{command} does not run: {error}", "apt-get install tesseract-ocr")
-    missing = sorted(set(wanted) - set(listing.split()))
+    data = set(listing.split())
+    missing = [LANGUAGES[code] for code in wanted if LANGUAGES[code].tesseract not in data]
     if missing:
-        packages = " ".join(f"tesseract-ocr-{language}" for language in missing)
-        return Finding(name, Verdict.WARNING, f"no data for {', '.join(missing)}", f"apt-get install {packages}")
-    return Finding(name, Verdict.OK, ", ".join(sorted(wanted)))
+        names = ", ".join(language.name for language in missing)
+        packages = " ".join(language.package for language in missing)
+        return Finding(
+            name,
+            Verdict.WARNING,
+            f"no data for {names}: Tesseract abstains in them",
+            f"apt-get install {packages}",
+        )
+    there = [code for code, language in LANGUAGES.items() if language.tesseract in data]
+    return Finding(name, Verdict.OK, f"{len(there)}: {', '.join(there)}")
 
 
 def _output_of(command: list[str]) -> str:

@@ -61,9 +61,23 @@ install_system_packages() {
     "${install[@]}" || { "${root[@]}" apt-get update && "${install[@]}"; } || fail "apt-get did not succeed; $remedy"
 }
 
-have_english_tesseract() {
-    local program=${TESSERACT_CMD:-tesseract}
-    command -v "$program" >/dev/null && "$program" --list-langs 2>/dev/null | grep -qx eng
+# Tesseract and its data of the languages that it is to read (ocr/languages.py), one package a line.
+tesseract_packages=$(dirname "$0")/tesseract-packages.txt
+
+have_tesseract_data() {
+    local program=${TESSERACT_CMD:-tesseract} known package
+    command -v "$program" >/dev/null || return
+    known=$("$program" --list-langs 2>/dev/null) || return
+    while read -r package; do
+        package=${package#tesseract-ocr} && package=${package#-}
+        [[ -z $package ]] || grep -qx "${package//-/_}" <<<"$known" || return
+    done <"$tesseract_packages"
+}
+
+install_tesseract_data() {
+    local packages
+    mapfile -t packages <"$tesseract_packages"
+    install_system_packages "${packages[@]}"
 }
 
 make_venv() {
@@ -156,7 +170,7 @@ if [[ $ready -nt requirements.lock && $ready -nt pyproject.toml && $ready -nt $0
     install_programs "${programs[@]}"
     exit 0
 fi
-have_english_tesseract || install_system_packages tesseract-ocr tesseract-ocr-eng
+have_tesseract_data || install_tesseract_data
 make_venv
 make_uv
 install_packages

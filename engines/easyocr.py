@@ -24,14 +24,17 @@ from engines.common.ctc import Decoder, Steps
 from engines.common.model_card import read_card, verified
 from engines.common.module_stubs import stubbed_modules
 from engines.common.text_rows import MARGIN, crop_to_text_rows
+from engines.common.unreadable import unreadable
 from engines.devices.torch_device import TORCH, prepare
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
+from ocr.languages import LANGUAGES, readable
 
 MAX_RATIO = 60
 """A crop that is wider than this many times its height is squeezed to it: nothing else bounds the memory it takes."""
+_OTHER_MODEL = "set engines.easyocr.model to a model of EasyOCR's for it, or let the other engines read"
 GPU_BATCH = 16
 """Crops in one run on a GPU. On a CPU it is one, as EasyOCR itself does it: padding costs more than a batch saves."""
 
@@ -52,14 +55,20 @@ class EasyOCR:
 
     def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
         """One hypothesis per crop, in order."""
-        answers = [Hypothesis()] * len(crops)
-        readable = [index for index, crop in enumerate(crops) if not is_blank(crop.pixels)]
+        answers = [self._refusal(crop) or Hypothesis() for crop in crops]
+        readable = [
+            index for index, crop in enumerate(crops) if not answers[index].abstained and not is_blank(crop.pixels)
+        ]
         readable.sort(key=lambda index: crops[index].region.width_px / crops[index].region.height_px)
         for first in range(0, len(readable), self.together):
             batch = readable[first : first + self.together]
             for index, (steps, step_px) in zip(batch, self._run([crops[index] for index in batch]), strict=True):
-                answers[index] = Hypothesis.of(self.decoder.decode(crops[index], steps, step_px))
+                answers[index] = self.decoder.hypothesis(crops[index], steps, step_px)
         return answers
+
+    def _refusal(self, crop: Crop) -> Hypothesis | None:
+        reason = unreadable(f"the model {self.model}", crop.languages, self.decoder.alphabet, _OTHER_MODEL)
+        return None if reason is None else Hypothesis.abstain(reason)
 
     def _run(self, crops: Sequence[Crop]) -> Iterator[tuple[Steps, float]]:
         """The steps of each crop, and the width of one step in crop pixels."""
@@ -183,4 +192,5 @@ SPEC = EngineSpec(
     resources=Resources(cpu=1.0, gpu=0.2, memory_mb=1500),
     card=TORCH,
     prior_weights={"general": 0.20, "handwritten": 0.20, "printed": 0.25, "noisy": 0.35},
+    languages=lambda engine: readable(tuple(LANGUAGES), engine.decoder.alphabet),
 )

@@ -25,7 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.common.glyph import Glyph, Ink, Unreadable, as_grey, find_ink, glyph_in_ink, prepare
-from engines.common.glyph_context import Candidate, LineGlyph, punctuation_at, rescored, word_gap_probability
+from engines.common.glyph_context import (
+    PUNCTUATION,
+    Candidate,
+    LineGlyph,
+    punctuation_at,
+    rescored,
+    word_gap_probability,
+)
 from engines.common.model_card import CARD_FILE, ModelCard, read_card, verified
 from engines.common.module_stubs import stubbed_modules
 from engines.common.temperature_scaling import (
@@ -35,9 +42,11 @@ from engines.common.temperature_scaling import (
     calibrated_probabilities,
     entropies,
 )
+from engines.common.unreadable import unreadable
 from engines.devices.tensorflow_device import TENSORFLOW
 from engines.devices.tensorflow_device import prepare as prepare_tensorflow
 from ocr import (
+    Alphabet,
     Alternative,
     Box,
     CharacterHypothesis,
@@ -52,11 +61,13 @@ from ocr import (
     Span,
 )
 from ocr.errors import EngineUnavailable
+from ocr.languages import LANGUAGES, readable
 
 WEIGHTS_FILE = "model.keras"
 ALTERNATIVES = 3
 BATCH_SIZES = (1, 8, 32, 64, 128)  # a batch is padded to the next of them: kernels are chosen once for each
 FULL_BATCH = BATCH_SIZES[-1]
+_ALPHABET = Alphabet.of(ALPHABET + PUNCTUATION)
 GLYPH_HEIGHT_PX = 40  # characters of a line are read at no more than this height; more costs time and adds no shape
 
 Logits = NDArray[np.float32]
@@ -221,7 +232,7 @@ class EmnistCnn:
             return Hypothesis.abstain("none of the separated pieces is a character")
         if sum(best) / len(best) < self._reject.least_line:
             return Hypothesis.abstain("too few of the separated pieces look like characters: joined or cursive writing")
-        return Hypothesis.of(_with_spaces(crop, line))
+        return Hypothesis.of(_with_spaces(crop, line), _ALPHABET)
 
 
 def _with_spaces(crop: Crop, line: Sequence[LineGlyph]) -> list[CharacterHypothesis]:
@@ -253,6 +264,9 @@ def character_hypothesis(candidates: Sequence[Candidate], span: Span) -> Charact
 
 def _glyphs_of(crop: Crop) -> list[Glyph | Unreadable] | Unreadable:
     """The glyphs to read: one for a character crop, one for each box of a line; or why there are none."""
+    reason = unreadable("the character network", crop.languages, _ALPHABET, "let the other engines read")
+    if reason is not None:
+        return Unreadable(reason)
     if crop.region.scope is Scope.CHARACTER:
         glyph = prepare(crop.pixels)
         return glyph if isinstance(glyph, Unreadable) else [glyph]
@@ -286,4 +300,6 @@ SPEC = EngineSpec(
     resources=Resources(cpu=0.25, gpu=0.1, memory_mb=900),
     card=TENSORFLOW,
     prior_weights={"general": 0.35, "handwritten": 0.45, "printed": 0.10, "noisy": 0.25},
+    languages=lambda _engine: readable(tuple(LANGUAGES), _ALPHABET),
+    by_language=True,
 )

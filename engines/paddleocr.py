@@ -27,12 +27,14 @@ from engines.common.blank_crops import is_blank
 from engines.common.ctc import Decoder, Steps
 from engines.common.model_card import read_card
 from engines.common.module_stubs import stubbed_modules
+from engines.common.unreadable import unreadable
 from engines.devices import openvino_device
 from engines.devices.onnx_device import ONNX_RUNTIME, providers, require_on_card
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
+from ocr.languages import LANGUAGES, readable
 
 log = logging.getLogger("quorum.paddleocr")
 
@@ -46,6 +48,7 @@ BFLOAT16_STEP_PX = 64
 `BFLOAT16_WIDEST_PX` are when the model is loaded.
 """
 BFLOAT16_WIDEST_PX = 1600
+_OTHER_MODEL = "set engines.paddleocr.model to a PP-OCR model for it, or let the other engines read"
 GPU_BATCH = 16
 """Crops in one run on a GPU. On a CPU it is one: padding to the widest crop costs more than a batch saves there."""
 CHARACTERS = 16
@@ -81,8 +84,10 @@ class PaddleOCR:
 
     def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
         """One hypothesis per crop, in order."""
-        answers = [Hypothesis()] * len(crops)
-        readable = [index for index, crop in enumerate(crops) if not is_blank(crop.pixels)]
+        answers = [self._refusal(crop) or Hypothesis() for crop in crops]
+        readable = [
+            index for index, crop in enumerate(crops) if not answers[index].abstained and not is_blank(crop.pixels)
+        ]
         # Of like width, so that little is padded; from the widest down, so that no run is left alone with a long one.
         readable.sort(key=lambda index: crops[index].region.width_px / crops[index].region.height_px, reverse=True)
         batches = list(self._batches(crops, readable))
@@ -93,6 +98,10 @@ class PaddleOCR:
                 answers[index] = hypothesis
         return answers
 
+    def _refusal(self, crop: Crop) -> Hypothesis | None:
+        reason = unreadable(f"the model {self.model}", crop.languages, self.decoder.alphabet, _OTHER_MODEL)
+        return None if reason is None else Hypothesis.abstain(reason)
+
     def _batches(self, crops: Sequence[Crop], readable: Sequence[int]) -> Iterator[Sequence[int]]:
         """What one run takes together."""
         alike = {index for index in readable if _is_narrow(crops[index])}
@@ -102,7 +111,7 @@ class PaddleOCR:
 
     def _read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
         return [
-            Hypothesis.of(self.decoder.decode(crop, steps, step_px))
+            self.decoder.hypothesis(crop, steps, step_px)
             for crop, (steps, step_px) in zip(crops, self._run(crops), strict=True)
         ]
 
@@ -262,4 +271,5 @@ SPEC = EngineSpec(
     resources=Resources(cpu=1.0, gpu=0.15, memory_mb=1000),
     card=ONNX_RUNTIME,
     prior_weights={"general": 0.10, "handwritten": 0.05, "printed": 0.20, "noisy": 0.25},
+    languages=lambda engine: readable(tuple(LANGUAGES), engine.decoder.alphabet),
 )

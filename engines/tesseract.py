@@ -18,10 +18,12 @@ import math
 import os
 import re
 import shlex
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -29,16 +31,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.alphabet import restrict_to_language
 from engines.common.blank_crops import is_blank
 from engines.common.model_card import CARD_FILE, read_card
 from engines.common.module_stubs import stubbed_modules
 from engines.common.scratch_files import Scratch
+from engines.common.tessdata import alphabet_of
+from ocr.alphabet import Alphabet
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
 from ocr.gpu_memory import NoCard
 from ocr.hypothesis import CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Pixels, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
+from ocr.languages import LANGUAGES
 
 LINE_HEIGHT_PX = (36, 64)
 """Lower crops are enlarged and higher ones reduced to these; between, Tesseract reads best what is not resampled."""
@@ -50,21 +54,17 @@ CHARACTERS_A_PROCESS = 64
 """So many single characters are left to one process: to start another takes as long as to read thirty of them."""
 
 _FOLDERS = "quorum-tesseract-"
+_FOLDER = re.compile(r'in "(.+)"')
+"""Where the data lie, in the first line of --list-langs."""
+_LISTING_S = 30.0
 _PSM_LINE, _PSM_CHARACTER = 7, 10
-
-_LANGUAGES = {
-    "en": "eng", "de": "deu", "fr": "fra", "es": "spa", "it": "ita", "pt": "por", "nl": "nld", "sv": "swe", "da": "dan",
-    "no": "nor", "fi": "fin", "pl": "pol", "cs": "ces", "ru": "rus", "uk": "ukr", "el": "ell", "tr": "tur", "ar": "ara",
-    "zh": "chi_sim", "ja": "jpn", "ko": "kor",
-}  # fmt: skip
-"""Two-letter codes (ISO 639-1) to the names of Tesseract's data files."""
 
 
 class Group(NamedTuple):
-    """Crops that one process can read: the same kind of answer is asked of all."""
+    """Crops that one process can read: the same kind of answer is asked of all. `data` are the names of the data."""
 
     scope: Scope
-    language: str
+    data: tuple[str, ...]
     classes: Classes | None
 
 
@@ -78,14 +78,14 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tesseract:
-    """The program with the languages that it has data for. `processes` read side by side, each on one thread;
-    `timeout_s` is for one process: (fixed, per crop).
+    """The program with the data that it has: by name the file, None where its folder is not known. `processes` read
+    side by side, each on one thread; `timeout_s` is for one process: (fixed, per crop).
     """
 
     program: ModuleType
     version: str
-    installed: frozenset[str]
-    languages: tuple[str, ...]
+    data: Mapping[str, Path | None]
+    loaded_for: tuple[str, ...]
     processes: int = 1
     tessdata: Path | None = None
     config: str = ""
@@ -97,7 +97,12 @@ class Tesseract:
         """The card of a tessdata directory; of the system's data only the program's version is known."""
         if self.tessdata is not None and (self.tessdata / CARD_FILE).is_file():
             return read_card(self.tessdata).label
-        return f"tesseract-{'+'.join(_data_name(language) for language in self.languages)}@{self.version}"
+        return f"tesseract-{'+'.join(_data_name(language) for language in self.loaded_for)}@{self.version}"
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Those that there is data for."""
+        return tuple(code for code, language in LANGUAGES.items() if language.tesseract in self.data)
 
     def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
         """One hypothesis per crop, in order. Abstains on a language without data.
@@ -109,13 +114,12 @@ class Tesseract:
         answers = [Hypothesis()] * len(crops)
         groups: dict[Group, dict[int, Prepared]] = defaultdict(dict)
         for index, crop in enumerate(crops):
-            if _data_name(crop.language) not in self.installed:
-                answers[index] = Hypothesis.abstain(
-                    f"no Tesseract data for {crop.language!r}: {_remedy(crop.language)}"
-                )
+            data = self._data_for(crop.languages)
+            if not data:
+                answers[index] = Hypothesis.abstain(_missing(crop.languages))
             elif (prepared := _prepare(crop.pixels)) is not None:
                 single = crop.region.scope is Scope.CHARACTER
-                groups[Group(crop.region.scope, crop.language, crop.classes if single else None)][index] = prepared
+                groups[Group(crop.region.scope, data, crop.classes if single else None)][index] = prepared
         runs = [
             (group, share)
             for group, prepared in groups.items()
@@ -124,8 +128,23 @@ class Tesseract:
         with ThreadPoolExecutor(self.processes) as threads:
             for characters_of in threads.map(lambda run: self._read_group(*run), runs):
                 for index, characters in characters_of.items():
-                    answers[index] = _hypothesis_of(crops[index], characters)
+                    answers[index] = self._hypothesis_of(crops[index], characters)
         return answers
+
+    def _data_for(self, languages: tuple[str, ...]) -> tuple[str, ...]:
+        """The names of the data that there are for some of these languages."""
+        return tuple(_data_name(language) for language in languages if _data_name(language) in self.data)
+
+    def _hypothesis_of(self, crop: Crop, characters: list[CharacterHypothesis]) -> Hypothesis:
+        """What was read; of a single character only the most probable reading."""
+        if crop.region.scope is Scope.CHARACTER and characters:
+            characters = [max(characters, key=lambda character: character.probability)]
+        lacking = [language for language in crop.languages if _data_name(language) not in self.data]
+        return Hypothesis(
+            tuple(characters),
+            alphabet=_alphabet(tuple(self.data[name] for name in self._data_for(crop.languages))),
+            remark=_missing(lacking) if lacking else "",
+        )
 
     def _read_group(self, group: Group, crops: dict[int, Prepared]) -> dict[int, list[CharacterHypothesis]]:
         """Run one process over the crops; the characters of each, by the crop's index, spans in crop pixels."""
@@ -143,7 +162,7 @@ class Tesseract:
     def _run(self, listing: Path, answer: Path, group: Group, timeout_s: float) -> None:
         try:
             self.program.run_tesseract(
-                str(listing), str(answer), "", _data_name(group.language), self._arguments(group), 0, timeout_s
+                str(listing), str(answer), "", "+".join(group.data), self._arguments(group), 0, timeout_s
             )
         except self.program.TesseractError as error:
             raise InternalFailure(
@@ -180,12 +199,13 @@ def _shares(crops: Mapping[int, Prepared], most: int) -> list[dict[int, Prepared
     return [{index: crops[index] for index in widest_first[first::most]} for first in range(min(most, len(crops)))]
 
 
-def _hypothesis_of(crop: Crop, characters: list[CharacterHypothesis]) -> Hypothesis:
-    """What was read, in the language's alphabet; of a single character only the most probable reading."""
-    allowed = restrict_to_language(characters, crop.language)
-    if crop.region.scope is Scope.CHARACTER and allowed:
-        allowed = [max(allowed, key=lambda character: character.probability)]
-    return Hypothesis.of(allowed)
+@lru_cache(maxsize=256)
+def _alphabet(data: tuple[Path | None, ...]) -> Alphabet | None:
+    """What can be written with several data together; None where it is not known of one."""
+    known = [None if path is None else alphabet_of(path) for path in data]
+    if not known or any(alphabet is None for alphabet in known):
+        return None
+    return Alphabet.of(character for alphabet in known if alphabet is not None for character in alphabet)
 
 
 def _prepare(pixels: Pixels) -> Prepared | None:
@@ -272,11 +292,18 @@ def _to_crop(character: CharacterHypothesis, prepared: Prepared) -> CharacterHyp
 
 
 def _data_name(language: str) -> str:
-    return _LANGUAGES.get(language, language)
+    """A code of ISO 639-1 as Tesseract names its data; another name as it is."""
+    return LANGUAGES[language].tesseract if language in LANGUAGES else language
 
 
-def _remedy(language: str) -> str:
-    return f"apt-get install tesseract-ocr-{_data_name(language).replace('_', '-')}"
+def _missing(languages: Sequence[str]) -> str:
+    """What to install for languages without data."""
+    return f"no Tesseract data for {', '.join(languages)}: {_remedy(languages)}"
+
+
+def _remedy(languages: Sequence[str]) -> str:
+    packages = (f"tesseract-ocr-{_data_name(language).replace('_', '-')}" for language in languages)
+    return f"apt-get install {' '.join(packages)}"
 
 
 def load(options: LoadOptions) -> Engine:
@@ -294,32 +321,37 @@ def load(options: LoadOptions) -> Engine:
     # One thread a process: on lines Tesseract's threads mostly wait for each other. Its children inherit this.
     os.environ["OMP_THREAD_LIMIT"] = "1"
     pytesseract.tesseract_cmd = os.environ.get("TESSERACT_CMD") or "tesseract"
-    version, installed = _probe(pytesseract, options.model)
-    missing = [language for language in options.languages if _data_name(language) not in installed]
+    version, data = _probe(pytesseract, options.model)
+    missing = [language for language in options.languages if _data_name(language) not in data]
     if missing:
         raise EngineUnavailable(
-            f"tesseract: no data for {', '.join(missing)} (there is {', '.join(sorted(installed))})",
-            _remedy(missing[0]),
+            f"tesseract: no data for {', '.join(missing)} (there is {', '.join(sorted(data))})", _remedy(missing)
         )
     config = os.environ.get("TESSERACT_CONFIG", "")
     scratch = Scratch(_FOLDERS)
     scratch.prepare()
     return Tesseract(
-        pytesseract, version, installed, options.languages, options.threads, options.model, config, scratch=scratch
+        pytesseract, version, data, options.languages, options.threads, options.model, config, scratch=scratch
     )
 
 
-def _probe(program: ModuleType, tessdata: Path | None) -> tuple[str, frozenset[str]]:
-    """The version of the program and the names of the data it has."""
-    config = f"--tessdata-dir {shlex.quote(str(tessdata))}" if tessdata is not None else ""
+def _probe(program: ModuleType, tessdata: Path | None) -> tuple[str, dict[str, Path | None]]:
+    """The version of the program, and by their names the files of the data that it has."""
+    command = [program.tesseract_cmd, "--list-langs"]
+    if tessdata is not None:
+        command += ["--tessdata-dir", str(tessdata)]
     try:
         version = str(program.get_tesseract_version())
-        return version, frozenset(program.get_languages(config))
-    except (OSError, SystemExit, program.TesseractError) as error:
+        listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_LISTING_S).stdout
+    except (OSError, SystemExit, subprocess.SubprocessError) as error:
         raise EngineUnavailable(
             f"tesseract: {program.tesseract_cmd!r} does not run: {error}",
             "apt-get install tesseract-ocr tesseract-ocr-eng, or set TESSERACT_CMD to the program",
         ) from error
+    head, *names = listed.splitlines() or [""]
+    told = _FOLDER.search(head)
+    folder = Path(told[1]) if told else tessdata
+    return version, {name: None if folder is None else folder / f"{name}.traineddata" for name in names if name}
 
 
 SPEC = EngineSpec(
@@ -330,4 +362,6 @@ SPEC = EngineSpec(
     resources=Resources(cpu=1.0, gpu=0.0, memory_mb=300),
     card=NoCard("Tesseract's network runs on CPUs only: the program has no code for a card"),
     prior_weights={"general": 0.20, "handwritten": 0.05, "printed": 0.40, "noisy": 0.05},
+    languages=lambda engine: engine.languages,
+    by_language=True,
 )

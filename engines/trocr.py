@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from engines.common.alphabet import restrict_to_language
 from engines.common.blank_crops import is_blank
 from engines.common.model_card import read_card
 from engines.common.module_stubs import stubbed_modules
 from engines.devices.torch_device import TORCH, prepare
+from ocr.alphabet import Alphabet
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import CharacterHypothesis, Hypothesis
 from ocr.image import Crop, Pixels, Scope
@@ -122,11 +122,12 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class TrOCR:
-    """A loaded checkpoint."""
+    """A loaded checkpoint. `alphabet` is what its tokens write; None where they are pieces of UTF-8."""
 
     writer: Writer
     model: str
     languages: tuple[str, ...]
+    alphabet: Alphabet | None = None
 
     def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
         """One hypothesis per crop, in order."""
@@ -139,16 +140,17 @@ class TrOCR:
             together = readable[first : first + BATCH_SIZE]
             lines = self.writer.write([crops[index].pixels for index in together])
             for index, tokens in zip(together, lines, strict=True):
-                answers[index] = Hypothesis.of(
-                    restrict_to_language(characters(tokens, self.writer.text), crops[index].language)
-                )
+                answers[index] = Hypothesis.of(characters(tokens, self.writer.text), self.alphabet)
         return answers
 
     def _refusal(self, crop: Crop) -> Hypothesis | None:
         if crop.region.scope is not Scope.LINE:
             return Hypothesis.abstain("TrOCR reads lines, not single characters")
-        if crop.language not in self.languages:
-            return Hypothesis.abstain(f"TrOCR was loaded for {', '.join(self.languages)}, not for {crop.language}")
+        if not set(crop.languages) & set(self.languages):
+            return Hypothesis.abstain(
+                f"TrOCR was loaded for {', '.join(self.languages)}, not for {', '.join(crop.languages)}: "
+                "set engines.trocr.languages if its model reads more"
+            )
         return None
 
 
@@ -210,7 +212,14 @@ def load(options: LoadOptions) -> Engine:
         line_encoder.look_at_lines_alone(network.decoder)
     writer = Writer(torch, network.to(device).eval(), processor, device)
     _try(writer, options.model)
-    return TrOCR(writer, read_card(options.model).label, options.languages)
+    return TrOCR(writer, read_card(options.model).label, options.languages, alphabet_of(processor.tokenizer))
+
+
+def alphabet_of(tokenizer: Any) -> Alphabet | None:  # noqa: ANN401 - transformers is not typed
+    """What a tokenizer of whole characters can write; None for one of bytes or of pieces, which can write all."""
+    special = set(tokenizer.all_special_tokens)
+    tokens = [token for token in tokenizer.get_vocab() if token not in special]
+    return Alphabet.of(tokens) if all(len(token) == 1 for token in tokens) else None
 
 
 def _try(writer: Writer, folder: Path) -> None:
@@ -245,4 +254,6 @@ SPEC = EngineSpec(
     resources=Resources(cpu=1.0, gpu=0.3, memory_mb=2000),
     card=TORCH,
     prior_weights={"general": 0.15, "handwritten": 0.25, "printed": 0.05, "noisy": 0.10},
+    languages=lambda engine: engine.languages,
+    by_language=True,
 )

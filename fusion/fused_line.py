@@ -18,13 +18,14 @@ _NONE = AlignedHypotheses()
 
 class FusedCharacter(NamedTuple):
     """A character that won: its confidence in [0, 1], its span in crop pixels (None when no engine that reads it knows
-    the position), and its slot in the network.
+    the position), and its slot in the network. No word with it is surer than `limit`.
     """
 
     text: str
     confidence: float
     span: Span | None
     slot: int
+    limit: float = 1.0
 
 
 class FusedWord(NamedTuple):

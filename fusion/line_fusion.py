@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from fusion.alignment.confusion_network import ABSENT
 from fusion.alignment.similarity import NULL
 from fusion.evidence.confidence import CharacterConfidence, is_legible
 from fusion.fused_line import FusedCharacter, FusedLine, FusedWord
 from fusion.profiles.profile import Profile
+from fusion.votes.abilities import decide
 from fusion.votes.aligned_hypotheses import AlignedHypotheses
 from fusion.votes.disputed_slots import DisputedSlots
 from fusion.votes.line_evidence import LineEvidence, SlotEvidence
@@ -131,13 +133,15 @@ def _voted(
     """The characters of disputed slots that win the vote, where the engine of most weight that reads them has them."""
     arcs = list(zip(aligned.hypotheses, disputed.arcs, strict=True))
     if evidence is None:
-        winner = count_votes([Ballot(arc.text, own.weight, arc.probability) for own, arc in arcs], method)
+        ballots = [Ballot(arc.text, own.weight, arc.probability) for own, arc in arcs]
+        count = partial(count_votes, method=method)
     else:
         ballots = [
             Ballot(arc.text, own.weight, arc.probability, support=support)
             for (own, arc), support in zip(arcs, evidence.supports, strict=True)
         ]
-        winner = count_votes(ballots, method, evidence.beyond_choices, confidence)
+        count = partial(count_votes, method=method, more_supports=evidence.beyond_choices, confidence=confidence)
+    winner, limit = decide(ballots, [own.alphabet for own, _ in arcs], count)
     if winner.text == NULL:
         return
     agreeing = [(own, arc.indices) for own, arc in arcs if arc.text == winner.text]
@@ -145,7 +149,8 @@ def _voted(
     for offset, index in enumerate(placed):
         if index != ABSENT:
             own = [(hypothesis, [indices[offset]]) for hypothesis, indices in agreeing if indices[offset] != ABSENT]
-            yield FusedCharacter(lead.texts[index], winner.confidence, _spans(own)[0], disputed.slots.start + offset)
+            slot = disputed.slots.start + offset
+            yield FusedCharacter(lead.texts[index], winner.confidence, _spans(own)[0], slot, limit)
 
 
 def _spans(indices: Sequence[tuple[WeightedHypothesis, Sequence[int]]]) -> list[Span | None]:
@@ -202,5 +207,6 @@ def _words(
                 mean = min(1.0, word_confidence(own))
                 features = None if known is None else known.features(own, mean)
                 sure = mean if confidence is None or features is None else confidence.of(features)
+                sure = min(sure, *[character.limit for character in own])
                 yield FusedWord(start, end, sure, features)
             start = end + 1

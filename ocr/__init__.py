@@ -1,5 +1,6 @@
 """The vocabulary of Quorum: frozen types, ports, errors and geometry. It imports nothing else of the project."""
 
+from ocr.alphabet import Alphabet
 from ocr.engine_report import EngineReport, Status
 from ocr.geometry import Box, Point, Polygon
 from ocr.gpu_memory import Card, CardMemory, NoCard
@@ -10,6 +11,7 @@ from ocr.page import Character, Document, Line, Page, Reading, Vote, Word
 from ocr.timing import StepTimer, TimedStep
 
 __all__ = [
+    "Alphabet",
     "Alternative",
     "Box",
     "Card",

@@ -39,6 +39,15 @@ def _mapped(value: Any) -> Any:  # noqa: ANN401 - whatever a form field or a que
     return value
 
 
+def _joined(value: Any) -> Any:  # noqa: ANN401 - whatever a JSON body brought
+    """Accept ["de", "fr"] for "de,fr"."""
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        return ",".join(value)
+    return value
+
+
+Languages = Annotated[str, BeforeValidator(_joined), Field(max_length=60)]
+"""'auto', or ISO 639-1 codes with commas between them. Which codes there are is in ocr/languages.py."""
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Steps = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(max_length=16)]
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -137,7 +146,11 @@ class CharacterOptions(EnsembleOptions):
 class TextOptions(EnsembleOptions):
     """What a request for a page or a line may ask."""
 
-    lang: str = Field("en", pattern="^[a-z]{2}$", description="Language of the text, ISO 639-1.")
+    lang: Languages = Field(
+        "auto",
+        description="Languages of the text, ISO 639-1, with commas between them; auto: each line's is found out.",
+        examples=["auto", "en", "de,fr"],
+    )
     preprocess: Steps | None = Field(
         None, description="Preprocessing steps by name, in order, instead of the profile's.", examples=[["denoise"]]
     )
@@ -203,7 +216,7 @@ class TaskOptions(_Wire):
     timeout_s: float | None = Field(None, gt=0.0, le=600.0)
     explain: bool | None = None
     classes: Classes | None = Field(None, description="Only for the task `character`.")
-    lang: str | None = Field(None, pattern="^[a-z]{2}$", description="Only for the task `text`.")
+    lang: Languages | None = Field(None, description="Only for the task `text`.")
     preprocess: Steps | None = Field(None, description="Only for the task `text`.")
     policy: Literal["all", "cascade"] | None = Field(None, description="Only for the task `text`.")
     pictures: bool | None = Field(None, description="Only for the task `text`.")
@@ -327,6 +340,7 @@ class LineAnswer(_Wire):
     block: int
     row: int | None = Field(None, description="Lines of the same row stand side by side: in `text` they are one line.")
     legible: bool = Field(True, description="False: nobody can read it, or it is no text. `text` of the page lacks it.")
+    language: str | None = Field(None, description="ISO 639-1: what it was read in, or turned out to be in.")
     words: list[WordAnswer]
     readings: dict[str, str] | None = Field(None, description="Every engine's reading; only with `explain`.")
 
@@ -474,6 +488,9 @@ class EngineStatus(_Wire):
         description="Open: left out because it kept failing, as the Router that was asked sees it.",
     )
     scopes: list[str]
+    languages: list[str] = Field(
+        default_factory=list, description="The languages that it reads, ISO 639-1; none where that is not known."
+    )
     weight: dict[str, float] = Field(description="Its voting weight in each profile.")
     replicas: int
     cpus: float

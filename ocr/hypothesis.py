@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ocr.alphabet import Alphabet
 from ocr.pickling import fast_pickle
 
 
@@ -58,11 +59,15 @@ class CharacterHypothesis:
 class Hypothesis:
     """One engine's reading of one crop: its characters from left to right, or an abstention with its reason.
 
-    No characters and no abstention says that the crop holds no text.
+    No characters and no abstention says that the crop holds no text. `alphabet` is what the model can write in the
+    language of the crop; None where that is not known, and then it counts as able to write everything. `remark` is what
+    whoever asked should know of the reading; it becomes the detail of the engine's report.
     """
 
     characters: tuple[CharacterHypothesis, ...] = ()
     abstention: str | None = None
+    alphabet: Alphabet | None = None
+    remark: str = ""
 
     def __post_init__(self) -> None:
         if self.abstention is not None and self.characters:
@@ -73,8 +78,8 @@ class Hypothesis:
             raise ValueError("a hypothesis is made of CharacterHypothesis values")
 
     @classmethod
-    def of(cls, characters: Iterable[CharacterHypothesis]) -> Hypothesis:
-        return cls(tuple(characters))
+    def of(cls, characters: Iterable[CharacterHypothesis], alphabet: Alphabet | None = None) -> Hypothesis:
+        return cls(tuple(characters), alphabet=alphabet)
 
     @classmethod
     def of_text(cls, text: str, probability: float) -> Hypothesis:

@@ -119,17 +119,20 @@ class Region:
 class Crop:
     """The upright pixels of one region, RGB uint8 (H, W, 3), and what the reader is asked.
 
-    `language` is a two-letter code (ISO 639-1); `classes` narrows the answer for a single character.
+    `languages` are those that the text may be in, two-letter codes of ocr/languages.py, the likeliest first; `classes`
+    narrows the answer for a single character.
     """
 
     pixels: Pixels
     region: Region
-    language: str = "en"
+    languages: tuple[str, ...] = ("en",)
     classes: Classes = Classes.ALNUM
 
     def __post_init__(self) -> None:
         require_rgb(self.pixels, "crop")
         height, width = self.pixels.shape[:2]
+        if not self.languages:
+            raise ValueError("a crop in no language")
         if (width, height) != (self.region.width_px, self.region.height_px):
             raise ValueError(
                 f"crop of {width}x{height} px does not fit its region of "
@@ -173,8 +176,12 @@ class SegmentedPage:
             raise ValueError(f"{len(self.layout.regions)} regions but pixels of {len(self.pixels)}")
 
     def crops(
-        self, indices: Sequence[int] | None = None, *, language: str = "en", classes: Classes = Classes.ALNUM
+        self,
+        indices: Sequence[int] | None = None,
+        *,
+        languages: tuple[str, ...] = ("en",),
+        classes: Classes = Classes.ALNUM,
     ) -> list[Crop]:
         """The crops at `indices` (all of them by default), in that order, with what their reader is asked."""
         chosen = range(len(self.pixels)) if indices is None else indices
-        return [Crop(self.pixels[index], self.layout.regions[index], language, classes) for index in chosen]
+        return [Crop(self.pixels[index], self.layout.regions[index], languages, classes) for index in chosen]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ocr.gpu_memory import Card, NoCard
 from ocr.hypothesis import Hypothesis
@@ -92,6 +92,10 @@ class Resources:
 _FOR_CPUS = NoCard("it was written for CPUs")
 
 
+def _not_known(engine: Any) -> tuple[str, ...]:  # noqa: ANN401 - an engine of any class
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
     """How an engine introduces itself.
@@ -99,6 +103,10 @@ class EngineSpec:
     `batch_size` is the most crops of one call; `prior_weights` its hand-made voting weight per profile (general,
     handwritten, printed, noisy), before anything was tuned; `load` makes the engine or raises `EngineUnavailable`
     with the remedy. `card` is how its framework is asked about a graphics card, or why it uses none.
+
+    `languages` tells which languages of ocr/languages.py a loaded engine reads; none where that is not known. With
+    `by_language` it reads a line differently in another language, and is asked again about lines that turn out to be
+    in one.
     """
 
     name: str
@@ -108,6 +116,8 @@ class EngineSpec:
     resources: Resources
     prior_weights: Mapping[str, float]
     card: Card | NoCard = _FOR_CPUS
+    languages: Callable[[Any], tuple[str, ...]] = _not_known
+    by_language: bool = False
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():

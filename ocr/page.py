@@ -99,6 +99,7 @@ class Reading:
 class Line:
     """One line of the answer. `characters` has the spaces too; `readings` is what each engine said of all of it. A line
     that is not `legible` is one that nobody can read, or no text at all. Lines of the same `row` stand side by side.
+    `language` is the code of the language that it is in; "" where that was not asked.
     """
 
     characters: tuple[Character, ...]
@@ -109,6 +110,7 @@ class Line:
     readings: Mapping[str, Reading] = field(default_factory=dict)
     legible: bool = True
     row: int | None = None
+    language: str = ""
 
     def __post_init__(self) -> None:
         _require_probability(self.confidence, self)

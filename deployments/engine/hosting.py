@@ -92,7 +92,13 @@ class EngineHost:
             )
             if memory_limit_mb is None:
                 self._memory_limit_mb = self._limit_by(resources)
-            self._state = replace(self._state, model=engine.model, load_seconds=time.perf_counter() - started)
+            self._state = replace(
+                self._state,
+                model=engine.model,
+                load_seconds=time.perf_counter() - started,
+                languages=spec.languages(engine),
+                by_language=spec.by_language,
+            )
             record(MODEL_LOAD_SECONDS, self._state.load_seconds, engine=spec.name, model=engine.model)
             log.info("%s: %s loaded and warm after %.1f s", spec.name, engine.model, self._state.load_seconds)
 
@@ -134,7 +140,7 @@ class EngineHost:
         if self._queue is None:
             raise NotDeployed(self._state.problem)
         timer = StepTimer(self._state.name)
-        crops = page.crops(indices, language=options.language, classes=options.classes)
+        crops = page.crops(indices, languages=options.languages, classes=options.classes)
         began = time.perf_counter()
         hypotheses = await self._queue.read(crops, deadline, timer, options.caller)
         log.info(

@@ -175,8 +175,7 @@ class ReadingApi:
             picture = await self._documents.picture_of(file, reader.limits) if output_format.needs_picture else None
             dpi = await self._look(dpi_of, file, reader.limits)
             pages = [OutputPage(1, answer, picture, dpi=dpi)]
-        language = reader.request.recognition.language
-        pages = [replace(page, illegible=options.illegible, file_name=file_name, language=language) for page in pages]
+        pages = [replace(page, illegible=options.illegible, file_name=file_name) for page in pages]
         output = await asyncio.to_thread(output_format.write, answer, pages)
         return replace(output, illegible_lines=answer.illegible_lines)
 

@@ -27,6 +27,7 @@ from ocr import EngineSpec, Scope
 from ocr.contract import CharacterOptions, EnsembleOptions, TextOptions
 from ocr.errors import OutOfRange
 from ocr.image import Material
+from ocr.languages import AUTO, DEFAULT, parsed
 from segmentation.preprocessing import Pipeline
 
 AUTO_PROFILE = "auto"
@@ -93,9 +94,13 @@ class Capabilities:
     def text_request(self, options: TextOptions, now: float) -> ReadRequest:
         if options.preprocess is not None:
             Pipeline.named(options.preprocess)  # refuses an unknown step before anything is sent
-        request = self._request(options, now, Scope.LINE, RecognitionOptions(language=options.lang), options.preprocess)
+        languages = parsed(options.lang)
+        finds = languages == (AUTO,)
+        recognition = RecognitionOptions(languages=(DEFAULT,) if finds else languages)
+        request = self._request(options, now, Scope.LINE, recognition, options.preprocess)
         return replace(
             request,
+            finds_languages=finds,
             cascade=self._cascade(options.policy, request.profile),
             illegible=options.illegible,
             regions=options.regions or (),

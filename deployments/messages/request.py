@@ -11,15 +11,16 @@ from deployments.config.schema import CircuitBreakerConfig, LimitsConfig
 from fusion import Cascade, Method, Profile, Step
 from ocr import Classes
 from ocr.contract import PageRegion
+from ocr.languages import DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
 class RecognitionOptions:
-    """What the engines are asked about some crops: the language of the text, which single characters may answer, and
+    """What the engines are asked about some crops: the languages of the text, which single characters may answer, and
     for which caller, because callers take turns. Programs on the cluster have no name and count as one caller.
     """
 
-    language: str = "en"
+    languages: tuple[str, ...] = (DEFAULT,)
     classes: Classes = Classes.ALNUM
     caller: str = ""
 
@@ -48,6 +49,7 @@ class ReadRequest:
     """One request, resolved. `engines` are the ones to ask, `steps` the preprocessing (None: the profile's own);
     `deadline` is wall-clock time in epoch seconds. `config_version` is the live configuration that it began under, and
     holds until it is answered. Without a `cascade` all engines are asked at once. `illegible` lines stay in the text.
+    With `finds_languages` lines that turn out to be in another language than `recognition` names are read again in it.
     """
 
     method: Method
@@ -63,6 +65,7 @@ class ReadRequest:
     cascade: Cascade | None = None
     illegible: bool = False
     regions: tuple[PageRegion, ...] = ()
+    finds_languages: bool = False
 
     def asked_by(self, caller: str) -> ReadRequest:
         """The same for this caller."""

@@ -12,7 +12,8 @@ from ocr import CardMemory, NoCard, Scope
 @dataclass(frozen=True, slots=True)
 class EngineState:
     """What an engine's replica says of itself. `problem` is empty when the engine can read; `asleep` is what a request
-    finds while it has no replica; `card` what it holds of a graphics card, or why it has none.
+    finds while it has no replica; `card` what it holds of a graphics card, or why it has none. `languages` are those
+    that it reads, none where that is not known; with `by_language` it reads a line differently in another one.
     """
 
     name: str
@@ -27,6 +28,8 @@ class EngineState:
     threads: int = 1
     asleep: AtZeroPolicy | None = None
     card: CardMemory | NoCard | None = None
+    languages: tuple[str, ...] = ()
+    by_language: bool = False
 
     @property
     def available(self) -> bool:

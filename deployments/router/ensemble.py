@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from deployments.config.deployment_names import ROUTER, SEGMENTATION
@@ -31,7 +32,13 @@ from deployments.observability.metrics import FUSION_SECONDS, TASKS, RecordMetri
 from deployments.observability.tracing import span
 from deployments.router.circuit_breaker import CircuitBreakers
 from deployments.router.fan_out import Budget, Clock, EngineCall, EngineOutcome, call_all
-from deployments.router.page_fusion import fused_character, fused_lines, fused_page, require_one_answer
+from deployments.router.page_fusion import (
+    found_languages,
+    fused_character,
+    fused_lines,
+    fused_page,
+    require_one_answer,
+)
 from ocr import EngineReport, Layout, Page, Scope, Status, StepTimer, TimedStep
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError
 from ocr.interfaces import Checkpoint
@@ -119,9 +126,12 @@ class Ensemble:
                 raise answer.error
             timer.end_call("segmentation", SEGMENTATION, answer.timings)
             segmented = _SegmentedRequest(answer.layout, crops, request, timer)
-            outcomes = await self._ask_engines(segmented, Scope.LINE)
+            outcomes, languages = await self._in_their_languages(
+                await self._ask_engines(segmented, Scope.LINE), segmented
+            )
             with self._timing_fusion(Scope.LINE, timer):
-                return await self._beside_the_loop(fused_page, answer.layout, outcomes, request)
+                fuse = partial(fused_page, languages=languages)
+                return await self._beside_the_loop(fuse, answer.layout, outcomes, request)
 
         page = await _again_when_crops_are_lost(once, timer)
         return replace(page, timings=timer.timings)
@@ -278,6 +288,29 @@ class Ensemble:
                 failed = outcomes[name].failed(budget.engines - now, request.circuit.patience_s) if outcomes else None
                 self.circuit_breakers.record_outcome(name, generation, failed, request.circuit)
         return outcomes
+
+    async def _in_their_languages(
+        self, outcomes: dict[str, EngineOutcome], segmented: _SegmentedRequest
+    ) -> tuple[dict[str, EngineOutcome], list[str]]:
+        """The outcomes, with lines read again that turned out to be in another language than they were read in, by the
+        engines to which that matters; and the language of each line.
+        """
+        request = segmented.request
+        languages = await self._beside_the_loop(found_languages, segmented.layout, outcomes, request)
+        segmented.timer.end_step("languages")
+        names = [name for name, outcome in outcomes.items() if outcome.answered and self._reads_by_language(name)]
+        for language in sorted(set(languages) - set(request.recognition.languages)) if names else ():
+            lines = [index for index, own in enumerate(languages) if own == language]
+            recognition = replace(request.recognition, languages=(language,))
+            again = await self._ask_about(
+                lines, names, replace(segmented, request=replace(request, recognition=recognition))
+            )
+            outcomes = outcomes | {name: outcomes[name].read_again(lines, own) for name, own in again.items()}
+        return outcomes, languages
+
+    def _reads_by_language(self, name: str) -> bool:
+        state = self._states().get(name)
+        return state is not None and state.by_language
 
     def _not_asked(self, name: str, request: ReadRequest, scope: Scope) -> EngineOutcome | None:
         """Why the engine is not asked at all; None when it is."""

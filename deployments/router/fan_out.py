@@ -68,6 +68,20 @@ class EngineOutcome:
             return True if given_s >= patience_s else None
         return True if self.report.status is Status.ERROR else None
 
+    def read_again(self, indices: Sequence[int], again: EngineOutcome) -> EngineOutcome:
+        """The same with what was read of the crops at `indices` in another language. What was not read again stays."""
+        told = list(self.hypotheses)
+        for index, hypothesis in zip(indices, again.hypotheses, strict=False):
+            told[index] = hypothesis if hypothesis is not None else told[index]
+        report = replace(self.report, seconds=self.report.seconds + again.report.seconds)
+        read = [hypothesis for hypothesis in told if hypothesis is not None]
+        if all(hypothesis.abstained for hypothesis in read):
+            report = replace(report, status=Status.ABSTAINED)
+        if again.report.detail:
+            detail = f"{len(indices)} of {len(told)} lines: {again.report.detail}"
+            report = replace(report, detail=f"{report.detail}; {detail}" if report.detail else detail)
+        return EngineOutcome(report, tuple(told), self.timing)
+
     def spread_over(self, indices: Sequence[int], total: int) -> EngineOutcome:
         """The same as one of `total` crops, when only those at `indices` were asked about."""
         spread: list[Hypothesis | None] = [None] * total
@@ -139,7 +153,8 @@ def _report_of(answer: EngineAnswer, report: Callable[[Status, str, str], Engine
     abstentions = [hypothesis.abstention for hypothesis in read if hypothesis.abstention]
     if abstentions and len(abstentions) == len(read):
         return report(Status.ABSTAINED, abstentions[0], answer.model)
-    return report(Status.OK, "", answer.model)
+    remarks = [hypothesis.remark for hypothesis in read if hypothesis.remark]
+    return report(Status.OK, remarks[0] if remarks else "", answer.model)
 
 
 async def _with_retries(call: EngineCall, budget: Budget, retries: int) -> EngineAnswer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import fusion
@@ -10,23 +10,39 @@ from deployments.messages.answers import CharacterReading
 from deployments.messages.request import ReadRequest
 from deployments.router.allowed_characters import held_to
 from deployments.router.fan_out import EngineOutcome
+from deployments.router.line_languages import line_languages
 from ocr import Hypothesis, Layout, Page, Status
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
 from ocr.image import BLOCKS_OF_A_PART
 from ocr.interfaces import Checkpoint, go_on
 
 
-def fused_page(
+def found_languages(
     layout: Layout, outcomes: Mapping[str, EngineOutcome], request: ReadRequest, checkpoint: Checkpoint = go_on
+) -> list[str]:
+    """In which language each line is: found out where the request says so, else which of its languages."""
+    checkpoint()
+    lines = [_hypotheses(index, outcomes) for index in range(len(layout.regions))]
+    return line_languages(lines, request.recognition.languages, any_other=request.finds_languages)
+
+
+def fused_page(
+    layout: Layout,
+    outcomes: Mapping[str, EngineOutcome],
+    request: ReadRequest,
+    checkpoint: Checkpoint = go_on,
+    languages: Sequence[str] = (),
 ) -> Page:
-    """The page, with every line that some engine read text in. `checkpoint` may stop it, see ocr.interfaces."""
+    """The page, with every line that some engine read text in, each in its language if these are given. `checkpoint`
+    may stop it, see ocr.interfaces.
+    """
     outcomes = _with_other_models(outcomes, request.profile)
     hypotheses = _all_hypotheses(layout, outcomes, request)
+    told = languages or [""] * len(layout.regions)
+    fused = fused_lines(layout, outcomes, request, checkpoint)
     lines = [
-        fusion.line_on_page(fused, region, own, keep_votes=request.explain)
-        for fused, region, own in zip(
-            fused_lines(layout, outcomes, request, checkpoint), layout.regions, hypotheses, strict=True
-        )
+        replace(fusion.line_on_page(line, region, own, keep_votes=request.explain), language=language)
+        for line, region, own, language in zip(fused, layout.regions, hypotheses, told, strict=True)
     ]
     return Page(
         layout.width_px,

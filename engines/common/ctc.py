@@ -1,8 +1,10 @@
 """From the output of a CTC network to characters with probabilities and places.
 
 A CTC network gives T steps from left to right, each with probabilities over a blank and the characters that it knows.
-Decoding is greedy (Graves et al. 2006, "Connectionist Temporal Classification", section 3.2) over the columns that may
-be chosen. Spans are in crop pixels. Nothing here knows an engine.
+Decoding is greedy (Graves et al. 2006, "Connectionist Temporal Classification", section 3.2). A character that is not
+usual in the language is read where it is clearly seen (engines/common/usual_characters.py); where it is not, the best
+usual one is, with no more than its own probability, and never nothing. Spans are in crop pixels. Nothing here knows an
+engine.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.alphabet import alphabet
-from ocr.hypothesis import Alternative, CharacterHypothesis, Span
+from engines.common.usual_characters import CLEARLY, is_usual
+from ocr.alphabet import UNWRITABLE, Alphabet
+from ocr.hypothesis import Alternative, CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Scope
 
 ALTERNATIVES = 3
@@ -33,6 +36,11 @@ class Columns:
     indices: NDArray[np.intp]  # (K,)
     characters: tuple[str, ...]
 
+    @classmethod
+    def of(cls, indices: Sequence[int], characters: Sequence[str]) -> Columns:
+        """Of these columns of a network that writes `characters`."""
+        return cls(np.array(indices), tuple(characters[column] for column in indices))
+
 
 class Run(NamedTuple):
     """Steps start <= t < end at which the same character was the most probable one."""
@@ -43,37 +51,69 @@ class Run(NamedTuple):
 
 
 class Decoder:
-    """Decodes the steps of one network. `characters` names its columns, the blank first."""
+    """Decodes the steps of one network. `characters` names its columns, the blank first; `alphabet` is what it can
+    write.
+    """
 
     def __init__(self, characters: Sequence[str]) -> None:
         self._characters = tuple(characters)
-        self._columns: dict[tuple[str, Classes | None], Columns] = {}
+        self._usual: dict[tuple[str, ...], Columns] = {}
+        self._of_classes: dict[Classes, Columns] = {}
+        self.alphabet = Alphabet.of(character for character in self._characters[1:] if character != UNWRITABLE)
+
+    def hypothesis(self, crop: Crop, steps: Steps, step_px: float) -> Hypothesis:
+        """What `decode` reads, with the alphabet."""
+        return Hypothesis.of(self.decode(crop, steps, step_px), self.alphabet)
 
     def decode(self, crop: Crop, steps: Steps, step_px: float) -> list[CharacterHypothesis]:
-        """What `steps` say of `crop`, in the alphabet of its language or, for a single character, of its classes.
+        """What `steps` say of `crop`; of a single character, which of its classes.
 
         `step_px` is the width of one step in crop pixels. Steps behind the end of the crop count as well: where
         letters are narrower than two steps, a network that sees the whole line writes on into the padding.
         """
-        width, height = crop.region.width_px, crop.region.height_px
         if crop.region.scope is Scope.CHARACTER:
-            columns = self._allowed(crop.language, crop.classes)
+            columns = self._columns_of(crop.classes)
             return _single(steps[:, columns.indices], columns.characters)
-        columns = self._allowed(crop.language, None)
-        return _line(steps[:, columns.indices], columns.characters, step_px, width, height)
+        columns, seen = self._seen(steps, self._usual_in(crop.languages))
+        return _line(seen, columns.characters, step_px, crop.region.width_px, crop.region.height_px)
 
-    def _allowed(self, language: str, classes: Classes | None) -> Columns:
-        key = (language, classes)
-        if key not in self._columns:
-            self._columns[key] = _columns(self._characters, language, classes)
-        return self._columns[key]
+    def _columns_of(self, classes: Classes) -> Columns:
+        if classes not in self._of_classes:
+            allowed = [column for column, text in enumerate(self._characters) if column and text in classes.alphabet]
+            self._of_classes[classes] = Columns.of([0, *allowed], self._characters)
+        return self._of_classes[classes]
 
+    def _usual_in(self, languages: tuple[str, ...]) -> Columns:
+        if languages not in self._usual:
+            usual = [
+                column
+                for column, text in enumerate(self._characters)
+                if column and text and any(is_usual(text, language) for language in languages)
+            ]
+            self._usual[languages] = Columns.of([0, *usual], self._characters)
+        return self._usual[languages]
 
-def _columns(characters: Sequence[str], language: str, classes: Classes | None) -> Columns:
-    """The columns of the blank and of the characters of the language, or of the classes."""
-    allowed = alphabet(language) if classes is None else frozenset(classes.alphabet)
-    kept = [0] + [column for column in range(1, len(characters)) if allowed is None or characters[column] in allowed]
-    return Columns(np.array(kept), tuple(characters[column] for column in kept))
+    def _seen(self, steps: Steps, usual: Columns) -> tuple[Columns, Steps]:
+        """The usual columns and those of unusual characters that are clearly seen, and the steps over them. Where an
+        unusual one is the best and not clear, the blank cannot win: there is a character.
+        """
+        seen = steps[:, usual.indices]
+        if len(usual.indices) == len(self._characters):
+            return usual, seen
+        unusual = 1.0 - seen.sum(axis=1)  # (T,)
+        where = np.flatnonzero(unusual > seen.max(axis=1))
+        if not len(where):
+            return usual, seen
+        others = steps[where].copy()  # (S, C)
+        others[:, usual.indices] = 0.0
+        best = others.argmax(axis=1)
+        highest = others[np.arange(len(where)), best]
+        leads = highest > seen[where].max(axis=1)
+        clear = leads & ((highest >= CLEARLY) | (seen[where, 1:].max(axis=1) < MIN_ALTERNATIVE))
+        seen[where[leads & ~clear], 0] = 0.0
+        added = np.unique(best[clear])
+        columns = Columns.of([*usual.indices.tolist(), *added.tolist()], self._characters)
+        return columns, np.concatenate([seen, steps[:, added]], axis=1)
 
 
 def _single(probabilities: Steps, characters: Sequence[str]) -> list[CharacterHypothesis]:

@@ -24,6 +24,8 @@ HEIGHT_SPREAD = 0.13  # of the cap height: how far tops and bottoms lie from whe
 DIGIT_AMONG_LETTERS = 1.5  # nats against a digit beside a letter, for each such neighbour
 CAPITAL_INSIDE = 2.5  # nats against a capital after a small letter
 SMALL_AMONG_CAPITALS = 1.0
+PUNCTUATION = ".,-'"
+"""The marks that are told by their place."""
 PUNCTUATION_PROBABILITY = 0.85  # 117 of 139 marks told so in typed and printed lines were right
 X_HEIGHT = 0.70  # of the cap height, where a line does not tell
 DESCENT = 0.28

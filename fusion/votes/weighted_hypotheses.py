@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fusion.profiles.profile import Profile
 from fusion.votes.normalisation import normalised
-from ocr import Alternative, Hypothesis, Span
+from ocr import Alphabet, Alternative, Hypothesis, Span
 
 NO_SCORE = 0.5
 """The probability of what an engine gives no score for: that a line is empty, that there is no space."""
@@ -16,7 +16,8 @@ NO_SCORE = 0.5
 @dataclass(frozen=True, slots=True)
 class WeightedHypothesis:
     """One engine's hypothesis of a line: its weight in [0, 1], and for each character the text, the calibrated
-    probability, where known the span in crop pixels, and the engine's alternatives.
+    probability, where known the span in crop pixels, and the engine's alternatives. `alphabet` is what it can write;
+    None for everything.
     """
 
     engine: str
@@ -25,6 +26,7 @@ class WeightedHypothesis:
     probabilities: tuple[float, ...]
     spans: tuple[Span | None, ...]
     alternatives: tuple[tuple[Alternative, ...], ...]
+    alphabet: Alphabet | None = None
 
     def null_probability(self, index: int, *, of_space: bool = False) -> float:
         """How sure the engine is that there is nothing before its character `index`: as sure as of the characters
@@ -56,4 +58,5 @@ def _weighted(engine: str, weight: float, hypothesis: Hypothesis, profile: Profi
         probabilities,
         tuple([character.span for character in characters]),
         tuple([character.alternatives for character in characters]),
+        hypothesis.alphabet,
     )

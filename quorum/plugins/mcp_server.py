@@ -13,7 +13,7 @@ from ocr.errors import QuorumError
 from quorum.plugins.reading_tools import DOUBT, FileText, ReadingTools, WordReading
 
 Path = Annotated[str, Field(description="The file's path below the folder that the server was started for.")]
-Language = Annotated[str, Field(description="ISO 639-1.")]
+Language = Annotated[str, Field(description="ISO 639-1, with commas between several; auto: found out.")]
 
 
 def mcp_server(tools: ReadingTools) -> MCPServer:
@@ -25,7 +25,7 @@ def mcp_server(tools: ReadingTools) -> MCPServer:
     )
 
     @server.tool()  # type: ignore[untyped-decorator]
-    def read_file(path: Path, lang: Language = "en") -> FileText:
+    def read_file(path: Path, lang: Language = "auto") -> FileText:
         """Read the text of an image or a PDF."""
         try:
             return tools.read_file(path, lang)
@@ -34,7 +34,7 @@ def mcp_server(tools: ReadingTools) -> MCPServer:
 
     @server.tool()  # type: ignore[untyped-decorator]
     def doubtful_words(
-        path: Path, lang: Language = "en", below: float = DOUBT, most: Annotated[int, Field(ge=1, le=500)] = 20
+        path: Path, lang: Language = "auto", below: float = DOUBT, most: Annotated[int, Field(ge=1, le=500)] = 20
     ) -> list[WordReading]:
         """List the words of a file that may be wrong, the most doubtful first, with what each engine read."""
         try:
@@ -43,7 +43,7 @@ def mcp_server(tools: ReadingTools) -> MCPServer:
             raise ToolError(str(error)) from error
 
     @server.tool()  # type: ignore[untyped-decorator]
-    def explain_word(path: Path, word: str, lang: Language = "en") -> list[WordReading]:
+    def explain_word(path: Path, word: str, lang: Language = "auto") -> list[WordReading]:
         """Say for each place of a word in a file what each engine read there, and how sure Quorum is."""
         try:
             return tools.explain_word(path, word, lang)

@@ -25,43 +25,17 @@ from PIL import Image
 from pydantic import BaseModel
 
 from ocr.contract import LineAnswer, TextAnswer, WordAnswer
-from ocr.errors import QuorumError
+from ocr.errors import OutOfRange, QuorumError
 from ocr.geometry import Point, bounds
+from ocr.languages import LANGUAGES, parsed
 from ocr.page_geometry import LEVEL_DEGREES, direction_degrees, quarter_turns, skew_degrees
 from quorum.client import DEFAULT_URL, Client
-
-log = logging.getLogger(__name__)
 
 TIMEOUT_S = 120.0
 _SURE = 15.0
 _USUAL_DPI = 300.0
 
-_LANGUAGES = {
-    "ara": "ar",
-    "ces": "cs",
-    "chi_sim": "zh",
-    "dan": "da",
-    "deu": "de",
-    "ell": "el",
-    "eng": "en",
-    "fin": "fi",
-    "fra": "fr",
-    "hun": "hu",
-    "ita": "it",
-    "jpn": "ja",
-    "kor": "ko",
-    "nld": "nl",
-    "nor": "no",
-    "pol": "pl",
-    "por": "pt",
-    "ron": "ro",
-    "rus": "ru",
-    "slk": "sk",
-    "spa": "es",
-    "swe": "sv",
-    "tur": "tr",
-    "ukr": "uk",
-}
+_LANGUAGES = {language.tesseract: code for code, language in LANGUAGES.items()}
 """What `-l` may say, as ISO 639-1. ISO 639-1 itself may be said too."""
 
 
@@ -102,9 +76,7 @@ def check_options(options: Any) -> None:  # noqa: ANN401 - OCRmyPDF's options, w
         return
     if options.pdf_renderer == "sandwich":
         raise BadArgsError("Quorum does not draw PDFs of text alone: leave --pdf-renderer out")
-    _language(options)
-    if len(options.languages) > 1:
-        log.warning("Quorum reads a page in one language: %s; %s", options.languages[0], "the others are left out")
+    _lang(options)
 
 
 @hookimpl  # type: ignore[untyped-decorator]
@@ -223,17 +195,16 @@ def _read(file: Path, options: Any) -> TextAnswer:  # noqa: ANN401
 
 
 def _asked(options: Any) -> dict[str, Any]:  # noqa: ANN401
-    given = {"lang": _language(options), "profile": options.quorum.profile, "policy": options.quorum.policy}
+    given = {"lang": _lang(options), "profile": options.quorum.profile, "policy": options.quorum.policy}
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _language(options: Any) -> str:  # noqa: ANN401
-    """The first of the languages that were asked for: a page is read in one."""
-    said = str(options.languages[0])
-    code = _LANGUAGES.get(said, said)
-    if len(code) != 2:
-        raise BadArgsError(f"Quorum does not know the language '{said}': give one of {', '.join(_LANGUAGES)}")
-    return code
+def _lang(options: Any) -> str:  # noqa: ANN401
+    """The languages that were asked for, as Quorum names them."""
+    try:
+        return ",".join(parsed([_LANGUAGES.get(str(said), str(said)) for said in options.languages]))
+    except OutOfRange as error:
+        raise BadArgsError(f"{error.message}: give one of {', '.join(_LANGUAGES)}") from error
 
 
 def _client(options: Any) -> Client:  # noqa: ANN401

@@ -63,7 +63,7 @@ class ReadingTools:
         self._reading = Lock()  # mcp runs each tool in a thread
         self._kept: OrderedDict[tuple[Path, int, int, str], _Reading] = OrderedDict()
 
-    def read_file(self, path: str, lang: str = "en") -> FileText:
+    def read_file(self, path: str, lang: str = "auto") -> FileText:
         """The text of an image or a document, and how sure Quorum is of it."""
         reading = self._read(path, lang)
         words = list(_words(reading))
@@ -77,12 +77,12 @@ class ReadingTools:
             failed_pages=dict(reading.failed),
         )
 
-    def doubtful_words(self, path: str, lang: str = "en", below: float = DOUBT, most: int = 20) -> list[WordReading]:
+    def doubtful_words(self, path: str, lang: str = "auto", below: float = DOUBT, most: int = 20) -> list[WordReading]:
         """The words that Quorum is least sure of, the most doubtful first."""
         doubtful = [word for word in _words(self._read(path, lang)) if word.confidence < below]
         return sorted(doubtful, key=lambda word: word.confidence)[:most]
 
-    def explain_word(self, path: str, word: str, lang: str = "en") -> list[WordReading]:
+    def explain_word(self, path: str, word: str, lang: str = "auto") -> list[WordReading]:
         """Every place of a word, with what each engine read there. Case and punctuation around it do not count.
 
         Raises OutOfRange when the word is not in the file.

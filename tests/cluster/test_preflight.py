@@ -30,13 +30,13 @@ def test_a_program_that_is_missing_names_the_package_that_brings_it() -> None:
 
 
 def test_tesseract_without_a_language_names_the_package_of_the_language() -> None:
-    found = preflight.tesseract_languages("tesseract", ("eng", "deu"), run=lambda _command: "List (1):\neng\n")
+    found = preflight.tesseract_languages("tesseract", ("en", "de"), run=lambda _command: "List (1):\neng\n")
     assert found.verdict is Verdict.WARNING
     assert found.remedy == "apt-get install tesseract-ocr-deu"
 
 
 def test_tesseract_with_every_language_is_ok() -> None:
-    found = preflight.tesseract_languages("tesseract", ("eng",), run=lambda _command: "List (2):\neng\nosd\n")
+    found = preflight.tesseract_languages("tesseract", ("en",), run=lambda _command: "List (2):\neng\nosd\n")
     assert found.verdict is Verdict.OK
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engines.common.alphabet import alphabet
 
 import engines
 from cluster.weights import models
-from engines.common.alphabet import alphabet
 from ocr import Crop, Engine, EngineSpec, Hypothesis, LoadOptions, Scope
 from ocr.errors import EngineUnavailable
 from tests.engines.drawing import character, draw, line

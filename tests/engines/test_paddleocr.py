@@ -62,12 +62,17 @@ def test_a_digit_is_a_digit_when_digits_are_asked_for(engine):
     assert [hypothesis.text for hypothesis in engine.read(crops)] == ["0", "O"]
 
 
-def test_a_letter_with_a_foreign_mark_does_not_leave_english(engine):
-    drawn = draw("Škoda Ångström")
-    whole = Crop.whole(drawn)
-    english, any_language = engine.read([whole, Crop(drawn, whole.region, language="xx")])
-    assert english.text.isascii()
-    assert not any_language.text.isascii()
+def test_accents_are_read_in_english_too(engine):
+    [hypothesis] = engine.read([Crop.whole(draw("Škoda Ångström"))])
+    assert hypothesis.text == "Škoda Ångström"
+
+
+def test_a_language_whose_letters_the_model_lacks_is_an_abstention_with_the_remedy(engine):
+    whole = Crop.whole(draw("text"))
+    [hypothesis] = engine.read([Crop(whole.pixels, whole.region, languages=("ru",))])
+    assert hypothesis.abstention is not None
+    assert "letters of Russian" in hypothesis.abstention
+    assert "engines.paddleocr.model" in hypothesis.abstention
 
 
 def test_a_directory_without_onnx_is_refused(model, tmp_path):

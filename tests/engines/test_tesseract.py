@@ -108,7 +108,7 @@ def test_single_characters_of_different_classes_share_a_batch(engine):
 @pytest.mark.engines
 def test_a_language_without_data_is_an_abstention_that_names_the_package(engine):
     whole = line("text")
-    [hypothesis] = engine.read([Crop(whole.pixels, whole.region, language="pl")])
+    [hypothesis] = engine.read([Crop(whole.pixels, whole.region, languages=("pl",))])
     assert hypothesis.abstention is not None
     assert "tesseract-ocr-pol" in hypothesis.abstention
 

@@ -80,7 +80,7 @@ def test_a_checkpoint_writes_letters_with_probabilities(engine):
 @pytest.mark.engines
 def test_it_abstains_on_single_characters_and_other_languages(engine):
     whole = line("ligne")
-    answers = engine.read([character("x"), Crop(whole.pixels, whole.region, language="fr"), whole])
+    answers = engine.read([character("x"), Crop(whole.pixels, whole.region, languages=("fr",)), whole])
     assert [answer.abstained for answer in answers] == [True, True, False]
 
 

@@ -147,7 +147,7 @@ def test_crops_come_in_the_order_that_was_asked_for() -> None:
     pixels = tuple(np.full((2, width, 3), width, np.uint8) for width in (4, 5, 6))
     page = SegmentedPage(Layout(9, 9, tuple(Region(SQUARE, width, 2) for width in (4, 5, 6))), pixels)
     assert [crop.region.width_px for crop in page.crops([2, 0])] == [6, 4]
-    assert [crop.language for crop in page.crops([1], language="de")] == ["de"]
+    assert [crop.languages for crop in page.crops([1], languages=("de", "fr"))] == [("de", "fr")]
 
 
 def kinds(base: type[QuorumError]) -> list[type[QuorumError]]:

@@ -15,7 +15,7 @@ import string
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,8 +23,6 @@ ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _LETTERS_AND_DIGITS = "30-39 41-5a 61-7a"
 PRINTABLE_CHARSET = "20-7e"
 """All of ASCII that is printed: what lines are made of."""
-TYPOGRAPHIC_CHARSET = "20-7e 2013 2014 2018 2019 201c 201d"
-"""The same with dashes and curved quotes."""
 
 HANDWRITING_PACKAGES = (
     "fonts-alee fonts-aoyagi-soseki fonts-beteckna fonts-breip fonts-cherrybomb fonts-comic-neue "
@@ -91,12 +89,13 @@ _OF_NO_USE = (
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One font file (and index in it) of a family. `handwritten` says what it imitates."""
+    """One font file (and index in it) of a family. `handwritten` says what it imitates, `characters` what it has."""
 
     family: str
     path: Path
     index: int
     handwritten: bool
+    characters: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     @property
     def typewritten(self) -> bool:
@@ -125,16 +124,36 @@ def installed_faces(max_per_family: int = 6, charset: str = _LETTERS_AND_DIGITS)
 
     Raises RuntimeError when fontconfig is missing.
     """
-    families: dict[str, list[tuple[Path, int]]] = defaultdict(list)
+    families: dict[str, list[tuple[Path, int, str]]] = defaultdict(list)
     for line in _fontconfig_lines(charset):
-        file, index, family = line.split("\t")
+        file, index, family, has = line.split("\t")
         if int(index) < 0x10000 and "aenigma" not in file and not re.match(_OF_NO_USE, family):
-            families[family].append((Path(file), int(index)))
+            families[family].append((Path(file), int(index), has))
     return [
-        Face(family, path, index, handwritten=bool(re.match(_HANDWRITTEN, family)))
+        Face(family, path, index, bool(re.match(_HANDWRITTEN, family)), characters_in(has))
         for family in sorted(families)
-        for path, index in sorted(families[family])[:max_per_family]
+        for path, index, has in sorted(families[family])[:max_per_family]
     ]
+
+
+def characters_in(charset: str) -> frozenset[str]:
+    """The characters of the Basic Multilingual Plane in a charset as fontconfig writes it: "20-7e a3"."""
+    ranges = (tuple(int(end, 16) for end in part.split("-")) for part in charset.split())
+    return frozenset(chr(code) for ends in ranges if ends[-1] < 0x10000 for code in range(ends[0], ends[-1] + 1))
+
+
+def faces_in_folder(folder: Path, families: Sequence[str]) -> list[Face]:
+    """Handwriting faces of these families in a folder of font files that are named FAMILY.woff2, in their order.
+
+    Raises FileNotFoundError, naming the file, when one is missing.
+    """
+    paths = [(family, folder / f"{family}.woff2") for family in families]
+    for _, path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing: python -m training.drawing.web_fonts {folder}")
+    listed = _run(["fc-scan", "--format", "%{file}\t%{charset}\n", str(folder)])
+    has = dict(line.split("\t") for line in listed if line.count("\t") == 1)
+    return [Face(family, path, 0, True, characters_in(has.get(str(path), ""))) for family, path in paths]
 
 
 def training_faces(charset: str = _LETTERS_AND_DIGITS) -> list[Face]:
@@ -142,9 +161,10 @@ def training_faces(charset: str = _LETTERS_AND_DIGITS) -> list[Face]:
     return [face for face in installed_faces(charset=charset) if face.handwritten or not _is_held_out(face)]
 
 
-def held_out_faces() -> list[Face]:
+def held_out_faces(charset: str = _LETTERS_AND_DIGITS) -> list[Face]:
     """One printed face of each held-out family: training never sees them."""
-    return [face for face in installed_faces(max_per_family=1) if not face.handwritten and _is_held_out(face)]
+    faces = installed_faces(max_per_family=1, charset=charset)
+    return [face for face in faces if not face.handwritten and _is_held_out(face)]
 
 
 def _is_held_out(face: Face) -> bool:
@@ -152,12 +172,19 @@ def _is_held_out(face: Face) -> bool:
 
 
 def _fontconfig_lines(charset: str) -> list[str]:
-    command = ["fc-list", "--format", "%{file}\t%{index}\t%{family[0]}\n", f":charset={charset}"]
+    listed = _run(["fc-list", "--format", "%{file}\t%{index}\t%{family[0]}\t%{charset}\n", f":charset={charset}"])
+    return [line for line in listed if line.count("\t") == 3 and not line.startswith("\t")]
+
+
+def _run(command: Sequence[str]) -> list[str]:
+    """The lines that a program of fontconfig prints."""
     try:
-        listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        # Not checked: fc-scan ends with 1 when one of the files is no font.
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
     except FileNotFoundError as error:
-        raise RuntimeError("fc-list is missing: apt-get install fontconfig, and the packages named here") from error
-    return [line for line in listing.splitlines() if line.count("\t") == 2 and not line.startswith("\t")]
+        raise RuntimeError(
+            f"{command[0]} is missing: apt-get install fontconfig, and the packages named here"
+        ) from error
 
 
 def stroke_faces(folder: Path = STROKE_FONT_DIR) -> list[StrokeFace]:

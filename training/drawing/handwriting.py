@@ -8,10 +8,8 @@ letters join as the font's designer drew them. The strip has the measures of typ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -84,18 +82,6 @@ def characters_of(face: Face) -> frozenset[str]:
     missing = bytes(font.getmask(_MISSING))
     drawn = (chr(code) for code in range(0x21, 0x7F))
     return frozenset(" ") | {c for c in drawn if bytes(mask := font.getmask(c)) not in (missing, b"") and any(mask)}
-
-
-def hand_faces(folder: Path, families: Sequence[str]) -> list[Face]:
-    """The faces of these families in a folder of font files that are named FAMILY.woff2, in their order.
-
-    Raises FileNotFoundError, naming the file, when one is missing.
-    """
-    paths = [(family, folder / f"{family}.woff2") for family in families]
-    for _, path in paths:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing: python -m training.drawing.web_fonts {folder}")
-    return [Face(family, path, 0, handwritten=True) for family, path in paths]
 
 
 @lru_cache(maxsize=4096)

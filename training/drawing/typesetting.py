@@ -9,6 +9,7 @@ weak and fat strokes, underlining); paper, camera and scanner are in training/li
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,9 +26,7 @@ STRIP_PX = 72
 LETTERS_PX = 38
 SIDE_PX = 24
 """Paper to the left and right of the text."""
-
-_CURVED = str.maketrans({"'": "\N{RIGHT SINGLE QUOTATION MARK}", "-": "\N{EN DASH}"})
-_LONG_DASH = str.maketrans({"-": "\N{EM DASH}"})
+_TRIES = 400
 
 Ink = NDArray[np.uint8]
 
@@ -45,14 +44,13 @@ class TypesetLine:
 
 @dataclass(frozen=True, slots=True)
 class FontSampler:
-    """Faces grouped by what they imitate, and within it by design. `typographic` holds those with curved quotes."""
+    """Faces grouped by what they imitate, and within it by design."""
 
     groups: tuple[tuple[tuple[Face, ...], ...], ...]
     shares: tuple[float, ...]
-    typographic: frozenset[Face]
 
     @classmethod
-    def of(cls, faces: Sequence[Face], typographic: Sequence[Face]) -> FontSampler:
+    def of(cls, faces: Sequence[Face]) -> FontSampler:
         """Book types 34 %, typewriters and tills 24 %, other print 24 %, handwriting 18 %, of those that are there."""
         kinds = (
             [face for face in faces if face.bookish and not face.handwritten],
@@ -64,12 +62,18 @@ class FontSampler:
             (by_design(kind), share) for kind, share in zip(kinds, (0.34, 0.24, 0.24, 0.18), strict=True) if kind
         ]
         total = sum(share for _, share in present)
-        return cls(
-            tuple(group for group, _ in present), tuple(share / total for _, share in present), frozenset(typographic)
-        )
+        return cls(tuple(group for group, _ in present), tuple(share / total for _, share in present))
 
-    def sample(self, rng: np.random.Generator) -> Face:
-        """A face at random."""
+    def sample(self, text: str, rng: np.random.Generator) -> Face:
+        """A face at random that has all characters of `text`. Raises ValueError when none was found."""
+        wanted = set(text) - {" "}
+        for _ in range(_TRIES):
+            face = self._any(rng)
+            if wanted <= face.characters:
+                return face
+        raise ValueError(f"no font was found that has all of {text!r}: install those of training/drawing/fonts.py")
+
+    def _any(self, rng: np.random.Generator) -> Face:
         designs = self.groups[int(rng.choice(len(self.groups), p=self.shares))]
         design = designs[int(rng.integers(len(designs)))]
         face = design[int(rng.integers(len(design)))]
@@ -107,38 +111,37 @@ class LineStyle:
 
 
 def typeset_line(text: str, above: str, below: str, fonts: FontSampler, rng: np.random.Generator) -> TypesetLine:
-    """`text` in a face at random, with `above` and `below` at a line's distance; "" leaves them out."""
-    face = fonts.sample(rng)
+    """`text` in a face at random, with `above` and `below` at a line's distance; "" leaves them out, and so does a face
+    that has not all their characters.
+
+    Raises ValueError when no face has all characters of `text`.
+    """
+    face = fonts.sample(text, rng)
     if is_unicase(face):
-        text = text.upper()
+        text = _in_capitals(text)
     style = LineStyle.sample(face, rng)
-    typographic = face in fonts.typographic and rng.random() < 0.5
-    own = _strip(_as_drawn(text, rng) if typographic else text, face, style, rng)
+    own = _strip(text, face, style, rng)
     rows = np.flatnonzero(own.max(axis=1) > 60)
     top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (STRIP_PX // 4, 3 * STRIP_PX // 4)
     if rng.random() < 0.04:
         _underline(own, bottom, rng)
     ink = own
     for neighbour, direction in ((above, -1), (below, 1)):
-        if neighbour:
+        if neighbour and face.characters.issuperset(neighbour.replace(" ", "")):
             ink = np.maximum(
                 ink, moved(_strip(neighbour, face, style, rng), own.shape[1], direction * style.pitch, rng)
             )
     return TypesetLine(ink, top, bottom, text, face.handwritten)
 
 
-def _as_drawn(text: str, rng: np.random.Generator) -> str:
-    """Quotes curved, opening and closing; hyphens between spaces or at random as dashes."""
-    drawn, opening = [], True
-    for mark in text:
-        if mark == '"':
-            drawn.append("\N{LEFT DOUBLE QUOTATION MARK}" if opening else "\N{RIGHT DOUBLE QUOTATION MARK}")
-            opening = not opening
-        else:
-            drawn.append(mark)
-    dashes = rng.random()
-    table = _CURVED if dashes < 0.3 else {ord("'"): _CURVED[ord("'")]} | (_LONG_DASH if dashes < 0.5 else {})
-    return "".join(drawn).translate(table)
+def _in_capitals(text: str) -> str:
+    """The Latin letters of `text` as capitals, where one letter is the capital of it."""
+    return "".join(
+        letter.upper()
+        if unicodedata.name(letter, "").startswith("LATIN") and letter.upper().lower() == letter
+        else letter
+        for letter in text
+    )
 
 
 @lru_cache(maxsize=4096)

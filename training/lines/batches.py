@@ -23,11 +23,24 @@ POOL_LINES = 768
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Images (N, 1, H, W) float32, their texts, and whether each text is true in any case of its letters."""
+    """Images (N, 1, H, W) float32, their texts, and whether each text is true in any case of its letters and with any
+    form of its quotes and dashes.
+    """
 
     images: NDArray[np.float32]
     texts: tuple[str, ...]
     any_case: NDArray[np.bool_]
+    any_marks: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """One line of a batch: its picture, its text, and what else is true of it (`Batch`)."""
+
+    picture: Grey
+    text: str
+    any_case: bool = False
+    any_marks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +90,8 @@ class Sources:
             synthetic, np.flatnonzero(~hand), np.flatnonzero(hand), groups, weights / max(weights.sum(), 1e-9), shares
         )
 
-    def draw(self, longest: int, rng: np.random.Generator, height_px: int = INPUT_PX) -> tuple[Grey, str, bool]:
-        """A picture `height_px` high, its text, and whether any case is right.
+    def draw(self, longest: int, rng: np.random.Generator, height_px: int = INPUT_PX) -> Drawn:
+        """A line `height_px` high.
 
         It has at most `longest` characters if such a one is found.
         """
@@ -90,12 +103,12 @@ class Sources:
                     seen = augmented(
                         real.picture, real.text, rng, room=real.room, by_hand=real.handwritten, height_px=height_px
                     )
-                    return seen, real.text, real.any_case
+                    return Drawn(seen, real.text, real.any_case, real.any_marks)
             else:
                 index = self._synthetic(rng)
                 if self.synthetic.length(index) <= longest or attempt == 49:
                     line = self.synthetic[index]
-                    return photographed(line, rng, height_px), line.text, False
+                    return Drawn(photographed(line, rng, height_px), line.text)
         raise AssertionError("the last attempt returns")
 
     def _synthetic(self, rng: np.random.Generator) -> int:
@@ -110,13 +123,12 @@ def pool(
 ) -> list[Batch]:
     """The batches of pool `number`, each of at most `columns_px` columns unless a single line has more."""
     rng = np.random.default_rng((seed, number))
-    lines = sorted(
-        (sources.draw(longest, rng, height_px) for _ in range(POOL_LINES)), key=lambda line: line[0].shape[1]
-    )
+    drawn = (sources.draw(longest, rng, height_px) for _ in range(POOL_LINES))
+    lines = sorted(drawn, key=lambda line: line.picture.shape[1])
     batches: list[Batch] = []
     while lines:
         count = len(lines)
-        widest = lines[-1][0].shape[1]
+        widest = lines[-1].picture.shape[1]
         taken = min(count, max(1, columns_px // widest))
         batches.append(batch_of(lines[count - taken :]))
         del lines[count - taken :]
@@ -124,15 +136,20 @@ def pool(
     return batches
 
 
-def batch_of(lines: Sequence[tuple[Grey, str, bool]]) -> Batch:
+def batch_of(lines: Sequence[Drawn]) -> Batch:
     """The lines as one batch, as wide as the widest of them (a multiple of 4). All are equally high."""
-    width = -(-max(picture.shape[1] for picture, _, _ in lines) // 4) * 4
-    images = np.empty((len(lines), 1, lines[0][0].shape[0], width), np.float32)
-    for image, (picture, _, _) in zip(images, lines, strict=True):
-        image[0] = np.pad(picture, ((0, 0), (0, width - picture.shape[1])), mode="edge")
+    width = -(-max(line.picture.shape[1] for line in lines) // 4) * 4
+    images = np.empty((len(lines), 1, lines[0].picture.shape[0], width), np.float32)
+    for image, line in zip(images, lines, strict=True):
+        image[0] = np.pad(line.picture, ((0, 0), (0, width - line.picture.shape[1])), mode="edge")
     images /= np.float32(127.5)
     images -= np.float32(1.0)
-    return Batch(images, tuple(text for _, text, _ in lines), np.array([any_case for _, _, any_case in lines]))
+    return Batch(
+        images,
+        tuple(line.text for line in lines),
+        np.array([line.any_case for line in lines]),
+        np.array([line.any_marks for line in lines]),
+    )
 
 
 def prefetched(make: Callable[[int], list[Batch]], first: int) -> Iterator[tuple[int, list[Batch]]]:

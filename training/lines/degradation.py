@@ -23,6 +23,9 @@ LEAST_CHARACTER_PX = 6
 WIDE_MARGINS = 0.12
 """The share of lines that are cut with much paper above or below: letterheads, stamps, small type in tall crops."""
 
+ACCENTED_PX = 22.0
+"""The strip of a line with accents or marks beyond ASCII is scanned at no fewer rows."""
+
 Grey = NDArray[np.uint8]
 Strip = NDArray[np.float32]
 
@@ -235,6 +238,8 @@ def _inked(strip: Strip, rng: np.random.Generator) -> Strip:
 def _scanned(strip: Strip, line: TypesetLine, rng: np.random.Generator) -> Strip:
     """At the resolution of a scan, from hardly readable to better than the network's, with its blur."""
     lowest, highest = (20.0, 80.0) if line.handwritten else (12.0, 56.0)
+    if not line.text.isascii():  # of fewer pixels nobody could tell one accent from another
+        lowest, highest = ACCENTED_PX, max(highest, 80.0)
     scale = float(np.exp(rng.uniform(np.log(lowest), np.log(highest)))) / strip.shape[0]
     scale = min(1.5, max(scale, 3.6 * len(line.text) / strip.shape[1]))
     size = max(4, round(strip.shape[1] * scale)), max(8, round(strip.shape[0] * scale))

@@ -8,19 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from training.drawing.fonts import Face
-from training.drawing.handwriting import Neighbours, characters_of, hand_faces, written_line
+from training.drawing.fonts import Face, faces_in_folder
+from training.drawing.handwriting import Neighbours, characters_of, written_line
 from training.drawing.typesetting import TypesetLine
 from training.drawing.web_fonts import HELD_OUT, LEARNT
 from training.lines.degradation import photographed
 from training.lines.real_lines import RealLine
-from training.lines.synthetic import NEIGHBOURED, as_long
+from training.lines.synthetic import NEIGHBOURED, UNSEEN, as_long
 from training.lines.texts import Texts, installed_texts, letter_text
 
 SEEN_THROUGH = 0.12
 """The share of sheets that show what is on their back."""
-UNSEEN = "unseen_fonts"
-"""The origin of lines in families that are held out."""
 _TRIES = 200
 
 
@@ -36,7 +34,7 @@ class HandwritingGenerator:
         cls, fonts: Path, true_lines: Sequence[str], families: Sequence[str] = LEARNT
     ) -> HandwritingGenerator:
         """The texts of the system's packages and lines of pages that training may see, in families of a folder."""
-        return cls(installed_texts(true_lines), tuple(hand_faces(fonts, families)))
+        return cls(installed_texts(true_lines), tuple(faces_in_folder(fonts, families)))
 
     def typeset(self, seed: int, index: int) -> TypesetLine:
         """Line `index` of the set `seed`, before it is photographed."""
@@ -69,6 +67,7 @@ def unseen_hands(fonts: Path, count: int, height_px: int, seed: int = 1) -> list
             UNSEEN,
             any_case=False,
             handwritten=True,
+            any_marks=False,
         )
         for index, line in enumerate(lines)
     ]

@@ -33,7 +33,8 @@ SURROUNDINGS = 0.4
 class RealLine:
     """A line with what surrounds it, grey uint8 (H, W), and what it says. `source` is the folder's name.
 
-    Within `room` of the picture's edges lies the crop as the engines cut it.
+    Within `room` of the picture's edges lies the crop as the engines cut it. With `any_marks` the text is true whatever
+    form its quotes and dashes have: the truths of pages do not tell.
     """
 
     picture: Grey
@@ -42,6 +43,7 @@ class RealLine:
     any_case: bool
     handwritten: bool = False
     room: Room = NO_ROOM
+    any_marks: bool = True
 
     @property
     def crop(self) -> Grey:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol
@@ -19,12 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.errors import InvalidRequest
-from training.drawing.fonts import PRINTABLE_CHARSET, TYPOGRAPHIC_CHARSET, training_faces
+from training.drawing.fonts import PRINTABLE_CHARSET, faces_in_folder, held_out_faces, training_faces
 from training.drawing.typesetting import STRIP_PX, FontSampler, TypesetLine, typeset_line
+from training.drawing.web_fonts import LEARNT
 from training.lines.degradation import Grey, photographed
-from training.lines.texts import Texts, installed_texts, line_text
+from training.lines.real_lines import RealLine
+from training.lines.texts import Texts, as_classes, installed_texts, line_text
 
 SHARD_LINES = 5000
+TRIES = 50
+UNSEEN = "unseen_fonts"
+"""The origin of lines in families that are held out."""
 NEIGHBOURED = 0.6
 """The share of lines that have a line above or below."""
 
@@ -46,25 +51,50 @@ class LineGenerator:
     fonts: FontSampler
 
     @classmethod
-    def installed(cls, true_lines: tuple[str, ...] = ()) -> LineGenerator:
-        """The texts and the training faces of the system's packages, and lines of pages that training may see."""
-        fonts = FontSampler.of(training_faces(PRINTABLE_CHARSET), training_faces(TYPOGRAPHIC_CHARSET))
-        return cls(installed_texts(true_lines), fonts)
+    def installed(cls, true_lines: tuple[str, ...] = (), hands: Path | None = None) -> LineGenerator:
+        """The texts and the training faces of the system's packages, and lines of pages that training may see.
+
+        `hands` is a folder of handwriting fonts that training/drawing/web_fonts.py filled; they are used too.
+        """
+        faces = training_faces(PRINTABLE_CHARSET) + (faces_in_folder(hands, LEARNT) if hands else [])
+        return cls(installed_texts(true_lines), FontSampler.of(faces))
 
     def typeset(self, seed: int, index: int) -> TypesetLine:
         """Line `index` of the set `seed`, before it is photographed."""
         rng = np.random.default_rng((seed, index))
-        text = line_text(self.texts, rng)
-        above, below = (
-            as_long(line_text(self.texts, rng), text) if rng.random() < NEIGHBOURED else "" for _ in range(2)
-        )
-        return typeset_line(text, above, below, self.fonts, rng)
+        for _ in range(TRIES):
+            text = line_text(self.texts, rng)
+            above, below = (
+                as_long(line_text(self.texts, rng), text) if rng.random() < NEIGHBOURED else "" for _ in range(2)
+            )
+            try:
+                line = typeset_line(text, above, below, self.fonts, rng)
+            except ValueError:  # characters that no face has together
+                continue
+            return replace(line, text=as_classes(line.text))
+        raise ValueError("no font has the characters of the texts; install those of training/drawing/fonts.py")
 
 
 def sample(generator: Typesetter, seed: int, index: int) -> tuple[Grey, str]:
     """A finished line, grey uint8 (32, W), and its text, from (seed, index) alone."""
     line = generator.typeset(seed, index)
     return photographed(line, np.random.default_rng((seed, index, 1))), line.text
+
+
+def unseen_print(count: int, height_px: int, seed: int = 2) -> list[RealLine]:
+    """`count` photographed lines in printed families that training never sees, always the same ones."""
+    generator = LineGenerator(installed_texts(), FontSampler.of(held_out_faces(PRINTABLE_CHARSET)))
+    lines = [generator.typeset(seed, index) for index in range(count)]
+    return [
+        RealLine(
+            photographed(line, np.random.default_rng((seed, index, 1)), height_px),
+            line.text,
+            UNSEEN,
+            any_case=False,
+            any_marks=False,
+        )
+        for index, line in enumerate(lines)
+    ]
 
 
 def as_long(text: str, other: str) -> str:

@@ -1,10 +1,11 @@
 """What synthetic lines say: running prose, words, names, numbers, dates, prices, addresses, codes, receipts.
 
 The words come from packages of the system: the words and names of Princeton's WordNet, its definitions and examples,
-Debian's list of American words, and two books in the public domain (the Devil's Dictionary, the Jargon File).
-Numbers, dates, prices, addresses and codes are made up. Lines of true pages may be added, so that their vocabulary is
-met in other types than their own. Every line is printable ASCII, without white space at its ends, of 1 to
-MAX_CHARACTERS.
+Debian's list of American words, and two books in the public domain (the Devil's Dictionary, the Jargon File); words of
+other languages from foreign_words.py, measures, formulas and marks from symbol_texts.py. Numbers, dates, prices,
+addresses and codes are made up. Lines of true pages may be added, so that their vocabulary is met in other types than
+their own. Every line has characters of characters.py alone, or of a script that is foreign to them, has no white space
+at its ends, and 1 to MAX_CHARACTERS.
 
 Knows no pixels.
 """
@@ -21,17 +22,23 @@ from pathlib import Path
 
 import numpy as np
 
-PRINTABLE = string.digits + string.ascii_letters + string.punctuation + " "
-"""The 95 printable characters of ASCII: what lines are made of."""
-TEXT_PACKAGES = ("wordnet-base", "wamerican", "dict-devil", "dict-jargon")
+from training.lines import symbol_texts
+from training.lines.characters import PRINTABLE, UNKNOWN, is_writable, upper
+from training.lines.foreign_words import WORD_PACKAGES, accented, foreign_words
+
+TEXT_PACKAGES = ("wordnet-base", "wamerican", "dict-devil", "dict-jargon", *WORD_PACKAGES)
 MAX_CHARACTERS = 92
 """The longest prose lines on true pages have this many."""
 
 LETTER_CHARACTERS = 64
 """Lines of letters are shorter."""
 
+TYPOGRAPHIC = 0.4
+"""The share of lines whose quotes and dashes are those of a book."""
+
 _FOLDED = str.maketrans(
-    {"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "¬": "-", "\u00ad": "-"}
+    {"‘": "'", "’": "'", "‚": "'", "′": "'", "“": '"', "”": '"', "„": '"', "″": '"'}
+    | {"–": "-", "—": "-", "¬": "-", "\u00ad": "-"}
 )
 _WORD_FILE = Path("/usr/share/dict/american-english")
 _WORDNET = Path("/usr/share/wordnet")
@@ -42,12 +49,15 @@ Maker = Callable[["Texts", np.random.Generator], str]
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Where words come from. `prose` holds sentences, `true_lines` lines of pages that training may see."""
+    """Where words come from. `prose` holds sentences, `true_lines` lines of pages that training may see, `foreign` the
+    words of each other language.
+    """
 
     words: tuple[str, ...]
     names: tuple[str, ...]
     prose: tuple[str, ...]
     true_lines: tuple[str, ...] = ()
+    foreign: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("words", "names", "prose"):
@@ -77,7 +87,7 @@ def installed_texts(true_lines: Sequence[str] = ()) -> Texts:
             prose += _sentences(gloss)
     for book in _BOOKS:
         prose += _passages(book)
-    return Texts(tuple(sorted(words)), tuple(sorted(names)), tuple(prose), tuple(true_lines))
+    return Texts(tuple(sorted(words)), tuple(sorted(names)), tuple(prose), tuple(true_lines), foreign_words())
 
 
 def _words_of(path: Path) -> Iterator[str]:
@@ -115,9 +125,19 @@ def line_text(texts: Texts, rng: np.random.Generator) -> str:
     """One line of a kind drawn at random."""
     while True:
         make = _KINDS[int(rng.choice(len(_KINDS), p=_SHARES))]
-        text = folded(_cased(make(texts, rng), rng))[:MAX_CHARACTERS].strip()
-        if is_printable(text):
+        text = make(texts, rng)
+        if make not in _AS_THEY_ARE:
+            text = _cased(text, rng)
+        if _chance(rng, TYPOGRAPHIC):
+            text = symbol_texts.typographic(text, rng)
+        text = re.sub(r"\s+", " ", text)[:MAX_CHARACTERS].strip()
+        if text:
             return text
+
+
+def as_classes(text: str) -> str:
+    """`text` as a network for CHARACTERS is to write it: UNKNOWN for each character that is not among them."""
+    return "".join(character if is_writable(character) else UNKNOWN for character in text)
 
 
 def letter_text(texts: Texts, rng: np.random.Generator) -> str:
@@ -144,7 +164,7 @@ def _cased(text: str, rng: np.random.Generator) -> str:
     """Mostly as it is; at times all capitals, all small, or every word with a capital."""
     kind = rng.random()
     if kind < 0.16:
-        return text.upper()
+        return upper(text)
     if kind < 0.20:
         return string.capwords(text)
     return text.lower() if kind < 0.22 else text
@@ -340,7 +360,49 @@ def _marks(texts: Texts, rng: np.random.Generator) -> str:
     return "".join(_pick(pool, rng) for _ in range(int(rng.integers(1, 16))))
 
 
-_KINDS: tuple[Maker, ...] = (_prose, _true_line, _some_words, _name, _number, _date, _address, _code, _receipt, _marks)
-_SHARES = (0.34, 0.18, 0.12, 0.06, 0.05, 0.04, 0.05, 0.06, 0.06, 0.04)
+def _foreign_words(texts: Texts, rng: np.random.Generator) -> str:
+    """Words of one language, as prose or as they come; English ones with accents when there is no other language."""
+    if not texts.foreign:
+        return accented(_some_words(texts, rng), rng)
+    language = texts.foreign[int(rng.integers(len(texts.foreign)))]
+    words = [_pick(language, rng) for _ in range(int(rng.integers(1, 10)))]
+    if _chance(rng, 0.4):
+        words = [word[0].upper() + word[1:] if len(word[0].upper()) == 1 else word for word in words]
+    text = _pick((" ", " ", " ", ", ", "-", " - "), rng).join(words)
+    return _pick(("{}", "{}", "{}.", '"{}"', "({})", "{}?", "{}:", "{};", "{}!"), rng).format(text)
+
+
+def _foreign_name(texts: Texts, rng: np.random.Generator) -> str:
+    """A name with accents: "José Núñez", or one that no language has."""
+    return accented(_name(texts, rng), rng) if _chance(rng, 0.5) else _foreign_words(texts, rng).title()
+
+
+def _measured(texts: Texts, rng: np.random.Generator) -> str:
+    """A measure, a formula or an amount, alone, several, or between words."""
+    make = (symbol_texts.measure, symbol_texts.measure, symbol_texts.formula, symbol_texts.money)[int(rng.integers(4))]
+    said = _pick((", ", "; ", " ", " and ", " / "), rng).join(make(rng) for _ in range(int(rng.integers(1, 4))))
+    before, after = (_prose(texts, rng)[: int(rng.integers(3, 32))].strip() if _chance(rng, 0.5) else "" for _ in "ab")
+    return f"{before} {said} {after}".strip()
+
+
+def _noted(texts: Texts, rng: np.random.Generator) -> str:
+    return symbol_texts.note(_some_words(texts, rng) if _chance(rng, 0.5) else _prose(texts, rng)[:50], rng)
+
+
+def _any_marks(texts: Texts, rng: np.random.Generator) -> str:
+    return symbol_texts.any_marks(rng)
+
+
+def _unwritable(texts: Texts, rng: np.random.Generator) -> str:
+    return symbol_texts.foreign_characters(_some_words(texts, rng), rng)
+
+
+_AS_THEY_ARE: frozenset[Maker] = frozenset({_measured, _noted, _any_marks, _unwritable, _marks})
+"""Kinds whose case has a meaning, or is varied enough."""
+_KINDS: tuple[Maker, ...] = (
+    *(_prose, _true_line, _some_words, _name, _number, _date, _address, _code, _receipt, _marks),
+    *(_foreign_words, _foreign_name, _measured, _noted, _any_marks, _unwritable),
+)
+_SHARES = (0.18, 0.09, 0.06, 0.03, 0.03, 0.02, 0.03, 0.03, 0.03, 0.03, 0.12, 0.05, 0.14, 0.06, 0.07, 0.03)
 _LETTER_KINDS: tuple[Maker, ...] = (_prose, _true_line, _some_words, _name, _number, _date, _address, _marks)
 _LETTER_SHARES = (0.50, 0.24, 0.10, 0.05, 0.02, 0.04, 0.03, 0.02)

@@ -25,7 +25,7 @@ from rapidfuzz.distance import Levenshtein
 from training.lines.batches import Batch, Sources, pool, prefetched
 from training.lines.degradation import INPUT_PX, Grey, resized
 from training.lines.real_lines import RealLine
-from training.lines.texts import MAX_CHARACTERS
+from training.lines.texts import MAX_CHARACTERS, folded
 
 if TYPE_CHECKING:
     import torch
@@ -234,13 +234,18 @@ def at_height(line: RealLine, height_px: int) -> Grey:
 
 
 def error_rates(readings: Sequence[str], lines: Sequence[RealLine]) -> dict[str, float]:
-    """Character error rate by origin: edits over true characters; in any case where that is all the truth tells."""
+    """Character error rate by origin: edits over true characters; in any case, and with quotes and dashes of any form,
+    where that is all the truth tells.
+    """
     rates = {}
     for origin in dict.fromkeys(line.source for line in lines):
-        pairs = [(r, line) for r, line in zip(readings, lines, strict=True) if line.source == origin]
-        edits = sum(
-            Levenshtein.distance(r.upper(), line.text.upper()) if line.any_case else Levenshtein.distance(r, line.text)
-            for r, line in pairs
-        )
+        pairs = [(reading, line) for reading, line in zip(readings, lines, strict=True) if line.source == origin]
+        edits = sum(Levenshtein.distance(_told(reading, line), _told(line.text, line)) for reading, line in pairs)
         rates[origin] = edits / max(1, sum(len(line.text) for _, line in pairs))
     return rates
+
+
+def _told(text: str, line: RealLine) -> str:
+    """`text` without what the truth of `line` does not tell."""
+    text = folded(text) if line.any_marks else text
+    return text.upper() if line.any_case else text

@@ -1,4 +1,5 @@
-"""ALTO 4.4 (https://www.loc.gov/standards/alto/): all pages in one file, places in pixels, WC a word's confidence.
+"""ALTO 4.4 (https://www.loc.gov/standards/alto/): all pages in one file, places in pixels, WC a word's confidence,
+LANG a line's language.
 
 Readers that expect a file to be a page get `format=alto.zip`, which has a file for each.
 """
@@ -65,6 +66,7 @@ def _page(layout: ET.Element, page: OutputPage) -> None:
 
 def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> None:
     facts = {"ID": name, **_box(page.box_of(line.polygon)), "BASELINE": page.points(page.baseline_of(line))}
+    facts |= {"LANG": line.language} if line.language else {}
     element = ET.SubElement(block, "TextLine", facts if line.legible else {**facts, "TAGREFS": _ILLEGIBLE})
     _shape(element, page, line.polygon)
     words = page.words_of(line)

@@ -2,7 +2,8 @@
 
 Boxes are upright, in pixels of the page; `x_wconf` is a word's confidence in percent. A line carries its `baseline`;
 one that is turned by about a quarter turn or more carries its `textangle` instead, in degrees counter-clockwise. One
-that nobody can read has `x_illegible 1` and no words. `format=hocr.zip` has a file for each page.
+that nobody can read has `x_illegible 1` and no words. `lang` is the line's language. `format=hocr.zip` has a file for
+each page.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from deployments.gateway.formats.output_format import (
     xml_safe,
 )
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+from ocr.languages import LANGUAGES
 from ocr.page_geometry import direction_degrees
 
 _XHTML = "http://www.w3.org/1999/xhtml"
@@ -34,7 +36,7 @@ def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> Output
     ET.SubElement(head, "meta", {"http-equiv": "Content-Type", "content": "text/html; charset=utf-8"})
     ET.SubElement(head, "meta", name="ocr-system", content="quorum")
     ET.SubElement(head, "meta", name="ocr-capabilities", content=_CAPABILITIES)
-    languages = sorted({page.language for page in pages if page.language})
+    languages = sorted({language for page in pages for language in page.languages})
     ET.SubElement(head, "meta", name="ocr-langs", content=" ".join(languages) or "unknown")
     body = ET.SubElement(html, "body")
     for page in pages:
@@ -65,7 +67,8 @@ def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> N
     place = _bbox(page.box_of(line.polygon))
     title = f"{place}; {_direction(page, line)}"
     title = title if line.legible else f"{title}; x_illegible 1"
-    element = ET.SubElement(block, "span", {"class": "ocr_line", "id": f"line_{name}", "title": title})
+    facts = {"class": "ocr_line", "id": f"line_{name}", "title": title, **_language(line)}
+    element = ET.SubElement(block, "span", facts)
     for index, word in enumerate(page.words_of(line), 1):
         box = _bbox(page.box_of(word.polygon or line.polygon))
         facts = {
@@ -75,6 +78,15 @@ def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> N
         }
         span = ET.SubElement(element, "span", facts)
         span.text, span.tail = xml_safe(word.text), " "
+
+
+def _language(line: LineAnswer) -> dict[str, str]:
+    """HTML's `lang`, and its `dir` where the language runs from right to left."""
+    if line.language is None:
+        return {}
+    language = LANGUAGES.get(line.language)
+    runs = {"dir": "rtl"} if language is not None and language.right_to_left else {}
+    return {"lang": line.language, **runs}
 
 
 def _bbox(box: tuple[int, int, int, int]) -> str:

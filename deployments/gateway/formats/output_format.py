@@ -55,8 +55,7 @@ class PdfPageText:
 class OutputPage:
     """One page that was read. `picture` is there for a format that asks for it, `pdf` for a page of a PDF. Of lines
     that nobody can read formats have the place; their words too where `illegible` lines were asked for. `file_name` is
-    how the file was called that was sent, `dpi` the pixels an inch across and down, `language` what it was read in (ISO
-    639-1); each may be unknown.
+    how the file was called that was sent, `dpi` the pixels an inch across and down; each may be unknown.
     """
 
     number: int
@@ -66,7 +65,11 @@ class OutputPage:
     illegible: bool = False
     file_name: str = ""
     dpi: tuple[float, float] | None = None
-    language: str = ""
+
+    @property
+    def languages(self) -> list[str]:
+        """Those of its lines (ISO 639-1), in their order; none where they are not known."""
+        return list(dict.fromkeys(line.language for line in self.answer.lines if line.language))
 
     @property
     def image_name(self) -> str:

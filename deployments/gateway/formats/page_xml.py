@@ -17,6 +17,7 @@ from deployments.gateway.formats.output_format import (
     xml_safe,
 )
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+from ocr.languages import LANGUAGES
 
 _ILLEGIBLE = {"custom": "structure {type:illegible;}"}
 _NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
@@ -56,7 +57,8 @@ def _region(page_element: ET.Element, page: OutputPage, lines: list[LineAnswer],
 
 
 def _line(region: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> None:
-    element = ET.SubElement(region, "TextLine", {"id": name} if line.legible else {"id": name, **_ILLEGIBLE})
+    facts = {"id": name, **({} if line.legible else _ILLEGIBLE), **_language(line)}
+    element = ET.SubElement(region, "TextLine", facts)
     ET.SubElement(element, "Coords", points=page.points(line.polygon))
     ET.SubElement(element, "Baseline", points=page.points(page.baseline_of(line)))
     words = page.words_of(line)
@@ -65,6 +67,17 @@ def _line(region: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> 
         ET.SubElement(part, "Coords", points=page.points(word.polygon or line.polygon))
         _text(part, word.text, word.confidence)
     _text(element, line.text if words else "", line.confidence)
+
+
+def _language(line: LineAnswer) -> dict[str, str]:
+    """By the name that the schema has for it, and how it runs."""
+    language = LANGUAGES.get(line.language or "")
+    if language is None:
+        return {}
+    return {
+        "primaryLanguage": language.name,
+        "readingDirection": "right-to-left" if language.right_to_left else "left-to-right",
+    }
 
 
 def _text(element: ET.Element, text: str, confidence: float | None = None) -> None:

@@ -34,6 +34,7 @@ from deployments.gateway.requests.options import parse
 from ocr.contract import LineAnswer, TextAnswer, TextOptions
 from ocr.errors import InvalidRequest, NotFound, NotReady, OutOfRange
 from ocr.geometry import bounds
+from ocr.languages import AUTO, LANGUAGES, known
 
 WHOLE_ENSEMBLE = "ocr"
 """The model of that name is the service as it is configured."""
@@ -188,8 +189,8 @@ def _language_of(tensor: Tensor) -> str:
         raise InvalidRequest("'lang_type' holds no string", 'send BYTES [1, 1], for example ["en"]')
     word = tensor.value[0].decode("utf-8", "replace").strip().lower()
     code = _LANGUAGES.get(word, word)
-    if not re.fullmatch("[a-z]{2}", code):
-        raise OutOfRange(f"unknown language '{word}'", f"send ISO 639-1 or one of {', '.join(_LANGUAGES)}")
+    if code != AUTO and code not in LANGUAGES:
+        raise OutOfRange(f"unknown language '{word[:40]}'", f"{known()}; or one of {', '.join(_LANGUAGES)}")
     return code
 
 

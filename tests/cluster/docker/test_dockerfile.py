@@ -177,7 +177,7 @@ def test_an_image_takes_what_its_own_installing_stage_made_and_can_have_models(i
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_tesseract_the_program_is_where_the_engine_is(image: str) -> None:
-    installs = any("tesseract-ocr-eng" in rest for stage in lineage(image) for rest in stage.all("RUN"))
+    installs = any("tesseract-packages.txt" in rest for stage in lineage(image) for rest in stage.all("RUN"))
     assert installs == ("tesseract" in extras_of(image))
 
 

@@ -101,11 +101,11 @@ async def test_the_lines_asked_for_are_read_in_the_order_asked_for_with_the_ques
     engine = NotedEngine()
     host = hosted(lambda _: engine)
     engine.seen.clear()
-    answer = await host.read(page(5, 6, 7), [2, 0], RecognitionOptions("de", Classes.DIGITS), 1.0)
+    answer = await host.read(page(5, 6, 7), [2, 0], RecognitionOptions(("de",), Classes.DIGITS), 1.0)
     await host.close()
     assert answer.model == "noted@1"
     assert [hypothesis.text for hypothesis in answer.hypotheses if hypothesis] == ["7", "5"]
-    assert {(crop.language, crop.classes) for crop in engine.seen} == {("de", Classes.DIGITS)}
+    assert {(crop.languages, crop.classes) for crop in engine.seen} == {(("de",), Classes.DIGITS)}
 
 
 async def test_an_answer_says_where_the_time_of_the_replica_went() -> None:

@@ -58,7 +58,7 @@ async def test_what_is_remembered_took_no_time_of_those_who_ask_again(service: P
         {"profile": Profile("printed", {"a": 0.5})},
         {"profile": Profile("general", {"a": 1.0})},
         {"engines": ("a", "b")},
-        {"recognition": RecognitionOptions(language="de")},
+        {"recognition": RecognitionOptions(languages=("de",))},
         {"recognition": RecognitionOptions(classes=Classes.DIGITS)},
         {"steps": ("denoise",)},
         {"config_version": 1},

@@ -53,16 +53,36 @@ def test_only_blanks_are_no_characters():
     assert read(steps({}, {}, {})) == []
 
 
-def test_letters_and_marks_of_other_languages_cannot_win():
-    assert read(steps({"ā": 0.6, "a": 0.3}, {}, {"，": 0.9})) == [("a", 0.3)]
+def test_accents_of_every_language_are_read_in_each_that_is_written_in_latin_script():
+    assert read(steps({"ā": 0.6, "a": 0.3})) == [("ā", 0.6)]
 
 
-def test_a_language_without_an_alphabet_is_not_restricted():
-    table = steps({"ā": 0.6, "a": 0.3})
+def test_a_stranger_that_is_clearly_seen_is_read_as_what_it_is():
+    assert read(steps({"a": 0.9}, {"，": 0.9}, {"b": 0.8})) == [("a", 0.9), ("，", 0.9), ("b", 0.8)]
+
+
+def test_a_stranger_that_is_not_clear_gives_way_to_the_best_usual_one_which_is_no_surer_for_it():
+    assert read(steps({"，": 0.45, "b": 0.2, "a": 0.1})) == [("b", 0.2)]
+
+
+def test_a_stranger_is_never_left_out():
+    assert read(steps({"a": 0.9}, {"，": 0.498, "a": 0.006}, {"b": 0.9})) == [("a", 0.9), ("，", 0.498), ("b", 0.9)]
+
+
+def test_in_another_script_no_character_is_a_stranger():
+    table = steps({"，": 0.45, "b": 0.2, "a": 0.1})
     pixels = np.zeros((20, 10, 3), np.uint8)
     whole = Crop.whole(pixels)
-    [character] = Decoder(CHARACTERS).decode(Crop(pixels, whole.region, language="lv"), table, STEP_PX)
-    assert character.text == "ā"
+    [character] = Decoder(CHARACTERS).decode(Crop(pixels, whole.region, languages=("zh",)), table, STEP_PX)
+    assert character.text == "，"
+
+
+def test_what_is_read_tells_what_could_be_written():
+    hypothesis = Decoder([*CHARACTERS, "\N{REPLACEMENT CHARACTER}"]).hypothesis(
+        crop(10), np.pad(steps({"a": 0.9}), ((0, 0), (0, 1))), STEP_PX
+    )
+    assert hypothesis.alphabet is not None
+    assert sorted(hypothesis.alphabet) == sorted(CHARACTERS[1:])
 
 
 def test_other_guesses_are_named_most_probable_first():

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.drawing.fonts import Face
-from training.drawing.handwriting import Neighbours, characters_of, hand_faces, written_line
+from training.drawing.fonts import Face, faces_in_folder
+from training.drawing.handwriting import Neighbours, characters_of, written_line
 from training.drawing.typesetting import STRIP_PX
 
 
@@ -57,6 +57,6 @@ def test_a_face_is_asked_which_characters_it_has(face: Face) -> None:
 
 def test_a_missing_font_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
     (tmp_path / "one.woff2").touch()
-    assert [face.family for face in hand_faces(tmp_path, ["one"])] == ["one"]
+    assert [face.family for face in faces_in_folder(tmp_path, ["one"])] == ["one"]
     with pytest.raises(FileNotFoundError, match=r"two.woff2 is missing: python -m training.drawing.web_fonts"):
-        hand_faces(tmp_path, ["one", "two"])
+        faces_in_folder(tmp_path, ["one", "two"])

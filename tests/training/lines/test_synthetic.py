@@ -11,9 +11,11 @@ import pytest
 from ocr.errors import InvalidRequest
 from training.drawing.fonts import Face
 from training.drawing.typesetting import STRIP_PX, FontSampler, TypesetLine, typeset_line
+from training.lines.characters import CHARACTERS, LATIN_LETTERS, UNKNOWN, is_writable, upper
 from training.lines.degradation import INPUT_PX, augmented, photographed
+from training.lines.symbol_texts import FOREIGN
 from training.lines.synthetic import LineGenerator, LineStore, StoreSpec, make_store, sample, write_shard
-from training.lines.texts import MAX_CHARACTERS, PRINTABLE, Texts, folded, installed_texts, is_printable, line_text
+from training.lines.texts import MAX_CHARACTERS, Texts, as_classes, folded, installed_texts, line_text
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +30,13 @@ def fonts() -> FontSampler:
     import matplotlib as mpl
 
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    faces = [
-        Face("DejaVu Sans", folder / "DejaVuSans.ttf", 0, handwritten=False),
-        Face("DejaVu Serif", folder / "DejaVuSerif.ttf", 0, handwritten=True),
-    ]
-    return FontSampler.of(faces, faces)
+    has = frozenset(CHARACTERS)
+    return FontSampler.of(
+        [
+            Face("DejaVu Sans", folder / "DejaVuSans.ttf", 0, handwritten=False, characters=has | frozenset(FOREIGN)),
+            Face("DejaVu Serif", folder / "DejaVuSerif.ttf", 0, handwritten=True, characters=has),
+        ]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +54,39 @@ def test_a_line_depends_on_seed_and_index_alone(generator: LineGenerator) -> Non
     assert first.shape != other.shape or not np.array_equal(first, other)
 
 
-def test_texts_are_printable_and_use_every_printable_character(texts: Texts) -> None:
+def test_texts_use_every_character_that_a_network_is_to_write_and_some_that_it_is_not(texts: Texts) -> None:
+    rng = np.random.default_rng(1)
+    lines = [line_text(texts, rng) for _ in range(6000)]
+    assert all(line and line == line.strip() and len(line) <= MAX_CHARACTERS for line in lines)
+    assert set("".join(map(as_classes, lines))) == set(CHARACTERS)
+    assert set("".join(lines)) - set(CHARACTERS) <= set(FOREIGN)
+
+
+def test_half_of_the_foreign_words_have_a_letter_that_ascii_has_not(texts: Texts) -> None:
     rng = np.random.default_rng(1)
     lines = [line_text(texts, rng) for _ in range(3000)]
-    assert all(is_printable(line) and line == line.strip() and len(line) <= MAX_CHARACTERS for line in lines)
-    assert set("".join(lines)) == set(PRINTABLE)
+    accented = sum(any(letter in LATIN_LETTERS for letter in line) for line in lines)
+    assert 0.1 < accented / len(lines) < 0.5
+
+
+def test_a_character_without_a_class_is_set_and_called_unwritable(texts: Texts, fonts: FontSampler) -> None:
+    generator = LineGenerator(texts, fonts)
+    lines = [generator.typeset(3, index) for index in range(400)]
+    assert any(UNKNOWN in line.text for line in lines)
+    assert all(is_writable(line.text) for line in lines)
+
+
+def test_a_text_is_set_in_a_face_that_has_its_characters() -> None:
+    known = Face("DejaVu Sans", Path("none.ttf"), 0, handwritten=False, characters=frozenset("abc≤"))
+    other = Face("DejaVu Serif", Path("none.ttf"), 0, handwritten=False, characters=frozenset("abc"))
+    sampler = FontSampler.of([known, other])
+    assert {sampler.sample("a ≤ b", np.random.default_rng(seed)) for seed in range(20)} == {known}
+    with pytest.raises(ValueError, match="no font was found"):
+        sampler.sample("½", np.random.default_rng(1))
+
+
+def test_capitals_are_those_of_the_alphabet() -> None:
+    assert upper("straße, 5 µg, Şişli, ångström ≤ ½") == "STRAßE, 5 µG, ŞIŞLI, ÅNGSTRÖM ≤ ½"
 
 
 def test_texts_are_of_many_kinds(texts: Texts) -> None:

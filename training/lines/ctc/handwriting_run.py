@@ -14,7 +14,7 @@ from pathlib import Path
 
 from engines.common.model_card import CARD_FILE
 from evaluation.pages.ground_truth import Split
-from training.lines.ctc.model import read_weights, write_model
+from training.lines.ctc.model import start_weights, write_model
 from training.lines.ctc.run import VALIDATION_LINES, Origins, learn, validation_lines
 from training.lines.ctc.task import CtcTask, HandRecipe
 from training.lines.handwriting_lines import HandwritingGenerator, unseen_hands
@@ -66,7 +66,7 @@ def train_model(
 
     `start_from` is a directory that such a run or one of the network for print wrote: what both have is gone on from.
     """
-    trainer = Trainer(CtcTask(recipe.shape, read_weights(start_from)), recipe, run_folder)
+    trainer = Trainer(CtcTask(recipe.shape, start_weights(start_from, recipe.shape)), recipe, run_folder)
     intervals = intervals or Intervals(evaluation_lines=4_000)
     about, figures = learn(letters, trainer, log=log, report=report, intervals=intervals)
     about |= terms_of([folder.name for folder in letters.pages], start_from)

@@ -20,13 +20,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engines.common import text_rows
 from engines.common.model_card import CARD_FILE, read_card, verified
+from training.lines.characters import CHARACTERS, PRINTABLE, familiar
 from training.lines.degradation import INPUT_PX
-from training.lines.texts import PRINTABLE
 
 if TYPE_CHECKING:
     import torch
 
 _PREFIX = "module."
+_CLASSES = "classes"
+"""The layer whose rows are the classes."""
+_NEW_CLASS = -4.0
+"""By how much a new class begins less likely, in its logit."""
 
 
 class Design(Protocol):
@@ -49,6 +53,10 @@ class Design(Protocol):
         """What its lines keep above and below (engines/common/text_rows.py)."""
 
     @property
+    def characters(self) -> str:
+        """What its classes write, in their order, the blank aside."""
+
+    @property
     def parameters(self) -> Mapping[str, object]:
         """What the source's Model takes besides `num_class`."""
 
@@ -68,6 +76,7 @@ class Shape:
     source = "ctc_network.py"
     height_px = INPUT_PX
     row_margin = text_rows.MARGIN
+    characters = CHARACTERS
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -81,7 +90,7 @@ class Shape:
     def network(self) -> torch.nn.Module:
         from engines.line_models.ctc_network import Model
 
-        return Model(1, self.channels, self.hidden, len(PRINTABLE) + 1, self.neck)
+        return Model(1, self.channels, self.hidden, len(self.characters) + 1, self.neck)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,7 @@ class HandShape:
     name = "quorum_hands"
     source = "handwriting_ctc_network.py"
     row_margin = text_rows.HAND_MARGIN
+    characters = PRINTABLE
 
     def __post_init__(self) -> None:
         if self.height_px < INPUT_PX:
@@ -114,7 +124,7 @@ class HandShape:
     def network(self) -> torch.nn.Module:
         from engines.line_models.handwriting_ctc_network import Model
 
-        return Model(1, self.channels, self.hidden, len(PRINTABLE) + 1, self.height_px, self.blocks)
+        return Model(1, self.channels, self.hidden, len(self.characters) + 1, self.height_px, self.blocks)
 
 
 def write_model(
@@ -132,7 +142,7 @@ def write_model(
         "imgH": shape.height_px,
         "row_margin": shape.row_margin,
         "lang_list": ["en"],
-        "character_list": PRINTABLE,
+        "character_list": shape.characters,
     }
     (folder / f"{shape.name}.yaml").write_text(yaml.safe_dump(described, sort_keys=False), encoding="utf-8")
     stored = io.BytesIO()
@@ -168,6 +178,41 @@ def read_weights(folder: Path) -> dict[str, Any]:
         key.removeprefix(_PREFIX): value.float() if value.is_floating_point() else value
         for key, value in stored.items()
     }
+
+
+def read_characters(folder: Path) -> str:
+    """What the classes of the network in a directory that `write_model` wrote stand for."""
+    import yaml
+
+    name = next((shape.name for shape in (HandShape, Shape) if (folder / f"{shape.name}.yaml").is_file()), Shape.name)
+    described = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
+    return str(described["character_list"])
+
+
+def start_weights(folder: Path, shape: Design) -> dict[str, torch.Tensor]:
+    """The weights in a directory that `write_model` wrote, for a network of `shape` to go on from."""
+    return with_classes(read_weights(folder), read_characters(folder), shape.characters)
+
+
+def with_classes(weights: Mapping[str, torch.Tensor], known: str, wanted: str) -> dict[str, torch.Tensor]:
+    """`weights` of a network that writes the characters `known`, as those of one that writes `wanted`.
+
+    The blank and what both write stay. What is new begins as the character that it was taken for
+    (training/lines/characters.py), a little less likely; what is like none begins unlikely.
+    """
+    import torch
+
+    if known == wanted:
+        return dict(weights)
+    rows, bias = weights[f"{_CLASSES}.weight"], weights[f"{_CLASSES}.bias"]
+    place = {character: index for index, character in enumerate(known, start=1)}
+    source = [0, *(place.get(character, place.get(familiar(character) or "", -1)) for character in wanted)]
+    less = [0.0, *(0.0 if character in place else _NEW_CLASS for character in wanted)]
+    fresh = torch.tensor([index < 0 for index in source])
+    picked = torch.tensor([max(index, 0) for index in source])
+    new_rows = torch.where(fresh[:, None], torch.zeros(()), rows[picked])
+    new_bias = torch.where(fresh, bias[1:].mean(), bias[picked]) + torch.tensor(less)
+    return {**weights, f"{_CLASSES}.weight": new_rows, f"{_CLASSES}.bias": new_bias}
 
 
 def go_on_from(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:

@@ -16,10 +16,10 @@ from pathlib import Path
 from evaluation.pages.ground_truth import Split
 from ocr.errors import InvalidRequest
 from training.lines.batches import Shares, Sources
-from training.lines.ctc.model import read_weights, write_model
+from training.lines.ctc.model import start_weights, write_model
 from training.lines.ctc.task import CtcTask, Recipe
 from training.lines.real_lines import RealLine, real_lines
-from training.lines.synthetic import LineGenerator, LineStore, Report, StoreSpec, make_store
+from training.lines.synthetic import LineGenerator, LineStore, Report, StoreSpec, make_store, unseen_print
 from training.lines.trainer import Intervals, Log, Trainer, at_height, error_rates, train
 
 VALIDATION_LINES = 60
@@ -28,13 +28,17 @@ VALIDATION_LINES = 60
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Where lines come from: folders of pages, and so many synthetic lines, set from a seed into a cache."""
+    """Where lines come from: folders of pages, and so many synthetic lines, set from a seed into a cache.
+
+    `hands` is a folder of handwriting fonts for synthetic lines, if there is one.
+    """
 
     pages: tuple[Path, ...]
     synthetic: int
     seed: int
     cache: Path
     shares: Shares = field(default_factory=Shares)
+    hands: Path | None = None
 
     def real(self, split: Split) -> list[RealLine]:
         """The useful lines of all folders in `split`."""
@@ -52,12 +56,13 @@ class Origins:
 
     def validation(self, height_px: int) -> list[RealLine]:
         """The lines that a run of a network for lines of this height reads now and then."""
-        return validation_lines(self.real(Split.TUNE))
+        unseen = unseen_print(2 * VALIDATION_LINES, height_px) if self.synthetic else []
+        return [*validation_lines(self.real(Split.TUNE)), *unseen]
 
     def store(self, known: Sequence[RealLine], workers: int, report: Report) -> LineStore:
         """The synthetic lines, made when they are not there yet; `known` lends them its texts."""
         spec = StoreSpec(self.seed, self.synthetic, len(known))
-        build = partial(LineGenerator.installed, tuple(line.text for line in known))
+        build = partial(LineGenerator.installed, tuple(line.text for line in known), self.hands)
         return make_store(spec, build, self.cache / f"lines-{self.seed}-{self.synthetic}", workers, report)
 
 
@@ -78,7 +83,7 @@ def train_model(
     With `start_from`, a directory that such a run wrote, the network goes on reading lines of every length at once.
     """
     recipe = replace(recipe, short_lines=0) if start_from else recipe
-    task = CtcTask(recipe.shape, read_weights(start_from) if start_from else None)
+    task = CtcTask(recipe.shape, start_weights(start_from, recipe.shape) if start_from else None)
     trainer = Trainer(task, recipe, run_folder)
     about, figures = learn(origins, trainer, log=log, report=report, intervals=intervals)
     write_model(model_folder, version, recipe.shape, trainer.average.module.state_dict(), about)

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines.common.model_card import CARD_FILE
-from training.lines.texts import PRINTABLE, is_printable
+from training.lines.characters import PRINTABLE
+from training.lines.texts import is_printable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, TrOCRProcessor, VisionEncoderDecoderModel

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from training.lines.batches import Batch, batch_of
+from training.lines.batches import Batch, Drawn, batch_of
+from training.lines.characters import PRINTABLE
 from training.lines.ctc.task import best_paths, ctc_loss
 from training.lines.degradation import Grey
-from training.lines.texts import PRINTABLE
 from training.lines.trainer import Schedule
 from training.lines.trocr import model
 from training.lines.trocr.model import BEGIN, END, PAD, SPECIAL, Shape
@@ -117,7 +117,7 @@ class WriterTask:
         device = next(network.parameters()).device
         with torch.inference_mode():
             for chunk in _chunks(order, 16):
-                images = torch.from_numpy(batch_of([(pictures[index], "", False) for index in chunk]).images)
+                images = torch.from_numpy(batch_of([Drawn(pictures[index], "") for index in chunk]).images)
                 seen = network.encoder(images.to(device))
                 most = seen.most_tokens.clamp(max=model.MOST_TOKENS).tolist()
                 written = network.generate(encoder_outputs=seen, do_sample=False, max_new_tokens=max(most))

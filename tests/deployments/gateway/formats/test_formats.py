@@ -320,8 +320,39 @@ def test_files_name_the_picture_that_they_are_about() -> None:
     assert [each.get("imageFilename") for each in page.findall("p:Page", PAGE)] == ["page-0001.png"]
 
 
-def test_files_name_the_file_that_was_sent_its_resolution_and_its_language() -> None:
-    page = OutputPage(1, TILTED, file_name='My "letter" <1>.tif', dpi=(203.6, 98.0), language="de")
+def in_language(code: str) -> TextAnswer:
+    [of_page] = TILTED.lines
+    return page_of(of_page.model_copy(update={"language": code}))
+
+
+@pytest.mark.parametrize(
+    ("code", "hocr", "page"),
+    [
+        ("cs", {"lang": "cs"}, {"primaryLanguage": "Czech", "readingDirection": "left-to-right"}),
+        ("ar", {"lang": "ar", "dir": "rtl"}, {"primaryLanguage": "Arabic", "readingDirection": "right-to-left"}),
+    ],
+)
+def test_a_line_tells_its_language(code: str, hocr: dict[str, str], page: dict[str, str]) -> None:
+    answer = in_language(code)
+    [found] = tree(written("hocr", answer)).findall(".//h:span[@class='ocr_line']", XHTML)
+    assert {name: found.get(name) for name in ("lang", "dir") if found.get(name)} == hocr
+    [found] = tree(written("alto", answer)).findall(".//a:TextLine", ALTO)
+    assert found.get("LANG") == code
+    [found] = tree(written("page", answer)).findall(".//p:TextLine", PAGE)
+    assert {name: found.get(name) for name in page} == page
+
+
+def test_a_line_whose_language_is_not_known_tells_none() -> None:
+    [found] = tree(written("hocr", TILTED)).findall(".//h:span[@class='ocr_line']", XHTML)
+    assert found.get("lang") is None
+    [found] = tree(written("alto", TILTED)).findall(".//a:TextLine", ALTO)
+    assert found.get("LANG") is None
+    [found] = tree(written("page", TILTED)).findall(".//p:TextLine", PAGE)
+    assert found.get("primaryLanguage") is None
+
+
+def test_files_name_the_file_that_was_sent_its_resolution_and_its_languages() -> None:
+    page = OutputPage(1, in_language("de"), file_name='My "letter" <1>.tif', dpi=(203.6, 98.0))
     hocr = tree(format_named("hocr").write(TILTED, [page]).content)
     [place] = [each.get("title", "") for each in hocr.findall(".//h:div[@class='ocr_page']", XHTML)]
     assert place == 'image "My %22letter%22 <1>.tif"; bbox 0 0 600 400; ppageno 0; scan_res 204 98'

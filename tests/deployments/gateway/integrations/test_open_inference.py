@@ -62,7 +62,7 @@ async def test_the_pixels_are_read_as_they_were_sent(client: httpx.AsyncClient, 
     assert (await client.post(INFER, **request_of())).status_code == 200
     with PIL.Image.open(io.BytesIO(service.images[0])) as image:
         np.testing.assert_array_equal(np.asarray(image), PIXELS[0])
-    assert service.requests[0].recognition.language == "en"
+    assert service.requests[0].recognition.languages == ("en",)
 
 
 async def test_binary_outputs_come_as_they_were_asked(client: httpx.AsyncClient):
@@ -91,7 +91,7 @@ async def test_a_model_is_the_ensemble_a_profile_or_an_engine(
 @pytest.mark.parametrize(("said", "language"), [("chinese", "zh"), ("de", "de"), ("Latin", "en")])
 async def test_languages_are_words_or_codes(client: httpx.AsyncClient, service: PlainService, said: str, language: str):
     await client.post(INFER, json=tensors(said))
-    assert service.requests[0].recognition.language == language
+    assert service.requests[0].recognition.languages == (language,)
 
 
 async def test_the_server_and_its_models_say_what_they_are(client: httpx.AsyncClient, service: PlainService):

@@ -89,13 +89,14 @@ def test_a_network_of_the_same_height_begins_as_the_bundled_one() -> None:
 
     from training.lines.ctc.model import Shape
 
-    weights = read_weights(BUNDLED_DIR / "easyocr")
-    bundled, grown = Shape("convolutional", 256, 512).network(), HandShape(32).network()
-    bundled.load_state_dict(weights)
-    go_on_from(grown, weights)
+    shape, grown = Shape("convolutional", 256, 512), HandShape(32)
+    bundled, network = shape.network(), grown.network()
+    bundled.load_state_dict(start_weights(BUNDLED_DIR / "easyocr", shape))
+    go_on_from(network, start_weights(BUNDLED_DIR / "easyocr", grown))
     image = torch.rand(1, 1, 32, 64)
     with torch.inference_mode():
-        torch.testing.assert_close(bundled.eval()(image), grown.eval()(image))
+        read = bundled.eval()(image)[..., : len(PRINTABLE) + 1]
+        torch.testing.assert_close(read, network.eval()(image))
 
 
 @pytest.mark.engines

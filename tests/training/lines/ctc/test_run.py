@@ -19,13 +19,13 @@ from cluster.weights.models import BUNDLED_DIR
 from ocr.errors import InvalidRequest
 from tests.engines.drawing import draw
 from training.drawing.typesetting import STRIP_PX, TypesetLine
-from training.lines.batches import Shares, Sources, batch_of, pool, prefetched
-from training.lines.ctc.model import read_weights
+from training.lines.batches import Drawn, Shares, Sources, batch_of, pool, prefetched
+from training.lines.characters import CHARACTERS, PRINTABLE
+from training.lines.ctc.model import start_weights, with_classes
 from training.lines.ctc.run import Origins, train_model
 from training.lines.ctc.task import CtcTask, Recipe, ctc_loss
 from training.lines.real_lines import RealLine
 from training.lines.synthetic import LineStore, write_shard
-from training.lines.texts import PRINTABLE
 from training.lines.trainer import Intervals, Trainer, error_rates, train
 
 TINY = Recipe(neck="convolutional", channels=8, hidden=8, lines=60, warmup_lines=10, short_lines=1, columns_px=600)
@@ -81,7 +81,7 @@ def test_batches_are_as_large_as_their_columns_allow_and_padded_with_the_last_co
     assert {text for batch in batches for text in batch.texts} >= {"IIIII", "one", "four 4"}
     short, long = np.zeros((32, 8), np.uint8), np.zeros((32, 20), np.uint8)
     short[:, -1] = 255
-    images = batch_of([(short, "a", False), (long, "b", False)]).images
+    images = batch_of([Drawn(short, "a"), Drawn(long, "b")]).images
     assert images.shape == (2, 1, 32, 20)
     assert (images[0, 0, :, 7:] == 1.0).all()
     assert (images[1] == -1.0).all()
@@ -99,7 +99,7 @@ def test_a_folder_and_handwriting_are_drawn_as_often_as_told(tmp_path: Path, rea
     cards = [RealLine(real[0].picture, text, "cards", any_case=False) for text in ("six", "ten")]
     shares = Shares(real=0.5, handwritten=0.8, emphasis={"cards": 3.0})
     sources, rng = Sources.of(LineStore(tmp_path), [*letters, *cards], shares), np.random.default_rng(5)
-    drawn = Counter(sources.draw(99, rng)[1] for _ in range(1200))
+    drawn = Counter(sources.draw(99, rng).text for _ in range(1200))
     assert 0.44 < sum(drawn[text] for text in ("one", "two", "six", "ten")) / 1200 < 0.56
     assert 0.67 < (drawn["six"] + drawn["ten"]) / sum(drawn[text] for text in ("one", "two", "six", "ten")) < 0.83
     assert 0.7 < drawn["written"] / sum(drawn[text] for text in ("set", "put", "laid", "written")) < 0.9
@@ -133,13 +133,38 @@ def test_pools_are_made_in_their_order() -> None:
 def test_any_case_is_right_where_the_truth_does_not_tell() -> None:
     import torch
 
-    batch = batch_of([(np.zeros((32, 40), np.uint8), "AB", True)])
-    strict = batch_of([(np.zeros((32, 40), np.uint8), "AB", False)])
+    batch = batch_of([Drawn(np.zeros((32, 40), np.uint8), "AB", any_case=True)])
+    strict = batch_of([Drawn(np.zeros((32, 40), np.uint8), "AB")])
     logits = torch.full((1, 10, len(PRINTABLE) + 1), -9.0)
     logits[0, :, 0] = 4.0
     for step, letter in ((2, "a"), (6, "B")):
         logits[0, step, PRINTABLE.index(letter) + 1] = 9.0
     assert float(ctc_loss(logits, batch)) < 0.2 < 2.0 < float(ctc_loss(logits, strict))
+
+
+@pytest.mark.engines
+def test_any_form_of_a_quote_or_a_dash_is_right_where_the_truth_does_not_tell() -> None:
+    import torch
+
+    picture = np.zeros((32, 40), np.uint8)
+    batch, strict = batch_of([Drawn(picture, "'-", any_marks=True)]), batch_of([Drawn(picture, "'-")])
+    logits = torch.full((1, 10, len(CHARACTERS) + 1), -9.0)
+    logits[0, :, 0] = 4.0
+    for step, letter in ((2, "’"), (6, "–")):
+        logits[0, step, CHARACTERS.index(letter) + 1] = 9.0
+    assert float(ctc_loss(logits, batch, CHARACTERS)) < 0.2 < 2.0 < float(ctc_loss(logits, strict, CHARACTERS))
+
+
+@pytest.mark.engines
+def test_new_classes_begin_as_what_they_were_taken_for_and_known_ones_stay() -> None:
+    import torch
+
+    known = {"classes.weight": torch.arange(6.0).reshape(3, 2), "classes.bias": torch.tensor([0.0, 1.0, 2.0])}
+    wide = with_classes(known, "ae", "éa∞")
+    torch.testing.assert_close(wide["classes.weight"], torch.tensor([[0.0, 1.0], [4.0, 5.0], [2.0, 3.0], [0.0, 0.0]]))
+    torch.testing.assert_close(wide["classes.bias"][:3], torch.tensor([0.0, -2.0, 1.0]))
+    assert wide["classes.bias"][3] < 0.0
+    assert with_classes(known, "ae", "ae") == known
 
 
 @pytest.mark.engines
@@ -167,7 +192,7 @@ def test_a_stopped_run_goes_on_where_it_was(sources: Sources, real: list[RealLin
 def test_the_loss_falls(tmp_path: Path, real: list[RealLine]) -> None:
     wider = replace(TINY, channels=32, lines=10_000)
     trainer = Trainer(CtcTask(wider.shape), wider, tmp_path)
-    batch = batch_of([(cv2.resize(line.picture, (96, 32)), line.text, False) for line in real])
+    batch = batch_of([Drawn(cv2.resize(line.picture, (96, 32)), line.text) for line in real])
     losses = [trainer.learn(batch) for _ in range(40)]
     assert losses[-1] < 0.4 * losses[0]
 
@@ -189,6 +214,7 @@ def test_a_run_ends_with_a_model_that_easyocr_itself_reads_with(
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "quorum_lines", raising=False)
     monkeypatch.setattr(Origins, "store", lambda *_: store)
+    monkeypatch.setattr("training.lines.ctc.run.unseen_print", lambda *_: [])  # which needs the system's fonts
     folder = tmp_path / "letters"
     folder.mkdir()
     for number in range(4):
@@ -223,9 +249,9 @@ def test_a_run_ends_with_a_model_that_easyocr_itself_reads_with(
 def test_a_longer_run_goes_on_from_the_bundled_weights_where_they_were(tmp_path: Path) -> None:
     texts = ["Two thousand copies", "on the third day", "14 March 1931"]
     pictures = [_drawn(text) for text in texts]
-    batch = batch_of([(picture, text, False) for picture, text in zip(pictures, texts, strict=True)])
+    batch = batch_of([Drawn(picture, text) for picture, text in zip(pictures, texts, strict=True)])
     bundled, recipe = BUNDLED_DIR / "easyocr", replace(Recipe(), threads=1, short_lines=0, peak_rate=1e-4)
-    going_on = Trainer(CtcTask(recipe.shape, read_weights(bundled)), recipe, tmp_path / "on")
+    going_on = Trainer(CtcTask(recipe.shape, start_weights(bundled, recipe.shape)), recipe, tmp_path / "on")
     afresh = Trainer(CtcTask(recipe.shape), recipe, tmp_path / "new")
     assert [Levenshtein.distance(*pair) <= 1 for pair in zip(going_on.read(pictures), texts, strict=True)] == [True] * 3
     assert 10 * going_on.learn(batch) < afresh.learn(batch)

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from training.lines.batches import batch_of
-from training.lines.texts import PRINTABLE
+from training.lines.batches import Drawn, batch_of
+from training.lines.characters import PRINTABLE
 from training.lines.trainer import Trainer
 from training.lines.trocr.model import BEGIN, END, PAD, Shape, tokens_of
 from training.lines.trocr.task import IGNORED, Recipe, WriterTask, recased, shifted, text_of
@@ -82,7 +82,7 @@ def test_a_frozen_ctc_network_stays_as_it_was(tmp_path: Path):
     recipe = replace(TINY, frozen_lines=1_000)
     trainer = Trainer(WriterTask(recipe), recipe, tmp_path)
     before = {key: value.clone() for key, value in trainer.network.encoder.ctc.state_dict().items()}
-    trainer.learn(batch_of([(picture("one"), "one", False)]))
+    trainer.learn(batch_of([Drawn(picture("one"), "one")]))
     for key, value in trainer.network.encoder.ctc.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), before[key].numpy())
 
@@ -95,7 +95,7 @@ def test_a_few_lines_are_learnt_and_read_by_the_engine_from_the_saved_directory(
 
     texts = ["one", "two 2", "Three"]
     trainer = Trainer(WriterTask(TINY), TINY, tmp_path / "run")
-    batch = batch_of([(picture(text), text, False) for text in texts])
+    batch = batch_of([Drawn(picture(text), text) for text in texts])
     for _ in range(150):
         trainer.learn(batch)
     assert trainer.read([picture(text) for text in texts]) == texts

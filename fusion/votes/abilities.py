@@ -1,0 +1,95 @@
+"""A vote among engines of which some cannot write what others read.
+
+An engine without "≤" reads "=" where "≤" stands: that is no vote against "≤". So a candidate that an engine cannot
+write is first voted on by those that can. Where it wins, and one of them is rather sure than not, it stands. Where it
+does not, all vote, and the winner is no surer than that candidate was unlikely: the place is doubted. An engine that
+saw a character it has none for (UNWRITABLE) supports one that it cannot write; where nobody reads such a one, it leaves
+a doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from fusion.alignment.similarity import NULL, folded
+from fusion.votes.voting import Ballot, Winner
+from ocr.alphabet import UNWRITABLE, Alphabet
+
+RATHER_SURE = 0.5
+"""The least probability of a character that stands against engines which cannot write it."""
+
+_CANDIDATES_OF_ALL = frozenset({NULL, " "})
+
+
+class Decision(NamedTuple):
+    """Who won, and the most that the confidence of a word with it may be."""
+
+    winner: Winner
+    limit: float = 1.0
+
+
+def decide(
+    ballots: Sequence[Ballot],
+    alphabets: Sequence[Alphabet | None],
+    count: Callable[[Sequence[Ballot]], Winner],
+) -> Decision:
+    """Who wins by `count` among engines with these alphabets; None is able to write everything."""
+    if all(ballot.text.isascii() for ballot in ballots):  # as nearly always: then nobody lacks anything
+        return Decision(count(ballots))
+    seen = [place for place, ballot in enumerate(ballots) if UNWRITABLE in ballot.text]
+    contested = _contested(ballots, alphabets)
+    for candidate in contested:
+        able = [
+            ballot._replace(text=candidate) if place in seen and not _can_write(alphabets[place], candidate) else ballot
+            for place, ballot in enumerate(ballots)
+            if _can_write(alphabets[place], candidate) or place in seen
+        ]
+        own = [ballot for ballot in able if folded(ballot.text) == candidate]
+        if max(ballot.probability for ballot in own) >= RATHER_SURE:
+            winner = count(_alone(ballot for ballot in able if UNWRITABLE not in ballot.text))
+            if folded(winner.text) == candidate:
+                return Decision(_in_its_form(winner, ballots, candidate))
+    doubts = [ballots[place].probability for place in seen]
+    doubts += [ballot.probability for ballot in ballots if folded(ballot.text) in contested]
+    limit = 1.0 - max(doubts, default=0.0)
+    others = [ballot for ballot in ballots if UNWRITABLE not in ballot.text] or list(ballots)
+    winner = count(others)
+    return Decision(winner._replace(confidence=min(winner.confidence, limit)), limit)
+
+
+def _alone(ballots: Iterable[Ballot]) -> list[Ballot]:
+    """The same as if there were no others: their weights add up to 1."""
+    own = list(ballots)
+    total = sum(ballot.weight for ballot in own)
+    return [ballot._replace(weight=ballot.weight / total) for ballot in own] if total > 0.0 else own
+
+
+def _contested(ballots: Sequence[Ballot], alphabets: Sequence[Alphabet | None]) -> list[str]:
+    """The candidates that some engine which reads another one cannot write, the surest first."""
+    surest: dict[str, float] = {}
+    for ballot in ballots:
+        candidate = folded(ballot.text)
+        if candidate not in _CANDIDATES_OF_ALL and UNWRITABLE not in candidate:
+            surest[candidate] = max(surest.get(candidate, 0.0), ballot.probability)
+    contested = [
+        candidate
+        for candidate in surest
+        if any(
+            folded(ballot.text) != candidate and not _can_write(alphabet, candidate)
+            for ballot, alphabet in zip(ballots, alphabets, strict=True)
+        )
+    ]
+    return sorted(contested, key=lambda candidate: (-surest[candidate], candidate))
+
+
+def _can_write(alphabet: Alphabet | None, candidate: str) -> bool:
+    return alphabet is None or alphabet.can_write(candidate)
+
+
+def _in_its_form(winner: Winner, ballots: Sequence[Ballot], candidate: str) -> Winner:
+    """With a text that some engine read: one that only saw something stands for it."""
+    forms = [ballot for ballot in ballots if folded(ballot.text) == candidate]
+    if any(ballot.text == winner.text for ballot in forms):
+        return winner
+    return winner._replace(text=max(forms, key=lambda ballot: (ballot.probability, ballot.text)).text)
