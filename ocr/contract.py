@@ -166,6 +166,11 @@ class TextOptions(EnsembleOptions):
         False, description="Add pictures of what was done to the page: after each step, and each line as it was cut."
     )
     illegible: bool = Field(False, description="Keep lines that nobody can read in the text.")
+    normalize: Names | None = Field(
+        None,
+        description="How the answer is written: ligatures (the default, ﬁ as fi), quotes, dashes, nfkc; or none.",
+        examples=[["ligatures", "quotes"]],
+    )
 
 
 class DocumentOptions(TextOptions):
@@ -221,6 +226,7 @@ class TaskOptions(_Wire):
     policy: Literal["all", "cascade"] | None = Field(None, description="Only for the task `text`.")
     pictures: bool | None = Field(None, description="Only for the task `text`.")
     illegible: bool | None = Field(None, description="Only for the task `text`.")
+    normalize: Names | None = Field(None, description="Only for the task `text`.")
     pages: PageChoice | None = Field(None, description="Only for the task `text`: of each document in the batch.")
     dpi: Dpi | None = Field(None, description="Only for the task `text`.")
     existing_text: ExistingText | None = Field(None, description="Only for the task `text`.")

@@ -28,6 +28,7 @@ from ocr.contract import CharacterOptions, EnsembleOptions, TextOptions
 from ocr.errors import OutOfRange
 from ocr.image import Material
 from ocr.languages import AUTO, DEFAULT, parsed
+from ocr.normal_forms import forms
 from segmentation.preprocessing import Pipeline
 
 AUTO_PROFILE = "auto"
@@ -101,6 +102,7 @@ class Capabilities:
         return replace(
             request,
             finds_languages=finds,
+            normal_forms=forms(options.normalize),
             cascade=self._cascade(options.policy, request.profile),
             illegible=options.illegible,
             regions=options.regions or (),

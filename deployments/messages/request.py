@@ -12,6 +12,7 @@ from fusion import Cascade, Method, Profile, Step
 from ocr import Classes
 from ocr.contract import PageRegion
 from ocr.languages import DEFAULT
+from ocr.normal_forms import DEFAULT_FORMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class ReadRequest:
     """One request, resolved. `engines` are the ones to ask, `steps` the preprocessing (None: the profile's own);
     `deadline` is wall-clock time in epoch seconds. `config_version` is the live configuration that it began under, and
     holds until it is answered. Without a `cascade` all engines are asked at once. `illegible` lines stay in the text.
-    With `finds_languages` lines that turn out to be in another language than `recognition` names are read again in it.
+    `normal_forms` are those that the answer is written in (ocr/normal_forms.py). With `finds_languages` lines that turn
+    out to be in another language than `recognition` names are read again in it.
     """
 
     method: Method
@@ -66,6 +68,7 @@ class ReadRequest:
     illegible: bool = False
     regions: tuple[PageRegion, ...] = ()
     finds_languages: bool = False
+    normal_forms: tuple[str, ...] = DEFAULT_FORMS
 
     def asked_by(self, caller: str) -> ReadRequest:
         """The same for this caller."""

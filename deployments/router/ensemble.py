@@ -296,6 +296,8 @@ class Ensemble:
         engines to which that matters; and the language of each line.
         """
         request = segmented.request
+        if not request.finds_languages and len(request.recognition.languages) == 1:
+            return outcomes, list(request.recognition.languages) * len(segmented.layout.regions)
         languages = await self._beside_the_loop(found_languages, segmented.layout, outcomes, request)
         segmented.timer.end_step("languages")
         names = [name for name, outcome in outcomes.items() if outcome.answered and self._reads_by_language(name)]

@@ -11,10 +11,11 @@ from deployments.messages.request import ReadRequest
 from deployments.router.allowed_characters import held_to
 from deployments.router.fan_out import EngineOutcome
 from deployments.router.line_languages import line_languages
-from ocr import Hypothesis, Layout, Page, Status
+from ocr import Character, Hypothesis, Layout, Line, Page, Status
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
 from ocr.image import BLOCKS_OF_A_PART
 from ocr.interfaces import Checkpoint, go_on
+from ocr.normal_forms import normalised
 
 
 def found_languages(
@@ -41,7 +42,7 @@ def fused_page(
     told = languages or [""] * len(layout.regions)
     fused = fused_lines(layout, outcomes, request, checkpoint)
     lines = [
-        replace(fusion.line_on_page(line, region, own, keep_votes=request.explain), language=language)
+        _written(fusion.line_on_page(line, region, own, keep_votes=request.explain), language, request.normal_forms)
         for line, region, own, language in zip(fused, layout.regions, hypotheses, told, strict=True)
     ]
     return Page(
@@ -52,6 +53,18 @@ def fused_page(
         str(request.method),
         request.profile.name,
     )
+
+
+def _written(line: Line, language: str, forms: Sequence[str]) -> Line:
+    """The line in its language, as the answer writes it. What engines read, and their votes, stay as they are."""
+    if line.text.isascii() or not forms:
+        return replace(line, language=language)
+    words = tuple(replace(word, characters=_in_forms(word.characters, forms)) for word in line.words)
+    return replace(line, language=language, characters=_in_forms(line.characters, forms), words=words)
+
+
+def _in_forms(characters: Sequence[Character], forms: Sequence[str]) -> tuple[Character, ...]:
+    return tuple(replace(character, text=normalised(character.text, forms)) for character in characters)
 
 
 def fused_lines(

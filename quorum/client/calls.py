@@ -71,6 +71,7 @@ class TextKeywords(EnsembleKeywords, total=False):
     regions: Sequence[Mapping[str, Any]]
     pictures: bool
     illegible: bool
+    normalize: Sequence[str]
 
 
 class DocumentKeywords(TextKeywords, total=False):

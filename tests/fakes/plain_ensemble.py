@@ -50,20 +50,25 @@ class PlainSegmentation:
 
 
 class PlainReader:
-    """Says the same of every line, or raises."""
+    """Says the same of every line, or raises. With `in_other` it says that in every other language than English."""
 
-    def __init__(self, text: str, *errors: Exception) -> None:
+    def __init__(self, text: str, *errors: Exception, in_other: str | None = None) -> None:
         self.text = text
+        self.in_other = in_other
         self.errors = list(errors)
         self.asked: list[tuple[CropsReference, tuple[int, ...]]] = []
+        self.languages: list[tuple[str, ...]] = []
 
     async def __call__(
         self, pixels: CropsReference, indices: Sequence[int], options: RecognitionOptions, deadline: float
     ) -> EngineAnswer:
         self.asked.append((pixels, tuple(indices)))
+        self.languages.append(options.languages)
         if self.errors:
             raise self.errors.pop(0)
-        return EngineAnswer(f"{self.text}@1", tuple(Hypothesis.of_text(self.text, 0.9) for _ in indices))
+        text = self.in_other if self.in_other is not None and options.languages != ("en",) else self.text
+        said = Hypothesis.of_text(text, 0.9) if text else Hypothesis.abstain("no data for it")
+        return EngineAnswer(f"{self.text}@1", tuple(said for _ in indices))
 
 
 def read_request(*engines: str, seconds: float = 5.0) -> ReadRequest:
@@ -76,7 +81,10 @@ def read_request(*engines: str, seconds: float = 5.0) -> ReadRequest:
 def ensemble(
     readers: dict[str, PlainReader], segmentation: PlainSegmentation | None = None, **problems: str
 ) -> Ensemble:
-    states = {name: EngineState(name, (), problem=problems.get(name, "")) for name in readers}
+    states = {
+        name: EngineState(name, (), problem=problems.get(name, ""), by_language=reader.in_other is not None)
+        for name, reader in readers.items()
+    }
     return Ensemble(
         segmentation or PlainSegmentation(),
         readers,

@@ -102,7 +102,9 @@ def counted_fusions(monkeypatch: pytest.MonkeyPatch, before_each: Callable[[], N
     """The numbers of the lines whose fusion was begun; `before_each` is called in its thread."""
     begun: list[int] = []
 
-    def fused_page(layout: Layout, outcomes: object, request: ReadRequest, checkpoint: Checkpoint) -> Page:
+    def fused_page(
+        layout: Layout, outcomes: object, request: ReadRequest, checkpoint: Checkpoint, languages: object
+    ) -> Page:
         for line in range(1000):
             checkpoint()
             begun.append(line)
@@ -464,3 +466,60 @@ async def test_an_attempt_whose_pixels_were_lost_is_part_of_the_time() -> None:
     engines = readers(a=PlainReader("hello", CropsLost("node is gone")))
     page = await ensemble(engines).read_page(b"page", read_request("a"))
     assert names(page.timings) == ["segmentation", "lost", "segmentation", "engines", "fusion"]
+
+
+GERMAN = "Die Verhandlungen wurden am naechsten Morgen fortgesetzt und dauerten lange"
+
+
+async def test_lines_in_another_language_are_read_again_by_those_to_whom_that_matters() -> None:
+    asked = readers(a=PlainReader(GERMAN, in_other=GERMAN.replace("ae", "ä")), b=PlainReader(GERMAN.replace("ae", "ä")))
+    page = await ensemble(asked).read_page(b"page", replace(read_request("a", "b"), finds_languages=True))
+    assert asked["a"].languages == [("en",), ("de",)]
+    assert asked["b"].languages == [("en",)]
+    assert [line.language for line in page.lines] == ["de", "de"]
+    assert page.lines[0].text == GERMAN.replace("ae", "ä")
+    assert statuses(page)["a"] is Status.OK
+
+
+async def test_an_english_page_is_read_once() -> None:
+    english = "The members of the board met yesterday to discuss what had been proposed"
+    asked = readers(a=PlainReader(english, in_other="never"), b=PlainReader(english))
+    page = await ensemble(asked).read_page(b"page", replace(read_request("a", "b"), finds_languages=True))
+    assert asked["a"].languages == [("en",)]
+    assert [line.language for line in page.lines] == ["en", "en"]
+
+
+async def test_an_engine_without_data_for_the_language_abstains_with_its_remedy_and_the_others_answer() -> None:
+    asked = readers(a=PlainReader(GERMAN, in_other=""), b=PlainReader(GERMAN.replace("ae", "ä")))
+    page = await ensemble(asked).read_page(b"page", replace(read_request("a", "b"), finds_languages=True))
+    [report] = [report for report in page.reports if report.engine == "a"]
+    assert report.status is Status.ABSTAINED
+    assert report.detail == "2 of 2 lines: no data for it"
+    assert page.lines[0].text == GERMAN.replace("ae", "ä")
+
+
+class OnlyEnglish(PlainReader):
+    """Is gone when it is asked in another language."""
+
+    async def __call__(
+        self, pixels: CropsReference, indices: Sequence[int], options: RecognitionOptions, deadline: float
+    ) -> EngineAnswer:
+        if options.languages != ("en",):
+            raise NotDeployed("gone")
+        return await super().__call__(pixels, indices, options, deadline)
+
+
+async def test_what_could_not_be_read_again_keeps_its_first_reading() -> None:
+    asked = readers(a=OnlyEnglish(GERMAN, in_other="unused"), b=PlainReader(GERMAN))
+    page = await ensemble(asked).read_page(b"page", replace(read_request("a", "b"), finds_languages=True))
+    [report] = [report for report in page.reports if report.engine == "a"]
+    assert report.status is Status.OK
+    assert report.detail == "2 of 2 lines: gone"
+    assert page.lines[0].readings["a"].text == GERMAN
+
+
+async def test_named_languages_are_asked_for_at_once() -> None:
+    asked = readers()
+    request = replace(read_request("a"), recognition=RecognitionOptions(("de", "fr")))
+    await ensemble(asked).read_page(b"page", request)
+    assert asked["a"].languages == [("de", "fr")]

@@ -15,9 +15,10 @@ from engines.common.model_card import read_card, verified
 from engines.common.text_rows import HAND_MARGIN
 from evaluation.pages.ground_truth import Split
 from training.drawing.typesetting import STRIP_PX, TypesetLine
+from training.lines.characters import PRINTABLE
 from training.lines.ctc import handwriting_run
 from training.lines.ctc.handwriting_run import Letters, terms_of, train_model
-from training.lines.ctc.model import HandShape, go_on_from, read_weights
+from training.lines.ctc.model import HandShape, go_on_from, read_weights, start_weights
 from training.lines.ctc.task import HandRecipe
 from training.lines.real_lines import RealLine
 from training.lines.synthetic import LineStore, write_shard

@@ -1,0 +1,125 @@
+"""Which characters and which languages each engine can write: the tables of docs/languages.md, from the models.
+
+    python -m evaluation.writable_characters
+
+writes the part of docs/languages.md below its first horizontal rule. Each engine is loaded with the model that it
+would be served with and reads one line; its hypothesis says what it can write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.markdown import table
+from evaluation.readings.reader import Reader
+from ocr import Alphabet, Crop
+from ocr.errors import EngineUnavailable
+from ocr.languages import INSTALLED, LANGUAGES, Language
+
+ENGINES = ("tesseract", "paddleocr", "easyocr", "trocr", "emnist_cnn")
+DOCUMENT = Path(__file__).parents[1] / "docs" / "languages.md"
+RULE = "\n---\n"
+_ALL = "all"
+_NONE = "none"
+_LATIN_1 = "àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿß"
+_EXTENDED = "āăąćĉċčďđēĕėęěĝğġģĥħĩīĭįıĵķĺļľłńņňŋōŏőœŕŗřśŝşšţťŧũūŭůűųŵŷźżž"
+GROUPS = {
+    "letters, digits, marks of ASCII": "".join(map(chr, range(0x21, 0x7F))),
+    "accents of western Europe": _LATIN_1,
+    "accents of other European languages, Turkish": _EXTENDED,
+    "Romanian, Azerbaijani, Welsh": "șțəẁẃẅỳ",
+    "Vietnamese": LANGUAGES["vi"].letters,
+    "currency": "€£¥¢",
+    "mathematics": "°±×÷≤≥≠≈√∞µ",
+    "Greek in formulas": "ΩΔπαβγδθλσφω",
+    "raised digits": "⁰¹²³⁴⁵⁶⁷⁸⁹",
+    "fractions": "½¼¾⅓⅔⅛⅜⅝⅞",
+    "arrows": "←↑→↓↔⇒",
+    "marks of print": "§¶©®™†‡•…·¡¿ªº‰№",
+    "dashes": "–—",
+    "quotes": "‘’‚“”„«»‹›′″",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """An engine's model, what it can write (None: everything), and which languages it reads."""
+
+    engine: str
+    model: str
+    alphabet: Alphabet | None
+    languages: tuple[str, ...]
+
+
+def writer(engine: str) -> Writer:
+    """The engine with the model that it would be served with. Raises EngineUnavailable."""
+    reader = Reader(engine)
+    loaded = reader.engine
+    line = np.full((48, 480, 3), 255, np.uint8)
+    line[10:38, 20:460:12] = 0
+    [hypothesis] = loaded.read([Crop.whole(line)])
+    return Writer(engine, loaded.model, hypothesis.alphabet, reader.spec.languages(loaded))
+
+
+def written(characters: str, alphabet: Alphabet | None) -> str:
+    """A cell: whether all can be written, or which cannot."""
+    missing = [character for character in characters if alphabet is not None and character not in alphabet]
+    if not missing:
+        return _ALL
+    return (
+        _NONE
+        if len(missing) == len(characters)
+        else f"not {' '.join(missing)}"
+        if len(missing) <= 6
+        else (f"{len(characters) - len(missing)} of {len(characters)}")
+    )
+
+
+def character_rows(writers: Sequence[Writer], groups: Mapping[str, str] = GROUPS) -> Iterator[tuple[str, ...]]:
+    for name, characters in groups.items():
+        shown = characters if len(characters) <= 20 else f"{characters[:16]}..."
+        told = f"{name}: {shown}" if name.count("ASCII") == 0 else name
+        yield told.replace("|", "\\|"), *(written(characters, own.alphabet) for own in writers)
+
+
+def language_rows(
+    writers: Sequence[Writer], languages: Mapping[str, Language] = LANGUAGES
+) -> Iterator[tuple[str, ...]]:
+    for code, language in languages.items():
+        data = f"{language.package}{', installed' if code in INSTALLED else ''}"
+        others = (("yes" if code in own.languages else "") for own in writers if own.engine != "tesseract")
+        yield code, language.name, data, *others
+
+
+def tables(writers: Sequence[Writer]) -> str:
+    """Both tables, in Markdown."""
+    names = [own.engine for own in writers]
+    models = ", ".join(f"{own.engine} {own.model}" for own in writers)
+    others = [name for name in names if name != "tesseract"]
+    return (
+        f"Made by `python -m evaluation.writable_characters` from these models: {models}. Tesseract stands with its "
+        "English data.\n\n## What each engine can write\n\n"
+        + table(["characters", *names], list(character_rows(writers)))
+        + "\n\n## Which engine reads which language\n\n`installed`: by `make run` and in the images.\n\n"
+        + table(["code", "language", "Tesseract's data", *others], list(language_rows(writers)))
+        + "\n"
+    )
+
+
+def main() -> None:
+    writers = []
+    for engine in ENGINES:
+        try:
+            writers.append(writer(engine))
+        except EngineUnavailable as error:
+            print(f"left out: {error}")
+    head, _, _ = DOCUMENT.read_text(encoding="utf-8").partition(RULE)
+    DOCUMENT.write_text(f"{head}{RULE}\n{tables(writers)}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

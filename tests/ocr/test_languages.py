@@ -1,0 +1,58 @@
+"""The table of languages, and what a request may say of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ocr.errors import OutOfRange
+from ocr.languages import INSTALLED, LANGUAGES, Script, packages, parsed, readable
+
+
+@pytest.mark.parametrize(
+    ("said", "codes"),
+    [
+        ("de", ("de",)),
+        ("de,fr", ("de", "fr")),
+        (" de , de,", ("de",)),
+        (["sk", "cs"], ("sk", "cs")),
+        ("auto", ("auto",)),
+    ],
+)
+def test_languages_are_said_with_commas_or_as_a_list(said: str | list[str], codes: tuple[str, ...]) -> None:
+    assert parsed(said) == codes
+
+
+@pytest.mark.parametrize("said", ["english", "xx", "de,xx", "DE", "", ",", "auto,de", ",".join(list(LANGUAGES)[:9])])
+def test_what_is_no_language_is_refused_with_the_list_of_all(said: str) -> None:
+    with pytest.raises(OutOfRange, match="lang") as caught:
+        parsed(said)
+    assert "auto" in caught.value.hint
+    assert all(code in caught.value.hint for code in LANGUAGES)
+
+
+def test_at_least_twenty_languages_in_latin_script_are_installed() -> None:
+    assert len(set(INSTALLED)) == len(INSTALLED) >= 20
+    assert all(LANGUAGES[code].script is Script.LATIN for code in INSTALLED)
+
+
+def test_what_is_installed_is_what_the_table_says() -> None:
+    listed = (Path(__file__).parents[2] / "cluster" / "tesseract-packages.txt").read_text().split()
+    assert listed == ["tesseract-ocr", *packages()]
+
+
+def test_a_package_is_named_as_debian_names_it() -> None:
+    assert LANGUAGES["sk"].package == "tesseract-ocr-slk"
+    assert LANGUAGES["zh"].package == "tesseract-ocr-chi-sim"
+
+
+def test_a_language_is_readable_with_all_its_letters_alone() -> None:
+    assert readable(["en", "de", "cs"], "äöüß") == ("en", "de")
+
+
+def test_letters_are_those_beyond_ascii_in_one_piece_each() -> None:
+    for language in LANGUAGES.values():
+        assert not any(letter.isascii() for letter in language.letters), language
+        assert len(set(language.letters)) == len(language.letters), language
+        assert language.letters == language.letters.lower(), language
