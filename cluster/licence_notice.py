@@ -120,7 +120,7 @@ _ENGINES = (
 )
 
 _MODELS = (
-    ("Tesseract `eng`", "the system's package tesseract-ocr-eng", "Apache-2.0"),
+    ("Tesseract, 28 languages", "the system's packages of cluster/tesseract-packages.txt", "Apache-2.0"),
     ("PP-OCRv6 small, both; orientation of PP-OCRv2", "carried by the rapidocr package", "Apache-2.0"),
     ("everything under cluster/bundled/", "trained by this project", "MIT"),
     (
