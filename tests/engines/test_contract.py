@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engines.common.alphabet import alphabet
 
 import engines
 from cluster.weights import models
 from ocr import Crop, Engine, EngineSpec, Hypothesis, LoadOptions, Scope
+from ocr.alphabet import UNWRITABLE
 from ocr.errors import EngineUnavailable
+from ocr.languages import LANGUAGES
 from tests.engines.drawing import character, draw, line
 from tests.engines.tiny_models import easyocr_network, trocr_checkpoint
 
@@ -194,11 +195,22 @@ def test_nothing_is_read_where_nothing_is(spec, answers, name):
 
 @pytest.mark.engines
 @every_engine
-def test_english_answers_hold_the_letters_of_english(spec, answers):
-    allowed = alphabet("en")
-    assert allowed is not None
+def test_what_is_read_can_be_written(spec, answers):
     for hypothesis in answers.values():
-        assert {character.text for character in hypothesis.characters} <= allowed
+        if hypothesis.alphabet is not None:
+            read = "".join(character.text for character in hypothesis.characters)
+            assert hypothesis.alphabet.can_write(read.replace(UNWRITABLE, ""))
+
+
+@pytest.mark.engines
+@every_engine
+def test_a_language_that_is_not_read_is_an_abstention_with_a_reason(spec, engine):
+    read = spec.languages(engine)
+    assert "en" in read
+    whole = CROPS["a line"]
+    for language in sorted(set(LANGUAGES) - set(read)):
+        [answer] = engine.read([Crop(whole.pixels, whole.region, languages=(language,))])
+        assert answer.abstention, language
 
 
 @pytest.mark.engines

@@ -56,7 +56,7 @@ def test_a_line_depends_on_seed_and_index_alone(generator: LineGenerator) -> Non
 
 def test_texts_use_every_character_that_a_network_is_to_write_and_some_that_it_is_not(texts: Texts) -> None:
     rng = np.random.default_rng(1)
-    lines = [line_text(texts, rng) for _ in range(6000)]
+    lines = [line_text(texts, rng) for _ in range(12_000)]
     assert all(line and line == line.strip() and len(line) <= MAX_CHARACTERS for line in lines)
     assert set("".join(map(as_classes, lines))) == set(CHARACTERS)
     assert set("".join(lines)) - set(CHARACTERS) <= set(FOREIGN)

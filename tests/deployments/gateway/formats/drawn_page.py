@@ -48,10 +48,9 @@ def drawn_page(number: int = 1) -> OutputPage:
             right = left + font.getlength(word)
             words.append((word, box(left, top, right, top + 48)))
             left += font.getlength(f"{word} ")
-        lines.append(line(words, box(_LEFT, top, right, top + 48), block))
+        drawn = line(words, box(_LEFT, top, right, top + 48), block)
+        lines.append(drawn.model_copy(update={"language": "en"}))
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=90, dpi=_DPI)
     shown = PagePicture(file.getvalue(), "jpeg", "L", *_SIZE, _DPI)
-    return OutputPage(
-        number, page_of(*lines, width=_SIZE[0], height=_SIZE[1]), shown, file_name=NAME, dpi=_DPI, language="en"
-    )
+    return OutputPage(number, page_of(*lines, width=_SIZE[0], height=_SIZE[1]), shown, file_name=NAME, dpi=_DPI)
