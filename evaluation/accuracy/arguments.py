@@ -31,6 +31,7 @@ def parse_run(
     service: ReadByService | None,
     *,
     own_pipelines: bool = False,
+    found_limit: int | None = None,
 ) -> AccuracyRun:
     """The run of `quorum evaluate pages`. Raises OutOfRange naming what does not exist."""
     readers = parse_readers(engines)
@@ -48,6 +49,7 @@ def parse_run(
         service,
         readings / f"service-{profile}-{method}",
         own_pipelines,
+        found_limit,
     )
 
 

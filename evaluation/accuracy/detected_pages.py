@@ -32,12 +32,13 @@ ReadByService = Callable[[Path], TextAnswer]
 @dataclass(frozen=True, slots=True)
 class DetectedPage:
     """`quads[k]` is where line k lies on the page as it is stored, `texts[name][k]` what a reader reads there,
-    `word_scores[k]` how sure its words are; none where only texts are known.
+    `word_scores[k]` how sure its words are, `legible[k]` whether somebody can read it; none where only texts are known.
     """
 
     quads: tuple[Quad, ...]
     texts: Mapping[str, Sequence[str]]
     word_scores: Sequence[Mapping[str, tuple[float, ...]]] = ()
+    legible: Sequence[bool] = ()
 
 
 def from_store(
@@ -59,7 +60,8 @@ def from_store(
         quads = PageRotation.undoing(width, height, -source.rotation_degrees).to_page(quads)
     texts = {name: [hypothesis.text for hypothesis in own] for name, own in readings.items()}
     scores = [word_scores(own, found) for own, found in zip(lines, fused, strict=True)]
-    return DetectedPage(tuple(quads), {**texts, FUSED: [line.text for line in fused]}, scores)
+    texts[FUSED] = [line.text for line in fused]
+    return DetectedPage(tuple(quads), texts, scores, [line.legible for line in fused])
 
 
 def from_service(read: ReadByService, page: GroundTruthPage, kept: Path) -> DetectedPage:
@@ -115,6 +117,7 @@ def _sample(
         _joined(same[truths[index]] for index in match.true),
         {reader: _joined(same[read[index]] for index in match.found) for reader, read in detected.texts.items()},
         scores,
+        all(detected.legible[index] for index in match.found) if detected.legible else True,
     )
 
 

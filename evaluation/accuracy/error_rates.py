@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evaluation.metrics.bootstrap import Interval, bootstrap_interval, paired_bootstrap
-from evaluation.metrics.text_comparison import EditCount, character_edits, word_edits
+from evaluation.metrics.text_comparison import EditCount, character_edits, correct_words, word_edits
 
 FUSED = "fused"
 
@@ -18,13 +18,15 @@ FUSED = "fused"
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A ground truth, and what each reader read there; all normalised for comparison. `word_scores` say how sure the
-    words of a reader are, by the name of what judges them (evaluation.accuracy.word_scores).
+    words of a reader are, by the name of what judges them (evaluation.accuracy.word_scores). `legible` is what the
+    fusion says of the line.
     """
 
     set_name: str
     truth: str
     texts: Mapping[str, str]
     word_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    legible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,15 @@ def figures(samples: Sequence[Sample], oracle: int | None = None) -> SetFigures:
     best = min((name for name in names if name != FUSED), key=lambda name: by_character[name].count.edits)
     chance = paired_bootstrap(by_character[FUSED].edits, by_character[best].edits)
     return SetFigures(len(samples), by_character, by_word, best, chance, oracle)
+
+
+def word_f1(samples: Sequence[Sample], reader: str) -> float:
+    """Harmonic mean of two shares: of the words that a reader reads those that are right, and of the true words those
+    that it reads.
+    """
+    right = sum(sum(correct_words(sample.texts[reader], sample.truth)) for sample in samples)
+    words = sum(len(sample.texts[reader].split()) + len(sample.truth.split()) for sample in samples)
+    return 2.0 * right / words if words else 1.0
 
 
 def _rate(counts: Sequence[EditCount]) -> Rate:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from evaluation.accuracy.calibration import WordCalibration, word_calibration
 from evaluation.accuracy.cascade import CascadeSet
-from evaluation.accuracy.error_rates import FUSED, Sample, SetFigures, figures
+from evaluation.accuracy.error_rates import FUSED, Sample, SetFigures, figures, word_f1
 from evaluation.accuracy.word_scores import AGREEMENT, scored_words
 from evaluation.metrics.bootstrap import Interval, paired_interval
 from evaluation.metrics.doubt import ReviewFigures, ScoredWords, auroc, errors_left, review
@@ -47,17 +47,33 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class Marked:
+    """How many of some lines the fusion marks as not legible."""
+
+    lines: int
+    marked: int
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> Marked:
+        return cls(len(samples), sum(not sample.legible for sample in samples))
+
+
+@dataclass(frozen=True, slots=True)
 class HeldOutSet:
-    """One set: its figures, by which part the fusion's edits differ from those of the best engine, how words are
-    calibrated, and the doubt of the fusion, of the best engine and of agreement alone.
+    """One set: its figures, by which part the fusion's edits differ from those of the best engine, the F1 of each
+    reader's words, how words are calibrated, the doubt of the fusion, of the best engine and of agreement alone, and
+    what is marked as not legible of lines with text, and of found lines where no true one lies.
     """
 
     collection: str
     learnt: bool
     figures: SetFigures
     difference: Interval
+    word_f1: Mapping[str, float]
     calibration: WordCalibration
     doubt: Mapping[str, Doubt]
+    text_lines: Marked
+    other_lines: Marked
 
     @classmethod
     def of(cls, name: str, samples: Sequence[Sample], oracle: int | None) -> HeldOutSet:
@@ -74,8 +90,11 @@ class HeldOutSet:
             name in LEARNT,
             own,
             paired_interval(own.cer[FUSED].edits, own.cer[own.best].edits),
+            {reader: word_f1(samples, reader) for reader in own.cer},
             word_calibration(words[FUSED]),
             {by: Doubt.of(scored, threshold) for by, scored in words.items()},
+            Marked.of([sample for sample in samples if sample.truth]),
+            Marked.of([sample for sample in samples if not sample.truth and sample.texts[FUSED]]),
         )
 
     @property
@@ -85,6 +104,11 @@ class HeldOutSet:
     @property
     def fused_edits(self) -> int:
         return self.figures.cer[FUSED].count.edits
+
+    @property
+    def best_word_f1(self) -> float:
+        """Of the engine whose words are the best."""
+        return max(value for reader, value in self.word_f1.items() if reader != FUSED)
 
     @property
     def never_worse(self) -> bool:
@@ -131,12 +155,14 @@ class HeldOutTable:
 @dataclass(frozen=True, slots=True)
 class LeaveOutReport:
     """Everything that was measured with collections left out. `fitted` says by collection what was fitted without it;
-    `cascades` are by set; `fusing_ms` is the processor time of one line.
+    `cascades` are by set; `without` has by set and engine the edits of the fusion of all others; `fusing_ms` is the
+    processor time of one line.
     """
 
     tables: Sequence[HeldOutTable]
     fitted: Mapping[str, str]
     cascades: Mapping[str, CascadeSet] = field(default_factory=dict)
+    without: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     fusing_ms: float | None = None
 
 

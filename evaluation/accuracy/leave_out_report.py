@@ -27,6 +27,7 @@ def blocks(report: LeaveOutReport) -> Iterator[str]:
         yield from _table(one)
     for one in report.tables:
         yield from _doubt(one)
+    yield from _voters(report)
     yield from _cascade(report)
     yield "### What was fitted"
     yield table(("left out", "fitted to the rest"), report.fitted.items())
@@ -42,7 +43,7 @@ def _learnt(report: LeaveOutReport) -> str:
 def _table(one: HeldOutTable) -> Iterator[str]:
     yield f"### {one.title}"
     heads = ["set", "left out", "lines", "best engine", "its edits", "its rate %", "fused", "fewer"]
-    heads += ["difference (95 %)", "never worse", "best path", "share of it"]
+    heads += ["difference (95 %)", "never worse", "best path", "share of it", "word F1", "not legible"]
     yield table(heads, [_cells(name, own) for name, own in one.sets.items()])
     pooled, share = one.pooled, one.share
     worse = [name for name, own in one.sets.items() if not own.never_worse]
@@ -51,7 +52,9 @@ def _table(one: HeldOutTable) -> Iterator[str]:
         + ("" if share is None else f", {share:.0%} of what the best path would bring")
         + f". All lines together: {_interval(pooled)}. Worse than its best engine: {', '.join(worse) or 'none'}. "
         "A set passes (*never worse*) when fusion makes no more edits than the best engine and the interval ends below "
-        "+5 %. Where the best engine makes fewer than 300 edits, 5 more are allowed."
+        "+5 %. Where the best engine makes fewer than 300 edits, 5 more are allowed. *Word F1* is that of the engine "
+        "with the best words, then that of the fusion. *Not legible* is how many lines with true text the fusion "
+        "marks so" + (", then how many of the found lines where no true line lies." if _invents(one) else ".")
     )
 
 
@@ -71,7 +74,14 @@ def _cells(name: str, own: HeldOutSet) -> tuple[object, ...]:
         "yes" if own.never_worse else "**no**",
         "" if figures.oracle is None else figures.oracle,
         "" if figures.share is None else f"{figures.share:.0%}",
+        f"{own.best_word_f1:.3f}, {own.word_f1[FUSED]:.3f}",
+        "; ".join(f"{one.marked} of {one.lines}" for one in (own.text_lines, own.other_lines) if one.lines),
     )
+
+
+def _invents(one: HeldOutTable) -> bool:
+    """Whether a line was found where no true one lies."""
+    return any(own.other_lines.lines for own in one.sets.values())
 
 
 def _interval(own: Interval) -> str:
@@ -129,6 +139,32 @@ def _left(left: tuple[float, ...]) -> str:
     return " / ".join(f"{100 * part:.0f}" for part in left) + " %"
 
 
+def _voters(report: LeaveOutReport) -> Iterator[str]:
+    """What is lost where one engine does not vote."""
+    if not report.without:
+        return
+    [true] = [one for one in report.tables if set(one.sets) >= set(report.without)][:1]
+    engines = list(dict.fromkeys(name for own in report.without.values() for name in own))
+    yield "### What each voter is worth: true lines"
+    yield table(
+        ("set", "best engine", "fused", *(f"without {engine}" for engine in engines)),
+        [
+            (name, true.sets[name].best_edits, true.sets[name].fused_edits, *(own[engine] for engine in engines))
+            for name, own in report.without.items()
+        ],
+    )
+    means = ", ".join(f"{_mean_fewer(true, report, engine):.1%} without {engine}" for engine in engines)
+    yield (
+        f"Edits in characters, with the same profile. Mean over the sets: {true.reduction:.1%} fewer than the best "
+        f"engine of all; {means}."
+    )
+
+
+def _mean_fewer(true: HeldOutTable, report: LeaveOutReport, engine: str) -> float:
+    fewer = [1.0 - own[engine] / max(1, true.sets[name].best_edits) for name, own in report.without.items()]
+    return sum(fewer) / len(fewer)
+
+
 def _cascade(report: LeaveOutReport) -> Iterator[str]:
     if not report.cascades:
         return
@@ -145,6 +181,7 @@ def as_json(report: LeaveOutReport) -> dict[str, object]:
     return {
         "tables": {one.title: _table_json(one) for one in report.tables},
         "fitted": dict(report.fitted),
+        "fused_without": {name: dict(own) for name, own in report.without.items()},
         "fusing_ms": None if report.fusing_ms is None else round(report.fusing_ms, 3),
         "cascade": {
             name: {"best": own.best, "all": own.together, "cascade": own.edits, "core_seconds": round(own.seconds, 4)}
@@ -180,6 +217,13 @@ def _set_json(own: HeldOutSet) -> dict[str, object]:
         "share": None if figures.share is None else round(figures.share, 4),
         "difference": [round(own.difference.low, 4), round(own.difference.high, 4)],
         "never_worse": own.never_worse,
+        "word_f1": {reader: round(value, 4) for reader, value in own.word_f1.items()},
+        "not_legible": {
+            "lines_with_text": own.text_lines.lines,
+            "of_them_marked": own.text_lines.marked,
+            "other_lines": own.other_lines.lines,
+            "of_those_marked": own.other_lines.marked,
+        },
         "calibration_error": round(own.calibration.error, 4),
         "calibration_by_chance": round(own.calibration.by_chance, 4),
         "doubt": {by: _doubt_json(doubt) for by, doubt in own.doubt.items()},

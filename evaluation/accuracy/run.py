@@ -49,7 +49,8 @@ ReadPage = Callable[[GroundTruthPage], DetectedPage]
 @dataclass(frozen=True, slots=True)
 class AccuracyRun:
     """What is measured: pages, readers, and the profile that fuses them. `service` reads the pages instead, and
-    `answers` is where its answers are kept; then there are no ground truth lines, and no readers of our own.
+    `answers` is where its answers are kept; then there are no ground truth lines, and no readers of our own. At most
+    `limit` pages of each set are measured, and `found_limit` of those by lines that are found.
     """
 
     folders: Sequence[Path]
@@ -63,11 +64,17 @@ class AccuracyRun:
     service: ReadByService | None = None
     answers: Path | None = None
     own_pipelines: bool = False
+    found_limit: int | None = None
 
     @property
     def pages(self) -> list[tuple[str, GroundTruthPage]]:
-        """The pages of each set in their order, `limit` at most of each."""
+        """The pages of each set in their order."""
         return [(name, page) for name, own in by_set(pages_of(self.folders, self.splits)) for page in own[: self.limit]]
+
+    @property
+    def found_pages(self) -> list[tuple[str, GroundTruthPage]]:
+        """Those of them on which lines are found."""
+        return [(name, page) for name, own in by_set(self.pages) for page in own[: self.found_limit]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +87,17 @@ class AccuracyResult:
 
 def measure(run: AccuracyRun) -> AccuracyResult:
     """Everything that the run asks for."""
-    pages = run.pages
+    pages, found = run.pages, run.found_pages
     if run.service is not None:
-        table = _table_of("By the service, from the page", pages, lambda page: _read_by_service(run, page))
+        table = _table_of("By the service, from the page", found, lambda page: _read_by_service(run, page))
         return AccuracyResult(Report([table], {}, {}), {})
-    read_missing(run.store, [page for _, page in pages], run.sources, run.readers)
+    for source in run.sources:
+        read_missing(run.store, [page for _, page in (found if source.detected else pages)], [source], run.readers)
     run = replace(run, profile=run.profile.for_models(_models(run, pages)))
     lines, fusing_s = _true_lines(run, pages) if GROUND_TRUTH in run.sources else ({}, 0.0)
     every = [one for own in lines.values() for one in own]
     tables = [_true_table(lines)] if lines else []
-    tables += _detected_tables(run, pages, _rates_by_folder(lines))
+    tables += _detected_tables(run, found, _rates_by_folder(lines))
     best = {name: own.best for name, own in tables[0].sets.items()} if lines else {}
     report = Report(
         tables,
@@ -97,7 +105,7 @@ def measure(run: AccuracyRun) -> AccuracyResult:
         {name: fusion_changes(own, best[name]) for name, own in lines.items()},
         cascade_figures(lines, run.profile),
         1000.0 * fusing_s / len(every) if every else None,
-        _compare_pipelines(run, pages),
+        _compare_pipelines(run, found),
     )
     return AccuracyResult(report, lines)
 

@@ -55,7 +55,8 @@ def agreement_scores(fused: FusedLine) -> tuple[float, ...]:
 def line_sample(line: LabelledLine, fused: FusedLine, name: str) -> Sample:
     """A line of the ground truth as a sample of the set `name`."""
     texts = {engine: line.normalised(hypothesis.text) for engine, hypothesis in line.hypotheses.items()}
-    return Sample(name, line.truth, {**texts, FUSED: line.normalised(fused.text)}, word_scores(line.hypotheses, fused))
+    texts[FUSED] = line.normalised(fused.text)
+    return Sample(name, line.truth, texts, word_scores(line.hypotheses, fused), fused.legible)
 
 
 def word_scores(hypotheses: Mapping[str, Hypothesis], fused: FusedLine) -> dict[str, tuple[float, ...]]:

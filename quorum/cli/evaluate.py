@@ -67,6 +67,9 @@ def pages(
         typer.Option("--leave-out", help="First measure each set with profiles fitted without its source."),
     ] = False,
     limit: Annotated[int | None, typer.Option(help="Only the first pages of each set.")] = None,
+    found_limit: Annotated[
+        int | None, typer.Option(help="Find lines on the first pages of each set only; test pages come first.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Markdown file for all figures.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
     html: Annotated[Path | None, typer.Option(help="File that shows lines, readings and votes in colour.")] = None,
@@ -95,6 +98,7 @@ def pages(
             limit,
             service,
             own_pipelines=own_pipelines,
+            found_limit=found_limit,
         )
         outcome = measure_left_out(run, readings) if leave_out else measure(run)
         words = ["quorum", "evaluate", "pages", *map(str, folders), "--engines", engines, "--splits", splits]
@@ -103,6 +107,7 @@ def pages(
         words += ["--own-pipelines"] * own_pipelines
         words += ["--leave-out"] * leave_out
         words += ["--limit", str(limit)] if limit is not None else []
+        words += ["--found-limit", str(found_limit)] if found_limit is not None else []
         write(outcome, shlex.join(words), report, json_file, html)
         for title, heads, rows in summary(outcome.report):
             out().print(table(title, *heads, rows=rows, right=heads))

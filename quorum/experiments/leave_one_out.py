@@ -21,6 +21,7 @@ from evaluation.accuracy.fused_lines import by_page, fused_lines
 from evaluation.accuracy.leave_out import HeldOutSet, HeldOutTable, LeaveOutReport
 from evaluation.accuracy.run import AccuracyResult, AccuracyRun, measure
 from evaluation.accuracy.word_scores import line_sample
+from evaluation.metrics.text_comparison import character_edits
 from evaluation.pages.collections import LEARNT, MEASURE_ONLY, collection_of
 from evaluation.pages.ground_truth import GroundTruthPage, Split
 from evaluation.readings.labelled_lines import LabelledLine, labelled_lines, pages_of
@@ -44,7 +45,9 @@ Fused = tuple[LabelledLine, FusedLine]
 
 @dataclass(frozen=True, slots=True)
 class LeaveOutRun:
-    """What is measured: folders of pages, readers, and the sources of lines. `folder` keeps what was fitted."""
+    """What is measured: folders of pages, readers, and the sources of lines. `folder` keeps what was fitted. At most
+    `limit` pages of each set are measured, and `found_limit` of those by lines that are found: test pages first.
+    """
 
     folders: Sequence[Path]
     readers: Sequence[Reader]
@@ -52,6 +55,7 @@ class LeaveOutRun:
     sources: Sequence[LineSource]
     folder: Path
     limit: int | None = None
+    found_limit: int | None = None
 
     @property
     def collections(self) -> dict[str, list[Path]]:
@@ -62,36 +66,44 @@ class LeaveOutRun:
         return found
 
     def measured_pages(self, folders: Sequence[Path]) -> list[NamedPage]:
-        """All pages of sets that no bundled network learnt from, else the test pages; `limit` at most of each."""
-        pages = [
-            page for own in folders for page in pages_of([own], [Split.TEST] if own.name in LEARNT else list(Split))
-        ]
-        return [(name, page) for name, own in by_set(pages) for page in own[: self.limit]]
+        """All pages of sets that no bundled network learnt from, else the test pages."""
+        return [page for own in folders for page in _measured(own)[: self.limit]]
+
+    def found_pages(self, folders: Sequence[Path]) -> list[NamedPage]:
+        """Those of them on which lines are found."""
+        return [page for own in folders for page in _measured(own)[: self.limit][: self.found_limit]]
+
+
+def _measured(folder: Path) -> list[NamedPage]:
+    splits = [Split.TEST] if folder.name in LEARNT else [Split.TEST, Split.TUNE, Split.TRAIN]
+    return [page for split in splits for page in pages_of([folder], [split])]
 
 
 def leave_one_out(run: LeaveOutRun) -> LeaveOutReport:
     """Every set, measured with what was fitted without its source."""
-    every = run.measured_pages(run.folders)
-    read_missing(run.store, [page for _, page in every], run.sources, run.readers)
+    for source in run.sources:
+        wanted = run.found_pages(run.folders) if source.detected else run.measured_pages(run.folders)
+        read_missing(run.store, [page for _, page in wanted], [source], run.readers)
     fitted: dict[str, str] = {}
     sets: dict[str, dict[str, HeldOutSet]] = {}
     cascades: dict[str, CascadeSet] = {}
+    without: dict[str, dict[str, int]] = {}
     seconds, lines = 0.0, 0
     for collection, folders in run.collections.items():
         document = fitted_without(run, collection)
         profile = document.profiles[GENERAL]
         fitted[collection] = _about(document)
-        pages = run.measured_pages(folders)
         if GROUND_TRUTH in run.sources:
-            by_name, spent_s = _fuse_true_lines(run, pages, profile)
+            by_name, spent_s = _fuse_true_lines(run, run.measured_pages(folders), profile)
             seconds, lines = seconds + spent_s, lines + sum(map(len, by_name.values()))
             sets.setdefault(TRUE_LINES, {}).update(_true_sets(by_name))
             outcome = cascade_figures(by_name, profile)
             cascades.update({} if outcome is None else outcome.sets)
+            without.update(_without_each(by_name, profile))
         if DETECTED in run.sources:
-            sets.setdefault(FROM_THE_PAGE, {}).update(_detected_sets(run, pages, profile))
+            sets.setdefault(FROM_THE_PAGE, {}).update(_detected_sets(run, run.found_pages(folders), profile))
     tables = [HeldOutTable(title, own) for title, own in sets.items()]
-    return LeaveOutReport(tables, fitted, cascades, 1000.0 * seconds / lines if lines else None)
+    return LeaveOutReport(tables, fitted, cascades, without, 1000.0 * seconds / lines if lines else None)
 
 
 def fitted_without(run: LeaveOutRun, collection: str) -> ProfileDocument:
@@ -163,6 +175,22 @@ def _true_sets(lines: Mapping[str, Sequence[Fused]]) -> dict[str, HeldOutSet]:
     }
 
 
+def _without_each(lines: Mapping[str, Sequence[Fused]], profile: Profile) -> dict[str, dict[str, int]]:
+    """By set and engine, the edits that the fusion of all other engines makes; nothing where there are but two."""
+    found = {name: _edits_without([line for line, _ in own], profile) for name, own in lines.items()}
+    return {name: edits for name, edits in found.items() if edits}
+
+
+def _edits_without(lines: Sequence[LabelledLine], profile: Profile) -> dict[str, int]:
+    engines = list(lines[0].hypotheses)
+    edits = {}
+    for engine in engines if len(engines) > 2 else []:
+        others = [name for name in engines if name != engine]
+        fused = fused_lines(lines, profile, _METHOD, others)
+        edits[engine] = sum(character_edits(line.normalised(own.text), line.truth).edits for line, own in fused)
+    return edits
+
+
 def _detected_sets(run: LeaveOutRun, pages: Sequence[NamedPage], profile: Profile) -> dict[str, HeldOutSet]:
     found = {}
     for name, own in by_set(pages):
@@ -175,7 +203,8 @@ def measure_left_out(run: AccuracyRun, readings: Path) -> AccuracyResult:
     """What is left out first, then the run itself on the sets that profiles are fitted to. Raises OutOfRange when all
     folders are of one source.
     """
-    leaving = LeaveOutRun(run.folders, run.readers, run.store, run.sources, readings / "leave-out", run.limit)
+    kept = readings / "leave-out"
+    leaving = LeaveOutRun(run.folders, run.readers, run.store, run.sources, kept, run.limit, run.found_limit)
     if len(leaving.collections) < 2:
         raise OutOfRange("nothing is left to fit to", "name folders of two sources at least (docs/fusion.md)")
     left_out = leave_one_out(leaving)
