@@ -7,6 +7,7 @@ a stopped run goes on where it was.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from evaluation.accuracy.leave_out import HeldOutSet, HeldOutTable, LeaveOutRepo
 from evaluation.accuracy.run import AccuracyResult, AccuracyRun, measure
 from evaluation.accuracy.word_scores import line_sample
 from evaluation.metrics.text_comparison import character_edits
-from evaluation.pages.collections import LEARNT, MEASURE_ONLY, collection_of
+from evaluation.pages.collections import MEASURE_ONLY, TEST_PAGES_ONLY, collection_of
 from evaluation.pages.ground_truth import GroundTruthPage, Split
 from evaluation.readings.labelled_lines import LabelledLine, labelled_lines, pages_of
 from evaluation.readings.line_layouts import DETECTED, GROUND_TRUTH, LineSource, page_key
@@ -75,7 +76,7 @@ class LeaveOutRun:
 
 
 def _measured(folder: Path) -> list[NamedPage]:
-    splits = [Split.TEST] if folder.name in LEARNT else [Split.TEST, Split.TUNE, Split.TRAIN]
+    splits = [Split.TEST] if folder.name in TEST_PAGES_ONLY else [Split.TEST, Split.TUNE, Split.TRAIN]
     return [page for split in splits for page in pages_of([folder], [split])]
 
 
@@ -111,12 +112,12 @@ def fitted_without(run: LeaveOutRun, collection: str) -> ProfileDocument:
     folders = [
         folder for folder in run.folders if collection_of(folder.name) != collection and folder.name not in MEASURE_ONLY
     ]
-    path = run.folder / f"without-{collection}-{_key(tuning_pages(folders), run.readers)}.json"
+    path = run.folder / f"profile-{_key(tuning_pages(folders), run.readers)}.json"
     if not path.exists():
         lines = tuning_lines(run.store, folders, run.readers)
         run.folder.mkdir(parents=True, exist_ok=True)
-        languages = BUNDLED.parent / LANGUAGES_FILE
-        tuned = tuned_profile(lines, [reader.name for reader in run.readers], read_languages(languages.resolve()))
+        languages = _kept_languages(run.folder)
+        tuned = tuned_profile(lines, [reader.name for reader in run.readers], read_languages(languages))
         made = {
             "sets": ", ".join(folder.name for folder in folders),
             "lines": str(len(lines)),
@@ -124,9 +125,18 @@ def fitted_without(run: LeaveOutRun, collection: str) -> ProfileDocument:
             "cascade": "none" if tuned.profile.cascade is None else tuned.profile.cascade.describe(),
         }
         part = path.with_suffix(".part")
-        write_document(ProfileDocument({GENERAL: tuned.profile}, {}, made), part, str(languages.resolve()))
+        write_document(ProfileDocument({GENERAL: tuned.profile}, {}, made), part, languages.name)
         part.replace(path)
     return read_document(path, Thresholds())
+
+
+def _kept_languages(folder: Path) -> Path:
+    """A copy of the languages beside what is fitted with them: documents are read from any checkout."""
+    bundled = BUNDLED.parent / LANGUAGES_FILE
+    kept = folder / f"languages-{content_hash(bundled)}.json.gz"
+    if not kept.exists():
+        shutil.copy(bundled, kept)
+    return kept.resolve()
 
 
 def _key(pages: Sequence[NamedPage], readers: Sequence[Reader]) -> str:
