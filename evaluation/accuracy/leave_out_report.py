@@ -21,8 +21,8 @@ def blocks(report: LeaveOutReport) -> Iterator[str]:
         "are fitted without any set of the same source. The languages come from word lists, not from pages.\n\n"
         "Measured are the test pages of sets of which a network of this project knows other pages, and all pages of "
         "the other sets. The bundled networks of EasyOCR and TrOCR were trained on *other pages* of "
-        f"{_learnt(report)}, so these sets (marked \\*) are not new to them. What the makers of PaddleOCR and Tesseract "
-        "trained on is not known."
+        f"{_learnt(report)}, so these sets (marked \\*) are not new to them. What PaddleOCR and Tesseract were trained "
+        "on is not known."
     )
     for one in report.tables:
         yield from _table(one)
