@@ -141,6 +141,8 @@ UNTUNED_CHARACTERS = CharacterConfidence()
 _LEAST_LEGIBLE = {2: -0.5, 3: 0.5, 4: 1.0}
 """By how many engines voted: below these mean log-odds of its characters a line is noise to all of them. True lines of
 clean print lie above 1.5, mirrored print, scrawl and dust below 1 (docs/log.md, 2026-11-30)."""
+_FEW, _LEAST_OF_FEW = 3, -1.0
+"""So few characters, as page numbers have, are seldom sure even where they are right: for those the bound is lower."""
 
 
 def is_legible(confidences: Sequence[float], engines: int) -> bool:
@@ -149,5 +151,7 @@ def is_legible(confidences: Sequence[float], engines: int) -> bool:
     """
     if engines < 2 or not confidences:
         return True
-    mean = sum(map(log_odds, confidences)) / len(confidences)
-    return mean >= _LEAST_LEGIBLE[min(engines, max(_LEAST_LEGIBLE))]
+    least = _LEAST_LEGIBLE[min(engines, max(_LEAST_LEGIBLE))]
+    if len(confidences) <= _FEW:
+        least = min(least, _LEAST_OF_FEW)
+    return sum(map(log_odds, confidences)) / len(confidences) >= least

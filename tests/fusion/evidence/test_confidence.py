@@ -46,4 +46,6 @@ def test_a_line_is_not_legible_where_several_engines_only_guess() -> None:
     assert is_legible([0.5] * 9, 2)  # two that differ say little
     assert not is_legible([0.2] * 9, 2)
     assert is_legible([0.2] * 9, 1)
+    assert is_legible([0.4] * 3, 5)  # a page number is seldom sure
+    assert not is_legible([0.2] * 3, 5)
     assert is_legible([], 5)
