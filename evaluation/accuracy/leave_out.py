@@ -15,7 +15,7 @@ from evaluation.accuracy.cascade import CascadeSet
 from evaluation.accuracy.error_rates import FUSED, Sample, SetFigures, figures, word_f1
 from evaluation.accuracy.word_scores import AGREEMENT, scored_words
 from evaluation.metrics.bootstrap import Interval, paired_interval
-from evaluation.metrics.doubt import ReviewFigures, ScoredWords, auroc, errors_left, review
+from evaluation.metrics.doubt import ReviewFigures, ScoredWords, auroc, errors_left, least_left, review
 from evaluation.pages.collections import LEARNT, collection_of
 from fusion import Thresholds
 
@@ -32,18 +32,21 @@ FEW_MORE = 5
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """How well one way of being sure finds the wrong words of what it reads: the area under the ROC curve (None where
-    nothing is wrong), the part of the errors that is left after each of REVIEWED, and what the threshold finds.
+    nothing is wrong), the part of the errors that is left after each of REVIEWED, and would be if doubt were perfect,
+    and what the threshold finds.
     """
 
     auroc: float | None
     left: tuple[float, ...]
+    least_left: tuple[float, ...]
     review: ReviewFigures
     errors: int
 
     @classmethod
     def of(cls, words: ScoredWords, threshold: float) -> Doubt:
         left = tuple(errors_left(words, share) for share in REVIEWED)
-        return cls(auroc(words), left, review(words, threshold), words.errors)
+        least = tuple(least_left(words, share) for share in REVIEWED)
+        return cls(auroc(words), left, least, review(words, threshold), words.errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,11 @@ class HeldOutTable:
     def left(self, by: str) -> tuple[float, ...]:
         """The part of the errors that is left after each of REVIEWED, mean over the sets."""
         return tuple(_mean([own.doubt[by].left[place] for own in self.sets.values()]) for place in range(len(REVIEWED)))
+
+    def least_left(self, by: str) -> tuple[float, ...]:
+        """The same if doubt were perfect."""
+        every = [own.doubt[by].least_left for own in self.sets.values()]
+        return tuple(_mean([one[place] for one in every]) for place in range(len(REVIEWED)))
 
     def auroc(self, by: str) -> float:
         """Mean over the sets."""

@@ -94,9 +94,11 @@ def _doubt(one: HeldOutTable) -> Iterator[str]:
     yield f"### How well doubt finds wrong words: {one.title[0].lower()}{one.title[1:]}"
     yield (
         "*AUROC* is the probability that a right word has more confidence than a wrong one. *Left* is the share of "
-        "word errors that remain when the most doubtful 5, 10 and 20 % of the words are corrected; a true word that "
-        "no engine read always remains. Three confidences are compared: *fused* is that of the answer, *engine* that "
-        "of the best engine on its own words, *agreement* only how alike the engines' readings are. *Review* is the "
+        "word errors that remain when the most doubtful 5, 10 and 20 % of the words are corrected. A word in which "
+        "several true ones are merged counts as so many errors, which one correction mends; a true word of which "
+        "nothing was read always remains. Three confidences are compared: *fused* is that of the answer, *engine* that "
+        "of the best engine on its own words, *agreement* only how alike the engines' readings are. *Left perfect* is "
+        "what would remain of the fused words' errors if all wrong words were the most doubtful. *Review* is the "
         "precision and recall of finding wrong words by a confidence below 0.7."
     )
     yield table(
@@ -108,6 +110,7 @@ def _doubt(one: HeldOutTable) -> Iterator[str]:
             "by chance",
             *(f"AUROC {_short(by)}" for by in _JUDGES),
             *(f"left {_short(by)}" for by in _JUDGES),
+            "left perfect",
             "review",
         ),
         [
@@ -119,13 +122,14 @@ def _doubt(one: HeldOutTable) -> Iterator[str]:
                 f"{own.calibration.by_chance:.3f}",
                 *(_auroc(own.doubt[by]) for by in _JUDGES),
                 *(_left(own.doubt[by].left) for by in _JUDGES),
+                _left(own.doubt[FUSED].least_left),
                 f"{own.doubt[FUSED].review.precision:.0%}, {own.doubt[FUSED].review.recall:.0%}",
             )
             for name, own in one.sets.items()
         ],
     )
     means = "; ".join(f"{_short(by)} AUROC {one.auroc(by):.3f}, left {_left(one.left(by))}" for by in _JUDGES)
-    yield f"Mean over the sets: {means}."
+    yield f"Mean over the sets: {means}; perfect doubt would leave {_left(one.least_left(FUSED))}."
 
 
 def _short(by: str) -> str:
@@ -236,6 +240,7 @@ def _doubt_json(own: Doubt) -> dict[str, object]:
         "auroc": None if own.auroc is None else round(own.auroc, 4),
         "errors": own.errors,
         "errors_left": _left_json(own.left),
+        "errors_left_by_perfect_doubt": _left_json(own.least_left),
         "review": {
             "words": own.review.words,
             "precision": round(own.review.precision, 4),

@@ -14,7 +14,7 @@ from rapidfuzz.distance import Levenshtein
 
 from evaluation.accuracy.error_rates import FUSED, Sample
 from evaluation.metrics.doubt import ScoredWords
-from evaluation.metrics.text_comparison import correct_words
+from evaluation.metrics.text_comparison import correct_words, held_words
 from evaluation.readings.labelled_lines import LabelledLine
 from fusion import FusedLine
 from ocr import Hypothesis
@@ -66,8 +66,8 @@ def word_scores(hypotheses: Mapping[str, Hypothesis], fused: FusedLine) -> dict[
 
 
 def scored_words(samples: Iterable[Sample], reader: str, scores: str) -> ScoredWords:
-    """The words that a reader reads, and how sure each is by the scores of that name. A true word for which there is
-    none is missed. Samples in which a word cannot be told from its neighbours once it is normalised are left out.
+    """The words that a reader reads, and how sure each is by the scores of that name. A true word of which nothing is
+    read is missed. Samples in which a word cannot be told from its neighbours once it is normalised are left out.
     """
     return ScoredWords.joined(
         [_of_sample(sample, sample.texts[reader], sample.word_scores.get(scores, ())) for sample in samples]
@@ -78,6 +78,5 @@ def _of_sample(sample: Sample, text: str, scores: tuple[float, ...]) -> ScoredWo
     right = list(correct_words(text, sample.truth))
     if len(right) != len(scores):
         return ScoredWords()
-    return ScoredWords(
-        np.array(scores), np.array(right, dtype=np.bool_), max(0, len(sample.truth.split()) - len(right))
-    )
+    held, missed = held_words(text, sample.truth)
+    return ScoredWords(np.array(scores), np.array(right, dtype=np.bool_), missed, np.array(held, dtype=np.intp))

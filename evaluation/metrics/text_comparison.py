@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -55,6 +56,24 @@ def correct_characters(read: str, truth: str) -> list[bool]:
     for block in Levenshtein.editops(read, truth).as_matching_blocks():
         right[block.a : block.a + block.size] = [True] * block.size
     return right
+
+
+def held_words(read: str, truth: str) -> tuple[list[int], int]:
+    """For each word read, of how many true words it has more characters than any other word, as the fewest edits have
+    it: of two where a space was missed. And how many true words no word read has any of.
+    """
+    place = [-1] * len(truth)
+    for block in Levenshtein.editops(read, truth).as_matching_blocks():
+        place[block.b : block.b + block.size] = range(block.a, block.a + block.size)
+    word_at = {at: word for word, found in enumerate(re.finditer(r"\S+", read)) for at in range(*found.span())}
+    held, lost = [0] * len(read.split()), 0
+    for found in re.finditer(r"\S+", truth):
+        words = Counter(word_at[at] for at in place[found.start() : found.end()] if at in word_at)
+        if words:
+            held[max(words, key=lambda word: (words[word], -word))] += 1
+        else:
+            lost += 1
+    return held, lost
 
 
 def correct_words(read: str, truth: str) -> Iterator[bool]:

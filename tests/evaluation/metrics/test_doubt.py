@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.metrics.doubt import ScoredWords, auroc, errors_left, review
+from evaluation.metrics.doubt import ScoredWords, auroc, errors_left, least_left, review
 
 
 def words(*scored: tuple[float, bool], missed: int = 0) -> ScoredWords:
@@ -32,6 +32,15 @@ def test_a_missed_word_is_an_error_that_no_doubt_finds() -> None:
     assert found.errors == 2
     assert errors_left(found, 1.0) == 0.5
     assert review(found, 0.5).recall == 0.5
+
+
+def test_a_look_at_a_merged_word_mends_all_that_it_holds() -> None:
+    found = ScoredWords(np.array([0.3, 0.1, 0.9, 0.9]), np.array([False, False, True, True]), 0, np.array([3, 0, 1, 1]))
+    assert found.errors == 4
+    assert errors_left(found, 0.25) == 0.75
+    assert least_left(found, 0.25) == 0.25
+    assert review(found, 0.2).recall == 0.25
+    assert ScoredWords.joined([found, words((0.2, False))]).errors == 5
 
 
 def test_nothing_wrong_leaves_nothing() -> None:

@@ -9,6 +9,7 @@ from evaluation.metrics.text_comparison import (
     character_edits,
     correct_characters,
     correct_words,
+    held_words,
     normalised,
     word_edits,
 )
@@ -37,3 +38,11 @@ def test_a_word_is_right_when_all_of_it_and_nothing_else_stands_there() -> None:
     assert list(correct_words("the", "then")) == [False]
     assert list(correct_words("a bc", "a b c")) == [True, False]
     assert list(correct_words("ab c", "xab c")) == [False, True]
+
+
+def test_a_word_holds_the_true_words_that_it_has_most_of() -> None:
+    assert held_words("to be or", "to be or not") == ([1, 1, 1], 1)
+    assert held_words("Tobe or nt", "To be or not") == ([2, 1, 1], 0)
+    assert held_words("not hing", "nothing") == ([0, 1], 0)
+    assert held_words("", "two words") == ([], 2)
+    assert held_words("dust", "") == ([0], 0)
