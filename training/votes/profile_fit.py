@@ -28,7 +28,7 @@ from fusion.profiles.tuning import Tuning, best_engines
 from training.votes.evidence_fit import MIN_DECISIVE, LabelledPage, fit
 
 _KNOTS = 16
-_WORD_RIDGE = 0.03  # what scikit-learn calls C: the inverse of the ridge's strength
+_WORD_RIDGE = 0.3  # what scikit-learn calls C: the inverse of the ridge's strength
 _MIN_WORDS = 300
 _LEAST_WEIGHT = 0.01
 GENERAL = "general"
