@@ -16,11 +16,12 @@ from ray import serve
 from ray.serve import Application
 
 import engines
-from deployments.config.deployment_names import GATEWAY, ROUTER, SEGMENTATION
+from deployments.config.deployment_names import GATEWAY, JOB_WORKER, ROUTER, SEGMENTATION
 from deployments.config.layers import read_dotenv, resolve_settings
 from deployments.config.schema import ClusterConfig, EngineConfig
 from deployments.engine.deployment import EngineReplica, SharedEngineSettings
 from deployments.gateway.deployment import GatewayReplica
+from deployments.job_worker.deployment import JobWorkerReplica
 from deployments.messages.capabilities import Capabilities
 from deployments.placement import one_machine, with_arguments
 from deployments.replica.runtime import ReplicaSettings
@@ -45,6 +46,7 @@ def build(args: ClusterConfig) -> Application:
     segmentation = serve.deployment(SegmentationReplica).options(name=SEGMENTATION, **options[SEGMENTATION])
     router = serve.deployment(RouterReplica).options(name=ROUTER, **options[ROUTER])
     gateway = serve.deployment(GatewayReplica).options(name=GATEWAY, **options[GATEWAY])
+    job_worker = serve.deployment(JobWorkerReplica).options(name=JOB_WORKER, **options[JOB_WORKER])
 
     def engine_application(engine: EngineConfig) -> Application:
         name = specs[engine.name].name
@@ -52,13 +54,15 @@ def build(args: ClusterConfig) -> Application:
         engine_config = engine.model_copy(update={"batch_size": engine.batch_size or config.batch_size})
         return deployment.bind(engine_config, config.model_dir, config.cache_dir, given)
 
+    reading = router.bind(
+        segmentation.bind(config.segmentation, config.model_dir, config.cache_dir, replica_settings),
+        {specs[engine.name].name: engine_application(engine) for engine in config.engines},
+        capabilities,
+        replica_settings,
+    )
     return gateway.bind(
-        router.bind(
-            segmentation.bind(config.segmentation, config.model_dir, config.cache_dir, replica_settings),
-            {specs[engine.name].name: engine_application(engine) for engine in config.engines},
-            capabilities,
-            replica_settings,
-        ),
+        reading,
+        job_worker.bind(reading, settings, capabilities),
         settings,
         capabilities,
         importlib.metadata.version("quorum-ocr"),

@@ -19,7 +19,7 @@ import yaml
 
 import engines
 from cluster import node_pools
-from deployments.config.deployment_names import GATEWAY, ROUTER, SEGMENTATION
+from deployments.config.deployment_names import GATEWAY, JOB_WORKER, ROUTER, SEGMENTATION
 from deployments.config.layers import PRESETS
 from deployments.config.schema import ENGINES, ClusterConfig, EngineConfig, LimitsConfig, SegmentationConfig
 from ocr import EngineSpec, NoCard
@@ -32,13 +32,13 @@ Options = dict[str, Any]
 # the caller's handle, first come first served, and beyond that they are refused at once instead of being answered too
 # late. The Gateway takes everything that comes and refuses by itself (admission.py): what Serve's proxy says of a full
 # deployment is not in the form of the contract.
-_ONGOING = {GATEWAY: 10_000, ROUTER: 128, SEGMENTATION: 64}
-_QUEUED = {GATEWAY: -1, ROUTER: 256, SEGMENTATION: 128}
+_ONGOING = {GATEWAY: 10_000, ROUTER: 128, SEGMENTATION: 64, JOB_WORKER: 64}
+_QUEUED = {GATEWAY: -1, ROUTER: 256, SEGMENTATION: 128, JOB_WORKER: 64}
 _ENGINE_ONGOING, _ENGINE_QUEUED = 64, 256
 
 # On one machine everything shares the cores, so these are only shares of Ray's bookkeeping: they must add up to less
 # than two, or the last deployment never starts (a replica asks for a whole CPU by default).
-_ONE_MACHINE_CPUS = {GATEWAY: 0.1, ROUTER: 0.1, SEGMENTATION: 0.2}
+_ONE_MACHINE_CPUS = {GATEWAY: 0.1, ROUTER: 0.1, SEGMENTATION: 0.2, JOB_WORKER: 0.1}
 _ONE_MACHINE_ENGINE_CPUS = 0.25
 
 # Threads of the parts that are worth more than one on a small machine: whoever is still reading when the others are
@@ -70,6 +70,7 @@ _BOUNDS = {
     GATEWAY: Bounds(2, 8, 16.0),
     ROUTER: Bounds(2, 8, 16.0),
     SEGMENTATION: Bounds(2, 8, 2.0),
+    JOB_WORKER: Bounds(1, 4, 1.0),  # by the pages that wait: deployments/job_worker/autoscaling.py
     "emnist_cnn": Bounds(1, 4, 8.0),
     "tesseract": Bounds(1, 16, 2.0),
     "easyocr": Bounds(1, 8, 4.0),
@@ -77,6 +78,8 @@ _BOUNDS = {
     "paddleocr": Bounds(1, 8, 4.0),
 }
 _OTHER_ENGINE = Bounds(1, 8, 4.0)
+
+_PAGES_POLICY = "deployments.job_worker.autoscaling:replicas_for_pages"
 
 # So many replicas of one deployment on one node, so that a node that dies takes part of it only. Two, not one, because
 # a cluster may begin with one node.
@@ -131,7 +134,7 @@ def with_arguments(
 
 def production(specs: Iterable[EngineSpec], *, gpus: bool = True) -> dict[str, Options]:
     """Every deployment scales by itself; with `gpus` every engine holds its own fraction of one."""
-    cpus = {GATEWAY: 1.0, ROUTER: 1.0, SEGMENTATION: 2.0}
+    cpus = {GATEWAY: 1.0, ROUTER: 1.0, SEGMENTATION: 2.0, JOB_WORKER: 0.5}
     services = {
         name: _scaled(name, {"num_cpus": cpu, "label_selector": node_pools.selector(node_pools.CPU)})
         for name, cpu in cpus.items()
@@ -142,9 +145,12 @@ def production(specs: Iterable[EngineSpec], *, gpus: bool = True) -> dict[str, O
 
 
 def _scaled(name: str, needs: Options) -> Options:
+    bounds = asdict(_BOUNDS.get(name, _OTHER_ENGINE))
+    if name == JOB_WORKER:
+        bounds["policy"] = {"policy_function": _PAGES_POLICY}
     return {
         **_queue_options(name),
-        "autoscaling_config": asdict(_BOUNDS.get(name, _OTHER_ENGINE)),
+        "autoscaling_config": bounds,
         "max_replicas_per_node": _REPLICAS_PER_NODE,
         "ray_actor_options": needs,
     }

@@ -7,6 +7,8 @@
     │   ├── Unauthorized          no key, or a key that is nobody's                     (HTTP 401)
     │   ├── Forbidden             a key that may not do this                            (HTTP 403)
     │   ├── NotFound              what the path names is not there                      (HTTP 404)
+    │   ├── NotFinished           what is asked for is not there yet                     (HTTP 409)
+    │   ├── Expired               what the path names was there, and was deleted        (HTTP 410)
     │   ├── NotAcceptable         no format that the caller would take                  (HTTP 406)
     │   ├── Outdated              somebody else changed it in the meantime              (HTTP 412)
     │   ├── TooLarge              too many bytes or pixels                              (HTTP 413)
@@ -92,6 +94,20 @@ class NotFound(InputError):
 
     code = "not_found"
     http_status = 404
+
+
+class NotFinished(InputError):
+    """What is asked for is being made, and nothing of it is there yet."""
+
+    code = "not_finished"
+    http_status = 409
+
+
+class Expired(InputError):
+    """What the path names was deleted when its time was over, or by its owner."""
+
+    code = "expired"
+    http_status = 410
 
 
 class Outdated(InputError):

@@ -12,7 +12,8 @@ import yaml
 
 from deployments.config.schema import ClusterConfig
 from deployments.messages.capabilities import Capabilities
-from tests.fakes.plain_service import PlainService, app_over
+from tests.fakes.job_worker import with_a_worker
+from tests.fakes.plain_service import PlainService
 from tests.fakes.served import over_http
 
 ROOT = Path(__file__).parents[1]
@@ -100,7 +101,8 @@ def test_the_examples_of_the_page_on_http_work(tmp_path: Path) -> None:
     found = blocks("http.md")
     commands = "\n".join(text for language, _, text in found if language == "bash")
     [program] = [text for language, _, text in found if language == "python"]
-    with over_http(app_over(PlainService(), draw_timeout_s=60.0)) as url:
+    service = PlainService()
+    with with_a_worker(service, tmp_path / "jobs", draw_timeout_s=60.0) as whole, over_http(whole.app()) as url:
         script = commands.replace("http://127.0.0.1:8000", url) + f"\n{sys.executable} - <<'END'\n{program}END\n"
         finished = subprocess.run(
             ["bash", "-e", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False

@@ -32,6 +32,7 @@ from evaluation.environment import as_table, environment
 from evaluation.markdown import document, records
 from ocr import contract
 from ocr.contract import ErrorAnswer, StreamEnd, TextAnswer
+from ocr.job_contract import JobAnswer, JobsAnswer
 
 _NDJSON = "application/x-ndjson"
 _COLUMNS = {"method": ".case.method", "route": ".case.path", "request": ".case.what", "status": ".status"}
@@ -84,6 +85,7 @@ def cases() -> Iterator[Case]:
     yield from _text()
     yield from _documents()
     yield from _batch()
+    yield from _jobs()
     yield from _administration()
 
 
@@ -191,6 +193,27 @@ def _batch() -> Iterator[Case]:
     yield one("no images", ErrorAnswer, 422, json={"images": []})
     yield one("an option of the other task", ErrorAnswer, 400, json={"images": images, "lang": "en"})
     yield one("a body not called JSON", ErrorAnswer, 415, content=b"{}", headers={"content-type": "text/plain"})
+
+
+def _jobs() -> Iterator[Case]:
+    image = QUICK.read_bytes()
+
+    def one(what: str, body: Body, status: int = 202, **sent: object) -> Case:
+        return Case("POST", "/jobs", what, status, body, sent)
+
+    yield one("a PDF and an image", JobAnswer, files=[("file", pdf_of_pages(2)), ("file", image)])
+    yield one("the file as it is, options in the query", JobAnswer, content=image, params={"priority": "interactive"})
+    yield one("JSON", JobAnswer, json={"images": [base64.b64encode(image).decode()], "formats": ["text", "pdf"]})
+    yield one("no file", ErrorAnswer, 400, json={"lang": "en"})
+    yield one(
+        "a callback without a secret", ErrorAnswer, 400, content=image, params={"callback": '{"url": "http://a"}'}
+    )
+    yield one("an option of the other task", ErrorAnswer, 400, content=image, params={"classes": "digits"})
+    yield one("unknown format", ErrorAnswer, 422, content=image, params={"formats": "docx"})
+    yield Case("GET", "/jobs", "one's own", 200, JobsAnswer)
+    yield Case("GET", "/jobs", "more than there are at once", 422, ErrorAnswer, {"params": {"limit": "1000"}})
+    for method, path in (("GET", "/jobs/{job}"), ("DELETE", "/jobs/{job}"), ("GET", "/jobs/{job}/result")):
+        yield Case(method, path, "a job that there is not", 404, ErrorAnswer)
 
 
 def _administration() -> Iterator[Case]:

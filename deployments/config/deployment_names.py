@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-GATEWAY, ROUTER, SEGMENTATION = "Gateway", "Router", "Segmentation"
+GATEWAY, ROUTER, SEGMENTATION, JOB_WORKER = "Gateway", "Router", "Segmentation", "JobWorker"

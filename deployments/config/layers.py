@@ -97,7 +97,8 @@ VARIABLES = (
     Variable(
         "API_TIMEOUT", ("limits", "timeout_s"), "seconds in which a request is answered, unless it says otherwise"
     ),
-    Variable("REDIS_URL", ("redis_url",), "Redis server that keeps live configuration and rate limits"),
+    Variable("REDIS_URL", ("redis_url",), "Redis server that keeps live configuration, rate limits and jobs"),
+    Variable("JOBS_FILES", ("jobs_files",), "folder or address (s3://...) of the files of jobs and their results"),
     Variable("STATE_DIR", ("state_dir",), "folder of live configuration (without Redis), reports and exports"),
     Variable("MODEL_DIR", ("model_dir",), "folder of official models: `MODEL_DIR/<engine>/<name>`"),
     Variable("CACHE_DIR", ("cache_dir",), "folder where bundled models are prepared"),

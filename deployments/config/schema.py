@@ -24,6 +24,7 @@ ENGINES = ("emnist_cnn", "tesseract", "easyocr", "trocr", "paddleocr")
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0.0, le=1000.0)]
 KeyHash = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
 """An API key as it is kept: only its hash. `deployments.config.api_keys` makes it."""
 
@@ -86,6 +87,9 @@ class LimitsConfig(_Settings):
 
     max_request_mb: float = Field(
         50.0, gt=0.0, le=1000.0, description="Largest request body, in units of 1,000,000 bytes."
+    )
+    max_job_mb: float = Field(
+        1000.0, gt=0.0, description="Largest upload of one job, in units of 1,000,000 bytes; JSON is a request body."
     )
     max_bodies_mb: float = Field(
         200.0, gt=0.0, description="Largest size of all request bodies together that one gateway reads at once."
@@ -154,6 +158,10 @@ class LimitsConfig(_Settings):
     )
     retries: int = Field(2, ge=0, le=10, description="How often a call is made again when its replica died.")
     batch_workers: int = Field(4, ge=1, le=64, description="How many pages of one request are read at once.")
+    shares: dict[str, Share] = Field(
+        default_factory=dict,
+        description='How many turns a caller has for one of others, by its name in the logs, as "key 1a2b3c4d".',
+    )
     requests_per_minute: int = Field(
         0, ge=0, description="Most requests a minute of one key or, without keys, of one address; 0: no limit."
     )
@@ -161,6 +169,38 @@ class LimitsConfig(_Settings):
     @property
     def max_bytes(self) -> int:
         return int(self.max_request_mb * 1e6)
+
+    @property
+    def max_job_bytes(self) -> int:
+        return int(self.max_job_mb * 1e6)
+
+
+class JobsConfig(_Settings):
+    """What jobs may cost, and how they are read. A caller is a key or, without keys, an address."""
+
+    max_files: int = Field(1000, ge=1, le=10_000, description="Most files of one job.")
+    max_pages: int = Field(10_000, ge=1, le=100_000, description="Most pages of one job.")
+    max_jobs: int = Field(100, ge=1, description="Most jobs of one caller that have not ended.")
+    max_waiting_pages: int = Field(20_000, ge=1, description="Most pages of one caller that wait to be read.")
+    max_kept_mb: float = Field(5000.0, gt=0.0, description="Most that is kept for one caller, files and results.")
+    expires_s: float = Field(86_400.0, gt=0.0, description="A job is deleted so long after it came, unless it says.")
+    max_expires_s: float = Field(604_800.0, gt=0.0, description="The longest time that a job may ask for.")
+    remembered_s: float = Field(
+        86_400.0,
+        ge=0.0,
+        description="For how long it is known that there was a job, when what it held is deleted.",
+    )
+    lease_s: float = Field(30.0, ge=1.0, le=3600.0, description="A page whose reader is silent for so long is free.")
+    pages_at_once: int = Field(
+        4, ge=1, le=64, description="How many pages one replica of the job worker reads at once."
+    )
+    page_timeout_s: float = Field(
+        120.0, gt=0.0, le=600.0, description="A page is read with what has answered by then, unless the job says."
+    )
+    max_attempts: int = Field(5, ge=1, le=100, description="A page whose readers died so often has failed.")
+    callback_networks: tuple[Network, ...] = Field(
+        (), description="Private addresses or networks that callbacks may go to; without it only to public ones."
+    )
 
 
 class ThresholdsConfig(_Settings):
@@ -257,6 +297,7 @@ class LiveConfig(_Settings):
     cache: CacheConfig = CacheConfig()
     repeats: IdempotencyConfig = IdempotencyConfig()
     monitor: MonitorConfig = MonitorConfig()
+    jobs: JobsConfig = JobsConfig()
 
 
 def _default_engines() -> tuple[EngineConfig, ...]:
@@ -275,7 +316,14 @@ class ClusterConfig(LiveConfig):
     queue: int | None = Field(None, ge=1, description="Most requests that wait for one deployment; None: its own.")
     gpu_memory_mb: int | None = Field(None, ge=64, description="Most GPU memory of one engine, under its fraction.")
     security: SecurityConfig = SecurityConfig()
-    redis_url: str | None = Field(None, description="Where live configuration and rate limits are kept, if anywhere.")
+    redis_url: str | None = Field(
+        None, description="Where live configuration, rate limits and jobs are kept; None: in files of this machine."
+    )
+    jobs_files: str | None = Field(
+        None,
+        description="Where the files of jobs and their results lie: a folder, or an address of fsspec such as "
+        "s3://bucket/path; None: below state_dir.",
+    )
     model_dir: Path = DEFAULT_MODEL_DIR
     cache_dir: Path = Path("~/.cache/quorum")
     state_dir: Path = Path("~/.local/state/quorum")

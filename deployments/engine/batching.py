@@ -11,10 +11,11 @@ Three rules make it fair, cheap and honest:
   done if all that wait were read at the same pace. Read crop by crop none would be done later than so, and most are
   done sooner: a single line that arrives behind a page of forty is read after the page's current batch, and pages that
   arrive together leave one after the other instead of all at the end (fair sojourn protocol, Friedman and Henderson
-  2003, doi 10.1145/781027.781056).
+  2003, doi 10.1145/781027.781056). What was asked as a batch gives way to everything else at the next batch of the
+  engine, but one batch in eight is its own.
 - *Cheap*: a batch is padded to its widest crop, so the crops that join the first one are those of its request that are
-  closest to it in width; what is left of a batch is filled up from the next request. While other callers read too, a
-  batch is only as large as is read in a fifth of a second: so long one that comes has to wait.
+  closest to it in width; what is left of a batch is filled up from the next request. While other callers read too, or
+  the work gives way, a batch is only as large as is read in a fifth of a second: so long one that comes has to wait.
 - *Honest*: a crop whose deadline has passed or whose request was cancelled is dropped when a batch is formed; after
   a burst that timed out, the next request does not queue behind dead work.
 
@@ -33,12 +34,15 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from deployments.messages.request import NOBODY, Asker
 from ocr import Crop, Hypothesis, StepTimer
 
 # See the second rule. A caller reads as long as its last crop came no longer ago than this.
 _SLICE_S = 0.2
 _READS_S = 2.0
 _SAVED_CROPS = 50.0
+# While both wait, one batch in so many is of work that gives way.
+_BATCH_EVERY = 8
 # How much the newest batch counts in what one crop takes.
 _NEWEST = 0.3
 
@@ -76,7 +80,7 @@ class _QueuedRequest:
     """
 
     span: object
-    caller: str
+    asker: Asker
     deadline: float
     timer: StepTimer
     waiting_step: str = "queue"
@@ -131,8 +135,9 @@ class CropQueue:
         self._on_change = on_change
         self._queue: list[_QueuedCrop] = []
         self._virtual_time = 0.0  # crops that each waiting request would have had read at an equal pace
-        self._turns: dict[str, float] = {}  # of each caller that reads: crops read for it
-        self._last_asked: dict[str, float] = {}  # of each caller that read of late
+        self._turns: dict[str, float] = {}  # of each line that reads: crops read for it, by its share
+        self._last_asked: dict[str, float] = {}  # of each line that read of late
+        self._since_batch_work = 0  # batches read while work waited that gives way
         self._crop_s = 0.0  # what reading one takes
         self._reading_since: float | None = None
         self._arrived = asyncio.Event()
@@ -149,17 +154,17 @@ class CropQueue:
         return 0.0 if since is None else self._clock() - since
 
     async def read(
-        self, crops: Sequence[Crop], deadline: float, timer: StepTimer | None = None, caller: str = ""
+        self, crops: Sequence[Crop], deadline: float, timer: StepTimer | None = None, asker: Asker = NOBODY
     ) -> list[Hypothesis | None]:
         """One hypothesis per crop, in order; None for those that were not read before the deadline. `timer` gets the
-        steps `queue`, `inference` and `batch wait`. `caller` is whose turn is taken.
+        steps `queue`, `inference` and `batch wait`. `asker` is whose turn is taken.
 
         Raises EngineReadError when the engine cannot read one of the crops. When the caller is cancelled, its crops
         leave the queue.
         """
         if not crops:
             return []
-        request = _QueuedRequest(self._spans.caller(), caller, deadline, timer or StepTimer("engine"))
+        request = _QueuedRequest(self._spans.caller(), asker, deadline, timer or StepTimer("engine"))
         answers = [queued.answer for queued in self._enqueue(crops, request)]
         try:
             await asyncio.wait(answers, timeout=max(0.0, deadline - self._clock()))
@@ -218,47 +223,64 @@ class CropQueue:
         """Take the next batch out of the queue; empty when nothing that is still wanted waits."""
         now = self._clock()
         live = [queued for queued in self._queue if queued.is_live(now)]
-        self._note_callers({queued.request.caller for queued in live}, now)
-        self._turns = self._turns_of({queued.request.caller for queued in live})
+        lines = {queued.request.asker.line for queued in live}
+        self._note_lines(lines, now)
+        self._turns = self._turns_of(lines)
+        batch_first = self._since_batch_work >= _BATCH_EVERY - 1
+
+        def place(queued: _QueuedCrop) -> tuple[bool, float, float]:
+            asker = queued.request.asker
+            return asker.is_batch != batch_first, self._turns[asker.line], queued.done_at
+
         # Sorting is stable: of requests that would be done at the same time, the one that came first is read first.
-        self._queue = sorted(live, key=lambda queued: (self._turns[queued.request.caller], queued.done_at))
+        self._queue = sorted(live, key=place)
         if not self._queue:
             return []
-        first, *others = self._queue
-        size = self._size()
+        batch = self._taken_with(self._queue[0])
+        self._virtual_time += len(batch) / len({queued.request for queued in self._queue})
+        for queued in batch:
+            self._turns[queued.request.asker.line] += 1.0 / queued.request.asker.share
+        taken = set(map(id, batch))
+        self._queue = [queued for queued in self._queue if id(queued) not in taken]
+        self._note_kind(batch[0].request.asker)
+        return batch
+
+    def _taken_with(self, first: _QueuedCrop) -> list[_QueuedCrop]:
+        """The batch that begins with a crop, out of the queue in order. What gives way is in batches of its own."""
+        is_batch = first.request.asker.is_batch
+        others = [queued for queued in self._queue[1:] if queued.request.asker.is_batch == is_batch]
+        size = self._size(gives_way=is_batch)
         own = sum(queued.request is first.request for queued in others)
         candidates = others[: max(own, size - 1)]
         candidates.sort(key=lambda queued: abs(queued.crop.region.width_px - first.crop.region.width_px))
-        batch = [first, *candidates[: size - 1]]
-        self._virtual_time += len(batch) / len({queued.request for queued in self._queue})
-        for queued in batch:
-            self._turns[queued.request.caller] += 1.0
-        taken = set(map(id, batch))
-        self._queue = [queued for queued in self._queue if id(queued) not in taken]
-        return batch
+        return [first, *candidates[: size - 1]]
 
-    def _note_callers(self, waiting: set[str], now: float) -> None:
-        recent = {caller: then for caller, then in self._last_asked.items() if then > now - _READS_S}
+    def _note_kind(self, asker: Asker) -> None:
+        waits = any(queued.request.asker.is_batch for queued in self._queue)
+        self._since_batch_work = self._since_batch_work + 1 if waits and not asker.is_batch else 0
+
+    def _note_lines(self, waiting: set[str], now: float) -> None:
+        recent = {line: then for line, then in self._last_asked.items() if then > now - _READS_S}
         self._last_asked = recent | dict.fromkeys(waiting, now)
 
-    def _size(self) -> int:
+    def _size(self, *, gives_way: bool) -> int:
         """How many crops the next batch may have."""
-        if len(self._last_asked) < 2 or self._crop_s == 0.0:
+        if self._crop_s == 0.0 or (len(self._last_asked) < 2 and not gives_way):
             return self._batch_size
         return max(1, min(self._batch_size, int(_SLICE_S / self._crop_s)))
 
     def _note_seconds(self, crop_s: float) -> None:
         self._crop_s = crop_s if self._crop_s == 0.0 else _NEWEST * crop_s + (1.0 - _NEWEST) * self._crop_s
 
-    def _turns_of(self, callers: set[str]) -> dict[str, float]:
+    def _turns_of(self, lines: set[str]) -> dict[str, float]:
         """What was read for each caller that reads. A new one starts with the least of those that wait: it has saved up
         nothing, and owes nothing. One that reads little by little has saved up a few lines, so that its next page does
         not wait for every other line of somebody's book.
         """
-        known = [self._turns[caller] for caller in callers if caller in self._turns]
+        known = [self._turns[line] for line in lines if line in self._turns]
         least, most = min(known, default=0.0), max(known, default=0.0)
-        waiting = {caller: max(self._turns.get(caller, least), most - _SAVED_CROPS) for caller in callers}
-        return {caller: read for caller, read in self._turns.items() if caller in self._last_asked} | waiting
+        waiting = {line: max(self._turns.get(line, least), most - _SAVED_CROPS) for line in lines}
+        return {line: read for line, read in self._turns.items() if line in self._last_asked} | waiting
 
     def _outcomes(self, batch: list[_QueuedCrop]) -> list[Hypothesis | EngineReadError | None]:
         """Read a batch in the worker thread; when it fails, read its crops one by one to find the bad one. None for

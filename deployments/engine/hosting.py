@@ -142,7 +142,7 @@ class EngineHost:
         timer = StepTimer(self._state.name)
         crops = page.crops(indices, languages=options.languages, classes=options.classes)
         began = time.perf_counter()
-        hypotheses = await self._queue.read(crops, deadline, timer, options.caller)
+        hypotheses = await self._queue.read(crops, deadline, timer, options.asker)
         log.info(
             "read %d of %d crops",
             sum(hypothesis is not None for hypothesis in hypotheses),

@@ -27,10 +27,12 @@ from deployments.gateway.admin_api import AdminApi, SharedNodes, periodic_tasks
 from deployments.gateway.fair_reading import FairReadingService
 from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.http_app import create_app
+from deployments.gateway.jobs_api import JobsApi
 from deployments.gateway.live_config import LiveConfiguration
 from deployments.gateway.requests.options import parse
 from deployments.gateway.result_cache import CachingReadingService
 from deployments.gateway.router_client import RouterClient
+from deployments.jobs.job_queue import job_queue
 from deployments.messages.capabilities import Capabilities
 from deployments.observability.monitor import LEASE_S, Monitor
 from deployments.observability.node_agents import NodeAgents
@@ -44,7 +46,12 @@ class GatewayReplica:
     """A replica of the Gateway: authenticates, limits, validates once, renders."""
 
     async def __init__(  # type: ignore[misc]  # Serve awaits it
-        self, router: DeploymentHandle, settings: Settings, capabilities: Capabilities, version: str
+        self,
+        router: DeploymentHandle,
+        job_worker: DeploymentHandle,
+        settings: Settings,
+        capabilities: Capabilities,
+        version: str,
     ) -> None:
         sys.setswitchinterval(THREADS_SWITCH_S)
         runtime = ReplicaRuntime(ReplicaSettings.of(settings.config))
@@ -57,11 +64,20 @@ class GatewayReplica:
         reading = FairReadingService(RouterClient(router), lambda: live.capabilities.config.limits, CURRENT_CALLER.get)
         service = CachingReadingService(reading, lambda: live.capabilities.config.cache, self._record)
         self._api = GatewayApi(service, lambda: live.capabilities, version, detached_context)
+        config = settings.config
+        queue = job_queue(
+            config.redis_url,
+            config.state_dir,
+            config.jobs_files,
+            serve.get_replica_context().app_name,
+            lambda: live.capabilities.config.jobs,
+        )
+        self._jobs = JobsApi(queue, self._api.readings, lambda: _wake(job_worker))
         self._admin_api = AdminApi(live, runtime.shared, SharedNodes(NodeAgents(), detached_context), service)
         self._monitoring = asyncio.create_task(_monitor(self._admin_api, runtime, settings.config.state_dir).run())
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._api, self._admin_api, self._rates, self._record, detached_context)
+        return create_app(self._api, self._admin_api, self._jobs, self._rates, self._record, detached_context)
 
     async def predict(self, image: bytes, options: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read one character. Options and answer are those of `POST /predict`."""
@@ -89,6 +105,11 @@ class GatewayReplica:
     async def ready(self) -> dict[str, Any]:
         """The answer of `GET /ready`; raises NotReady."""
         return (await self._api.ready()).model_dump(mode="json")
+
+
+def _wake(job_worker: DeploymentHandle) -> None:
+    """Tell one of the workers. It finds the job by itself where this does not arrive, a moment later."""
+    job_worker.wake.remote()
 
 
 def _monitor(admin_api: AdminApi, runtime: ReplicaRuntime, state_dir: Path) -> Monitor:

@@ -21,8 +21,10 @@ from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.integrations.mistral_ocr import mistral_routes
 from deployments.gateway.integrations.open_inference import open_inference_routes
 from deployments.gateway.integrations.open_webui import open_webui_routes
+from deployments.gateway.jobs_api import JobsApi
 from deployments.gateway.routes.admin import admin_routes
 from deployments.gateway.routes.health import health_routes
+from deployments.gateway.routes.jobs import FAILED_PAGES, job_routes
 from deployments.gateway.routes.openapi_examples import add_examples
 from deployments.gateway.routes.reading import ILLEGIBLE_LINES, reading_routes
 from deployments.gateway.routes.stream import stream_routes
@@ -35,6 +37,7 @@ from ocr.errors import QuorumError
 def create_app(
     api: GatewayApi,
     admin_api: AdminApi,
+    jobs: JobsApi,
     rates: RateLimiter,
     record: RecordMetric,
     detached_context: Callable[[], Context] = copy_context,
@@ -52,6 +55,7 @@ def create_app(
     )
     _add_error_handlers(app)
     app.include_router(reading_routes(api.readings))
+    app.include_router(job_routes(jobs))
     app.include_router(stream_routes(api.readings, rates))
     app.include_router(admin_routes(admin_api))
     app.include_router(health_routes(api))
@@ -75,9 +79,9 @@ def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(origins),
-            allow_methods=["GET", "POST", "PUT"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "If-Match", API_KEY_HEADER, IDEMPOTENCY_KEY],
-            expose_headers=["ETag", "Retry-After", "X-Request-ID", REPLAYED, ILLEGIBLE_LINES],
+            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", REPLAYED, ILLEGIBLE_LINES, FAILED_PAGES],
         )
 
 

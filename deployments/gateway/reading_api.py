@@ -90,7 +90,7 @@ class ReadingApi:
             caller,
             share=limits.caller_share,
         )
-        self._documents = Documents(drawer, TextLayerWriter(limits.pages_drawn_at_once, caller))
+        self.documents = Documents(drawer, TextLayerWriter(limits.pages_drawn_at_once, caller))
 
     @property
     def limits(self) -> LimitsConfig:
@@ -129,6 +129,10 @@ class ReadingApi:
         """Raises what is not allowed about the options."""
         self._current().text_request(options, time.time())
 
+    def text_request(self, options: TextOptions) -> ReadRequest:
+        """What the ensemble would be asked now. Raises what is not allowed about the options."""
+        return self._current().text_request(options, time.time())
+
     async def read_image(self, image: bytes, options: TextOptions) -> TextAnswer:
         """The answer to an image of one page."""
         reader = PageReader(self._service, self._current(), DocumentOptions(**dict(options)))
@@ -166,13 +170,13 @@ class ReadingApi:
             if output_format.text_layers is not None and keeps_pdf:
                 shown = [replace(page, illegible=options.illegible) for page in pages]
                 layers = await asyncio.to_thread(output_format.text_layers, shown)
-                content = await self._documents.with_text_layers(file, layers, reader.limits)
+                content = await self.documents.with_text_layers(file, layers, reader.limits)
                 illegible = sum(page.answer.illegible_lines for page in pages)
                 return OutputFile(content, output_format.media_type, illegible)
             answer = await _document_answer(outcomes, page_count, reader)
         else:
             answer = await reader.read(file)
-            picture = await self._documents.picture_of(file, reader.limits) if output_format.needs_picture else None
+            picture = await self.documents.picture_of(file, reader.limits) if output_format.needs_picture else None
             dpi = await self._look(dpi_of, file, reader.limits)
             pages = [OutputPage(1, answer, picture, dpi=dpi)]
         pages = [replace(page, illegible=options.illegible, file_name=file_name) for page in pages]
@@ -186,7 +190,7 @@ class ReadingApi:
         reader = self._reader(file, options)
         await self._look(has_pages, file, options, reader.limits)  # refuses an image by its header
         end = _EndOfStream()
-        async with self._documents.opened(file, options, reader.limits, reader.limits.timeout_s) as document:
+        async with self.documents.opened(file, options, reader.limits, reader.limits.timeout_s) as document:
             yield None
             async with aclosing(read_pages(document, reader)) as outcomes:
                 async for outcome in outcomes:
@@ -292,7 +296,7 @@ class ReadingApi:
         self, file: bytes, reader: PageReader, wait_s: float, *, pictures: bool
     ) -> tuple[list[PageOutcome], int]:
         """The outcome of each page, and how many pages the document has. Raises when not one page could be read."""
-        opened = self._documents.opened(file, reader.options, reader.limits, wait_s, pictures=pictures)
+        opened = self.documents.opened(file, reader.options, reader.limits, wait_s, pictures=pictures)
         async with opened as document, aclosing(read_pages(document, reader)) as pages:
             outcomes = [outcome async for outcome in pages]
         if not any(isinstance(outcome, ReadPage) for outcome in outcomes):

@@ -213,7 +213,13 @@ def document_answer(
     outcomes: Sequence[PageOutcome], page_count: int, request: ReadRequest, processing_time_ms: float
 ) -> DocumentAnswer:
     """The answer of `/predict_text` to a document."""
-    pages = [page_answer(outcome) for outcome in outcomes]
+    return document_of_pages([page_answer(outcome) for outcome in outcomes], page_count, request, processing_time_ms)
+
+
+def document_of_pages(
+    pages: Sequence[PageAnswer | FailedPage], page_count: int, request: ReadRequest, processing_time_ms: float
+) -> DocumentAnswer:
+    """The same of answers to its pages."""
     read = [page for page in pages if isinstance(page, PageAnswer)]
     confidence = _mean([(page.confidence, len(page.characters)) for page in read])
     verdict = judge(confidence, request.profile.thresholds)
@@ -222,7 +228,7 @@ def document_answer(
         text="\n\n".join(page.text for page in read),
         confidence=confidence,
         page_count=page_count,
-        pages=pages,
+        pages=list(pages),
         succeeded=len(read),
         engine_predictions={name: _over_pages(name, read) for name in names},
         method=str(request.method),

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.gateway.access.current_caller import CURRENT_CALLER
+from deployments.gateway.access.current_caller import CURRENT_CALLER, CURRENT_PRIORITY
 from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost
 from deployments.messages.request import ReadRequest
@@ -35,7 +35,7 @@ class RouterClient:
         self._router = router
 
     async def read_page(self, data: bytes, request: ReadRequest) -> Page:
-        asked = request.asked_by(CURRENT_CALLER.get())
+        asked = request.asked_by(CURRENT_CALLER.get(), CURRENT_PRIORITY.get())
         page: Pickled[Page] = await _call_router(
             lambda: await_response(self._router.read_page.remote(data, asked)),
             request.deadline,
@@ -46,7 +46,7 @@ class RouterClient:
     async def read_characters(
         self, images: Sequence[bytes], request: ReadRequest
     ) -> list[CharacterReading | QuorumError]:
-        asked = request.asked_by(CURRENT_CALLER.get())
+        asked = request.asked_by(CURRENT_CALLER.get(), CURRENT_PRIORITY.get())
         readings: list[CharacterReading | QuorumError] = await _call_router(
             lambda: await_response(self._router.read_characters.remote(list(images), asked)),
             request.deadline,
@@ -55,7 +55,7 @@ class RouterClient:
         return readings
 
     async def pictures(self, data: bytes, request: ReadRequest) -> tuple[NamedPicture, ...]:
-        asked = request.asked_by(CURRENT_CALLER.get())
+        asked = request.asked_by(CURRENT_CALLER.get(), CURRENT_PRIORITY.get())
         pictures: tuple[NamedPicture, ...] = await _call_router(
             lambda: await_response(self._router.pictures.remote(data, asked)),
             request.deadline,

@@ -11,26 +11,49 @@ from deployments.config.schema import CircuitBreakerConfig, LimitsConfig
 from fusion import Cascade, Method, Profile, Step
 from ocr import Classes
 from ocr.contract import PageRegion
+from ocr.job_contract import Priority
 from ocr.languages import DEFAULT
 from ocr.normal_forms import DEFAULT_FORMS
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom work is done, where work waits in line: callers take turns by their shares, and work of priority
+    `batch` gives way. Programs on the cluster have no name and count as one caller.
+    """
+
+    caller: str = ""
+    priority: Priority = "interactive"
+    share: float = 1.0
+
+    @property
+    def is_batch(self) -> bool:
+        return self.priority == "batch"
+
+    @property
+    def line(self) -> str:
+        """Whose turns its work takes: what waits as a batch takes none of its caller's other turns."""
+        return f"{self.caller} {self.priority}" if self.is_batch else self.caller
+
+
+NOBODY = Asker()
+
+
+@dataclass(frozen=True, slots=True)
 class RecognitionOptions:
     """What the engines are asked about some crops: the languages of the text, which single characters may answer, and
-    for which caller, because callers take turns. Programs on the cluster have no name and count as one caller.
+    for whom.
     """
 
     languages: tuple[str, ...] = (DEFAULT,)
     classes: Classes = Classes.ALNUM
-    caller: str = ""
+    asker: Asker = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentationRequest:
     """How a page is prepared: `steps` by name (None: the profile's own), what is too large or takes too long, and the
     moment (epoch seconds) after which nobody waits for it. With `regions` only these parts of the page are looked at.
-    `caller` is as in RecognitionOptions.
     """
 
     profile: str
@@ -42,7 +65,7 @@ class SegmentationRequest:
     max_decoding_mb: float = LimitsConfig().max_decoding_mb
     max_decoding_s: float = LimitsConfig().max_decoding_s
     regions: tuple[PageRegion, ...] = ()
-    caller: str = ""
+    asker: Asker = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +93,10 @@ class ReadRequest:
     finds_languages: bool = False
     normal_forms: tuple[str, ...] = DEFAULT_FORMS
 
-    def asked_by(self, caller: str) -> ReadRequest:
+    def asked_by(self, caller: str, priority: Priority = "interactive") -> ReadRequest:
         """The same for this caller."""
-        return replace(self, recognition=replace(self.recognition, caller=caller))
+        asker = Asker(caller, priority, self.limits.shares.get(caller, 1.0))
+        return replace(self, recognition=replace(self.recognition, asker=asker))
 
     def tiers(self, engines: Sequence[str]) -> tuple[list[Step], list[str]]:
         """These engines as the cascade asks them (see Cascade.among); all at once where there is none."""
@@ -91,5 +115,5 @@ class ReadRequest:
             limits.max_decoding_mb,
             limits.max_decoding_s,
             self.regions,
-            self.recognition.caller,
+            self.recognition.asker,
         )

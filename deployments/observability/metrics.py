@@ -100,6 +100,27 @@ ENGINES_AVAILABLE = Metric("ocr_engines_available", MetricKind.GAUGE, "Engines t
 SELF_TEST_SUCCESS = Metric(
     "ocr_self_test_success", MetricKind.GAUGE, "Share of samples that the monitor's last self-test read correctly."
 )
+JOB_PAGES = Metric(
+    "ocr_job_pages", MetricKind.COUNTER, "Pages of jobs that were read, or failed.", ("result", "priority")
+)
+JOB_PAGES_WAITING = Metric(
+    "ocr_job_pages_waiting",
+    MetricKind.GAUGE,
+    "Pages of jobs that wait to be read, as each worker sees it.",
+    ("priority",),
+)
+JOBS_OPEN = Metric(
+    "ocr_jobs_open", MetricKind.GAUGE, "Jobs that have not ended, as each worker sees it.", ("priority",)
+)
+JOBS_OLDEST = Metric(
+    "ocr_jobs_oldest_seconds", MetricKind.GAUGE, "Age of the oldest job that has not ended.", ("priority",)
+)
+JOB_CALLBACKS = Metric(
+    "ocr_job_callbacks", MetricKind.COUNTER, "Calls of callbacks: delivered, or failed and tried again.", ("result",)
+)
+JOB_STORE_ERRORS = Metric(
+    "ocr_job_store_errors", MetricKind.COUNTER, "Times that the store or the files of jobs did not answer a worker."
+)
 
 METRICS = (
     REQUESTS,
@@ -120,6 +141,12 @@ METRICS = (
     CONFIG_VERSION,
     ENGINES_AVAILABLE,
     SELF_TEST_SUCCESS,
+    JOB_PAGES,
+    JOB_PAGES_WAITING,
+    JOBS_OPEN,
+    JOBS_OLDEST,
+    JOB_CALLBACKS,
+    JOB_STORE_ERRORS,
 )
 
 

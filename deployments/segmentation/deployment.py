@@ -95,7 +95,7 @@ class SegmentationReplica:
         return own_memory_mb() + sum(memory_mb(worker.pid) for worker in self._workers if worker.pid)
 
     async def _run(self, task: Task[Result], timer: StepTimer) -> Result:
-        return await self._turns.run(task, task.request.caller, lambda: timer.end_step("queue"))
+        return await self._turns.run(task, task.request.asker, lambda: timer.end_step("queue"))
 
     async def ping(self) -> bool:
         """Whether a page would be segmented now: not while every worker is being replaced."""

@@ -4,7 +4,8 @@ One worker computes at a time, as it uses all the processors that the segmentati
 had least of late goes on; a page of another caller is paused in the middle for it, with its process (SIGSTOP), and goes
 on when it is its caller's turn again. So a page that takes ten seconds delays the pages of others by a tenth of one.
 This is the fair share of operating systems (Kay and Lauder 1988, doi 10.1145/35043.35047) with a caller in the place of
-a user. A caller has one worker at most, so that it cannot take them all. Plain asyncio; knows no Serve.
+a user. A caller has one worker at most, and so has all that was asked as a batch, so that nobody can take them all;
+what a batch has had counts eight times. Plain asyncio; knows no Serve.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from deployments.messages.request import Asker
 from deployments.replica.recent_use import RecentUse
 from deployments.segmentation.worker_tasks import Task
 
@@ -26,6 +28,7 @@ Result = TypeVar("Result")
 _HALF_LIFE_S = 3.0
 # A caller goes on while it has had no more than so much above another one: stopping and going on has its price.
 _SLICE_S = 0.1
+_BATCH_COUNTS = 8.0
 
 
 class Worker(Protocol):
@@ -52,11 +55,23 @@ class Worker(Protocol):
 class _Page:
     """A page that waits for a worker or has one."""
 
-    caller: str
+    asker: Asker
     task: Task[Any]
     on_begin: Callable[[], None]
     done: asyncio.Future[Any]
     lane: _Lane | None = None
+
+    @property
+    def line(self) -> str:
+        return self.asker.line
+
+    @property
+    def holds(self) -> str:
+        """Of what one worker at most is taken: of one caller, and of all batches together."""
+        return _ALL_BATCHES if self.asker.is_batch else self.asker.caller
+
+
+_ALL_BATCHES = "\0batches"
 
 
 class _Lane:
@@ -101,12 +116,12 @@ class FairWorkers:
             if lane.page is None and not lane.worker.is_ready:
                 lane.thread.submit(lane.worker.start)
 
-    async def run(self, task: Task[Result], caller: str, on_begin: Callable[[], None] = lambda: None) -> Result:
-        """What the task comes to, when it is this caller's turn. `on_begin` is called when it is given to a worker, in
+    async def run(self, task: Task[Result], asker: Asker, on_begin: Callable[[], None] = lambda: None) -> Result:
+        """What the task comes to, when it is this asker's turn. `on_begin` is called when it is given to a worker, in
         another thread. Raises as the worker's `run` does.
         """
-        page = _Page(caller, task, on_begin, asyncio.get_running_loop().create_future())
-        self._waiting.setdefault(caller, deque()).append(page)
+        page = _Page(asker, task, on_begin, asyncio.get_running_loop().create_future())
+        self._waiting.setdefault(page.line, deque()).append(page)
         self._take_turns()
         try:
             result: Result = await page.done
@@ -116,15 +131,15 @@ class FairWorkers:
 
     def _leave(self, page: _Page) -> None:
         """Its caller waits no longer. One that a worker has already is finished there: a worker cannot be told."""
-        if page.lane is None and page in self._waiting.get(page.caller, ()):
-            self._waiting[page.caller].remove(page)
-            if not self._waiting[page.caller]:
-                del self._waiting[page.caller]
+        if page.lane is None and page in self._waiting.get(page.line, ()):
+            self._waiting[page.line].remove(page)
+            if not self._waiting[page.line]:
+                del self._waiting[page.line]
 
     def _take_turns(self) -> None:
         """Have the page compute whose turn it is."""
         self._count()
-        best = min(self._candidates(), key=lambda page: self._had.of(page.caller), default=None)
+        best = min(self._candidates(), key=lambda page: self._had.of(page.line), default=None)
         if best is not None and self._goes_before(best):
             self._pause()
             self._give_turn(best)
@@ -138,8 +153,8 @@ class FairWorkers:
         begun = self._begun()
         yield from (page for page in begun if page is not self._computing)
         if self._free_lane() is not None:
-            having = {page.caller for page in begun}
-            yield from (pages[0] for caller, pages in self._waiting.items() if caller not in having)
+            having = {page.holds for page in begun}
+            yield from (pages[0] for pages in self._waiting.values() if pages[0].holds not in having)
 
     def _begun(self) -> list[_Page]:
         return [lane.page for lane in self._lanes if lane.page is not None]
@@ -151,13 +166,15 @@ class FairWorkers:
         return warm or (free[0] if len(free) == len(self._lanes) else None)
 
     def _goes_before(self, page: _Page) -> bool:
-        return self._computing is None or self._had.of(self._computing.caller) > self._had.of(page.caller) + _SLICE_S
+        return self._computing is None or self._had.of(self._computing.line) > self._had.of(page.line) + _SLICE_S
 
     def _count(self) -> None:
         """What the page that computes has had until now is its caller's."""
         now = self._clock()
         if self._computing is not None:
-            self._had.add(self._computing.caller, now - self._since)
+            asker = self._computing.asker
+            counts = _BATCH_COUNTS if asker.is_batch else 1.0
+            self._had.add(asker.line, counts * (now - self._since) / asker.share)
         self._since = now
 
     def _pause(self) -> None:

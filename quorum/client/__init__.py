@@ -22,6 +22,7 @@ from quorum.client.calls import (
 )
 from quorum.client.handle import AsyncHandleClient, HandleClient
 from quorum.client.http import API_KEY_HEADER, DEFAULT_TIMEOUT_S, DEFAULT_URL, AsyncClient, Client
+from quorum.client.jobs import AsyncJob, Job, JobKeywords
 from quorum.client.retrying import Retries
 
 __all__ = [
@@ -30,12 +31,15 @@ __all__ = [
     "DEFAULT_URL",
     "AsyncClient",
     "AsyncHandleClient",
+    "AsyncJob",
     "BatchKeywords",
     "CharacterKeywords",
     "Client",
     "DocumentKeywords",
     "EnsembleKeywords",
     "HandleClient",
+    "Job",
+    "JobKeywords",
     "Readable",
     "Retries",
     "TextKeywords",

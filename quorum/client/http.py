@@ -5,16 +5,20 @@ Replies are parsed with the types of ocr.contract, errors become those of ocr.er
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import errno
 import json
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import IO, Any, NoReturn, Self, Unpack
 from urllib.parse import quote
 from urllib.request import getproxies
 
@@ -35,7 +39,19 @@ from ocr.errors import (
     TooManyPages,
     Unreachable,
 )
-from quorum.client.calls import Call, WrittenFile
+from ocr.job_contract import JobsAnswer
+from quorum.client.calls import Call, Readable, WrittenFile, encoded
+from quorum.client.jobs import (
+    AsyncJob,
+    Files,
+    Job,
+    JobKeywords,
+    JobRequest,
+    job_of,
+    list_request,
+    show_request,
+    submit_request,
+)
 from quorum.client.operations import AsyncOperations, Operations
 from quorum.client.retrying import Retries
 
@@ -46,6 +62,8 @@ IDEMPOTENCY_HEADER = "Idempotency-Key"
 # Long enough for any network. A host that is gone must not cost a call all of its time: not one that connects, nor one
 # that waits on an open connection while the host no longer acknowledges anything (tcp(7), on Linux).
 _CONNECT_S = 3.0
+# Between two pieces of an answer about a job: its lines wait for pages.
+_JOB_S = 60.0
 NOTICING_THE_DEAD = (
     [
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -90,7 +108,30 @@ class Client(Operations):
     ) -> None:
         mounts = None if _goes_by_proxy() else {_EVERYWHERE: httpx.HTTPTransport(socket_options=NOTICING_THE_DEAD)}
         self._http = httpx.Client(headers=_headers(api_key), transport=transport, mounts=None if transport else mounts)
-        super().__init__(_HttpTransport(self._http, _Addresses(url), timeout_s), retries or Retries())
+        addresses, retries = _Addresses(url), retries or Retries()
+        self._jobs = _HttpJobs(self._http, addresses, timeout_s, retries)
+        super().__init__(_HttpTransport(self._http, addresses, timeout_s), retries)
+
+    def submit(self, files: Files, **options: Unpack[JobKeywords]) -> Job:
+        """Hand over one file or several, however long they are. Files that are paths are sent from the disk. Raises as
+        `read` does, and RateLimited where too much of yours waits already.
+        """
+        request = submit_request(files, options, uuid.uuid4().hex)
+        return Job(self._jobs, job_of(self._jobs.answer(request)))
+
+    def job(self, job_id: str) -> Job:
+        """A job that was submitted. Raises NotFound."""
+        return Job(self._jobs, job_of(self._jobs.answer(show_request(job_id))))
+
+    def jobs(self) -> Iterator[Job]:
+        """One's own jobs, the newest first."""
+        before: str | None = None
+        while True:
+            page = JobsAnswer.model_validate_json(self._jobs.answer(list_request(before)).content)
+            yield from (Job(self._jobs, answer) for answer in page.jobs)
+            before = page.next
+            if before is None:
+                return
 
     def close(self) -> None:
         self._http.close()
@@ -120,7 +161,29 @@ class AsyncClient(AsyncOperations):
         self._http = httpx.AsyncClient(
             headers=_headers(api_key), transport=transport, mounts=None if transport else mounts
         )
-        super().__init__(_AsyncHttpTransport(self._http, _Addresses(url), timeout_s), retries or Retries())
+        addresses, retries = _Addresses(url), retries or Retries()
+        self._jobs = _AsyncHttpJobs(self._http, addresses, timeout_s, retries)
+        super().__init__(_AsyncHttpTransport(self._http, addresses, timeout_s), retries)
+
+    async def submit(self, files: Files, **options: Unpack[JobKeywords]) -> AsyncJob:
+        """Hand over one file or several; see Client.submit."""
+        request = submit_request(files, options, uuid.uuid4().hex)
+        return AsyncJob(self._jobs, job_of(await self._jobs.answer(request)))
+
+    async def job(self, job_id: str) -> AsyncJob:
+        """A job that was submitted; see Client.job."""
+        return AsyncJob(self._jobs, job_of(await self._jobs.answer(show_request(job_id))))
+
+    async def jobs(self) -> AsyncIterator[AsyncJob]:
+        """One's own jobs, the newest first."""
+        before: str | None = None
+        while True:
+            page = JobsAnswer.model_validate_json((await self._jobs.answer(list_request(before))).content)
+            for answer in page.jobs:
+                yield AsyncJob(self._jobs, answer)
+            before = page.next
+            if before is None:
+                return
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -182,6 +245,94 @@ class _AsyncHttpTransport:
         timeout_s = call.wait_s(self._timeout_s)
         with _answer_from(self._addresses, timeout_s) as url:
             return _reply(call, await self._http.send(_request(self._http, url, call, timeout_s)))
+
+
+class _HttpJobs:
+    """Carries requests about jobs."""
+
+    def __init__(self, http: httpx.Client, addresses: _Addresses, timeout_s: float, retries: Retries) -> None:
+        self._http = http
+        self._addresses = addresses
+        self._timeout_s = timeout_s
+        self._retries = retries
+
+    def answer(self, request: JobRequest) -> httpx.Response:
+        tries = self._retries.of_request()
+        while True:
+            try:
+                with _answer_from(self._addresses, self._timeout_s) as url, ExitStack() as opened:
+                    asked = _job_request(self._http, url, request, self._timeout_s, opened)
+                    return _good(self._http.send(asked))
+            except ServiceError as error:
+                time.sleep(tries.pause_s(error))
+
+    @contextmanager
+    def lines(self, request: JobRequest) -> Iterator[Iterator[str]]:
+        with _answer_from(self._addresses, self._timeout_s) as url, ExitStack() as opened:
+            asked = _job_request(self._http, url, request, self._timeout_s, opened)
+            response = self._http.send(asked, stream=True)
+            opened.callback(response.close)
+            if not response.is_success:
+                response.read()
+            yield _good(response).iter_lines()
+
+
+class _AsyncHttpJobs:
+    def __init__(self, http: httpx.AsyncClient, addresses: _Addresses, timeout_s: float, retries: Retries) -> None:
+        self._http = http
+        self._addresses = addresses
+        self._timeout_s = timeout_s
+        self._retries = retries
+
+    async def answer(self, request: JobRequest) -> httpx.Response:
+        tries = self._retries.of_request()
+        while True:
+            try:
+                with _answer_from(self._addresses, self._timeout_s) as url, ExitStack() as opened:
+                    asked = _job_request(self._http, url, request, self._timeout_s, opened)
+                    return _good(await self._http.send(asked))
+            except ServiceError as error:
+                await asyncio.sleep(tries.pause_s(error))
+
+    @asynccontextmanager
+    async def lines(self, request: JobRequest) -> AsyncIterator[AsyncIterator[str]]:
+        async with AsyncExitStack() as closing:
+            with _answer_from(self._addresses, self._timeout_s) as url, ExitStack() as opened:
+                asked = _job_request(self._http, url, request, self._timeout_s, opened)
+                response = await self._http.send(asked, stream=True)
+                closing.push_async_callback(response.aclose)
+                if not response.is_success:
+                    await response.aread()
+                yield _good(response).aiter_lines()
+
+
+def _job_request(
+    http: httpx.Client | httpx.AsyncClient, url: str, request: JobRequest, timeout_s: float, opened: ExitStack
+) -> httpx.Request:
+    """The request; its files are open until `opened` is closed, and go from the disk piece by piece."""
+    files = [("file", _file_of(number, file, opened)) for number, file in enumerate(request.files)]
+    return http.build_request(
+        request.method,
+        f"{url}{request.path}",
+        params=dict(request.params),
+        files=files or None,
+        data=dict(request.options) if files else None,
+        headers={IDEMPOTENCY_HEADER: request.key} if request.key else {},
+        timeout=httpx.Timeout(max(timeout_s, _JOB_S), connect=min(timeout_s, _CONNECT_S)),
+    )
+
+
+def _file_of(number: int, file: Readable, opened: ExitStack) -> tuple[str, IO[bytes] | bytes]:
+    """A name and the file, opened where it is a path."""
+    if isinstance(file, str | Path):
+        return Path(file).name, opened.enter_context(Path(file).open("rb"))
+    return f"file {number}", encoded(file)
+
+
+def _good(response: httpx.Response) -> httpx.Response:
+    if not response.is_success:
+        raise _error_of(response)
+    return response
 
 
 @contextmanager

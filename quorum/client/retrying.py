@@ -36,6 +36,10 @@ class Retries:
         """The tries of one call. A call that changes something has only one."""
         return Tries(self, self.times if call.safe else 0)
 
+    def of_request(self) -> Tries:
+        """The tries of a request that does the same however often it is made."""
+        return Tries(self, self.times)
+
 
 @dataclass(slots=True)
 class Tries:

@@ -6,12 +6,12 @@ PDFium and the decoders of images are C code that reads what strangers wrote, an
 So they run here, in a process that may use so much memory and no more, and that whoever started it can end at any
 moment. It starts in a fraction of a second because it imports little, and gives way to all others.
 
-In: one line of JSON, a `RenderRequest` as a dict and `file_bytes`; the file of so many bytes; and an empty line
-whenever the next page is wanted. Out: one line of JSON `{"page_count", "chosen"}`, and for each page a line `{"page",
-"file", "picture", "width", "height", "mode", "kind", "dpi", "text"}` followed by as many bytes as `file`, `picture` and
-`text` say: the page as a lossless image file for reading, if asked as a picture to lay text over, and what a page of a
-PDF says by itself (`RenderedPage.text`, as JSON). What cannot be done is a line
-`{"error": [code, message, hint], "page"}`, without `page` when it is the whole file. Sizes are pixels.
+In: one line of JSON, a `RenderRequest` as a dict and `file_bytes`; the file of so many bytes, or none where `path`
+says where it lies; and an empty line whenever the next page is wanted. Out: one line of JSON `{"page_count",
+"chosen"}`, and for each page a line `{"page", "file", "picture", "width", "height", "mode", "kind", "dpi", "text"}`
+followed by as many bytes as `file`, `picture` and `text` say: the page as a lossless image file for reading, if asked
+as a picture to lay text over, and what a page of a PDF says by itself (`RenderedPage.text`, as JSON). What cannot be
+done is a line `{"error": [code, message, hint], "page"}`, without `page` when it is the whole file. Sizes are pixels.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import PIL.Image
 
+from ocr.file_kinds import HEAD_BYTES, pdf_start
 from segmentation.files.image_pages import ImagePages
 from segmentation.files.images.resolution import Resolution
 from segmentation.files.own_process import MEMORY_BYTES, allow_processor, confine
@@ -37,6 +39,8 @@ CPU_A_PAGE_S = 1
 """The processor time that it may use: so much, and so much more for each page that is asked for, within the limit that
 the request names.
 """
+MAX_IMAGE_BYTES = 100_000_000
+"""The largest file with a path that is no PDF: its decoders want all of it in memory, some twice."""
 _JPEG_QUALITY = 85
 
 
@@ -71,10 +75,10 @@ def _saved(picture: PIL.Image.Image, kind: str, resolution: Resolution) -> bytes
     return file.getvalue()
 
 
-def rendered_pages(request: RenderRequest, file: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+def rendered_pages(request: RenderRequest, file: bytes | Path) -> Iterator[tuple[dict[str, Any], bytes]]:
     """What is written out: the head of each answer and the bytes that follow it."""
     try:
-        pages = PdfPages(file, request) if file.startswith(b"%PDF") else ImagePages(file, request)
+        pages = _pages_at(file, request) if isinstance(file, Path) else _pages_of(file, request)
         chosen = chosen_pages(request.pages, pages.count, request.max_pages)
     except RefusedFile as refused:
         yield {"error": refused.args}, b""
@@ -85,6 +89,23 @@ def rendered_pages(request: RenderRequest, file: bytes) -> Iterator[tuple[dict[s
     yield {"page_count": pages.count, "chosen": chosen}, b""
     for number in chosen:
         yield _page_message(pages, number, request)
+
+
+def _pages_of(file: bytes, request: RenderRequest) -> PdfPages | ImagePages:
+    return PdfPages(file, request) if file.startswith(b"%PDF") else ImagePages(file, request)
+
+
+def _pages_at(path: Path, request: RenderRequest) -> PdfPages | ImagePages:
+    """The pages of a file that may be larger than the memory. Raises RefusedFile."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if pdf_start(head) is not None:
+        return PdfPages(path, request)
+    size = path.stat().st_size
+    if size > MAX_IMAGE_BYTES:
+        message = f"the file has {size} bytes; the limit for one that is no PDF is {MAX_IMAGE_BYTES}"
+        raise RefusedFile("too_large", message, "cut it into several files, or make a PDF of it")
+    return ImagePages(path.read_bytes(), request)
 
 
 def _page_message(pages: PdfPages | ImagePages, number: int, request: RenderRequest) -> tuple[dict[str, Any], bytes]:
@@ -123,9 +144,9 @@ def main() -> None:
 
 def _serve(source: BinaryIO, target: BinaryIO) -> None:
     confine()
-    length, request = _request(source.readline())
+    length, path, request = _request(source.readline())
     allow_processor(min(CPU_S, request.max_processor_s))
-    for head, content in rendered_pages(request, source.read(length)):
+    for head, content in rendered_pages(request, source.read(length) if path is None else Path(path)):
         if "chosen" in head:
             allow_processor(min(CPU_S + CPU_A_PAGE_S * len(head["chosen"]), request.max_processor_s))
         target.write(json.dumps(head).encode() + b"\n")
@@ -135,7 +156,7 @@ def _serve(source: BinaryIO, target: BinaryIO) -> None:
             break
 
 
-def _request(line: bytes) -> tuple[int, RenderRequest]:
-    """How many bytes the file has, and what is asked of it."""
+def _request(line: bytes) -> tuple[int, str | None, RenderRequest]:
+    """How many bytes the file has or where it lies, and what is asked of it."""
     told = json.loads(line)
-    return told.pop("file_bytes"), RenderRequest(**told)
+    return told.pop("file_bytes"), told.pop("path", None), RenderRequest(**told)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 import engines
 from cluster import node_pools
-from deployments.config.deployment_names import GATEWAY, ROUTER, SEGMENTATION
+from deployments.config.deployment_names import GATEWAY, JOB_WORKER, ROUTER, SEGMENTATION
 from deployments.config.gpu_fractions import fraction_mismatch
 from deployments.config.schema import ENGINES, ClusterConfig
 from deployments.placement import one_machine, render, with_arguments
@@ -36,7 +36,7 @@ def test_the_committed_file_is_what_the_tables_say(name: str) -> None:
 
 def test_both_files_have_the_same_deployments_and_ask_the_same_engines() -> None:
     production, one_machine = map(deployments, FILES)
-    assert list(production) == list(one_machine) == [GATEWAY, ROUTER, SEGMENTATION, *ENGINES]
+    assert list(production) == list(one_machine) == [GATEWAY, ROUTER, SEGMENTATION, JOB_WORKER, *ENGINES]
     names = [[engine["name"] for engine in application(name)["args"]["engines"]] for name in FILES]
     assert names == [list(ENGINES)] * 2
     for name, deployment in production.items():

@@ -21,8 +21,10 @@ from deployments.config.versions import ConfigVersion, ConfigVersionStore
 from deployments.gateway.admin_api import AdminApi
 from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.http_app import create_app
+from deployments.gateway.jobs_api import JobsApi
 from deployments.gateway.live_config import LiveConfiguration
 from deployments.gateway.result_cache import CachingReadingService
+from deployments.jobs.job_queue import JobQueue
 from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.request import ReadRequest
@@ -49,6 +51,7 @@ from ocr import (
 )
 from ocr.contract import ComponentStatus, LogRecord, LogsAnswer
 from ocr.errors import QuorumError
+from tests.fakes.memory_jobs import in_memory
 
 
 def png(width: int = 28, height: int = 28) -> bytes:
@@ -166,12 +169,13 @@ class NoStorage:
 @dataclass
 class Whole:
     """The application over a service that answers by itself, and what a test may look at. `record` notes what is told
-    to the metrics: (name, labels) -> values.
+    to the metrics: (name, labels) -> values. Jobs are in memory unless they are given.
     """
 
     service: PlainService
     config: ClusterConfig
     nodes: OneNode = field(default_factory=OneNode)
+    jobs: JobQueue | None = None
     versions: ConfigVersionStore = field(default_factory=lambda: ConfigVersionStore(NoStorage(), time.time))
     recorded: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]] = field(default_factory=dict)
 
@@ -194,7 +198,8 @@ class Whole:
     def app(self) -> FastAPI:
         admin_api = self.admin_api()
         api = GatewayApi(admin_api.service, lambda: admin_api.live.capabilities, "1.2.3")
-        return create_app(api, admin_api, moving_window_in_memory(), self.record)
+        jobs = JobsApi(self.jobs or in_memory(lambda: api.config.jobs), api.readings)
+        return create_app(api, admin_api, jobs, moving_window_in_memory(), self.record)
 
 
 def plain_config(**settings: Any) -> ClusterConfig:

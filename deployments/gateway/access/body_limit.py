@@ -12,12 +12,21 @@ TENSOR_HEADER = "Inference-Header-Content-Length"
 """Says that binary tensors follow the JSON of a request, as the Open Inference Protocol has it."""
 TENSOR_JSON_BYTES = 65_536
 """The most JSON before them."""
+PIECES_BYTES = 4_000_000
+"""How much of a body is in memory that goes to a store piece by piece."""
+
+
+def is_kept(scope: Scope) -> bool:
+    """Whether the body goes to the store of jobs as it comes, however long that takes."""
+    return route_of(scope) == "/jobs"
 
 
 def body_limit(scope: Scope, limits: LimitsConfig) -> int:
     """The most bytes of the body. Pixels in a binary tensor are not compressed, so they are held to the number of
     pixels of a page instead.
     """
+    if is_kept(scope):
+        return limits.max_job_bytes
     if TENSOR_HEADER in Headers(scope=scope) and (route_of(scope) or "").endswith("/infer"):
         return max(limits.max_bytes, 3 * limits.max_pixels + TENSOR_JSON_BYTES)
     return limits.max_bytes

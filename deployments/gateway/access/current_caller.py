@@ -6,5 +6,10 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
+from ocr.job_contract import Priority
+
 CURRENT_CALLER: ContextVar[str] = ContextVar("quorum_caller", default="")
 """The name of the caller, see access_middleware.caller_name; empty for programs on the cluster."""
+
+CURRENT_PRIORITY: ContextVar[Priority] = ContextVar("quorum_priority", default="interactive")
+"""Whether somebody waits for it, or it is of a job that has time."""

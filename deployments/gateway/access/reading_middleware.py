@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import re
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deployments.config.schema import LimitsConfig
 from deployments.gateway.access.access_middleware import caller_name
 from deployments.gateway.access.admission import AdmissionControl
-from deployments.gateway.access.body_limit import body_limit
+from deployments.gateway.access.body_limit import PIECES_BYTES, body_limit, is_kept
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.idempotency import IdempotentResponses
 from deployments.gateway.access.route_roles import reads, route_of
@@ -66,10 +67,13 @@ class ReadingMiddleware:
         # Of what is compressed, and of what comes in pieces, the size is not known before it is here.
         unknown = announced is None or "content-encoding" in headers
         body_bytes = most if unknown or announced is None else announced
+        if is_kept(scope):
+            body_bytes = min(body_bytes, PIECES_BYTES)
+            limits = limits.model_copy(update={"body_timeout_s": math.inf})
         with ExitStack() as slot:
             slot.enter_context(self._admission.slot(caller_name(scope), body_bytes))
             receive = receive_in_time(receive, limits)
-            if IDEMPOTENCY_KEY in headers:
+            if IDEMPOTENCY_KEY in headers and not is_kept(scope):  # a job knows its key
                 await self._answer_once(_key_of(headers, caller_name(scope)), slot, scope, receive, send)
             else:
                 await self._app(scope, receive, send)
@@ -100,11 +104,17 @@ def _key_of(headers: Headers, caller: str) -> CacheKey:
     """The key as this caller's own: two callers may choose the same one. Raises OutOfRange. `caller` is the address
     where no keys are configured, so what is sent as a key counts as well.
     """
+    key = idempotency_key(headers)
+    sent = f"{headers.get('x-api-key', '')} {headers.get('authorization', '')}"
+    return key, hashlib.sha256(f"{caller}\n{sent}".encode()).digest()
+
+
+def idempotency_key(headers: Headers) -> str:
+    """The key that a request was sent under. Raises OutOfRange for one that is none."""
     key = headers[IDEMPOTENCY_KEY]
     if not _KEY.fullmatch(key):
         raise OutOfRange(f"{IDEMPOTENCY_KEY} is not 1 to 255 visible ASCII characters", "send a UUID, for example")
-    sent = f"{headers.get('x-api-key', '')} {headers.get('authorization', '')}"
-    return key, hashlib.sha256(f"{caller}\n{sent}".encode()).digest()
+    return key
 
 
 def _fingerprint(scope: Scope, body: bytes) -> bytes:

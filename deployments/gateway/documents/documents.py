@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from deployments.config.schema import LimitsConfig
@@ -118,11 +119,21 @@ class Documents:
 
     @asynccontextmanager
     async def opened(
-        self, file: bytes, options: DocumentOptions, limits: LimitsConfig, wait_s: float, *, pictures: bool = False
+        self,
+        file: bytes | Path,
+        options: DocumentOptions,
+        limits: LimitsConfig,
+        wait_s: float,
+        *,
+        files: bool = True,
+        pictures: bool = False,
     ) -> AsyncIterator[OpenDocument]:
-        """The document in `file`, with the pages that `options` choose. Raises as `PageDrawer.opened` does."""
-        request = _render_request(options, limits, files=True, pictures=pictures)
-        async with self._drawer.opened(without_prefix(file), request, wait_s) as document:
+        """The document in `file`, or in the file at that path, with the pages that `options` choose: each as a file
+        to read, as a picture, or both. Raises as `PageDrawer.opened` does.
+        """
+        request = _render_request(options, limits, files=files, pictures=pictures)
+        content = without_prefix(file) if isinstance(file, bytes) else file
+        async with self._drawer.opened(content, request, wait_s) as document:
             yield document
 
     async def picture_of(self, image: bytes, limits: LimitsConfig) -> PagePicture:

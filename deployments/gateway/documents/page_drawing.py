@@ -16,6 +16,7 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -163,8 +164,8 @@ class PageDrawer:
         self._command = tuple(command)
 
     @asynccontextmanager
-    async def opened(self, file: bytes, request: RenderRequest, wait_s: float) -> AsyncIterator[OpenDocument]:
-        """The document in `file`, for as long as the context lasts.
+    async def opened(self, file: bytes | Path, request: RenderRequest, wait_s: float) -> AsyncIterator[OpenDocument]:
+        """The document in `file`, or in the file at that path, for as long as the context lasts.
 
         Raises NotAnImage, TooLarge or OutOfRange for what is wrong with it as a whole, and Overloaded when other
         documents are being drawn for longer than `wait_s`.
@@ -183,10 +184,12 @@ class PageDrawer:
             yield OpenDocument(process, lambda: self._pages.turn(caller), limits, head["page_count"], head["chosen"])
 
     @asynccontextmanager
-    async def _started(self, file: bytes, request: RenderRequest) -> AsyncIterator[Process]:
-        told = json.dumps({**asdict(request), "file_bytes": len(file)}).encode() + b"\n"
+    async def _started(self, file: bytes | Path, request: RenderRequest) -> AsyncIterator[Process]:
+        content = file if isinstance(file, bytes) else b""
+        place = {} if isinstance(file, bytes) else {"path": str(file)}
+        told = json.dumps({**asdict(request), "file_bytes": len(content), **place}).encode() + b"\n"
         async with started(self._command) as process:
-            feeding = asyncio.create_task(_write(process, told + file))
+            feeding = asyncio.create_task(_write(process, told + content))
             try:
                 yield process
             finally:

@@ -164,7 +164,7 @@ class OutputFormat:
     needs_picture: bool = False
     can_hold_failures: bool = False
     is_archive: bool = False
-    text_layers: Callable[[Sequence[OutputPage]], TextLayers] | None = None
+    text_layers: Callable[[Iterable[OutputPage]], TextLayers] | None = None
 
 
 @dataclass(frozen=True, slots=True)

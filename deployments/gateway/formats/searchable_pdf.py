@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -83,7 +83,7 @@ def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> Output
     return OutputFile(file.getvalue(), FORMAT.media_type)
 
 
-def text_layers(pages: Sequence[OutputPage]) -> TextLayers:
+def text_layers(pages: Iterable[OutputPage]) -> TextLayers:
     """The layers of those pages of a PDF that were read. Where text is seen on a page, none is added."""
     letters = Letters()
     layers: list[TextLayer] = []

@@ -23,6 +23,11 @@ def parse(options: type[Options], fields: Mapping[str, Any]) -> Options:
         raise _problem_of(error, options) from error
 
 
+def parse_known(options: type[Options], fields: Mapping[str, Any]) -> Options:
+    """The same of those fields that are options of this kind."""
+    return parse(options, {name: value for name, value in fields.items() if name in options.model_fields})
+
+
 def _problem_of(error: ValidationError, options: type[BaseModel]) -> QuorumError:
     problem = error.errors()[0]
     place = ".".join(str(part) for part in problem["loc"]) or "the request"

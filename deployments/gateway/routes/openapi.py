@@ -30,6 +30,18 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
+_JOB_ERRORS: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorAnswer, "description": "There is no such job, or it is somebody else's."},
+    409: {"model": ErrorAnswer, "description": "Nothing is read yet, or not all of it."},
+    410: {"model": ErrorAnswer, "description": "What the job held is deleted."},
+}
+
+
+def job_errors() -> dict[int | str, dict[str, Any]]:
+    """The errors of the routes of jobs."""
+    return {**ERRORS, **_JOB_ERRORS}
+
+
 def file_upload(body: type[BaseModel], options: type[BaseModel], kinds: tuple[str, ...]) -> dict[str, Any]:
     """The three ways to send one file: `kinds` are the media types of the third, the file as it is."""
     fields = _inlined(options)

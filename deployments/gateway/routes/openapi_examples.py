@@ -5,7 +5,7 @@ the formats, so that they cannot say what the service would not.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -26,6 +26,7 @@ from ocr.contract import (
     ComponentStatus,
     ConfigAnswer,
     ConfigValue,
+    DocumentAnswer,
     EnginePerformance,
     EngineStatus,
     FailedItem,
@@ -48,11 +49,14 @@ from ocr.contract import (
 )
 from ocr.errors import (
     DeadlineExceeded,
+    Expired,
     Forbidden,
     InternalFailure,
     InvalidRequest,
     NotAcceptable,
     NotAnImage,
+    NotFinished,
+    NotFound,
     NotReady,
     Outdated,
     OutOfRange,
@@ -62,6 +66,15 @@ from ocr.errors import (
     TooLarge,
     Unauthorized,
     UnsupportedFormat,
+)
+from ocr.job_contract import (
+    JobAnswer,
+    JobFileAnswer,
+    JobPage,
+    JobPause,
+    JobsAnswer,
+    JobState,
+    PageProblem,
 )
 
 _NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -82,6 +95,9 @@ _ERRORS: Mapping[int, QuorumError] = {
     406: NotAcceptable("Accept asks for nothing that this route answers", f"it answers {JSON}, {NDJSON}"),
     412: Outdated("the configuration is not at version 3 any more", "GET /config, and make the change again"),
     413: TooLarge("the body has 12000000 bytes or more; the limit is 10000000", "send a smaller file"),
+    404: NotFound("there is no job '4f0c' of yours", "GET /jobs lists them"),
+    409: NotFinished("no page of this job is read yet", "ask again later; GET /jobs/{id} tells how far it is"),
+    410: Expired("what this job held is deleted: it is expired", "submit it again"),
     415: UnsupportedFormat("cannot read a body of type text/yaml", "send application/json, image/* or application/pdf"),
     422: OutOfRange("unknown engine 'oracle' in the request", "known are tesseract, paddleocr"),
     429: RateLimited("more than 600 requests in a minute", "wait 7 s", 7.0),
@@ -117,7 +133,7 @@ def _fill(content: dict[str, Any], examples: Mapping[str, object]) -> None:
 
 def _examples(method: str, path: str, status: int) -> Mapping[str, object]:
     """Media type -> example, of one answer of one route."""
-    if status == 200:
+    if status in (200, 202):
         return _answers()[method, path]
     if status == 426:
         problem = Problem(code="upgrade_required", message="/stream is a WebSocket", hint="connect to it with ws://")
@@ -145,6 +161,11 @@ def _answers() -> Mapping[tuple[str, str], Mapping[str, object]]:
         ("GET", "/logs"): {JSON: _plain(_logs())},
         ("GET", "/performance"): {JSON: _plain(_performance())},
         ("POST", "/test"): {JSON: _plain(_self_test())},
+        ("POST", "/jobs"): {JSON: _plain(_job("queued"))},
+        ("GET", "/jobs"): {JSON: _plain(JobsAnswer(jobs=[_job("running")], next="1767355200.25"))},
+        ("GET", "/jobs/{job}"): {JSON: _plain(_job("running"))},
+        ("DELETE", "/jobs/{job}"): {JSON: _plain(_job("cancelled"))},
+        ("GET", "/jobs/{job}/result"): _results(),
     }
 
 
@@ -224,6 +245,35 @@ def _batches() -> Mapping[str, object]:
     end = StreamEnd(count=2, succeeded=1, processing_time_ms=44.0)
     answer = BatchAnswer(results=results, count=2, succeeded=1, processing_time_ms=44.0)
     return {JSON: _plain(answer), NDJSON: _lines(*results, end)}
+
+
+def _job(state: JobState) -> JobAnswer:
+    begun = state != "queued"
+    return JobAnswer(
+        id="4f0c2b6e9d1a4c57b1f3a8e2d6c9075b",
+        state=state,
+        task="text",
+        priority="batch",
+        formats=["pdf", "json"],
+        created_at=_NOW,
+        started_at=_NOW if begun else None,
+        finished_at=_NOW if state == "cancelled" else None,
+        expires_at=_NOW + timedelta(days=1),
+        pages_total=400 if begun else None,
+        pages_done=120 if begun else 0,
+        pages_failed=1 if begun else 0,
+        seconds_left=336.0 if state == "running" else None,
+        files=[JobFileAnswer(name="minutes.pdf", bytes=48_000_000, pages=400 if begun else None, done=120, failed=1)],
+        errors=[PageProblem(file=0, page=17, error=_NOT_AN_IMAGE.error)] if begun else [],
+    )
+
+
+def _results() -> Mapping[str, object]:
+    page = JobPage(file=0, name="minutes.pdf", resume="0.0", answer=PageAnswer(page=1, **dict(_text())))
+    pause = JobPause(end=False, resume="0.0", state="running", pages_done=1, pages_total=400)
+    said = {name: value for name, value in page.answer if name in DocumentAnswer.model_fields}
+    document = DocumentAnswer(**said, page_count=400, pages=[page.answer], succeeded=1)
+    return {**_texts(), JSON: _plain(document), NDJSON: _lines(page, pause)}
 
 
 def _lines(*models: BaseModel) -> str:

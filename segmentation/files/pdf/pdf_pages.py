@@ -8,6 +8,7 @@ from contextlib import suppress
 from ctypes import c_double
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import PIL.Image
@@ -40,7 +41,7 @@ class PdfPage:
 class PdfPages:
     """The pages of a PDF, each drawn at the resolution asked for, else at the one that fits what is on it."""
 
-    def __init__(self, file: bytes, request: RenderRequest) -> None:
+    def __init__(self, file: bytes | Path, request: RenderRequest) -> None:
         import pypdfium2
 
         self._file = file
@@ -149,7 +150,7 @@ class PdfPages:
         import pikepdf
 
         try:
-            with pikepdf.open(io.BytesIO(self._file)) as pdf:
+            with pikepdf.open(io.BytesIO(self._file) if isinstance(self._file, bytes) else self._file) as pdf:
                 units = [float(page.obj.get("/UserUnit", 1)) for page in pdf.pages]
         except (pikepdf.PdfError, TypeError, ValueError):
             return [1.0] * self.count

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from deployments.engine.batching import CropQueue, EngineReadError
+from deployments.messages.request import Asker
 from ocr import Crop, Hypothesis, StepTimer
 
 FAR = 1e9
@@ -96,9 +97,9 @@ async def test_pages_that_arrive_together_leave_one_after_the_other() -> None:
 async def test_callers_take_turns_however_many_requests_one_of_them_has() -> None:
     gate = Gate()
     queue = CropQueue(gate.read, batch_size=1, clock=lambda: 0.0)
-    crowd = [asyncio.create_task(queue.read([crop(100), crop(100)], FAR, caller="greedy")) for _ in range(20)]
+    crowd = [asyncio.create_task(queue.read([crop(100), crop(100)], FAR, asker=Asker("greedy"))) for _ in range(20)]
     await until(lambda: len(gate.batches) == 1)
-    page = asyncio.create_task(queue.read([crop(7 + i) for i in range(5)], FAR, caller="other"))
+    page = asyncio.create_task(queue.read([crop(7 + i) for i in range(5)], FAR, asker=Asker("other")))
     await until(lambda: len(queue) == 44)
     gate.open()
     await asyncio.gather(*crowd, page)
@@ -112,12 +113,12 @@ async def test_a_caller_that_was_away_has_saved_up_no_turns() -> None:
     gate = Gate()
     queue = CropQueue(gate.read, batch_size=1, clock=lambda: 0.0)
     async with asyncio.TaskGroup() as group:
-        group.create_task(queue.read([crop(100) for _ in range(20)], FAR, caller="busy"))
+        group.create_task(queue.read([crop(100) for _ in range(20)], FAR, asker=Asker("busy")))
         await until(lambda: len(gate.batches) == 1)
         gate.open()
         await until(lambda: len(gate.batches) >= 5)
-        group.create_task(queue.read([crop(101) for _ in range(20)], FAR, caller="busy"))
-        group.create_task(queue.read([crop(8) for _ in range(10)], FAR, caller="rare"))
+        group.create_task(queue.read([crop(101) for _ in range(20)], FAR, asker=Asker("busy")))
+        group.create_task(queue.read([crop(8) for _ in range(10)], FAR, asker=Asker("rare")))
     order = [widths[0] for widths in gate.batches]
     first, last = order.index(8), len(order) - 1 - order[::-1].index(8)
     assert last - first >= 17, "ten of its own and nearly as many of the other's between them"
@@ -128,15 +129,68 @@ async def test_a_caller_that_reads_little_goes_before_one_that_reads_all_the_tim
     gate = Gate()
     queue = CropQueue(gate.read, batch_size=1, clock=lambda: 0.0)
     async with asyncio.TaskGroup() as group:
-        group.create_task(queue.read([crop(7)], FAR, caller="rare"))
+        group.create_task(queue.read([crop(7)], FAR, asker=Asker("rare")))
         await until(lambda: len(gate.batches) == 1)
-        group.create_task(queue.read([crop(100) for _ in range(60)], FAR, caller="busy"))
+        group.create_task(queue.read([crop(100) for _ in range(60)], FAR, asker=Asker("busy")))
         gate.open()
         await until(lambda: len(gate.batches) >= 20)
-        await asyncio.wait_for(queue.read([crop(8) for _ in range(10)], FAR, caller="rare"), 10.0)
+        await asyncio.wait_for(queue.read([crop(8) for _ in range(10)], FAR, asker=Asker("rare")), 10.0)
         order = [widths[0] for widths in gate.batches]
         first, last = order.index(8), len(order) - 1 - order[::-1].index(8)
         assert last - first == 9, "its ten lines one after the other"
+    await queue.close()
+
+
+async def read_in_the_order_of(*asked: tuple[int, int, Asker]) -> list[int]:
+    """The widths of the batches, in order, when these (width, how many, who) wait behind one crop of nobody's."""
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=4, clock=lambda: 0.0)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(queue.read([crop(1)], FAR))
+        await until(lambda: len(gate.batches) == 1)
+        for width, count, asker in asked:
+            group.create_task(queue.read([crop(width) for _ in range(count)], FAR, asker=asker))
+        await until(lambda: len(queue) == sum(count for _, count, _ in asked))
+        gate.open()
+    await queue.close()
+    assert all(len(set(widths)) == 1 for widths in gate.batches), "no batch has crops of both kinds"
+    return [widths[0] for widths in gate.batches[1:]]
+
+
+async def test_lines_of_a_batch_give_way_to_those_that_somebody_waits_for() -> None:
+    order = await read_in_the_order_of((100, 40, Asker("a", "batch")), (7, 9, Asker("b")))
+    assert order == [7] * 3 + [100] * 10
+
+
+async def test_ones_own_batch_gives_way_as_well() -> None:
+    order = await read_in_the_order_of((100, 40, Asker("a", "batch")), (7, 4, Asker("a")))
+    assert order[0] == 7
+
+
+async def test_a_batch_is_not_starved_one_in_eight_is_its_own() -> None:
+    order = await read_in_the_order_of((100, 8, Asker("a", "batch")), (7, 64, Asker("b")))
+    assert [index for index, width in enumerate(order) if width == 100] == [7, 15]
+
+
+async def test_a_caller_with_a_larger_share_has_more_turns() -> None:
+    order = await read_in_the_order_of((100, 48, Asker("a", share=3.0)), (7, 48, Asker("b")))
+    assert 8 <= order[:12].count(100) <= 10
+
+
+async def test_work_that_gives_way_is_read_in_small_batches_so_that_who_comes_waits_little() -> None:
+    now = [0.0]
+    sizes: list[int] = []
+
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        sizes.append(len(crops))
+        now[0] += len(crops) / 20
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    queue = CropQueue(read, batch_size=16, clock=lambda: now[0])
+    await queue.read([crop(100) for _ in range(20)], FAR, asker=Asker("a", "batch"))
+    assert sizes == [16, 4]  # at first nobody knows what a crop takes
+    await queue.read([crop(100) for _ in range(8)], FAR, asker=Asker("a", "batch"))
+    assert sizes[2:] == [4, 4]
     await queue.close()
 
 
@@ -150,14 +204,14 @@ async def test_batches_are_small_while_two_callers_read_and_large_for_one() -> N
         return [Hypothesis.of_text("ok", 0.9) for _ in crops]
 
     queue = CropQueue(read, batch_size=16, clock=lambda: now[0])
-    await queue.read([crop(100) for _ in range(16)], FAR, caller="busy")
+    await queue.read([crop(100) for _ in range(16)], FAR, asker=Asker("busy"))
     await asyncio.gather(
-        queue.read([crop(100) for _ in range(16)], FAR, caller="busy"),
-        queue.read([crop(7) for _ in range(2)], FAR, caller="other"),
+        queue.read([crop(100) for _ in range(16)], FAR, asker=Asker("busy")),
+        queue.read([crop(7) for _ in range(2)], FAR, asker=Asker("other")),
     )
     assert sizes == [16, 6, 6, 6]
     now[0] += 3.0
-    await queue.read([crop(100) for _ in range(16)], FAR, caller="busy")
+    await queue.read([crop(100) for _ in range(16)], FAR, asker=Asker("busy"))
     assert sizes[-1] == 16
     await queue.close()
 

@@ -14,7 +14,7 @@ import pytest
 
 from deployments.config.schema import SegmentationConfig
 from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, LayoutAnswer
-from deployments.messages.request import SegmentationRequest
+from deployments.messages.request import Asker, SegmentationRequest
 from deployments.segmentation import worker_process
 from ocr import SegmentedPage
 from ocr.errors import DeadlineExceeded, NotAnImage
@@ -47,7 +47,7 @@ def close(replica: Any) -> None:
 
 
 def request(deadline: float = math.inf, caller: str = "") -> SegmentationRequest:
-    return SegmentationRequest("general", (), 1_000_000, deadline, caller=caller)
+    return SegmentationRequest("general", (), 1_000_000, deadline, asker=Asker(caller))
 
 
 async def page(replica: Any, width: int, deadline: float = math.inf, caller: str = "") -> list[Any]:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from deployments.messages.request import SegmentationRequest
+from deployments.messages.request import Asker, SegmentationRequest
 from deployments.segmentation import fair_workers
 from deployments.segmentation.fair_workers import FairWorkers
+from ocr.job_contract import Priority
 
 
 @dataclass
@@ -67,10 +68,18 @@ class Replica:
         self.pages: list[Page] = []
         self.asked: list[asyncio.Task[str]] = []
 
-    async def ask(self, name: str, caller: str, deadline: float = math.inf, *, fails: bool = False) -> Page:
+    async def ask(
+        self,
+        name: str,
+        caller: str,
+        deadline: float = math.inf,
+        *,
+        fails: bool = False,
+        priority: Priority = "interactive",
+    ) -> Page:
         page = Page(name, deadline, fails=fails)
         self.pages.append(page)
-        self.asked.append(asyncio.create_task(self.turns.run(page, caller)))
+        self.asked.append(asyncio.create_task(self.turns.run(page, Asker(caller, priority))))
         await asyncio.sleep(0)
         return page
 
@@ -124,6 +133,35 @@ async def test_a_caller_has_one_worker_so_that_another_finds_the_other(replica: 
     replica.now = 1.0
     await replica.ask("short", "b")
     await replica.until("second begins short")
+
+
+async def test_a_page_of_a_batch_is_paused_at_once_for_one_that_somebody_waits_for(replica: Replica) -> None:
+    await replica.ask("scan", "a", priority="batch")
+    await replica.until("first begins scan")
+    replica.now = 0.001  # so little that a page of equal rank would go on
+    await replica.ask("photo", "a")
+    await replica.until("second begins photo")
+    assert "first pauses" in replica.log
+
+
+async def test_batches_of_many_callers_leave_a_worker_to_others(replica: Replica) -> None:
+    await replica.ask("scan", "a", priority="batch")
+    await replica.until("first begins scan")
+    replica.now = 5.0
+    await replica.ask("another scan", "b", priority="batch")
+    await replica.ask("photo", "c")
+    await replica.until("second begins photo")
+    assert "second begins another scan" not in replica.log
+
+
+async def test_a_batch_is_not_starved_by_whoever_asks_all_the_time(replica: Replica) -> None:
+    await replica.ask("scan", "a", priority="batch")
+    await replica.until("first begins scan")
+    replica.now = 0.1
+    await replica.ask("photo", "b")
+    await replica.until("second begins photo")
+    replica.now = 3.0  # more than eight times what the batch has had
+    await replica.until("first goes on")
 
 
 async def test_a_page_that_waits_long_enough_has_its_turn_again(replica: Replica) -> None:

@@ -66,7 +66,7 @@ async def test_no_spelling_of_a_path_passes_without_the_key_of_its_route(path: s
 
 def test_what_is_not_in_the_table_needs_the_administrator() -> None:
     assert role_of(None) is Role.ADMIN
-    assert route_of({"type": "http", "path": "/jobs", "root_path": ""}) is None
+    assert route_of({"type": "http", "path": "/job", "root_path": ""}) is None
 
 
 def test_a_new_route_that_nobody_put_into_the_table_is_closed() -> None:

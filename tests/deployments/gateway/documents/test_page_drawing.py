@@ -9,6 +9,7 @@ import resource
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -20,6 +21,7 @@ from deployments.gateway.documents import page_drawing
 from deployments.gateway.documents.page_drawing import DrawnPage, PageDrawer, RefusedPage
 from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
 from segmentation.files.own_process import NICENESS
+from segmentation.files.page_renderer import MAX_IMAGE_BYTES
 from segmentation.files.rendered_page import RefusedFile, RenderRequest, chosen_pages
 from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, picture, tiff
 from tests.segmentation.files.tiff_files import page as tiff_page
@@ -42,7 +44,7 @@ REQUEST = RenderRequest(
 
 
 async def drawn(
-    file: bytes, render_request: RenderRequest = REQUEST, drawer: PageDrawer | None = None
+    file: bytes | Path, render_request: RenderRequest = REQUEST, drawer: PageDrawer | None = None
 ) -> list[DrawnPage | RefusedPage]:
     async with (drawer or PageDrawer(1, 1, 60.0)).opened(file, render_request, 1.0) as document:
         pages = [page async for page in document.pages()]
@@ -89,6 +91,24 @@ def test_pages_that_are_too_many_or_not_there_are_refused_not_left_out(
 async def test_every_page_comes_as_a_file_of_its_own(file: bytes) -> None:
     pages = await drawn(file)
     assert [bars_of(page.file) for page in pages if isinstance(page, DrawnPage)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("file", [pdf(3), tiff(3), b"\xef\xbb\xbf" + pdf(3)], ids=["pdf", "tiff", "pdf behind a mark"])
+async def test_a_file_that_lies_on_the_disk_is_drawn_as_one_that_is_sent(file: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "upload"
+    path.write_bytes(file)
+    sent = await drawn(file.removeprefix(b"\xef\xbb\xbf"))
+    assert [page.number for page in sent] == [1, 2, 3]
+    assert await drawn(path) == sent
+
+
+async def test_an_image_on_the_disk_that_no_memory_would_hold_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "upload"
+    with path.open("wb") as file:
+        file.write(tiff(1))
+        file.truncate(MAX_IMAGE_BYTES + 1)
+    with pytest.raises(TooLarge, match="limit for one that is no PDF"):
+        await drawn(path)
 
 
 async def test_a_pdf_is_drawn_at_the_resolution_asked_for() -> None:

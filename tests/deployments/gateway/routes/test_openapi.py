@@ -31,6 +31,11 @@ _READING = [
     ("GET", "/ready"),
     ("GET", "/status"),
     ("GET", "/metrics"),
+    ("POST", "/jobs"),
+    ("GET", "/jobs"),
+    ("GET", "/jobs/{job}"),
+    ("DELETE", "/jobs/{job}"),
+    ("GET", "/jobs/{job}/result"),
 ]
 _ADMINISTRATION = [
     ("GET", "/config"),

@@ -1,0 +1,281 @@
+"""The files and options of a job out of its request, written to the store piece by piece: never all in memory.
+
+A form with one file field or several, the bytes of one file with options in the query, or JSON with base64, which is
+held to the size of other requests because it is in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect, Request
+
+from deployments.gateway.requests.base64_files import decode_base64
+from deployments.gateway.requests.bodies import announced_bytes, content_encoding, read_body, require_fitting
+from deployments.gateway.requests.uploads import json_object, query_of
+from deployments.jobs.job import JobFile
+from deployments.jobs.job_files import FileWriter, JobFiles
+from ocr.errors import InvalidRequest, TooLarge, UnsupportedFormat
+
+FILE_FIELDS = frozenset({"file", "files", "image", "images"})
+
+_URL_ENCODED = b"application/x-www-form-urlencoded"
+_URL_ENCODED_FIELDS = tuple(f"{name}=".encode() for name in FILE_FIELDS)
+_MOST_FIELDS = 64
+_MOST_FIELD_BYTES = 100_000
+_LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class KeptUpload:
+    """What came: the files, which are kept, and the options as they were sent. `digest` is of the files' bytes."""
+
+    files: tuple[JobFile, ...]
+    fields: Mapping[str, Any]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """Bytes of all files together, bytes of a body of JSON, files."""
+
+    max_bytes: int
+    max_json_bytes: int
+    max_files: int
+
+
+class _Files:
+    """The files of one upload, written one after another into a folder."""
+
+    def __init__(self, files: JobFiles, folder: str, limits: UploadLimits) -> None:
+        self._files = files
+        self._folder = folder
+        self._limits = limits
+        self._left = limits.max_bytes
+        self._digest = hashlib.sha256()
+        self._open: AsyncExitStack | None = None
+        self._writer: FileWriter | None = None
+        self._name = ""
+        self.kept: list[JobFile] = []
+
+    async def begin(self, name: str) -> None:
+        if len(self.kept) >= self._limits.max_files:
+            raise TooLarge(f"the job has more than {self._limits.max_files} files", "submit several jobs")
+        self._open = AsyncExitStack()
+        self._writer = await self._open.enter_async_context(self._files.writing(f"{self._folder}/{len(self.kept)}"))
+        self._name = name[:_LONGEST_NAME]
+
+    async def add(self, content: bytes) -> None:
+        assert self._writer is not None
+        self._left -= len(content)
+        if self._left < 0:
+            raise TooLarge(
+                f"the files have more than {self._limits.max_bytes} bytes (limits.max_job_mb)",
+                "submit several jobs, or cut the document into parts",
+            )
+        self._digest.update(content)
+        await self._writer.write(content)
+
+    async def end(self) -> None:
+        assert self._writer is not None
+        assert self._open is not None
+        size = self._writer.size
+        if not size:
+            raise InvalidRequest(f"file {len(self.kept)} is empty", "send the bytes of an image or a PDF")
+        await self._open.aclose()
+        self._open = None
+        self._digest.update(b"\0" + size.to_bytes(8))
+        self.kept.append(JobFile(name=self._name, path=str(len(self.kept)), size=size))
+
+    async def whole(self, name: str, content: bytes) -> None:
+        await self.begin(name)
+        await self.add(content)
+        await self.end()
+
+    async def abandon(self, error: BaseException) -> None:
+        """What is half written goes."""
+        if self._open is not None:
+            await self._open.__aexit__(type(error), error, error.__traceback__)
+
+    @property
+    def digest(self) -> str:
+        return self._digest.hexdigest()
+
+
+async def receive_upload(request: Request, files: JobFiles, folder: str, limits: UploadLimits) -> KeptUpload:
+    """Keep what a request brings below `folder`. Whatever goes wrong, the caller deletes the folder. Raises
+    InvalidRequest, TooLarge, UnsupportedFormat, and NotReady while the storage does not answer.
+    """
+    kind, parameters = parse_options_header(request.headers.get("content-type", ""))
+    require_fitting(announced_bytes(request), limits.max_bytes)
+    kept = _Files(files, folder, limits)
+    try:
+        if kind == b"application/json":
+            fields: dict[str, Any] = await _keep_json(request, kept, limits)
+        elif content_encoding(request) is not None:
+            raise UnsupportedFormat("the files of a job come as they are", "send them without Content-Encoding")
+        elif kind == b"multipart/form-data":
+            fields = {**await _keep_form(request, kept, parameters.get(b"boundary", b""))}
+        else:
+            fields = await _keep_body(request, kept, limits, is_url_encoded=kind == _URL_ENCODED)
+    except ClientDisconnect as error:
+        await kept.abandon(error)
+        raise InvalidRequest("the body broke off", "send it again") from error
+    except BaseException as error:
+        await kept.abandon(error)
+        raise
+    query = query_of(request)
+    twice = sorted(fields.keys() & query.keys())
+    if twice:
+        raise InvalidRequest(f"option '{twice[0]}' is given in the body and in the query", "give it once")
+    if not kept.kept:
+        raise InvalidRequest("the job has no file", "send the file as form field 'file', or as the body")
+    return KeptUpload(tuple(kept.kept), {**fields, **query}, kept.digest)
+
+
+async def _keep_json(request: Request, kept: _Files, limits: UploadLimits) -> dict[str, Any]:
+    return await _keep_object(await read_body(request, limits.max_json_bytes), kept, limits)
+
+
+async def _keep_object(body: bytes, kept: _Files, limits: UploadLimits) -> dict[str, Any]:
+    fields = json_object(body, limits.max_files)
+    one, several = fields.pop("image", None), fields.pop("images", None)
+    if (one is None) == (several is None):
+        raise InvalidRequest("the JSON body needs either 'image' or 'images'", 'send {"image": "<base64 of the file>"}')
+    images = [one] if several is None else several
+    if not isinstance(images, list):
+        raise InvalidRequest("field 'images' is no list", "send a list of files, each base64")
+    for index, image in enumerate(images):
+        name = "image" if several is None else f"images.{index}"
+        await kept.whole("", await asyncio.to_thread(decode_base64, image, name))
+    return fields
+
+
+async def _keep_body(request: Request, kept: _Files, limits: UploadLimits, *, is_url_encoded: bool) -> dict[str, Any]:
+    """The file itself; JSON that does not say so is JSON."""
+    pieces = request.stream()
+    first = b""
+    async for piece in pieces:
+        first += piece
+        if first.strip():
+            break
+    if first.lstrip().startswith(b"{"):
+        body = bytearray(first)
+        async for piece in pieces:
+            body += piece
+            require_fitting(len(body), limits.max_json_bytes)
+        return await _keep_object(bytes(body), kept, limits)
+    if is_url_encoded and first.startswith(_URL_ENCODED_FIELDS):
+        raise InvalidRequest("the form is URL-encoded", "send it as multipart/form-data (curl -F), or the file alone")
+    if first:
+        await kept.begin("")
+        await kept.add(first)
+        async for piece in pieces:
+            await kept.add(piece)
+        await kept.end()
+    return {}
+
+
+@dataclass(slots=True)
+class _Part:
+    """One part of a form: its headers, and whether it is a file."""
+
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    name: str = ""
+    file_name: str | None = None
+    value: bytearray = field(default_factory=bytearray)
+
+    def read_headers(self) -> None:
+        _, options = parse_options_header(self.headers.get(b"content-disposition", b""))
+        self.name = options.get(b"name", b"").decode("utf-8", "replace")
+        if b"filename" in options:
+            self.file_name = options[b"filename"].decode("utf-8", "replace")
+
+
+async def _keep_form(request: Request, kept: _Files, boundary: bytes) -> dict[str, str]:
+    """Files go to the store, fields come back. Raises InvalidRequest."""
+    if not boundary:
+        raise InvalidRequest("the form has no boundary", "let the client set Content-Type")
+    fields: dict[str, str] = {}
+    part = _Part()
+    try:
+        async for event, content in _FormEvents(boundary).of(request):
+            if event == "head":
+                part = content
+                part.read_headers()
+                if part.file_name is not None:
+                    _require_file_field(part.name)
+                    await kept.begin(part.file_name)
+            elif event == "data" and part.file_name is not None:
+                await kept.add(content)
+            elif event == "data":
+                part.value += content
+                if len(part.value) > _MOST_FIELD_BYTES:
+                    message = f"field '{part.name[:40]}' has more than {_MOST_FIELD_BYTES} bytes"
+                    raise TooLarge(message, "send files as files")
+            elif event == "end" and part.file_name is not None:
+                await kept.end()
+            elif event == "end":
+                _note_field(fields, part)
+    except (FormParserError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"the form is malformed: {error}", "send the files as form fields 'file'") from error
+    return fields
+
+
+def _require_file_field(name: str) -> None:
+    if name not in FILE_FIELDS:
+        raise InvalidRequest(f"unknown file field '{name[:40]}'", f"the fields are {', '.join(sorted(FILE_FIELDS))}")
+
+
+def _note_field(fields: dict[str, str], part: _Part) -> None:
+    if part.name in fields:
+        raise InvalidRequest(f"option '{part.name[:40]}' is given twice", "give it once; lists are written a,b")
+    if len(fields) >= _MOST_FIELDS:
+        raise TooLarge(f"the form has more than {_MOST_FIELDS} fields", "leave out what is no option")
+    fields[part.name] = part.value.decode()
+
+
+class _FormEvents:
+    """What a form brings, in order: ("head", part), ("data", bytes), ("end", None)."""
+
+    def __init__(self, boundary: bytes) -> None:
+        self._found: list[tuple[str, Any]] = []
+        self._part = _Part()
+        self._name = bytearray()
+        self._value = bytearray()
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
+                "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+                "on_header_end": self._end_header,
+                "on_headers_finished": lambda: self._found.append(("head", self._part)),
+                "on_part_data": lambda data, start, end: self._found.append(("data", data[start:end])),
+                "on_part_end": lambda: self._found.append(("end", None)),
+            },
+        )
+
+    async def of(self, request: Request) -> AsyncIterator[tuple[str, Any]]:
+        """The events of a request, each when its bytes are here."""
+        async for piece in request.stream():
+            self._parser.write(piece)
+            for event in self._found:
+                yield event
+            self._found.clear()
+        self._parser.finalize()
+
+    def _begin(self) -> None:
+        self._part = _Part()
+
+    def _end_header(self) -> None:
+        self._part.headers[bytes(self._name).lower()] = bytes(self._value)
+        self._name.clear()
+        self._value.clear()
