@@ -215,7 +215,7 @@ class JobsApi:
     ) -> OutputPage:
         options = self._options(job)
         name, pdf = job.files[number].name, _pdf_text(kept)
-        return OutputPage(answer.page, answer, picture, pdf, options.illegible, name, kept.dpi, options.lang)
+        return OutputPage(answer.page, answer, picture, pdf, options.illegible, name, kept.dpi)
 
     def _document(self, job: Job, number: int, answers: Sequence[PageAnswer | FailedPage]) -> DocumentAnswer:
         request = self._readings.text_request(self._options(job))
