@@ -88,19 +88,27 @@ from docling.datamodel.base_models import LayoutPrediction
 from docling.models.base_layout_model import BaseLayoutModel
 from docling.models.factories import get_layout_factory, get_table_structure_factory
 
-class NothingFound(BaseLayoutModel):
+class NoRegions(BaseLayoutModel):
     def __init__(self, options, **_):
-        self.options, self.enabled = options, False
+        self.options = options
 
-    get_options_type = predict_tables = None
+    def get_options_type(self):
+        return type(self.options)
 
     def predict_layout(self, conv_res, pages):
         return [LayoutPrediction() for _ in pages]
 
-NothingFound.__abstractmethods__ = frozenset()
-for factory in (get_layout_factory(), get_table_structure_factory()):
+class NoTables:
+    def __init__(self, **_):
+        self.enabled = False
+
+    def __call__(self, conv_res, pages):
+        yield from pages
+
+for factory_of, nothing in ((get_layout_factory, NoRegions), (get_table_structure_factory, NoTables)):
+    factory = factory_of(allow_external_plugins=False)
     for options in factory.classes:
-        factory.classes[options] = NothingFound
+        factory.classes[options] = nothing
 """
 """What stands before a program of docling's: its models of layout and of tables, which lie on a hub, find nothing."""
 
