@@ -106,8 +106,17 @@ $(python) -m uv pip compile pyproject.toml cluster/gpu/$(1).in $(addprefix --ext
     $(if $(UPGRADE),--upgrade) --quiet --output-file cluster/gpu/$(1).txt
 endef
 
+# All extras but those for the environments of other programs, where no cluster is; OCRmyPDF would bring LGPL packages.
+define extras
+import tomllib
+with open("pyproject.toml", "rb") as file:
+    extras = tomllib.load(file)["project"]["optional-dependencies"]
+print(*(f"--extra {name}" for name in extras if name not in ("mcp", "ocrmypdf")))
+endef
+export extras
+
 lock: $(ready)
-	$(python) -m uv pip compile pyproject.toml --all-extras --universal --no-annotate --no-header --generate-hashes \
+	$(python) -m uv pip compile pyproject.toml $$($(python) -c "$$extras") --universal --no-annotate --no-header --generate-hashes \
 	    --python-version 3.11 $(if $(UPGRADE),--upgrade) --quiet --output-file requirements.lock
 	$(call lock_card,torch,easyocr trocr)
 	$(call lock_card,tensorflow,emnist-cnn)

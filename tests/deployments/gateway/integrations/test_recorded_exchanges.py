@@ -1,0 +1,55 @@
+"""What the real clients of each door sent, byte for byte: recorded from the versions that docs/integrations names, of a
+picture of a few pixels. tests/deployments/on_a_cluster/test_integrations.py runs the clients themselves.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.fakes.plain_service import PlainService
+
+EXCHANGES: dict[str, list[dict[str, Any]]] = json.loads(
+    (Path(__file__).parents[3] / "fixtures" / "exchanges.json").read_text()
+)
+CALLS = [
+    pytest.param(call, id=f"{door} {call['method']} {call['path']} {number}")
+    for door, calls in EXCHANGES.items()
+    for number, call in enumerate(calls)
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_call_of_a_real_client_is_answered(
+    client: httpx.AsyncClient, service: PlainService, call: dict[str, Any]
+) -> None:
+    body = base64.b64decode(call["body"])
+    response = await client.request(call["method"], call["path"], headers=call["headers"], content=body)
+    assert response.status_code == 200, response.text
+    if call["method"] == "POST":
+        assert b"Hi" in response.content
+        assert len(service.images) == 1
+
+
+async def test_the_options_of_a_client_arrive(client: httpx.AsyncClient, service: PlainService) -> None:
+    for door in ("docling", "tritonclient", "ocrmypdf"):
+        call = EXCHANGES[door][-1]
+        body = base64.b64decode(call["body"])
+        assert (await client.request(call["method"], call["path"], headers=call["headers"], content=body)).is_success
+    english, every, german = service.requests
+    assert [request.profile.name for request in (english, every, german)] == ["auto", "auto", "printed"]
+    assert every.cascade is None
+    assert [request.recognition.languages for request in (english, german)] == [("en",), ("de",)]
+
+
+@pytest.mark.parametrize("door", EXCHANGES)
+async def test_a_call_without_its_body_is_refused_in_words(client: httpx.AsyncClient, door: str) -> None:
+    call = EXCHANGES[door][-1]
+    response = await client.request(call["method"], call["path"], headers=call["headers"], content=b"")
+    assert 400 <= response.status_code < 500
+    assert response.json()
