@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import ray
 from ray import ObjectRef, serve
 from ray.exceptions import (
     NodeDiedError,
@@ -49,6 +50,12 @@ async def deployment_statuses(within_s: float) -> dict[str, DeploymentStatusOver
         return {}
     application = status.applications.get(serve.get_replica_context().app_name)
     return application.deployments if application else {}
+
+
+async def alive_nodes() -> int:
+    """How many nodes the cluster has now."""
+    nodes = await asyncio.to_thread(ray.nodes)
+    return sum(bool(node["Alive"]) for node in nodes)
 
 
 def detached_context() -> contextvars.Context:

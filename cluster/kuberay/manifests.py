@@ -20,6 +20,7 @@ from cluster.kuberay.overlays import HEAD, Overlay, Pool
 from cluster.kuberay.pods import (
     APP,
     HOME,
+    JOBS,
     REDIS,
     SERVE_PORT,
     SETTINGS,
@@ -43,6 +44,7 @@ _REDIS_START = """\
 exec redis-server - <<END
 dir /data
 appendonly yes
+appendfsync always
 requirepass "$REDIS_PASSWORD"
 END
 """
@@ -92,7 +94,7 @@ def images(overlay: Overlay) -> list[str]:
 
 def documents(overlay: Overlay, serve_config: Mapping[str, Any], release: Release, outside: Outside) -> list[Document]:
     """Every document but what monitoring.py adds."""
-    redis = [_redis(release.reference("redis")), _redis_service()] if overlay.redis else []
+    redis = [_redis(release.reference("redis")), _redis_service(), _jobs_claim()] if overlay.redis else []
     return [
         _settings(outside),
         *redis,
@@ -209,7 +211,9 @@ def _disruption_budgets(overlay: Overlay) -> list[Document]:
 
 
 def _redis(image: str) -> Document:
-    """One Redis with a disk: the head's state, the live configuration and the shared rate limits."""
+    """One Redis with a disk: the head's state, the live configuration, the shared rate limits and the records of jobs.
+    What it has acknowledged is on the disk.
+    """
     password = {"name": "REDIS_PASSWORD", "valueFrom": {"secretKeyRef": {"name": REDIS, "key": "password"}}}
     container = {
         "name": "redis",
@@ -246,6 +250,16 @@ def _redis(image: str) -> Document:
             "template": pod,
             "volumeClaimTemplates": [claim],
         },
+    }
+
+
+def _jobs_claim() -> Document:
+    """The files of jobs, which every pod reads and writes: a storage class that many nodes can mount."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": named(JOBS),
+        "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "100Gi"}}},
     }
 
 

@@ -73,6 +73,21 @@ def alerts(window: str = "5m", after: str = "5m") -> list[Alert]:
             "warning",
             "{{ $labels.engine }} does not answer more than half of what it is asked; the others vote without it.",
         ),
+        Alert(
+            "QuorumJobsWait",
+            "max(ray_ocr_jobs_oldest_seconds) > 3600 "
+            f"and (sum(rate(ray_ocr_job_pages_total[{window}])) or vector(0)) == 0",
+            after,
+            "warning",
+            "The oldest job is {{ $value | humanizeDuration }} old, and no page of any job is read.",
+        ),
+        Alert(
+            "QuorumJobStore",
+            f"sum(rate(ray_ocr_job_store_errors_total[{window}])) > 0.1",
+            after,
+            "critical",
+            "Workers cannot reach the store of jobs or their files; new jobs are refused.",
+        ),
     ]
 
 
@@ -159,6 +174,25 @@ def panels(window: str = "5m") -> list[Panel]:
         Panel("Crops in one batch", "short", _quantiles("ray_ocr_batch_crops", "engine", window)),
         Panel(
             "Memory of replicas", "bytes", (("sum by (deployment) (ray_ocr_replica_memory_bytes)", "{{deployment}}"),)
+        ),
+        Panel("Jobs: pages that wait", "short", (("max by (priority) (ray_ocr_job_pages_waiting)", "{{priority}}"),)),
+        Panel(
+            "Jobs: pages a second",
+            "short",
+            ((f"sum by (result, priority) (rate(ray_ocr_job_pages_total[{window}]))", "{{priority}} {{result}}"),),
+        ),
+        Panel(
+            "Jobs: how many, and the age of the oldest",
+            "s",
+            (
+                ("max by (priority) (ray_ocr_jobs_open)", "jobs {{priority}}"),
+                ("max by (priority) (ray_ocr_jobs_oldest_seconds)", "oldest {{priority}}"),
+            ),
+        ),
+        Panel(
+            "Jobs: callbacks",
+            "reqps",
+            ((f"sum by (result) (rate(ray_ocr_job_callbacks_total[{window}]))", "{{result}}"),),
         ),
         Panel("Loading models", "s", (("max by (engine) (ray_ocr_model_load_seconds)", "{{engine}}"),)),
     ]

@@ -15,6 +15,8 @@ Document = dict[str, Any]
 APP = "quorum"
 KEYS = "quorum-keys"
 REDIS = "quorum-redis"
+JOBS = "quorum-jobs"
+JOBS_PATH = "/jobs"
 SETTINGS = "quorum-settings"
 USER = 1000
 HOME = "/home/ray"
@@ -57,7 +59,8 @@ def named(name: str) -> Document:
 
 def ray_pod(part: str, image: str, size: Size, *, models: str | None, redis: bool) -> Document:
     """A pod template for the head or a worker of Ray. `models` is a claim with official models; without one the image's
-    own /models counts. With `redis` the application keeps its configuration and limits there.
+    own /models counts. With `redis` the application keeps its configuration, limits and jobs there, and the files of
+    jobs on a volume that all pods share.
     """
     volumes = _volumes(size.store_gib)
     mounts: list[Document] = [
@@ -67,6 +70,9 @@ def ray_pod(part: str, image: str, size: Size, *, models: str | None, redis: boo
     if models is not None:
         volumes.append({"name": "models", "persistentVolumeClaim": {"claimName": models, "readOnly": True}})
         mounts.append({"name": "models", "mountPath": "/models", "readOnly": True})
+    if redis:
+        volumes.append({"name": "jobs", "persistentVolumeClaim": {"claimName": JOBS}})
+        mounts.append({"name": "jobs", "mountPath": JOBS_PATH})
     amounts = size.amounts()
     container = {
         "name": "ray",
@@ -119,6 +125,7 @@ def _redis_address() -> list[Document]:
     return [
         {"name": "QUORUM_REDIS_PASSWORD", "valueFrom": secret},
         {"name": "REDIS_URL", "value": "redis://:$(QUORUM_REDIS_PASSWORD)@quorum-redis:6379/1"},
+        {"name": "JOBS_FILES", "value": JOBS_PATH},
     ]
 
 

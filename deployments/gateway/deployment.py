@@ -21,6 +21,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.config.config_watcher import ConfigWatcher, apply_both
 from deployments.config.layers import Settings
+from deployments.config.schema import ClusterConfig
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.rate_limit import ClusterRateLimiter
 from deployments.gateway.admin_api import AdminApi, SharedNodes, periodic_tasks
@@ -37,7 +38,7 @@ from deployments.messages.capabilities import Capabilities
 from deployments.observability.monitor import LEASE_S, Monitor
 from deployments.observability.node_agents import NodeAgents
 from deployments.replica.runtime import THREADS_SWITCH_S, ReplicaRuntime, ReplicaSettings
-from deployments.transport import detached_context
+from deployments.transport import alive_nodes, detached_context
 from ocr.contract import BatchBody, CharacterOptions, DocumentOptions
 
 
@@ -72,7 +73,7 @@ class GatewayReplica:
             serve.get_replica_context().app_name,
             lambda: live.capabilities.config.jobs,
         )
-        self._jobs = JobsApi(queue, self._api.readings, lambda: _wake(job_worker))
+        self._jobs = JobsApi(queue, self._api.readings, lambda: _wake(job_worker), lambda: _not_shared(config))
         self._admin_api = AdminApi(live, runtime.shared, SharedNodes(NodeAgents(), detached_context), service)
         self._monitoring = asyncio.create_task(_monitor(self._admin_api, runtime, settings.config.state_dir).run())
 
@@ -105,6 +106,14 @@ class GatewayReplica:
     async def ready(self) -> dict[str, Any]:
         """The answer of `GET /ready`; raises NotReady."""
         return (await self._api.ready()).model_dump(mode="json")
+
+
+async def _not_shared(config: ClusterConfig) -> str:
+    """Why jobs that are kept here would not be seen everywhere; "" where they would."""
+    if config.redis_url and config.jobs_files:
+        return ""
+    nodes = await alive_nodes()
+    return "" if nodes < 2 else f"the cluster has {nodes} nodes, and jobs would be kept on one of them alone"
 
 
 def _wake(job_worker: DeploymentHandle) -> None:

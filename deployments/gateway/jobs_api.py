@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from deployments.config.schema import LimitsConfig
@@ -33,7 +33,7 @@ from ocr.contract import (
     PageAnswer,
     Problem,
 )
-from ocr.errors import Expired, InvalidRequest, NotFinished, OutOfRange, TooLarge, TooManyPages
+from ocr.errors import Expired, InvalidRequest, NotFinished, NotReady, OutOfRange, TooLarge, TooManyPages
 from ocr.job_contract import JobOptions, JobPause
 from segmentation.files.rendered_page import in_parts
 
@@ -52,13 +52,26 @@ class Submitted:
     is_repeated: bool
 
 
-class JobsApi:
-    """All of it, on one Gateway. `wake` tells a worker that something waits."""
+async def _is_shared() -> str:
+    return ""
 
-    def __init__(self, queue: JobQueue, readings: ReadingApi, wake: Callable[[], None] = lambda: None) -> None:
+
+class JobsApi:
+    """All of it, on one Gateway. `wake` tells a worker that something waits; `not_shared` says why a job that is kept
+    here would not be seen on other nodes, "" where it would.
+    """
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        readings: ReadingApi,
+        wake: Callable[[], None] = lambda: None,
+        not_shared: Callable[[], Awaitable[str]] = _is_shared,
+    ) -> None:
         self.queue = queue
         self._readings = readings
         self._wake = wake
+        self._not_shared = not_shared
 
     @property
     def upload_limits(self) -> UploadLimits:
@@ -68,6 +81,12 @@ class JobsApi:
     async def require_room(self, owner: str, size: int) -> None:
         """Raises RateLimited where this caller may submit nothing now, before anything is uploaded."""
         await self.queue.require_room(owner, size)
+
+    async def require_shared(self) -> None:
+        """Raises NotReady where not every node would see a job."""
+        problem = await self._not_shared()
+        if problem:
+            raise NotReady(problem, "set REDIS_URL, and JOBS_FILES to what all nodes share (docs/operations.md)", 60.0)
 
     def new_folder(self) -> str:
         """Where the files of a new job go."""

@@ -6,16 +6,19 @@ over HTTP is here, ray_data.py has one through Ray Data. Times are milliseconds.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
+from typing import cast
 
-from ocr.contract import DocumentAnswer, FailedPage, PageAnswer
+from ocr.contract import CharacterAnswer, DocumentAnswer, FailedItem, FailedPage, PageAnswer
 from ocr.errors import QuorumError, Unreachable
 from ocr.file_kinds import pdf_start
 from quorum.batch.storage import Source
-from quorum.client import Client, DocumentKeywords, HandleClient
+from quorum.client import Client, DocumentKeywords, HandleClient, JobKeywords
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +91,37 @@ def _without_dpi(options: DocumentKeywords) -> DocumentKeywords:
     return others
 
 
-def over_http(client: Client, options: DocumentKeywords, *, at_once: int, whole: bool) -> ReadFiles:
-    """Reads with `at_once` requests under way."""
+def read_as_job(client: Client, path: Source, options: DocumentKeywords, *, whole: bool) -> list[Row]:
+    """The same as a job of the service's, which goes on when this program stops: the same file with the same options
+    joins it. Its content is deleted there when its rows are here.
+    """
+    try:
+        content = path.read_bytes()
+        key = hashlib.sha256(content + json.dumps(options, sort_keys=True, default=list).encode()).hexdigest()
+        job = client.submit(content, key=key, **cast("JobKeywords", options))
+        rows = [_row_of_job(path, page.answer, whole=whole) for page in job]
+        job.cancel()
+    except Unreachable:
+        raise
+    except (QuorumError, OSError) as error:
+        return [Row(str(path), 0, success=False, error=str(error))]
+    return rows
+
+
+def _row_of_job(path: Source, answer: PageAnswer | FailedPage | CharacterAnswer | FailedItem, *, whole: bool) -> Row:
+    if isinstance(answer, PageAnswer | FailedPage):
+        return _row_of(path, answer, whole=whole)
+    said = f"{answer.error.message} ({answer.error.hint})" if isinstance(answer, FailedItem) else "it is no page"
+    return Row(str(path), 0, success=False, error=said)
+
+
+ReadOne = Callable[..., list[Row]]
+
+
+def over_http(
+    client: Client, options: DocumentKeywords, *, at_once: int, whole: bool, read_one: ReadOne = read_file
+) -> ReadFiles:
+    """Reads with `at_once` requests or jobs under way."""
 
     def read(paths: Sequence[Source]) -> Iterator[tuple[Source, list[Row]]]:
         waiting = iter(paths)
@@ -97,7 +129,7 @@ def over_http(client: Client, options: DocumentKeywords, *, at_once: int, whole:
 
             def start(count: int) -> dict[Future[list[Row]], Source]:
                 chosen = islice(waiting, count)
-                return {pool.submit(read_file, client, path, options, whole=whole): path for path in chosen}
+                return {pool.submit(read_one, client, path, options, whole=whole): path for path in chosen}
 
             under_way = start(at_once)
             while under_way:

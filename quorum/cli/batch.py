@@ -12,6 +12,9 @@ The table has a row for each page, with path, page, text, confidence, band and s
 system has it, since names need not be UTF-8. With --answers it also has the whole answer as JSON. A file that cannot be
 read has a row with its error; --failed-again reads such files once more.
 
+With --through jobs each file is a job of the service's (`quorum jobs`): it may have any number of pages, gives way to
+whoever waits for an answer, and goes on when this command is stopped; the same command finds it again.
+
 You can stop at any time. What has been read is in a journal beside the table, and the same command continues from it.
 Files and the table may lie in an object store, named by a URL that fsspec knows (s3:// needs the extra `s3`); the
 journal is then on this machine, in ~/.local/state/quorum/batch.
@@ -34,7 +37,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ocr.errors import QuorumError
 from quorum.batch.finding import LeftOut, find
 from quorum.batch.journal import Journal, read_all
-from quorum.batch.rows import ReadFiles, Row, over_http
+from quorum.batch.rows import ReadFiles, Row, over_http, read_as_job, read_file
 from quorum.batch.storage import Source, source_of
 from quorum.cli.read import ApiKey, Url
 from quorum.client import DEFAULT_URL, Client, DocumentKeywords, Retries
@@ -57,7 +60,8 @@ def batch(
     places: Annotated[list[str], typer.Argument(metavar="DIR|GLOB|FILE|URL...", help="What to read.")],
     out: Annotated[str, typer.Option(help="The table, a Parquet file or its URL.", metavar="FILE|URL")],
     through: Annotated[
-        Literal["http", "cluster"], typer.Option(help="Over HTTP, or by Ray Data on the cluster (for large sets).")
+        Literal["http", "jobs", "cluster"],
+        typer.Option(help="Over HTTP, as jobs that give way to other requests, or by Ray Data on the cluster."),
     ] = "http",
     url: Url = DEFAULT_URL,
     address: Annotated[str, typer.Option(help="The Ray cluster, for --through cluster.")] = "auto",
@@ -85,7 +89,9 @@ def batch(
                 _read(missing, journal, over_ray_data(options, address=address, at_once=at_once, whole=answers))
             else:
                 with Client(url, api_key, _TIMEOUT_S, retries=_IN_NO_HURRY) as client:
-                    _read(missing, journal, over_http(client, options, at_once=at_once, whole=answers))
+                    read_one = read_as_job if through == "jobs" else read_file
+                    read = over_http(client, options, at_once=at_once, whole=answers, read_one=read_one)
+                    _read(missing, journal, read)
         journal.write_table()
         failed = _report(journal.rows(), readable_name(out))
     if failed:

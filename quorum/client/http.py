@@ -112,11 +112,12 @@ class Client(Operations):
         self._jobs = _HttpJobs(self._http, addresses, timeout_s, retries)
         super().__init__(_HttpTransport(self._http, addresses, timeout_s), retries)
 
-    def submit(self, files: Files, **options: Unpack[JobKeywords]) -> Job:
-        """Hand over one file or several, however long they are. Files that are paths are sent from the disk. Raises as
-        `read` does, and RateLimited where too much of yours waits already.
+    def submit(self, files: Files, *, key: str | None = None, **options: Unpack[JobKeywords]) -> Job:
+        """Hand over one file or several, however long they are. Files that are paths are sent from the disk. What is
+        handed over again under the same `key` is the same job. Raises as `read` does, and RateLimited where too much of
+        yours waits already.
         """
-        request = submit_request(files, options, uuid.uuid4().hex)
+        request = submit_request(files, options, key or uuid.uuid4().hex)
         return Job(self._jobs, job_of(self._jobs.answer(request)))
 
     def job(self, job_id: str) -> Job:
@@ -165,9 +166,9 @@ class AsyncClient(AsyncOperations):
         self._jobs = _AsyncHttpJobs(self._http, addresses, timeout_s, retries)
         super().__init__(_AsyncHttpTransport(self._http, addresses, timeout_s), retries)
 
-    async def submit(self, files: Files, **options: Unpack[JobKeywords]) -> AsyncJob:
+    async def submit(self, files: Files, *, key: str | None = None, **options: Unpack[JobKeywords]) -> AsyncJob:
         """Hand over one file or several; see Client.submit."""
-        request = submit_request(files, options, uuid.uuid4().hex)
+        request = submit_request(files, options, key or uuid.uuid4().hex)
         return AsyncJob(self._jobs, job_of(await self._jobs.answer(request)))
 
     async def job(self, job_id: str) -> AsyncJob:

@@ -35,6 +35,8 @@ environment alone.
 
 MAX_HEADER_BYTES = 32_768
 MAX_HEADERS = 100
+UPLOAD_S = 86_400
+"""How long the files of a job may take to arrive: Serve's own limit is for requests that are answered."""
 LINGERING_S, LINGERING_SILENT_S = 30.0, 5.0
 """As nginx has them (lingering_time, lingering_timeout)."""
 
@@ -75,6 +77,8 @@ class RequestHeaders:
             await _LARGE_HEADERS(scope, receive, send)
         else:
             headers = with_request_id(without_instructions(scope["headers"]))
+            if is_upload(scope):
+                headers.append((b"x-request-timeout-seconds", str(UPLOAD_S).encode()))
             await self._app({**scope, "headers": headers}, receive, send)
 
 
@@ -144,6 +148,12 @@ class _IncomingBody:
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
             self._ended.set()
         return message
+
+
+def is_upload(scope: Scope) -> bool:
+    """Whether a job is submitted, under whatever prefix the application is mounted."""
+    path: str = scope["path"]
+    return scope["type"] == "http" and scope["method"] == "POST" and path.rstrip("/").endswith("/jobs")
 
 
 def are_too_large(headers: RawHeaders) -> bool:

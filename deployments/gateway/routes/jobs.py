@@ -74,6 +74,7 @@ def _add_submit(router: APIRouter, jobs: JobsApi) -> None:
         """Have one file or several read, however long they are, without waiting for it."""
         owner = caller_name(request.scope)
         key = idempotency_key(request.headers) if IDEMPOTENCY_KEY in request.headers else None
+        await jobs.require_shared()
         if key is None:  # else it may be a job that there is already
             await jobs.require_room(owner, int(_LEAST_CONTENT * (announced_bytes(request) or 0)))
         folder = jobs.new_folder()

@@ -34,6 +34,11 @@ FAULTS: dict[str, list[tuple[str, tuple[float, float, float]]]] = {
         ('ray_ocr_engine_outcomes_total{engine="trocr",outcome="skipped"}', (600, 600, 600)),
         ('ray_ocr_engine_outcomes_total{engine="tesseract",outcome="ok"}', (60, 60, 60)),
     ],
+    "QuorumJobsWait": [
+        ('ray_ocr_jobs_oldest_seconds{priority="batch"}', (0, 600, 0)),
+        ('ray_ocr_job_pages_total{priority="batch",result="read"}', (60, 0, 60)),
+    ],
+    "QuorumJobStore": [("ray_ocr_job_store_errors_total", (0, 60, 0))],
 }
 _PHASE_MIN = 20
 

@@ -72,6 +72,8 @@ def test_the_limits_are_those_that_were_promised() -> None:
         "QuorumCharacterLatency": [">", "0.3"],
         "QuorumLowConfidence": ["<", "0.7"],
         "QuorumEngineUnavailable": [">", "0.5"],
+        "QuorumJobsWait": ["==", "0"],
+        "QuorumJobStore": [">", "0.1"],
     }
 
 

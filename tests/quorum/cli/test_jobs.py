@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as parquet
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from ocr.contract import DocumentAnswer, PageAnswer
 from ocr.errors import NotFound
 from ocr.job_contract import JobAnswer, JobPage
-from quorum.cli import jobs
+from quorum.cli import batch, jobs
 from quorum.client import AsyncClient, Client
 from tests.fakes.job_worker import with_a_worker
 from tests.fakes.served import over_http
@@ -96,6 +97,26 @@ def test_the_command_line_submits_shows_fetches_and_deletes(url: str, book: Path
     assert (code, text.split()) == (0, [f"w{width}" for width in ALL])
     assert quorum(url, "cancel", job)[0] == 0
     assert quorum(url, "show", job)[0] == 1
+
+
+def test_a_batch_goes_through_jobs_and_a_file_that_cannot_be_read_is_a_row(
+    url: str, book: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "book.pdf").write_bytes(book.read_bytes())
+    (tmp_path / "scans" / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
+    before = quorum(url, "list")[1]
+    batches, table = typer.Typer(), tmp_path / "table.parquet"
+    batch.register(batches)
+    asked = ["--through", "jobs", "--dpi", "72", "--existing-text", "redo", "--url", url, "--out", str(table)]
+    result = CliRunner().invoke(batches, [str(tmp_path / "scans"), *asked])
+    assert result.exit_code == 1, result.output
+    rows = parquet.read_table(table).to_pylist()
+    assert [(row["page"], row["text"]) for row in rows if row["success"]] == [
+        (number, f"w{width}") for number, width in enumerate(ALL, 1)
+    ]
+    assert [(row["path"].endswith("broken.pdf"), row["page"]) for row in rows if not row["success"]] == [(True, 0)]
+    assert quorum(url, "list")[1] == before  # what is in the table is deleted there
 
 
 def test_what_failed_is_told_and_the_exit_code_says_so(url: str, tmp_path: Path) -> None:

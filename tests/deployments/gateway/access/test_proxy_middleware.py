@@ -18,6 +18,7 @@ from deployments.gateway.access.proxy_middleware import (
     PacedRequests,
     RequestHeaders,
     are_too_large,
+    is_upload,
     middlewares,
     with_request_id,
     without_instructions,
@@ -53,6 +54,20 @@ def test_nothing_else_changes_and_there_is_always_one_id(headers: list[tuple[byt
     result = with_request_id(headers)
     assert [each for each in result if each[0] != ID] == [each for each in headers if each[0] != ID]
     assert len([each for each in result if each[0] == ID]) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "has_long"),
+    [
+        ("POST", "/jobs", True),
+        ("POST", "/ocr/jobs/", True),
+        ("GET", "/jobs", False),
+        ("POST", "/predict_text", False),
+        ("POST", "/jobs/1", False),
+    ],
+)
+def test_only_the_files_of_a_job_may_take_as_long_as_they_need(method: str, path: str, has_long: bool) -> None:
+    assert is_upload({"type": "http", "method": method, "path": path}) is has_long
 
 
 def test_headers_are_bounded_in_number_and_size() -> None:

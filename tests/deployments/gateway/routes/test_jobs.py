@@ -16,6 +16,8 @@ from fastapi import FastAPI
 
 from deployments.config.api_keys import hashed
 from deployments.gateway.documents.documents import Documents
+from deployments.gateway.gateway_api import GatewayApi
+from deployments.gateway.jobs_api import JobsApi
 from deployments.job_worker.job_keeper import JobKeeper
 from deployments.job_worker.job_reader import JobReader
 from deployments.jobs.job_files import JobFiles
@@ -23,7 +25,7 @@ from deployments.jobs.job_queue import JobQueue
 from deployments.messages.capabilities import Capabilities
 from ocr import Scope
 from ocr.contract import DocumentAnswer, PageAnswer
-from ocr.errors import InternalFailure
+from ocr.errors import InternalFailure, NotReady
 from ocr.job_contract import JobAnswer, JobPage, JobPause, JobsAnswer
 from tests.fakes.files import image_file
 from tests.fakes.memory_jobs import MemoryJobStore
@@ -54,11 +56,14 @@ class Service:
 
         return time.time() + self.skipped_s
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities.of(self.config, [spec(each, Scope.LINE, Scope.CHARACTER) for each in ("a", "b", "lines")])
+
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        specs = [spec(each, Scope.LINE, Scope.CHARACTER) for each in ("a", "b", "lines")]
-        capabilities = Capabilities.of(self.config, specs)
-        reader = JobReader(self.queue, self.pages, cast("Documents", self.documents), lambda: capabilities, "one")
+        documents = cast("Documents", self.documents)
+        reader = JobReader(self.queue, self.pages, documents, lambda: self.capabilities, "one")
         task = asyncio.create_task(reader.run())
         try:
             yield
@@ -377,6 +382,17 @@ async def test_while_the_store_is_away_callers_are_told_to_come_back_and_nothing
     service.store.is_away = False
     async with service.working():
         assert (await ended(client, job)).state == "succeeded"
+
+
+async def test_where_other_nodes_would_not_see_a_job_it_is_refused_before_its_files_are_sent(service: Service) -> None:
+    async def not_shared() -> str:
+        return "the cluster has 2 nodes, and jobs would be kept on one of them alone"
+
+    api = GatewayApi(service.pages, lambda: service.capabilities, "1.2.3")
+    jobs = JobsApi(service.queue, api.readings, not_shared=not_shared)
+    with pytest.raises(NotReady, match="2 nodes") as refused:
+        await jobs.require_shared()
+    assert "REDIS_URL" in refused.value.hint
 
 
 async def test_the_same_request_under_one_key_is_one_job_and_another_is_refused(
