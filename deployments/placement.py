@@ -47,7 +47,6 @@ _ONE_MACHINE_THREADS = {"tesseract": 2, "paddleocr": 2, SEGMENTATION: 2}
 
 # Two pages of different callers keep two cores busy.
 _ONE_MACHINE_PAGES_BESIDE_OTHERS = 1
-_ONE_MACHINE_LEAD_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +183,7 @@ def one_machine_config() -> ClusterConfig:
     return ClusterConfig(
         engines=tuple(EngineConfig(name=name, threads=_ONE_MACHINE_THREADS.get(name, 1)) for name in ENGINES),
         segmentation=SegmentationConfig(threads=_ONE_MACHINE_THREADS[SEGMENTATION]),
-        limits=LimitsConfig(pages_beside_others=_ONE_MACHINE_PAGES_BESIDE_OTHERS, max_lead_s=_ONE_MACHINE_LEAD_S),
+        limits=LimitsConfig(pages_beside_others=_ONE_MACHINE_PAGES_BESIDE_OTHERS),
     )
 
 

@@ -139,12 +139,6 @@ class LimitsConfig(_Settings):
     pages_beside_others: int = Field(
         16, ge=1, description="Most of these that one caller may have while others read too."
     )
-    max_lead_s: float = Field(
-        0.0,
-        ge=0.0,
-        description="A caller whose pages lately took so many seconds more, of all that compute, than those of another "
-        "that reads, begins none; 0: whatever they took. For machines that all engines share.",
-    )
     body_timeout_s: float = Field(60.0, gt=0.0, le=600.0, description="Refuse a body that takes longer to arrive.")
     body_kb_per_s: float = Field(
         16.0, ge=0.0, description="Refuse a body that arrives more slowly, after its first 5 seconds; 0: never."

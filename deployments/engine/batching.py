@@ -16,6 +16,8 @@ Three rules make it fair, cheap and honest:
 - *Cheap*: a batch is padded to its widest crop, so the crops that join the first one are those of its request that are
   closest to it in width; what is left of a batch is filled up from the next request. While other callers read too, or
   the work gives way, a batch is only as large as is read in a fifth of a second: so long one that comes has to wait.
+- *Together*: the engines of a node share its cores, so a caller that has had more of them than another one waits while
+  that one needs them all, in whichever engine it is read (see deployments/replica/processor_shares.py).
 - *Honest*: a crop whose deadline has passed or whose request was cancelled is dropped when a batch is formed; after
   a burst that timed out, the next request does not queue behind dead work.
 
@@ -35,12 +37,18 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from deployments.messages.request import NOBODY, Asker
-from ocr import Crop, Hypothesis, StepTimer
+from deployments.replica.processor_shares import NotShared, Shares, Turns
+from deployments.replica.processors import processor_s
+from ocr import Crop, Hypothesis, Scope, StepTimer
 
 # See the second rule. A caller reads as long as its last crop came no longer ago than this.
 _SLICE_S = 0.2
 _READS_S = 2.0
 _SAVED_CROPS = 50.0
+# What somebody may send as a line or a character can be a whole page; nobody else is to wait for it.
+_LARGER = 4
+# Who leaves the cores to others looks so often whether he may read again.
+_LOOKS_AGAIN_S = 0.02
 # While both wait, one batch in so many is of work that gives way.
 _BATCH_EVERY = 8
 # How much the newest batch counts in what one crop takes.
@@ -109,6 +117,14 @@ class _QueuedCrop:
     # A fault is a result, not an exception: asyncio logs every exception that nobody retrieves.
     answer: asyncio.Future[Hypothesis | EngineReadError] = field(repr=False)
 
+    def may_join(self, first: _QueuedCrop) -> bool:
+        """Whether it may be read with another one: not where it is another caller's, and many times as large."""
+        return self.request.asker == first.request.asker or self._pixels <= _LARGER * first._pixels
+
+    @property
+    def _pixels(self) -> int:
+        return self.crop.region.width_px * self.crop.region.height_px
+
     def is_live(self, now: float) -> bool:
         """Whether somebody still waits for it, and there is time left."""
         return self.request.deadline > now and not self.answer.done()
@@ -117,6 +133,7 @@ class _QueuedCrop:
 class CropQueue:
     """Crops waiting for one engine. `clock` gives the time in which deadlines are stated. `on_change` is called at
     each batch, and at each change of the queue with a batch of 0: how many crops are in the batch, and how many wait.
+    `shares` are those of the processors, of which the engine uses `threads` at a time.
     """
 
     def __init__(
@@ -127,8 +144,12 @@ class CropQueue:
         clock: Callable[[], float],
         on_change: Callable[[int, int], None] = lambda _batch, _waiting: None,
         spans: BatchTracing | None = None,
+        shares: Shares | None = None,
+        threads: float = 1.0,
     ) -> None:
         self._spans = spans or NoTracing()
+        self._shares = Turns(shares or NotShared(), clock)
+        self._threads = threads
         self._read_batch = read_batch
         self._batch_size = batch_size
         self._clock = clock
@@ -139,6 +160,8 @@ class CropQueue:
         self._last_asked: dict[str, float] = {}  # of each line that read of late
         self._since_batch_work = 0  # batches read while work waited that gives way
         self._crop_s = 0.0  # what reading one takes
+        self.line_s = 0.0
+        """Processor time that reading a line took of late, in seconds; 0 before the first."""
         self._reading_since: float | None = None
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
@@ -203,16 +226,20 @@ class CropQueue:
             await self._arrived.wait()
             batch = self._form_batch()
             self._on_change(len(batch), len(self))
+            if not batch and self._queue:
+                await asyncio.sleep(_LOOKS_AGAIN_S)
+                continue
             if not batch:
                 self._arrived.clear()
                 continue
             requests = dict.fromkeys(queued.request for queued in batch)
             for request in requests:
                 request.begin()
-            began = self._clock()
+            began, computed = self._clock(), processor_s()
             with self._spans.batch([queued.request.span for queued in batch]):
                 outcomes = await loop.run_in_executor(self._thread, self._outcomes, batch)
             self._note_seconds((self._clock() - began) / len(batch))
+            self._note_computed(batch, (processor_s() - computed) / len(batch))
             for request in requests:
                 request.end()
             for queued, outcome in zip(batch, outcomes, strict=True):
@@ -220,7 +247,9 @@ class CropQueue:
                     queued.answer.set_result(outcome)
 
     def _form_batch(self) -> list[_QueuedCrop]:
-        """Take the next batch out of the queue; empty when nothing that is still wanted waits."""
+        """Take the next batch out of the queue; empty when nothing that is still wanted waits, or only for callers who
+        leave the processors to others now.
+        """
         now = self._clock()
         live = [queued for queued in self._queue if queued.is_live(now)]
         lines = {queued.request.asker.line for queued in live}
@@ -234,9 +263,11 @@ class CropQueue:
 
         # Sorting is stable: of requests that would be done at the same time, the one that came first is read first.
         self._queue = sorted(live, key=place)
-        if not self._queue:
+        may = self._shares.of(lines, self._threads)
+        ready = [queued for queued in self._queue if queued.request.asker.line in may]
+        if not ready:
             return []
-        batch = self._taken_with(self._queue[0])
+        batch = self._taken_with(ready)
         self._virtual_time += len(batch) / len({queued.request for queued in self._queue})
         for queued in batch:
             self._turns[queued.request.asker.line] += 1.0 / queued.request.asker.share
@@ -245,13 +276,14 @@ class CropQueue:
         self._note_kind(batch[0].request.asker)
         return batch
 
-    def _taken_with(self, first: _QueuedCrop) -> list[_QueuedCrop]:
-        """The batch that begins with a crop, out of the queue in order. What gives way is in batches of its own."""
+    def _taken_with(self, ready: Sequence[_QueuedCrop]) -> list[_QueuedCrop]:
+        """The batch that begins with the first of these crops. What gives way is in batches of its own."""
+        first = ready[0]
         is_batch = first.request.asker.is_batch
-        others = [queued for queued in self._queue[1:] if queued.request.asker.is_batch == is_batch]
+        others = [queued for queued in ready[1:] if queued.request.asker.is_batch == is_batch]
         size = self._size(gives_way=is_batch)
         own = sum(queued.request is first.request for queued in others)
-        candidates = others[: max(own, size - 1)]
+        candidates = [queued for queued in others[: max(own, size - 1)] if queued.may_join(first)]
         candidates.sort(key=lambda queued: abs(queued.crop.region.width_px - first.crop.region.width_px))
         return [first, *candidates[: size - 1]]
 
@@ -265,9 +297,16 @@ class CropQueue:
 
     def _size(self, *, gives_way: bool) -> int:
         """How many crops the next batch may have."""
-        if self._crop_s == 0.0 or (len(self._last_asked) < 2 and not gives_way):
+        beside_others = len(self._last_asked) > 1 or self._shares.are_wanted_by_others(self._last_asked)
+        if self._crop_s == 0.0 or not (beside_others or gives_way):
             return self._batch_size
         return max(1, min(self._batch_size, int(_SLICE_S / self._crop_s)))
+
+    def _note_computed(self, batch: Sequence[_QueuedCrop], crop_s: float) -> None:
+        if all(queued.crop.region.scope is Scope.LINE for queued in batch):
+            self.line_s = crop_s if self.line_s == 0.0 else _NEWEST * crop_s + (1.0 - _NEWEST) * self.line_s
+        for queued in batch:
+            self._shares.had(queued.request.asker.line, queued.request.asker.counts * crop_s)
 
     def _note_seconds(self, crop_s: float) -> None:
         self._crop_s = crop_s if self._crop_s == 0.0 else _NEWEST * crop_s + (1.0 - _NEWEST) * self._crop_s

@@ -17,6 +17,8 @@ from deployments.engine.hosting import EngineHost, ReplicaResources
 from deployments.messages.answers import EngineAnswer
 from deployments.messages.request import RecognitionOptions
 from deployments.messages.states import EngineState
+from deployments.replica.processor_shares import shares_of_node
+from deployments.replica.processors import cores
 from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings
 from engines.devices.gpu import total_memory_bytes
 from ocr import LoadOptions, SegmentedPage
@@ -38,11 +40,14 @@ class EngineReplica:
     def __init__(self, config: EngineConfig, model_dir: Path, cache_dir: Path, shared: SharedEngineSettings) -> None:
         runtime = ReplicaRuntime(shared.replica)
         self._config_watcher = runtime.watch_config()
-        assigned = ray.get_runtime_context().get_assigned_resources()
+        context = ray.get_runtime_context()
+        assigned = context.get_assigned_resources()
         resources = ReplicaResources(
             cpus=float(assigned.get("CPU", 0.0)),
             gpu_fraction=float(assigned.get("GPU", 0.0)),
             memory_mb=float(assigned.get("memory", 0.0)) / 1e6,
+            node=context.get_node_id(),
+            cores=cores(),
         )
         mismatch = fraction_mismatch(config.name, config.gpu, resources.gpu_fraction)
         os.environ.update(shared.program_environment)
@@ -72,6 +77,7 @@ class EngineReplica:
             memory_limit_mb=config.memory_limit_mb,
             hung_after_s=config.hung_after_s,
             record=runtime.record,
+            shares=shares_of_node(resources.node, resources.cores),
         )
 
     async def read(

@@ -25,6 +25,8 @@ from deployments.messages.states import EngineState
 from deployments.observability.metrics import BATCH_CROPS, MODEL_LOAD_SECONDS, QUEUE_CROPS, RecordMetric, ignore_metric
 from deployments.observability.tracing import BatchSpans
 from deployments.replica.process_memory import own_memory_mb
+from deployments.replica.processor_shares import Shares
+from deployments.replica.processors import processor_s
 from engines.devices.gpu import is_out_of_memory
 from ocr import CardMemory, Crop, Engine, EngineSpec, Hypothesis, LoadOptions, NoCard, Scope, SegmentedPage, StepTimer
 from ocr.errors import EngineUnavailable
@@ -35,12 +37,15 @@ log = logging.getLogger("quorum.engine")
 
 @dataclass(frozen=True, slots=True)
 class ReplicaResources:
-    """The resources that Ray assigned to this replica."""
+    """The resources that Ray assigned to this replica, and the node that they are of."""
 
     cpus: float = 0.0
     gpu_fraction: float = 0.0
     memory_mb: float = 0.0
     """Of the node's memory; 0: nothing was said."""
+    node: str = ""
+    cores: float = 0.0
+    """Of the node; 0: nothing was said."""
 
     def memory_limit_mb(self, warm_mb: float) -> float | None:
         """From where on a replica that takes `warm_mb` when it is warm has grown too large; None: never.
@@ -69,12 +74,18 @@ class EngineHost:
         hung_after_s: float = 180.0,
         clock: Callable[[], float] = time.time,
         record: RecordMetric = ignore_metric,
+        shares: Shares | None = None,
     ) -> None:
         self._clock = clock
         self._memory_limit_mb = memory_limit_mb
         self._hung_after_s = hung_after_s
         self._state = EngineState(
-            spec.name, tuple(sorted(spec.scopes)), cpus=resources.cpus, gpu_fraction=resources.gpu_fraction
+            spec.name,
+            tuple(sorted(spec.scopes)),
+            cpus=resources.cpus,
+            gpu_fraction=resources.gpu_fraction,
+            node=resources.node,
+            cores=resources.cores,
         )
         self._broken = ""
         self._card_full = ""
@@ -89,6 +100,8 @@ class EngineHost:
                 clock=clock,
                 on_change=_on_change(spec.name, record),
                 spans=BatchSpans(),
+                shares=shares if resources.gpu_fraction == 0.0 else None,
+                threads=self._state.threads,
             )
             if memory_limit_mb is None:
                 self._memory_limit_mb = self._limit_by(resources)
@@ -120,6 +133,10 @@ class EngineHost:
             _require_card_support(spec, chosen)
             engine = spec.load(chosen)
             engine.read([crop for crop in warm_up_crops() if crop.region.scope in spec.scopes])
+            if Scope.LINE in spec.scopes:
+                began = processor_s()
+                engine.read([usual_line()])
+                self._state = replace(self._state, line_s=processor_s() - began)
         except EngineUnavailable as error:
             # A card that is paid for and not used is worse than an engine that is known to be missing.
             level = logging.ERROR if self._state.gpu_fraction > 0.0 else logging.WARNING
@@ -153,8 +170,10 @@ class EngineHost:
         return EngineAnswer(self._state.model, tuple(hypotheses), timer.timings)
 
     def state(self) -> EngineState:
+        measured = 0.0 if self._queue is None else self._queue.line_s
         return replace(
             self._state,
+            line_s=measured or self._state.line_s,
             memory_mb=own_memory_mb(),
             memory_limit_mb=self._memory_limit_mb,
             card=self._held_of_card() or self._no_card(),
@@ -237,6 +256,11 @@ def warm_up_crops() -> list[Crop]:
     line = _sample_image("Quorum 0123456789", width_px=480)
     character = _sample_image("Q", width_px=40)
     return [Crop.whole(line), Crop.whole(character, Scope.CHARACTER)]
+
+
+def usual_line() -> Crop:
+    """A line as long as those of a letter: how long reading it takes is what to expect."""
+    return Crop.whole(_sample_image("The quick brown fox jumps over 13 lazy dogs on a page", width_px=940))
 
 
 def _sample_image(text: str, width_px: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

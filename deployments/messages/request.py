@@ -15,6 +15,8 @@ from ocr.job_contract import Priority
 from ocr.languages import DEFAULT
 from ocr.normal_forms import DEFAULT_FORMS
 
+_BATCH_COUNTS = 8.0
+
 
 @dataclass(frozen=True, slots=True)
 class Asker:
@@ -29,6 +31,11 @@ class Asker:
     @property
     def is_batch(self) -> bool:
         return self.priority == "batch"
+
+    @property
+    def counts(self) -> float:
+        """How many seconds one second that was computed for it counts, where what each has had is compared."""
+        return (_BATCH_COUNTS if self.is_batch else 1.0) / self.share
 
     @property
     def line(self) -> str:

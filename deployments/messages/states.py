@@ -13,7 +13,8 @@ from ocr import CardMemory, NoCard, Scope
 class EngineState:
     """What an engine's replica says of itself. `problem` is empty when the engine can read; `asleep` is what a request
     finds while it has no replica; `card` what it holds of a graphics card, or why it has none. `languages` are those
-    that it reads, none where that is not known; with `by_language` it reads a line differently in another one.
+    that it reads, none where that is not known; with `by_language` it reads a line differently in another one. `line_s`
+    are the seconds of processor time that a line took of late, on a node with so many `cores`; 0: not known.
     """
 
     name: str
@@ -26,6 +27,9 @@ class EngineState:
     cpus: float = 0.0
     gpu_fraction: float = 0.0
     threads: int = 1
+    line_s: float = 0.0
+    node: str = ""
+    cores: float = 0.0
     asleep: AtZeroPolicy | None = None
     card: CardMemory | NoCard | None = None
     languages: tuple[str, ...] = ()

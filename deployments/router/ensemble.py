@@ -34,16 +34,18 @@ from deployments.router.circuit_breaker import CircuitBreakers
 from deployments.router.fan_out import Budget, Clock, EngineCall, EngineOutcome, call_all
 from deployments.router.page_fusion import (
     found_languages,
-    fused_character,
+    fused_characters,
     fused_lines,
     fused_page,
     require_one_answer,
 )
+from deployments.router.starting_order import ReadingPace, Stage
 from ocr import EngineReport, Layout, Page, Scope, Status, StepTimer, TimedStep
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError
 from ocr.interfaces import Checkpoint
 
 Result = TypeVar("Result")
+Segmented = TypeVar("Segmented")
 
 CropsReference = Any
 """Refers to the crops of one page, wherever they are stored; it is only passed on to the engines."""
@@ -111,6 +113,7 @@ class Ensemble:
         self._clock = clock
         self._record = record
         self._probes: set[asyncio.Task[None]] = set()
+        self._pace = ReadingPace()
 
     async def read_page(self, data: bytes, request: ReadRequest) -> Page:
         """Every line of the page, fused. Raises an error of the tree when nobody can answer, ReplicaLost when the
@@ -150,10 +153,7 @@ class Ensemble:
             segmented = _SegmentedRequest(answer.layout, crops, request, timer)
             outcomes = await self._ask_engines(segmented, Scope.CHARACTER)
             with self._timing_fusion(Scope.CHARACTER, timer):
-                return [
-                    index if isinstance(index, QuorumError) else fused_character(index, outcomes, request)
-                    for index in answer.outcomes
-                ]
+                return await self._beside_the_loop(fused_characters, answer.outcomes, outcomes, request)
 
         return _with_timings(await _again_when_crops_are_lost(once, timer), timer.timings)
 
@@ -166,13 +166,13 @@ class Ensemble:
 
     async def _beside_the_loop(
         self,
-        fuse: Callable[[Layout, Mapping[str, EngineOutcome], ReadRequest, Checkpoint], Result],
-        layout: Layout,
+        fuse: Callable[[Segmented, Mapping[str, EngineOutcome], ReadRequest, Checkpoint], Result],
+        segmented: Segmented,
         outcomes: Mapping[str, EngineOutcome],
         request: ReadRequest,
     ) -> Result:
-        """What `fuse` makes of the outcomes, in a thread: the densest pages take many seconds. It stops when nobody
-        waits any more. Raises DeadlineExceeded.
+        """What `fuse` makes of the outcomes, in a thread: the densest pages take many seconds, and so does a page that
+        was sent as a character. It stops when nobody waits any more. Raises DeadlineExceeded.
         """
         abandoned = threading.Event()
 
@@ -181,7 +181,7 @@ class Ensemble:
                 raise DeadlineExceeded("the vote took until the deadline", "give more time with timeout_s", 1.0)
 
         try:
-            return await asyncio.to_thread(fuse, layout, outcomes, request, checkpoint)
+            return await asyncio.to_thread(fuse, segmented, outcomes, request, checkpoint)
         finally:
             abandoned.set()
 
@@ -279,13 +279,23 @@ class Ensemble:
         generations = {name: self.circuit_breakers.generation(name) for name in names}
         now = self._clock()
         budget = Budget.until(request.deadline, now)
+        stages = self._stages(names, len(indices), segmented, budget.engines - now)
         outcomes: dict[str, EngineOutcome] = {}
         try:
-            outcomes = await call_all(calls, budget, self._clock, request.limits.retries, caller=ROUTER)
+            outcomes = await call_all(
+                calls,
+                budget,
+                self._clock,
+                request.limits.retries,
+                caller=ROUTER,
+                stages=stages,
+            )
+            if stages:
+                self._note_pace(stages[0].engines, len(indices), outcomes)
             segmented.timer.end_parallel("engines", [outcome.timing for outcome in outcomes.values() if outcome.timing])
         finally:  # also when the crops were lost or nobody waits any more: a probe must not stay under way for ever
             for name, generation in generations.items():
-                failed = outcomes[name].failed(budget.engines - now, request.circuit.patience_s) if outcomes else None
+                failed = outcomes[name].failed(request.circuit.patience_s) if outcomes else None
                 self.circuit_breakers.record_outcome(name, generation, failed, request.circuit)
         return outcomes
 
@@ -313,6 +323,22 @@ class Ensemble:
     def _reads_by_language(self, name: str) -> bool:
         state = self._states().get(name)
         return state is not None and state.by_language
+
+    def _stages(
+        self, names: Sequence[str], lines: int, segmented: _SegmentedRequest, left_s: float
+    ) -> tuple[Stage, ...]:
+        """The engines as they begin. Single characters are small: all begin at once."""
+        if any(region.scope is not Scope.LINE for region in segmented.layout.regions):
+            return ()
+        weights = segmented.request.profile.normalised_weights(names)
+        return self._pace.stages(names, lines, self._states(), weights, left_s)
+
+    def _note_pace(self, begun: Sequence[str], lines: int, outcomes: Mapping[str, EngineOutcome]) -> None:
+        """How long the engines took that began together."""
+        timings = [timing.seconds for name in begun if (timing := outcomes[name].timing)]
+        if timings:
+            done = all(outcomes[name].report.status is Status.OK for name in begun)
+            self._pace.note(begun, lines, self._states(), max(timings), done=done)
 
     def _not_asked(self, name: str, request: ReadRequest, scope: Scope) -> EngineOutcome | None:
         """Why the engine is not asked at all; None when it is."""

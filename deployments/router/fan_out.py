@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from deployments.messages.answers import EngineAnswer
 from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost
+from deployments.router.starting_order import Stage
 from ocr import EngineReport, Hypothesis, Status, TimedStep
 
 EngineCall = Callable[[float], Awaitable[EngineAnswer]]
@@ -44,12 +45,13 @@ class Budget:
 @dataclass(frozen=True, slots=True)
 class EngineOutcome:
     """What came of calling one engine: its report and, unless it failed, one hypothesis per crop (None: not read).
-    `timing` is the time since all were called; None for an engine that was not.
+    `timing` is the time since it was called, None for an engine that was not; `given_s` is how long it had.
     """
 
     report: EngineReport
     hypotheses: tuple[Hypothesis | None, ...] = ()
     timing: TimedStep | None = None
+    given_s: float = 0.0
 
     @property
     def answered(self) -> bool:
@@ -60,12 +62,12 @@ class EngineOutcome:
         """What the engine says of one crop; None when it has not read it."""
         return self.hypotheses[index] if self.hypotheses else None
 
-    def failed(self, given_s: float, patience_s: float) -> bool | None:
-        """Whether the engine failed, which had `given_s` to answer; None where this says nothing about the engine."""
+    def failed(self, patience_s: float) -> bool | None:
+        """Whether the engine failed; None where this says nothing about the engine, as where it had little time."""
         if self.answered:
             return False
         if self.report.status is Status.TIMEOUT:
-            return True if given_s >= patience_s else None
+            return True if self.given_s >= patience_s else None
         return True if self.report.status is Status.ERROR else None
 
     def read_again(self, indices: Sequence[int], again: EngineOutcome) -> EngineOutcome:
@@ -92,27 +94,48 @@ class EngineOutcome:
 
 
 async def call_all(
-    calls: Mapping[str, EngineCall], budget: Budget, clock: Clock, retries: int = 2, *, caller: str = "caller"
+    calls: Mapping[str, EngineCall],
+    budget: Budget,
+    clock: Clock,
+    retries: int = 2,
+    *,
+    caller: str = "caller",
+    stages: Sequence[Stage] = (),
 ) -> dict[str, EngineOutcome]:
-    """Call all engines at the same time. Every engine has an outcome, whatever became of it. `caller` names the calling
-    process in the timings.
+    """Call all engines at the same time, or stage by stage. Every engine has an outcome, whatever became of it; for one
+    whose stage comes too late that is a timeout. `caller` names the calling process in the timings.
 
     A replica that dies takes the requests on it along; the next one that is called is most likely alive, so the call is
     made again, at most `retries` times: several deaths in a row mean that the request itself kills it. Raises CropsLost
     when any engine could not fetch the crops; the others are cancelled then.
     """
-    began = time.perf_counter()
 
-    async def timed(name: str, call: EngineCall) -> EngineOutcome:
-        outcome, timings = await _call_engine(name, call, budget, clock, retries)
-        return replace(outcome, timing=TimedStep.of_call(name, caller, name, time.perf_counter() - began, timings))
+    async def timed(name: str) -> EngineOutcome:
+        began, given_s = time.perf_counter(), budget.engines - clock()
+        outcome, timings = await _call_engine(name, calls[name], budget, clock, retries)
+        timing = TimedStep.of_call(name, caller, name, time.perf_counter() - began, timings)
+        return replace(outcome, timing=timing, given_s=given_s)
 
+    tasks: dict[str, asyncio.Task[EngineOutcome]] = {}
+    *earlier, last = stages or (Stage(tuple(calls), 0.0),)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = {name: group.create_task(timed(name, call)) for name, call in calls.items()}
+            for stage in earlier:
+                begun = {name: group.create_task(timed(name)) for name in stage.engines}
+                tasks |= begun
+                await asyncio.wait(begun.values(), timeout=min(stage.patience_s, budget.engines - clock()))
+                if clock() >= budget.engines:
+                    break
+            else:
+                tasks |= {name: group.create_task(timed(name)) for name in last.engines}
     except* CropsLost as lost:
         raise CropsLost(str(lost.exceptions[0])) from lost
-    return {name: task.result() for name, task in tasks.items()}
+    return {name: tasks[name].result() if name in tasks else _came_too_late(name) for name in calls}
+
+
+def _came_too_late(name: str) -> EngineOutcome:
+    detail = "not asked: the engines before it took the time; ask for more with timeout_s"
+    return EngineOutcome(EngineReport(name, Status.TIMEOUT, detail=detail))
 
 
 async def _call_engine(

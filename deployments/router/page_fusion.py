@@ -116,6 +116,20 @@ def _hypotheses(index: int, outcomes: Mapping[str, EngineOutcome]) -> dict[str, 
     return {name: hypothesis for name, hypothesis in hypotheses.items() if hypothesis is not None}
 
 
+def fused_characters(
+    indices: Sequence[int | QuorumError],
+    outcomes: Mapping[str, EngineOutcome],
+    request: ReadRequest,
+    checkpoint: Checkpoint = go_on,
+) -> list[CharacterReading | QuorumError]:
+    """The character of each crop; what could not be cut stays an error. `checkpoint` as in `fused_page`."""
+    readings: list[CharacterReading | QuorumError] = []
+    for index in indices:
+        checkpoint()
+        readings.append(index if isinstance(index, QuorumError) else fused_character(index, outcomes, request))
+    return readings
+
+
 def fused_character(
     index: int, outcomes: Mapping[str, EngineOutcome], request: ReadRequest
 ) -> CharacterReading | QuorumError:

@@ -5,7 +5,9 @@ had least of late goes on; a page of another caller is paused in the middle for 
 on when it is its caller's turn again. So a page that takes ten seconds delays the pages of others by a tenth of one.
 This is the fair share of operating systems (Kay and Lauder 1988, doi 10.1145/35043.35047) with a caller in the place of
 a user. A caller has one worker at most, and so has all that was asked as a batch, so that nobody can take them all;
-what a batch has had counts eight times. Plain asyncio; knows no Serve.
+what a batch has had counts eight times. The page of one that has had more than others of the node's cores, which the
+engines use too, is paused as well while those want them all (see deployments/replica/processor_shares.py). Plain
+asyncio; knows no Serve.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from deployments.messages.request import Asker
+from deployments.replica.processor_shares import NotShared, Shares, Turns
 from deployments.replica.recent_use import RecentUse
 from deployments.segmentation.worker_tasks import Task
 
@@ -28,7 +31,6 @@ Result = TypeVar("Result")
 _HALF_LIFE_S = 3.0
 # A caller goes on while it has had no more than so much above another one: stopping and going on has its price.
 _SLICE_S = 0.1
-_BATCH_COUNTS = 8.0
 
 
 class Worker(Protocol):
@@ -84,13 +86,15 @@ class _Lane:
 
 
 class FairWorkers:
-    """Some workers, of which one computes at a time."""
+    """Some workers, of which one computes at a time, with `threads`. `shares` are those of the node's processors."""
 
     def __init__(
         self,
         workers: Sequence[Worker],
         clock: Callable[[], float] = time.monotonic,
         deadline_clock: Callable[[], float] = time.time,
+        shares: Shares | None = None,
+        threads: float = 1.0,
     ) -> None:
         self._lanes = [_Lane(worker, number) for number, worker in enumerate(workers)]
         self._waiting: dict[str, deque[_Page]] = {}
@@ -99,6 +103,8 @@ class FairWorkers:
         self._clock = clock
         self._deadline_clock = deadline_clock
         self._had = RecentUse(clock, _HALF_LIFE_S)
+        self._shares = Turns(shares or NotShared(), clock)
+        self._threads = threads
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -139,7 +145,11 @@ class FairWorkers:
     def _take_turns(self) -> None:
         """Have the page compute whose turn it is."""
         self._count()
-        best = min(self._candidates(), key=lambda page: self._had.of(page.line), default=None)
+        may = self._shares.of({*self._waiting, *(page.line for page in self._begun())}, self._threads)
+        if self._computing is not None and self._computing.line not in may:
+            self._pause()
+        candidates = (page for page in self._candidates() if page.line in may)
+        best = min(candidates, key=lambda page: self._had.of(page.line), default=None)
         if best is not None and self._goes_before(best):
             self._pause()
             self._give_turn(best)
@@ -173,8 +183,9 @@ class FairWorkers:
         now = self._clock()
         if self._computing is not None:
             asker = self._computing.asker
-            counts = _BATCH_COUNTS if asker.is_batch else 1.0
-            self._had.add(asker.line, counts * (now - self._since) / asker.share)
+            counted_s = asker.counts * (now - self._since)
+            self._had.add(asker.line, counted_s)
+            self._shares.had(asker.line, counted_s)
         self._since = now
 
     def _pause(self) -> None:

@@ -7,12 +7,12 @@ traffic shapers do (GCRA, ITU-T I.371): they wait, and are refused only when the
 
 from __future__ import annotations
 
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+
+from deployments.replica.processors import cores
 
 # Of two cores that pass fifty requests a second, twenty leave more than half for whoever has his page read.
 _PER_CORE = 10.0
@@ -23,16 +23,6 @@ _LONGEST_S = 5.0
 # So long an address counts as one that asks.
 _ASKING_S = 2.0
 _MOST_ADDRESSES = 10_000
-
-
-def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> float:
-    """Of this machine or, where it has fewer, of this container."""
-    machine = float(os.cpu_count() or 1)
-    try:
-        share, period = quota.read_text().split()
-        return min(machine, int(share) / int(period))
-    except (OSError, ValueError):  # another system, or no limit: "max"
-        return machine
 
 
 @dataclass(slots=True)

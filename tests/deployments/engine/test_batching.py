@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 
 import numpy as np
@@ -207,7 +207,7 @@ async def test_batches_are_small_while_two_callers_read_and_large_for_one() -> N
     await queue.read([crop(100) for _ in range(16)], FAR, asker=Asker("busy"))
     await asyncio.gather(
         queue.read([crop(100) for _ in range(16)], FAR, asker=Asker("busy")),
-        queue.read([crop(7) for _ in range(2)], FAR, asker=Asker("other")),
+        queue.read([crop(60) for _ in range(2)], FAR, asker=Asker("other")),
     )
     assert sizes == [16, 6, 6, 6]
     now[0] += 3.0
@@ -444,4 +444,93 @@ async def test_a_request_whose_deadline_passes_learns_what_it_waited_for_until_t
     assert texts(await reading) == [None]
     assert told(read) == {"queue": 0.0, "inference": 7.0}
     gate.open()
+    await queue.close()
+
+
+class Held:
+    """Shares of processors that are given to nobody until the test says so; notes what it is told."""
+
+    def __init__(self) -> None:
+        self.may: set[str] = set()
+        self.wanted: list[dict[str, float]] = []
+        self.computed: dict[str, float] = {}
+        self.others: set[str] = set()
+
+    def want(self, threads: Mapping[str, float]) -> None:
+        self.wanted.append(dict(threads))
+
+    def had(self, caller: str, seconds: float) -> None:
+        self.computed[caller] = self.computed.get(caller, 0.0) + seconds
+
+    def may_compute(self, caller: str) -> bool:
+        return caller in self.may
+
+    def are_wanted_by_others(self, callers: Collection[str]) -> bool:
+        return not self.others <= set(callers)
+
+
+async def test_a_caller_who_has_to_leave_the_processors_to_others_waits_and_others_are_read() -> None:
+    shares, gate = Held(), Gate()
+    gate.open()
+    queue = CropQueue(gate.read, batch_size=4, clock=time.monotonic, shares=shares, threads=2.0)
+    shares.may = {"page"}
+    book = asyncio.create_task(queue.read([crop(10), crop(11)], FAR, asker=Asker("book")))
+    await asyncio.sleep(0)
+    assert texts(await queue.read([crop(20)], FAR, asker=Asker("page"))) == ["20"]
+    assert not book.done()
+    shares.may = {"book"}
+    assert texts(await book) == ["10", "11"]
+    assert gate.batches == [[20], [10, 11]]
+    assert {"page": 2.0, "book": 2.0} in shares.wanted
+    await until(lambda: shares.wanted[-1] == {})
+    assert set(shares.computed) == {"page", "book"}
+    await queue.close()
+
+
+async def test_nobody_is_held_back_for_ever() -> None:
+    now, gate = 0.0, Gate()
+    gate.open()
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: now, shares=Held())
+    book = asyncio.create_task(queue.read([crop(10), crop(11)], FAR, asker=Asker("book")))
+    await asyncio.sleep(0.05)
+    assert gate.batches == []
+    now = 5.5
+    await until(lambda: gate.batches == [[10]])
+    await asyncio.sleep(0.05)
+    assert gate.batches == [[10]]
+    now = 11.0
+    assert texts(await book) == ["10", "11"]
+    await queue.close()
+
+
+async def test_nobody_waits_for_a_crop_of_another_that_is_many_times_as_large() -> None:
+    gate = Gate()
+    queue = CropQueue(gate.read, batch_size=4, clock=time.monotonic)
+    first = asyncio.create_task(queue.read([crop(1)], FAR, asker=Asker("first")))
+    await until(lambda: gate.batches == [[1]])
+    waiting = [
+        asyncio.create_task(queue.read([crop(width)], FAR, asker=Asker(caller)))
+        for width, caller in ((100, "a"), (120, "b"), (2000, "c"))
+    ]
+    await asyncio.sleep(0)
+    gate.open()
+    await asyncio.gather(first, *waiting)
+    assert gate.batches[1:] == [[100, 120], [2000]]
+    await queue.close()
+
+
+async def test_batches_are_small_while_another_caller_reads_with_other_engines_of_the_node() -> None:
+    now, sizes, shares = [0.0], [], Held()
+    shares.may = {"book"}
+
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        sizes.append(len(crops))
+        now[0] += len(crops) / 32
+        return [Hypothesis.of_text("ok", 0.9) for _ in crops]
+
+    queue = CropQueue(read, batch_size=16, clock=lambda: now[0], shares=shares)
+    await queue.read([crop(100) for _ in range(16)], FAR, asker=Asker("book"))
+    shares.others = {"page"}
+    await queue.read([crop(100) for _ in range(16)], FAR, asker=Asker("book"))
+    assert sizes == [16, 6, 6, 4]
     await queue.close()

@@ -126,7 +126,8 @@ async def test_what_the_deadline_cuts_off_is_none_and_no_abstention() -> None:
 def test_an_engine_is_warmed_up_with_what_it_can_read_and_nothing_else(scope: Scope) -> None:
     engine = NotedEngine()
     state = hosted(lambda _: engine, scope).state()
-    assert [crop.region.scope for crop in engine.seen] == [scope]
+    assert {crop.region.scope for crop in engine.seen} == {scope}
+    assert (state.line_s > 0.0) is (scope is Scope.LINE)
     assert (state.available, state.model, state.scopes) == (True, "noted@1", (scope,))
     assert (state.cpus, state.gpu_fraction, state.threads) == (0.5, 0.25, 3)
     assert state.memory_mb > 0.0

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from deployments.config.schema import LimitsConfig
-from deployments.gateway.fair_reading import FairReadingService, ReadingTurns, computing_s
-from ocr import Page, TimedStep
+from deployments.gateway.fair_reading import FairReadingService, ReadingTurns
+from ocr import Page
 from ocr.errors import DeadlineExceeded
 
 READ = Page(1, 1, (), (), "m", "p")
@@ -97,71 +97,6 @@ async def test_one_that_does_not_wait_any_longer_takes_no_turn(turns: Turns) -> 
     await turns.settled()
     assert await turns.end("a") == "aaaaaa"
     assert await turns.end("a") == "aaaaa"
-
-
-async def test_a_caller_whose_pages_cost_more_begins_none_while_another_is_read(turns: Turns) -> None:
-    turns.limits = LIMITS.model_copy(update={"max_lead_s": 2.0, "pages_beside_others": 1})
-    turns.ask("b", 3)
-    turns.ask("a", 3)
-    assert sorted(await turns.settled()) == ["a", "b", "b", "b"], "who came first had begun"
-    turns.turns.used("a", 8.0)
-    assert await turns.end("a") == "bbb"
-    for seconds in (1.0, 1.0):
-        turns.turns.used("b", seconds)
-        await turns.end("b")
-    assert await turns.settled() == "b", "it is still ahead"
-    turns.turns.used("b", 5.0)
-    turns.ask("b")
-    assert sorted(await turns.end("b")) == ["a", "b"]
-
-
-async def test_a_caller_that_comes_is_neither_ahead_nor_behind(turns: Turns) -> None:
-    turns.limits = LIMITS.model_copy(update={"max_lead_s": 2.0})
-    turns.ask("a")
-    await turns.settled()
-    turns.turns.used("a", 30.0)
-    turns.ask("b")
-    assert await turns.settled() == "ab"
-    turns.ask("a")
-    assert await turns.settled() == "aba", "what it had before the other came is nobody's loss"
-
-
-async def test_who_read_alone_before_another_came_owes_nothing_of_it(turns: Turns) -> None:
-    turns.limits = LIMITS.model_copy(update={"max_lead_s": 2.0})
-    turns.turns.used("a", 30.0)
-    turns.ask("b")
-    turns.ask("a")
-    assert await turns.settled() == "ba"
-
-
-async def test_who_is_ahead_begins_when_nobody_else_asks_again(turns: Turns) -> None:
-    turns.limits = LIMITS.model_copy(update={"max_lead_s": 2.0})
-    turns.ask("b")
-    turns.ask("a")
-    await turns.settled()
-    turns.turns.used("a", 50.0)
-    await turns.end("a")
-    turns.ask("a")
-    assert await turns.settled() == "b"
-    assert await turns.end("b") == ""
-    turns.now = 0.3
-    turns.turns._forget()
-    assert await turns.settled() == "a"
-
-
-def test_what_a_page_took_is_what_its_parts_computed() -> None:
-    engines = (
-        TimedStep("trocr", "trocr", 3.0, (TimedStep("queue", "trocr", 1.0), TimedStep("inference", "trocr", 2.0))),
-        TimedStep("tesseract", "tesseract", 1.0, (TimedStep("inference", "tesseract", 1.0),)),
-    )
-    timings = (
-        TimedStep(
-            "segmentation", "Segmentation", 0.6, (TimedStep("queue", "x", 0.1), TimedStep("find lines", "x", 0.5))
-        ),
-        TimedStep("engines", "Router", 3.0, engines, parallel=True),
-        TimedStep("fusion", "Router", 0.25),
-    )
-    assert computing_s(timings) == pytest.approx(3.75)
 
 
 class Slow:

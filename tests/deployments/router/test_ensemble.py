@@ -523,3 +523,29 @@ async def test_named_languages_are_asked_for_at_once() -> None:
     request = replace(read_request("a"), recognition=RecognitionOptions(("de", "fr")))
     await ensemble(asked).read_page(b"page", request)
     assert asked["a"].languages == [("de", "fr")]
+
+
+async def test_where_time_is_short_the_worthiest_engine_reads_every_line_before_the_others_begin() -> None:
+    class Slow(PlainReader):
+        """Takes the time that its state says."""
+
+        async def __call__(
+            self, pixels: CropsReference, indices: Sequence[int], options: RecognitionOptions, deadline: float
+        ) -> EngineAnswer:
+            begun.append(self.text)
+            await asyncio.sleep(0.2)
+            return await super().__call__(pixels, indices, options, deadline)
+
+    begun: list[str] = []
+    slow = {"a": Slow("first"), "b": Slow("second"), "lines": Slow("third")}
+    known = {name: EngineState(name, (), line_s=0.2, node="n", cores=1.0) for name in slow}
+    engines = Ensemble(
+        PlainSegmentation(1), slow, SCOPES, lambda: known, time.time, CircuitBreakers(slow, time.monotonic)
+    )
+    page = await engines.read_page(b"page", read_request(seconds=0.3))
+    assert begun == ["first", "second"]
+    assert page.text == "first"
+    assert statuses(page) == {"a": Status.OK, "b": Status.TIMEOUT, "lines": Status.TIMEOUT}
+    begun.clear()
+    await engines.read_page(b"page", read_request())
+    assert sorted(begun) == ["first", "second", "third"]

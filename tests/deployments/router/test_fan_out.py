@@ -10,6 +10,7 @@ import pytest
 from deployments.messages.answers import EngineAnswer
 from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost
 from deployments.router.fan_out import Budget, EngineCall, call_all
+from deployments.router.starting_order import Stage
 from ocr import Hypothesis, Status
 
 RETRIES = 3
@@ -139,3 +140,45 @@ async def test_engines_are_told_their_deadline() -> None:
     shares = budget()
     await call_all({"engine": call}, shares, time.monotonic)
     assert calls == [shares.engines]
+
+
+async def test_a_stage_begins_when_the_one_before_is_done() -> None:
+    begun: list[str] = []
+
+    def noting(name: str, after_s: float) -> EngineCall:
+        async def call(_deadline: float) -> EngineAnswer:
+            begun.append(name)
+            await asyncio.sleep(after_s)
+            begun.append(f"{name} done")
+            return GOOD
+
+        return call
+
+    calls = {"late": noting("late", 0.0), "a": noting("a", 0.01), "b": noting("b", 0.02)}
+    stages = (Stage(("a", "b"), 10.0), Stage(("late",), 10.0))
+    outcomes = await call_all(calls, budget(), time.monotonic, stages=stages)
+    assert begun == ["a", "b", "a done", "b done", "late", "late done"]
+    assert list(outcomes) == ["late", "a", "b"]
+    assert all(outcome.report.status is Status.OK for outcome in outcomes.values())
+
+
+async def test_an_engine_that_hangs_does_not_keep_the_next_stage_from_its_answer() -> None:
+    hang, cancelled = hanging()
+    stages = (Stage(("hangs",), 0.01), Stage(("good",), 1.0))
+    outcomes = await call_all({"hangs": hang, "good": answering(GOOD)}, budget(0.2), time.monotonic, stages=stages)
+    assert outcomes["good"].report.status is Status.OK
+    assert outcomes["hangs"].report.status is Status.TIMEOUT
+    assert cancelled == [True]
+
+
+async def test_an_engine_whose_stage_comes_too_late_is_not_asked_and_says_so() -> None:
+    hang, _ = hanging()
+    asked, calls = failing(ValueError("no"))
+    stages = (Stage(("hangs",), 10.0), Stage(("late",), 10.0), Stage(("last",), 10.0))
+    outcomes = await call_all({"hangs": hang, "late": asked, "last": asked}, budget(0.1), time.monotonic, stages=stages)
+    assert calls == []
+    for name in ("late", "last"):
+        assert outcomes[name].report.status is Status.TIMEOUT
+        assert "not asked" in outcomes[name].report.detail
+        assert outcomes[name].failed(patience_s=0.05) is None
+    assert outcomes["hangs"].failed(patience_s=0.05) is True

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from deployments.messages.request import Asker, SegmentationRequest
+from deployments.replica.processor_shares import NotShared
 from deployments.segmentation import fair_workers
 from deployments.segmentation.fair_workers import FairWorkers
 from ocr.job_contract import Priority
@@ -216,3 +217,26 @@ async def test_nobody_is_paused_for_a_worker_that_is_still_starting(replica: Rep
     assert replica.log == ["first begins long"]
     replica.workers[1].is_ready = True
     await replica.until("second begins short")
+
+
+async def test_a_page_is_paused_while_its_caller_leaves_the_processors_to_others() -> None:
+    may = {"a"}
+
+    class Held(NotShared):
+        def may_compute(self, caller: str) -> bool:
+            return caller in may
+
+    replica = Replica()
+    replica.turns = FairWorkers(replica.workers, lambda: replica.now, lambda: replica.now, shares=Held())
+    page = await replica.ask("p", "a")
+    await replica.until("first begins p")
+    may.clear()
+    await replica.ask("q", "b")
+    await replica.until("first pauses")
+    may.add("b")
+    await replica.until("second begins q")
+    may.add("a")
+    replica.pages[1].is_done.set()
+    await replica.until("first goes on")
+    page.is_done.set()
+    assert await asyncio.gather(*replica.asked) == ["p", "q"]

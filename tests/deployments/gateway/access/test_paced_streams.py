@@ -29,9 +29,9 @@ async def waited(messages: list[Message]) -> list[float]:
     return waits
 
 
-async def test_a_hundred_messages_pass_in_a_second() -> None:
-    waits = await waited([{"type": "websocket.receive", "text": "x"}] * 250)
-    assert waits[:50] == [0.0] * 50
+async def test_sixty_messages_pass_in_a_second() -> None:
+    waits = await waited([{"type": "websocket.receive", "text": "x"}] * 150)
+    assert waits[:30] == [0.0] * 30
     assert sum(waits) == pytest.approx(2.0, abs=0.02)
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 
-from deployments.gateway.access.request_pace import RequestPace, cores
+from deployments.gateway.access.request_pace import RequestPace
 
 
 class Clock:
@@ -80,12 +77,3 @@ def test_the_addresses_of_a_whole_network_take_bounded_memory(clock: Clock) -> N
     for number in range(12_000):
         pace.wait_s(str(number))
     assert len(pace._asking) == 10_000
-
-
-@pytest.mark.parametrize(
-    ("quota", "expected"), [("50000 100000\n", 0.5), ("max 100000\n", None), ("99900000 100000\n", None), ("", None)]
-)
-def test_a_container_has_the_cores_that_it_may_use(quota: str, expected: float | None, tmp_path: Path) -> None:
-    (tmp_path / "cpu.max").write_text(quota)
-    assert cores(tmp_path / "cpu.max") == (expected or os.cpu_count())
-    assert cores(tmp_path / "missing") == os.cpu_count()
