@@ -111,3 +111,50 @@ def test_a_file_that_is_gone_when_its_turn_comes_is_a_row_with_the_reason(monkey
     [row] = table_of(TABLE)
     assert (row["page"], row["success"]) == (0, False)
     assert "No such file" in str(row["error"])
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of an S3 that listens on this machine."""
+    import boto3
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="archive")
+    for name, content in {"1 ü.png": PNG + b"1", "below/2.pdf": b"%PDF-1.7", "nothing.png": b"", "x.txt": b"x"}.items():
+        client.put_object(Bucket="archive", Key=f"scans/{name}", Body=content)
+    client.close()
+    yield "s3://archive"
+    s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+@pytest.mark.processes
+def test_files_of_an_s3_are_read_into_a_table_there(bucket: str) -> None:
+    service, table = FakeService({"/predict_text": document_answer("one page")}), f"{bucket}/results/t.parquet"
+    with listening(service) as url:
+        first = quorum(f"{bucket}/scans/", "--out", table, "--url", url)
+        again = quorum(f"{bucket}/scans/**/*.pdf", f"{bucket}/scans/1 ü.png", "--out", table, "--url", url)
+    assert "left out, empty: s3://archive/scans/nothing.png" in " ".join(first.stderr.split())
+    assert "2 of 2 files are done already" in again.stdout
+    assert sorted(request.content for request in service.asked) == [b"%PDF-1.7", PNG + b"1"]
+    assert {row["path"] for row in table_of(table)} == {f"{bucket}/scans/1 ü.png", f"{bucket}/scans/below/2.pdf"}
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("place", ["s3://nobodys/scans", "s3://archive/nowhere/"])
+def test_a_bucket_or_a_folder_that_is_not_there_is_told(bucket: str, place: str) -> None:
+    result = quorum(place, "--out", f"{bucket}/t.parquet")
+    assert result.exit_code == 1
+    assert result.stderr.strip()
