@@ -119,7 +119,7 @@ class _QueuedCrop:
 
     def may_join(self, first: _QueuedCrop) -> bool:
         """Whether it may be read with another one: not where it is another caller's, and many times as large."""
-        return self.request.asker == first.request.asker or self._pixels <= _LARGER * first._pixels
+        return self.request.asker.line == first.request.asker.line or self._pixels <= _LARGER * first._pixels
 
     @property
     def _pixels(self) -> int:

@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from deployments.config.schema import LimitsConfig
 from deployments.messages.answers import CharacterReading, NamedPicture
@@ -39,8 +40,10 @@ class ReadingTurns:
         self._answered: dict[str, float] = {}  # callers that read of late, and when they were last answered
 
     @asynccontextmanager
-    async def turn(self, caller: str) -> AsyncIterator[None]:
-        """Wait for a turn of this caller's, and have it for as long as the context lasts."""
+    async def turn(self, caller: str) -> AsyncIterator[int]:
+        """Wait for a turn of this caller's, and have it for as long as the context lasts; how many it has or waits for
+        then, with this one.
+        """
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(caller, deque()).append(turn)
         self._pass_on()
@@ -52,7 +55,7 @@ class ReadingTurns:
             self._pass_on()
             raise
         try:
-            yield
+            yield self._reading[caller] + len(self._waiting.get(caller, ()))
         finally:
             self._end(caller)
             self._pass_on()
@@ -107,18 +110,18 @@ class FairReadingService:
         self._caller = caller
 
     async def read_page(self, data: bytes, request: ReadRequest) -> Page:
-        async with self._turn(request):
-            return await self._service.read_page(data, request)
+        async with self._turn(request) as at_once:
+            return await self._service.read_page(data, replace(request, at_once=at_once))
 
     async def read_characters(
         self, images: Sequence[bytes], request: ReadRequest
     ) -> list[CharacterReading | QuorumError]:
-        async with self._turn(request):
-            return await self._service.read_characters(images, request)
+        async with self._turn(request) as at_once:
+            return await self._service.read_characters(images, replace(request, at_once=at_once))
 
     async def pictures(self, data: bytes, request: ReadRequest) -> tuple[NamedPicture, ...]:
-        async with self._turn(request):
-            return await self._service.pictures(data, request)
+        async with self._turn(request) as at_once:
+            return await self._service.pictures(data, replace(request, at_once=at_once))
 
     async def state(self) -> ServiceState:
         return await self._service.state()
@@ -127,15 +130,15 @@ class FairReadingService:
         return await self._service.components()
 
     @asynccontextmanager
-    async def _turn(self, request: ReadRequest) -> AsyncIterator[None]:
+    async def _turn(self, request: ReadRequest) -> AsyncIterator[int]:
         """Raises DeadlineExceeded where the turn does not come before the request's deadline."""
         came = False
         try:
             async with asyncio.timeout(max(0.0, request.deadline - time.time())) as patience:
-                async with self._turns.turn(self._caller()):
+                async with self._turns.turn(self._caller()) as at_once:
                     came = True
                     patience.reschedule(None)
-                    yield
+                    yield at_once
         except TimeoutError as error:
             if came:
                 raise

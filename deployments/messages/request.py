@@ -16,6 +16,8 @@ from ocr.languages import DEFAULT
 from ocr.normal_forms import DEFAULT_FORMS
 
 _BATCH_COUNTS = 8.0
+# Who has asked for many pages waits for the last of them anyway; who has asked for one waits for it.
+_MOST_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class ReadRequest:
     `deadline` is wall-clock time in epoch seconds. `config_version` is the live configuration that it began under, and
     holds until it is answered. Without a `cascade` all engines are asked at once. `illegible` lines stay in the text.
     `normal_forms` are those that the answer is written in (ocr/normal_forms.py). With `finds_languages` lines that turn
-    out to be in another language than `recognition` names are read again in it.
+    out to be in another language than `recognition` names are read again in it. `at_once` is how many pages its caller
+    had asked for at the same time when it began.
     """
 
     method: Method
@@ -99,10 +102,12 @@ class ReadRequest:
     regions: tuple[PageRegion, ...] = ()
     finds_languages: bool = False
     normal_forms: tuple[str, ...] = DEFAULT_FORMS
+    at_once: int = 1
 
     def asked_by(self, caller: str, priority: Priority = "interactive") -> ReadRequest:
-        """The same for this caller."""
-        asker = Asker(caller, priority, self.limits.shares.get(caller, 1.0))
+        """The same for this caller, whose share is the smaller the more pages it has asked for at once."""
+        share = self.limits.shares.get(caller, 1.0) / max(1, min(_MOST_AT_ONCE, self.at_once))
+        asker = Asker(caller, priority, share)
         return replace(self, recognition=replace(self.recognition, asker=asker))
 
     def tiers(self, engines: Sequence[str]) -> tuple[list[Step], list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +10,10 @@ import pytest
 
 from deployments.config.schema import LimitsConfig
 from deployments.gateway.fair_reading import FairReadingService, ReadingTurns
+from deployments.messages.request import ReadRequest
 from ocr import Page
 from ocr.errors import DeadlineExceeded
+from tests.fakes.plain_ensemble import read_request
 
 READ = Page(1, 1, (), (), "m", "p")
 LIMITS = LimitsConfig(pages_at_once=8, pages_beside_others=2, caller_share=0.75)
@@ -105,9 +106,11 @@ class Slow:
     def __init__(self) -> None:
         self.go_on = asyncio.Event()
         self.begun = 0
+        self.at_once: list[int] = []
 
-    async def read_page(self, data: bytes, request: Any) -> Page:
+    async def read_page(self, data: bytes, request: ReadRequest) -> Page:
         self.begun += 1
+        self.at_once.append(request.at_once)
         await self.go_on.wait()
         return READ
 
@@ -121,29 +124,32 @@ def replace_limits(**changes: int) -> LimitsConfig:
     return LIMITS.model_copy(update=changes)
 
 
-class Asked:
-    """As much of a request as is looked at."""
-
-    def __init__(self, seconds: float) -> None:
-        self.deadline = time.time() + seconds
-
-
 async def test_a_page_whose_turn_does_not_come_in_time_is_refused_and_the_next_is_read() -> None:
     slow: Any = Slow()
     service = service_of(slow)
-    first = asyncio.create_task(service.read_page(b"", Asked(60.0)))  # type: ignore[arg-type]
+    first = asyncio.create_task(service.read_page(b"", read_request(seconds=60.0)))
     await asyncio.sleep(0)
     with pytest.raises(DeadlineExceeded, match="other requests of yours"):
-        await service.read_page(b"", Asked(0.01))  # type: ignore[arg-type]
+        await service.read_page(b"", read_request(seconds=0.01))
     slow.go_on.set()
     assert await first is READ
-    assert await service.read_page(b"", Asked(60.0)) is READ  # type: ignore[arg-type]
+    assert await service.read_page(b"", read_request(seconds=60.0)) is READ
     assert slow.begun == 2
 
 
 async def test_once_it_is_its_turn_the_deadline_is_a_matter_of_whoever_reads() -> None:
     slow: Any = Slow()
-    reading = asyncio.create_task(service_of(slow).read_page(b"", Asked(0.01)))  # type: ignore[arg-type]
+    reading = asyncio.create_task(service_of(slow).read_page(b"", read_request(seconds=0.01)))
     await asyncio.sleep(0.05)
     slow.go_on.set()
     assert await reading is READ
+
+
+async def test_a_page_says_how_many_its_caller_has_asked_for() -> None:
+    slow: Any = Slow()
+    service = service_of(slow)
+    pages = [asyncio.create_task(service.read_page(b"", read_request(seconds=60.0))) for _ in range(3)]
+    await asyncio.sleep(0)
+    slow.go_on.set()
+    await asyncio.gather(*pages)
+    assert slow.at_once == [1, 2, 1]
