@@ -2,7 +2,7 @@
 
 A character that no engine has a position for lies between its neighbours. Where no engine knows any position, words
 take the boxes that segmentation found, when it found as many, and characters have none. A word ends before the next one
-begins.
+begins. A line that runs from right to left is placed as in a mirror.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from itertools import accumulate, groupby
 
 from fusion.fused_line import FusedLine, FusedWord
 from ocr import Character, Hypothesis, Line, Polygon, Reading, Region, Span, Word
+from ocr.bidirectional import runs_leftwards, with_turned_runs
 
 _LEAST_ROOM = 0.2  # of the height of a line, between words: readers of our formats take closer ones for one word
 
@@ -23,19 +24,26 @@ def line_on_page(
 
     With `keep_votes` every character has its votes. They are most of a page, and few who ask for it want them.
     """
-    spans = complete_spans([character.span for character in fused.characters], region.width_px)
+    leftwards = runs_leftwards(fused.text)
+    found = [character.span for character in fused.characters]
+    if leftwards:
+        texts = [character.text for character in fused.characters]
+        found = with_turned_runs(texts, [_mirrored(span, region.width_px) for span in found])
+    spans = complete_spans(found, region.width_px)
     characters = tuple(
         Character(
             character.text,
             character.confidence,
             fused.votes(character.slot) if keep_votes else (),
-            _polygon(region, span),
+            _polygon(region, span, leftwards=leftwards),
         )
         for character, span in zip(fused.characters, spans, strict=True)
     )
     words = tuple(
         Word(characters[word.start : word.end], word.confidence, polygon, _word_votes(fused, word))
-        for word, polygon in zip(fused.words, _word_polygons(fused.words, spans, region), strict=True)
+        for word, polygon in zip(
+            fused.words, _word_polygons(fused.words, spans, region, leftwards=leftwards), strict=True
+        )
     )
     readings = {engine: Reading.of(hypothesis) for engine, hypothesis in hypotheses.items()}
     return Line(characters, words, fused.confidence, region.polygon, region.block, readings, fused.legible, region.row)
@@ -95,14 +103,19 @@ def _in_order(spans: Sequence[Span], width_px: float) -> Iterator[Span]:
         yield Span(min(start, width_px - least), max(end, min(start, width_px - least) + least))
 
 
-def _polygon(region: Region, span: Span | None) -> Polygon | None:
+def _mirrored(span: Span | None, width_px: float) -> Span | None:
+    return None if span is None else Span(width_px - span.end, width_px - span.start)
+
+
+def _polygon(region: Region, span: Span | None, *, leftwards: bool) -> Polygon | None:
+    span = _mirrored(span, region.width_px) if leftwards else span
     if span is None:
         return None
     return region.polygon.slice(span.start / region.width_px, min(1.0, span.end / region.width_px))
 
 
 def _word_polygons(
-    words: Sequence[FusedWord], spans: Sequence[Span | None], region: Region
+    words: Sequence[FusedWord], spans: Sequence[Span | None], region: Region, *, leftwards: bool
 ) -> Iterator[Polygon | None]:
     boxes = region.word_boxes if len(region.word_boxes) == len(words) else ()
     places: list[Span | None] = []
@@ -115,7 +128,7 @@ def _word_polygons(
     known_places = [place for place in places if place is not None]
     if len(known_places) == len(places):
         places = [*_apart(known_places, _LEAST_ROOM * region.height_px)]
-    return (_polygon(region, place) for place in places)
+    return (_polygon(region, place, leftwards=leftwards) for place in places)
 
 
 def _apart(places: Sequence[Span], room_px: float) -> list[Span]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.readings.reader import Reading
-from ocr import Box, Hypothesis, Layout, Polygon, Region, Scope
+from ocr import Alphabet, Box, Hypothesis, Layout, Polygon, Region, Scope
 from ocr.hypothesis import Alternative, CharacterHypothesis, Span
 from ocr.image import Material
 
@@ -31,7 +31,18 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON that this file wrote
 
 def reading_as_json(reading: Reading) -> dict[str, object]:
     lines = [_claim_as_json(hypothesis) for hypothesis in reading.hypotheses]
-    return {"model": reading.model, "seconds": reading.seconds, "lines": lines}
+    return {
+        "model": reading.model,
+        "seconds": reading.seconds,
+        "alphabet": _alphabet_of(reading.hypotheses),
+        "lines": lines,
+    }
+
+
+def _alphabet_of(hypotheses: Sequence[Hypothesis]) -> str | None:
+    """What the model can write; None where it is not known, or not the same on all lines."""
+    known = {hypothesis.alphabet for hypothesis in hypotheses if hypothesis.characters}
+    return "".join(known.pop() or ()) or None if len(known) == 1 else None
 
 
 def _claim_as_json(hypothesis: Hypothesis) -> object:
@@ -49,8 +60,10 @@ def _claim_as_json(hypothesis: Hypothesis) -> object:
 
 
 def reading_from_json(engine: str, content: Mapping[str, Any]) -> Reading:
+    told = content.get("alphabet")  # readings of before have none
+    alphabet = None if told is None else Alphabet.of(told)
     hypotheses = tuple(
-        Hypothesis.abstain(line) if isinstance(line, str) else Hypothesis.of(_characters(line))
+        Hypothesis.abstain(line) if isinstance(line, str) else Hypothesis.of(_characters(line), alphabet)
         for line in content["lines"]
     )
     return Reading(engine, content["model"], content["seconds"], hypotheses)

@@ -139,3 +139,16 @@ def test_words_of_any_line_keep_their_order(hypotheses: dict[str, Hypothesis], p
     sides = [left_right(word.polygon) for word in words if word.polygon is not None]
     assert all(left < right for left, right in sides)
     assert all(before[1] < after[0] for before, after in itertools.pairwise(sides))
+
+
+def test_a_line_from_right_to_left_has_its_words_and_letters_where_they_stand() -> None:
+    text, places = "אב 12 ג", [(90, 100), (80, 90), None, (50, 60), (60, 70), None, (30, 40)]
+    read = Hypothesis.of(
+        CharacterHypothesis(letter, 0.9, None if place is None else Span(*place))
+        for letter, place in zip(text, places, strict=True)
+    )
+    line = line_on_page(fuse_line({"ada": read}, EVEN), REGION, {"ada": read})
+    assert line.text == text
+    assert left_right(line.characters[0].polygon) == pytest.approx((190, 200))
+    assert left_right(line.words[1].polygon) == pytest.approx((150, 170), abs=2.0)
+    assert left_right(line.words[2].polygon) == pytest.approx((130, 140), abs=2.0)

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 import pikepdf
+import regex
 from numpy.typing import NDArray
 
 from deployments.gateway.formats.output_format import (
@@ -27,6 +28,7 @@ from deployments.gateway.formats.output_format import (
     TextLayers,
     word_places,
 )
+from ocr.bidirectional import runs_leftwards, with_turned_runs
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
 from ocr.geometry import Polygon, bounds
 from ocr.page_geometry import LEVEL_DEGREES, direction_degrees, quarter_turns
@@ -45,14 +47,16 @@ _COLOUR_SPACES = {"1": ("/DeviceGray", 1, 1), "L": ("/DeviceGray", 8, 1), "RGB":
 
 
 class Letters:
-    """The characters of a document and the number of each in its font, from 1."""
+    """The characters of a document and the number of each in its font, from 1. A letter with its combining marks is one
+    character, so that it is found and copied as one.
+    """
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     def encoded(self, text: str) -> str:
         """`text` as a string of the page's content, two bytes a character, in hexadecimal."""
-        numbers = (self._numbers.setdefault(letter, len(self._numbers) + 1) for letter in text)
+        numbers = (self._numbers.setdefault(letter, len(self._numbers) + 1) for letter in graphemes(text))
         return f"<{''.join(f'{min(number, _MOST_LETTERS):04X}' for number in numbers)}>"
 
     def to_unicode(self) -> str:
@@ -67,8 +71,23 @@ class Letters:
 
 def _known(letter: str) -> str:
     """Half characters and those that PDF/A forbids (ISO 19005-2, 6.2.11.7.2) are written as unknown ones."""
-    unknown = letter in "\0\ufeff\ufffe" or 0xD800 <= ord(letter) < 0xE000
-    return "\N{REPLACEMENT CHARACTER}" if unknown else letter
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if part in "\0\ufeff\ufffe" or 0xD800 <= ord(part) < 0xE000 else part
+        for part in letter
+    )
+
+
+def graphemes(text: str) -> list[str]:
+    """Its letters, each with its combining marks."""
+    return list(text) if text.isascii() else regex.findall(r"\X", text)
+
+
+def as_seen(text: str) -> str:
+    """A word in the order in which its letters stand from left to right. Readers of a PDF turn what runs leftwards."""
+    if not runs_leftwards(text):
+        return text
+    turned = graphemes(text)[::-1]
+    return "".join(with_turned_runs(turned, turned))
 
 
 def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
@@ -217,11 +236,12 @@ def _is_taken(place: Points, taken: Boxes) -> bool:
 def _set(letters: Letters, text: str, place: Points, *, behind: str) -> str:
     """Operators that stretch `text` over `place`, whose corners are in the order in which it reads; then `behind`."""
     (left, top), _, (right, bottom), (x, y) = place[0], place[1], place[2], place[3]
-    ems = len(text) / 2  # a letter is half an em wide
+    ems = len(graphemes(text)) / 2  # a letter is half an em wide
     across = ((right - x) / ems, (bottom - y) / ems) if (right, bottom) != (x, y) else (1e-3, 0.0)
     up = (left - x, top - y) if (left, top) != (x, y) else (0.0, -1.0)
     matrix = " ".join(f"{value:.3f}" for value in (*across, *up, x, y))
-    return f"{matrix} Tm {letters.encoded(text + behind)} Tj"
+    shown = as_seen(text) if runs_leftwards(text) else text + behind
+    return f"{matrix} Tm {letters.encoded(shown)} Tj"
 
 
 _CMAP_HEAD = (

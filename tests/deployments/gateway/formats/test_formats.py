@@ -7,6 +7,7 @@ import json
 import math
 import sys
 import tarfile
+import unicodedata
 import zipfile
 from collections.abc import Sequence
 from functools import cache
@@ -473,3 +474,22 @@ def test_words_are_found_together_by_pdfium(words: str) -> None:
     page = drawn_page()
     with pypdfium2.PdfDocument(format_named("pdf").write(page.answer, [page]).content) as document:
         assert document[0].get_textpage().search(words).get_next() is not None
+
+
+SCRIPTS = page_of(
+    line([("שלום", box(300, 40, 400, 70)), ("עולם", box(180, 40, 280, 70))], box(180, 40, 400, 70)),
+    line([("e\N{COMBINING ACUTE ACCENT}te\N{COMBINING ACUTE ACCENT}", box(20, 100, 120, 130))], box(20, 100, 120, 130)),
+    line([("≤½€…", box(20, 160, 120, 190))], box(20, 160, 120, 190)),
+)
+
+
+def test_what_is_searched_in_a_pdf_is_what_was_written() -> None:
+    content = written("pdf", SCRIPTS)
+    with pypdfium2.PdfDocument(content) as pdf:
+        found = pdf[0].get_textpage()
+        text = found.get_text_bounded()
+        assert unicodedata.normalize("NFC", text.splitlines()[1]) == "été"
+        assert "≤½€…" in text
+        assert text.splitlines()[0].split() == ["שלום", "עולם"]
+        assert found.search("≤½").get_next() is not None
+        assert found.search("עולם").get_next() is not None
