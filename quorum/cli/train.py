@@ -184,6 +184,9 @@ def easyocr(
     real_share: RealShare = 0.36,
     handwritten_share: HandwrittenShare = 0.18,
     emphasis: Emphasis = None,
+    hands: Annotated[
+        Path | None, typer.Option(help="Folder of handwriting fonts that python -m training.drawing.web_fonts filled.")
+    ] = None,
     start_from: StartFrom = None,
     neck: Annotated[Literal["recurrent", "convolutional"], typer.Option(help="The network's neck.")] = "convolutional",
     lines: Lines = 400_000,
@@ -201,7 +204,7 @@ def easyocr(
         with _refused_by_name():
             recipe = Recipe(neck=neck, lines=lines, peak_rate=peak_rate, seed=seed, threads=threads)
             shares = Shares(real_share, handwritten_share, _emphasis(emphasis or ()))
-            origins = Origins(tuple(pages), synthetic, synthetic_seed, cache_dir, shares)
+            origins = Origins(tuple(pages), synthetic, synthetic_seed, cache_dir, shares, hands)
         figures = train_model(
             origins,
             recipe,

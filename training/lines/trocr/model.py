@@ -11,28 +11,31 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines.common.model_card import CARD_FILE
-from training.lines.characters import PRINTABLE
-from training.lines.texts import is_printable
+from training.lines.characters import CHARACTERS, familiar
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedTokenizerFast, TrOCRProcessor, VisionEncoderDecoderModel
 
 NAME = "quorum-writer"
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 BEGIN, PAD, END, UNKNOWN = range(len(SPECIAL))
 MOST_TOKENS = 128
+_CTC = "encoder.ctc."
+_SAID = "encoder.said.weight"
+_TOKENS, _HEAD = "decoder.model.decoder.embed_tokens.weight", "decoder.output_projection.weight"
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The size of a line writer: `neck`, `channels` and `hidden` are those of its CTC network, the others of what is
-    above. `counted` numbers columns by characters, not by columns.
+    """The size of a line writer: `neck`, `channels`, `hidden` and `characters` are those of its CTC network, the others
+    of what is above. `counted` numbers columns by characters, not by columns.
     """
 
     width: int = 256
@@ -45,14 +48,15 @@ class Shape:
     decoder_layers: int = 2
     counted: bool = True
     dropout: float = 0.1
+    characters: str = CHARACTERS
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    """Printable ASCII, one token a character, with the special tokens that the decoder needs."""
+def tokenizer(characters: str) -> PreTrainedTokenizerFast:
+    """One token a character, with the special tokens that the decoder needs."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    vocabulary = {token: number for number, token in enumerate((*SPECIAL, *PRINTABLE))}
+    vocabulary = {token: number for number, token in enumerate((*SPECIAL, *characters))}
     plain = Tokenizer(models.WordLevel(vocabulary, unk_token=SPECIAL[UNKNOWN]))
     plain.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     plain.decoder = decoders.Fuse()
@@ -68,21 +72,22 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def tokens_of(text: str) -> list[int]:
-    """The tokens of a line with the one that ends it. Raises ValueError for what is not printable ASCII."""
-    if not is_printable(text):
-        raise ValueError(f"{text!r} is not printable ASCII")
-    return [len(SPECIAL) + PRINTABLE.index(letter) for letter in text] + [END]
+def tokens_of(text: str, characters: str) -> list[int]:
+    """The tokens of a line with the one that ends it. Raises ValueError for a character that has none."""
+    try:
+        return [len(SPECIAL) + characters.index(letter) for letter in text] + [END]
+    except ValueError as error:
+        raise ValueError(f"{text!r} has a character without a token") from error
 
 
-def processor() -> TrOCRProcessor:
+def processor(characters: str) -> TrOCRProcessor:
     from transformers import TrOCRProcessor
 
     from engines.line_models import line_encoder
     from engines.line_models.line_image_processor import LineImageProcessor
 
     line_encoder.register()
-    return TrOCRProcessor(image_processor=LineImageProcessor(), tokenizer=tokenizer())
+    return TrOCRProcessor(image_processor=LineImageProcessor(), tokenizer=tokenizer(characters))
 
 
 def build(shape: Shape) -> VisionEncoderDecoderModel:
@@ -102,9 +107,10 @@ def build(shape: Shape) -> VisionEncoderDecoderModel:
         intermediate_size=shape.feed_forward,
         dropout=shape.dropout,
         counted=shape.counted,
+        classes=len(shape.characters) + 1,
     )
     decoder = TrOCRConfig(
-        vocab_size=len(SPECIAL) + len(PRINTABLE),
+        vocab_size=len(SPECIAL) + len(shape.characters),
         d_model=shape.width,
         decoder_layers=shape.decoder_layers,
         decoder_attention_heads=shape.heads,
@@ -155,7 +161,9 @@ def _align(model: VisionEncoderDecoderModel, shape: Shape) -> None:
                 rows[:, -of_head:] = torch.eye(of_head)
 
 
-def save(model: VisionEncoderDecoderModel, folder: Path, version: str, about: Mapping[str, object]) -> None:
+def save(
+    model: VisionEncoderDecoderModel, characters: str, folder: Path, version: str, about: Mapping[str, object]
+) -> None:
     """The checkpoint in half precision with its processor and tokenizer, as `from_pretrained` opens it, and its card.
 
     `about` goes into the card beside name, version and files: what a later run needs to go on from here.
@@ -164,11 +172,47 @@ def save(model: VisionEncoderDecoderModel, folder: Path, version: str, about: Ma
 
     folder.mkdir(parents=True, exist_ok=True)
     copy.deepcopy(model).to(torch.float16).save_pretrained(folder, safe_serialization=True)
-    processor().save_pretrained(folder)
+    processor(characters).save_pretrained(folder)
     files = sorted(path for path in folder.iterdir() if path.name != CARD_FILE)
     hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     card = {"name": NAME, "version": version, **about, "files": hashes}
     (folder / CARD_FILE).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def read_characters(folder: Path) -> str:
+    """What the tokens of a directory that `save` wrote are, without the special ones."""
+    vocabulary = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    return "".join(sorted((token for token in vocabulary if token not in SPECIAL), key=vocabulary.__getitem__))
+
+
+def with_characters(weights: Mapping[str, torch.Tensor], known: str, shape: Shape) -> dict[str, torch.Tensor]:
+    """`weights` of a writer of the characters `known` as those of one of `shape`, without its CTC network.
+
+    What is new begins as the character that it was taken for, or as nothing where there is none
+    (training/lines/characters.py).
+    """
+    import torch
+
+    kept = {key: value for key, value in weights.items() if not key.startswith(_CTC)}
+    if known == shape.characters:
+        return kept
+    source = [-1 if (place := known.find(letter)) < 0 else place for letter in shape.characters]
+    like = [
+        place if place >= 0 else known.find(familiar(letter) or "\0")
+        for place, letter in zip(source, shape.characters, strict=True)
+    ]
+    for key in (_TOKENS, _HEAD):
+        kept[key] = _rows(kept[key], [*range(len(SPECIAL)), *(-1 if p < 0 else p + len(SPECIAL) for p in like)])
+    kept[_SAID] = _rows(kept[_SAID].T, [0, *(-1 if place < 0 else place + 1 for place in like)]).T.contiguous()
+    return {key: torch.as_tensor(value) for key, value in kept.items()}
+
+
+def _rows(table: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+    """Rows of a table (N, C); zeros for -1."""
+    import torch
+
+    where = torch.tensor(places)
+    return torch.where((where >= 0)[:, None], table[where.clamp(min=0)], torch.zeros(()))
 
 
 def read_weights(folder: Path) -> dict[str, Any]:

@@ -35,10 +35,19 @@ def train_model(
     from that one over this CTC network, with lines of every length at once.
     """
     ctc = ctc_model.read_shape(ctc_from)
-    recipe = replace(recipe, shape=replace(recipe.shape, neck=ctc.neck, channels=ctc.channels, hidden=ctc.hidden))
+    shape = replace(
+        recipe.shape,
+        neck=ctc.neck,
+        channels=ctc.channels,
+        hidden=ctc.hidden,
+        characters=ctc_model.read_characters(ctc_from),
+    )
+    recipe = replace(recipe, shape=shape)
     recipe = replace(recipe, short_lines=0) if start_from else recipe
-    start = model.read_weights(start_from) if start_from else None
+    start = None
+    if start_from:
+        start = model.with_characters(model.read_weights(start_from), model.read_characters(start_from), shape)
     trainer = Trainer(WriterTask(recipe, ctc_model.read_weights(ctc_from), start), recipe, run_folder)
     about, figures = learn(origins, trainer, log=log, report=report, intervals=intervals)
-    model.save(trainer.average.module, model_folder, version, about)
+    model.save(trainer.average.module, shape.characters, model_folder, version, about)
     return figures

@@ -18,7 +18,6 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from training.lines.batches import Batch, Drawn, batch_of
-from training.lines.characters import PRINTABLE
 from training.lines.ctc.task import best_paths, ctc_loss
 from training.lines.degradation import Grey
 from training.lines.trainer import Schedule
@@ -60,7 +59,7 @@ class Recipe(Schedule):
 @dataclass(frozen=True, slots=True)
 class WriterTask:
     """The line writer as something that Trainer trains. `ctc` are the parameters of a trained CTC network, `start`
-    those of a whole writer to go on from, if any.
+    those of a writer to go on from, if any, with its CTC network or without.
     """
 
     recipe: Recipe
@@ -70,7 +69,7 @@ class WriterTask:
     def build(self) -> torch.nn.Module:
         network = model.build(self.recipe.shape)
         if self.start is not None:
-            network.load_state_dict(self.start)
+            network.load_state_dict(self.start, strict=self.ctc is None)
         if self.ctc is not None:
             network.encoder.ctc.load_state_dict(self.ctc)
         return network
@@ -93,7 +92,9 @@ class WriterTask:
         with torch.autocast(images.device.type, torch.bfloat16):
             seen = network.encoder(images)
             texts = self._texts(batch, seen.step_logits)
-            given, wanted = shifted(texts, self.recipe.misread, np.random.default_rng((self.recipe.seed, lines)))
+            given, wanted = shifted(
+                texts, self.recipe.misread, np.random.default_rng((self.recipe.seed, lines)), self._characters
+            )
             logits = network(
                 encoder_outputs=seen, decoder_input_ids=given.to(images.device), use_cache=False
             ).logits  # (N, L, V)
@@ -105,7 +106,7 @@ class WriterTask:
         )
         if frozen or not self.recipe.ctc_share:
             return loss
-        return loss + self.recipe.ctc_share * ctc_loss(seen.step_logits.float(), batch)
+        return loss + self.recipe.ctc_share * ctc_loss(seen.step_logits.float(), batch, self._characters)
 
     def read(self, network: torch.nn.Module, pictures: Sequence[Grey]) -> list[str]:
         """What the network writes of pictures that are 32 high, greedily."""
@@ -122,21 +123,26 @@ class WriterTask:
                 most = seen.most_tokens.clamp(max=model.MOST_TOKENS).tolist()
                 written = network.generate(encoder_outputs=seen, do_sample=False, max_new_tokens=max(most))
                 for index, row, limit in zip(chunk, written.tolist(), most, strict=True):
-                    texts[index] = text_of(row[1 : 1 + limit])
+                    texts[index] = text_of(row[1 : 1 + limit], self._characters)
         return texts
 
-    @staticmethod
-    def _texts(batch: Batch, step_logits: torch.Tensor) -> tuple[str, ...]:
+    @property
+    def _characters(self) -> str:
+        return self.recipe.shape.characters
+
+    def _texts(self, batch: Batch, step_logits: torch.Tensor) -> tuple[str, ...]:
         if not batch.any_case.any():
             return batch.texts
-        readings = best_paths(step_logits)
+        readings = best_paths(step_logits, self._characters)
         return tuple(
             recased(text, reading) if any_case else text
             for text, any_case, reading in zip(batch.texts, batch.any_case, readings, strict=True)
         )
 
 
-def shifted(texts: Sequence[str], misread: float, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def shifted(
+    texts: Sequence[str], misread: float, rng: np.random.Generator, characters: str
+) -> tuple[torch.Tensor, torch.Tensor]:
     """What the decoder is given and what it should write then, both (N, L): the second is one character ahead.
 
     A share `misread` of the given characters is replaced by others.
@@ -147,18 +153,18 @@ def shifted(texts: Sequence[str], misread: float, rng: np.random.Generator) -> t
     given = np.full((len(texts), longest), PAD)
     wanted = np.full((len(texts), longest), IGNORED)
     for row, text in enumerate(texts):
-        tokens = model.tokens_of(text)
+        tokens = model.tokens_of(text, characters)
         wanted[row, : len(tokens)] = tokens
         given[row, : len(tokens)] = [BEGIN, *tokens[:-1]]
     wrong = (rng.random(given.shape) < misread) & (given >= len(SPECIAL))
-    given[wrong] = len(SPECIAL) + rng.integers(len(PRINTABLE), size=int(wrong.sum()))
+    given[wrong] = len(SPECIAL) + rng.integers(len(characters), size=int(wrong.sum()))
     return torch.from_numpy(given), torch.from_numpy(wanted)
 
 
-def text_of(tokens: Sequence[int]) -> str:
+def text_of(tokens: Sequence[int], characters: str) -> str:
     """The characters before the token that ends the line."""
     kept = tokens[: tokens.index(END)] if END in tokens else tokens
-    return "".join(PRINTABLE[token - len(SPECIAL)] for token in kept if token >= len(SPECIAL))
+    return "".join(characters[token - len(SPECIAL)] for token in kept if token >= len(SPECIAL))
 
 
 def recased(text: str, reading: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from training.lines.batches import Drawn, batch_of
-from training.lines.characters import PRINTABLE
+from training.lines.characters import CHARACTERS
 from training.lines.trainer import Trainer
 from training.lines.trocr.model import BEGIN, END, PAD, Shape, tokens_of
 from training.lines.trocr.task import IGNORED, Recipe, WriterTask, recased, shifted, text_of
@@ -36,20 +36,20 @@ def picture(text: str) -> np.ndarray:
     return canvas
 
 
-@pytest.mark.parametrize("text", ["a", "Two words", "".join(PRINTABLE)])
+@pytest.mark.parametrize("text", ["a", "Two words", CHARACTERS])
 def test_tokens_become_the_text_that_they_were_made_from(text):
-    assert text_of([*tokens_of(text), PAD]) == text
+    assert text_of([*tokens_of(text, CHARACTERS), PAD], CHARACTERS) == text
 
 
 def test_what_has_no_token_is_refused():
-    with pytest.raises(ValueError, match="é"):
-        tokens_of("é")
+    with pytest.raises(ValueError, match="漢"):
+        tokens_of("漢", CHARACTERS)
 
 
 @pytest.mark.engines
 def test_the_decoder_is_given_what_stands_before_each_character():
-    given, wanted = shifted(["ab", "c"], 0.0, np.random.default_rng(1))
-    a, b, c = (tokens_of(letter)[0] for letter in "abc")
+    given, wanted = shifted(["ab", "c"], 0.0, np.random.default_rng(1), CHARACTERS)
+    a, b, c = (tokens_of(letter, CHARACTERS)[0] for letter in "abc")
     assert given.tolist() == [[BEGIN, a, b], [BEGIN, c, PAD]]
     assert wanted.tolist() == [[a, b, END], [c, END, IGNORED]]
 
@@ -57,11 +57,11 @@ def test_the_decoder_is_given_what_stands_before_each_character():
 @pytest.mark.engines
 def test_only_what_is_given_is_ever_misread():
     text = "the same again" * 5
-    given, wanted = shifted([text], 0.5, np.random.default_rng(1))
-    right, _ = shifted([text], 0.0, np.random.default_rng(1))
+    given, wanted = shifted([text], 0.5, np.random.default_rng(1), CHARACTERS)
+    right, _ = shifted([text], 0.0, np.random.default_rng(1), CHARACTERS)
     assert 10 < int((given != right).sum()) < 60
     assert int(given[0, 0]) == BEGIN
-    assert wanted[0].tolist() == tokens_of(text)
+    assert wanted[0].tolist() == tokens_of(text, CHARACTERS)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_few_lines_are_learnt_and_read_by_the_engine_from_the_saved_directory(
     assert trainer.read([picture(text) for text in texts]) == texts
     trainer.save()
     assert Trainer(WriterTask(TINY), TINY, tmp_path / "run").read([picture("Three")]) == ["Three"]
-    save(trainer.average.module, tmp_path / "model", "7", {"run": {"lines": trainer.progress.lines}})
+    save(trainer.average.module, CHARACTERS, tmp_path / "model", "7", {"run": {"lines": trainer.progress.lines}})
     crops = [Crop.whole(cv2.cvtColor(picture(text), cv2.COLOR_GRAY2RGB)) for text in reversed(texts)]
     engine = trocr.load(LoadOptions(tmp_path / "model"))
     assert engine.model == "quorum-writer@7"
@@ -116,3 +116,22 @@ def test_a_few_lines_are_learnt_and_read_by_the_engine_from_the_saved_directory(
         assert chances[0] == pytest.approx(chances[1], abs=0.01)
     going_on = WriterTask(TINY, start=read_weights(tmp_path / "model")).build()
     assert WriterTask(TINY).read(going_on, [picture("Three")]) == ["Three"]
+
+
+@pytest.mark.engines
+def test_a_writer_of_ascii_is_gone_on_from_with_more_characters() -> None:
+    from training.lines.characters import PRINTABLE
+    from training.lines.trocr.model import build, with_characters
+
+    narrow, wide = replace(TINY.shape, characters=PRINTABLE), TINY.shape
+    weights = dict(build(narrow).state_dict())
+    grown = with_characters(weights, PRINTABLE, wide)
+    head = "decoder.output_projection.weight"
+    known, new, like = (4 + wide.characters.index(letter) for letter in ("e", "é", "∞"))
+    np.testing.assert_array_equal(grown[head][known].numpy(), weights[head][known].numpy())
+    np.testing.assert_array_equal(grown[head][new].numpy(), weights[head][known].numpy())
+    assert grown[head].shape[0] == 4 + len(wide.characters)
+    assert grown["encoder.said.weight"].shape[1] == 1 + len(wide.characters)
+    assert like < grown[head].shape[0]
+    task = WriterTask(TINY, ctc=dict(build(wide).encoder.ctc.state_dict()), start=grown)
+    assert task.build().encoder.ctc.classes.out_features == len(wide.characters) + 1
