@@ -9,7 +9,7 @@ engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.usual_characters import CLEARLY, is_usual
+from engines.common.usual_characters import CLEARLY, is_usual, twin
 from ocr.alphabet import UNWRITABLE, Alphabet
 from ocr.hypothesis import Alternative, CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Scope
@@ -31,15 +31,30 @@ Steps = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns that may be chosen, and their characters. The first is the blank, whose character is never used."""
+    """The columns that may be chosen, and their characters. The first is the blank, whose character is never used.
+
+    What column `twins[i]` has is added to the column at place `twin_places[i]`: it is another code point of the same
+    sign.
+    """
 
     indices: NDArray[np.intp]  # (K,)
     characters: tuple[str, ...]
+    twins: NDArray[np.intp]
+    twin_places: NDArray[np.intp]
 
     @classmethod
-    def of(cls, indices: Sequence[int], characters: Sequence[str]) -> Columns:
-        """Of these columns of a network that writes `characters`."""
-        return cls(np.array(indices), tuple(characters[column] for column in indices))
+    def of(cls, indices: Sequence[int], characters: Sequence[str], twins: Mapping[int, str] | None = None) -> Columns:
+        """Of these columns of a network that writes `characters`; `twins` are other columns, by what they stand for."""
+        own = tuple(characters[column] for column in indices)
+        placed = {column: own.index(text) for column, text in (twins or {}).items() if text in own}
+        return cls(np.array(indices), own, np.array([*placed], np.intp), np.array([*placed.values()], np.intp))
+
+    def seen(self, steps: Steps) -> Steps:
+        """What `steps` say of these columns: (T, K)."""
+        chosen = steps[:, self.indices]
+        for column, place in zip(self.twins, self.twin_places, strict=True):
+            chosen[:, place] += steps[:, column]
+        return chosen
 
 
 class Run(NamedTuple):
@@ -73,7 +88,7 @@ class Decoder:
         """
         if crop.region.scope is Scope.CHARACTER:
             columns = self._columns_of(crop.classes)
-            return _single(steps[:, columns.indices], columns.characters)
+            return _single(columns.seen(steps), columns.characters)
         columns, seen = self._seen(steps, self._usual_in(crop.languages))
         return _line(seen, columns.characters, step_px, crop.region.width_px, crop.region.height_px)
 
@@ -85,19 +100,17 @@ class Decoder:
 
     def _usual_in(self, languages: tuple[str, ...]) -> Columns:
         if languages not in self._usual:
-            usual = [
-                column
-                for column, text in enumerate(self._characters)
-                if column and text and any(is_usual(text, language) for language in languages)
-            ]
-            self._usual[languages] = Columns.of([0, *usual], self._characters)
+            written = [(column, text) for column, text in enumerate(self._characters) if column and text]
+            usual = [column for column, text in written if any(is_usual(text, language) for language in languages)]
+            twins = {column: same for column, text in written if (same := twin(text, languages[0])) is not None}
+            self._usual[languages] = Columns.of([0, *usual], self._characters, twins)
         return self._usual[languages]
 
     def _seen(self, steps: Steps, usual: Columns) -> tuple[Columns, Steps]:
         """The usual columns and those of unusual characters that are clearly seen, and the steps over them. Where an
         unusual one is the best and not clear, the blank cannot win: there is a character.
         """
-        seen = steps[:, usual.indices]
+        seen = usual.seen(steps)
         if len(usual.indices) == len(self._characters):
             return usual, seen
         unusual = 1.0 - seen.sum(axis=1)  # (T,)
@@ -106,6 +119,7 @@ class Decoder:
             return usual, seen
         others = steps[where].copy()  # (S, C)
         others[:, usual.indices] = 0.0
+        others[:, usual.twins] = 0.0
         best = others.argmax(axis=1)
         highest = others[np.arange(len(where)), best]
         leads = highest > seen[where].max(axis=1)

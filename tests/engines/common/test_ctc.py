@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engines.common.ctc import Decoder, Steps
 from ocr import Classes, Crop, Scope
 
-CHARACTERS = ["blank", "a", "b", "0", "O", "ā", "，", " "]
+CHARACTERS = ["blank", "a", "b", "0", "O", "ā", "漢", " "]
 STEP_PX = 10.0
 
 
@@ -58,23 +58,33 @@ def test_accents_of_every_language_are_read_in_each_that_is_written_in_latin_scr
 
 
 def test_a_stranger_that_is_clearly_seen_is_read_as_what_it_is():
-    assert read(steps({"a": 0.9}, {"，": 0.9}, {"b": 0.8})) == [("a", 0.9), ("，", 0.9), ("b", 0.8)]
+    assert read(steps({"a": 0.9}, {"漢": 0.9}, {"b": 0.8})) == [("a", 0.9), ("漢", 0.9), ("b", 0.8)]
 
 
 def test_a_stranger_that_is_not_clear_gives_way_to_the_best_usual_one_which_is_no_surer_for_it():
-    assert read(steps({"，": 0.45, "b": 0.2, "a": 0.1})) == [("b", 0.2)]
+    assert read(steps({"漢": 0.45, "b": 0.2, "a": 0.1})) == [("b", 0.2)]
 
 
 def test_a_stranger_is_never_left_out():
-    assert read(steps({"a": 0.9}, {"，": 0.498, "a": 0.006}, {"b": 0.9})) == [("a", 0.9), ("，", 0.498), ("b", 0.9)]
+    assert read(steps({"a": 0.9}, {"漢": 0.498, "a": 0.006}, {"b": 0.9})) == [("a", 0.9), ("漢", 0.498), ("b", 0.9)]
+
+
+def test_two_code_points_of_one_sign_are_one_on_a_page_in_latin_script():
+    characters = ["blank", "µ", "μ", ",", "，"]
+    table = np.array([[0.1, 0.4, 0.5, 0.0, 0.0], [0.0, 0.0, 0.0, 0.3, 0.7]], np.float32)
+    read = Decoder(characters).decode(crop(20), table, STEP_PX)
+    assert [(one.text, round(one.probability, 2)) for one in read] == [("µ", 0.9), (",", 1.0)]
+    whole = crop(20)
+    chinese = Decoder(characters).decode(Crop(whole.pixels, whole.region, languages=("zh",)), table, STEP_PX)
+    assert [one.text for one in chinese] == ["μ", "，"]
 
 
 def test_in_another_script_no_character_is_a_stranger():
-    table = steps({"，": 0.45, "b": 0.2, "a": 0.1})
+    table = steps({"漢": 0.45, "b": 0.2, "a": 0.1})
     pixels = np.zeros((20, 10, 3), np.uint8)
     whole = Crop.whole(pixels)
     [character] = Decoder(CHARACTERS).decode(Crop(pixels, whole.region, languages=("zh",)), table, STEP_PX)
-    assert character.text == "，"
+    assert character.text == "漢"
 
 
 def test_what_is_read_tells_what_could_be_written():
