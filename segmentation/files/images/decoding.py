@@ -255,7 +255,7 @@ def _opened_heic(data: bytes) -> PIL.Image.Image:
     try:
         return PIL.Image.open(io.BytesIO(data), formats=("HEIF",))
     except (PIL.UnidentifiedImageError, *_BROKEN_DEEP) as error:
-        raise UnsupportedFormat(f"this is HEIC, and it cannot be opened: {error}", "send it as JPEG") from error
+        raise UnsupportedFormat("this is HEIC, and damaged or of a kind that is not read", "send it as JPEG") from error
 
 
 def _damaged(kind: str, error: Exception) -> NotAnImage:

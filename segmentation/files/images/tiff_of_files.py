@@ -102,7 +102,10 @@ class TiffOfFiles:
 
     def _opened(self, segment: bytes, size: tuple[int, int]) -> PIL.Image.Image:
         """A strip or tile in RGB on white. Raises ValueError where it is larger than it should be, undecoded."""
-        picture = PIL.Image.open(io.BytesIO(segment), formats=(self._kind,))
+        try:
+            picture = PIL.Image.open(io.BytesIO(segment), formats=(self._kind,))
+        except PIL.UnidentifiedImageError as error:
+            raise ValueError(f"a part is no {self._kind}") from error
         if picture.size != size:
             raise ValueError(f"a part of {picture.width}x{picture.height} px stands where {size[0]}x{size[1]} should")
         if not picture.has_transparency_data:

@@ -301,6 +301,8 @@ def test_a_part_that_is_larger_than_its_place_is_not_decoded() -> None:
     bomb = encoded("PNG", np.zeros((3000, 3000), np.uint8))
     with pytest.raises(NotAnImage, match="a part of 3000x3000 px"):
         decode(tiff_file((fields, [bomb])), LIMITS)
+    with pytest.raises(NotAnImage, match="a part is no PNG"):
+        decode(tiff_file((fields, [b"something else"])), LIMITS)
 
 
 @pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}], ids=["lossy", "lossless"])
