@@ -100,6 +100,7 @@ class OutputPage:
             update={
                 "text": " ".join(line.text for line in written),
                 "words": words,
+                "legible": any(line.legible for line in written),
                 "polygon": (first[0], last[1], last[2], first[3]),
                 "confidence": sum(n * line.confidence for n, line in zip(letters, written, strict=True)) / sum(letters),
             }

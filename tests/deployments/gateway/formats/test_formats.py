@@ -404,6 +404,12 @@ def test_of_a_row_that_can_be_read_in_part_that_part_is_written() -> None:
     [row] = tree(written("hocr", page_of(*hidden))).findall(".//h:span[@class='ocr_line']", XHTML)
     assert "x_illegible 1" in row.get("title", "")
     assert not list(row)
+    asked = OutputPage(1, page_of(*cells), illegible=True)
+    [row] = tree(format_named("hocr").write(asked.answer, [asked]).content).findall(
+        ".//h:span[@class='ocr_line']", XHTML
+    )
+    assert "".join(row.itertext()).split() == ["Bolts", "12", "boxes"]
+    assert "x_illegible" not in row.get("title", "")
 
 
 FIVE_WORDS = ("alpha", "bravo", "delta", "omega", "sigma")
