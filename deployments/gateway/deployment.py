@@ -22,7 +22,7 @@ from ray.serve.handle import DeploymentHandle
 from deployments.config.config_watcher import ConfigWatcher, apply_both
 from deployments.config.layers import Settings
 from deployments.config.schema import ClusterConfig
-from deployments.gateway.access.current_caller import CURRENT_CALLER
+from deployments.gateway.access.current_caller import CURRENT_CALLER, CURRENT_FRAMES_WAITING
 from deployments.gateway.access.rate_limit import ClusterRateLimiter
 from deployments.gateway.admin_api import AdminApi, SharedNodes, periodic_tasks
 from deployments.gateway.fair_reading import FairReadingService
@@ -62,7 +62,12 @@ class GatewayReplica:
         await self._config_watcher.start()
         self._record = runtime.record
         self._rates = ClusterRateLimiter(runtime.shared, settings.config.redis_url)
-        reading = FairReadingService(RouterClient(router), lambda: live.capabilities.config.limits, CURRENT_CALLER.get)
+        reading = FairReadingService(
+            RouterClient(router),
+            lambda: live.capabilities.config.limits,
+            CURRENT_CALLER.get,
+            CURRENT_FRAMES_WAITING.get,
+        )
         service = CachingReadingService(reading, lambda: live.capabilities.config.cache, self._record)
         self._api = GatewayApi(service, lambda: live.capabilities, version, detached_context)
         config = settings.config

@@ -100,14 +100,21 @@ class ReadingTurns:
 
 
 class FairReadingService:
-    """Calls `service` for each caller in its turn; `caller` says for whom the work of this moment is done."""
+    """Calls `service` for each caller in its turn; `caller` says for whom the work of this moment is done, `waiting` how
+    much more of the same kind waits elsewhere.
+    """
 
     def __init__(
-        self, service: ReadingService, limits: Callable[[], LimitsConfig], caller: Callable[[], str] = lambda: ""
+        self,
+        service: ReadingService,
+        limits: Callable[[], LimitsConfig],
+        caller: Callable[[], str] = lambda: "",
+        waiting: Callable[[], int] = lambda: 0,
     ) -> None:
         self._service = service
         self._turns = ReadingTurns(limits)
         self._caller = caller
+        self._waiting = waiting
 
     async def read_page(self, data: bytes, request: ReadRequest) -> Page:
         async with self._turn(request) as at_once:
@@ -138,7 +145,7 @@ class FairReadingService:
                 async with self._turns.turn(self._caller()) as at_once:
                     came = True
                     patience.reschedule(None)
-                    yield at_once
+                    yield at_once + self._waiting()
         except TimeoutError as error:
             if came:
                 raise

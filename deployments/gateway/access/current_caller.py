@@ -13,3 +13,6 @@ CURRENT_CALLER: ContextVar[str] = ContextVar("quorum_caller", default="")
 
 CURRENT_PRIORITY: ContextVar[Priority] = ContextVar("quorum_priority", default="interactive")
 """Whether somebody waits for it, or it is of a job that has time."""
+
+CURRENT_FRAMES_WAITING: ContextVar[int] = ContextVar("quorum_frames_waiting", default=0)
+"""How many frames of the same stream wait while one is read: 0 for whatever is no stream."""

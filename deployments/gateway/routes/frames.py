@@ -61,6 +61,9 @@ class FrameQueue:
         self._arrived.set()
         return dropped
 
+    def __len__(self) -> int:
+        return len(self._frames)
+
     async def next(self) -> Frame:
         """The frame that has waited longest, as soon as there is one."""
         while not self._frames:

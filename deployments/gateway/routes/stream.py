@@ -22,7 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from deployments.config.schema import LimitsConfig
 from deployments.gateway.access.access_middleware import caller_name, require_rate
-from deployments.gateway.access.current_caller import CURRENT_CALLER
+from deployments.gateway.access.current_caller import CURRENT_CALLER, CURRENT_FRAMES_WAITING
 from deployments.gateway.access.rate_limit import RateLimiter
 from deployments.gateway.error_responses import error_answer
 from deployments.gateway.reading_api import ReadingApi
@@ -114,7 +114,9 @@ async def _serve(socket: WebSocket, readings: ReadingApi, count: CountFrame, tur
 
     async def answer() -> None:
         while True:
-            await send(await reader.answer(await waiting.next()))
+            frame = await waiting.next()
+            CURRENT_FRAMES_WAITING.set(len(waiting))
+            await send(await reader.answer(frame))
 
     await _until_first_ends(receive(), answer())
 

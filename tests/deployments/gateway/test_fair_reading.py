@@ -153,3 +153,11 @@ async def test_a_page_says_how_many_its_caller_has_asked_for() -> None:
     slow.go_on.set()
     await asyncio.gather(*pages)
     assert slow.at_once == [1, 2, 1]
+
+
+async def test_frames_that_wait_in_their_stream_count_too() -> None:
+    slow: Any = Slow()
+    slow.go_on.set()
+    limits = replace_limits(pages_at_once=1)
+    await FairReadingService(slow, lambda: limits, lambda: "a", lambda: 2).read_page(b"", read_request(seconds=60.0))
+    assert slow.at_once == [3]

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deployments.gateway.access.current_caller import CURRENT_FRAMES_WAITING
 from deployments.messages.request import ReadRequest
 from ocr import Page
 from ocr.contract import CharacterAnswer, ErrorAnswer, FrameAnswer, TextAnswer
@@ -31,9 +32,11 @@ class Gated(PlainService):
         super().__init__()
         self.gate = asyncio.Semaphore(0)
         self.begun = asyncio.Semaphore(0)
+        self.waiting: list[int] = []
 
     async def read_page(self, data: bytes, request: ReadRequest) -> Page:
         self.begun.release()
+        self.waiting.append(CURRENT_FRAMES_WAITING.get())
         await self.gate.acquire()
         return await super().read_page(data, request)
 
@@ -84,6 +87,7 @@ async def test_the_newest_frames_win_and_those_overtaken_are_told() -> None:
             service.gate.release()
         read = [await answer(socket) for _ in range(3)]
     assert [(each.image_id, each.status) for each in read] == [(n, "read") for n in ("1", "5", "6")]
+    assert service.waiting == [0, 1, 0]
 
 
 async def test_a_frame_that_looks_the_same_gets_the_last_answer_and_is_not_read_again() -> None:
