@@ -100,8 +100,8 @@ class ReadingTurns:
 
 
 class FairReadingService:
-    """Calls `service` for each caller in its turn; `caller` says for whom the work of this moment is done, `waiting` how
-    much more of the same kind waits elsewhere.
+    """Calls `service` for each caller in its turn. `caller` says for whom the work of this moment is done, `waiting`
+    how much more of it waits elsewhere.
     """
 
     def __init__(
