@@ -20,8 +20,8 @@ const at = (id) => document.getElementById(id);
 const percent = (confidence) => `${Math.round(confidence * 100)} %`;
 const band = (confidence) => (confidence >= SURE ? "high" : confidence >= DOUBTFUL ? "medium" : "low");
 
-/** What is on the screen: the chosen file, its answer, the page of it, the words of that page with their elements. */
-const shown = { file: null, answer: null, page: 0, words: [] };
+/** What is on the screen: the chosen file, its answer, the page of it, the words of that page with their elements, and the job that reads it where it is too long for one request. */
+const shown = { file: null, answer: null, page: 0, words: [], job: null };
 
 function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
@@ -61,7 +61,9 @@ async function ask(options) {
     throw new Error("The service does not answer. Is it still running?");
   }
   if (response.ok) return response;
-  throw new Error(await problemOf(response));
+  const error = new Error(await problemOf(response));
+  error.isTooLong = response.status === 413 && /pdf|tiff/.test(shown.file.type);
+  throw error;
 }
 
 async function problemOf(response) {
@@ -93,6 +95,7 @@ async function during(note, work) {
 
 function choose(file) {
   if (!file) return;
+  dropJob();
   shown.file = file;
   at("chosen").textContent = `${file.name || "pasted picture"}, ${(file.size / 1e6).toFixed(2)} MB`;
   readIt();
@@ -100,10 +103,81 @@ function choose(file) {
 
 function readIt() {
   return during("Reading …", async () => {
-    const response = await ask({ ...chosenOptions(), explain: "true", pictures: isPicture(shown.file) ? "" : "true" });
+    dropJob();
+    let response;
+    try {
+      response = await ask({ ...chosenOptions(), explain: "true", pictures: isPicture(shown.file) ? "" : "true" });
+    } catch (error) {
+      if (!error.isTooLong) throw error;
+      return readAsJob();
+    }
     show(await response.json());
     return "";
   });
+}
+
+// Documents that are too long for one request --------------------------------------------------------------------------
+
+async function asking(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers: headers() });
+  } catch {
+    throw new Error("The service does not answer. Is it still running?");
+  }
+  if (response.ok) return response;
+  const error = new Error(await problemOf(response));
+  error.status = response.status;
+  throw error;
+}
+
+/** Submit the file as a job, and show each page as soon as it is read. Choosing another file deletes the job. */
+async function readAsJob() {
+  const form = new FormData();
+  form.append("file", shown.file);
+  for (const [name, value] of Object.entries({ ...chosenOptions(), explain: "true", priority: "interactive" })) if (value) form.append(name, value);
+  say("Sending the document …", "busy");
+  const job = (await (await asking("jobs", { method: "POST", body: form })).json()).id;
+  shown.job = job;
+  shown.answer = { pages: [], text: "" };
+  let resume = "";
+  for (let end = false; !end && shown.job === job; ) {
+    try {
+      const response = await asking(`jobs/${job}/result?format=ndjson&wait_s=5&resume=${encodeURIComponent(resume)}`);
+      for (const line of (await response.text()).split("\n").filter(Boolean)) {
+        const told = JSON.parse(line);
+        resume = told.resume;
+        if ("end" in told) {
+          end = told.end;
+          say(`Reading, ${told.pages_done} of ${told.pages_total ?? "?"} pages …`, "busy");
+        } else if (shown.job === job) addPage(told.answer);
+      }
+    } catch (error) {
+      if (error.status !== 409) throw error; // nothing is read yet
+      await new Promise((go) => setTimeout(go, 500));
+    }
+  }
+  return shown.job === job ? `${shown.answer.pages.length} pages were read.` : "";
+}
+
+/** One page more of the document that is being read; the first one that could be read is shown. */
+function addPage(page) {
+  if (page.page === undefined) throw new Error(`${page.error.message}. ${page.error.hint}`);
+  const pages = shown.answer.pages;
+  pages.push(page);
+  if (page.success) shown.answer.text += `${shown.answer.text ? "\n\n" : ""}${page.text}`;
+  const isFirst = page.success && pages.filter((other) => other.success).length === 1;
+  if (pages.length === 1) show(shown.answer);
+  else {
+    at("pages").hidden = false;
+    at("pages").append(pageLink(page, pages.length - 1));
+    if (isFirst) showPage(pages.length - 1);
+  }
+}
+
+function dropJob() {
+  if (shown.job) fetch(`jobs/${shown.job}`, { method: "DELETE", headers: headers(), keepalive: true }).catch(() => {});
+  shown.job = null;
 }
 
 // Showing -----------------------------------------------------------------------------------------------------------
@@ -122,12 +196,11 @@ function show(answer) {
 
 function showPageLinks(pages) {
   at("pages").hidden = pages.length < 2;
-  at("pages").replaceChildren(
-    ...pages.map((page, index) =>
-      make("button", { type: "button", textContent: String(page.page), ariaLabel: `Page ${page.page}`, onclick: () => showPage(index) }),
-    ),
-  );
+  at("pages").replaceChildren(...pages.map(pageLink));
 }
+
+const pageLink = (page, index) =>
+  make("button", { type: "button", textContent: String(page.page), ariaLabel: `Page ${page.page}`, onclick: () => showPage(index) });
 
 function showPage(index) {
   const page = pagesOf(shown.answer)[index];
@@ -206,8 +279,13 @@ function showPicture(page) {
   image.alt = `Page ${page.page ?? 1} of ${shown.file.name || "the pasted picture"}`;
   if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
   const sent = page.pictures?.find((picture) => picture.name === "sent");
-  image.src = sent ? `data:image/png;base64,${sent.image}` : URL.createObjectURL(shown.file);
+  if (sent) image.src = `data:image/png;base64,${sent.image}`;
+  else image.src = shown.job ? blank(page) : URL.createObjectURL(shown.file);
 }
+
+/** White paper of the page's size: of a long document no pictures are sent. */
+const blank = (page) =>
+  `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" width="${page.width}" height="${page.height}"><rect width="100%" height="100%" fill="white"/></svg>`)}`;
 
 function boxOf(word, index) {
   if (!word.polygon) return null;
@@ -358,7 +436,8 @@ function offerDownloads() {
       onclick: () =>
         during(`Writing ${label} …`, async () => {
           const stem = (shown.file.name || "page").replace(/\.[^.]*$/, "");
-          save(await (await ask({ ...chosenOptions(), format })).blob(), `${stem}.${ending}`);
+          const written = shown.job ? asking(`jobs/${shown.job}/result?format=${format}`) : ask({ ...chosenOptions(), format });
+          save(await (await written).blob(), `${stem}.${ending}`);
           return `${stem}.${ending} is in your downloads.`;
         }),
     }),
@@ -461,6 +540,7 @@ function wire() {
   at("compare").addEventListener("click", compare);
   at("copy").addEventListener("click", copyText);
   at("text").addEventListener("keydown", walk);
+  addEventListener("pagehide", dropJob);
   offerDownloads();
   showEngines();
   setInterval(() => document.hidden || showEngines(), STATUS_EVERY_MS);
