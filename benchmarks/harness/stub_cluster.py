@@ -48,7 +48,7 @@ _REPLICA_CPUS = 0.01
 
 # How the parts of the application are called here; every other process is Ray's own.
 _PARTS = {
-    **{name: name for name in ("Gateway", "Router", "Segmentation")},
+    **{name: name for name in ("Gateway", "Router", "Segmentation", "JobWorker")},
     ENGINE: "engine",
     "ProxyActor": "proxy",
     "ServeController": "controller",

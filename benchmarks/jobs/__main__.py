@@ -55,7 +55,8 @@ class Sample:
     def row(self, alone: Sample) -> str:
         median, worst = statistics.median(self.seconds), max(self.seconds)
         ratio = median / statistics.median(alone.seconds)
-        return f"| {self.name} | {len(self.seconds)} | {median:.2f} | {worst:.2f} | {ratio:.2f} | {self.job_pages_per_s:.2f} |"
+        figures = f"{median:.2f} | {worst:.2f} | {ratio:.2f} | {self.job_pages_per_s:.2f}"
+        return f"| {self.name} | {len(self.seconds)} | {figures} |"
 
 
 def page_picture() -> PIL.Image.Image:

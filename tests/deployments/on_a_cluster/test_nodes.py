@@ -52,7 +52,7 @@ def _config(state: Path, port: int) -> dict[str, Any]:
         "state_dir": str(state),
         "security": {"admin_api_keys": [hashed("boss")]},
     }
-    deployments = [{"name": name, **_NEAR} for name in ("Gateway", "Router", "Segmentation", "agreeing")]
+    deployments = [{"name": name, **_NEAR} for name in ("Gateway", "Router", "Segmentation", "JobWorker", "agreeing")]
     application = {
         "name": "quorum",
         "route_prefix": "/",
@@ -100,13 +100,13 @@ def test_metrics_are_the_sum_over_both_nodes(stage: Stage) -> None:
         assert answer.status_code == 200, answer.text
     page = _eventually(lambda: text if _has_both(text := stage.http.get("/metrics").text) else None)
     reported = {labels["deployment"] for labels, _ in _family(page, "ray_ocr_replica_memory_bytes").series()}
-    assert reported == {"Gateway", "Router", "Segmentation", "steady", "agreeing"}
+    assert reported == {"Gateway", "Router", "Segmentation", "JobWorker", "steady", "agreeing"}
 
 
 def _has_both(page: str) -> bool:
     """Whether batches of both engines are counted, the far one's too, and every replica has told its memory."""
     batches = {labels["engine"] for labels, _ in _family(page, "ray_ocr_batch_crops").series("_count")}
-    return batches == {"steady", "agreeing"} and len(_family(page, "ray_ocr_replica_memory_bytes").samples) >= 5
+    return batches == {"steady", "agreeing"} and len(_family(page, "ray_ocr_replica_memory_bytes").samples) >= 6
 
 
 def _family(page: str, name: str) -> MetricFamily:

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 ENGINES = ("steady", "agreeing")
 REPORT_S = 3.0  # how often what was counted is told, as conftest.py sets it
-DEPLOYMENTS = {"Gateway", "Router", "Segmentation", *ENGINES}
+DEPLOYMENTS = {"Gateway", "Router", "Segmentation", "JobWorker", *ENGINES}
 CONFIG = {
     "engines": [{"name": f"tests.fakes.{name}"} for name in ENGINES],
     "limits": {"timeout_s": 20.0},

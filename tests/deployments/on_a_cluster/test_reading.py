@@ -149,7 +149,7 @@ def test_steps_by_name_are_taken_and_the_noisy_profile_brings_its_own(url: str) 
 
 def test_status_shows_models_memory_and_replicas(url: str) -> None:
     status = StatusAnswer.model_validate(httpx.get(f"{url}/status", timeout=30).json())
-    assert set(status.components) == {"Gateway", "Router", "Segmentation", *status.engines}
+    assert set(status.components) == {"Gateway", "Router", "Segmentation", "JobWorker", *status.engines}
     assert all(component.replicas == 1 for component in status.components.values())
     tesseract = status.engines["tesseract"]
     assert tesseract.available
