@@ -125,6 +125,27 @@ def test_a_job_that_is_cancelled_stops_and_what_it_held_is_gone(url: str) -> Non
 
 
 @pytest.mark.slow
+def test_a_large_upload_is_never_whole_in_the_memory_of_a_process(url: str) -> None:
+    size_mb, piece = 400, b"\0" * 1_000_000
+
+    def content() -> Iterator[bytes]:
+        yield b"%PDF-1.7\n"
+        yield from (piece for _ in range(size_mb))
+
+    with largest_memory_mb("Gateway") as gateway_mb, largest_memory_mb("ProxyActor") as proxy_mb:
+        time.sleep(1.5)
+        before = max(gateway_mb), max(proxy_mb)
+        response = httpx.post(f"{url}/jobs", content=content(), timeout=200)
+        time.sleep(1.0)
+    assert response.status_code == 202, response.text
+    grown = max(gateway_mb) - before[0], max(proxy_mb) - before[1]
+    print(f"\n{size_mb} MB: the Gateway grew by {grown[0]:.0f} MB, the proxy by {grown[1]:.0f} MB")
+    assert response.json()["files"][0]["bytes"] == size_mb * 1_000_000 + 9
+    assert max(grown) < size_mb / 2
+    httpx.delete(f"{url}/jobs/{response.json()['id']}", timeout=30)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_book_of_500_pages_is_read_while_everything_is_killed_again_and_again_in_flat_memory(url: str) -> None:
     pages = 500
