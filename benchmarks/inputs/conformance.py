@@ -192,7 +192,8 @@ def _batch() -> Iterator[Case]:
     )
     yield one("no images", ErrorAnswer, 422, json={"images": []})
     yield one("an option of the other task", ErrorAnswer, 400, json={"images": images, "lang": "en"})
-    yield one("a body not called JSON", ErrorAnswer, 415, content=b"{}", headers={"content-type": "text/plain"})
+    named = json.dumps({"images": images, "classes": "digits"}).encode()
+    yield one("JSON by another name", contract.BatchAnswer, content=named, headers={"content-type": "text/plain"})
 
 
 def _jobs() -> Iterator[Case]:

@@ -13,7 +13,7 @@ from deployments.jobs.sqlite_store import SqliteJobStore
 from tests.fakes.memory_jobs import MemoryJobStore
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def redis_url() -> Iterator[str]:
     from cluster.local.redis_server import running_redis
 
