@@ -9,14 +9,15 @@ would be served with and reads one line; its hypothesis says what it can write.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from evaluation.markdown import table
 from evaluation.readings.reader import Reader
-from ocr import Alphabet, Crop
+from ocr import Alphabet, Box, Crop
 from ocr.errors import EngineUnavailable
 from ocr.languages import INSTALLED, LANGUAGES, Language
 
@@ -59,10 +60,21 @@ def writer(engine: str) -> Writer:
     """The engine with the model that it would be served with. Raises EngineUnavailable."""
     reader = Reader(engine)
     loaded = reader.engine
-    line = np.full((48, 480, 3), 255, np.uint8)
-    line[10:38, 20:460:12] = 0
-    [hypothesis] = loaded.read([Crop.whole(line)])
+    [hypothesis] = loaded.read([_line()])
     return Writer(engine, loaded.model, hypothesis.alphabet, reader.spec.languages(loaded))
+
+
+def _line() -> Crop:
+    """A few letters apart, with their boxes: the character network reads them one by one."""
+    picture = Image.new("RGB", (400, 60), "white")
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(40)
+    boxes = []
+    for place, letter in enumerate("HOME72"):
+        left, top, right, bottom = pen.textbbox((20 + 60 * place, 4), letter, font=font)
+        pen.text((20 + 60 * place, 4), letter, font=font, fill="black")
+        boxes.append(Box(int(left), int(top), int(right) + 1, int(bottom) + 1))
+    crop = Crop.whole(np.array(picture))
+    return Crop(crop.pixels, replace(crop.region, character_boxes=tuple(boxes)))
 
 
 def written(characters: str, alphabet: Alphabet | None) -> str:
