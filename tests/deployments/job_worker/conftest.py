@@ -27,8 +27,8 @@ QUICK = {"lease_s": 2.0, "pages_at_once": 3, "max_attempts": 3}
 class Workshop:
     """The store, the service and the documents that workers work with. `now` is moved by the test."""
 
-    def __init__(self, folder: Path) -> None:
-        self.store = MemoryJobStore()
+    def __init__(self, folder: Path, store: Any = None) -> None:
+        self.store = store or MemoryJobStore()
         self.service = SizedPages()
         self.documents = WrittenDocuments()
         self.skipped_s = 0.0

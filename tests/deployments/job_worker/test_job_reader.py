@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployments.config.schema import LimitsConfig
 from deployments.jobs.job import UNREAD
+from deployments.jobs.sqlite_store import SqliteJobStore
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded
 from tests.deployments.job_worker.conftest import Workshop
 from tests.fakes.plain_service import png
@@ -129,6 +131,23 @@ async def test_a_worker_that_is_killed_loses_no_page_and_none_comes_twice(worksh
     async with workshop.working("heir"):
         await workshop.until("succeeded")
     assert await workshop.widths() == ALL
+
+
+async def test_a_job_survives_the_restart_of_everything(workshop: Workshop, tmp_path: Path) -> None:
+    """Of what ran before there is nothing left but files."""
+    database, folder = tmp_path / "jobs.sqlite3", tmp_path / "files"
+    before = Workshop(folder, SqliteJobStore(database))
+    await before.submit(written_document(10))
+    for _ in range(2):  # opens the file, and reads the first pages
+        assert await before.reader().read_some()
+    await before.store.close()
+    after = Workshop(folder, SqliteJobStore(database))
+    async with after.working("another"):
+        await after.until("succeeded")
+    assert await after.widths() == ALL
+    assert before.service.read.total() == 3
+    assert after.service.read.total() == 7
+    await after.store.close()
 
 
 async def test_a_worker_that_is_stopped_gives_its_pages_back_at_once(workshop: Workshop) -> None:
