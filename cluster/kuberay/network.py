@@ -26,17 +26,28 @@ _OTLP_PORT = 4318
 _NODE_LOCAL_DNS = "169.254.20.10/32"
 _ANYWHERE = ("0.0.0.0/0", "::/0")
 
+_PUBLIC: tuple[Document, ...] = (
+    {
+        "cidr": "0.0.0.0/0",
+        "except": ["10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"],
+    },
+    {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]},
+)
+"""Every address, but those of networks that are somebody's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What pods may reach outside of their own: `api_server` are the networks (CIDR) of the Kubernetes API, anywhere
-    when there is none; `otlp` is the URL of a collector of traces.
+    when there is none; `otlp` is the URL of a collector of traces. With `callbacks` public addresses are reached over
+    HTTP and HTTPS, to tell those who submitted jobs.
 
     Raises InvalidRequest for a network that is none, and for a collector that no rule can name.
     """
 
     api_server: tuple[str, ...] = ()
     otlp: str | None = None
+    callbacks: bool = False
 
     def __post_init__(self) -> None:
         for network in self.api_server:
@@ -76,6 +87,8 @@ def _ray(outside: Outside, *, redis: bool) -> Document:
     egress = [{"to": ours}, _dns()]
     if redis:
         egress.append({"to": [{"podSelector": {"matchLabels": labels("redis")}}], "ports": _tcp(_REDIS_PORT)})
+    if outside.callbacks:
+        egress.append({"to": [{"ipBlock": block} for block in _PUBLIC], "ports": _tcp(80, 443)})
     if outside.otlp is not None:
         peer, port = _collector(outside.otlp)
         egress.append({"to": [peer], "ports": _tcp(port)})

@@ -52,6 +52,9 @@ def kuberay(
         list[str] | None, typer.Option(help="Where the Kubernetes API is; anywhere by default.", metavar="CIDR")
     ] = None,
     otlp_endpoint: Annotated[str | None, typer.Option(help="A collector that traces are sent to.")] = None,
+    callbacks: Annotated[
+        bool, typer.Option("--callbacks", help="Let pods reach public addresses, for the callbacks of jobs.")
+    ] = False,
     monitoring: Annotated[bool, typer.Option(help="With what the Prometheus operator and Grafana read.")] = True,
 ) -> None:
     """Manifests of everything that Quorum needs on Kubernetes, for KubeRay."""
@@ -65,6 +68,7 @@ def kuberay(
             digests=digests,
             api_server=tuple(api_server or ()),
             otlp=otlp_endpoint,
+            callbacks=callbacks,
             monitored=monitoring,
         )
     if loose := sorted(set(re.findall(r"^ +(?:- )?image: ([^@\s]+)$", text, re.MULTILINE))):
@@ -115,6 +119,7 @@ def manifests(
     digests: Mapping[str, str] | None = None,
     api_server: tuple[str, ...] = (),
     otlp: str | None = None,
+    callbacks: bool = False,
     monitored: bool = True,
 ) -> str:
     """All documents of one overlay as YAML."""
@@ -127,7 +132,7 @@ def manifests(
     chosen = OVERLAYS[overlay]
     served = kubernetes_serve_config(gpus=chosen.has_gpus)
     release = Release(image, tag or version("quorum-ocr"), version("ray"), models_claim, digests or {})
-    made = documents(chosen, served, release, Outside(api_server, otlp))
+    made = documents(chosen, served, release, Outside(api_server, otlp, callbacks))
     watched = operator_documents() if monitored else []
     return _HEADER.format(title=chosen.title, name=overlay) + as_yaml([*made, *watched])
 

@@ -188,3 +188,19 @@ def test_the_page_shows_how_to_open_more(policies: list[Document]) -> None:
     caller = Peer(namespace="shop")
     assert not allowed(policies, caller, WORKER, 8000)
     assert allowed([*policies, shown], caller, WORKER, 8000)
+
+
+def test_only_with_callbacks_pods_reach_public_addresses_and_then_no_private_ones() -> None:
+    def blocks(text: str) -> list[dict[str, object]]:
+        [policy] = [
+            document
+            for document in yaml.safe_load_all(text)
+            if document["kind"] == "NetworkPolicy" and document["metadata"]["name"] == "quorum-ray"
+        ]
+        peers = [peer for rule in policy["spec"]["egress"] for peer in rule.get("to", ())]
+        return [peer["ipBlock"] for peer in peers if "except" in peer.get("ipBlock", {})]
+
+    assert blocks(manifests("ha")) == []
+    everywhere, _ = blocks(manifests("ha", callbacks=True))
+    assert everywhere["cidr"] == "0.0.0.0/0"
+    assert {"10.0.0.0/8", "169.254.0.0/16", "192.168.0.0/16"} <= set(everywhere["except"])  # type: ignore[arg-type]
