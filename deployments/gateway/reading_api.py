@@ -33,7 +33,7 @@ from deployments.gateway.documents.ordered_gather import ordered_gather
 from deployments.gateway.documents.page_drawing import PageDrawer
 from deployments.gateway.documents.text_layers import TextLayerWriter
 from deployments.gateway.error_responses import internal_failure
-from deployments.gateway.formats import OutputFile, OutputFormat, OutputPage
+from deployments.gateway.formats import OutputFile, OutputFormat, OutputPage, TextLayers
 from deployments.gateway.page_reader import PageReader, elapsed_ms, timed_answer
 from deployments.gateway.requests.options import Options, parse
 from deployments.messages.answers import CharacterReading
@@ -163,16 +163,12 @@ class ReadingApi:
             return replace(written, illegible_lines=whole.illegible_lines)
         answer: TextAnswer | DocumentAnswer
         if await self._look(has_pages, file, options, reader.limits):
-            keeps_pdf = output_format.text_layers is not None and is_pdf(file)
-            pictures = output_format.needs_picture and not keeps_pdf
-            outcomes, page_count = await self._outcomes(file, reader, reader.limits.timeout_s, pictures=pictures)
+            if output_format.text_layers is not None and is_pdf(file):
+                return await self._with_text_layers(file, reader, output_format.text_layers, output_format.media_type)
+            outcomes, page_count = await self._outcomes(
+                file, reader, reader.limits.timeout_s, pictures=output_format.needs_picture
+            )
             pages = output_pages_of(outcomes)
-            if output_format.text_layers is not None and keeps_pdf:
-                shown = [replace(page, illegible=options.illegible) for page in pages]
-                layers = await asyncio.to_thread(output_format.text_layers, shown)
-                content = await self.documents.with_text_layers(file, layers, reader.limits)
-                illegible = sum(page.answer.illegible_lines for page in pages)
-                return OutputFile(content, output_format.media_type, illegible)
             answer = await _document_answer(outcomes, page_count, reader)
         else:
             answer = await reader.read(file)
@@ -182,6 +178,16 @@ class ReadingApi:
         pages = [replace(page, illegible=options.illegible, file_name=file_name) for page in pages]
         output = await asyncio.to_thread(output_format.write, answer, pages)
         return replace(output, illegible_lines=answer.illegible_lines)
+
+    async def _with_text_layers(
+        self, pdf: bytes, reader: PageReader, layers_of: Callable[[Sequence[OutputPage]], TextLayers], media_type: str
+    ) -> OutputFile:
+        """The PDF that was sent, with what was read of its pages added."""
+        outcomes, _ = await self._outcomes(pdf, reader, reader.limits.timeout_s, pictures=False)
+        pages = [replace(page, illegible=reader.options.illegible) for page in output_pages_of(outcomes)]
+        layers = await asyncio.to_thread(layers_of, pages)
+        content = await self.documents.with_text_layers(pdf, layers, reader.limits)
+        return OutputFile(content, media_type, sum(page.answer.illegible_lines for page in pages))
 
     async def stream_pages(self, file: bytes, options: DocumentOptions) -> AsyncGenerator[PageStreamItem | None, None]:
         """An item for each page of any file, in order, as soon as it is read. The first is None, once the file is open:
