@@ -11,14 +11,22 @@ import numpy as np
 import pytest
 
 from training.lines.batches import Drawn, batch_of
-from training.lines.characters import CHARACTERS
+from training.lines.characters import CHARACTERS, PRINTABLE
 from training.lines.trainer import Trainer
 from training.lines.trocr.model import BEGIN, END, PAD, Shape, tokens_of
 from training.lines.trocr.task import IGNORED, Recipe, WriterTask, recased, shifted, text_of
 
 TINY = Recipe(
     shape=Shape(
-        width=32, heads=2, feed_forward=32, channels=16, hidden=16, encoder_layers=1, decoder_layers=1, dropout=0.0
+        width=32,
+        heads=2,
+        feed_forward=32,
+        channels=16,
+        hidden=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        dropout=0.0,
+        characters=PRINTABLE,
     ),
     lines=2_000,
     warmup_lines=1,
@@ -101,7 +109,7 @@ def test_a_few_lines_are_learnt_and_read_by_the_engine_from_the_saved_directory(
     assert trainer.read([picture(text) for text in texts]) == texts
     trainer.save()
     assert Trainer(WriterTask(TINY), TINY, tmp_path / "run").read([picture("Three")]) == ["Three"]
-    save(trainer.average.module, CHARACTERS, tmp_path / "model", "7", {"run": {"lines": trainer.progress.lines}})
+    save(trainer.average.module, PRINTABLE, tmp_path / "model", "7", {"run": {"lines": trainer.progress.lines}})
     crops = [Crop.whole(cv2.cvtColor(picture(text), cv2.COLOR_GRAY2RGB)) for text in reversed(texts)]
     engine = trocr.load(LoadOptions(tmp_path / "model"))
     assert engine.model == "quorum-writer@7"
@@ -120,10 +128,9 @@ def test_a_few_lines_are_learnt_and_read_by_the_engine_from_the_saved_directory(
 
 @pytest.mark.engines
 def test_a_writer_of_ascii_is_gone_on_from_with_more_characters() -> None:
-    from training.lines.characters import PRINTABLE
     from training.lines.trocr.model import build, with_characters
 
-    narrow, wide = replace(TINY.shape, characters=PRINTABLE), TINY.shape
+    narrow, wide = TINY.shape, replace(TINY.shape, characters=CHARACTERS)
     weights = dict(build(narrow).state_dict())
     grown = with_characters(weights, PRINTABLE, wide)
     head = "decoder.output_projection.weight"
@@ -133,5 +140,5 @@ def test_a_writer_of_ascii_is_gone_on_from_with_more_characters() -> None:
     assert grown[head].shape[0] == 4 + len(wide.characters)
     assert grown["encoder.said.weight"].shape[1] == 1 + len(wide.characters)
     assert like < grown[head].shape[0]
-    task = WriterTask(TINY, ctc=dict(build(wide).encoder.ctc.state_dict()), start=grown)
+    task = WriterTask(replace(TINY, shape=wide), ctc=dict(build(wide).encoder.ctc.state_dict()), start=grown)
     assert task.build().encoder.ctc.classes.out_features == len(wide.characters) + 1
