@@ -193,4 +193,5 @@ SPEC = EngineSpec(
     card=TORCH,
     prior_weights={"general": 0.20, "handwritten": 0.20, "printed": 0.25, "noisy": 0.35},
     languages=lambda engine: readable(tuple(LANGUAGES), engine.decoder.alphabet),
+    by_language=True,
 )
