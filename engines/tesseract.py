@@ -76,7 +76,7 @@ class Prepared(NamedTuple):
     width_px: int  # of the crop
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tesseract:
     """The program with the data that it has: by name the file, None where its folder is not known. `processes` read
     side by side, each on one thread; `timeout_s` is for one process: (fixed, per crop).

@@ -54,7 +54,7 @@ def decide(
     doubts += [ballot.probability for ballot in ballots if folded(ballot.text) in contested]
     limit = 1.0 - max(doubts, default=0.0)
     others = [ballot for ballot in ballots if UNWRITABLE not in ballot.text] or list(ballots)
-    winner = count(others)
+    winner = _in_form_of_able(count(others), ballots, alphabets)
     return Decision(winner._replace(confidence=min(winner.confidence, limit)), limit)
 
 
@@ -81,6 +81,20 @@ def _contested(ballots: Sequence[Ballot], alphabets: Sequence[Alphabet | None]) 
         )
     ]
     return sorted(contested, key=lambda candidate: (-surest[candidate], candidate))
+
+
+def _in_form_of_able(winner: Winner, ballots: Sequence[Ballot], alphabets: Sequence[Alphabet | None]) -> Winner:
+    """With the typographic form that the surest engine reads of those that can write every form that was read."""
+    candidate = folded(winner.text)
+    forms = {ballot.text for ballot in ballots if folded(ballot.text) == candidate}
+    able = [
+        ballot
+        for ballot, alphabet in zip(ballots, alphabets, strict=True)
+        if ballot.text in forms and all(_can_write(alphabet, form) for form in forms)
+    ]
+    if len(forms) < 2 or not able:
+        return winner
+    return winner._replace(text=max(able, key=lambda ballot: (ballot.probability, ballot.text)).text)
 
 
 def _can_write(alphabet: Alphabet | None, candidate: str) -> bool:

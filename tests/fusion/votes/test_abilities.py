@@ -61,9 +61,15 @@ def test_a_stranger_alone_stays_visible_and_doubted() -> None:
 
 
 def test_forms_of_one_mark_are_no_characters_that_somebody_lacks() -> None:
-    winner, limit = voted(("’", 0.9, ALL), ("'", 0.9, ASCII), ("'", 0.8, ASCII))
-    assert winner.text == "'"
+    _, limit = voted(("’", 0.9, ALL), ("'", 0.9, ASCII), ("'", 0.8, ASCII))
     assert limit == 1.0
+
+
+def test_the_form_of_a_mark_is_theirs_who_can_write_all_forms_that_were_read() -> None:
+    winner, _ = voted(("’", 0.6, ALL), ("'", 0.9, ASCII), ("'", 0.8, ASCII), ("'", 0.7, MARKS))
+    assert winner.text == "’"
+    winner, _ = voted(("’", 0.6, ALL), ("'", 0.9, ALL), ("'", 0.8, ASCII))
+    assert winner.text == "'"
 
 
 def test_where_all_can_write_all_the_vote_is_as_it_was() -> None:
