@@ -259,8 +259,8 @@ def warm_up_crops() -> list[Crop]:
 
 
 def usual_line() -> Crop:
-    """A line as long as those of a letter: how long reading it takes is what to expect."""
-    return Crop.whole(_sample_image("The quick brown fox jumps over 13 lazy dogs on a page", width_px=940))
+    """A line of half a letter's width: what reading it takes is what to expect until real lines were read."""
+    return Crop.whole(_sample_image("The quick brown fox jumps over 13", width_px=560))
 
 
 def _sample_image(text: str, width_px: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
