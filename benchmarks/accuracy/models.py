@@ -76,7 +76,8 @@ def _table(engine: str, found: Sequence[ModelFigures]) -> Iterator[str]:
     yield f"## {engine}"
     sets = list(found[0].sets)
     heads = ["model", *(f"{name} \\*" if name in LEARNT else name for name in sets), "mean", "core-ms a line"]
-    yield table(heads, [_row(own, sets) for own in found])
+    lengths = ["true characters", *(str(found[0].sets[name].length) for name in sets), "", ""]
+    yield table(heads, [lengths, *(_row(own, sets) for own in found)])
 
 
 def _row(own: ModelFigures, sets: Sequence[str]) -> list[str]:
@@ -88,13 +89,16 @@ def main(
     folders: Annotated[list[Path], typer.Argument(help="Folders of images with truth.jsonl.")],
     models: Annotated[str, typer.Option(help="As NAME=MODEL, with commas; MODEL as in serve_config.yaml.")],
     readings: Annotated[Path, typer.Option(help="Keeps what was read.")] = Path("runs/readings"),
+    limit: Annotated[int | None, typer.Option(help="Only the first pages of each set.")] = None,
     out: Annotated[Path, typer.Option(help="The report.")] = RESULTS / "models.md",
 ) -> None:
     """Measure each model on the pages."""
-    store, pages = ReadingStore(readings), pages_of(folders, [Split.TEST, Split.TUNE])
+    store = ReadingStore(readings)
+    pages = [page for own in folders for page in pages_of([own], [Split.TEST, Split.TUNE])[:limit]]
     found = [model_figures(store, pages, reader) for reader in parse_readers(models)]
     names = " ".join(map(str, folders))
     said = f"python -m benchmarks.accuracy.models {names} --models {models}"
+    said += "" if limit is None else f" --limit {limit}"
     publish(report(found, as_table(environment()), said), out)
 
 
