@@ -10,18 +10,12 @@ import pytest
 
 from deployments.replica import processor_shares
 from deployments.replica.processor_shares import NotShared, ProcessorShares, Turns, shares_of_node
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes.hand_clock import HandClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
@@ -29,12 +23,12 @@ def table(tmp_path: Path) -> Path:
     return tmp_path / "own" / "table"
 
 
-def process(table: Path, clock: Clock, cores: float = 2.0) -> ProcessorShares:
+def process(table: Path, clock: HandClock, cores: float = 2.0) -> ProcessorShares:
     """One more process of the node. All are this one, which a table takes for as many as it is opened."""
     return ProcessorShares(table, cores, clock)
 
 
-def test_whoever_is_alone_may_compute(table: Path, clock: Clock) -> None:
+def test_whoever_is_alone_may_compute(table: Path, clock: HandClock) -> None:
     engine, other = process(table, clock), process(table, clock)
     engine.want({"a": 2.0})
     engine.had("a", 100.0)
@@ -43,7 +37,7 @@ def test_whoever_is_alone_may_compute(table: Path, clock: Clock) -> None:
     assert other.may_compute("b")
 
 
-def test_who_has_had_more_waits_while_another_wants_all_cores_in_any_process(table: Path, clock: Clock) -> None:
+def test_who_has_had_more_waits_while_another_wants_all_cores_in_any_process(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
     first.had("book", 10.0)
     second.want({"page": 2.0})
@@ -54,7 +48,7 @@ def test_who_has_had_more_waits_while_another_wants_all_cores_in_any_process(tab
     assert first.may_compute("book")
 
 
-def test_the_cores_that_the_others_leave_free_are_used(table: Path, clock: Clock) -> None:
+def test_the_cores_that_the_others_leave_free_are_used(table: Path, clock: HandClock) -> None:
     first, second, third = process(table, clock), process(table, clock), process(table, clock)
     first.had("book", 10.0)
     second.want({"page": 1.0})
@@ -63,7 +57,7 @@ def test_the_cores_that_the_others_leave_free_are_used(table: Path, clock: Clock
     assert not first.may_compute("book")
 
 
-def test_callers_who_have_had_about_the_same_compute_beside_each_other(table: Path, clock: Clock) -> None:
+def test_callers_who_have_had_about_the_same_compute_beside_each_other(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
     first.had("a", 5.2)
     second.had("b", 5.0)
@@ -74,7 +68,7 @@ def test_callers_who_have_had_about_the_same_compute_beside_each_other(table: Pa
 
 
 def test_what_was_had_in_all_processes_counts_together_and_half_as_much_after_a_while(
-    table: Path, clock: Clock
+    table: Path, clock: HandClock
 ) -> None:
     first, second = process(table, clock), process(table, clock)
     second.had("page", 0.9)
@@ -87,7 +81,7 @@ def test_what_was_had_in_all_processes_counts_together_and_half_as_much_after_a_
     assert first.may_compute("book")
 
 
-def test_one_that_comes_is_neither_far_ahead_nor_behind(table: Path, clock: Clock) -> None:
+def test_one_that_comes_is_neither_far_ahead_nor_behind(table: Path, clock: HandClock) -> None:
     first, second, third = process(table, clock), process(table, clock), process(table, clock)
     for process_ in (first, second):
         process_.want({"reader": 1.0})
@@ -102,7 +96,7 @@ def test_one_that_comes_is_neither_far_ahead_nor_behind(table: Path, clock: Cloc
     assert not third.may_compute("new")
 
 
-def test_one_that_comes_again_owes_nothing_of_what_it_had_alone(table: Path, clock: Clock) -> None:
+def test_one_that_comes_again_owes_nothing_of_what_it_had_alone(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
     first.want({"a": 2.0})
     first.had("a", 100.0)
@@ -113,7 +107,7 @@ def test_one_that_comes_again_owes_nothing_of_what_it_had_alone(table: Path, clo
     assert first.may_compute("a")
 
 
-def test_one_that_asks_again_at_once_was_there_all_the_time(table: Path, clock: Clock) -> None:
+def test_one_that_asks_again_at_once_was_there_all_the_time(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
     second.want({"page": 1.0})
     second.had("page", 1.0)
@@ -127,7 +121,7 @@ def test_one_that_asks_again_at_once_was_there_all_the_time(table: Path, clock: 
     assert not first.may_compute("book")
 
 
-def test_one_that_says_nothing_any_more_holds_nobody_up(table: Path, clock: Clock) -> None:
+def test_one_that_says_nothing_any_more_holds_nobody_up(table: Path, clock: HandClock) -> None:
     first, hanging = process(table, clock), process(table, clock)
     first.had("book", 50.0)
     hanging.want({"page": 2.0})
@@ -135,7 +129,7 @@ def test_one_that_says_nothing_any_more_holds_nobody_up(table: Path, clock: Cloc
     assert first.may_compute("book")
 
 
-def test_a_row_has_room_for_whoever_wants_something_now(table: Path, clock: Clock) -> None:
+def test_a_row_has_room_for_whoever_wants_something_now(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
     for number in range(100):
         first.had(f"caller {number}", 1.0 + number)
@@ -146,7 +140,7 @@ def test_a_row_has_room_for_whoever_wants_something_now(table: Path, clock: Cloc
 
 
 def test_the_row_of_a_process_that_is_gone_is_used_again(
-    table: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    table: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process(table, clock).had("book", 5.0)
     monkeypatch.setattr(processor_shares, "_lives", lambda _pid: False)
@@ -172,14 +166,16 @@ def _no_room(*_args: object) -> ProcessorShares:
     raise OSError("no memory")
 
 
-def test_a_full_table_is_an_error(table: Path, clock: Clock) -> None:
+def test_a_full_table_is_an_error(table: Path, clock: HandClock) -> None:
     first = process(table, clock)
     first._table["pid"] = os.getpid()
     with pytest.raises(OSError, match="more than"):
         process(table, clock)
 
 
-def test_tables_of_nodes_that_are_gone_are_removed(table: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_of_nodes_that_are_gone_are_removed(
+    table: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     process(table, clock)
     processor_shares._remove_left_over([table])
     assert table.exists()
@@ -188,7 +184,7 @@ def test_tables_of_nodes_that_are_gone_are_removed(table: Path, clock: Clock, mo
     assert not table.exists()
 
 
-def test_a_caller_is_slowed_by_others_and_never_stopped(table: Path, clock: Clock) -> None:
+def test_a_caller_is_slowed_by_others_and_never_stopped(table: Path, clock: HandClock) -> None:
     here, other = process(table, clock), process(table, clock)
     other.want({"page": 2.0})
     here.want({"book": 1.0})
@@ -205,7 +201,7 @@ def test_a_caller_is_slowed_by_others_and_never_stopped(table: Path, clock: Cloc
     assert turns.of((), 1.0) == set()
 
 
-def test_a_process_knows_whether_others_have_work_on_the_node(table: Path, clock: Clock) -> None:
+def test_a_process_knows_whether_others_have_work_on_the_node(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
     first.want({"book": 1.0})
     assert not first.are_wanted_by_others({"book"})

@@ -5,26 +5,20 @@ from __future__ import annotations
 import pytest
 
 from deployments.gateway.access.request_pace import RequestPace
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes.hand_clock import HandClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> HandClock:
+    return HandClock()
 
 
-def test_an_address_alone_never_waits(clock: Clock) -> None:
+def test_an_address_alone_never_waits(clock: HandClock) -> None:
     pace = RequestPace(10.0, clock)
     assert [pace.wait_s("a") for _ in range(1000)] == [0.0] * 1000
 
 
-def test_beside_another_one_its_requests_are_spaced_out_after_a_burst(clock: Clock) -> None:
+def test_beside_another_one_its_requests_are_spaced_out_after_a_burst(clock: HandClock) -> None:
     pace = RequestPace(10.0, clock)
     pace.wait_s("b")
     waits = [pace.wait_s("a") for _ in range(15)]
@@ -32,7 +26,7 @@ def test_beside_another_one_its_requests_are_spaced_out_after_a_burst(clock: Clo
     assert waits[11:] == pytest.approx([0.1, 0.2, 0.3, 0.4])
 
 
-def test_one_that_asks_seldom_waits_for_nobody(clock: Clock) -> None:
+def test_one_that_asks_seldom_waits_for_nobody(clock: HandClock) -> None:
     pace = RequestPace(10.0, clock)
     waits = []
     for _ in range(50):
@@ -43,7 +37,7 @@ def test_one_that_asks_seldom_waits_for_nobody(clock: Clock) -> None:
     assert waits == [0.0] * 50
 
 
-def test_what_would_wait_for_long_is_refused_and_not_counted(clock: Clock) -> None:
+def test_what_would_wait_for_long_is_refused_and_not_counted(clock: HandClock) -> None:
     pace = RequestPace(10.0, clock)
     pace.wait_s("b")
     waits = [pace.wait_s("a") for _ in range(200)]
@@ -53,7 +47,7 @@ def test_what_would_wait_for_long_is_refused_and_not_counted(clock: Clock) -> No
     assert pace.wait_s("a") == pytest.approx(4.1)
 
 
-def test_the_bytes_of_a_body_count_like_requests(clock: Clock) -> None:
+def test_the_bytes_of_a_body_count_like_requests(clock: HandClock) -> None:
     pace = RequestPace(10.0, clock)
     pace.charge("a", 10_000_000)
     pace.wait_s("b")
@@ -62,7 +56,7 @@ def test_the_bytes_of_a_body_count_like_requests(clock: Clock) -> None:
     assert pace.wait_s("a") == pytest.approx(1.1)
 
 
-def test_when_the_others_have_gone_nobody_waits_and_nothing_is_kept(clock: Clock) -> None:
+def test_when_the_others_have_gone_nobody_waits_and_nothing_is_kept(clock: HandClock) -> None:
     pace = RequestPace(10.0, clock)
     pace.wait_s("b")
     for _ in range(60):
@@ -72,7 +66,7 @@ def test_when_the_others_have_gone_nobody_waits_and_nothing_is_kept(clock: Clock
     assert list(pace._asking) == ["a"]
 
 
-def test_the_addresses_of_a_whole_network_take_bounded_memory(clock: Clock) -> None:
+def test_the_addresses_of_a_whole_network_take_bounded_memory(clock: HandClock) -> None:
     pace = RequestPace(10.0, clock)
     for number in range(12_000):
         pace.wait_s(str(number))
