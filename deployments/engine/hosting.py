@@ -132,10 +132,11 @@ class EngineHost:
             self._state = replace(self._state, threads=chosen.threads, gpu_fraction=chosen.gpu_fraction)
             _require_card_support(spec, chosen)
             engine = spec.load(chosen)
-            engine.read([crop for crop in warm_up_crops() if crop.region.scope in spec.scopes])
+            crops = [crop for crop in warm_up_crops() if crop.region.scope in spec.scopes]
+            engine.read(crops)
             if Scope.LINE in spec.scopes:
                 began = processor_s()
-                engine.read([usual_line()])
+                engine.read(crops[:1])
                 self._state = replace(self._state, line_s=processor_s() - began)
         except EngineUnavailable as error:
             # A card that is paid for and not used is worse than an engine that is known to be missing.
@@ -252,15 +253,12 @@ def _on_change(engine: str, record: RecordMetric) -> Callable[[int, int], None]:
 
 
 def warm_up_crops() -> list[Crop]:
-    """A printed line and a printed character: what makes frameworks compile and allocate before the first request."""
+    """A printed line and a printed character: what makes frameworks compile and allocate before the first request. What
+    reading the line takes once more is what to expect until real lines were read.
+    """
     line = _sample_image("Quorum 0123456789", width_px=480)
     character = _sample_image("Q", width_px=40)
     return [Crop.whole(line), Crop.whole(character, Scope.CHARACTER)]
-
-
-def usual_line() -> Crop:
-    """A line of half a letter's width: what reading it takes is what to expect until real lines were read."""
-    return Crop.whole(_sample_image("The quick brown fox jumps over 13", width_px=560))
 
 
 def _sample_image(text: str, width_px: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -82,7 +82,7 @@ class EngineOutcome:
         if again.report.detail:
             detail = f"{len(indices)} of {len(told)} lines: {again.report.detail}"
             report = replace(report, detail=f"{report.detail}; {detail}" if report.detail else detail)
-        return EngineOutcome(report, tuple(told), self.timing)
+        return replace(self, report=report, hypotheses=tuple(told))
 
     def spread_over(self, indices: Sequence[int], total: int) -> EngineOutcome:
         """The same as one of `total` crops, when only those at `indices` were asked about."""
