@@ -30,6 +30,7 @@ docs/decisions/.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -148,7 +149,8 @@ class CropQueue:
         threads: float = 1.0,
     ) -> None:
         self._spans = spans or NoTracing()
-        self._shares = Turns(shares or NotShared(), clock)
+        self._shares = shares or NotShared()
+        self._allowed = Turns(self._shares, clock)
         self._threads = threads
         self._read_batch = read_batch
         self._batch_size = batch_size
@@ -238,7 +240,7 @@ class CropQueue:
             began, computed = self._clock(), processor_s()
             with self._spans.batch([queued.request.span for queued in batch]):
                 outcomes = await loop.run_in_executor(self._thread, self._outcomes, batch)
-            self._note_seconds((self._clock() - began) / len(batch))
+            self._crop_s = _moved(self._crop_s, (self._clock() - began) / len(batch))
             self._note_computed(batch, (processor_s() - computed) / len(batch))
             for request in requests:
                 request.end()
@@ -261,18 +263,18 @@ class CropQueue:
             asker = queued.request.asker
             return asker.is_batch != batch_first, self._turns[asker.line], queued.done_at
 
+        self._queue = live
+        may = self._allowed.of(lines, self._threads)
         # Sorting is stable: of requests that would be done at the same time, the one that came first is read first.
-        self._queue = sorted(live, key=place)
-        may = self._shares.of(lines, self._threads)
-        ready = [queued for queued in self._queue if queued.request.asker.line in may]
+        ready = sorted((queued for queued in live if queued.request.asker.line in may), key=place)
         if not ready:
             return []
         batch = self._taken_with(ready)
-        self._virtual_time += len(batch) / len({queued.request for queued in self._queue})
+        self._virtual_time += len(batch) / len({queued.request for queued in live})
         for queued in batch:
             self._turns[queued.request.asker.line] += 1.0 / queued.request.asker.share
         taken = set(map(id, batch))
-        self._queue = [queued for queued in self._queue if id(queued) not in taken]
+        self._queue = [queued for queued in live if id(queued) not in taken]
         self._note_kind(batch[0].request.asker)
         return batch
 
@@ -304,12 +306,9 @@ class CropQueue:
 
     def _note_computed(self, batch: Sequence[_QueuedCrop], crop_s: float) -> None:
         if all(queued.crop.region.scope is Scope.LINE for queued in batch):
-            self.line_s = crop_s if self.line_s == 0.0 else _NEWEST * crop_s + (1.0 - _NEWEST) * self.line_s
-        for queued in batch:
-            self._shares.had(queued.request.asker.line, queued.request.asker.counts * crop_s)
-
-    def _note_seconds(self, crop_s: float) -> None:
-        self._crop_s = crop_s if self._crop_s == 0.0 else _NEWEST * crop_s + (1.0 - _NEWEST) * self._crop_s
+            self.line_s = _moved(self.line_s, crop_s)
+        for request, crops in Counter(queued.request for queued in batch).items():
+            self._shares.had(request.asker.line, request.asker.counts * crop_s * crops)
 
     def _turns_of(self, lines: set[str]) -> dict[str, float]:
         """What was read for each caller that reads. A new one starts with the least of those that wait: it has saved up
@@ -346,6 +345,11 @@ class CropQueue:
             if not isinstance(hypothesis, Hypothesis):
                 raise EngineReadError(f"expected hypotheses, got {type(hypothesis).__name__}")
         return hypotheses
+
+
+def _moved(mean: float, newest: float) -> float:
+    """A moving mean with its newest value; 0 stands for one that has none yet."""
+    return newest if mean == 0.0 else _NEWEST * newest + (1.0 - _NEWEST) * mean
 
 
 def _summary(answer: object) -> str:

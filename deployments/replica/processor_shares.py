@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import psutil
 
 log = logging.getLogger("quorum.replica")
 
@@ -108,14 +109,6 @@ class Turns:
             return set()
         self._held_back_since = None
         return waiting
-
-    def had(self, caller: str, seconds: float) -> None:
-        """As in Shares."""
-        self._shares.had(caller, seconds)
-
-    def are_wanted_by_others(self, callers: Collection[str]) -> bool:
-        """As in Shares."""
-        return self._shares.are_wanted_by_others(callers)
 
 
 class ProcessorShares:
@@ -234,20 +227,13 @@ def _remove_left_over(paths: Iterable[Path]) -> None:
 def _free_row(pids: np.ndarray) -> int:
     """Raises OSError where every row belongs to a process that lives."""
     for row, pid in enumerate(pids):
-        if not pid or not _lives(pid):
+        if not _lives(pid):
             return row
     raise OSError(f"more than {_PROCESSES} processes on one node")
 
 
 def _lives(pid: int) -> bool:
-    if not pid:
-        return False
-    with suppress(PermissionError):  # another user's
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            return False
-    return True
+    return bool(pid) and psutil.pid_exists(int(pid))
 
 
 def _name(caller: str) -> int:

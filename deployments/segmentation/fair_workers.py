@@ -103,7 +103,8 @@ class FairWorkers:
         self._clock = clock
         self._deadline_clock = deadline_clock
         self._had = RecentUse(clock, _HALF_LIFE_S)
-        self._shares = Turns(shares or NotShared(), clock)
+        self._shares = shares or NotShared()
+        self._allowed = Turns(self._shares, clock)
         self._threads = threads
         self._timer: asyncio.TimerHandle | None = None
 
@@ -145,7 +146,7 @@ class FairWorkers:
     def _take_turns(self) -> None:
         """Have the page compute whose turn it is."""
         self._count()
-        may = self._shares.of({*self._waiting, *(page.line for page in self._begun())}, self._threads)
+        may = self._allowed.of({*self._waiting, *(page.line for page in self._begun())}, self._threads)
         if self._computing is not None and self._computing.line not in may:
             self._pause()
         candidates = (page for page in self._candidates() if page.line in may)
