@@ -2,8 +2,8 @@
 
 Engines that share the cores of a node and begin together are done together: at half of the time that all of them need,
 each has read a part of the page, and most lines were read by few or none. So where the time is short, those begin that
-can be done in it, by their votes for each second that they take, and at least one; the others follow one after the
-other, with what time is left. Where it is enough, and on nodes with cores for all, all begin at once.
+can be done in it, by their votes for each second that they take, or the quickest where none can; the others follow one
+after the other, with what time is left. Where it is enough, and on nodes with cores for all, all begin at once.
 
 How long engines take is what their replicas have measured (processor time a line), on the cores of their nodes, times
 how much longer than that it took here of late: other requests, other programs and a slow network are in it. Knows no
@@ -77,7 +77,11 @@ class ReadingPace:
             line_s = _line_s(states.get(name))
             return weights.get(name, 0.0) / line_s if line_s else float("inf")
 
-        order = sorted(engines, key=worth, reverse=True)
+        by_worth = sorted(engines, key=worth, reverse=True)
+        leader = next((name for name in by_worth if fits([name])), None) or min(
+            by_worth, key=lambda name: self.seconds([name], lines, states)
+        )
+        order = [leader, *(name for name in by_worth if name != leader)]
         first = 1
         while first < len(order) and fits(order[: first + 1]):
             first += 1

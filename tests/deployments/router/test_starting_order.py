@@ -39,6 +39,12 @@ def test_where_time_is_short_as_many_begin_as_can_be_done_by_their_worth_a_secon
     assert order(1.0) == [("quick",), ("good",), ("poor",), ("slow",), ("odd",)]
 
 
+def test_one_that_cannot_be_done_in_time_does_not_begin_before_one_that_can() -> None:
+    worthy = named(state("slow", 0.1), state("quick", 0.04))
+    stages = ReadingPace().stages(list(worthy), 40, worthy, {"slow": 0.9, "quick": 0.1}, 2.5)
+    assert [stage.engines for stage in stages] == [("quick",), ("slow",)]
+
+
 def test_at_least_one_begins_however_short_the_time() -> None:
     assert order(0.01)[0] == ("quick",)
 
