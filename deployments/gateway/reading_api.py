@@ -23,7 +23,6 @@ from deployments.gateway.documents.documents import (
     Documents,
     PageOutcome,
     ReadPage,
-    dpi_of,
     has_pages,
     is_pdf,
     output_pages_of,
@@ -57,6 +56,7 @@ from ocr.contract import (
     TextOptions,
 )
 from ocr.errors import InternalFailure, InvalidRequest, OutOfRange, QuorumError
+from segmentation.files.image_pages import resolution_of
 from segmentation.files.images.decoding import DecodingLimits, inspect, require_one_page
 
 log = logging.getLogger("quorum.gateway")
@@ -173,7 +173,9 @@ class ReadingApi:
         else:
             answer = await reader.read(file)
             picture = await self.documents.picture_of(file, reader.limits) if output_format.needs_picture else None
-            dpi = await self._look(dpi_of, file, reader.limits)
+            dpi = None
+            if output_format.needs_dpi:
+                dpi = await self._look(resolution_of, file, DecodingLimits.of(reader.limits))
             pages = [OutputPage(1, answer, picture, dpi=dpi)]
         pages = [replace(page, illegible=options.illegible, file_name=file_name) for page in pages]
         output = await asyncio.to_thread(output_format.write, answer, pages)

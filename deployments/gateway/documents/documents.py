@@ -22,7 +22,6 @@ from deployments.gateway.formats import OutputPage, PagePicture, PdfPageText, Te
 from ocr.contract import DocumentOptions, PageAnswer, TextAnswer
 from ocr.errors import InternalFailure, InvalidRequest, NotAnImage, QuorumError, TooManyPages
 from ocr.file_kinds import late_pdf_start, pdf_start
-from segmentation.files.image_pages import resolution_of
 from segmentation.files.images.decoding import DecodingLimits, inspect
 from segmentation.files.images.tiff import tiff_pages
 from segmentation.files.rendered_page import RenderRequest, in_parts
@@ -92,11 +91,6 @@ def has_pages(file: bytes, options: DocumentOptions, limits: LimitsConfig) -> bo
     if several and options.pages is None:
         _require_few_pages(file, limits.max_pages)
     return several or options.pages is not None
-
-
-def dpi_of(image: bytes, limits: LimitsConfig) -> tuple[float, float]:
-    """Pixels an inch of an image, upright, as far as they can be believed. Raises what is wrong with its header."""
-    return resolution_of(image, DecodingLimits.of(limits))
 
 
 def _require_few_pages(tiff: bytes, max_pages: int) -> None:

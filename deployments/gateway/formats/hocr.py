@@ -104,4 +104,4 @@ def _direction(page: OutputPage, line: LineAnswer) -> str:
     return f"baseline {slope:.3f} {round(y0 + slope * (left - x0) - bottom)}"
 
 
-FORMAT = OutputFormat("hocr", "text/html", write, ("application/xhtml+xml", "text/vnd.hocr+html"))
+FORMAT = OutputFormat("hocr", "text/html", write, ("application/xhtml+xml", "text/vnd.hocr+html"), needs_dpi=True)

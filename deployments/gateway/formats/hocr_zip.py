@@ -13,4 +13,11 @@ def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> O
     return archive_of(((page.number, hocr.write(answer, [page]).content) for page in pages), "hocr")
 
 
-FORMAT = OutputFormat("hocr.zip", "application/hocr+zip", write, ("application/vnd.hocr+zip",), is_archive=True)
+FORMAT = OutputFormat(
+    "hocr.zip",
+    "application/hocr+zip",
+    write,
+    ("application/vnd.hocr+zip",),
+    needs_dpi=True,
+    is_archive=True,
+)

@@ -153,9 +153,10 @@ class OutputFormat:
     """An output format: `write` makes the file from the whole answer and from its pages.
 
     `accepts` are further media types under which it can be asked for with Accept. One that `is_archive` is asked for
-    under a type of its own, and answered as a ZIP archive with a file for each page. One that
-    `can_hold_failures` has a place for pages that could not be read, and is given no pages. One with
-    `text_layers` keeps a PDF as it is, and adds what those say (segmentation/files/pdf/text_layer.py).
+    under a type of its own, and answered as a ZIP archive with a file for each page. Only one that `needs_dpi` is told
+    those of an image that is no document, which is opened once more for them. One that `can_hold_failures` has a place
+    for pages that could not be read, and is given no pages. One with `text_layers` keeps a PDF as it is, and adds what
+    those say (segmentation/files/pdf/text_layer.py).
     """
 
     name: str
@@ -163,6 +164,7 @@ class OutputFormat:
     write: Callable[[TextAnswer | DocumentAnswer, Sequence[OutputPage]], OutputFile]
     accepts: tuple[str, ...] = ()
     needs_picture: bool = False
+    needs_dpi: bool = False
     can_hold_failures: bool = False
     is_archive: bool = False
     text_layers: Callable[[Iterable[OutputPage]], TextLayers] | None = None
