@@ -46,12 +46,14 @@ class ImagePages:
 
 
 def resolution_of(file: bytes, limits: DecodingLimits) -> Resolution:
-    """Pixels an inch, across and down, of an image as it lies upright on paper: by its header alone. Raises the errors
-    of `open_image`.
+    """Pixels an inch, across and down, of an image as it lies upright on paper: by its header alone, but for a PNG that
+    tells some that can be believed, where a camera may have left its note behind the pixels. Raises the errors of
+    `open_image`.
     """
     image = open_image(file, limits)
     size, told = (image.picture.width, image.picture.height), image.resolution
-    if image.is_on_its_side:
+    # Where both are the same no turn changes them; and to know of one, Pillow decodes a PNG.
+    if told[0] != told[1] and image.is_on_its_side:
         size, told = (size[1], size[0]), (told[1], told[0])
     return on_paper(size, told, image.by_pillow)
 

@@ -54,8 +54,10 @@ def _is_believed(told: Resolution, picture: PIL.Image.Image | None) -> bool:
     in_file = None if picture is None else _pair(picture.info.get("dpi"))
     if picture is None or in_file is None or told[0] not in in_file:
         return False
-    camera = picture.getexif().get_ifd(_EXIF)
-    return all(abs(told[0] - dpi) >= 1.0 for dpi in _OF_SCREENS) and not any(tag in camera for tag in _OF_CAMERAS)
+    if any(abs(told[0] - dpi) < 1.0 for dpi in _OF_SCREENS):
+        return False
+    camera = picture.getexif().get_ifd(_EXIF)  # last: Pillow decodes a PNG to look for it behind the pixels
+    return not any(tag in camera for tag in _OF_CAMERAS)
 
 
 def _pair(told: Any) -> tuple[float, float] | None:  # noqa: ANN401 - whatever stands in the file

@@ -7,7 +7,9 @@ import io
 import PIL.Image
 import pytest
 
-from segmentation.files.images.resolution import on_paper, resolution
+from segmentation.files.image_pages import resolution_of
+from segmentation.files.images.decoding import DecodingLimits
+from segmentation.files.images.resolution import USUAL_DPI, on_paper, resolution
 
 A3_PT = (841.9, 1190.6)
 
@@ -76,3 +78,15 @@ def test_a_plan_of_a0_keeps_its_size() -> None:
 
 def test_a_fax_has_the_proportions_of_its_paper() -> None:
     assert size_pt((1728, 673), "TIFF", (204, 98)) == pytest.approx((609.9, 494.4), rel=0.002)
+
+
+@pytest.mark.parametrize("options", [{}, {"dpi": (72, 72)}], ids=["none", "72"])
+def test_the_resolution_of_a_png_that_tells_none_is_known_without_its_pixels(
+    options: dict[str, tuple[int, int]],
+) -> None:
+    file = io.BytesIO()
+    PIL.Image.effect_noise((600, 800), 80).save(file, "PNG", **options)  # type: ignore[arg-type]
+    half = file.getvalue()[: len(file.getvalue()) // 2]
+    limits = DecodingLimits(10_000_000, 100.0, 10.0)
+    told = options.get("dpi", (USUAL_DPI, USUAL_DPI))
+    assert resolution_of(half, limits) == pytest.approx(told, rel=0.002)
