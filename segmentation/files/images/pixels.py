@@ -103,10 +103,12 @@ def picture_of(opened: PIL.Image.Image | None, file: bytes) -> Picture:
     """The picture of the first page in `file`, which Pillow has `opened` if it can. Raises UnreadKind for a TIFF that
     is stored in a way that is not read, ValueError for a damaged one.
     """
-    if is_tiff(file) and is_of_files(file, tiff_pages(file, 1)[0]):
-        return TiffOfFiles(file, tiff_pages(file, 1)[0])
-    if is_tiff(file) and (opened is None or _is_deep(file)):
-        return DeepTiff(file)
+    if is_tiff(file):
+        place = tiff_pages(file, 1)[0]
+        if is_of_files(file, place):
+            return TiffOfFiles(file, place)
+        if opened is None or _is_deep(file, place):
+            return DeepTiff(file, place)
     assert opened is not None
     if isinstance(opened, PngImageFile) and opened.tile and opened.tile[0].args in _DEEP_COLOUR:
         return DeepPng(opened, file)
@@ -117,9 +119,11 @@ def picture_of(opened: PIL.Image.Image | None, file: bytes) -> Picture:
     return HalvedJpeg2000(opened, file) if isinstance(opened, Jpeg2KImageFile) else Plain(opened)
 
 
-def _is_deep(tiff: bytes) -> bool:
-    """Whether the samples of its first page are other than unsigned ones of 1 to 8 bits for grey or RGB."""
-    of_page = fields(tiff, tiff_pages(tiff, 1)[0], (BITS, PHOTOMETRIC, SAMPLE_FORMAT))
+def _is_deep(tiff: bytes, place: int) -> bool:
+    """Whether the samples of the page whose directory is at `place` are other than unsigned ones of 1 to 8 bits for
+    grey or RGB.
+    """
+    of_page = fields(tiff, place, (BITS, PHOTOMETRIC, SAMPLE_FORMAT))
     is_plain = set(of_page.get(BITS, (1,))) <= {1, 2, 4, 8} and set(of_page.get(SAMPLE_FORMAT, (1,))) <= {1, 4}
     return not is_plain or of_page.get(PHOTOMETRIC, (1,))[0] in (_CIE_LAB, _ICC_LAB)
 
@@ -330,9 +334,9 @@ def _present(samples: Samples | None) -> Samples:
 class DeepTiff(_Deep):
     """A page of TIFF as its samples."""
 
-    def __init__(self, file: bytes) -> None:
+    def __init__(self, file: bytes, place: int) -> None:
         super().__init__()
-        self._samples = TiffSamples(file, tiff_pages(file, 1)[0])
+        self._samples = TiffSamples(file, place)
         layout = self._samples.layout
         self.width, self.height = layout.width, layout.height
         colours = _COLOURS.get(layout.photometric)

@@ -33,7 +33,7 @@ from segmentation.files.images.tiff import (
 _KINDS = {50001: "WEBP", 34712: "JPEG2000", 34933: "PNG"}
 _COLOURS = {1: 1, 2: 3}  # samples of a pixel by PhotometricInterpretation: grey whose least is black, RGB
 _TAGS = (
-    *(WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR),
+    *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR),
     *(TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES),
 )
 _DECODER_BYTES = 16  # of each pixel of a strip or tile
@@ -51,8 +51,8 @@ class TiffOfFiles:
 
     def __init__(self, file: bytes, place: int) -> None:
         self._file = file
-        self._kind = _KINDS[fields(file, place, (COMPRESSION,))[COMPRESSION][0]]
         of_page = fields(file, place, _TAGS)
+        self._kind = _KINDS[of_page[COMPRESSION][0]]
         try:
             (self.width,), (self.height,) = of_page[WIDTH], of_page[HEIGHT]
             tiled = TILE_WIDTH in of_page
