@@ -23,6 +23,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from segmentation.files.images import levels
 from segmentation.files.images.jpeg2000 import halvings
 from segmentation.files.images.levels import SampleRange, Samples, sample_range
+from segmentation.files.images.rgb_pixels import FullSize, RgbPixels
 from segmentation.files.images.tiff import (
     BITS,
     PHOTOMETRIC,
@@ -204,13 +205,12 @@ class Plain:
         return all(bool((strip == first).all()) for strip in colours)
 
 
-class OpaqueWebp(Plain):
+class OpaqueWebp(RgbPixels):
     """A WEBP without transparency. Pillow decodes each as an animation, which takes 16 bytes a pixel."""
 
     def __init__(self, picture: WebPImageFile, file: bytes) -> None:
-        super().__init__(picture)
+        self.width, self.height = picture.size
         self._file = file
-        self._pixels = np.empty((0, 0, 3), np.uint8)
 
     @property
     def decoded_bytes(self) -> int:
@@ -227,12 +227,6 @@ class OpaqueWebp(Plain):
         if pixels is None or pixels.shape != (self.height, self.width, 3):
             raise ValueError("its pixels cannot be decoded")
         self._pixels = pixels
-
-    def rgb(self, top: int, bottom: int) -> Rgb:
-        return self._pixels[top:bottom]
-
-    def whole(self) -> PIL.Image.Image:
-        return _put_together(self, is_grey=False)
 
 
 class HalvedJpeg2000(Plain):
@@ -258,11 +252,8 @@ class HalvedJpeg2000(Plain):
         self._jpeg2000.reduce = self._halvings
 
 
-class _Deep:
+class _Deep(FullSize):
     """Samples of more than eight bits: subclasses say what they are and how they become colours."""
-
-    width: int
-    height: int
 
     def __init__(self) -> None:
         self._range = SampleRange(0.0, 1.0)
@@ -276,17 +267,6 @@ class _Deep:
 
     def load(self) -> None:
         raise NotImplementedError
-
-    @property
-    def decoded_width(self) -> int:
-        return self.width
-
-    @property
-    def decoded_height(self) -> int:
-        return self.height
-
-    def reduce_to(self, max_pixels: int) -> None:
-        """It is reduced when its strips are taken."""
 
     def _colours(self, top: int, bottom: int) -> Samples:
         raise NotImplementedError

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import PIL.Image
-from numpy.typing import NDArray
 
+from segmentation.files.images.rgb_pixels import RgbPixels
 from segmentation.files.images.tiff import (
     BITS,
     COMPRESSION,
@@ -44,7 +44,7 @@ def is_of_files(tiff: bytes, place: int) -> bool:
     return fields(tiff, place, (COMPRESSION,)).get(COMPRESSION, (1,))[0] in _KINDS
 
 
-class TiffOfFiles:
+class TiffOfFiles(RgbPixels):
     """The picture of a page, as `pixels.Picture` has it. Raises ValueError for a directory without its fields,
     UnreadKind for colours of another kind.
     """
@@ -69,22 +69,10 @@ class TiffOfFiles:
             raise UnreadKind(f"{self._kind} in a TIFF, of other colours than grey and RGB of 8 bits")
         if min(self._across, self._down) < 1 or self._count() != len(self._segments):
             raise ValueError("it has other parts than its size needs")
-        self._pixels: NDArray[np.uint8] = np.empty((0, 0, 3), np.uint8)
-
-    @property
-    def decoded_width(self) -> int:
-        return self.width
-
-    @property
-    def decoded_height(self) -> int:
-        return self.height
 
     @property
     def decoded_bytes(self) -> int:
         return 3 * self.width * self.height + _DECODER_BYTES * self._across * min(self._down, self.height)
-
-    def reduce_to(self, max_pixels: int) -> None:
-        """It is reduced when its strips are taken."""
 
     def load(self) -> None:
         self._pixels = np.empty((self.height, self.width, 3), np.uint8)
@@ -93,12 +81,6 @@ class TiffOfFiles:
             whole = (self._across, self._down) if self._is_tiled else (right - left, bottom - top)
             segment = self._opened(self._file[offset : offset + size], whole)
             self._pixels[top:bottom, left:right] = np.asarray(segment)[: bottom - top, : right - left]
-
-    def rgb(self, top: int, bottom: int) -> NDArray[np.uint8]:
-        return self._pixels[top:bottom]
-
-    def whole(self) -> PIL.Image.Image:
-        return PIL.Image.fromarray(self._pixels)
 
     def _opened(self, segment: bytes, size: tuple[int, int]) -> PIL.Image.Image:
         """A strip or tile in RGB on white. Raises ValueError where it is larger than it should be, undecoded."""
