@@ -10,6 +10,7 @@ from importlib import import_module
 from types import MappingProxyType
 
 from deployments.gateway.formats.output_format import (
+    ZIP,
     OutputFile,
     OutputFormat,
     OutputPage,
@@ -20,6 +21,7 @@ from deployments.gateway.formats.output_format import (
 from ocr.errors import OutOfRange
 
 __all__ = [
+    "ZIP",
     "OutputFile",
     "OutputFormat",
     "OutputPage",

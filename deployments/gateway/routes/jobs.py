@@ -20,7 +20,7 @@ from deployments.gateway.requests.kept_uploads import receive_upload
 from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import query_of
 from deployments.gateway.routes import openapi
-from deployments.gateway.routes.content_negotiation import JSON, NDJSON, best_media_type
+from deployments.gateway.routes.content_negotiation import NDJSON, best_media_type
 from deployments.gateway.routes.reading import ILLEGIBLE_LINES
 from deployments.jobs.job import Job
 from ocr.contract import DocumentAnswer, PageChoice
@@ -122,13 +122,7 @@ def _add_show(router: APIRouter, jobs: JobsApi) -> None:
 
 def _add_result(router: APIRouter, jobs: JobsApi) -> None:
     asked = {"parameters": openapi.in_query(ResultOptions)}
-    kinds = {
-        each.media_type: f"format={each.name}"
-        for each in formats().values()
-        if each.media_type != JSON and not each.is_archive
-    }
-    archives = "format=alto.zip, hocr.zip; page for several pages"
-    answers = openapi.responses({**kinds, "application/zip": archives, NDJSON: "a line for each page"})
+    answers = openapi.format_responses("several pages")
 
     @router.get(
         "/jobs/{job}/result",

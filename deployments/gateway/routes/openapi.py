@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from deployments.gateway.access.reading_middleware import IDEMPOTENCY_KEY
+from deployments.gateway.formats import ZIP, formats
+from deployments.gateway.routes.content_negotiation import JSON, NDJSON
 from ocr.contract import ErrorAnswer
 
 # A PNG of one pixel, so that an example is short and can be sent as it stands.
@@ -96,6 +98,18 @@ def responses(further: dict[str, str]) -> dict[int | str, dict[str, Any]]:
     """The answers of a route: besides its JSON, `further` media types with what each is."""
     kinds = {kind: {"schema": {"type": "string", "description": what}} for kind, what in further.items()}
     return {200: {"description": "The answer.", "content": kinds}, **ERRORS}
+
+
+def format_responses(what_has_pages: str) -> dict[int | str, dict[str, Any]]:
+    """The answers of a route that writes every output format; `what_has_pages` is what `page` makes an archive of."""
+    kinds = {
+        each.media_type: f"format={each.name}"
+        for each in formats().values()
+        if each.media_type != JSON and not each.is_archive
+    }
+    archives = ", ".join(each.name for each in formats().values() if each.is_archive)
+    archive = f"format={archives}; page for {what_has_pages}"
+    return responses({**kinds, ZIP: archive, NDJSON: "a line for each page"})
 
 
 @cache

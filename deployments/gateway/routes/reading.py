@@ -65,19 +65,11 @@ def _add_predict(router: APIRouter, readings: ReadingApi) -> None:
 
 def _add_predict_text(router: APIRouter, readings: ReadingApi) -> None:
     describe = openapi.with_idempotency_key(openapi.file_upload(TextBody, ReadingOptions, _FILES))
-    kinds = {
-        output_format.media_type: f"format={output_format.name}"
-        for output_format in formats().values()
-        if output_format.media_type != JSON and not output_format.is_archive
-    }
-    answers = openapi.responses(
-        {**kinds, "application/zip": "format=alto.zip, hocr.zip; page for a document", NDJSON: "a line for each page"}
-    )
 
     @router.post(
         "/predict_text",
         openapi_extra=describe,
-        responses=answers,
+        responses=openapi.format_responses("a document"),
         response_model=TextAnswer | DocumentAnswer,
     )
     async def predict_text(request: Request) -> Response:
