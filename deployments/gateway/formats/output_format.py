@@ -196,13 +196,14 @@ def word_places(line: LineAnswer) -> list[Points]:
     start = 0
     for word in line.words:
         end = start + len(word.text)
-        places.append(word.polygon or _part_of(line, start / total, end / total))
+        places.append(word.polygon or part_of(line.polygon, start / total, end / total))
         start = end + 1
     return places
 
 
-def _part_of(line: LineAnswer, start: float, end: float) -> Points:
-    first, second, third, fourth = line.polygon
+def part_of(place: Points, start: float, end: float) -> Points:
+    """The part of a line or a word, four corners, from `start` to `end` of its length, each in [0, 1]."""
+    first, second, third, fourth = place
     return Polygon((first, second, third, fourth)).slice(start, end).corners
 
 

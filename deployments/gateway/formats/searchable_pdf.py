@@ -26,11 +26,12 @@ from deployments.gateway.formats.output_format import (
     Points,
     TextLayer,
     TextLayers,
+    part_of,
     word_places,
 )
 from ocr.bidirectional import runs_leftwards, with_turned_runs
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
-from ocr.geometry import Polygon, bounds
+from ocr.geometry import bounds
 from ocr.page_geometry import LEVEL_DEGREES, direction_degrees, quarter_turns
 from segmentation.files.pdf.invisible_font import invisible_font
 from segmentation.files.pdf.text_layer import FONT_NAME
@@ -224,7 +225,7 @@ def _cut_before(place: Points, following: Points) -> Points:
     if begin < 0.0 or begin - length >= _ROOM * height:  # of a row below, or far enough
         return place
     kept = max(0.5, (begin - _ROOM * height) / length)
-    return Polygon((place[0], place[1], place[2], place[3])).slice(0.0, min(1.0, kept)).corners
+    return part_of(place, 0.0, min(1.0, kept))
 
 
 def _is_taken(place: Points, taken: Boxes) -> bool:
