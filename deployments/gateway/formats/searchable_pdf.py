@@ -84,9 +84,9 @@ def graphemes(text: str) -> list[str]:
 
 
 def as_seen(text: str) -> str:
-    """A word in the order in which its letters stand from left to right. Readers of a PDF turn what runs leftwards."""
-    if not runs_leftwards(text):
-        return text
+    """A word that runs leftwards, in the order in which its letters stand from left to right. Readers of a PDF turn it
+    back.
+    """
     turned = graphemes(text)[::-1]
     return "".join(with_turned_runs(turned, turned))
 
