@@ -127,7 +127,7 @@ class ReadingApi:
 
     def check_text(self, options: TextOptions) -> None:
         """Raises what is not allowed about the options."""
-        self._current().text_request(options, time.time())
+        self.text_request(options)
 
     def text_request(self, options: TextOptions) -> ReadRequest:
         """What the ensemble would be asked now. Raises what is not allowed about the options."""
