@@ -438,6 +438,15 @@ def sideways(turns: int, degrees: float) -> TextAnswer:
     return page_of(*lines, width=300 if turns % 2 else 400, height=400 if turns % 2 else 300)
 
 
+def matrices_of_words(page: pikepdf.Page) -> list[list[float]]:
+    """The operands of each Tm of a page."""
+    return [
+        [float(value) for value in instruction.operands]
+        for instruction in pikepdf.parse_content_stream(page)
+        if str(instruction.operator) == "Tm"
+    ]
+
+
 @pytest.mark.parametrize("degrees", [0.0, 1.0, -1.9])
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_a_page_on_its_side_is_shown_upright_with_words_exactly_along_its_rows(turns: int, degrees: float) -> None:
@@ -445,11 +454,7 @@ def test_a_page_on_its_side_is_shown_upright_with_words_exactly_along_its_rows(t
     with pikepdf.open(io.BytesIO(pdf)) as opened:
         [page] = opened.pages
         assert page.obj.Rotate == 360 - 90 * turns
-        matrices = [
-            [float(value) for value in instruction.operands]
-            for instruction in pikepdf.parse_content_stream(page)
-            if str(instruction.operator) == "Tm"
-        ]
+        matrices = matrices_of_words(page)
     assert len(matrices) == 15
     zeros = (1, 2) if turns == 2 else (0, 3)
     assert all(abs(matrix[at]) < 1e-3 for matrix in matrices for at in zeros)
@@ -463,11 +468,7 @@ def test_words_of_a_pdf_are_a_fifth_of_their_height_apart(answer: TextAnswer) ->
     pdf = written("pdf", answer)
     with pikepdf.open(io.BytesIO(pdf)) as opened:
         assert "/Rotate" not in opened.pages[0].obj
-        placed = [
-            [float(value) for value in instruction.operands]
-            for instruction in pikepdf.parse_content_stream(opened.pages[0])
-            if str(instruction.operator) == "Tm"
-        ]
+        placed = matrices_of_words(opened.pages[0])
     widths = [2.5 * math.hypot(a, b) for a, b, *_ in placed]  # five letters, each half an em wide
     steps = [math.dist(one[4:], other[4:]) for one, other in pairwise(placed)]
     gaps = [step - width for at, (step, width) in enumerate(zip(steps, widths, strict=False)) if at % 5 != 4]
