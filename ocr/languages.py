@@ -8,7 +8,7 @@ from both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -180,7 +180,6 @@ def known() -> str:
     return f"send 'auto' or ISO 639-1 codes, with commas between them: {', '.join(LANGUAGES)}"
 
 
-def readable(codes: Sequence[str], writable: Iterable[str]) -> tuple[str, ...]:
+def readable(codes: Sequence[str], writable: Container[str]) -> tuple[str, ...]:
     """Those of the languages whose letters are all among `writable`."""
-    letters = frozenset(writable)
-    return tuple(code for code in codes if letters.issuperset(LANGUAGES[code].letters))
+    return tuple(code for code in codes if all(letter in writable for letter in LANGUAGES[code].letters))
