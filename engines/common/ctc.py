@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.common.usual_characters import CLEARLY, is_usual, twin
+from engines.common.usual_characters import CLEARLY, is_latin, is_usual, twin
 from ocr.alphabet import UNWRITABLE, Alphabet
 from ocr.hypothesis import Alternative, CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Scope
@@ -72,7 +72,7 @@ class Decoder:
 
     def __init__(self, characters: Sequence[str]) -> None:
         self._characters = tuple(characters)
-        self._usual: dict[tuple[str, ...], Columns] = {}
+        self._usual: dict[tuple[bool, bool], Columns] = {}
         self._of_classes: dict[Classes, Columns] = {}
         self.alphabet = Alphabet.of(character for character in self._characters[1:] if character != UNWRITABLE)
 
@@ -99,12 +99,18 @@ class Decoder:
         return self._of_classes[classes]
 
     def _usual_in(self, languages: tuple[str, ...]) -> Columns:
-        if languages not in self._usual:
-            written = [(column, text) for column, text in enumerate(self._characters) if column and text]
-            usual = [column for column, text in written if any(is_usual(text, language) for language in languages)]
-            twins = {column: same for column, text in written if (same := twin(text, languages[0])) is not None}
-            self._usual[languages] = Columns.of([0, *usual], self._characters, twins)
-        return self._usual[languages]
+        latin = [is_latin(language) for language in languages]
+        scripts = all(latin), latin[0]
+        if scripts not in self._usual:
+            self._usual[scripts] = self._usual_in_scripts(*scripts)
+        return self._usual[scripts]
+
+    def _usual_in_scripts(self, latin_alone: bool, latin_first: bool) -> Columns:
+        """What is usual in languages of which all, or the first, are in Latin script: nothing else of them matters."""
+        written = [(column, text) for column, text in enumerate(self._characters) if column and text]
+        usual = [column for column, text in written if not latin_alone or is_usual(text)]
+        twins = {column: same for column, text in written if latin_first and (same := twin(text)) is not None}
+        return Columns.of([0, *usual], self._characters, twins)
 
     def _seen(self, steps: Steps, usual: Columns) -> tuple[Columns, Steps]:
         """The usual columns and those of unusual characters that are clearly seen, and the steps over them. Where an
