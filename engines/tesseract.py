@@ -42,7 +42,7 @@ from ocr.gpu_memory import NoCard
 from ocr.hypothesis import CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Pixels, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
-from ocr.languages import LANGUAGES
+from ocr.languages import LANGUAGES, package_of
 
 LINE_HEIGHT_PX = (36, 64)
 """Lower crops are enlarged and higher ones reduced to these; between, Tesseract reads best what is not resampled."""
@@ -302,7 +302,7 @@ def _missing(languages: Sequence[str]) -> str:
 
 
 def _remedy(languages: Sequence[str]) -> str:
-    packages = (f"tesseract-ocr-{_data_name(language).replace('_', '-')}" for language in languages)
+    packages = (package_of(_data_name(language)) for language in languages)
     return f"apt-get install {' '.join(packages)}"
 
 

@@ -55,7 +55,7 @@ class Language:
     @property
     def package(self) -> str:
         """Debian's package of Tesseract's data."""
-        return f"tesseract-ocr-{self.tesseract.replace('_', '-')}"
+        return package_of(self.tesseract)
 
     @property
     def right_to_left(self) -> bool:
@@ -152,6 +152,11 @@ INSTALLED = (
     "et", "lv", "lt", "tr", "ca", "ga", "sq", "vi", "id",
 )  # fmt: skip
 """The languages whose data for Tesseract `make run` and the images install."""
+
+
+def package_of(data: str) -> str:
+    """Debian's package of Tesseract's data of that name."""
+    return f"tesseract-ocr-{data.replace('_', '-')}"
 
 
 def packages() -> tuple[str, ...]:
