@@ -12,9 +12,8 @@ from training.drawing.fonts import Face, faces_in_folder
 from training.drawing.handwriting import Neighbours, characters_of, written_line
 from training.drawing.typesetting import TypesetLine
 from training.drawing.web_fonts import HELD_OUT, LEARNT
-from training.lines.degradation import photographed
 from training.lines.real_lines import RealLine
-from training.lines.synthetic import NEIGHBOURED, UNSEEN, as_long
+from training.lines.synthetic import NEIGHBOURED, as_long, unseen_lines
 from training.lines.texts import Texts, installed_texts, letter_text
 
 SEEN_THROUGH = 0.12
@@ -59,15 +58,4 @@ class HandwritingGenerator:
 def unseen_hands(fonts: Path, count: int, height_px: int, seed: int = 1) -> list[RealLine]:
     """`count` photographed lines in the families that training never sees, always the same ones."""
     generator = HandwritingGenerator.installed(fonts, (), HELD_OUT)
-    lines = [generator.typeset(seed, index) for index in range(count)]
-    return [
-        RealLine(
-            photographed(line, np.random.default_rng((seed, index, 1)), height_px),
-            line.text,
-            UNSEEN,
-            any_case=False,
-            handwritten=True,
-            any_marks=False,
-        )
-        for index, line in enumerate(lines)
-    ]
+    return unseen_lines(generator, seed, count, height_px, handwritten=True)

@@ -22,7 +22,7 @@ from ocr.errors import InvalidRequest
 from training.drawing.fonts import PRINTABLE_CHARSET, faces_in_folder, held_out_faces, training_faces
 from training.drawing.typesetting import STRIP_PX, FontSampler, TypesetLine, typeset_line
 from training.drawing.web_fonts import LEARNT
-from training.lines.degradation import Grey, photographed
+from training.lines.degradation import INPUT_PX, Grey, photographed
 from training.lines.real_lines import RealLine
 from training.lines.texts import Texts, as_classes, installed_texts, line_text
 
@@ -75,25 +75,24 @@ class LineGenerator:
         raise ValueError("no font has the characters of the texts; install those of training/drawing/fonts.py")
 
 
-def sample(generator: Typesetter, seed: int, index: int) -> tuple[Grey, str]:
-    """A finished line, grey uint8 (32, W), and its text, from (seed, index) alone."""
+def sample(generator: Typesetter, seed: int, index: int, height_px: int = INPUT_PX) -> tuple[Grey, str]:
+    """A finished line, grey uint8 (height_px, W), and its text, from (seed, index) alone."""
     line = generator.typeset(seed, index)
-    return photographed(line, np.random.default_rng((seed, index, 1))), line.text
+    return photographed(line, np.random.default_rng((seed, index, 1)), height_px), line.text
 
 
 def unseen_print(count: int, height_px: int, seed: int = 2) -> list[RealLine]:
     """`count` photographed lines in printed families that training never sees, always the same ones."""
     generator = LineGenerator(installed_texts(), FontSampler.of(held_out_faces(PRINTABLE_CHARSET)))
-    lines = [generator.typeset(seed, index) for index in range(count)]
+    return unseen_lines(generator, seed, count, height_px, handwritten=False)
+
+
+def unseen_lines(generator: Typesetter, seed: int, count: int, height_px: int, *, handwritten: bool) -> list[RealLine]:
+    """The first `count` lines of the set `seed`, by a generator of families that training never sees."""
+    lines = (sample(generator, seed, index, height_px) for index in range(count))
     return [
-        RealLine(
-            photographed(line, np.random.default_rng((seed, index, 1)), height_px),
-            line.text,
-            UNSEEN,
-            any_case=False,
-            any_marks=False,
-        )
-        for index, line in enumerate(lines)
+        RealLine(picture, text, UNSEEN, any_case=False, handwritten=handwritten, any_marks=False)
+        for picture, text in lines
     ]
 
 

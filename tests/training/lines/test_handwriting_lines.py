@@ -10,7 +10,8 @@ import pytest
 from training.drawing.fonts import Face
 from training.lines import handwriting_lines
 from training.lines.degradation import Room, augmented, photographed
-from training.lines.handwriting_lines import UNSEEN, HandwritingGenerator, unseen_hands
+from training.lines.handwriting_lines import HandwritingGenerator, unseen_hands
+from training.lines.synthetic import UNSEEN
 from training.lines.texts import LETTER_CHARACTERS, Texts, is_printable, letter_text
 
 
