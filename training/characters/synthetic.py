@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -23,11 +22,11 @@ from numpy.typing import NDArray
 from engines.common.glyph import Glyph, prepare
 from training.drawing.fonts import ALPHABET, Face, StrokeFace, by_design
 from training.drawing.glyphs import FRAME_PX, is_unicase, rendered
+from training.random_draws import pick
 
 JUNK_LABEL = len(ALPHABET)
 PUNCTUATION = ':;"?-+=*&%$#@<>{}_~^'  # not those that are a bar, a dot or a bow: they look like l, o or c
 
-T = TypeVar("T")
 Ink = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
@@ -75,15 +74,11 @@ def raw_sample(fonts: Fonts, mix: Mix, rng: np.random.Generator) -> tuple[Pictur
     if kind < mix.junk + mix.printed or not (fonts.handwritten or fonts.stroke):
         ink = _printed(fonts, label, rng)
     elif fonts.stroke and kind < mix.junk + mix.printed + mix.stroke:
-        ink = written(_pick(fonts.stroke, rng), ALPHABET[label], rng)
+        ink = written(pick(fonts.stroke, rng), ALPHABET[label], rng)
     else:
         face = _face_with_case(fonts.handwritten, label, rng)
         ink = bent(pen_width(rendered(face, ALPHABET[label]), rng, most=3), rng, strength=1.0)
     return photographed(ink, rng), label
-
-
-def _pick(items: Sequence[T], rng: np.random.Generator) -> T:
-    return items[int(rng.integers(len(items)))]
 
 
 def _printed(fonts: Fonts, label: int, rng: np.random.Generator) -> Ink:
@@ -94,7 +89,7 @@ def _printed(fonts: Fonts, label: int, rng: np.random.Generator) -> Ink:
 def _face_with_case(groups: tuple[tuple[Face, ...], ...], label: int, rng: np.random.Generator) -> Face:
     """A face at random; for a small letter one that has small letters of their own."""
     while True:
-        face = _pick(_pick(groups, rng), rng)
+        face = pick(pick(groups, rng), rng)
         if label < 36 or not is_unicase(face):
             return face
 
@@ -206,7 +201,7 @@ def _junk(fonts: Fonts, rng: np.random.Generator) -> Ink:
     """What is no single character: a joined pair, a piece of one, punctuation, a scribble or noise."""
     kind = rng.random()
     groups = fonts.printed if rng.random() < 0.5 or not fonts.handwritten else fonts.handwritten
-    face = _pick(_pick(groups, rng), rng)
+    face = pick(pick(groups, rng), rng)
     if kind < 0.55:
         letters = "".join(ALPHABET[int(i)] for i in rng.integers(0, len(ALPHABET), int(rng.integers(2, 4))))
         return bent(rendered(face, letters), rng, strength=0.6)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from training.lines.characters import LATIN_LETTERS, is_writable
+from training.random_draws import pick
 
 _WORD_LISTS = {
     "wcatalan": "catalan",
@@ -112,6 +113,5 @@ def accented(word: str, rng: np.random.Generator) -> str:
         return word
     letters = list(word)
     for place in rng.choice(places, min(len(places), int(rng.integers(1, 4))), replace=False):
-        forms = _VARIANTS[letters[place]]
-        letters[place] = forms[int(rng.integers(len(forms)))]
+        letters[place] = pick(_VARIANTS[letters[place]], rng)
     return "".join(letters)

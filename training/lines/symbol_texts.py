@@ -6,11 +6,10 @@ foreign scripts aside, which `foreign_characters` draws: a network learns from t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from training.lines.characters import CHARACTERS, GREEK, LATIN_LETTERS, MARKS
+from training.random_draws import chance, pick
 
 _UNITS = (
     *("mg", "µg", "g", "kg", "ml", "mL", "µL", "l", "mmol/l", "µmol/L", "mm", "cm", "m", "km", "µm", "nm", "m²", "m³"),
@@ -42,115 +41,107 @@ FOREIGN = tuple(dict.fromkeys(character for character in _FOREIGN if character n
 """Characters that the networks have no class for."""
 
 
-def _pick(items: Sequence[str], rng: np.random.Generator) -> str:
-    return items[int(rng.integers(len(items)))]
-
-
-def _chance(rng: np.random.Generator, probability: float) -> bool:
-    return bool(rng.random() < probability)
-
-
 def _amount(rng: np.random.Generator) -> str:
     value = float(np.exp(rng.uniform(np.log(0.05), np.log(20_000))))
-    form = _pick(("{:.0f}", "{:.0f}", "{:.1f}", "{:.2f}", "{:,.0f}"), rng).format(value)
-    return form.replace(".", ",") if _chance(rng, 0.15) and "," not in form else form
+    form = pick(("{:.0f}", "{:.0f}", "{:.1f}", "{:.2f}", "{:,.0f}"), rng).format(value)
+    return form.replace(".", ",") if chance(rng, 0.15) and "," not in form else form
 
 
 def measure(rng: np.random.Generator) -> str:
     """A dose, a measure, a tolerance, a range: "Dose ≤ 5 mg", "12 ± 0.5 µm", "16 → 28", "Ø 12 mm"."""
-    unit, space = _pick(_UNITS, rng), _pick((" ", " ", ""), rng)
+    unit, space = pick(_UNITS, rng), pick((" ", " ", ""), rng)
     kind = int(rng.integers(8))
     if kind == 0:
-        return f"{_pick(_QUANTITIES, rng)} {_pick(_RELATIONS, rng)} {_amount(rng)}{space}{unit}"
+        return f"{pick(_QUANTITIES, rng)} {pick(_RELATIONS, rng)} {_amount(rng)}{space}{unit}"
     if kind == 1:
         return f"{_amount(rng)} ± {_amount(rng)}{space}{unit}"
     if kind == 2:
-        return f"{_amount(rng)}{_pick(('–', ' – ', '-', ' × ', '×', ' : ', ' ÷ '), rng)}{_amount(rng)}{space}{unit}"
+        return f"{_amount(rng)}{pick(('–', ' – ', '-', ' × ', '×', ' : ', ' ÷ '), rng)}{_amount(rng)}{space}{unit}"
     if kind == 3:
-        return f"{_pick(('Ø ', 'Ø', 'ø ', '≈ ', '~', '√', '± ', '×'), rng)}{_amount(rng)}{space}{unit}"
+        return f"{pick(('Ø ', 'Ø', 'ø ', '≈ ', '~', '√', '± ', '×'), rng)}{_amount(rng)}{space}{unit}"
     if kind == 4:
-        return f"{_amount(rng)}{space}{unit} {_pick(_ARROWS, rng)} {_amount(rng)}{space}{unit}"
+        return f"{_amount(rng)}{space}{unit} {pick(_ARROWS, rng)} {_amount(rng)}{space}{unit}"
     if kind == 5:
-        return f"{int(rng.integers(1, 13))}{_pick(_FRACTIONS, rng)} {_pick((unit, 'cups', 'lb', 'in', 'h', 'pt'), rng)}"
+        return f"{int(rng.integers(1, 13))}{pick(_FRACTIONS, rng)} {pick((unit, 'cups', 'lb', 'in', 'h', 'pt'), rng)}"
     if kind == 6:
-        return f"{_pick(_RELATIONS, rng)}{_pick(('', ' '), rng)}{_amount(rng)}{space}{unit}"
+        return f"{pick(_RELATIONS, rng)}{pick(('', ' '), rng)}{_amount(rng)}{space}{unit}"
     return f"{_amount(rng)}{space}{unit}"
 
 
 def formula(rng: np.random.Generator) -> str:
     """A formula: "Δp = 3·10⁻⁴ Pa", "x² + y² ≠ z³", "√2 ≈ 1.41", "CO₂ → …"."""
     kind = int(rng.integers(7))
-    letter, digit, relation = _pick("xyzabr", rng), _pick(_RAISED, rng), _pick(_RELATIONS, rng)
+    letter, digit, relation = pick("xyzabr", rng), pick(_RAISED, rng), pick(_RELATIONS, rng)
     if kind == 0:
-        return f"{_pick(GREEK, rng)}{_pick(('', 'x', 't', 'p', 'T'), rng)} {relation} {_amount(rng)}"
+        return f"{pick(GREEK, rng)}{pick(('', 'x', 't', 'p', 'T'), rng)} {relation} {_amount(rng)}"
     if kind == 1:
-        power = _pick(("", "⁻"), rng) + "".join(_pick(_RAISED, rng) for _ in range(int(rng.integers(1, 3))))
-        return f"{_amount(rng)}{_pick((' × ', '·', ' · ', '×'), rng)}10{power}"
+        power = pick(("", "⁻"), rng) + "".join(pick(_RAISED, rng) for _ in range(int(rng.integers(1, 3))))
+        return f"{_amount(rng)}{pick((' × ', '·', ' · ', '×'), rng)}10{power}"
     if kind == 2:
-        return f"{letter}{digit} {_pick('+-=±≈≠', rng)} {_pick('xyzabr', rng)}{_pick(_RAISED, rng)}"
+        return f"{letter}{digit} {pick('+-=±≈≠', rng)} {pick('xyzabr', rng)}{pick(_RAISED, rng)}"
     if kind == 3:
-        of = _pick(("2", "x", "(x)", "n", "3", "f"), rng)
-        return f"{_pick(_FUNCTIONS, rng)}{of} {relation} {_amount(rng)}"
+        of = pick(("2", "x", "(x)", "n", "3", "f"), rng)
+        return f"{pick(_FUNCTIONS, rng)}{of} {relation} {_amount(rng)}"
     if kind == 4:
-        return f"{_pick(_FORMULA_WORDS, rng)} {_pick((*_ARROWS, '+', '='), rng)} {_pick(_FORMULA_WORDS, rng)}"
+        return f"{pick(_FORMULA_WORDS, rng)} {pick((*_ARROWS, '+', '='), rng)} {pick(_FORMULA_WORDS, rng)}"
     if kind == 5:
-        return f"{_pick('ABCHNOPSTVRnxk', rng)}{_pick(_LOWERED, rng)} = {_amount(rng)} {_pick(_UNITS, rng)}"
-    second = _pick(_RAISED, rng) if _chance(rng, 0.3) else ""
-    return f"{_amount(rng)}{_pick(('', ' '), rng)}{digit}{second}"
+        return f"{pick('ABCHNOPSTVRnxk', rng)}{pick(_LOWERED, rng)} = {_amount(rng)} {pick(_UNITS, rng)}"
+    second = pick(_RAISED, rng) if chance(rng, 0.3) else ""
+    return f"{_amount(rng)}{pick(('', ' '), rng)}{digit}{second}"
 
 
 def money(rng: np.random.Generator) -> str:
     """An amount in some currency, before or behind it."""
-    mark = _pick(_CURRENCIES, rng)
+    mark = pick(_CURRENCIES, rng)
     amount = _amount(rng)
-    return _pick((f"{mark}{amount}", f"{mark} {amount}", f"{amount} {mark}", f"{amount}{mark}"), rng)
+    return pick((f"{mark}{amount}", f"{mark} {amount}", f"{amount} {mark}", f"{amount}{mark}"), rng)
 
 
 def note(words: str, rng: np.random.Generator) -> str:
     """Some words with a bullet, a footnote sign, a section, a trade mark or an ellipsis."""
     kind = int(rng.integers(9))
     if kind == 0:
-        return f"{_pick(_BULLETS, rng)} {words}"
+        return f"{pick(_BULLETS, rng)} {words}"
     if kind == 1:
-        return f"{words}{_pick(('†', '‡', '¹', '²', '³', '⁴', '®', '™', '*', '…', '°', 'ª', 'º'), rng)}"
+        return f"{words}{pick(('†', '‡', '¹', '²', '³', '⁴', '®', '™', '*', '…', '°', 'ª', 'º'), rng)}"
     if kind == 2:
-        return f"§ {int(rng.integers(1, 400))} {words}" if _chance(rng, 0.5) else f"¶ {words}"
+        return f"§ {int(rng.integers(1, 400))} {words}" if chance(rng, 0.5) else f"¶ {words}"
     if kind == 3:
         return f"© {int(rng.integers(1950, 2030))} {words}"
     if kind == 4:
-        return f"{_pick(('¿{}?', '¡{}!', '…{}', '{}…', '№ {}', '{} …'), rng).format(words)}"
+        return f"{pick(('¿{}?', '¡{}!', '…{}', '{}…', '№ {}', '{} …'), rng).format(words)}"
     if kind == 5:
-        return f"{words} {_pick(('–', '—', '·', '•', '¦', '|'), rng)} {_amount(rng)}"
+        return f"{words} {pick(('–', '—', '·', '•', '¦', '|'), rng)} {_amount(rng)}"
     if kind == 6:
-        return f"{words} ({int(rng.integers(1, 90))}{_pick(('ª', 'º', '°', '%', '‰'), rng)})"
+        return f"{words} ({int(rng.integers(1, 90))}{pick(('ª', 'º', '°', '%', '‰'), rng)})"
     if kind == 7:
         return f"{int(rng.integers(1, 90))}º{int(rng.integers(0, 60))}′{int(rng.integers(0, 60))}″ {words}"
-    return f"{_pick(('✓', '□', '■', '●', '○', '¬'), rng)} {words}"
+    return f"{pick(('✓', '□', '■', '●', '○', '¬'), rng)} {words}"
 
 
 def any_marks(rng: np.random.Generator) -> str:
     """Characters of all classes in no order, so that none is unknown and no neighbour can be guessed."""
-    pool = _pick((MARKS, MARKS + GREEK, LATIN_LETTERS, LATIN_LETTERS, CHARACTERS[:-1]), rng)
-    drawn = "".join(_pick(pool, rng) for _ in range(int(rng.integers(1, 14))))
-    return " ".join(drawn) if _chance(rng, 0.15) else drawn
+    pool = pick((MARKS, MARKS + GREEK, LATIN_LETTERS, LATIN_LETTERS, CHARACTERS[:-1]), rng)
+    drawn = "".join(pick(pool, rng) for _ in range(int(rng.integers(1, 14))))
+    return " ".join(drawn) if chance(rng, 0.15) else drawn
 
 
 def foreign_characters(words: str, rng: np.random.Generator) -> str:
     """`words` with some characters of FOREIGN among them, alone, in a row or within a word."""
-    strange = "".join(_pick(FOREIGN, rng) for _ in range(int(rng.integers(1, 6))))
-    place = int(rng.integers(len(words) + 1)) if _chance(rng, 0.3) else words.find(" ") + 1
-    return f"{words[:place]}{strange}{' ' if _chance(rng, 0.6) else ''}{words[place:]}"
+    strange = "".join(pick(FOREIGN, rng) for _ in range(int(rng.integers(1, 6))))
+    place = int(rng.integers(len(words) + 1)) if chance(rng, 0.3) else words.find(" ") + 1
+    return f"{words[:place]}{strange}{' ' if chance(rng, 0.6) else ''}{words[place:]}"
 
 
 def typographic(text: str, rng: np.random.Generator) -> str:
     """`text` with the quotes and dashes of a book: curved, low, pointed or single; dashes long between words."""
-    quotes = _pick(("“”", "“”", "“”", "„“", "«»", "‘’", "‹›", "‚‘", "””"), rng)
+    quotes = pick(("“”", "“”", "“”", "„“", "«»", "‘’", "‹›", "‚‘", "””"), rng)
     drawn: list[str] = []
     inside = False
     for letter in text:
         drawn.append(quotes[inside] if letter == '"' else letter)
         inside ^= letter == '"'
     text = "".join(drawn).replace("'", "’")
-    dash = _pick((" – ", " — ", "—", " – "), rng)
+    dash = pick((" – ", " — ", "—", " – "), rng)
     text = text.replace(" - ", dash).replace("--", "—")
-    return text.replace("...", "…") if _chance(rng, 0.5) else text
+    return text.replace("...", "…") if chance(rng, 0.5) else text

@@ -25,6 +25,7 @@ import numpy as np
 from training.lines import symbol_texts
 from training.lines.characters import PRINTABLE, UNKNOWN, is_writable, upper
 from training.lines.foreign_words import WORD_PACKAGES, accented, foreign_words
+from training.random_draws import chance, pick
 
 TEXT_PACKAGES = ("wordnet-base", "wamerican", "dict-devil", "dict-jargon", *WORD_PACKAGES)
 MAX_CHARACTERS = 92
@@ -128,7 +129,7 @@ def line_text(texts: Texts, rng: np.random.Generator) -> str:
         text = make(texts, rng)
         if make not in _AS_THEY_ARE:
             text = _cased(text, rng)
-        if _chance(rng, TYPOGRAPHIC):
+        if chance(rng, TYPOGRAPHIC):
             text = symbol_texts.typographic(text, rng)
         text = re.sub(r"\s+", " ", text)[:MAX_CHARACTERS].strip()
         if text:
@@ -145,19 +146,11 @@ def letter_text(texts: Texts, rng: np.random.Generator) -> str:
     while True:
         make = _LETTER_KINDS[int(rng.choice(len(_LETTER_KINDS), p=_LETTER_SHARES))]
         text = make(texts, rng)
-        if _chance(rng, 0.3):
+        if chance(rng, 0.3):
             text = text.replace(" and ", " & ")
         text = folded(text)[:LETTER_CHARACTERS].strip()
         if is_printable(text):
             return text
-
-
-def _pick(items: Sequence[str], rng: np.random.Generator) -> str:
-    return items[int(rng.integers(len(items)))]
-
-
-def _chance(rng: np.random.Generator, probability: float) -> bool:
-    return bool(rng.random() < probability)
 
 
 def _cased(text: str, rng: np.random.Generator) -> str:
@@ -173,12 +166,12 @@ def _cased(text: str, rng: np.random.Generator) -> str:
 def _prose(texts: Texts, rng: np.random.Generator) -> str:
     """A stretch of running text between two words, at times broken within a word by a hyphen."""
     length = int(np.exp(rng.uniform(np.log(6), np.log(MAX_CHARACTERS))))
-    text = _pick(texts.prose, rng)
+    text = pick(texts.prose, rng)
     while len(text) < length:
-        text += (" " if _chance(rng, 0.8) else ' "') + _pick(texts.prose, rng)
+        text += (" " if chance(rng, 0.8) else ' "') + pick(texts.prose, rng)
     start = text.rfind(" ", 0, int(rng.integers(len(text) - length + 1)) + 1) + 1
     window = text[start : start + length]
-    if _chance(rng, 0.12) and window[-1:].isalpha():
+    if chance(rng, 0.12) and window[-1:].isalpha():
         return window + "-"
     return window[: window.rindex(" ")] if " " in window.strip() else window
 
@@ -187,12 +180,12 @@ def _true_line(texts: Texts, rng: np.random.Generator) -> str:
     """A line of a true page, or some words of it; prose when there is none."""
     if not texts.true_lines:
         return _prose(texts, rng)
-    words = _pick(texts.true_lines, rng).split(" ")
-    if len(words) > 3 and _chance(rng, 0.5):
+    words = pick(texts.true_lines, rng).split(" ")
+    if len(words) > 3 and chance(rng, 0.5):
         first, last = sorted(rng.choice(len(words) + 1, 2, replace=False))
         words = words[first:last]
     text = " ".join(words)
-    if text.isupper() and _chance(rng, 0.4):  # receipts whose truth is in capitals are not all printed so
+    if text.isupper() and chance(rng, 0.4):  # receipts whose truth is in capitals are not all printed so
         text = string.capwords(text)
     return text
 
@@ -201,25 +194,25 @@ def _some_words(texts: Texts, rng: np.random.Generator) -> str:
     """One to five words that need not make sense, some in quotes, brackets or with a stop behind them."""
     words = []
     for _ in range(int(rng.integers(1, 6))):
-        word = _pick(texts.words, rng)
-        if _chance(rng, 0.25):
-            word = _pick(
+        word = pick(texts.words, rng)
+        if chance(rng, 0.25):
+            word = pick(
                 ('"{}"', "({})", "{},", "{};", "{}:", "{}.", "{}!", "{}?", "'{}'", "[{}]", "*{}", "{}'s"), rng
             ).format(word)
         words.append(word)
-    return _pick((" ", " ", " ", " ", "-", "/", " & ", " - "), rng).join(words)
+    return pick((" ", " ", " ", " ", "-", "/", " & ", " - "), rng).join(words)
 
 
 def _name(texts: Texts, rng: np.random.Generator) -> str:
-    name = _pick(texts.names, rng)
-    title = _pick(("", "", "", "Mr. ", "Mrs. ", "Dr. ", "Miss ", "Prof. ", "Dear ", "To: ", "Attn: "), rng)
-    after = _pick(("", "", "", ",", ":", " & Co.", " Ltd.", ", Jr.", " Inc.", " Sdn Bhd"), rng)
-    initials = "".join(f"{_letter(rng)}. " for _ in range(int(rng.integers(0, 3)))) if _chance(rng, 0.3) else ""
+    name = pick(texts.names, rng)
+    title = pick(("", "", "", "Mr. ", "Mrs. ", "Dr. ", "Miss ", "Prof. ", "Dear ", "To: ", "Attn: "), rng)
+    after = pick(("", "", "", ",", ":", " & Co.", " Ltd.", ", Jr.", " Inc.", " Sdn Bhd"), rng)
+    initials = "".join(f"{_letter(rng)}. " for _ in range(int(rng.integers(0, 3)))) if chance(rng, 0.3) else ""
     return f"{title}{initials}{name}{after}"
 
 
 def _letter(rng: np.random.Generator) -> str:
-    return _pick(string.ascii_uppercase, rng)
+    return pick(string.ascii_uppercase, rng)
 
 
 def _digits(rng: np.random.Generator, least: int, most: int) -> str:
@@ -228,19 +221,19 @@ def _digits(rng: np.random.Generator, least: int, most: int) -> str:
 
 def _price(rng: np.random.Generator) -> str:
     amount = float(np.exp(rng.uniform(np.log(0.05), np.log(50_000))))
-    mark = _pick(("", "", "", "$", "RM", "RM ", "$ ", "USD ", "-", "EUR "), rng)
-    return mark + _pick(("{:.2f}", "{:.2f}", "{:,.2f}", "{:,.0f}", "{:.1f}%"), rng).format(amount)
+    mark = pick(("", "", "", "$", "RM", "RM ", "$ ", "USD ", "-", "EUR "), rng)
+    return mark + pick(("{:.2f}", "{:.2f}", "{:,.2f}", "{:,.0f}", "{:.1f}%"), rng).format(amount)
 
 
 def _number(texts: Texts, rng: np.random.Generator) -> str:
-    numbers = [_price(rng) if _chance(rng, 0.5) else _digits(rng, 1, 8) for _ in range(int(rng.integers(1, 4)))]
-    return _pick((" ", " ", " x ", " = ", " + ", "  ", "/", " @ ", " - "), rng).join(numbers)
+    numbers = [_price(rng) if chance(rng, 0.5) else _digits(rng, 1, 8) for _ in range(int(rng.integers(1, 4)))]
+    return pick((" ", " ", " x ", " = ", " + ", "  ", "/", " @ ", " - "), rng).join(numbers)
 
 
 def _date(texts: Texts, rng: np.random.Generator) -> str:
     day, month, year = int(rng.integers(1, 29)), int(rng.integers(1, 13)), int(rng.integers(1880, 2030))
     name = calendar.month_name[month]
-    form = _pick(
+    form = pick(
         (
             "{d:02}/{m:02}/{y}",
             "{d:02}-{m:02}-{y}",
@@ -258,14 +251,14 @@ def _date(texts: Texts, rng: np.random.Generator) -> str:
     )
     date = form.format(d=day, m=month, y=year, n=name, s=name[:3], z=year % 100)
     time = f" {int(rng.integers(0, 24)):02}:{int(rng.integers(0, 60)):02}"
-    time += f":{int(rng.integers(0, 60)):02}" if _chance(rng, 0.4) else _pick(("", "", " AM", " PM", "PM"), rng)
-    return _pick(("", "", "Date: ", "Date : ", "DATE "), rng) + date + (time if _chance(rng, 0.4) else "")
+    time += f":{int(rng.integers(0, 60)):02}" if chance(rng, 0.4) else pick(("", "", " AM", " PM", "PM"), rng)
+    return pick(("", "", "Date: ", "Date : ", "DATE "), rng) + date + (time if chance(rng, 0.4) else "")
 
 
 def _address(texts: Texts, rng: np.random.Generator) -> str:
-    number, place = _digits(rng, 1, 3), _pick(texts.names, rng)
-    street = _pick(("Street", "St.", "Road", "Avenue", "Ave.", "Lane", "Square", "Court", "Drive", "Blvd."), rng)
-    return _pick(
+    number, place = _digits(rng, 1, 3), pick(texts.names, rng)
+    street = pick(("Street", "St.", "Road", "Avenue", "Ave.", "Lane", "Square", "Court", "Drive", "Blvd."), rng)
+    return pick(
         (
             "{no} {p} {s}",
             "{no}, {p} {s},",
@@ -284,7 +277,7 @@ def _address(texts: Texts, rng: np.random.Generator) -> str:
         p=place,
         s=street,
         z=_digits(rng, 5, 5),
-        q=_pick(texts.names, rng),
+        q=pick(texts.names, rng),
         k=_digits(rng, 1, 2),
         c=_letter(rng),
     )
@@ -292,28 +285,28 @@ def _address(texts: Texts, rng: np.random.Generator) -> str:
 
 def _code(texts: Texts, rng: np.random.Generator) -> str:
     """Telephone and registration numbers, letters mixed with digits, mail and web addresses."""
-    word = re.sub(r"\W", "", _pick(texts.words, rng)).lower() or "a"
+    word = re.sub(r"\W", "", pick(texts.words, rng)).lower() or "a"
     kind = int(rng.integers(6))
     if kind == 0:
-        return _pick(("Tel: {}-{}", "TEL : {}-{}", "Fax: {}-{}", "({}) {}", "+{} {}"), rng).format(
+        return pick(("Tel: {}-{}", "TEL : {}-{}", "Fax: {}-{}", "({}) {}", "+{} {}"), rng).format(
             _digits(rng, 2, 3), _digits(rng, 6, 8)
         )
     if kind == 1:
-        return _pick(
+        return pick(
             ("GST ID : {}", "GST NO: {}", "({}-X)", "Invoice No: {}", "#{}", "REF {}", "No. {}", "Bill#: {}"), rng
         ).format(_digits(rng, 4, 12))
     if kind == 2:
-        return f"{word}@{_pick(texts.words, rng).lower()}.{_pick(('com', 'org', 'net', 'com.my', 'edu'), rng)}".replace(
+        return f"{word}@{pick(texts.words, rng).lower()}.{pick(('com', 'org', 'net', 'com.my', 'edu'), rng)}".replace(
             " ", ""
         )
     if kind == 3:
         return f"www.{word}.com/{_digits(rng, 0, 3)}"
     pool = string.ascii_uppercase + string.digits * 3 + "-/"
-    return "".join(_pick(pool, rng) for _ in range(int(rng.integers(3, 16)))).strip("-/") or "A1"
+    return "".join(pick(pool, rng) for _ in range(int(rng.integers(3, 16)))).strip("-/") or "A1"
 
 
 def _receipt(texts: Texts, rng: np.random.Generator) -> str:
-    label = _pick(
+    label = pick(
         (
             "TOTAL",
             "Sub Total",
@@ -335,8 +328,8 @@ def _receipt(texts: Texts, rng: np.random.Generator) -> str:
         ),
         rng,
     )
-    item = _pick(texts.words, rng) if _chance(rng, 0.5) else f"{_pick(texts.words, rng)} {_pick(texts.words, rng)}"
-    return _pick(
+    item = pick(texts.words, rng) if chance(rng, 0.5) else f"{pick(texts.words, rng)} {pick(texts.words, rng)}"
+    return pick(
         (
             "{l}",
             "{l}: {a}",
@@ -356,37 +349,37 @@ def _receipt(texts: Texts, rng: np.random.Generator) -> str:
 
 def _marks(texts: Texts, rng: np.random.Generator) -> str:
     """Characters in no order, so that none is unknown and no neighbour can be guessed."""
-    pool = _pick((PRINTABLE, string.punctuation + string.digits, string.ascii_letters + string.digits), rng)
-    return "".join(_pick(pool, rng) for _ in range(int(rng.integers(1, 16))))
+    pool = pick((PRINTABLE, string.punctuation + string.digits, string.ascii_letters + string.digits), rng)
+    return "".join(pick(pool, rng) for _ in range(int(rng.integers(1, 16))))
 
 
 def _foreign_words(texts: Texts, rng: np.random.Generator) -> str:
     """Words of one language, as prose or as they come; English ones with accents when there is no other language."""
     if not texts.foreign:
         return accented(_some_words(texts, rng), rng)
-    language = texts.foreign[int(rng.integers(len(texts.foreign)))]
-    words = [_pick(language, rng) for _ in range(int(rng.integers(1, 10)))]
-    if _chance(rng, 0.4):
+    language = pick(texts.foreign, rng)
+    words = [pick(language, rng) for _ in range(int(rng.integers(1, 10)))]
+    if chance(rng, 0.4):
         words = [word[0].upper() + word[1:] if len(word[0].upper()) == 1 else word for word in words]
-    text = _pick((" ", " ", " ", ", ", "-", " - "), rng).join(words)
-    return _pick(("{}", "{}", "{}.", '"{}"', "({})", "{}?", "{}:", "{};", "{}!"), rng).format(text)
+    text = pick((" ", " ", " ", ", ", "-", " - "), rng).join(words)
+    return pick(("{}", "{}", "{}.", '"{}"', "({})", "{}?", "{}:", "{};", "{}!"), rng).format(text)
 
 
 def _foreign_name(texts: Texts, rng: np.random.Generator) -> str:
     """A name with accents: "José Núñez", or one that no language has."""
-    return accented(_name(texts, rng), rng) if _chance(rng, 0.5) else _foreign_words(texts, rng).title()
+    return accented(_name(texts, rng), rng) if chance(rng, 0.5) else _foreign_words(texts, rng).title()
 
 
 def _measured(texts: Texts, rng: np.random.Generator) -> str:
     """A measure, a formula or an amount, alone, several, or between words."""
-    make = (symbol_texts.measure, symbol_texts.measure, symbol_texts.formula, symbol_texts.money)[int(rng.integers(4))]
-    said = _pick((", ", "; ", " ", " and ", " / "), rng).join(make(rng) for _ in range(int(rng.integers(1, 4))))
-    before, after = (_prose(texts, rng)[: int(rng.integers(3, 32))].strip() if _chance(rng, 0.5) else "" for _ in "ab")
+    make = pick((symbol_texts.measure, symbol_texts.measure, symbol_texts.formula, symbol_texts.money), rng)
+    said = pick((", ", "; ", " ", " and ", " / "), rng).join(make(rng) for _ in range(int(rng.integers(1, 4))))
+    before, after = (_prose(texts, rng)[: int(rng.integers(3, 32))].strip() if chance(rng, 0.5) else "" for _ in "ab")
     return f"{before} {said} {after}".strip()
 
 
 def _noted(texts: Texts, rng: np.random.Generator) -> str:
-    return symbol_texts.note(_some_words(texts, rng) if _chance(rng, 0.5) else _prose(texts, rng)[:50], rng)
+    return symbol_texts.note(_some_words(texts, rng) if chance(rng, 0.5) else _prose(texts, rng)[:50], rng)
 
 
 def _any_marks(texts: Texts, rng: np.random.Generator) -> str:
