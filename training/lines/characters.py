@@ -2,7 +2,7 @@
 
 ASCII comes first, in the order of the first network, so that weights for ASCII alone are gone on from. Then the letters
 of every language that is written in Latin script, and the marks that stand in English documents. The last class is
-UNKNOWN: a network that sees a character of another script says so, and does not take it for one of its own.
+UNWRITABLE: a network that sees a character of another script says so, and does not take it for one of its own.
 
 Of characters that look alike everywhere one is written: the micro sign for the Greek mu, the ohm sign's Greek omega,
 the hyphen for the minus sign.
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import string
 import unicodedata
+
+from ocr.alphabet import UNWRITABLE
 
 PRINTABLE = string.digits + string.ascii_letters + string.punctuation + " "
 """The 95 printable characters of ASCII."""
@@ -36,10 +38,7 @@ DASHES = "–—"
 MARKS = "€£¥¢₹₽₺ƒ" + "°±×÷≤≥≠≈√∞µ∑∫∂¬" + "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ₀₁₂₃₄₅₆₇₈₉" + "½¼¾⅓⅔⅛⅜⅝⅞" + "←↑→↓↔⇒" + "§¶©®™†‡•…·¡¿ªº‰№¦■□●○✓"
 """Currency, mathematics, raised and lowered digits, fractions, arrows, and marks of print."""
 
-UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-"""What is written for a character that is not one of these."""
-
-CHARACTERS = PRINTABLE + LATIN_LETTERS + GREEK + QUOTES + DASHES + MARKS + UNKNOWN
+CHARACTERS = PRINTABLE + LATIN_LETTERS + GREEK + QUOTES + DASHES + MARKS + UNWRITABLE
 """All classes, the blank aside."""
 
 _FAMILIAR = {

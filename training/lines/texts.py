@@ -22,8 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ocr.alphabet import UNWRITABLE
 from training.lines import symbol_texts
-from training.lines.characters import PRINTABLE, UNKNOWN, is_writable, upper
+from training.lines.characters import PRINTABLE, is_writable, upper
 from training.lines.foreign_words import WORD_PACKAGES, accented, foreign_words
 from training.random_draws import chance, pick
 
@@ -137,8 +138,8 @@ def line_text(texts: Texts, rng: np.random.Generator) -> str:
 
 
 def as_classes(text: str) -> str:
-    """`text` as a network for CHARACTERS is to write it: UNKNOWN for each character that is not among them."""
-    return "".join(character if is_writable(character) else UNKNOWN for character in text)
+    """`text` as a network for CHARACTERS is to write it: UNWRITABLE for each character that is not among them."""
+    return "".join(character if is_writable(character) else UNWRITABLE for character in text)
 
 
 def letter_text(texts: Texts, rng: np.random.Generator) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ocr.alphabet import UNWRITABLE
 from ocr.errors import InvalidRequest
 from training.drawing.fonts import Face
 from training.drawing.typesetting import STRIP_PX, FontSampler, TypesetLine, typeset_line
-from training.lines.characters import CHARACTERS, LATIN_LETTERS, UNKNOWN, is_writable, upper
+from training.lines.characters import CHARACTERS, LATIN_LETTERS, is_writable, upper
 from training.lines.degradation import INPUT_PX, augmented, photographed
 from training.lines.symbol_texts import FOREIGN
 from training.lines.synthetic import LineGenerator, LineStore, StoreSpec, make_store, sample, write_shard
@@ -72,7 +73,7 @@ def test_half_of_the_foreign_words_have_a_letter_that_ascii_has_not(texts: Texts
 def test_a_character_without_a_class_is_set_and_called_unwritable(texts: Texts, fonts: FontSampler) -> None:
     generator = LineGenerator(texts, fonts)
     lines = [generator.typeset(3, index) for index in range(400)]
-    assert any(UNKNOWN in line.text for line in lines)
+    assert any(UNWRITABLE in line.text for line in lines)
     assert all(is_writable(line.text) for line in lines)
 
 
