@@ -63,6 +63,18 @@ def familiar(character: str) -> str | None:
     return base if base != character and base in PRINTABLE else None
 
 
+def origins(known: str, wanted: str, special: int) -> list[int]:
+    """For each row of a table of the characters `wanted` the row that it begins as of one of the characters `known`:
+    that of the same character, else of the one that it was taken for, -1 where there is neither. Both tables begin with
+    `special` rows that are no characters.
+    """
+    place = {character: row for row, character in enumerate(known, start=special)}
+    return [
+        *range(special),
+        *(place.get(character, place.get(familiar(character) or "", -1)) for character in wanted),
+    ]
+
+
 def is_writable(text: str) -> bool:
     """Whether every character has a class, and there is one."""
     return bool(text) and _ALL.issuperset(text)

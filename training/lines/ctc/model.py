@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engines.common import text_rows
 from engines.common.model_card import CARD_FILE, read_card, verified
-from training.lines.characters import CHARACTERS, PRINTABLE, familiar
+from training.lines.characters import CHARACTERS, PRINTABLE, origins
 from training.lines.degradation import INPUT_PX
 
 if TYPE_CHECKING:
@@ -204,15 +204,21 @@ def with_classes(weights: Mapping[str, torch.Tensor], known: str, wanted: str) -
 
     if known == wanted:
         return dict(weights)
-    rows, bias = weights[f"{_CLASSES}.weight"], weights[f"{_CLASSES}.bias"]
-    place = {character: index for index, character in enumerate(known, start=1)}
-    source = [0, *(place.get(character, place.get(familiar(character) or "", -1)) for character in wanted)]
-    less = [0.0, *(0.0 if character in place else _NEW_CLASS for character in wanted)]
-    fresh = torch.tensor([index < 0 for index in source])
-    picked = torch.tensor([max(index, 0) for index in source])
-    new_rows = torch.where(fresh[:, None], torch.zeros(()), rows[picked])
-    new_bias = torch.where(fresh, bias[1:].mean(), bias[picked]) + torch.tensor(less)
+    bias = weights[f"{_CLASSES}.bias"]
+    rows = origins(known, wanted, special=1)
+    less = [0.0, *(0.0 if character in known else _NEW_CLASS for character in wanted)]
+    where = torch.tensor(rows)
+    new_bias = torch.where(where < 0, bias[1:].mean(), bias[where.clamp(min=0)]) + torch.tensor(less)
+    new_rows = with_rows(weights[f"{_CLASSES}.weight"], rows)
     return {**weights, f"{_CLASSES}.weight": new_rows, f"{_CLASSES}.bias": new_bias}
+
+
+def with_rows(table: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+    """These rows of a table (N, C); zeros for -1."""
+    import torch
+
+    where = torch.tensor(rows)
+    return torch.where((where >= 0)[:, None], table[where.clamp(min=0)], torch.zeros(()))
 
 
 def go_on_from(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines.common.model_card import CARD_FILE
-from training.lines.characters import CHARACTERS, familiar
+from training.lines.characters import CHARACTERS, origins
+from training.lines.ctc.model import with_rows
 
 if TYPE_CHECKING:
     import torch
@@ -191,28 +192,13 @@ def with_characters(weights: Mapping[str, torch.Tensor], known: str, shape: Shap
     What is new begins as the character that it was taken for, or as nothing where there is none
     (training/lines/characters.py).
     """
-    import torch
-
     kept = {key: value for key, value in weights.items() if not key.startswith(_CTC)}
     if known == shape.characters:
         return kept
-    source = [-1 if (place := known.find(letter)) < 0 else place for letter in shape.characters]
-    like = [
-        place if place >= 0 else known.find(familiar(letter) or "\0")
-        for place, letter in zip(source, shape.characters, strict=True)
-    ]
     for key in (_TOKENS, _HEAD):
-        kept[key] = _rows(kept[key], [*range(len(SPECIAL)), *(-1 if p < 0 else p + len(SPECIAL) for p in like)])
-    kept[_SAID] = _rows(kept[_SAID].T, [0, *(-1 if place < 0 else place + 1 for place in like)]).T.contiguous()
-    return {key: torch.as_tensor(value) for key, value in kept.items()}
-
-
-def _rows(table: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
-    """Rows of a table (N, C); zeros for -1."""
-    import torch
-
-    where = torch.tensor(places)
-    return torch.where((where >= 0)[:, None], table[where.clamp(min=0)], torch.zeros(()))
+        kept[key] = with_rows(kept[key], origins(known, shape.characters, special=len(SPECIAL)))
+    kept[_SAID] = with_rows(kept[_SAID].T, origins(known, shape.characters, special=1)).T.contiguous()
+    return kept
 
 
 def read_weights(folder: Path) -> dict[str, Any]:
