@@ -171,8 +171,7 @@ def read_weights(folder: Path) -> dict[str, Any]:
     """
     import torch
 
-    name = next((shape.name for shape in (HandShape, Shape) if (folder / f"{shape.name}.pth").is_file()), Shape.name)
-    path = verified(folder, read_card(folder), f"{name}.pth")
+    path = verified(folder, read_card(folder), f"{_name_in(folder)}.pth")
     stored = torch.load(path, map_location="cpu", weights_only=True)
     return {
         key.removeprefix(_PREFIX): value.float() if value.is_floating_point() else value
@@ -184,9 +183,13 @@ def read_characters(folder: Path) -> str:
     """What the classes of the network in a directory that `write_model` wrote stand for."""
     import yaml
 
-    name = next((shape.name for shape in (HandShape, Shape) if (folder / f"{shape.name}.yaml").is_file()), Shape.name)
-    described = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
+    described = yaml.safe_load((folder / f"{_name_in(folder)}.yaml").read_text(encoding="utf-8"))
     return str(described["character_list"])
+
+
+def _name_in(folder: Path) -> str:
+    """Which of the networks is in a directory that `write_model` wrote."""
+    return next((shape.name for shape in (HandShape, Shape) if (folder / f"{shape.name}.yaml").is_file()), Shape.name)
 
 
 def start_weights(folder: Path, shape: Design) -> dict[str, torch.Tensor]:
