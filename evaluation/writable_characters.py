@@ -26,6 +26,8 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "languages.md"
 RULE = "\n---\n"
 _ALL = "all"
 _NONE = "none"
+_NAMED = 6
+"""Of so few missing characters each is named."""
 _LATIN_1 = "àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿß"
 _EXTENDED = "āăąćĉċčďđēĕėęěĝğġģĥħĩīĭįıĵķĺļľłńņňŋōŏőœŕŗřśŝşšţťŧũūŭůűųŵŷźżž"
 GROUPS = {
@@ -82,13 +84,11 @@ def written(characters: str, alphabet: Alphabet | None) -> str:
     missing = [character for character in characters if alphabet is not None and character not in alphabet]
     if not missing:
         return _ALL
-    return (
-        _NONE
-        if len(missing) == len(characters)
-        else f"not {' '.join(missing)}"
-        if len(missing) <= 6
-        else (f"{len(characters) - len(missing)} of {len(characters)}")
-    )
+    if len(missing) == len(characters):
+        return _NONE
+    if len(missing) <= _NAMED:
+        return f"not {' '.join(missing)}"
+    return f"{len(characters) - len(missing)} of {len(characters)}"
 
 
 def character_rows(writers: Sequence[Writer], groups: Mapping[str, str] = GROUPS) -> Iterator[tuple[str, ...]]:
