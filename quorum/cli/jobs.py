@@ -17,7 +17,7 @@ not understood; 130 stopped by Ctrl-C (the job goes on).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -28,14 +28,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ocr.errors import NotFound
 from ocr.job_contract import JobAnswer
-from quorum.cli.read import ApiKey, Url
+from quorum.cli.read import TIMEOUT_S, ApiKey, Url
 from quorum.client import DEFAULT_URL, Client, DocumentKeywords, Job, JobKeywords, Retries
 from quorum.terminal.output import FAILED, INTERRUPTED, complain, errors_speak, out, readable_name, table
 from quorum.terminal.request_options import with_request_options
 
 group = typer.Typer(no_args_is_help=True, help="Documents of any length: submit, list, show, fetch, cancel.")
 
-_TIMEOUT_S = 630.0
 _IN_NO_HURRY = Retries(times=4, longest_pause_s=60.0)
 _SHORT_ID = 8
 _FULL_ID = 32
@@ -85,7 +84,7 @@ def list_jobs(
     """Your jobs, the newest first."""
     with errors_speak(), _client(url, api_key) as client:
         shown = [job.state for _, job in zip(range(most), client.jobs(), strict=False)]
-    out().print(table("id", "state", "pages", "failed", "submitted", "files", rows=map(_row, shown), right=("pages",)))
+    _print_table(shown)
 
 
 @group.command()
@@ -136,7 +135,7 @@ def cancel(job: JobId, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
 
 
 def _client(url: str, api_key: str | None) -> Client:
-    return Client(url, api_key, _TIMEOUT_S, retries=_IN_NO_HURRY)
+    return Client(url, api_key, TIMEOUT_S, retries=_IN_NO_HURRY)
 
 
 def _found(client: Client, job_id: str) -> Job:
@@ -176,6 +175,11 @@ def _written_to(path: Path | None) -> Iterator[Callable[[bytes], object]]:
             yield file.write
 
 
+def _print_table(states: Sequence[JobAnswer]) -> None:
+    rows = map(_row, states)
+    out().print(table("id", "state", "pages", "failed", "submitted", "files", rows=rows, right=("pages",)))
+
+
 def _row(state: JobAnswer) -> tuple[str, ...]:
     total = "?" if state.pages_total is None else str(state.pages_total)
     named = readable_name(state.files[0].name) if state.files else ""
@@ -186,7 +190,7 @@ def _row(state: JobAnswer) -> tuple[str, ...]:
 
 
 def _show(state: JobAnswer) -> None:
-    out().print(table("id", "state", "pages", "failed", "submitted", "files", rows=[_row(state)], right=("pages",)))
+    _print_table([state])
     if state.seconds_left is not None:
         out().print(f"about {state.seconds_left:.0f} s left")
     out().print(f"deleted at {state.expires_at.astimezone():%Y-%m-%d %H:%M}")

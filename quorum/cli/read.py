@@ -34,7 +34,7 @@ ApiKey = Annotated[str | None, typer.Option(help="Key, if the service needs one.
 
 
 # The service takes up to ten minutes for a long document.
-_TIMEOUT_S = 630.0
+TIMEOUT_S = 630.0
 _FOR_DOCUMENTS = DocumentKeywords.__annotations__.keys() - TextKeywords.__annotations__.keys()
 
 
@@ -58,7 +58,7 @@ def read(
         raise typer.BadParameter(f"--format {format} is for one file at a time")
     failures = 0
     with errors_speak():
-        client = Client(url, api_key, _TIMEOUT_S)
+        client = Client(url, api_key, TIMEOUT_S)
     with client:
         for file in files:
             try:
