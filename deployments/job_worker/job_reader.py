@@ -27,7 +27,7 @@ from deployments.jobs.job_queue import JobQueue, KeptPage
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
 from deployments.observability.metrics import JOB_PAGES, RecordMetric, ignore_metric
-from ocr.contract import CharacterOptions, DocumentOptions, FailedPage, TextAnswer
+from ocr.contract import CharacterOptions, DocumentOptions, FailedPage, Problem, TextAnswer
 from ocr.errors import (
     DeadlineExceeded,
     InternalFailure,
@@ -168,8 +168,7 @@ class JobReader:
         tired = [lease for lease in leases if lease.attempt > self._config.max_attempts]
         for lease in tired:
             died = f"whoever read page {_number(job, lease)} died, {lease.attempt - 1} times"
-            error = InternalFailure(died, "the log has the details")
-            await self._finish(job, lease, _failed(job, lease, error), held)
+            await self._give_up(job, lease, InternalFailure(died, "the log has the details"), held)
         fresh = [lease for lease in leases if lease not in tired]
         if fresh:
             await self._read_pages(job, fresh, held)
@@ -188,7 +187,7 @@ class JobReader:
                         count, numbers = document.page_count, document.chosen
         except ServiceError as error:
             if lease.attempt < self._config.max_attempts:
-                await self._later(job, [lease], error, held)
+                await self._later(job, lease, error, held)
                 return
             await self._refuse(job, lease, error, held)
         except (QuorumError, FileNotFoundError) as error:
@@ -242,33 +241,35 @@ class JobReader:
         if outcome.kept is not None:
             await self._finish(job, lease, outcome.kept, held)
         elif outcome.error is not None and self._may_work_later(outcome.error, lease):
-            await self._later(job, [lease], outcome.error, held)
+            await self._later(job, lease, outcome.error, held)
         elif outcome.error is not None:
-            await self._finish(job, lease, _failed(job, lease, outcome.error), held)
+            await self._give_up(job, lease, outcome.error, held)
 
     def _may_work_later(self, error: QuorumError, lease: Lease) -> bool:
         return isinstance(error, ServiceError) and (
             not isinstance(error, DeadlineExceeded | InternalFailure) or lease.attempt < self._config.max_attempts
         )
 
+    async def _give_up(self, job: Job, lease: Lease, error: QuorumError, held: dict[int, Lease]) -> None:
+        """Keep that a page cannot be read."""
+        problem = error_answer(error).error
+        page = FailedPage(page=_number(job, lease), error=problem)
+        await self._finish(job, lease, KeptPage(page.model_dump_json().encode()), held, problem)
+
     async def _finish(
-        self, job: Job, lease: Lease, page: KeptPage | tuple[KeptPage, QuorumError], held: dict[int, Lease]
+        self, job: Job, lease: Lease, page: KeptPage, held: dict[int, Lease], problem: Problem | None = None
     ) -> None:
-        kept, error = page if isinstance(page, tuple) else (page, None)
-        problem = None if error is None else error_answer(error).error
-        is_kept = await self._until_kept(lambda: self._queue.keep(job, lease, kept, problem))
+        is_kept = await self._until_kept(lambda: self._queue.keep(job, lease, page, problem))
         held.pop(lease.token, None)
         if is_kept:
             self._record(JOB_PAGES, result="read" if problem is None else "failed", priority=job.priority)
 
-    async def _later(self, job: Job, leases: Sequence[Lease], error: QuorumError, held: dict[int, Lease]) -> None:
-        """Have these pages read again after a pause: the service could not read them now."""
-        log.info("%d pages of job %s are read later: %s", len(leases), job.id, error.message)
+    async def _later(self, job: Job, lease: Lease, error: QuorumError, held: dict[int, Lease]) -> None:
+        """Have a page read again after a pause: the service could not read it now."""
+        log.info("a page of job %s is read later: %s", job.id, error.message)
         counts = isinstance(error, DeadlineExceeded | InternalFailure)
-        tokens = [lease.token for lease in leases]
-        await self._queue.give_back(job.id, tokens, _PAUSE_S, counts=counts)
-        for token in tokens:
-            held.pop(token, None)
+        await self._queue.give_back(job.id, [lease.token], _PAUSE_S, counts=counts)
+        held.pop(lease.token, None)
 
     async def _until_kept(self, keep: Callable[[], Awaitable[bool]]) -> bool:
         """What `keep` says, as soon as the store answers."""
@@ -319,11 +320,6 @@ def _number_of(outcome: PageOutcome) -> int:
 
 def _number(job: Job, lease: Lease) -> int:
     return (job.files[lease.file].page_numbers or ())[lease.index]
-
-
-def _failed(job: Job, lease: Lease, error: QuorumError) -> tuple[KeptPage, QuorumError]:
-    page = FailedPage(page=_number(job, lease), error=error_answer(error).error)
-    return KeptPage(page.model_dump_json().encode()), error
 
 
 def _task(job: Job) -> str:
