@@ -13,7 +13,7 @@ def job_answer(job: Job) -> JobAnswer:
     return JobAnswer(
         id=job.id,
         state=job.state,
-        task="character" if job.options.get("task") == "character" else "text",
+        task=job.task,
         priority=job.priority,
         formats=list(job.formats),
         created_at=_moment(job.created_at),

@@ -214,7 +214,7 @@ class JobsApi:
         pictures: dict[int, PagePicture],
     ) -> Written:
         """Beside the event loop: a hundred dense pages take seconds."""
-        if job.options.get("task") == "character":
+        if job.task == "character":
             raise OutOfRange("a job of characters is fetched as NDJSON", "ask with Accept: application/x-ndjson")
         answers = [_page_answer(page) for page in kept]
         document = self._document(job, number, answers)

@@ -180,7 +180,7 @@ class JobReader:
             async with self._queue.files.on_disk(f"{job.folder}/{file.path}") as path:
                 numbers: tuple[int, ...] = (1,)
                 count = 1
-                if _task(job) != "character":
+                if job.task != "character":
                     limits = self._limits
                     opened = self._documents.opened(path, self._document_options(job), limits, limits.batch_timeout_s)
                     async with opened as document:
@@ -205,7 +205,7 @@ class JobReader:
     async def _read_pages(self, job: Job, leases: Sequence[Lease], held: dict[int, Lease]) -> None:
         file = job.files[leases[0].file]
         async with self._queue.files.on_disk(f"{job.folder}/{file.path}") as path:
-            if _task(job) == "character":
+            if job.task == "character":
                 image = await asyncio.to_thread(path.read_bytes)
                 await self._settle(job, leases[0], await self._read_character(job, image), held)
                 return
@@ -320,10 +320,6 @@ def _number_of(outcome: PageOutcome) -> int:
 
 def _number(job: Job, lease: Lease) -> int:
     return (job.files[lease.file].page_numbers or ())[lease.index]
-
-
-def _task(job: Job) -> str:
-    return str(job.options.get("task", "text"))
 
 
 def _is_cancelled() -> bool:

@@ -8,7 +8,7 @@ read keeps the token under which it was: what was read lies in a file of that na
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -137,6 +137,10 @@ class Job(_Record):
     ended_as: JobState | None = None
     finished_at: float | None = None
     holds_content: bool = True
+
+    @property
+    def task(self) -> Literal["character", "text"]:
+        return "character" if self.options.get("task") == "character" else "text"
 
     @property
     def state(self) -> JobState:

@@ -155,7 +155,7 @@ def _accepted(request: Request, job: Job) -> str:
     """The name of the format that Accept asks for; where it takes anything, the job's own, or the pages of one that
     runs.
     """
-    own = job.formats[0] if job.has_ended and job.options.get("task") != "character" else _NDJSON_NAME
+    own = job.formats[0] if job.has_ended and job.task != "character" else _NDJSON_NAME
     accept = request.headers.get("accept", "")
     if not accept or "*/*" in accept:
         return own
