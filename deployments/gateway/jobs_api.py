@@ -154,7 +154,7 @@ class JobsApi:
     async def with_results(self, owner: str, job_id: str) -> Job:
         """The job, if anything was read. Raises Expired when that is deleted, NotFinished when nothing was yet."""
         job = await self.get(owner, job_id)
-        if not job.holds_content or job.state in ("cancelled", "expired"):
+        if not job.holds_content or job.is_discarded:
             raise Expired(f"what this job held is deleted: it is {job.state}", "submit it again")
         if not job.has_ended and not places(job):
             raise NotFinished("no page of this job is read yet", "ask again later; GET /jobs/{id} tells how far it is")
@@ -251,12 +251,10 @@ class JobsApi:
     async def _with_layers(self, job: Job, number: int, chosen: Sequence[Place], form: OutputFormat) -> Written:
         """The PDF with the text of its pages, however many they are: one after another is looked at."""
         assert form.text_layers is not None
-        limits, file = self._readings.limits, job.files[number]
-        if file.size > limits.max_bodies_mb * 1e6:
+        limits, size = self._readings.limits, job.files[number].size
+        if size > limits.max_bodies_mb * 1e6:
             most = limits.max_bodies_mb
-            raise TooLarge(
-                f"the PDF has {file.size} bytes; one with its text may have {most:g} MB", "fetch another format"
-            )
+            raise TooLarge(f"the PDF has {size} bytes; one with its text may have {most:g} MB", "fetch another format")
         failed: list[int] = []
         illegible = 0
         loop = asyncio.get_running_loop()
@@ -273,7 +271,7 @@ class JobsApi:
                 yield self._output_page(job, number, answer, kept)
 
         layers = await asyncio.to_thread(form.text_layers, pages())
-        async with self.queue.files.on_disk(f"{job.folder}/{file.path}") as path:
+        async with self.queue.on_disk(job, number) as path:
             pdf = await asyncio.to_thread(path.read_bytes)
         content = await self._readings.documents.with_text_layers(pdf, layers, limits)
         return Written(OutputFile(content, form.media_type, illegible), tuple(failed))
@@ -282,10 +280,9 @@ class JobsApi:
         self, job: Job, number: int, chosen: Sequence[Place], limits: LimitsConfig
     ) -> dict[int, PagePicture]:
         """The pages as pictures to lay text over, drawn from the file again."""
-        file = job.files[number]
-        wanted = ",".join(str((file.page_numbers or ())[place.index]) for place in chosen)
+        wanted = ",".join(str(job.files[number].page_number(place.index)) for place in chosen)
         options = self._options(job).model_copy(update={"pages": wanted})
-        async with self.queue.files.on_disk(f"{job.folder}/{file.path}") as path:
+        async with self.queue.on_disk(job, number) as path:
             opened = self._readings.documents.opened(
                 path, options, limits, limits.timeout_s, files=False, pictures=True
             )

@@ -175,9 +175,8 @@ class JobReader:
 
     async def _open(self, job: Job, lease: Lease, held: dict[int, Lease]) -> None:
         """Find the pages of a file."""
-        file = job.files[lease.file]
         try:
-            async with self._queue.files.on_disk(f"{job.folder}/{file.path}") as path:
+            async with self._queue.on_disk(job, lease.file) as path:
                 numbers: tuple[int, ...] = (1,)
                 count = 1
                 if job.task != "character":
@@ -203,8 +202,7 @@ class JobReader:
         held.pop(lease.token, None)
 
     async def _read_pages(self, job: Job, leases: Sequence[Lease], held: dict[int, Lease]) -> None:
-        file = job.files[leases[0].file]
-        async with self._queue.files.on_disk(f"{job.folder}/{file.path}") as path:
+        async with self._queue.on_disk(job, leases[0].file) as path:
             if job.task == "character":
                 image = await asyncio.to_thread(path.read_bytes)
                 await self._settle(job, leases[0], await self._read_character(job, image), held)
@@ -319,7 +317,7 @@ def _number_of(outcome: PageOutcome) -> int:
 
 
 def _number(job: Job, lease: Lease) -> int:
-    return (job.files[lease.file].page_numbers or ())[lease.index]
+    return job.files[lease.file].page_number(lease.index)
 
 
 def _is_cancelled() -> bool:

@@ -65,6 +65,10 @@ class JobFile(_Record):
     def done(self) -> int:
         return sum(token != UNREAD for token in self.tokens)
 
+    def page_number(self, index: int) -> int:
+        """The number in the file of one of the pages that are asked for."""
+        return (self.page_numbers or ())[index]
+
 
 class PageFailure(_Record):
     """One page that could not be read."""
@@ -151,6 +155,11 @@ class Job(_Record):
         return self.state in ENDED
 
     @property
+    def is_discarded(self) -> bool:
+        """Whether it ended so that nothing of it is wanted any more: what it holds is deleted at once."""
+        return self.ended_as in ("cancelled", "expired")
+
+    @property
     def pages_total(self) -> int | None:
         """Pages that are asked for; None until every file was opened."""
         if not all(file.is_opened for file in self.files):
@@ -186,8 +195,10 @@ class Job(_Record):
             return self.expires_at
         if not self.holds_content:
             deletion = self.forget_at
+        elif self.is_discarded:
+            deletion = 0.0
         else:
-            deletion = 0.0 if self.ended_as in ("cancelled", "expired") else self.expires_at
+            deletion = self.expires_at
         call = self.callback.next_at if self.callback else None
         return deletion if call is None else min(deletion, call)
 
@@ -338,8 +349,8 @@ def page_read(job: Job, lease: Lease, size: int, problem: Problem | None, now: f
     tokens[lease.index] = lease.token
     failures = job.failures
     if problem is not None and len(failures) < _LISTED_ERRORS:
-        number = (file.page_numbers or ())[lease.index]
-        failures = (*failures, PageFailure(file=lease.file, page=number, problem=problem))
+        failure = PageFailure(file=lease.file, page=file.page_number(lease.index), problem=problem)
+        failures = (*failures, failure)
     read = job.with_file(lease.file, tokens=tuple(tokens), failed=file.failed + (problem is not None))
     attempts = {key: count for key, count in job.attempts.items() if key != _key(lease.file, lease.index)}
     read = read.model_copy(

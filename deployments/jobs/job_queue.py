@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,10 @@ class JobQueue:
         await self._delete_content(cancelled)
         return await self.get(owner, job_id)
 
+    def on_disk(self, job: Job, file: int) -> AbstractAsyncContextManager[Path]:
+        """One of the files that were submitted, as JobFiles.on_disk gives it."""
+        return self.files.on_disk(f"{job.folder}/{job.files[file].path}")
+
     # What workers do.
 
     async def next_pages(self, reader: str, most: int) -> tuple[Job, tuple[Lease, ...]] | None:
@@ -187,8 +192,7 @@ class JobQueue:
 
     async def keep(self, job: Job, lease: Lease, page: KeptPage, problem: Problem | None) -> bool:
         """Keep what was read of a page. False where the lease is lost; then what somebody else reads is kept."""
-        number = (job.files[lease.file].page_numbers or ())[lease.index]
-        path = _path_of_page(job.folder, lease.file, number, lease.token)
+        path = _path_of_page(job, lease.file, lease.index, lease.token)
         size = await self.files.write(path, page.packed())
 
         def apply(current: Job) -> Job | None:
@@ -216,8 +220,7 @@ class JobQueue:
 
     async def page(self, job: Job, place: Place) -> KeptPage:
         """What was read of one page. Raises Expired where it was deleted."""
-        file = job.files[place.file]
-        path = _path_of_page(job.folder, place.file, (file.page_numbers or ())[place.index], file.tokens[place.index])
+        path = _path_of_page(job, place.file, place.index, job.files[place.file].tokens[place.index])
         try:
             return KeptPage.unpacked(await self.files.read(path))
         except FileNotFoundError as error:
@@ -251,7 +254,7 @@ class JobQueue:
         return await self.store.open_jobs()
 
     async def _end_or_delete(self, job: Job) -> None:
-        if job.expires_at <= self.now and job.state not in ("cancelled", "expired"):
+        if job.expires_at <= self.now and not job.is_discarded:
             over = await change(self.store, job.id, lambda current: ended(current, "expired", self.now))
             if over is not None:
                 await self._delete_content(over)
@@ -308,8 +311,8 @@ def places(job: Job, after: Place | None = None) -> list[Place]:
     return found
 
 
-def _path_of_page(folder: str, file: int, number: int, token: int) -> str:
-    return f"{folder}/pages/{file}-{number}-{token}.json.gz"
+def _path_of_page(job: Job, file: int, index: int, token: int) -> str:
+    return f"{job.folder}/pages/{file}-{job.files[file].page_number(index)}-{token}.json.gz"
 
 
 def job_queue(
