@@ -93,7 +93,10 @@ class Callback(_Record):
     secret: str
     calls: tuple[CallbackCall, ...] = ()
     next_at: float | None = None
-    is_delivered: bool = False
+
+    @property
+    def is_delivered(self) -> bool:
+        return bool(self.calls) and not self.calls[-1].problem
 
 
 class JobSummary(_Record):
@@ -422,15 +425,11 @@ def call_begun(job: Job, until: float) -> Job | None:
     return job.changed(callback=job.callback.model_copy(update={"next_at": until}))
 
 
-def called(job: Job, call: CallbackCall, next_at: float | None, *, is_delivered: bool) -> Job | None:
+def called(job: Job, call: CallbackCall, next_at: float | None) -> Job | None:
     """The job with one more call of its callback, and when the next is to be made."""
     if job.callback is None:
         return None
-    changes: dict[str, Any] = {
-        "calls": (*job.callback.calls, call),
-        "next_at": next_at,
-        "is_delivered": is_delivered,
-    }
+    changes: dict[str, Any] = {"calls": (*job.callback.calls, call), "next_at": next_at}
     if next_at is None:  # nothing more is to be signed
         changes["secret"] = ""
     return job.changed(callback=job.callback.model_copy(update=changes))

@@ -279,11 +279,10 @@ class JobQueue:
         callback = mine.callback
         made = await callbacks.call(mine, callback, self.now, self._config().callback_networks)
         next_at = callbacks.next_try_at(callback, made, self.now)
-        is_delivered = not made.problem
-        result = "delivered" if is_delivered else "failed"
+        result = "failed" if made.problem else "delivered"
         self._record(JOB_CALLBACKS, result=result)
         log.info("a callback of job %s: %s", job.id, result)
-        await change(self.store, job.id, lambda current: called(current, made, next_at, is_delivered=is_delivered))
+        await change(self.store, job.id, lambda current: called(current, made, next_at))
         return 1
 
 
