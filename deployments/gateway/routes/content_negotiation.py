@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ocr.errors import NotAcceptable
+
 NDJSON = "application/x-ndjson"
 JSON = "application/json"
+
+
+def accepted_media_type(accept: str, offered: Sequence[str]) -> str:
+    """The media type of `offered` that an Accept header likes best. Raises NotAcceptable when it likes none."""
+    kind = best_media_type(accept, offered)
+    if kind is None:
+        raise NotAcceptable("Accept asks for nothing that this route answers", f"it answers {', '.join(offered)}")
+    return kind
 
 
 def best_media_type(accept: str, offered: Sequence[str]) -> str | None:

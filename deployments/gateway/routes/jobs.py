@@ -20,11 +20,11 @@ from deployments.gateway.requests.kept_uploads import receive_upload
 from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import query_of
 from deployments.gateway.routes import openapi
-from deployments.gateway.routes.content_negotiation import NDJSON, best_media_type
+from deployments.gateway.routes.content_negotiation import NDJSON, accepted_media_type
 from deployments.gateway.routes.reading import ILLEGIBLE_LINES
 from deployments.jobs.job import Job
 from ocr.contract import DocumentAnswer, PageChoice
-from ocr.errors import NotAcceptable, OutOfRange, QuorumError
+from ocr.errors import OutOfRange, QuorumError
 from ocr.job_contract import JobAnswer, JobBody, JobOptions, JobsAnswer
 
 FAILED_PAGES = "Quorum-Failed-Pages"
@@ -162,7 +162,4 @@ def _accepted(request: Request, job: Job) -> str:
     names = {NDJSON: _NDJSON_NAME}
     for name, each in formats().items():
         names.update(dict.fromkeys((each.media_type, *each.accepts), name))
-    kind = best_media_type(accept, tuple(names))
-    if kind is None:
-        raise NotAcceptable("Accept asks for nothing that this route answers", f"it answers {', '.join(names)}")
-    return names[kind]
+    return names[accepted_media_type(accept, tuple(names))]

@@ -18,7 +18,7 @@ from deployments.gateway.requests.base64_files import decode_base64
 from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import read_json, read_upload
 from deployments.gateway.routes import openapi
-from deployments.gateway.routes.content_negotiation import JSON, NDJSON, best_media_type
+from deployments.gateway.routes.content_negotiation import JSON, NDJSON, accepted_media_type
 from ocr.contract import (
     BatchAnswer,
     BatchBody,
@@ -31,7 +31,7 @@ from ocr.contract import (
     TextAnswer,
     TextBody,
 )
-from ocr.errors import NotAcceptable, QuorumError
+from ocr.errors import QuorumError
 
 log = logging.getLogger("quorum.gateway")
 
@@ -93,9 +93,7 @@ def _add_batch_predict(router: APIRouter, readings: ReadingApi) -> None:
     @router.post("/batch_predict", openapi_extra=describe, responses=answers, response_model=BatchAnswer)
     async def batch_predict(request: Request) -> Response:
         """Read many images; answers in order, an error per item."""
-        kind = best_media_type(request.headers.get("accept", ""), (JSON, NDJSON))
-        if kind is None:
-            raise _not_acceptable((JSON, NDJSON))
+        kind = accepted_media_type(request.headers.get("accept", ""), (JSON, NDJSON))
         fields = await read_json(request, readings.max_bytes, readings.limits.max_batch)
         if isinstance(fields.get("images"), list):  # before anything is made of them; `parse` refuses what is no list
             readings.check_batch(fields["images"])
@@ -114,14 +112,7 @@ def _format_of(request: Request, named: str | None) -> OutputFormat | None:
     kinds: dict[str, OutputFormat | None] = {JSON: formats()["json"], NDJSON: None}
     for output_format in formats().values():
         kinds.update(dict.fromkeys((output_format.media_type, *output_format.accepts), output_format))
-    kind = best_media_type(request.headers.get("accept", ""), tuple(kinds))
-    if kind is None:
-        raise _not_acceptable(tuple(kinds))
-    return kinds[kind]
-
-
-def _not_acceptable(kinds: tuple[str, ...]) -> NotAcceptable:
-    return NotAcceptable("Accept asks for nothing that this route answers", f"it answers {', '.join(kinds)}")
+    return kinds[accepted_media_type(request.headers.get("accept", ""), tuple(kinds))]
 
 
 async def _streamed(lines: AsyncGenerator[BaseModel | None, None]) -> Response:
