@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from deployments.gateway.requests.base64_files import decode_base64
 from deployments.gateway.requests.bodies import announced_bytes, content_encoding, read_body, require_fitting
-from deployments.gateway.requests.uploads import json_object, query_of
+from deployments.gateway.requests.uploads import json_object, merged, query_of
 from deployments.jobs.job import JobFile
 from deployments.jobs.job_files import FileWriter, JobFiles
 from ocr.errors import InvalidRequest, TooLarge, UnsupportedFormat
@@ -118,11 +118,11 @@ async def receive_upload(request: Request, files: JobFiles, folder: str, limits:
     kept = _Files(files, folder, limits)
     try:
         if kind == b"application/json":
-            fields: dict[str, Any] = await _keep_json(request, kept, limits)
+            fields: Mapping[str, Any] = await _keep_json(request, kept, limits)
         elif content_encoding(request) is not None:
             raise UnsupportedFormat("the files of a job come as they are", "send them without Content-Encoding")
         elif kind == b"multipart/form-data":
-            fields = {**await _keep_form(request, kept, parameters.get(b"boundary", b""))}
+            fields = await _keep_form(request, kept, parameters.get(b"boundary", b""))
         else:
             fields = await _keep_body(request, kept, limits, is_url_encoded=kind == _URL_ENCODED)
     except ClientDisconnect as error:
@@ -131,13 +131,10 @@ async def receive_upload(request: Request, files: JobFiles, folder: str, limits:
     except BaseException as error:
         await kept.abandon(error)
         raise
-    query = query_of(request)
-    twice = sorted(fields.keys() & query.keys())
-    if twice:
-        raise InvalidRequest(f"option '{twice[0]}' is given in the body and in the query", "give it once")
+    options = merged(fields, query_of(request))
     if not kept.kept:
         raise InvalidRequest("the job has no file", "send the file as form field 'file', or as the body")
-    return KeptUpload(tuple(kept.kept), {**fields, **query}, kept.digest)
+    return KeptUpload(tuple(kept.kept), options, kept.digest)
 
 
 async def _keep_json(request: Request, kept: _Files, limits: UploadLimits) -> dict[str, Any]:

@@ -67,10 +67,10 @@ async def read_upload(request: Request, options: type[Options], max_bytes: int) 
     name = _plain_name(_disposition_name(request.headers.get("content-disposition", "")))
     if kind == "multipart/form-data":
         file, sent_name, fields = await _read_form(request, max_bytes)
-        return Upload(file, parse(options, _merged(fields, query)), _plain_name(sent_name) or name)
+        return Upload(file, parse(options, merged(fields, query)), _plain_name(sent_name) or name)
     body = await read_body(request, max_bytes)
     if kind == "application/json" or body[:_BEGINNING].lstrip().startswith(b"{"):
-        fields = _merged(json_object(body, images=1), query)
+        fields = merged(json_object(body, images=1), query)
         if "image" not in fields:
             raise InvalidRequest("the JSON body has no field 'image'", 'send {"image": "<base64 of the file>"}')
         image = await asyncio.to_thread(decode_base64, fields.pop("image"), "image")
@@ -89,7 +89,7 @@ def require_json(request: Request) -> None:
 
 async def read_json(request: Request, max_bytes: int, images: int = 1) -> dict[str, Any]:
     """The JSON object in the body, together with the options in the query. `images` is how many it may hold at most."""
-    return _merged(json_object(await read_body(request, max_bytes), images), query_of(request))
+    return merged(json_object(await read_body(request, max_bytes), images), query_of(request))
 
 
 def query_of(request: Request) -> dict[str, str]:
@@ -168,7 +168,8 @@ def _single_values(items: Sequence[tuple[str, str]]) -> dict[str, str]:
     return values
 
 
-def _merged(fields: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
+def merged(fields: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
+    """The options of the body and those of the query. Raises InvalidRequest when one is given in both."""
     twice = sorted(fields.keys() & query.keys())
     if twice:
         raise InvalidRequest(f"option '{twice[0]}' is given in the body and in the query", "give it once")
