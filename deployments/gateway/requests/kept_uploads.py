@@ -158,22 +158,22 @@ async def _keep_object(body: bytes, kept: _Files, limits: UploadLimits) -> dict[
 async def _keep_body(request: Request, kept: _Files, limits: UploadLimits, *, is_url_encoded: bool) -> dict[str, Any]:
     """The file itself; JSON that does not say so is JSON."""
     pieces = request.stream()
-    first = b""
+    first = bytearray()
     async for piece in pieces:
         first += piece
-        if first.strip():
+        if piece.strip():
             break
+        require_fitting(len(first), limits.max_json_bytes)  # blanks may come before JSON
     if first.lstrip().startswith(b"{"):
-        body = bytearray(first)
         async for piece in pieces:
-            body += piece
-            require_fitting(len(body), limits.max_json_bytes)
-        return await _keep_object(bytes(body), kept, limits)
+            first += piece
+            require_fitting(len(first), limits.max_json_bytes)
+        return await _keep_object(bytes(first), kept, limits)
     if is_url_encoded and first.startswith(_URL_ENCODED_FIELDS):
         raise InvalidRequest("the form is URL-encoded", "send it as multipart/form-data (curl -F), or the file alone")
     if first:
         await kept.begin("")
-        await kept.add(first)
+        await kept.add(bytes(first))
         async for piece in pieces:
             await kept.add(piece)
         await kept.end()

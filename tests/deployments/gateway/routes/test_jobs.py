@@ -191,10 +191,19 @@ async def test_several_files_are_one_job_and_each_has_its_pages(client: httpx.As
         ({"content": b"\x89" + b"a scan", "headers": {"content-type": "image/png"}}, [""]),
         ({"json": {"image": as_base64(b"a scan"), "lang": "de"}}, [""]),
         ({"json": {"images": [as_base64(b"one"), as_base64(b"two")]}}, ["", ""]),
+        ({"content": b" \n" * 5000 + json.dumps({"image": as_base64(b"a scan")}).encode()}, [""]),
         ({"files": [("image", ("one.png", b"one")), ("files", ("two.png", b"two"))]}, ["one.png", "two.png"]),
         ({"files": [("file", ("ümlaut.png", b"one"))], "data": {"lang": "de"}}, ["ümlaut.png"]),
     ],
-    ids=["JSON that is none of ours", "bytes", "JSON", "JSON of several", "form", "form with options"],
+    ids=[
+        "JSON that is none of ours",
+        "bytes",
+        "JSON",
+        "JSON of several",
+        "JSON behind blanks",
+        "form",
+        "form with options",
+    ],
 )
 async def test_files_come_in_every_way_in_which_other_routes_take_them(
     client: httpx.AsyncClient, sent: dict[str, Any], names: list[str] | None
@@ -269,6 +278,20 @@ async def test_an_upload_that_cannot_be_one_is_refused_and_leaves_nothing(
     response = await client.post("/jobs", **sent)
     assert response.status_code == status, response.text
     assert response.json()["error"]["hint"]
+    assert await service.files.folders() == []
+
+
+async def test_blanks_that_come_without_end_are_not_gathered(client: httpx.AsyncClient, service: Service) -> None:
+    sent: list[int] = []
+
+    async def blanks() -> AsyncIterator[bytes]:
+        for number in range(20):
+            sent.append(number)
+            yield b" " * 20_000
+
+    response = await client.post("/jobs", content=blanks())
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+    assert len(sent) == 6  # with the sixth they are more than a request may hold in memory
     assert await service.files.folders() == []
 
 
