@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -36,8 +35,6 @@ from ocr.contract import (
 from ocr.errors import Expired, InvalidRequest, NotFinished, NotReady, OutOfRange, TooLarge, TooManyPages
 from ocr.job_contract import JobOptions, JobPause
 from segmentation.files.rendered_page import in_parts
-
-log = logging.getLogger("quorum.jobs")
 
 # How soon a page that was read is seen by who waits for it.
 _LOOK_S = 0.5
@@ -242,10 +239,11 @@ class JobsApi:
         return rendering.document_of_pages(answers, job.files[number].page_count, request, spent_ms)
 
     async def _is_pdf(self, job: Job, chosen: Sequence[Place]) -> bool:
-        """Whether the pages are of a PDF: then one that was read says so."""
+        """Whether the pages are of a PDF: the first that was read, which has a resolution, says so."""
         for place in chosen:
-            if (await self.queue.page(job, place)).pdf is not None:
-                return True
+            page = await self.queue.page(job, place)
+            if page.dpi is not None:
+                return page.pdf is not None
         return False
 
     async def _with_layers(self, job: Job, number: int, chosen: Sequence[Place], form: OutputFormat) -> Written:
