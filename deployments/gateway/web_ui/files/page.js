@@ -47,24 +47,30 @@ function headers() {
   return key ? { "X-API-Key": key } : {};
 }
 
-/** POST the chosen file; `options` are those of /predict_text. Throws an Error whose message says what to do next. */
-async function ask(options) {
-  const form = new FormData();
-  form.append("image", shown.file);
-  for (const [name, value] of Object.entries(options)) if (value) form.append(name, value);
-  const { format = "json", ...rest } = options;
-  form.delete("format");
+/** A good answer. Throws an Error whose message says what to do next, with the status where there is one. */
+async function send(path, request = {}) {
   let response;
   try {
-    response = await fetch(`predict_text?format=${format}`, { method: "POST", body: form, headers: headers() });
+    response = await fetch(path, { ...request, headers: headers() });
   } catch {
     throw new Error("The service does not answer. Is it still running?");
   }
   if (response.ok) return response;
   const error = new Error(await problemOf(response));
-  error.isTooLong = response.status === 413 && /pdf|tiff/.test(shown.file.type);
+  error.status = response.status;
   throw error;
 }
+
+/** The chosen file in a form, with what is asked of it. */
+function formOf(options) {
+  const form = new FormData();
+  form.append("image", shown.file);
+  for (const [name, value] of Object.entries(options)) if (value) form.append(name, value);
+  return form;
+}
+
+/** Have the chosen file read; `options` are those of /predict_text. */
+const ask = ({ format = "json", ...options }) => send(`predict_text?format=${format}`, { method: "POST", body: formOf(options) });
 
 async function problemOf(response) {
   try {
@@ -108,7 +114,7 @@ function readIt() {
     try {
       response = await ask({ ...chosenOptions(), explain: "true", pictures: isPicture(shown.file) ? "" : "true" });
     } catch (error) {
-      if (!error.isTooLong) throw error;
+      if (error.status !== 413 || !/pdf|tiff/.test(shown.file.type)) throw error;
       return readAsJob();
     }
     show(await response.json());
@@ -118,32 +124,17 @@ function readIt() {
 
 // Documents that are too long for one request --------------------------------------------------------------------------
 
-async function asking(path, options = {}) {
-  let response;
-  try {
-    response = await fetch(path, { ...options, headers: headers() });
-  } catch {
-    throw new Error("The service does not answer. Is it still running?");
-  }
-  if (response.ok) return response;
-  const error = new Error(await problemOf(response));
-  error.status = response.status;
-  throw error;
-}
-
 /** Submit the file as a job, and show each page as soon as it is read. Choosing another file deletes the job. */
 async function readAsJob() {
-  const form = new FormData();
-  form.append("file", shown.file);
-  for (const [name, value] of Object.entries({ ...chosenOptions(), explain: "true", priority: "interactive" })) if (value) form.append(name, value);
+  const form = formOf({ ...chosenOptions(), explain: "true", priority: "interactive" });
   say("Sending the document …", "busy");
-  const job = (await (await asking("jobs", { method: "POST", body: form })).json()).id;
+  const job = (await (await send("jobs", { method: "POST", body: form })).json()).id;
   shown.job = job;
   shown.answer = { pages: [], text: "" };
   let resume = "";
   for (let end = false; !end && shown.job === job; ) {
     try {
-      const response = await asking(`jobs/${job}/result?format=ndjson&wait_s=5&resume=${encodeURIComponent(resume)}`);
+      const response = await send(`jobs/${job}/result?format=ndjson&wait_s=5&resume=${encodeURIComponent(resume)}`);
       for (const line of (await response.text()).split("\n").filter(Boolean)) {
         const told = JSON.parse(line);
         resume = told.resume;
@@ -436,7 +427,7 @@ function offerDownloads() {
       onclick: () =>
         during(`Writing ${label} …`, async () => {
           const stem = (shown.file.name || "page").replace(/\.[^.]*$/, "");
-          const written = shown.job ? asking(`jobs/${shown.job}/result?format=${format}`) : ask({ ...chosenOptions(), format });
+          const written = shown.job ? send(`jobs/${shown.job}/result?format=${format}`) : ask({ ...chosenOptions(), format });
           save(await (await written).blob(), `${stem}.${ending}`);
           return `${stem}.${ending} is in your downloads.`;
         }),
