@@ -135,14 +135,14 @@ class Call(Generic[Answer]):
 
 
 def character_call(image: Readable, options: CharacterKeywords) -> Call[CharacterAnswer]:
-    return Call("predict", CharacterAnswer, (encoded(image),), _plain(options))
+    return Call("predict", CharacterAnswer, (encoded(image),), plain(options))
 
 
 def text_call(image: Readable, options: TextKeywords) -> Call[TextAnswer]:
     file = encoded(image)
     if is_document(file):
         raise InvalidRequest("the file has pages, and each its answer", "read it with read_document")
-    return Call("predict_text", TextAnswer, (file,), _plain(options))
+    return Call("predict_text", TextAnswer, (file,), plain(options))
 
 
 def is_document(file: bytes) -> bool:
@@ -152,7 +152,7 @@ def is_document(file: bytes) -> bool:
 
 def document_call(document: Readable, options: DocumentKeywords) -> Call[DocumentAnswer]:
     # `pages` is always asked: it makes the answer to any file that of a document.
-    return Call("predict_text", DocumentAnswer, (encoded(document),), {"pages": ALL_PAGES, **_plain(options)})
+    return Call("predict_text", DocumentAnswer, (encoded(document),), {"pages": ALL_PAGES, **plain(options)})
 
 
 class WrittenFile(BaseModel):
@@ -165,7 +165,7 @@ class WrittenFile(BaseModel):
 
 
 def file_call(document: bytes, file_name: str, format: str, options: DocumentKeywords) -> Call[WrittenFile]:
-    asked = {"format": format, **_plain(options)}
+    asked = {"format": format, **plain(options)}
     return Call("predict_text", WrittenFile, (document,), asked, file_name=file_name)
 
 
@@ -175,7 +175,7 @@ def name_of(image: Readable) -> str:
 
 
 def batch_call(images: Sequence[Readable], task: Task, options: BatchKeywords) -> Call[BatchAnswer]:
-    return Call("batch_predict", BatchAnswer, tuple(map(encoded, images)), {"task": task, **_plain(options)})
+    return Call("batch_predict", BatchAnswer, tuple(map(encoded, images)), {"task": task, **plain(options)})
 
 
 STATUS_CALL = Call("status", StatusAnswer)
@@ -188,7 +188,7 @@ def change_call(live: Mapping[str, Any], version: int | None) -> Call[ConfigAnsw
 
 
 def weights_call(weights: Mapping[str, float], profile: str | None, version: int | None) -> Call[ConfigAnswer]:
-    body = _plain({"weights": dict(weights), "profile": profile})
+    body = plain({"weights": dict(weights), "profile": profile})
     return Call("change_weights", ConfigAnswer, options=body, safe=False, version=version)
 
 
@@ -196,7 +196,7 @@ def self_test_call(samples: int, task: Task) -> Call[SelfTestAnswer]:
     return Call("self_test", SelfTestAnswer, options={"samples": samples, "task": task})
 
 
-def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+def plain(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options as JSON has them; what is None is not asked."""
     given = {name: value for name, value in options.items() if value is not None}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}

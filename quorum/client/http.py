@@ -317,7 +317,7 @@ def _job_request(
         f"{url}{request.path}",
         params=dict(request.params),
         files=files or None,
-        data=dict(request.options) if files else None,
+        data=_in_text(request.options) if files else None,
         headers={IDEMPOTENCY_HEADER: request.key} if request.key else {},
         timeout=httpx.Timeout(max(timeout_s, _JOB_S), connect=min(timeout_s, _CONNECT_S)),
     )
@@ -376,7 +376,7 @@ def _request(http: httpx.Client | httpx.AsyncClient, url: str, call: Call[Any], 
         "POST",
         f"{url}/{call.operation}",
         content=call.images[0],
-        params={name: _in_query(value) for name, value in call.options.items()},
+        params=_in_text(call.options),
         headers={"Content-Type": "application/octet-stream", **_disposition(call.file_name), **named},
         timeout=timeout,
     )
@@ -390,8 +390,13 @@ def _disposition(name: str) -> dict[str, str]:
     return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(shown, safe='')}"}
 
 
-def _in_query(value: object) -> str:
-    """An option as the query has it: lists as a,b and objects as JSON."""
+def _in_text(options: Mapping[str, Any]) -> dict[str, str]:
+    """Options as a query and a form have them."""
+    return {name: _as_text(value) for name, value in options.items()}
+
+
+def _as_text(value: object) -> str:
+    """Lists as a,b and objects as JSON."""
     if isinstance(value, Mapping):
         return json.dumps(dict(value))
     if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):

@@ -25,7 +25,7 @@ import httpx
 from ocr.contract import DocumentAnswer
 from ocr.errors import ConnectionBroken, NotFinished, TooManyPages
 from ocr.job_contract import JobAnswer, JobPage, JobPause
-from quorum.client.calls import ALL_PAGES, DocumentKeywords, Readable
+from quorum.client.calls import ALL_PAGES, DocumentKeywords, Readable, plain
 from quorum.client.parts import PageChoice, joined, joined_files
 
 _WAIT_S = 20.0
@@ -57,7 +57,7 @@ class JobRequest:
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     files: Sequence[Readable] = ()
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     key: str = ""
 
 
@@ -137,8 +137,8 @@ class Job:
             try:
                 return writing.whole(self._ask.answer(writing.request()).content)
             except TooManyPages as error:
-                writing.split(error)
-            writing.add(self._ask.answer(writing.part_request()).content)
+                part = writing.split(error)
+            writing.add(self._ask.answer(part).content)
 
     def cancel(self) -> JobAnswer:
         """Stop it, and have all that it holds deleted. One that has ended is forgotten."""
@@ -199,8 +199,8 @@ class AsyncJob:
             try:
                 return writing.whole((await self._ask.answer(writing.request())).content)
             except TooManyPages as error:
-                writing.split(error)
-            writing.add((await self._ask.answer(writing.part_request())).content)
+                part = writing.split(error)
+            writing.add((await self._ask.answer(part)).content)
 
     async def cancel(self) -> JobAnswer:
         """Stop it, and have all that it holds deleted; see Job.cancel."""
@@ -216,20 +216,20 @@ class _InParts:
         self._form = form
         self._file = file
         self._left: PageChoice | None = None
-        self._part: PageChoice | None = None
         self._written: list[bytes] = []
 
     def request(self) -> JobRequest:
+        """The question about all pages that are left."""
         return self._asked(self._left)
 
-    def part_request(self) -> JobRequest:
-        return self._asked(self._part)
-
-    def split(self, refusal: TooManyPages) -> None:
-        """Raises the refusal for a PDF of pictures: the PDFs of its parts would be several files."""
+    def split(self, refusal: TooManyPages) -> JobRequest:
+        """The question about as many of them as one answer holds. Raises the refusal for a PDF of pictures: the PDFs
+        of its parts would be several files.
+        """
         if self._form == "pdf":
             raise refusal
-        self._part, self._left = (self._left or PageChoice.of(ALL_PAGES)).split(refusal.max_pages)
+        part, self._left = (self._left or PageChoice.of(ALL_PAGES)).split(refusal.max_pages)
+        return self._asked(part)
 
     def add(self, content: bytes) -> None:
         self._written.append(content)
@@ -250,10 +250,9 @@ class _InParts:
 
 
 def submit_request(files: Files, options: JobKeywords, key: str) -> JobRequest:
-    """One file or several, with options as a form has them."""
+    """One file or several, and what is asked of them."""
     chosen: Sequence[Readable] = files if isinstance(files, list | tuple) else [files]
-    fields = {name: _in_form(value) for name, value in options.items() if value is not None}
-    return JobRequest("POST", "/jobs", files=chosen, options=fields, key=key)
+    return JobRequest("POST", "/jobs", files=chosen, options=plain(options), key=key)
 
 
 def show_request(job_id: str) -> JobRequest:
@@ -282,12 +281,3 @@ def pause_s(state: JobAnswer) -> float:
     """How long to wait before the next look: the longer, the longer it still takes."""
     expected_s = _LONGEST_PAUSE_S if state.seconds_left is None else state.seconds_left
     return min(_LONGEST_PAUSE_S, max(_LEAST_PAUSE_S, expected_s / 20.0))
-
-
-def _in_form(value: Any) -> str:  # noqa: ANN401 - any option
-    """An option as a form has it: lists as a,b and objects as JSON."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(item, Mapping) for item in value)):
-        return json.dumps(value)
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
