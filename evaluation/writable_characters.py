@@ -16,12 +16,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from evaluation.markdown import table
-from evaluation.readings.reader import Reader
+from evaluation.readings.reader import ENGINES, Reader
 from ocr import Alphabet, Box, Crop
 from ocr.errors import EngineUnavailable
 from ocr.languages import INSTALLED, LANGUAGES, Language
 
-ENGINES = ("tesseract", "paddleocr", "easyocr", "trocr", "emnist_cnn")
 DOCUMENT = Path(__file__).parents[1] / "docs" / "languages.md"
 RULE = "\n---\n"
 _ALL = "all"

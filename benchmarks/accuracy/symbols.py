@@ -27,7 +27,7 @@ from benchmarks.harness.results import RESULTS
 from evaluation.accuracy.arguments import profile_of
 from evaluation.environment import as_table, environment
 from evaluation.markdown import document, table
-from evaluation.readings.reader import Reader
+from evaluation.readings.reader import ENGINES, Reader
 from evaluation.readings.store import ReadingStore
 from fusion import FusedLine, Method, Thresholds, fuse_page
 from ocr import Crop, Hypothesis
@@ -45,7 +45,6 @@ PATTERNS = (
     "with {} in it", "total: {} 250", "({}) was marked", "18 {} 24 hours", "note{} and more",
 )  # fmt: skip
 SURE = Thresholds().review
-ENGINES = ("tesseract", "paddleocr", "easyocr", "trocr", "emnist_cnn")
 PAGE_LINES = 25
 
 

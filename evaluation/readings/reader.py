@@ -14,6 +14,9 @@ from cluster.weights import models
 from ocr import Crop, Hypothesis, LoadOptions
 from ocr.interfaces import Engine, EngineSpec
 
+ENGINES = ("tesseract", "paddleocr", "easyocr", "trocr", "emnist_cnn")
+"""All, in the order of the columns of reports."""
+
 
 def model_dir() -> Path:
     """Where `quorum models pull` puts models: MODEL_DIR, where it is set."""
