@@ -21,7 +21,7 @@ from typing import Any
 
 from cluster.weights import models
 from ocr.errors import EngineUnavailable
-from ocr.languages import INSTALLED, LANGUAGES
+from ocr.text.languages import INSTALLED, LANGUAGES
 
 _NO_CARD = (
     "run this on a node with a card and the engine's packages of cluster/gpu/, or start from serve_config.cpu.yaml, "
@@ -68,7 +68,7 @@ def program(name: str, package: str, *, which: Callable[[str], str | None] = shu
 def tesseract_languages(
     command: str, wanted: Iterable[str] = INSTALLED, *, run: Callable[[list[str]], str] | None = None
 ) -> Finding:
-    """Whether Tesseract has data for the languages `wanted` (codes of ocr/languages.py)."""
+    """Whether Tesseract has data for the languages `wanted` (codes of ocr/text/languages.py)."""
     name = "tesseract languages"
     try:
         listing = (run or _output_of)([command, "--list-langs"])

@@ -61,7 +61,7 @@ install_system_packages() {
     "${install[@]}" || { "${root[@]}" apt-get update && "${install[@]}"; } || fail "apt-get did not succeed; $remedy"
 }
 
-# Tesseract and its data of the languages that it is to read (ocr/languages.py), one package a line.
+# Tesseract and its data of the languages that it is to read (ocr/text/languages.py), one package a line.
 tesseract_packages=$(dirname "$0")/tesseract-packages.txt
 
 have_tesseract_data() {

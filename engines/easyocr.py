@@ -30,7 +30,7 @@ from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
-from ocr.languages import LANGUAGES, readable
+from ocr.text.languages import LANGUAGES, readable
 
 MAX_RATIO = 60
 """A crop that is wider than this many times its height is squeezed to it: nothing else bounds the memory it takes."""

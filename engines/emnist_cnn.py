@@ -61,7 +61,7 @@ from ocr import (
     Span,
 )
 from ocr.errors import EngineUnavailable
-from ocr.languages import LANGUAGES, readable
+from ocr.text.languages import LANGUAGES, readable
 
 WEIGHTS_FILE = "model.keras"
 ALTERNATIVES = 3

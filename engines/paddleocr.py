@@ -34,7 +34,7 @@ from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
-from ocr.languages import LANGUAGES, readable
+from ocr.text.languages import LANGUAGES, readable
 
 log = logging.getLogger("quorum.paddleocr")
 

@@ -36,13 +36,13 @@ from engines.common.model_card import CARD_FILE, read_card
 from engines.common.module_stubs import stubbed_modules
 from engines.common.scratch_files import Scratch
 from engines.common.tessdata import alphabet_of
-from ocr.alphabet import Alphabet
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
 from ocr.gpu_memory import NoCard
 from ocr.hypothesis import CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Pixels, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
-from ocr.languages import LANGUAGES, package_of
+from ocr.text.alphabet import Alphabet
+from ocr.text.languages import LANGUAGES, package_of
 
 LINE_HEIGHT_PX = (36, 64)
 """Lower crops are enlarged and higher ones reduced to these; between, Tesseract reads best what is not resampled."""

@@ -21,11 +21,11 @@ from engines.common.blank_crops import is_blank
 from engines.common.model_card import read_card
 from engines.common.module_stubs import stubbed_modules
 from engines.devices.torch_device import TORCH, prepare
-from ocr.alphabet import Alphabet
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import CharacterHypothesis, Hypothesis
 from ocr.image import Crop, Pixels, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
+from ocr.text.alphabet import Alphabet
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -19,7 +19,7 @@ from evaluation.markdown import table
 from evaluation.readings.reader import ENGINES, Reader
 from ocr import Alphabet, Box, Crop
 from ocr.errors import EngineUnavailable
-from ocr.languages import INSTALLED, LANGUAGES, Language
+from ocr.text.languages import INSTALLED, LANGUAGES, Language
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "languages.md"
 RULE = "\n---\n"

@@ -12,7 +12,7 @@ from itertools import accumulate, groupby
 
 from fusion.fused_line import FusedLine, FusedWord
 from ocr import Character, Hypothesis, Line, Polygon, Reading, Region, Span, Word
-from ocr.bidirectional import runs_leftwards, with_turned_runs
+from ocr.text.bidirectional import runs_leftwards, with_turned_runs
 
 _LEAST_ROOM = 0.2  # of the height of a line, between words: readers of our formats take closer ones for one word
 

@@ -1,6 +1,5 @@
 """The vocabulary of Quorum: frozen types, ports, errors and geometry. It imports nothing else of the project."""
 
-from ocr.alphabet import Alphabet
 from ocr.engine_report import EngineReport, Status
 from ocr.geometry import Box, Point, Polygon
 from ocr.gpu_memory import Card, CardMemory, NoCard
@@ -8,6 +7,7 @@ from ocr.hypothesis import Alternative, CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Image, Layout, Pixels, Region, Scope, SegmentedPage
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources, Segmenter
 from ocr.page import Character, Document, Line, Page, Reading, Vote, Word
+from ocr.text.alphabet import Alphabet
 from ocr.timing import StepTimer, TimedStep
 
 __all__ = [

@@ -47,7 +47,7 @@ def _joined(value: Any) -> Any:  # noqa: ANN401 - whatever a JSON body brought
 
 
 Languages = Annotated[str, BeforeValidator(_joined), Field(max_length=60)]
-"""'auto', or ISO 639-1 codes with commas between them. Which codes there are is in ocr/languages.py."""
+"""'auto', or ISO 639-1 codes with commas between them. Which codes there are is in ocr/text/languages.py."""
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Steps = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(max_length=16)]
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]

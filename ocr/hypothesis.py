@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ocr.alphabet import Alphabet
 from ocr.pickling import fast_pickle
+from ocr.text.alphabet import Alphabet
 
 
 class Span(NamedTuple):

@@ -119,8 +119,8 @@ class Region:
 class Crop:
     """The upright pixels of one region, RGB uint8 (H, W, 3), and what the reader is asked.
 
-    `languages` are those that the text may be in, two-letter codes of ocr/languages.py, the likeliest first; `classes`
-    narrows the answer for a single character.
+    `languages` are those that the text may be in, two-letter codes of ocr/text/languages.py, the likeliest first;
+    `classes` narrows the answer for a single character.
     """
 
     pixels: Pixels

@@ -104,7 +104,7 @@ class EngineSpec:
     handwritten, printed, noisy), before anything was tuned; `load` makes the engine or raises `EngineUnavailable`
     with the remedy. `card` is how its framework is asked about a graphics card, or why it uses none.
 
-    `languages` tells which languages of ocr/languages.py a loaded engine reads; none where that is not known. With
+    `languages` tells which languages of ocr/text/languages.py a loaded engine reads; none where that is not known. With
     `by_language` it reads a line differently in another language, and is asked again about lines that turn out to be
     in one.
     """

@@ -27,8 +27,8 @@ from ocr import EngineSpec, Scope
 from ocr.contract import CharacterOptions, EnsembleOptions, TextOptions
 from ocr.errors import OutOfRange
 from ocr.image import Material
-from ocr.languages import AUTO, DEFAULT, parsed
-from ocr.normal_forms import forms
+from ocr.text.languages import AUTO, DEFAULT, parsed
+from ocr.text.normal_forms import forms
 from segmentation.preprocessing import Pipeline
 
 AUTO_PROFILE = "auto"

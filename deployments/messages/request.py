@@ -12,8 +12,8 @@ from fusion import Cascade, Method, Profile, Step
 from ocr import Classes
 from ocr.contract import PageRegion
 from ocr.job_contract import Priority
-from ocr.languages import DEFAULT
-from ocr.normal_forms import DEFAULT_FORMS
+from ocr.text.languages import DEFAULT
+from ocr.text.normal_forms import DEFAULT_FORMS
 
 _BATCH_COUNTS = 8.0
 # Who has asked for many pages waits for the last of them anyway; who has asked for one waits for it.
@@ -82,9 +82,9 @@ class ReadRequest:
     """One request, resolved. `engines` are the ones to ask, `steps` the preprocessing (None: the profile's own);
     `deadline` is wall-clock time in epoch seconds. `config_version` is the live configuration that it began under, and
     holds until it is answered. Without a `cascade` all engines are asked at once. `illegible` lines stay in the text.
-    `normal_forms` are those that the answer is written in (ocr/normal_forms.py). With `finds_languages` lines that turn
-    out to be in another language than `recognition` names are read again in it. `at_once` is how many pages its caller
-    had asked for at the same time when it began.
+    `normal_forms` are those that the answer is written in (ocr/text/normal_forms.py). With `finds_languages` lines that
+    turn out to be in another language than `recognition` names are read again in it. `at_once` is how many pages its
+    caller had asked for at the same time when it began.
     """
 
     method: Method

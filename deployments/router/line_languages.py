@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr import Hypothesis
-from ocr.languages import LANGUAGES
+from ocr.text.languages import LANGUAGES
 
 SURE = 0.5
 """The least probability of another language that a page is taken to be in."""

@@ -15,7 +15,7 @@ from ocr import Character, Hypothesis, Layout, Line, Page, Status
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError, ServiceError
 from ocr.image import BLOCKS_OF_A_PART
 from ocr.interfaces import Checkpoint, go_on
-from ocr.normal_forms import normalised
+from ocr.text.normal_forms import normalised
 
 
 def found_languages(

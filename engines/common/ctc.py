@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.common.usual_characters import CLEARLY, is_latin, is_usual, twin
-from ocr.alphabet import UNWRITABLE, Alphabet
 from ocr.hypothesis import Alternative, CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Scope
+from ocr.text.alphabet import UNWRITABLE, Alphabet
 
 ALTERNATIVES = 3
 MIN_ALTERNATIVE = 0.01

@@ -12,7 +12,7 @@ import struct
 from functools import lru_cache
 from pathlib import Path
 
-from ocr.alphabet import Alphabet
+from ocr.text.alphabet import Alphabet
 
 _LSTM_UNICHARSET = 21
 _NOT_CHARACTERS = frozenset({"NULL", "Joined", "|Broken|0|1"})

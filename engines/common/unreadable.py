@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ocr.alphabet import Alphabet
-from ocr.languages import LANGUAGES, readable
+from ocr.text.alphabet import Alphabet
+from ocr.text.languages import LANGUAGES, readable
 
 
 def unreadable(who: str, languages: Sequence[str], alphabet: Alphabet, remedy: str) -> str | None:

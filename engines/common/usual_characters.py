@@ -14,7 +14,7 @@ from __future__ import annotations
 import string
 import unicodedata
 
-from ocr.languages import LANGUAGES, Script
+from ocr.text.languages import LANGUAGES, Script
 
 CLEARLY = 0.5
 """The least probability of an unusual character that is read."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from fusion.alignment.similarity import NULL, folded
 from fusion.votes.voting import Ballot, Winner
-from ocr.alphabet import UNWRITABLE, Alphabet
+from ocr.text.alphabet import UNWRITABLE, Alphabet
 
 RATHER_SURE = 0.5
 """The least probability of a character that stands against engines which cannot write it."""

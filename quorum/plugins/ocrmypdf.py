@@ -27,8 +27,8 @@ from pydantic import BaseModel
 from ocr.contract import LineAnswer, TextAnswer, WordAnswer
 from ocr.errors import OutOfRange, QuorumError
 from ocr.geometry import Point, bounds
-from ocr.languages import LANGUAGES, parsed
 from ocr.page_geometry import LEVEL_DEGREES, direction_degrees, quarter_turns, skew_degrees
+from ocr.text.languages import LANGUAGES, parsed
 from quorum.client import DEFAULT_URL, Client
 
 TIMEOUT_S = 120.0

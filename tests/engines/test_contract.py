@@ -16,9 +16,9 @@ import pytest
 import engines
 from cluster.weights import models
 from ocr import Crop, Engine, EngineSpec, Hypothesis, LoadOptions, Scope
-from ocr.alphabet import UNWRITABLE
 from ocr.errors import EngineUnavailable
-from ocr.languages import LANGUAGES
+from ocr.text.alphabet import UNWRITABLE
+from ocr.text.languages import LANGUAGES
 from tests.engines.drawing import character, draw, line
 from tests.engines.tiny_models import easyocr_network, trocr_checkpoint
 

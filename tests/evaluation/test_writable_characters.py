@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evaluation.writable_characters import Writer, character_rows, language_rows, written
 from ocr import Alphabet
-from ocr.languages import LANGUAGES
+from ocr.text.languages import LANGUAGES
 
 
 def test_a_cell_says_all_none_or_what_is_missing() -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import string
 import unicodedata
 
-from ocr.alphabet import UNWRITABLE
+from ocr.text.alphabet import UNWRITABLE
 
 PRINTABLE = string.digits + string.ascii_letters + string.punctuation + " "
 """The 95 printable characters of ASCII."""

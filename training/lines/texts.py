@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ocr.alphabet import UNWRITABLE
+from ocr.text.alphabet import UNWRITABLE
 from training.lines import symbol_texts
 from training.lines.characters import PRINTABLE, is_writable, upper
 from training.lines.foreign_words import WORD_PACKAGES, accented, foreign_words

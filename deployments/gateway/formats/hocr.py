@@ -19,8 +19,8 @@ from deployments.gateway.formats.output_format import (
     xml_safe,
 )
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
-from ocr.languages import LANGUAGES
 from ocr.page_geometry import direction_degrees
+from ocr.text.languages import LANGUAGES
 
 _XHTML = "http://www.w3.org/1999/xhtml"
 _DOCTYPE = b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE html>\n'

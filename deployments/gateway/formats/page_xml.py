@@ -17,7 +17,7 @@ from deployments.gateway.formats.output_format import (
     xml_safe,
 )
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
-from ocr.languages import LANGUAGES
+from ocr.text.languages import LANGUAGES
 
 _ILLEGIBLE = {"custom": "structure {type:illegible;}"}
 _NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"

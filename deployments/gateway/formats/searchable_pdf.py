@@ -29,10 +29,10 @@ from deployments.gateway.formats.output_format import (
     part_of,
     word_places,
 )
-from ocr.bidirectional import runs_leftwards, with_turned_runs
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
 from ocr.geometry import bounds
 from ocr.page_geometry import LEVEL_DEGREES, direction_degrees, quarter_turns
+from ocr.text.bidirectional import runs_leftwards, with_turned_runs
 from segmentation.files.pdf.invisible_font import invisible_font
 from segmentation.files.pdf.text_layer import FONT_NAME
 from segmentation.files.pdf.untyped import Untyped

@@ -34,7 +34,7 @@ from deployments.gateway.requests.options import parse
 from ocr.contract import LineAnswer, TextAnswer, TextOptions
 from ocr.errors import InvalidRequest, NotFound, NotReady, OutOfRange
 from ocr.geometry import bounds
-from ocr.languages import AUTO, LANGUAGES, known
+from ocr.text.languages import AUTO, LANGUAGES, known
 
 WHOLE_ENSEMBLE = "ocr"
 """The model of that name is the service as it is configured."""

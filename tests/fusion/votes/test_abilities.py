@@ -8,7 +8,7 @@ import pytest
 
 from fusion.votes.abilities import Decision, decide
 from fusion.votes.voting import Ballot, Method, count_votes
-from ocr.alphabet import UNWRITABLE, Alphabet
+from ocr.text.alphabet import UNWRITABLE, Alphabet
 
 ASCII = Alphabet.of(map(chr, range(0x20, 0x7F)))
 MARKS = Alphabet.of((*map(chr, range(0x20, 0x7F)), "≤½é"))

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ocr.alphabet import UNWRITABLE
 from ocr.errors import InvalidRequest
+from ocr.text.alphabet import UNWRITABLE
 from training.drawing.fonts import Face
 from training.drawing.typesetting import STRIP_PX, FontSampler, TypesetLine, typeset_line
 from training.lines.characters import CHARACTERS, LATIN_LETTERS, is_writable, upper

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocr.bidirectional import runs_leftwards, with_turned_runs
+from ocr.text.bidirectional import runs_leftwards, with_turned_runs
 
 
 @pytest.mark.parametrize(

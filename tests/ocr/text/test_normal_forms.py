@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocr.errors import OutOfRange
-from ocr.normal_forms import DEFAULT_FORMS, forms, normalised
+from ocr.text.normal_forms import DEFAULT_FORMS, forms, normalised
 
 
 @pytest.mark.parametrize(

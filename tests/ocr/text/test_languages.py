@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ocr.errors import OutOfRange
-from ocr.languages import INSTALLED, LANGUAGES, Script, packages, parsed, readable
+from ocr.text.languages import INSTALLED, LANGUAGES, Script, packages, parsed, readable
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_at_least_twenty_languages_in_latin_script_are_installed() -> None:
 
 
 def test_what_is_installed_is_what_the_table_says() -> None:
-    listed = (Path(__file__).parents[2] / "cluster" / "tesseract-packages.txt").read_text().split()
+    listed = (Path(__file__).parents[3] / "cluster" / "tesseract-packages.txt").read_text().split()
     assert listed == ["tesseract-ocr", *packages()]
 
 
