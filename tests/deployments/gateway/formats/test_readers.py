@@ -14,7 +14,7 @@ import pikepdf
 import PIL.Image
 import pytest
 
-from deployments.gateway.formats import format_named
+from deployments.gateway.formats import OutputPage, format_named
 from tests.deployments.gateway.formats.drawn_page import LINES, NAME, drawn_page
 from tests.deployments.gateway.formats.test_formats import FIVE_WORDS, sideways
 from tests.fakes.answers import document_of
@@ -45,7 +45,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Programs:
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the picture of a page and its files in every format; two pages of it; pages on their sides."""
+    """A folder with the picture of a page and its files in every format, and two pages of it as hOCR."""
     folder = tmp_path_factory.mktemp("files")
     page = drawn_page()
     assert page.picture is not None
@@ -194,10 +194,8 @@ def test_readers_of_pdf_find_the_rows_of_a_page_on_its_side(
     programs: Programs, tmp_path: Path, turns: int, degrees: float
 ) -> None:
     answer = sideways(turns, degrees)
-    page = drawn_page()
-    (tmp_path / "turned.pdf").write_bytes(
-        format_named("pdf").write(answer, [type(page)(1, answer, page.picture)]).content
-    )
+    page = OutputPage(1, answer, drawn_page().picture)
+    (tmp_path / "turned.pdf").write_bytes(format_named("pdf").write(answer, [page]).content)
     python = programs("pypdf==7.1.0", "pdfminer.six==20260107") / "python"
     for program in (_PYPDF, _PDFMINER):
         assert rows(said(python, "-c", program, tmp_path / "turned.pdf", folder=tmp_path)) == [" ".join(FIVE_WORDS)] * 3
