@@ -12,9 +12,11 @@ from deployments.jobs.job import (
     OPENING,
     UNREAD,
     Callback,
+    CallbackCall,
     Job,
     JobFile,
     Lease,
+    called,
     ended,
     file_opened,
     file_refused,
@@ -164,6 +166,18 @@ def test_the_callback_of_a_job_is_due_when_the_job_has_ended() -> None:
     job = job_of(1, callback=callback)
     assert job.due_at == 1000.0
     assert ended(job, "failed", 7.0).due_at == 7.0
+
+
+def test_a_callback_is_delivered_when_its_last_call_was_and_nothing_is_signed_any_more() -> None:
+    job = ended(job_of(1, callback=Callback(url="https://example.com", secret="s")), "succeeded", 7.0)
+    tried = called(job, CallbackCall(at=7.0, status=500, problem="answered 500"), 12.0)
+    assert tried is not None
+    assert tried.callback is not None
+    assert (tried.callback.is_delivered, tried.callback.next_at, tried.callback.secret) == (False, 12.0, "s")
+    told = called(tried, CallbackCall(at=12.0, status=204), None)
+    assert told is not None
+    assert told.callback is not None
+    assert (told.callback.is_delivered, told.callback.next_at, told.callback.secret) == (True, None, "")
 
 
 def test_the_pace_of_the_last_pages_says_when_the_job_is_done() -> None:
