@@ -29,7 +29,7 @@ import typer
 
 from benchmarks.harness import command
 from benchmarks.harness.results import RESULTS, publish
-from benchmarks.harness.serving import URL
+from benchmarks.harness.serving import URL, wait_until
 from benchmarks.harness.stub_cluster import Stubs, stub_cluster
 from evaluation.environment import as_table, environment
 from evaluation.markdown import document
@@ -42,6 +42,7 @@ PAGES_EACH = 200
 LONG_PAGES = 10_000
 _PERSON, _OTHER = "person", "other"
 _READY_S = 120.0
+_LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +112,7 @@ def job(key: str, job_id: str) -> Mapping[str, Any]:
 
 
 def wait_for(key: str, job_id: str, is_so: Callable[[Mapping[str, Any]], bool]) -> None:
-    deadline = time.monotonic() + _READY_S
-    while not is_so(job(key, job_id)):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"job {job_id} did not come so far within {_READY_S:g} s")
-        time.sleep(0.05)
+    wait_until(lambda: is_so(job(key, job_id)), _READY_S, lambda: f"job {job_id} did not come so far", every_s=_LOOK_S)
 
 
 def page_seconds(png: bytes, count: int) -> tuple[float, ...]:
