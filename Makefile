@@ -41,7 +41,7 @@ $(for_tests): $(ready) Makefile tests/schemas.txt
 
 # FORCE=1 installs again, whatever the dates of the files say.
 $(if $(FORCE),.PHONY: $(ready))
-$(ready): requirements.lock pyproject.toml cluster/setup.sh cluster/lock.sh
+$(ready): requirements.lock pyproject.toml cluster/setup.sh cluster/lock.sh cluster/tesseract-packages.txt
 	@cluster/setup.sh $(VENV)
 
 run: $(ready)

@@ -166,7 +166,8 @@ if command -v flock >/dev/null; then
     exec 9>"$venv/.setup-lock" # .lock is uv's own
     flock --nonblock 9 || { say "another setup is at work in $venv; waiting for it"; flock 9; }
 fi
-if [[ $ready -nt requirements.lock && $ready -nt pyproject.toml && $ready -nt $0 && $ready -nt $(dirname "$0")/lock.sh && -z ${FORCE:-} ]]; then
+if [[ $ready -nt requirements.lock && $ready -nt pyproject.toml && $ready -nt $0 && $ready -nt $(dirname "$0")/lock.sh &&
+    $ready -nt $tesseract_packages && -z ${FORCE:-} ]]; then
     install_programs "${programs[@]}"
     exit 0
 fi
