@@ -37,10 +37,10 @@ from engines.common.module_stubs import stubbed_modules
 from engines.common.scratch_files import Scratch
 from engines.common.tessdata import alphabet_of
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
-from ocr.gpu_memory import NoCard
 from ocr.hypothesis import CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Pixels, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
+from ocr.runtime.gpu_memory import NoCard
 from ocr.text.alphabet import Alphabet
 from ocr.text.languages import LANGUAGES, package_of
 

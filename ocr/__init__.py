@@ -2,13 +2,13 @@
 
 from ocr.engine_report import EngineReport, Status
 from ocr.geometry import Box, Point, Polygon
-from ocr.gpu_memory import Card, CardMemory, NoCard
 from ocr.hypothesis import Alternative, CharacterHypothesis, Hypothesis, Span
 from ocr.image import Classes, Crop, Image, Layout, Pixels, Region, Scope, SegmentedPage
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources, Segmenter
 from ocr.page import Character, Document, Line, Page, Reading, Vote, Word
+from ocr.runtime.gpu_memory import Card, CardMemory, NoCard
+from ocr.runtime.timing import StepTimer, TimedStep
 from ocr.text.alphabet import Alphabet
-from ocr.timing import StepTimer, TimedStep
 
 __all__ = [
     "Alphabet",

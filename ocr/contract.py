@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from ocr.expressions import require_modest
 from ocr.image import Classes
+from ocr.text.expressions import require_modest
 
 
 class _Wire(BaseModel):

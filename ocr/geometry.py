@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.pickling import fast_pickle
+from ocr.runtime.pickling import fast_pickle
 
 Point = tuple[float, float]
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ocr.pickling import fast_pickle
+from ocr.runtime.pickling import fast_pickle
 from ocr.text.alphabet import Alphabet
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.geometry import Box, Polygon
-from ocr.pickling import fast_pickle, pickle_as_bytes
+from ocr.runtime.pickling import fast_pickle, pickle_as_bytes
 
 Pixels = NDArray[np.uint8]
 """RGB uint8, shape (H, W, 3), H and W at least 1."""

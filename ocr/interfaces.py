@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ocr.gpu_memory import Card, NoCard
 from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Image, Scope, SegmentedPage
+from ocr.runtime.gpu_memory import Card, NoCard
 
 MAX_LINES = 6000
 """The most lines of a page unless told otherwise: an A3 ledger of 5,000 cells has fewer, a newspaper page far fewer."""

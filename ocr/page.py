@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from ocr.engine_report import EngineReport
 from ocr.geometry import Polygon
 from ocr.hypothesis import Hypothesis
-from ocr.pickling import fast_pickle, pickle_as_bytes
-from ocr.timing import TimedStep
+from ocr.runtime.pickling import fast_pickle, pickle_as_bytes
+from ocr.runtime.timing import TimedStep
 
 
 def _require_probability(value: float, owner: object) -> None:

@@ -30,7 +30,7 @@ from deployments.replica.processors import processor_s
 from engines.devices.gpu import is_out_of_memory
 from ocr import CardMemory, Crop, Engine, EngineSpec, Hypothesis, LoadOptions, NoCard, Scope, SegmentedPage, StepTimer
 from ocr.errors import EngineUnavailable
-from ocr.timing import OTHER
+from ocr.runtime.timing import OTHER
 
 log = logging.getLogger("quorum.engine")
 

@@ -18,8 +18,8 @@ from typing import Any, Protocol
 
 from deployments.config.schema import LiveConfig, MonitorConfig
 from deployments.config.versions import ConfigVersion
+from deployments.gateway.caching.shared_answer import SharedAnswer
 from deployments.gateway.live_config import LiveConfiguration
-from deployments.gateway.shared_answer import SharedAnswer
 from deployments.messages.capabilities import AUTO_PROFILE, STARTING_PREFIX
 from deployments.messages.reading_service import ReadingService
 from deployments.observability.log_tail import LogQuery

@@ -25,13 +25,13 @@ from deployments.config.schema import ClusterConfig
 from deployments.gateway.access.current_caller import CURRENT_CALLER, CURRENT_FRAMES_WAITING
 from deployments.gateway.access.rate_limit import ClusterRateLimiter
 from deployments.gateway.admin_api import AdminApi, SharedNodes, periodic_tasks
+from deployments.gateway.caching.result_cache import CachingReadingService
 from deployments.gateway.fair_reading import FairReadingService
 from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.http_app import create_app
-from deployments.gateway.jobs_api import JobsApi
+from deployments.gateway.jobs.jobs_api import JobsApi
 from deployments.gateway.live_config import LiveConfiguration
 from deployments.gateway.requests.options import parse
-from deployments.gateway.result_cache import CachingReadingService
 from deployments.gateway.router_client import RouterClient
 from deployments.jobs.job_queue import job_queue
 from deployments.messages.capabilities import Capabilities

@@ -10,8 +10,8 @@ from deployments.config.schema import ClusterConfig
 from deployments.gateway import rendering
 from deployments.gateway.access.admission import AdmissionControl
 from deployments.gateway.access.current_caller import CURRENT_CALLER
+from deployments.gateway.caching.shared_answer import SharedAnswer
 from deployments.gateway.reading_api import ReadingApi
-from deployments.gateway.shared_answer import SharedAnswer
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
 from deployments.messages.states import ServiceState

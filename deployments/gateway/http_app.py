@@ -21,7 +21,7 @@ from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.integrations.mistral_ocr import mistral_routes
 from deployments.gateway.integrations.open_inference import open_inference_routes
 from deployments.gateway.integrations.open_webui import open_webui_routes
-from deployments.gateway.jobs_api import JobsApi
+from deployments.gateway.jobs.jobs_api import JobsApi
 from deployments.gateway.routes.admin import admin_routes
 from deployments.gateway.routes.health import health_routes
 from deployments.gateway.routes.jobs import FAILED_PAGES, job_routes

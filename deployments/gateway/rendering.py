@@ -41,7 +41,7 @@ from ocr.contract import (
 )
 from ocr.errors import QuorumError
 from ocr.page import text_of_rows
-from ocr.timing import timeline
+from ocr.runtime.timing import timeline
 
 # An engine in one of these states was asked and did not do what it was asked for.
 _FAILED = frozenset({Status.TIMEOUT, Status.ERROR, Status.SHED, Status.UNAVAILABLE})

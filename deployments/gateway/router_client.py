@@ -18,7 +18,7 @@ from deployments.transport import await_response, deployment_statuses
 from ocr import Page
 from ocr.contract import ComponentStatus
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded, QuorumError
-from ocr.pickling import Pickled
+from ocr.runtime.pickling import Pickled
 
 # The Router answers before the deadline by itself; this is for one that does not answer at all.
 _GRACE_S = 0.5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ocr import Character, EngineReport, Hypothesis, Layout, TimedStep
 from ocr.errors import QuorumError
-from ocr.pickling import pickle_as_bytes
+from ocr.runtime.pickling import pickle_as_bytes
 
 
 class InvalidEngineAnswer(Exception):

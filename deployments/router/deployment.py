@@ -27,7 +27,7 @@ from deployments.router.engine_states import EngineStates
 from deployments.router.ensemble import Ensemble
 from ocr import Page, StepTimer
 from ocr.errors import QuorumError
-from ocr.pickling import Pickled
+from ocr.runtime.pickling import Pickled
 
 
 class RouterReplica:

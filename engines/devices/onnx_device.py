@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from engines.devices.gpu import memory_limit_bytes, process_memory_bytes, total_memory_bytes
 from ocr.errors import EngineUnavailable
-from ocr.gpu_memory import CardMemory
 from ocr.interfaces import LoadOptions
+from ocr.runtime.gpu_memory import CardMemory
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 

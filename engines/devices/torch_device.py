@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from engines.devices.gpu import REMEDY, process_memory_bytes
 from ocr.errors import EngineUnavailable
-from ocr.gpu_memory import CardMemory
 from ocr.interfaces import LoadOptions
+from ocr.runtime.gpu_memory import CardMemory
 
 
 def prepare(engine: str, options: LoadOptions) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evaluation.accuracy import leave_out_report
 from evaluation.accuracy.calibration import WordCalibration
 from evaluation.accuracy.cascade import CascadeFigures
 from evaluation.accuracy.error_rates import FUSED, Rate, SetFigures
-from evaluation.accuracy.leave_out import LeaveOutReport
+from evaluation.accuracy.leave_one_out import report as leave_out_report
+from evaluation.accuracy.leave_one_out.held_out import LeaveOutReport
 from evaluation.accuracy.vendor_pipelines import PipelineComparison
 from evaluation.markdown import document, table
 from evaluation.votes.fusion_changes import FusionChanges

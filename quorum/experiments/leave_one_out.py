@@ -19,7 +19,7 @@ from evaluation import metrics
 from evaluation.accuracy.cascade import CascadeSet, cascade_figures
 from evaluation.accuracy.detected_pages import by_set, complete_samples, from_store, match_pages
 from evaluation.accuracy.fused_lines import by_page, fused_lines
-from evaluation.accuracy.leave_out import HeldOutSet, HeldOutTable, LeaveOutReport
+from evaluation.accuracy.leave_one_out.held_out import HeldOutSet, HeldOutTable, LeaveOutReport
 from evaluation.accuracy.run import AccuracyResult, AccuracyRun, measure
 from evaluation.accuracy.word_scores import line_sample
 from evaluation.metrics.text_comparison import character_edits

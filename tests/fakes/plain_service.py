@@ -19,11 +19,11 @@ from deployments.config.layers import resolve_settings
 from deployments.config.schema import ClusterConfig
 from deployments.config.versions import ConfigVersion, ConfigVersionStore
 from deployments.gateway.admin_api import AdminApi
+from deployments.gateway.caching.result_cache import CachingReadingService
 from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.http_app import create_app
-from deployments.gateway.jobs_api import JobsApi
+from deployments.gateway.jobs.jobs_api import JobsApi
 from deployments.gateway.live_config import LiveConfiguration
-from deployments.gateway.result_cache import CachingReadingService
 from deployments.jobs.job_queue import JobQueue
 from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.capabilities import Capabilities

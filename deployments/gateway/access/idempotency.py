@@ -22,7 +22,7 @@ from contextvars import Context, copy_context
 from typing import Any
 
 from deployments.config.schema import IdempotencyConfig
-from deployments.gateway.lru_cache import CacheKey, LruCache
+from deployments.gateway.caching.lru_cache import CacheKey, LruCache
 from deployments.observability.metrics import REPEATED_REQUESTS, RecordMetric
 from ocr.errors import InternalFailure, OutOfRange
 

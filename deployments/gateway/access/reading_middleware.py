@@ -26,7 +26,7 @@ from deployments.gateway.access.body_limit import PIECES_BYTES, body_limit, is_k
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.idempotency import IdempotentResponses
 from deployments.gateway.access.route_roles import reads, route_of
-from deployments.gateway.lru_cache import CacheKey
+from deployments.gateway.caching.lru_cache import CacheKey
 from deployments.gateway.requests.bodies import announced_bytes, receive_body, require_fitting
 from ocr.errors import InvalidRequest, OutOfRange
 

@@ -13,8 +13,8 @@ from deployments.gateway.access.access_middleware import caller_name
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.reading_middleware import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
 from deployments.gateway.formats import format_named, formats
-from deployments.gateway.job_answers import job_answer
-from deployments.gateway.jobs_api import JobsApi
+from deployments.gateway.jobs.job_answers import job_answer
+from deployments.gateway.jobs.jobs_api import JobsApi
 from deployments.gateway.requests.bodies import announced_bytes
 from deployments.gateway.requests.kept_uploads import receive_upload
 from deployments.gateway.requests.options import parse

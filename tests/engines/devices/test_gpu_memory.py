@@ -21,7 +21,7 @@ from engines.devices.tensorflow_device import TENSORFLOW
 from engines.devices.torch_device import TORCH
 from ocr import Card, CardMemory, LoadOptions, NoCard
 from ocr.errors import EngineUnavailable
-from ocr.gpu_memory import OVERHEAD_BYTES
+from ocr.runtime.gpu_memory import OVERHEAD_BYTES
 
 Pretend = Callable[[ModuleType], None]
 

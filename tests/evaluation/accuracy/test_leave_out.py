@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from evaluation.accuracy.error_rates import FUSED, Sample
-from evaluation.accuracy.leave_out import BEST_ENGINE, HeldOutSet, HeldOutTable, LeaveOutReport, Marked
-from evaluation.accuracy.leave_out_report import blocks
+from evaluation.accuracy.leave_one_out.held_out import BEST_ENGINE, HeldOutSet, HeldOutTable, LeaveOutReport, Marked
+from evaluation.accuracy.leave_one_out.report import blocks
 from evaluation.accuracy.word_scores import AGREEMENT, agreement_scores, engine_scores, scored_words, word_scores
 from fusion import Profile, fuse_line
 from ocr import Hypothesis

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.accuracy.fused_lines import fused_lines
-from evaluation.accuracy.leave_out_report import as_json, blocks
+from evaluation.accuracy.leave_one_out.report import as_json, blocks
 from evaluation.accuracy.run import AccuracyRun
 from evaluation.pages.ground_truth import GroundTruthPage, Split
 from evaluation.readings.labelled_lines import LabelledLine

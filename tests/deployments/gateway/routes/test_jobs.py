@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from deployments.config.api_keys import hashed
 from deployments.gateway.documents.documents import Documents
 from deployments.gateway.gateway_api import GatewayApi
-from deployments.gateway.jobs_api import JobsApi
+from deployments.gateway.jobs.jobs_api import JobsApi
 from deployments.job_worker.job_keeper import JobKeeper
 from deployments.job_worker.job_reader import JobReader
 from deployments.jobs.job_files import JobFiles
@@ -76,7 +76,7 @@ class Service:
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Service]:
     for name, seconds in {"_LOOK_S": 0.05, "_IDLE_S": 0.02, "_PAUSE_S": 0.05, "_STORE_AWAY_S": 0.02}.items():
         monkeypatch.setattr(f"deployments.job_worker.job_reader.{name}", seconds)
-    monkeypatch.setattr("deployments.gateway.jobs_api._LOOK_S", 0.02)
+    monkeypatch.setattr("deployments.gateway.jobs.jobs_api._LOOK_S", 0.02)
     return lambda **settings: Service(tmp_path / "files", **settings)
 
 

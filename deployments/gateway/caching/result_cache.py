@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from deployments.config.schema import CacheConfig
-from deployments.gateway.lru_cache import CacheKey, LruCache
+from deployments.gateway.caching.lru_cache import CacheKey, LruCache
 from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.reading_service import ReadingService
 from deployments.messages.request import ReadRequest

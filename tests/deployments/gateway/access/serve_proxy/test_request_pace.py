@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployments.gateway.access.request_pace import RequestPace
+from deployments.gateway.access.serve_proxy.request_pace import RequestPace
 from tests.fakes.hand_clock import HandClock
 
 

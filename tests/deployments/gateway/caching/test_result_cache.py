@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deployments.config.schema import CacheConfig
-from deployments.gateway.result_cache import CachingReadingService
+from deployments.gateway.caching.result_cache import CachingReadingService
 from deployments.messages.answers import CharacterReading
 from deployments.messages.request import ReadRequest, RecognitionOptions
 from deployments.observability.metrics import Metric

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.types import Message
 
-from deployments.gateway.access.paced_streams import paced
+from deployments.gateway.access.serve_proxy.paced_streams import paced
 
 
 async def waited(messages: list[Message]) -> list[float]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ocr.pickling import fast_pickle
+from ocr.runtime.pickling import fast_pickle
 
 OTHER = "other"
 TRANSFER = "transfer"

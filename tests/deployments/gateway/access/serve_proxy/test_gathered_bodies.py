@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from starlette.types import Message, Receive, Scope, Send
 
-from deployments.gateway.access import gathered_bodies
-from deployments.gateway.access.gathered_bodies import ENOUGH_BYTES, GatheredBodies
+from deployments.gateway.access.serve_proxy import gathered_bodies
+from deployments.gateway.access.serve_proxy.gathered_bodies import ENOUGH_BYTES, GatheredBodies
 
 
 def piece(body: bytes, *, more: bool = True) -> Message:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evaluation.accuracy.error_rates import FUSED
-from evaluation.accuracy.leave_out import BEST_ENGINE, REVIEWED, Doubt, HeldOutSet, HeldOutTable, LeaveOutReport
+from evaluation.accuracy.leave_one_out.held_out import (
+    BEST_ENGINE,
+    REVIEWED,
+    Doubt,
+    HeldOutSet,
+    HeldOutTable,
+    LeaveOutReport,
+)
 from evaluation.accuracy.word_scores import AGREEMENT
 from evaluation.markdown import table
 from evaluation.metrics.bootstrap import Interval

@@ -6,8 +6,8 @@ import asyncio
 
 from starlette.types import Message, Receive, Scope, Send
 
-from deployments.gateway.access import drained_answers
-from deployments.gateway.access.drained_answers import PIECE_BYTES, DrainedAnswers
+from deployments.gateway.access.serve_proxy import drained_answers
+from deployments.gateway.access.serve_proxy.drained_answers import PIECE_BYTES, DrainedAnswers
 
 START = {"type": "http.response.start", "status": 200}
 

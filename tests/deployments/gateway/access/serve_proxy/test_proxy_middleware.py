@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
 from cluster import serve_proxies
-from deployments.gateway.access import request_pace
-from deployments.gateway.access.proxy_middleware import (
+from deployments.gateway.access.serve_proxy import request_pace
+from deployments.gateway.access.serve_proxy.proxy_middleware import (
     IMPORT_PATH,
     MAX_HEADERS,
     PacedRequests,
@@ -23,7 +23,7 @@ from deployments.gateway.access.proxy_middleware import (
     with_request_id,
     without_instructions,
 )
-from deployments.gateway.access.request_pace import RequestPace
+from deployments.gateway.access.serve_proxy.request_pace import RequestPace
 
 ID = b"x-request-id"
 
@@ -193,5 +193,5 @@ def test_the_proxies_in_the_environment_are_those_that_are_known(monkeypatch) ->
 
 
 def test_the_path_that_serve_is_told_is_the_one_of_this_file() -> None:
-    assert IMPORT_PATH == "deployments.gateway.access.proxy_middleware:middlewares"
+    assert IMPORT_PATH == "deployments.gateway.access.serve_proxy.proxy_middleware:middlewares"
     assert serve_proxies.ENVIRONMENT["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] == IMPORT_PATH

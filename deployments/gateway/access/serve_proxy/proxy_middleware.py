@@ -20,10 +20,10 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.gateway.access.client_address import client_address
-from deployments.gateway.access.drained_answers import DrainedAnswers
-from deployments.gateway.access.gathered_bodies import GatheredBodies
-from deployments.gateway.access.paced_streams import PacedStreams
-from deployments.gateway.access.request_pace import RequestPace
+from deployments.gateway.access.serve_proxy.drained_answers import DrainedAnswers
+from deployments.gateway.access.serve_proxy.gathered_bodies import GatheredBodies
+from deployments.gateway.access.serve_proxy.paced_streams import PacedStreams
+from deployments.gateway.access.serve_proxy.request_pace import RequestPace
 
 IMPORT_PATH = f"{__name__}:middlewares"
 """What the variable is set to."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr import StepTimer, TimedStep
-from ocr.timing import OTHER, TRANSFER, TimelineEntry, timeline
+from ocr.runtime.timing import OTHER, TRANSFER, TimelineEntry, timeline
 from tests.fakes.hand_clock import HandClock
 
 pytestmark = pytest.mark.hypothesis

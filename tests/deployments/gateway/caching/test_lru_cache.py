@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployments.config.schema import CacheConfig
-from deployments.gateway.lru_cache import LruCache
+from deployments.gateway.caching.lru_cache import LruCache
 
 
 def test_the_least_used_goes_first_when_there_are_too_many_or_too_many_bytes() -> None:

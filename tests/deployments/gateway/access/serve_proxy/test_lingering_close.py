@@ -15,7 +15,7 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from deployments.gateway.access.proxy_middleware import LingeringClose
+from deployments.gateway.access.serve_proxy.proxy_middleware import LingeringClose
 from tests.fakes.served import over_http
 
 pytestmark = pytest.mark.processes  # sockets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocr.expressions import require_modest
+from ocr.text.expressions import require_modest
 
 
 @pytest.mark.parametrize(

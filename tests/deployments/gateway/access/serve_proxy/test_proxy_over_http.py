@@ -18,8 +18,8 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from deployments.gateway.access import drained_answers
-from deployments.gateway.access.proxy_middleware import middlewares
+from deployments.gateway.access.serve_proxy import drained_answers
+from deployments.gateway.access.serve_proxy.proxy_middleware import middlewares
 
 pytestmark = pytest.mark.processes
 

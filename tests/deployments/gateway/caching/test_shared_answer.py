@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from deployments.gateway.shared_answer import SharedAnswer
+from deployments.gateway.caching.shared_answer import SharedAnswer
 
 
 class Source:

@@ -21,7 +21,7 @@ from ocr import (
     Span,
     Vote,
 )
-from ocr.pickling import Pickled
+from ocr.runtime.pickling import Pickled
 
 CLAIMED = CharacterHypothesis("a", 0.9, Span(1.0, 2.0), (Alternative("b", 0.05),))
 VOTE = Vote("trocr", "a", 0.9, 0.3)

@@ -1,0 +1,1 @@
+"""What runs in Serve's HTTP proxy, before a request reaches a Gateway: slow callers, bodies, streams."""

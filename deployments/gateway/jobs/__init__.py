@@ -1,0 +1,1 @@
+"""Jobs by HTTP: what is done for each route, and the answers."""

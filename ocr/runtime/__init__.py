@@ -1,0 +1,1 @@
+"""What any process of the service needs that has nothing to do with text: timing, pickling, memory of a card."""
