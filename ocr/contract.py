@@ -536,10 +536,16 @@ class HealthAnswer(_Wire):
 
 
 class ReadyAnswer(_Wire):
-    """The answer of `GET /ready`: enough engines are warm."""
+    """The answer of `GET /ready`: enough engines are warm, and an ordinary page was read within the default deadline.
+
+    `missing` are the engines that are configured and do not answer, each with the reason. `page_s` is how long the page
+    took, None from a Router that started when the service was ready already.
+    """
 
     status: Literal["ready"] = "ready"
     engines: list[str]
+    missing: dict[str, str] = {}
+    page_s: float | None = None
 
 
 class WeightsBody(_Wire):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextvars import Context, copy_context
 
@@ -17,6 +18,8 @@ from deployments.messages.reading_service import ReadingService
 from deployments.messages.states import ServiceState
 from ocr.contract import ReadyAnswer, StatusAnswer
 from ocr.errors import NotReady
+
+_READY_POLL_S = 0.25
 
 
 class GatewayApi:
@@ -39,6 +42,7 @@ class GatewayApi:
             max_body_bytes=lambda: self.config.limits.max_bodies_mb * 1e6,
         )
         self.version = version
+        self._page_was_read = False
 
     @property
     def _capabilities(self) -> Capabilities:
@@ -69,8 +73,27 @@ class GatewayApi:
         state = await self._state()
         missing = self._missing(state)
         if missing:
-            raise NotReady(f"not ready: {missing}", "try again in a few seconds; /status shows each part", 5.0)
-        return ReadyAnswer(engines=[name for name, engine in state.engines.items() if engine.ready])
+            raise NotReady(
+                f"not ready: {missing}", "/ready?wait=60 answers as soon as it is; /status shows each part", 5.0
+            )
+        ready = [name for name, engine in state.engines.items() if engine.ready]
+        problems = {
+            name: state.engines[name].problem if name in state.engines else "starting"
+            for name in self.engines
+            if name not in ready
+        }
+        return ReadyAnswer(engines=ready, missing=problems, page_s=state.page_s)
+
+    async def ready_within(self, seconds: float) -> ReadyAnswer:
+        """The same, asked again for so many seconds before it is refused."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                return await self.ready()
+            except NotReady:
+                if time.monotonic() >= end:
+                    raise
+                await asyncio.sleep(min(_READY_POLL_S, max(0.0, end - time.monotonic())))
 
     def _missing(self, state: ServiceState) -> str:
         """What keeps the service from being ready; empty when nothing does."""
@@ -78,4 +101,10 @@ class GatewayApi:
             return "segmentation is not warm"
         warm = sum(engine.ready for engine in state.engines.values())
         wanted = self.config.ready_engines
-        return "" if warm >= wanted else f"{warm} of the {wanted} engines that are needed are warm"
+        if warm < wanted:
+            return f"{warm} of the {wanted} engines that are needed are warm"
+        # A Router that came later has not read its page yet; the service answered one all the same.
+        self._page_was_read = self._page_was_read or state.page_s is not None
+        if self._page_was_read:
+            return ""
+        return f"no page was read yet: {state.page_problem}" if state.page_problem else "no page was read yet"

@@ -55,9 +55,13 @@ class CircuitState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """What the Router knows of the whole service."""
+    """What the Router knows of the whole service. `page_s` is how long it took to read an ordinary page when the
+    engines were warm, None while none was answered; `page_problem` says how the last try ended.
+    """
 
     engines: dict[str, EngineState] = field(default_factory=dict)
     segmentation_ready: bool = False
     uptime_s: float = 0.0
     circuits: dict[str, CircuitState] = field(default_factory=dict)
+    page_s: float | None = None
+    page_problem: str = ""

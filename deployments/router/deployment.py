@@ -25,7 +25,9 @@ from deployments.router.circuit_breaker import CircuitBreakers
 from deployments.router.clients import SegmentationClient
 from deployments.router.engine_states import EngineStates
 from deployments.router.ensemble import Ensemble
-from ocr import Page, StepTimer
+from deployments.router.first_page import FirstPage
+from ocr import Page, Scope, StepTimer
+from ocr.contract import TextOptions
 from ocr.errors import QuorumError
 from ocr.runtime.pickling import Pickled
 
@@ -55,6 +57,25 @@ class RouterReplica:
             CircuitBreakers(engines, time.monotonic, self._record_circuit),
             self._record,
         )
+        self._capabilities = capabilities
+        self._first_page = FirstPage(self._is_warm, self._read_first_page)
+        self._reading_first_page = asyncio.create_task(self._first_page.run())
+
+    def _is_warm(self) -> bool:
+        """Whether as many engines are warm as `/ready` wants, and the segmentation."""
+        warm = sum(state.ready for state in self._states.by_engine.values())
+        return self._states.segmentation_ready and warm >= self._capabilities.config.ready_engines
+
+    async def _read_first_page(self, page: bytes) -> None:
+        """With the engines that read lines now: none is woken for it. Where all sleep there is nothing to find out."""
+        awake = [
+            name
+            for name, state in self._states.by_engine.items()
+            if state.available and state.asleep is None and Scope.LINE in self._capabilities.scopes[name]
+        ]
+        if awake:
+            options = TextOptions(engines=awake)
+            await self._ensemble.read_page(page, self._capabilities.text_request(options, time.time()))
 
     async def read_page(self, data: bytes, request: ReadRequest) -> Pickled[Page]:
         page = await self._ensemble.read_page(data, request)
@@ -83,6 +104,8 @@ class RouterReplica:
             self._states.segmentation_ready,
             time.time() - self._started,
             self._ensemble.circuit_breakers.states(),
+            self._first_page.seconds,
+            self._first_page.problem,
         )
 
     def _record_circuit(self, engine: str, is_open: bool) -> None:

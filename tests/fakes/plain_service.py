@@ -89,6 +89,8 @@ class PlainService:
         self.failure: Exception | None = None
         self.scrawl = False
         self.warm = True
+        self.page_s: float | None = 2.5
+        self.page_problem = ""
         self.is_blank = False
         self.circuits: dict[str, CircuitState] = {}
 
@@ -121,7 +123,7 @@ class PlainService:
 
     async def state(self) -> ServiceState:
         engines = {"a": EngineState("a", (Scope.LINE,), model="a@1"), "b": EngineState("b", (), problem="no model")}
-        return ServiceState(engines if self.warm else {}, self.warm, 3.0, self.circuits)
+        return ServiceState(engines if self.warm else {}, self.warm, 3.0, self.circuits, self.page_s, self.page_problem)
 
     async def components(self) -> dict[str, ComponentStatus]:
         return {"a": ComponentStatus(status="HEALTHY", message="", replicas=2)}

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.gateway.gateway_api import GatewayApi
+from deployments.gateway.requests.options import parse
+from deployments.gateway.requests.uploads import query_of
+from deployments.gateway.routes import openapi
 from ocr.contract import ErrorAnswer, HealthAnswer, ReadyAnswer, StatusAnswer
+
+
+class ReadyOptions(BaseModel):
+    """What `GET /ready` may be asked. Names that mean nothing are left alone: health checks add some of their own."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    wait: float = Field(0.0, ge=0.0, le=600.0, description="How many seconds to wait until it is ready.")
 
 
 def health_routes(api: GatewayApi) -> APIRouter:
@@ -17,10 +29,12 @@ def health_routes(api: GatewayApi) -> APIRouter:
         """The process lives."""
         return HealthAnswer()
 
-    @router.get("/ready", responses={503: {"model": ErrorAnswer}})
-    async def ready() -> ReadyAnswer:
-        """Enough engines are warm to answer."""
-        return await api.ready()
+    unready = {422: {"model": ErrorAnswer}, 503: {"model": ErrorAnswer}}
+
+    @router.get("/ready", openapi_extra={"parameters": openapi.in_query(ReadyOptions)}, responses=unready)
+    async def ready(request: Request) -> ReadyAnswer:
+        """Enough engines are warm, and an ordinary page was read within the default deadline."""
+        return await api.ready_within(parse(ReadyOptions, query_of(request)).wait)
 
     @router.get("/status")
     async def status() -> StatusAnswer:

@@ -409,12 +409,46 @@ async def test_health_is_about_the_process_and_ready_about_the_engines(
     client: httpx.AsyncClient, service: PlainService
 ) -> None:
     assert (await client.get("/health")).json() == {"status": "alive"}
-    assert (await client.get("/ready")).json() == {"status": "ready", "engines": ["a"]}
+    assert (await client.get("/ready")).json() == {
+        "status": "ready",
+        "engines": ["a"],
+        "missing": {"b": "no model", "lines": "starting"},
+        "page_s": 2.5,
+    }
     service.warm = False
     assert (await client.get("/health")).status_code == 200
     response = await client.get("/ready")
     assert response.status_code == 503
     assert "retry-after" in response.headers
+
+
+async def test_ready_wants_a_page_that_was_read_once() -> None:
+    service = PlainService()
+    service.page_s, service.page_problem = None, "the engines needed more than 30 s"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app_over(service)), base_url="http://test") as client:
+        response = await client.get("/ready")
+        assert response.status_code == 503
+        assert "no page was read yet: the engines needed more than 30 s" in response.json()["error"]["message"]
+        service.page_s = 2.0
+        assert (await client.get("/ready")).status_code == 200
+        service.page_s = None  # a Router that came later, and has not read its page yet
+        assert (await client.get("/ready")).status_code == 200
+
+
+async def test_ready_can_be_waited_for(client: httpx.AsyncClient, service: PlainService) -> None:
+    service.warm = False
+
+    async def warm_later() -> None:
+        await asyncio.sleep(0.1)
+        service.warm = True
+
+    waiting = asyncio.create_task(warm_later())
+    assert (await client.get("/ready?wait=30")).json()["status"] == "ready"
+    await waiting
+    service.warm = False
+    assert (await client.get("/ready?wait=0.1")).status_code == 503
+    refused = await client.get("/ready?wait=for-ever")
+    assert (refused.status_code, "wait" in refused.json()["error"]["message"]) == (422, True)
 
 
 async def test_status_shows_every_configured_engine(client: httpx.AsyncClient) -> None:
