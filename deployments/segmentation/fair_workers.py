@@ -52,6 +52,9 @@ class Worker(Protocol):
     def go_on(self) -> None:
         """Compute again."""
 
+    def abandon(self) -> None:
+        """Nobody waits for what it computes."""
+
 
 @dataclass(eq=False, slots=True)
 class _Page:
@@ -137,8 +140,11 @@ class FairWorkers:
             self._leave(page)
 
     def _leave(self, page: _Page) -> None:
-        """Its caller waits no longer. One that a worker has already is finished there: a worker cannot be told."""
-        if page.lane is None and page in self._waiting.get(page.line, ()):
+        """Its caller waits no longer. What a worker has of it already stops at its next step, also one that is paused."""
+        if page.lane is not None and page.lane.page is page:
+            page.lane.worker.abandon()
+            page.lane.worker.go_on()
+        elif page.lane is None and page in self._waiting.get(page.line, ()):
             self._waiting[page.line].remove(page)
             if not self._waiting[page.line]:
                 del self._waiting[page.line]

@@ -15,7 +15,7 @@ import PIL.ImageDraw
 
 from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, NamedPicture
 from deployments.messages.request import SegmentationRequest
-from deployments.segmentation.page_errors import past_deadline, too_much_processor_time
+from deployments.segmentation.page_errors import abandoned, past_deadline, too_much_processor_time
 from ocr import Image, Layout, Pixels, Polygon, Region, SegmentedPage, StepTimer
 from ocr.contract import PageRegion
 from ocr.errors import InternalFailure, OutOfRange, QuorumError, TooLarge
@@ -52,6 +52,8 @@ class ImageFileSegmenter:
         self._segmenter = segmenter
         self._clock = clock
         self._processor_clock = processor_clock
+        self.is_wanted: Callable[[], bool] = lambda: True
+        """Whether anybody waits for the page that is being looked at; asked between any two steps."""
 
     def warm_up(self) -> None:
         """Let the detector allocate and compile what it needs before the first request."""
@@ -122,6 +124,8 @@ class ImageFileSegmenter:
         begun_s = self._processor_clock()
 
         def require_time() -> None:
+            if not self.is_wanted():
+                raise abandoned()
             if self._clock() > request.deadline:
                 raise past_deadline()
             if self._processor_clock() - begun_s > request.max_processor_s:

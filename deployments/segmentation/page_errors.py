@@ -10,6 +10,10 @@ def past_deadline() -> DeadlineExceeded:
     return DeadlineExceeded("finding the lines took until the deadline", "give more time with timeout_s", 1.0)
 
 
+def abandoned() -> DeadlineExceeded:
+    return DeadlineExceeded("nobody waits for the page any more", "send it again", 1.0)
+
+
 def hung(after_s: float) -> DeadlineExceeded:
     return DeadlineExceeded(f"finding the lines was given up after {after_s:.0f} s", "scale the page down", 1.0)
 

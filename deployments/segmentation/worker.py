@@ -1,8 +1,8 @@
 """The program in which pages are segmented: it belongs to one replica and ends with it.
 
-    python -m deployments.segmentation.worker DESCRIPTOR
+    python -m deployments.segmentation.worker CONNECTION ABANDONED
 
-Over the connection with that file descriptor it is told once what to load, and answers None when it is warm. Then it
+Both are file descriptors. Over the connection it is told once what to load, and answers None when it is warm. Then it
 takes one task after another. Before each the system is told how much more of the processor this process may use: a page
 that computes without end, in C code too, is ended with the process.
 """
@@ -17,9 +17,12 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from functools import partial
+from itertools import count
 from multiprocessing.connection import Connection
 
 from deployments.replica.process_memory import FreeMemory
+from deployments.segmentation.abandoned_task import AbandonedTask
 from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 from deployments.segmentation.shared_memory import send
 from deployments.segmentation.worker_tasks import Fault, Loader, Task
@@ -29,7 +32,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _SPARE_S = 2.0  # of the processor: a page that has used up its share should stop by itself before
 
 
-def work(connection: Connection) -> None:
+def work(connection: Connection, abandoned: AbandonedTask) -> None:
     """Load what the other side says, and do its tasks. Raises EOFError or OSError when it is gone."""
     loader: Loader = connection.recv()
     try:
@@ -40,11 +43,16 @@ def work(connection: Connection) -> None:
     segmenter.warm_up()
     send(connection, None)
     free_memory = FreeMemory()
-    while True:
+    for number in count(1):
         task: Task[object] = connection.recv()
+        segmenter.is_wanted = partial(_is_wanted, abandoned, number)
         _allow(task.request.max_processor_s + _SPARE_S)
         send(connection, _result(task, segmenter))
         free_memory.give_back()
+
+
+def _is_wanted(abandoned: AbandonedTask, number: int) -> bool:
+    return abandoned.number != number
 
 
 def _result(task: Task[object], segmenter: ImageFileSegmenter) -> object:
@@ -60,14 +68,14 @@ def _allow(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + seconds), hard))
 
 
-def main(descriptor: int) -> None:
+def main(connection: int, abandoned: int) -> None:
     ctypes.CDLL(None).prctl(
         _PR_SET_PDEATHSIG, signal.SIGKILL
     )  # in the middle of a task, too, when the replica is killed
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(EOFError, OSError):
-        work(Connection(descriptor))
+        work(Connection(connection), AbandonedTask(abandoned))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import TypeVar, cast
 
 from deployments.messages.request import SegmentationRequest
+from deployments.segmentation.abandoned_task import AbandonedTask
 from deployments.segmentation.page_errors import hung, past_deadline, too_much_processor_time
 from deployments.segmentation.shared_memory import receive
 from deployments.segmentation.worker_tasks import Fault, Loader, Task
@@ -56,6 +57,8 @@ class WorkerProcess:
         self._command = tuple(command)
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._abandoned: AbandonedTask | None = None
+        self._tasks = 0
         self._is_warm = False
         self.problem = ""
         """Why no worker could be started the last time that it was tried."""
@@ -80,10 +83,12 @@ class WorkerProcess:
             return
         self.close()
         self._connection, theirs = Pipe()
+        self._abandoned, self._tasks = AbandonedTask.create(), 0
         with theirs:
+            descriptors = (theirs.fileno(), self._abandoned.descriptor)
             self._process = subprocess.Popen(
-                (*self._command, str(theirs.fileno())),
-                pass_fds=(theirs.fileno(),),
+                (*self._command, *map(str, descriptors)),
+                pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 env=_environment(),
             )
@@ -112,6 +117,7 @@ class WorkerProcess:
             raise past_deadline()
         assert self._connection is not None
         try:
+            self._tasks += 1
             self._connection.send(task)
             answer = self._answer(min(task.request.deadline + _GRACE_S - begun, self._hung_after_s))
         except _LOST as error:
@@ -130,6 +136,13 @@ class WorkerProcess:
     def go_on(self) -> None:
         """Have it compute again; one that was not paused is left as it is."""
         self._signal(signal.SIGCONT)
+
+    def abandon(self) -> None:
+        """Nobody waits for what it computes: it stops at the next step. From any thread, before the next `run`."""
+        abandoned = self._abandoned
+        if abandoned is not None:
+            with suppress(ValueError):  # the worker ends in this moment, and its memory with it
+                abandoned.number = self._tasks
 
     def _signal(self, number: signal.Signals) -> None:
         process = self._process
@@ -172,7 +185,9 @@ class WorkerProcess:
         self._process.kill()
         status = self._process.wait()
         self._connection.close()
-        self._process = self._connection = None
+        if self._abandoned is not None:
+            self._abandoned.close()
+        self._process = self._connection = self._abandoned = None
         return signal.Signals(-status).name if status < 0 else f"exit status {status}"
 
 

@@ -57,6 +57,9 @@ class Worker:
     def go_on(self) -> None:
         self.log.append(f"{self.name} goes on")
 
+    def abandon(self) -> None:
+        self.log.append(f"{self.name} is told to stop")
+
 
 class Replica:
     """Two workers and a clock that stands still until the test moves it."""
@@ -195,6 +198,21 @@ async def test_a_page_that_nobody_waits_for_is_not_begun(replica: Replica) -> No
     one.is_done.set()
     await replica.until("first begins three")
     assert "first begins two" not in replica.log
+
+
+async def test_a_page_that_is_begun_stops_when_its_caller_leaves_paused_or_not(replica: Replica) -> None:
+    long = await replica.ask("long", "a")
+    await replica.until("first begins long")
+    replica.now = 3.0
+    short = await replica.ask("short", "b")
+    await replica.until("second begins short")
+    replica.asked[0].cancel()
+    await replica.until("first is told to stop")
+    assert replica.log[-1] == "first goes on"
+    assert "second is told to stop" not in replica.log
+    long.is_done.set()
+    short.is_done.set()
+    assert await replica.asked[1] == "short"
 
 
 async def test_what_goes_wrong_with_one_page_is_told_to_its_caller_alone(replica: Replica) -> None:

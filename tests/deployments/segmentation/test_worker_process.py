@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from ocr.errors import (
     TooLarge,
 )
 from tests.deployments.segmentation.test_image_file_segmenter import png
-from tests.fakes.segmenting import COMPUTES, CRASHES, HANGS, IS_FAULTY, RUNS_OUT_OF_MEMORY, Harmful, Missing
+from tests.fakes.segmenting import COMPUTES, CRASHES, HANGS, IS_FAULTY, LOOKS_UP, RUNS_OUT_OF_MEMORY, Harmful, Missing
 
 pytestmark = pytest.mark.processes
 
@@ -113,6 +114,19 @@ def test_a_fault_of_ours_costs_no_worker_and_tells_no_details(worker, pids, capl
     assert "a secret" not in str(raised.value)
     assert "ZeroDivisionError: a secret" in caplog.text
     assert width_read(worker) == 30
+    assert len(pids.read_text().split()) == 1
+
+
+def test_a_page_that_is_abandoned_stops_and_costs_no_worker(worker, pids):
+    with ThreadPoolExecutor() as threads:
+        page = threads.submit(worker.run, SegmentPage(png(LOOKS_UP), request()))
+        while not page.done():
+            worker.abandon()
+            time.sleep(0.01)
+    (refused, _) = page.result()
+    assert isinstance(refused.error, DeadlineExceeded)
+    assert "nobody waits" in refused.error.message
+    assert width_read(worker) == 30  # the next page is wanted
     assert len(pids.read_text().split()) == 1
 
 
