@@ -27,6 +27,9 @@ from ocr.errors import DeadlineExceeded, QuorumError
 
 # A caller that has just been answered reads: most ask again at once.
 _READS_S = 2.0
+# What a page has begun elsewhere does not end in the moment in which its caller hangs up: his next page waits so long
+# while others read, or he would have more begun than he may by hanging up.
+_WINDS_UP_S = 1.0
 
 
 class ReadingTurns:
@@ -36,6 +39,7 @@ class ReadingTurns:
         self._limits = limits
         self._clock = clock
         self._reading: Counter[str] = Counter()
+        self._winding_up: Counter[str] = Counter()  # turns that were given up just now
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._answered: dict[str, float] = {}  # callers that read of late, and when they were last answered
 
@@ -56,9 +60,19 @@ class ReadingTurns:
             raise
         try:
             yield self._reading[caller] + len(self._waiting.get(caller, ()))
+        except asyncio.CancelledError:
+            if self._others(caller):
+                self._winding_up[caller] += 1
+                asyncio.get_running_loop().call_later(_WINDS_UP_S, self._wound_up, caller)
+            raise
         finally:
             self._end(caller)
             self._pass_on()
+
+    def _wound_up(self, caller: str) -> None:
+        self._winding_up[caller] -= 1
+        self._winding_up = +self._winding_up
+        self._pass_on()
 
     def _end(self, caller: str) -> None:
         self._reading[caller] -= 1
@@ -86,17 +100,22 @@ class ReadingTurns:
         limits = self._limits()
         if self._reading.total() >= limits.pages_at_once:
             return None
-        may = [caller for caller in self._waiting if self._reading[caller] < self._most(caller, limits)]
+        may = [caller for caller in self._waiting if self._begun(caller) < self._most(caller, limits)]
         return min(may, key=lambda caller: (self._reading[caller], self._answered.get(caller, 0.0)), default=None)
 
     def _callers(self) -> set[str]:
         """Who reads, or waits to."""
         return self._reading.keys() | self._waiting.keys() | self._answered.keys()
 
+    def _begun(self, caller: str) -> int:
+        return self._reading[caller] + self._winding_up[caller]
+
+    def _others(self, caller: str) -> set[str]:
+        return self._callers() - {caller}
+
     def _most(self, caller: str, limits: LimitsConfig) -> int:
-        others = self._callers() - {caller}
         alone = math.ceil(limits.caller_share * limits.pages_at_once)
-        return min(alone, limits.pages_beside_others) if others else alone
+        return min(alone, limits.pages_beside_others) if self._others(caller) else alone
 
 
 class FairReadingService:

@@ -140,7 +140,7 @@ class FairWorkers:
             self._leave(page)
 
     def _leave(self, page: _Page) -> None:
-        """Its caller waits no longer. What a worker has of it already stops at its next step, also one that is paused."""
+        """Its caller waits no longer. What a worker has of it stops at its next step, also one that is paused."""
         if page.lane is not None and page.lane.page is page:
             page.lane.worker.abandon()
             page.lane.worker.go_on()

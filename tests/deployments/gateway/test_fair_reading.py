@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from deployments.config.schema import LimitsConfig
+from deployments.gateway import fair_reading
 from deployments.gateway.fair_reading import FairReadingService, ReadingTurns
 from deployments.messages.request import ReadRequest
 from ocr import Page
@@ -122,6 +123,29 @@ def service_of(slow: Any, caller: Callable[[], str] = lambda: "a") -> FairReadin
 
 def replace_limits(**changes: int) -> LimitsConfig:
     return LIMITS.model_copy(update=changes)
+
+
+async def test_beside_others_who_hangs_up_has_no_more_begun_for_it(
+    turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fair_reading, "_WINDS_UP_S", 1.0)
+    turns.ask("b")
+    mine = turns.ask("a", 5)
+    assert await turns.settled() == "baa"
+    mine[0].cancel()
+    await turns.settled()
+    assert len(turns.held) == 3
+    while len(turns.held) < 4:
+        await asyncio.sleep(0.05)
+    assert turns.held[3][0] == "a"
+
+
+async def test_alone_who_hangs_up_reads_on_at_once(turns: Turns) -> None:
+    mine = turns.ask("a", 7)
+    assert await turns.settled() == "aaaaaa"
+    mine[0].cancel()
+    await turns.settled()
+    assert len(turns.held) == 7
 
 
 async def test_a_page_whose_turn_does_not_come_in_time_is_refused_and_the_next_is_read() -> None:
