@@ -6,7 +6,7 @@ stays free.
 
 Three rules make it fair, cheap and honest:
 
-- *Fair*: callers take turns, each batch going to the one for whom least was read of late, so that who sends a
+- *Fair*: callers take turns, each batch going to the one for whom the engine was busy least, so that who sends a
   thousand pages does not hold up who sends one. The requests of one caller are read in the order in which they would be
   done if all that wait were read at the same pace. Read crop by crop none would be done later than so, and most are
   done sooner: a single line that arrives behind a page of forty is read after the page's current batch, and pages that
@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -54,6 +54,8 @@ _LOOKS_AGAIN_S = 0.02
 _BATCH_EVERY = 8
 # How much the newest batch counts in what one crop takes.
 _NEWEST = 0.3
+# The same for the crop that is the unit of turns: it is to stay as it is while callers with other crops take turns.
+_NEWEST_OF_USUAL = 0.05
 
 ReadBatch = Callable[[Sequence[Crop]], list[Hypothesis]]
 
@@ -118,9 +120,16 @@ class _QueuedCrop:
     # A fault is a result, not an exception: asyncio logs every exception that nobody retrieves.
     answer: asyncio.Future[Hypothesis | EngineReadError] = field(repr=False)
 
+    @property
+    def scope(self) -> Scope:
+        return self.crop.region.scope
+
     def may_join(self, first: _QueuedCrop) -> bool:
-        """Whether it may be read with another one: not where it is another caller's, and many times as large."""
-        return self.request.asker.line == first.request.asker.line or self._pixels <= _LARGER * first._pixels
+        """Whether it may be read with another one: not where one is a line and the other a character, nor where it is
+        another caller's and many times as large.
+        """
+        is_own = self.request.asker.line == first.request.asker.line
+        return self.scope is first.scope and (is_own or self._pixels <= _LARGER * first._pixels)
 
     @property
     def _pixels(self) -> int:
@@ -158,10 +167,11 @@ class CropQueue:
         self._on_change = on_change
         self._queue: list[_QueuedCrop] = []
         self._virtual_time = 0.0  # crops that each waiting request would have had read at an equal pace
-        self._turns: dict[str, float] = {}  # of each line that reads: crops read for it, by its share
+        self._turns: dict[str, float] = {}  # of each line that reads: what was read for it, by its share
         self._last_asked: dict[str, float] = {}  # of each line that read of late
         self._since_batch_work = 0  # batches read while work waited that gives way
-        self._crop_s = 0.0  # what reading one takes
+        self._crop_s: dict[Scope, float] = {}  # what reading one takes
+        self._usual_crop_s = 0.0  # the unit of turns
         self.line_s = 0.0
         """Processor time that reading a line took of late, in seconds; 0 before the first."""
         self._reading_since: float | None = None
@@ -240,8 +250,8 @@ class CropQueue:
             began, computed = self._clock(), processor_s()
             with self._spans.batch([queued.request.span for queued in batch]):
                 outcomes = await loop.run_in_executor(self._thread, self._outcomes, batch)
-            self._crop_s = _moved(self._crop_s, (self._clock() - began) / len(batch))
-            self._note_computed(batch, (processor_s() - computed) / len(batch))
+            self._note_turns(batch, self._clock() - began)
+            self._note_computed(batch, processor_s() - computed)
             for request in requests:
                 request.end()
             for queued, outcome in zip(batch, outcomes, strict=True):
@@ -271,8 +281,6 @@ class CropQueue:
             return []
         batch = self._taken_with(ready)
         self._virtual_time += len(batch) / len({queued.request for queued in live})
-        for queued in batch:
-            self._turns[queued.request.asker.line] += 1.0 / queued.request.asker.share
         taken = set(map(id, batch))
         self._queue = [queued for queued in live if id(queued) not in taken]
         self._note_kind(batch[0].request.asker)
@@ -283,7 +291,7 @@ class CropQueue:
         first = ready[0]
         is_batch = first.request.asker.is_batch
         others = [queued for queued in ready[1:] if queued.request.asker.is_batch == is_batch]
-        size = self._size(gives_way=is_batch)
+        size = self._size(first.scope, gives_way=is_batch)
         own = sum(queued.request is first.request for queued in others)
         candidates = [queued for queued in others[: max(own, size - 1)] if queued.may_join(first)]
         candidates.sort(key=lambda queued: abs(queued.crop.region.width_px - first.crop.region.width_px))
@@ -297,18 +305,29 @@ class CropQueue:
         recent = {line: then for line, then in self._last_asked.items() if then > now - _READS_S}
         self._last_asked = recent | dict.fromkeys(waiting, now)
 
-    def _size(self, *, gives_way: bool) -> int:
+    def _size(self, scope: Scope, *, gives_way: bool) -> int:
         """How many crops the next batch may have."""
         beside_others = len(self._last_asked) > 1 or self._shares.are_wanted_by_others(self._last_asked)
-        if self._crop_s == 0.0 or not (beside_others or gives_way):
+        crop_s = self._crop_s.get(scope, 0.0)
+        if crop_s == 0.0 or not (beside_others or gives_way):
             return self._batch_size
-        return max(1, min(self._batch_size, int(_SLICE_S / self._crop_s)))
+        return max(1, min(self._batch_size, int(_SLICE_S / crop_s)))
 
-    def _note_computed(self, batch: Sequence[_QueuedCrop], crop_s: float) -> None:
-        if all(queued.crop.region.scope is Scope.LINE for queued in batch):
-            self.line_s = _moved(self.line_s, crop_s)
-        for request, crops in Counter(queued.request for queued in batch).items():
-            self._shares.had(request.asker.line, request.asker.counts * crop_s * crops)
+    def _note_turns(self, batch: Sequence[_QueuedCrop], seconds: float) -> None:
+        """What this batch took of its callers' turns: the time, with that of a usual crop as the unit."""
+        scope, crop_s = batch[0].scope, seconds / len(batch)
+        self._crop_s[scope] = _moved(self._crop_s.get(scope, 0.0), crop_s)
+        self._usual_crop_s = self._usual_crop_s or crop_s
+        crops = seconds / self._usual_crop_s if self._usual_crop_s else len(batch)
+        self._usual_crop_s = _moved(self._usual_crop_s, crop_s, _NEWEST_OF_USUAL)
+        for asker, part in _parts(batch).items():
+            self._turns[asker.line] = self._turns.get(asker.line, 0.0) + part * crops / asker.share
+
+    def _note_computed(self, batch: Sequence[_QueuedCrop], computed_s: float) -> None:
+        if batch[0].scope is Scope.LINE:
+            self.line_s = _moved(self.line_s, computed_s / len(batch))
+        for asker, part in _parts(batch).items():
+            self._shares.had(asker.line, asker.counts * computed_s * part)
 
     def _turns_of(self, lines: set[str]) -> dict[str, float]:
         """What was read for each caller that reads. A new one starts with the least of those that wait: it has saved up
@@ -347,9 +366,19 @@ class CropQueue:
         return hypotheses
 
 
-def _moved(mean: float, newest: float) -> float:
+def _parts(batch: Sequence[_QueuedCrop]) -> Mapping[Asker, float]:
+    """Whose crops took which part of the time: engines scale crops to one height, and what takes time is the width."""
+    parts: Counter[Asker] = Counter()
+    for queued in batch:
+        region = queued.crop.region
+        parts[queued.request.asker] += max(1.0, region.width_px / max(1, region.height_px))  # type: ignore[assignment]
+    whole = sum(parts.values())
+    return {asker: part / whole for asker, part in parts.items()}
+
+
+def _moved(mean: float, newest: float, counts: float = _NEWEST) -> float:
     """A moving mean with its newest value; 0 stands for one that has none yet."""
-    return newest if mean == 0.0 else _NEWEST * newest + (1.0 - _NEWEST) * mean
+    return newest if mean == 0.0 else counts * newest + (1.0 - counts) * mean
 
 
 def _summary(answer: object) -> str:

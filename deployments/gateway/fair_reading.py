@@ -59,7 +59,7 @@ class ReadingTurns:
             self._pass_on()
             raise
         try:
-            yield self._reading[caller] + len(self._waiting.get(caller, ()))
+            yield self._begun(caller) + len(self._waiting.get(caller, ()))
         except asyncio.CancelledError:
             if self._others(caller):
                 self._winding_up[caller] += 1

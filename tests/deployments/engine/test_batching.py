@@ -14,7 +14,7 @@ import pytest
 
 from deployments.engine.batching import CropQueue, EngineReadError
 from deployments.messages.request import Asker
-from ocr import Crop, Hypothesis, StepTimer
+from ocr import Crop, Hypothesis, Scope, StepTimer
 
 FAR = 1e9
 
@@ -516,6 +516,40 @@ async def test_nobody_waits_for_a_crop_of_another_that_is_many_times_as_large() 
     gate.open()
     await asyncio.gather(first, *waiting)
     assert gate.batches[1:] == [[100, 120], [2000]]
+    await queue.close()
+
+
+async def test_a_character_is_not_read_in_a_batch_with_lines() -> None:
+    gate = Gate()
+    gate.open()
+    queue = CropQueue(gate.read, batch_size=4, clock=lambda: 0.0)
+    letter = Crop.whole(np.zeros((4, 5, 3), np.uint8), Scope.CHARACTER)
+    await asyncio.gather(queue.read([crop(30), crop(31)], FAR), queue.read([letter], FAR))
+    assert sorted(map(sorted, gate.batches)) == [[5], [30, 31]]
+    await queue.close()
+
+
+async def test_what_takes_longer_takes_more_of_its_callers_turn() -> None:
+    """Characters that take four times as long as lines: each is followed by four lines of the other caller."""
+    now, read_for = [0.0], []
+
+    def read(crops: Sequence[Crop]) -> list[Hypothesis]:
+        for one in crops:
+            now[0] += 0.4 if one.region.scope is Scope.CHARACTER else 0.1
+            read_for.append(one.region.scope)
+        return [Hypothesis.of_text("x", 0.9) for _ in crops]
+
+    queue = CropQueue(read, batch_size=1, clock=lambda: now[0])
+    letter = Crop.whole(np.zeros((4, 5, 3), np.uint8), Scope.CHARACTER)
+    await queue.read([letter], FAR, asker=Asker("letters"))
+    await queue.read([crop(30)], FAR, asker=Asker("page"))
+    read_for.clear()
+    await asyncio.gather(
+        queue.read([letter] * 6, FAR, asker=Asker("letters")), queue.read([crop(30)] * 20, FAR, asker=Asker("page"))
+    )
+    first_lines = read_for[: 1 + max(i for i, scope in enumerate(read_for) if scope is Scope.LINE)]
+    assert first_lines.count(Scope.LINE) == 20
+    assert 4 <= first_lines.count(Scope.CHARACTER) <= 6
     await queue.close()
 
 
