@@ -9,7 +9,7 @@ from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import query_of
 from deployments.gateway.routes import openapi
-from ocr.contract import ErrorAnswer, HealthAnswer, ReadyAnswer, StatusAnswer
+from ocr.contract import HealthAnswer, ReadyAnswer, StatusAnswer
 
 
 class ReadyOptions(BaseModel):
@@ -29,7 +29,7 @@ def health_routes(api: GatewayApi) -> APIRouter:
         """The process lives."""
         return HealthAnswer()
 
-    unready = {422: {"model": ErrorAnswer}, 503: {"model": ErrorAnswer}}
+    unready = {status: openapi.ERRORS[status] for status in (422, 503)}
 
     @router.get("/ready", openapi_extra={"parameters": openapi.in_query(ReadyOptions)}, responses=unready)
     async def ready(request: Request) -> ReadyAnswer:
