@@ -425,7 +425,9 @@ async def test_health_is_about_the_process_and_ready_about_the_engines(
 async def test_ready_wants_a_page_that_was_read_once() -> None:
     service = PlainService()
     service.page_s, service.page_problem = None, "the engines needed more than 30 s"
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app_over(service)), base_url="http://test") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app_over(service)), base_url="http://localhost"
+    ) as client:
         response = await client.get("/ready")
         assert response.status_code == 503
         assert "no page was read yet: the engines needed more than 30 s" in response.json()["error"]["message"]
