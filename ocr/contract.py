@@ -328,13 +328,40 @@ class CharacterPlace(_Wire):
     votes: dict[str, VoteAnswer] | None = Field(None, description="Only with `explain`.")
 
 
+class WordCorrection(_Wire):
+    """What a person said of a word that the vote read as `was`: took a reading, of some engines or the vote's own,
+    typed another text, or that nobody can read it. `text` stands there, "" where nothing does; of a word that nobody
+    can read it is what the vote read.
+    """
+
+    kind: Literal["taken", "typed", "illegible"]
+    was: str
+    text: str
+    engines: list[str] = Field(default_factory=list, description="Whose reading was taken.")
+    by: str = Field(description="The caller: the name of a key or, without keys, an address.")
+    reviewer: str = Field("", description="The name that the person gave.")
+    at: datetime
+
+    @property
+    def who(self) -> str:
+        """The name of the person, else of the caller."""
+        return self.reviewer or self.by
+
+    @property
+    def is_change(self) -> bool:
+        return self.kind != "illegible" and self.text != self.was
+
+
 class WordAnswer(_Wire):
-    """One word. `votes` is what each engine read in its place."""
+    """One word. `votes` is what each engine read in its place. One that a person looked at has a `correction`, and
+    confidence 1, or 0 where nobody can read it; words that came of one have the same.
+    """
 
     text: str
     confidence: Confidence
     polygon: tuple[tuple[float, float], ...] | None
     votes: dict[str, str]
+    correction: WordCorrection | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class LineAnswer(_Wire):
@@ -349,6 +376,11 @@ class LineAnswer(_Wire):
     language: str | None = Field(None, description="ISO 639-1: what it was read in, or turned out to be in.")
     words: list[WordAnswer]
     readings: dict[str, str] | None = Field(None, description="Every engine's reading; only with `explain`.")
+    removed_words: list[WordAnswer] = Field(
+        default_factory=list,
+        description="Words of which a person said that nothing stands there, as they were read.",
+        exclude_if=lambda value: not value,
+    )
 
 
 class Picture(_Wire):

@@ -215,6 +215,25 @@ def _jobs() -> Iterator[Case]:
     yield Case("GET", "/jobs", "more than there are at once", 422, ErrorAnswer, {"params": {"limit": "1000"}})
     for method, path in (("GET", "/jobs/{job}"), ("DELETE", "/jobs/{job}"), ("GET", "/jobs/{job}/result")):
         yield Case(method, path, "a job that there is not", 404, ErrorAnswer)
+    yield from _reviews()
+
+
+def _reviews() -> Iterator[Case]:
+    review, session = "/jobs/{job}/review", {"session": "one"}
+    for path in (review, f"{review}/picture", f"{review}/truth", f"{review}/label-studio"):
+        yield Case("GET", path, "a review that there is not", 404, ErrorAnswer)
+    yield Case("DELETE", review, "a review that there is not", 404, ErrorAnswer)
+    yield Case("POST", review, "of a job that there is not", 404, ErrorAnswer, {"json": {"order": "doubt"}})
+    yield Case("POST", review, "an order that there is not", 422, ErrorAnswer, {"json": {"order": "chance"}})
+    yield Case("POST", f"{review}/next", "a review that there is not", 404, ErrorAnswer, {"json": session})
+    yield Case("POST", f"{review}/next", "a session that is none", 422, ErrorAnswer, {"json": {"session": "a b"}})
+    decision = {"number": 0, "kind": "illegible"}
+    said = {"json": {**session, "decisions": [decision]}}
+    yield Case("POST", f"{review}/decisions", "a review that there is not", 404, ErrorAnswer, said)
+    wrong = {"json": {**session, "decisions": [{**decision, "kind": "guessed"}]}}
+    yield Case("POST", f"{review}/decisions", "a kind of decision that there is not", 422, ErrorAnswer, wrong)
+    yield Case("POST", f"{review}/label-studio", "a review that there is not", 404, ErrorAnswer, {"json": []})
+    yield Case("POST", f"{review}/label-studio", "no list of tasks", 400, ErrorAnswer, {"json": {}})
 
 
 def _administration() -> Iterator[Case]:

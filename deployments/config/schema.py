@@ -192,6 +192,11 @@ class JobsConfig(_Settings):
         120.0, gt=0.0, le=600.0, description="A page is read with what has answered by then, unless the job says."
     )
     max_attempts: int = Field(5, ge=1, le=100, description="A page whose readers died so often has failed.")
+    reviewed_expires_s: float = Field(
+        2_592_000.0,
+        gt=0.0,
+        description="A job that people review is kept for so long after they said something.",
+    )
     callback_networks: tuple[Network, ...] = Field(
         (), description="Private addresses or networks that callbacks may go to; without it only to public ones."
     )

@@ -22,11 +22,14 @@ from deployments.gateway.integrations.mistral_ocr import mistral_routes
 from deployments.gateway.integrations.open_inference import open_inference_routes
 from deployments.gateway.integrations.open_webui import open_webui_routes
 from deployments.gateway.jobs.jobs_api import JobsApi
+from deployments.gateway.reviews.review_files import ReviewFiles
+from deployments.gateway.reviews.reviews_api import ReviewsApi
 from deployments.gateway.routes.admin import admin_routes
 from deployments.gateway.routes.health import health_routes
 from deployments.gateway.routes.jobs import FAILED_PAGES, job_routes
 from deployments.gateway.routes.openapi_examples import add_examples
 from deployments.gateway.routes.reading import ILLEGIBLE_LINES, reading_routes
+from deployments.gateway.routes.reviews import REVIEW_KEY, review_routes
 from deployments.gateway.routes.stream import stream_routes
 from deployments.gateway.web_ui import add_web_ui
 from deployments.observability.metrics import RecordMetric
@@ -56,6 +59,8 @@ def create_app(
     _add_error_handlers(app)
     app.include_router(reading_routes(api.readings))
     app.include_router(job_routes(jobs))
+    reviews = ReviewsApi(jobs, lambda: api.config.thresholds.review)
+    app.include_router(review_routes(reviews, ReviewFiles(reviews, jobs)))
     app.include_router(stream_routes(api.readings, rates))
     app.include_router(admin_routes(admin_api))
     app.include_router(health_routes(api))
@@ -80,7 +85,7 @@ def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-Match", API_KEY_HEADER, IDEMPOTENCY_KEY],
+            allow_headers=["Authorization", "Content-Type", "If-Match", API_KEY_HEADER, IDEMPOTENCY_KEY, REVIEW_KEY],
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", REPLAYED, ILLEGIBLE_LINES, FAILED_PAGES],
         )
 

@@ -28,17 +28,43 @@ def region_answers(
     for number, region in enumerate(regions):
         own = [index for index, line in enumerate(lines) if line.block // BLOCKS_OF_A_PART == number]
         said = [lines[index] for index in own if lines[index].text and (illegible or lines[index].legible)]
-        text = "\n".join(line.text for line in said)
-        letters = sum(len(line.text) for line in said)
+        text, confidence = _said(said)
         left, top, right, bottom = region.pixels(*size_px)
         answers[region.name] = RegionAnswer(
             text=text,
-            confidence=sum(line.confidence * len(line.text) for line in said) / letters if letters else 0.0,
+            confidence=confidence,
             box=(left, top, right - left, bottom - top),
             matches=None if region.pattern is None else _matches(region, region.pattern, text, end),
             lines=own,
         )
     return answers
+
+
+def regions_again(
+    regions: Sequence[PageRegion],
+    answers: Mapping[str, RegionAnswer],
+    lines: Sequence[LineAnswer],
+    *,
+    illegible: bool = False,
+) -> dict[str, RegionAnswer]:
+    """The same answers where their lines say something else now."""
+    end = time.monotonic() + _MATCHING_S
+    asked = {region.name: region for region in regions}
+    found: dict[str, RegionAnswer] = {}
+    for name, answer in answers.items():
+        said = [lines[index] for index in answer.lines if lines[index].text and (illegible or lines[index].legible)]
+        text, confidence = _said(said)
+        region = asked[name]
+        matches = None if region.pattern is None else _matches(region, region.pattern, text, end)
+        found[name] = answer.model_copy(update={"text": text, "confidence": confidence, "matches": matches})
+    return found
+
+
+def _said(lines: Sequence[LineAnswer]) -> tuple[str, float]:
+    """The text of some lines, and how sure it is, by their letters."""
+    letters = sum(len(line.text) for line in lines)
+    confidence = sum(line.confidence * len(line.text) for line in lines) / letters if letters else 0.0
+    return "\n".join(line.text for line in lines), confidence
 
 
 def numbered_on(lines: Sequence[LineAnswer]) -> list[LineAnswer]:

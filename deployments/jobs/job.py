@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from deployments.review.review import Review
 from ocr.contract import Problem
 from ocr.job_contract import ENDED, JobState, Priority
 
@@ -144,6 +145,7 @@ class Job(_Record):
     ended_as: JobState | None = None
     finished_at: float | None = None
     holds_content: bool = True
+    review: Review | None = None
 
     @property
     def task(self) -> Literal["character", "text"]:
@@ -414,8 +416,22 @@ def without_content(job: Job, now: float, remembered_s: float) -> Job:
         file.model_copy(update={"name": f"file {number}", "path": ""}) for number, file in enumerate(job.files)
     )
     return job.changed(
-        files=files, options={}, failures=(), holds_content=False, result_size=0, forget_at=now + remembered_s
+        files=files,
+        options={},
+        failures=(),
+        holds_content=False,
+        result_size=0,
+        forget_at=now + remembered_s,
+        review=None,
     )
+
+
+def reviewed(job: Job, review: Review | None, keep_until: float) -> Job:
+    """The job with a review as it is now; it is not deleted before `keep_until`."""
+    if review is None:
+        return job.changed(review=None)
+    later = max(0.0, keep_until - job.expires_at)
+    return job.changed(review=review, expires_at=job.expires_at + later, forget_at=job.forget_at + later)
 
 
 def call_begun(job: Job, until: float) -> Job | None:

@@ -1,5 +1,6 @@
 """ALTO 4.4 (https://www.loc.gov/standards/alto/): all pages in one file, places in pixels, WC a word's confidence,
-LANG a line's language.
+LANG a line's language. A word that a person looked at refers to the step of processing that was this person's
+(PROCESSINGREFS), and one that was changed has CS (correction status).
 
 Readers that expect a file to be a page get `format=alto.zip`, which has a file for each.
 """
@@ -7,7 +8,7 @@ Readers that expect a file to be a page get `format=alto.zip`, which has a file 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from deployments.gateway.formats.output_format import (
     OutputFile,
@@ -15,6 +16,7 @@ from deployments.gateway.formats.output_format import (
     OutputPage,
     Points,
     box_around,
+    reviewers_of,
     xml_file,
     xml_safe,
 )
@@ -27,16 +29,17 @@ _ILLEGIBLE = "illegible"
 def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
     alto = ET.Element("alto", {"xmlns": _NAMESPACE, "SCHEMAVERSION": "4.4"})
     one_page = len(pages) == 1
-    _description(alto, answer, pages[0].image_name if one_page else pages[0].file_name or "document.pdf")
+    description = _description(alto, answer, pages[0].image_name if one_page else pages[0].file_name or "document.pdf")
+    steps = _review_steps(description, pages)
     # Also where no line has it: clients put the files of the parts of a document together under the first one's head.
     ET.SubElement(ET.SubElement(alto, "Tags"), "OtherTag", ID=_ILLEGIBLE, LABEL=_ILLEGIBLE)
     layout = ET.SubElement(alto, "Layout")
     for page in pages:
-        _page(layout, page)
+        _page(layout, page, steps)
     return OutputFile(xml_file(alto), FORMAT.media_type)
 
 
-def _description(alto: ET.Element, answer: TextAnswer | DocumentAnswer, name: str) -> None:
+def _description(alto: ET.Element, answer: TextAnswer | DocumentAnswer, name: str) -> ET.Element:
     description = ET.SubElement(alto, "Description")
     ET.SubElement(description, "MeasurementUnit").text = "pixel"
     image = ET.SubElement(description, "sourceImageInformation")
@@ -48,9 +51,24 @@ def _description(alto: ET.Element, answer: TextAnswer | DocumentAnswer, name: st
     ET.SubElement(processing, "processingStepSettings").text = xml_safe(settings)
     software = ET.SubElement(processing, "processingSoftware")
     ET.SubElement(software, "softwareName").text = "Quorum"
+    return description
 
 
-def _page(layout: ET.Element, page: OutputPage) -> None:
+def _review_steps(description: ET.Element, pages: Sequence[OutputPage]) -> dict[str, str]:
+    """A step of processing for each person who looked at words; the ID of each by the person's name."""
+    steps: dict[str, str] = {}
+    for number, (who, said) in enumerate(reviewers_of(pages).items(), 1):
+        steps[who] = f"review{number}"
+        step = ET.SubElement(description, "Processing", ID=steps[who])
+        ET.SubElement(step, "processingCategory").text = "contentModification"
+        last = max(correction.at for correction in said)
+        ET.SubElement(step, "processingDateTime").text = last.isoformat(timespec="seconds")
+        ET.SubElement(step, "processingAgency").text = xml_safe(who)
+        ET.SubElement(step, "processingStepDescription").text = "review of words by a person"
+    return steps
+
+
+def _page(layout: ET.Element, page: OutputPage, steps: Mapping[str, str]) -> None:
     answer = page.answer
     size = {"WIDTH": str(answer.width), "HEIGHT": str(answer.height)}
     facts = {"ID": f"page{page.number}", "PHYSICAL_IMG_NR": str(page.number), "PC": f"{answer.confidence:.4f}"}
@@ -61,10 +79,10 @@ def _page(layout: ET.Element, page: OutputPage) -> None:
         box = box_around([page.box_of(line.polygon) for line in lines])
         block = ET.SubElement(space, "TextBlock", {"ID": name, **_box(box)})
         for number, line in enumerate(lines, 1):
-            _line(block, page, line, f"{name}_line{number}")
+            _line(block, page, line, f"{name}_line{number}", steps)
 
 
-def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> None:
+def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str, steps: Mapping[str, str]) -> None:
     facts = {"ID": name, **_box(page.box_of(line.polygon)), "BASELINE": page.points(page.baseline_of(line))}
     facts |= {"LANG": line.language} if line.language else {}
     element = ET.SubElement(block, "TextLine", facts if line.legible else {**facts, "TAGREFS": _ILLEGIBLE})
@@ -75,14 +93,19 @@ def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> N
     for index, word in enumerate(words, 1):
         if index > 1:
             ET.SubElement(element, "SP")
-        _word(element, page, word, line.polygon, f"{name}_word{index}")
+        string = _word(element, page, word, line.polygon, f"{name}_word{index}")
+        if word.correction is not None:
+            string.set("PROCESSINGREFS", steps[word.correction.who])
+            if word.correction.is_change:
+                string.set("CS", "true")
 
 
-def _word(line: ET.Element, page: OutputPage, word: WordAnswer, where: Points, name: str) -> None:
+def _word(line: ET.Element, page: OutputPage, word: WordAnswer, where: Points, name: str) -> ET.Element:
     facts = {"ID": name, "CONTENT": xml_safe(word.text), "WC": f"{word.confidence:.4f}"}
     element = ET.SubElement(line, "String", {**facts, **_box(page.box_of(word.polygon or where))})
     if word.polygon:
         _shape(element, page, word.polygon)
+    return element
 
 
 def _shape(element: ET.Element, page: OutputPage, polygon: Points) -> None:

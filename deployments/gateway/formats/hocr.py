@@ -3,7 +3,7 @@
 Boxes are upright, in pixels of the page; `x_wconf` is a word's confidence in percent. A line carries its `baseline`;
 one that is turned by about a quarter turn or more carries its `textangle` instead, in degrees counter-clockwise. One
 that nobody can read has `x_illegible 1` and no words. `lang` is the line's language. `format=hocr.zip` has a file for
-each page.
+each page. A word that a person looked at says in `data-was` how it was read, in `data-by` and `data-at` who and when.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from deployments.gateway.formats.output_format import (
     box_around,
     xml_safe,
 )
-from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordCorrection
 from ocr.page_geometry import direction_degrees
 from ocr.text.languages import LANGUAGES
 
@@ -76,8 +76,17 @@ def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> N
             "id": f"word_{name}_{index}",
             "title": f"{box}; x_wconf {round(word.confidence * 100)}",
         }
-        span = ET.SubElement(element, "span", facts)
+        span = ET.SubElement(element, "span", {**facts, **_correction(word.correction)})
         span.text, span.tail = xml_safe(word.text), " "
+
+
+def _correction(correction: WordCorrection | None) -> dict[str, str]:
+    if correction is None:
+        return {}
+    told = {"data-was": correction.was, "data-by": correction.who, "data-how": correction.kind}
+    return {name: xml_safe(value) for name, value in told.items()} | {
+        "data-at": correction.at.isoformat(timespec="seconds")
+    }
 
 
 def _language(line: LineAnswer) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordAnswer
+from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordAnswer, WordCorrection
 from ocr.geometry import Polygon, bounds
 from ocr.page_geometry import direction_degrees
 
@@ -70,6 +70,12 @@ class OutputPage:
     def languages(self) -> list[str]:
         """Those of its lines (ISO 639-1), in their order; none where they are not known."""
         return list(dict.fromkeys(line.language for line in self.answer.lines if line.language))
+
+    @property
+    def corrections(self) -> list[WordCorrection]:
+        """What people said of its words, in their order."""
+        words = [word for line in self.answer.lines for word in (*line.words, *line.removed_words)]
+        return [word.correction for word in words if word.correction is not None]
 
     @property
     def image_name(self) -> str:
@@ -187,6 +193,15 @@ class TextLayers:
 
     layers: tuple[TextLayer, ...]
     to_unicode: str
+
+
+def reviewers_of(pages: Iterable[OutputPage]) -> dict[str, list[WordCorrection]]:
+    """Who said something of words on some pages, and what."""
+    found: dict[str, list[WordCorrection]] = {}
+    for page in pages:
+        for correction in page.corrections:
+            found.setdefault(correction.who, []).append(correction)
+    return found
 
 
 def word_places(line: LineAnswer) -> list[Points]:

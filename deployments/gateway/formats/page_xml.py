@@ -1,11 +1,12 @@
 """PAGE XML 2019-07-15 (https://github.com/PRImA-Research-Lab/PAGE-XML). A file of it holds one page, so a document
-becomes a ZIP archive with a file per page. Places are whole pixels.
+becomes a ZIP archive with a file per page. Places are whole pixels. A word that a person changed has two texts: the one
+with index 0 is what the person said, the one with index 1 what was read.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from deployments.gateway.formats.output_format import (
     OutputFile,
@@ -13,10 +14,11 @@ from deployments.gateway.formats.output_format import (
     OutputPage,
     archive_of,
     box_around,
+    reviewers_of,
     xml_file,
     xml_safe,
 )
-from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordAnswer
 from ocr.text.languages import LANGUAGES
 
 _ILLEGIBLE = {"custom": "structure {type:illegible;}"}
@@ -34,8 +36,13 @@ def _page_file(page: OutputPage) -> bytes:
     root = ET.Element("PcGts", xmlns=_NAMESPACE, pcGtsId=f"pc-page-{page.number:04}")
     metadata = ET.SubElement(root, "Metadata")
     ET.SubElement(metadata, "Creator").text = "Quorum"
-    for moment in ("Created", "LastChange"):
-        ET.SubElement(metadata, moment).text = answer.timestamp.isoformat(timespec="seconds")
+    changed = max([answer.timestamp, *(correction.at for correction in page.corrections)])
+    for name, moment in (("Created", answer.timestamp), ("LastChange", changed)):
+        ET.SubElement(metadata, name).text = moment.isoformat(timespec="seconds")
+    for who, said in reviewers_of([page]).items():
+        facts = {"type": "processingStep", "name": "review", "value": xml_safe(who)}
+        date = max(correction.at for correction in said).isoformat(timespec="seconds")
+        ET.SubElement(metadata, "MetadataItem", {**facts, "date": date})
     size = {"imageWidth": str(answer.width), "imageHeight": str(answer.height)}
     page_element = ET.SubElement(root, "Page", {"imageFilename": xml_safe(page.image_name), **size})
     blocks = list(page.blocks())
@@ -65,7 +72,7 @@ def _line(region: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> 
     for index, word in enumerate(words, 1):
         part = ET.SubElement(element, "Word", id=f"{name}_w{index}")
         ET.SubElement(part, "Coords", points=page.points(word.polygon or line.polygon))
-        _text(part, word.text, word.confidence)
+        _word_texts(part, word)
     _text(element, line.text if words else "", line.confidence)
 
 
@@ -80,8 +87,21 @@ def _language(line: LineAnswer) -> dict[str, str]:
     }
 
 
-def _text(element: ET.Element, text: str, confidence: float | None = None) -> None:
-    known = {} if confidence is None else {"conf": f"{confidence:.4f}"}
+def _word_texts(part: ET.Element, word: WordAnswer) -> None:
+    correction = word.correction
+    if correction is None:
+        _text(part, word.text, word.confidence)
+        return
+    comments = {"comments": xml_safe(f"{correction.kind} by {correction.who}")}
+    _text(part, word.text, word.confidence, {"index": "0", **comments})
+    if correction.is_change:
+        _text(part, correction.was, None, {"index": "1", "comments": "as it was read"})
+
+
+def _text(
+    element: ET.Element, text: str, confidence: float | None = None, facts: Mapping[str, str] | None = None
+) -> None:
+    known = {**(facts or {}), **({} if confidence is None else {"conf": f"{confidence:.4f}"})}
     ET.SubElement(ET.SubElement(element, "TextEquiv", known), "Unicode").text = xml_safe(text)
 
 

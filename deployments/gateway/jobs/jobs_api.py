@@ -17,12 +17,14 @@ from deployments.config.schema import LimitsConfig
 from deployments.gateway import rendering
 from deployments.gateway.documents.page_drawing import DrawnPage
 from deployments.gateway.formats import OutputFile, OutputFormat, OutputPage, PagePicture, PdfPageText, format_named
+from deployments.gateway.jobs.corrected_pages import Corrections, decisions_by_page
 from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.kept_uploads import KeptUpload, UploadLimits
 from deployments.gateway.requests.options import parse, parse_known
 from deployments.jobs.job import Callback, Job
 from deployments.jobs.job_files import new_folder
 from deployments.jobs.job_queue import JobQueue, KeptPage, Place, places
+from fusion import Thresholds
 from ocr.contract import (
     CharacterOptions,
     DocumentAnswer,
@@ -157,15 +159,20 @@ class JobsApi:
             raise NotFinished("no page of this job is read yet", "ask again later; GET /jobs/{id} tells how far it is")
         return job
 
-    async def stream(self, owner: str, job: Job, resume: str | None, wait_s: float) -> AsyncIterator[bytes]:
+    async def stream(
+        self, owner: str, job: Job, resume: str | None, wait_s: float, *, corrected: bool = True
+    ) -> AsyncIterator[bytes]:
         """What was read, a line of NDJSON for each page in order, from behind `resume` on; waits up to `wait_s` for
         more. The last line says where to go on, or that it is the end. Raises Expired when it is deleted meanwhile.
         """
         place = place_of(resume)
         until = self.queue.now + wait_s
         while True:
+            corrections = self._corrections(job, corrected=corrected)
             async for at, page in self.queue.pages(job, place):
                 place = at
+                if isinstance(page, KeptPage):
+                    page = await asyncio.to_thread(corrections.applied, at, page)
                 yield _line(job, at, page)
             if job.has_ended or self.queue.now >= until:
                 break
@@ -180,9 +187,11 @@ class JobsApi:
         )
         yield pause.model_dump_json().encode() + b"\n"
 
-    async def written(self, job: Job, output_format: OutputFormat, file: int | None, pages: str | None) -> Written:
-        """What was read of one file, in a format. Raises NotFinished while the job runs, TooManyPages for more than
-        one answer may hold, and what is wrong with the file.
+    async def written(
+        self, job: Job, output_format: OutputFormat, file: int | None, pages: str | None, *, corrected: bool = True
+    ) -> Written:
+        """What was read of one file, in a format, with what people corrected unless it is asked for without. Raises
+        NotFinished while the job runs, TooManyPages for more than one answer may hold, and what is wrong with the file.
         """
         if not job.has_ended:
             raise NotFinished(f"the job is {job.state}", "ask for NDJSON, which has the pages that are done, or wait")
@@ -191,14 +200,15 @@ class JobsApi:
         if problem is not None:
             raise InvalidRequest(f"nothing of this file could be read: {problem.message}", problem.hint)
         chosen = _chosen(job, number, pages)
+        corrections = self._corrections(job, corrected=corrected)
         keeps_pdf = output_format.text_layers is not None and await self._is_pdf(job, chosen)
         if keeps_pdf:
-            return await self._with_layers(job, number, chosen, output_format)
+            return await self._with_layers(job, number, chosen, output_format, corrections)
         limits = self._readings.limits
         if len(chosen) > limits.max_pages:
             message = f"{len(chosen)} pages are more than the {limits.max_pages} that one answer holds"
             raise TooManyPages(message, in_parts(limits.max_pages), limits.max_pages)
-        kept = [await self.queue.page(job, place) for place in chosen]
+        kept = [corrections.applied(place, await self.queue.page(job, place)) for place in chosen]
         pictures = await self._pictures(job, number, chosen, limits) if output_format.needs_picture else {}
         return await asyncio.to_thread(self._write, job, number, kept, output_format, pictures)
 
@@ -213,7 +223,7 @@ class JobsApi:
         """Beside the event loop: a hundred dense pages take seconds."""
         if job.task == "character":
             raise OutOfRange("a job of characters is fetched as NDJSON", "ask with Accept: application/x-ndjson")
-        answers = [_page_answer(page) for page in kept]
+        answers = [kept_answer(page) for page in kept]
         document = self._document(job, number, answers)
         failed = tuple(answer.page for answer in answers if isinstance(answer, FailedPage))
         if output_format.can_hold_failures:
@@ -246,7 +256,9 @@ class JobsApi:
                 return page.pdf is not None
         return False
 
-    async def _with_layers(self, job: Job, number: int, chosen: Sequence[Place], form: OutputFormat) -> Written:
+    async def _with_layers(
+        self, job: Job, number: int, chosen: Sequence[Place], form: OutputFormat, corrections: Corrections
+    ) -> Written:
         """The PDF with the text of its pages, however many they are: one after another is looked at."""
         assert form.text_layers is not None
         limits, size = self._readings.limits, job.files[number].size
@@ -261,7 +273,8 @@ class JobsApi:
             nonlocal illegible
             for place in chosen:
                 kept = asyncio.run_coroutine_threadsafe(self.queue.page(job, place), loop).result()
-                answer = _page_answer(kept)
+                kept = corrections.applied(place, kept)
+                answer = kept_answer(kept)
                 if isinstance(answer, FailedPage):
                     failed.append(answer.page)
                     continue
@@ -287,6 +300,32 @@ class JobsApi:
             async with opened as document:
                 drawn = [page async for page in document.pages()]
         return {page.number: page.picture for page in drawn if isinstance(page, DrawnPage) and page.picture is not None}
+
+    async def picture(self, job: Job, file: int, page: int) -> PagePicture:
+        """A page as its words lie on it. Raises InvalidRequest where it cannot be drawn."""
+        [place] = _chosen(job, file, str(page))
+        pictures = await self._pictures(job, file, [place], self._readings.limits)
+        if page not in pictures:
+            raise InvalidRequest(f"page {page} cannot be drawn again", "open the file itself")
+        return pictures[page]
+
+    def in_format(self, job: Job, file: int, answers: Sequence[PageAnswer], output_format: OutputFormat) -> OutputFile:
+        """Some pages of a file in a format that needs no pictures. Takes seconds for many."""
+        options = self._options(job)
+        name = job.files[file].name
+        pages = [OutputPage(answer.page, answer, illegible=options.illegible, file_name=name) for answer in answers]
+        return output_format.write(self._document(job, file, answers), pages)
+
+    def thresholds(self, job: Job) -> Thresholds:
+        """By which the answers of a job are judged."""
+        return self._readings.text_request(self._options(job)).profile.thresholds
+
+    def _corrections(self, job: Job, *, corrected: bool) -> Corrections:
+        if job.review is None or not corrected:
+            return Corrections({}, Thresholds())
+        options = self._options(job)
+        by_page = decisions_by_page(job.review)
+        return Corrections(by_page, self.thresholds(job), options.regions or (), illegible=options.illegible)
 
     def _options(self, job: Job) -> DocumentOptions:
         return parse_known(DocumentOptions, job.options)
@@ -355,7 +394,8 @@ def _range(part: str, last_page: int) -> tuple[int, int]:
     return int(first), int(last) if last else last_page if dash else int(first)
 
 
-def _page_answer(kept: KeptPage) -> PageAnswer | FailedPage:
+def kept_answer(kept: KeptPage) -> PageAnswer | FailedPage:
+    """What was read of a page."""
     told = json.loads(kept.answer)
     return FailedPage.model_validate(told) if told.get("success") is False else PageAnswer.model_validate(told)
 

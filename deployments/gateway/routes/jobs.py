@@ -54,6 +54,7 @@ class ResultOptions(BaseModel):
     file: int | None = Field(None, ge=0, description="Of which file, counted from 0, where the job has several.")
     pages: PageChoice | None = Field(None, description="Only these pages, by their numbers in the file.")
     resume: str | None = Field(None, max_length=40, description="Only what comes after this, as a line told it.")
+    corrected: bool = Field(True, description="With what people said in a review; false: as it was read.")
     wait_s: float = Field(0.0, ge=0.0, le=60.0, description="How long to wait for more pages of a job that runs.")
 
 
@@ -140,11 +141,12 @@ def _add_result(router: APIRouter, jobs: JobsApi) -> None:
         if name == _NDJSON_NAME:
             if options.file is not None or options.pages is not None:
                 raise OutOfRange("NDJSON has every page of every file", "go on after some of them with resume")
-            lines = jobs.stream(owner, found, options.resume, options.wait_s)
+            lines = jobs.stream(owner, found, options.resume, options.wait_s, corrected=options.corrected)
             return StreamingResponse(lines, media_type=NDJSON)
         if options.resume is not None or options.wait_s:
             raise OutOfRange("resume and wait_s are for NDJSON", "add format=ndjson")
-        written = await jobs.written(found, format_named(name), options.file, options.pages)
+        chosen = format_named(name)
+        written = await jobs.written(found, chosen, options.file, options.pages, corrected=options.corrected)
         headers = {ILLEGIBLE_LINES: str(written.output.illegible_lines)}
         if written.failed_pages:
             headers[FAILED_PAGES] = ",".join(map(str, written.failed_pages))

@@ -16,6 +16,7 @@ from deployments.gateway.error_responses import error_answer
 from deployments.gateway.formats import OutputPage, formats
 from deployments.gateway.rendering import timings_answer
 from deployments.gateway.routes.content_negotiation import JSON, NDJSON
+from deployments.gateway.routes.review_examples import review_examples
 from ocr import TimedStep
 from ocr.contract import (
     Bands,
@@ -133,7 +134,7 @@ def _fill(content: dict[str, Any], examples: Mapping[str, object]) -> None:
 
 def _examples(method: str, path: str, status: int) -> Mapping[str, object]:
     """Media type -> example, of one answer of one route."""
-    if status in (200, 202):
+    if status in (200, 201, 202):
         return _answers()[method, path]
     if status == 426:
         problem = Problem(code="upgrade_required", message="/stream is a WebSocket", hint="connect to it with ws://")
@@ -166,6 +167,7 @@ def _answers() -> Mapping[tuple[str, str], Mapping[str, object]]:
         ("GET", "/jobs/{job}"): {JSON: _plain(_job("running"))},
         ("DELETE", "/jobs/{job}"): {JSON: _plain(_job("cancelled"))},
         ("GET", "/jobs/{job}/result"): _results(),
+        **review_examples(),
     }
 
 

@@ -13,17 +13,27 @@ from fastapi.routing import APIRoute
 
 from deployments.config.api_keys import Role
 from deployments.gateway.access.route_roles import ROLES
+from deployments.jobs.job_queue import JobQueue
 from deployments.messages.request import ReadRequest
 from ocr import Page
-from tests.fakes.plain_service import PlainService, app_over, as_base64, asking, png
+from tests.fakes.memory_jobs import in_memory
+from tests.fakes.plain_service import PlainService, Whole, as_base64, asking, plain_config, png
+from tests.fakes.reviewed_jobs import disputed, finished_job, page_saying
 
 _SERVICE = PlainService()
-_APP = app_over(_SERVICE, max_requests=1)
+_CONFIG = plain_config(limits={"max_requests": 1})
+_JOBS = in_memory(lambda: _CONFIG.jobs)
+_APP = Whole(_SERVICE, _CONFIG, jobs=_JOBS).app()
 
 _IMAGE = {"image": as_base64(png())}
 _DATA_URL = {"type": "image_url", "image_url": f"data:image/png;base64,{as_base64(png())}"}
 _TENSOR = {"name": "image", "shape": [1, 2, 2, 3], "datatype": "UINT8", "data": [255] * 12}
+_DECISION = {"number": 0, "kind": "illegible"}
 _BODIES: dict[str, dict[str, Any]] = {
+    "/jobs/1/review": {"json": {}},
+    "/jobs/1/review/next": {"json": {"session": "mine"}},
+    "/jobs/1/review/decisions": {"json": {"session": "mine", "decisions": [_DECISION]}},
+    "/jobs/1/review/label-studio": {"json": []},
     "/batch_predict": {"json": {"images": [as_base64(png())]}},
     "/v1/ocr": {"json": {"document": _DATA_URL}},
     "/process": {"content": png()},
@@ -57,10 +67,17 @@ def _sent(path: str) -> dict[str, Any]:
     return _BODIES.get(path, {"json": _IMAGE})
 
 
+async def with_a_review(client: httpx.AsyncClient, jobs: JobQueue) -> None:
+    """There is a job 1 of this client's, and a review of it."""
+    await finished_job(jobs, page_saying([disputed("Qvay", "Quay")]), owner="address 10.0.0.1")
+    assert (await client.post("/jobs/1/review", json={})).is_success
+
+
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     _SERVICE.forget()
     async with asking(_APP) as client:
+        await with_a_review(client, _JOBS)
         yield client
 
 
@@ -102,7 +119,11 @@ async def test_every_route_that_reads_is_admitted_or_refused(
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize(("method", "path"), READING)
 async def test_every_route_that_reads_counts_against_the_rate(method: str, path: str, slash: str) -> None:
-    app = app_over(_SERVICE, requests_per_minute=1)
+    config = plain_config(limits={"requests_per_minute": 1})
+    jobs = in_memory(lambda: config.jobs)
+    app = Whole(_SERVICE, config, jobs=jobs).app()
+    async with asking(Whole(_SERVICE, plain_config(), jobs=jobs).app()) as unlimited:
+        await with_a_review(unlimited, jobs)
     async with asking(app) as client:
         answers = [await client.request(method, path + slash, **_sent(path)) for _ in range(2)]
     assert (answers[0].is_success, answers[1].status_code) == (True, 429)
@@ -131,7 +152,9 @@ async def test_head_is_get_without_its_body(client: httpx.AsyncClient, path: str
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_a_slash_at_the_end_changes_nothing(client: httpx.AsyncClient, method: str, path: str) -> None:
     path = _filled(path)
-    plain, slash = await client.request(method, path), await client.request(method, path.rstrip("/") + "/")
+    plain = await client.request(method, path)
+    await with_a_review(client, _JOBS)  # it may be what was deleted
+    slash = await client.request(method, path.rstrip("/") + "/")
     assert slash.status_code == plain.status_code
     assert not slash.is_redirect
 

@@ -26,11 +26,16 @@ from lxml import etree
 
 import deployments.gateway.formats as package
 from deployments.gateway.formats import OutputFormat, OutputPage, PagePicture, format_named, formats
-from ocr.contract import DocumentAnswer, TextAnswer
+from deployments.gateway.jobs.corrected_pages import corrected_page
+from deployments.review.review import KeptDecision
+from fusion import Thresholds
+from ocr.contract import DocumentAnswer, PageAnswer, TextAnswer
 from ocr.errors import OutOfRange
+from ocr.review_contract import DecisionKind
 from quorum.client.parts import joined_files
 from tests.deployments.gateway.formats.drawn_page import drawn_page
 from tests.fakes.answers import TWO_BLOCKS, Corners, box, document_of, line, page_of
+from tests.fakes.reviewed_jobs import agreed, disputed, page_saying
 
 PINNED_SCHEMAS = Path(sys.prefix, "test-schemas", "ocrd-page-to-alto-1.3.0.tar.gz")
 _IN_ARCHIVE = "ocrd-page-to-alto-1.3.0/tests/data/"
@@ -500,3 +505,102 @@ def test_what_is_searched_in_a_pdf_is_what_was_written() -> None:
         assert text.splitlines()[0].split() == ["שלום", "עולם"]
         assert found.search("≤½").get_next() is not None
         assert found.search("עולם").get_next() is not None
+
+
+def _reviewed() -> PageAnswer:
+    """Five words: one as it was, one that was confirmed, one changed, one that nobody can read, one of two."""
+    page = page_saying([agreed("Harbour"), agreed("and"), disputed("Qvay", "Quay"), agreed("x"), agreed("Bristo1BS1")])
+
+    def said(word: int, kind: DecisionKind, text: str) -> KeptDecision:
+        return KeptDecision(
+            number=word,
+            file=0,
+            page=0,
+            line=0,
+            word=word,
+            kind=kind,
+            was=page.lines[0].words[word].text,
+            text=text,
+            by="key 1",
+            reviewer="Ann" if word < 4 else "",
+            session="s",
+            at=1_767_355_200.0 + word,
+            confidence=0.4,
+            chance=1.0,
+        )
+
+    decisions = [said(1, "taken", "and"), said(2, "typed", "Quay"), said(3, "illegible", "x")]
+    decisions.append(said(4, "typed", "Bristol BS1"))
+    return corrected_page(page, {(0, one.word): one for one in decisions}, Thresholds())
+
+
+def test_alto_says_which_words_people_looked_at_who_they_were_and_when() -> None:
+    content = written("alto", _reviewed())
+    assert_valid("alto", content)
+    root = tree(content)
+    steps = {step.get("ID"): step for step in root.findall(".//a:Processing", ALTO)}
+    assert list(steps) == ["ocr", "review1", "review2"]
+    told = [[steps[name].findtext(f"a:{part}", None, ALTO) for name in ("review1", "review2")] for part in _STEP]
+    assert told == [
+        ["contentModification"] * 2,
+        ["2026-01-02T12:00:03+00:00", "2026-01-02T12:00:04+00:00"],
+        ["Ann", "key 1"],
+    ]
+    words = root.findall(".//a:String", ALTO)
+    facts = ("CONTENT", "WC", "PROCESSINGREFS", "CS")
+    assert [[word.get(name) for name in facts] for word in words] == [
+        ["Harbour", "0.9500", None, None],
+        ["and", "1.0000", "review1", None],
+        ["Quay", "1.0000", "review1", "true"],
+        ["x", "0.0000", "review1", None],
+        ["Bristol", "1.0000", "review2", "true"],
+        ["BS1", "1.0000", "review2", "true"],
+    ]
+
+
+_STEP = ("processingCategory", "processingDateTime", "processingAgency")
+
+
+def test_page_xml_has_what_a_person_said_before_what_was_read() -> None:
+    content = written("page", _reviewed())
+    assert_valid("page", content)
+    root = tree(content)
+    words = [
+        [
+            (one.get("index"), one.get("conf"), one.findtext("p:Unicode", None, PAGE))
+            for one in word.findall("p:TextEquiv", PAGE)
+        ]
+        for word in root.findall(".//p:Word", PAGE)
+    ]
+    assert words[:4] == [
+        [(None, "0.9500", "Harbour")],
+        [("0", "1.0000", "and")],
+        [("0", "1.0000", "Quay"), ("1", None, "Qvay")],
+        [("0", "0.0000", "x")],
+    ]
+    assert root.findtext(".//p:LastChange", None, PAGE) == "2026-03-01T12:00:00+00:00"
+    assert [one.get("value") for one in root.findall(".//p:MetadataItem", PAGE)] == ["Ann", "key 1"]
+
+
+def test_hocr_says_how_a_changed_word_was_read_and_who_changed_it() -> None:
+    words = tree(written("hocr", _reviewed())).findall(".//h:span[@class='ocrx_word']", XHTML)
+    quay = words[2]
+    assert (quay.text, quay.get("data-was"), quay.get("data-by"), quay.get("data-how")) == (
+        "Quay",
+        "Qvay",
+        "Ann",
+        "typed",
+    )
+    assert quay.get("title").endswith("x_wconf 100")
+    assert words[0].get("data-was") is None
+    assert words[3].get("title").endswith("x_wconf 0")
+
+
+def test_a_pdf_has_the_words_that_people_said() -> None:
+    with pypdfium2.PdfDocument(written("pdf", _reviewed())) as pdf:
+        text = pdf[0].get_textpage().get_text_bounded()
+    assert text.split() == ["Harbour", "and", "Quay", "x", "Bristol", "BS1"]
+
+
+def test_plain_text_and_markdown_say_what_people_said() -> None:
+    assert written("text", _reviewed()) == written("markdown", _reviewed()) == b"Harbour and Quay x Bristol BS1\n"

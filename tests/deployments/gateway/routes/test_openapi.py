@@ -36,6 +36,15 @@ _READING = [
     ("GET", "/jobs/{job}"),
     ("DELETE", "/jobs/{job}"),
     ("GET", "/jobs/{job}/result"),
+    ("POST", "/jobs/{job}/review"),
+    ("GET", "/jobs/{job}/review"),
+    ("DELETE", "/jobs/{job}/review"),
+    ("POST", "/jobs/{job}/review/next"),
+    ("POST", "/jobs/{job}/review/decisions"),
+    ("GET", "/jobs/{job}/review/picture"),
+    ("GET", "/jobs/{job}/review/truth"),
+    ("GET", "/jobs/{job}/review/label-studio"),
+    ("POST", "/jobs/{job}/review/label-studio"),
 ]
 _ADMINISTRATION = [
     ("GET", "/config"),
@@ -139,7 +148,8 @@ def test_every_answer_has_an_example_that_its_own_schema_allows(description: Any
         for kind, content in answer.get("content", {}).items()
     }
     without = {place for place, content in answers.items() if "example" not in content}
-    assert {kind for _, _, _, kind in without} == {"application/pdf", "application/zip"}, without
+    pictures = {"image/jpeg", "image/png"}
+    assert {kind for _, _, _, kind in without} == {"application/pdf", "application/zip", *pictures}, without
     for place, content in answers.items():
         if place[3] == "application/json":
             whole = {**content["schema"], "components": schema["components"]}
