@@ -89,7 +89,7 @@ class LimitsConfig(_Settings):
         50.0, gt=0.0, le=1000.0, description="Largest request body, in units of 1,000,000 bytes."
     )
     max_job_mb: float = Field(
-        1000.0, gt=0.0, description="Largest upload of one job, in units of 1,000,000 bytes; JSON is a request body."
+        1000.0, gt=0.0, description="Largest upload of one job, its files together, in units of 1,000,000 bytes."
     )
     max_bodies_mb: float = Field(
         200.0, gt=0.0, description="Largest size of all request bodies together that one gateway reads at once."

@@ -42,7 +42,15 @@ def error_body(problem: Problem, scope: Scope) -> dict[str, Any]:
         return {"error": text}
     if path.startswith("/v1/"):  # Mistral
         return {"object": "error", "message": text, "type": problem.code, "param": None, "code": problem.code}
+    if path.startswith("/documentintelligence/"):  # Azure
+        return {"error": azure_error(problem)}
     return ErrorAnswer(error=problem).model_dump(mode="json", exclude_none=True)
+
+
+def azure_error(problem: Problem) -> dict[str, str]:
+    """A problem as the clients of Azure's services know errors: with a code such as `NotFound`."""
+    text = f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+    return {"code": problem.code.title().replace("_", ""), "message": text}
 
 
 def internal_failure() -> InternalFailure:

@@ -252,7 +252,8 @@ class JobReader:
         """Keep that a page cannot be read."""
         problem = error_answer(error).error
         page = FailedPage(page=_number(job, lease), error=problem)
-        await self._finish(job, lease, KeptPage(page.model_dump_json().encode()), held, problem)
+        kept = KeptPage(page.model_dump_json().encode(), is_failed=True)
+        await self._finish(job, lease, kept, held, problem)
 
     async def _finish(
         self, job: Job, lease: Lease, page: KeptPage, held: dict[int, Lease], problem: Problem | None = None
@@ -309,7 +310,15 @@ def _outcome(outcome: PageOutcome) -> _Outcome:
     if isinstance(outcome, RefusedPage):
         return _Outcome(None, outcome.error)
     pdf = None if outcome.pdf is None else asdict(outcome.pdf)
-    return _Outcome(KeptPage(outcome.answer.model_dump_json().encode(), pdf, outcome.dpi))
+    answer = outcome.answer
+    kept = KeptPage(
+        answer.model_dump_json().encode(),
+        pdf,
+        outcome.dpi,
+        languages=tuple(sorted({line.language for line in answer.lines if line.language})),
+        illegible_lines=answer.illegible_lines,
+    )
+    return _Outcome(kept)
 
 
 def _number_of(outcome: PageOutcome) -> int:

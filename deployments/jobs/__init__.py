@@ -1,6 +1,7 @@
 """Jobs: documents that are too long for one request, kept until they are read.
 
     job.py             a job as a value: its files, its pages, who reads them; every change is a pure function
+    job_parts.py       a job in the parts in which stores keep it, so that a page writes no more than its own
     job_store.py       where jobs are kept, as an interface; changes by compare and swap
     sqlite_store.py    on one machine: SQLite
     redis_store.py     for several Gateways: Redis

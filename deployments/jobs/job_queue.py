@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -54,21 +54,27 @@ _ORPHAN_S = 86_400.0
 @dataclass(frozen=True, slots=True)
 class KeptPage:
     """What was read of one page: an answer of the contract as JSON, what a PDF says of the page itself, and the pixels
-    an inch that it was read with.
+    an inch that it was read with. Beside it, so that nobody has to read the answer for that: whether it is that the
+    page could not be read, its languages (ISO 639-1), and how many lines nobody can read.
     """
 
     answer: bytes
     pdf: Mapping[str, Any] | None = None
     dpi: tuple[float, float] | None = None
+    is_failed: bool = False
+    languages: tuple[str, ...] = ()
+    illegible_lines: int = 0
 
     def packed(self) -> bytes:
-        return self.answer + b"\n" + json.dumps({"pdf": self.pdf, "dpi": self.dpi}).encode()
+        beside = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "answer"}
+        return self.answer + b"\n" + json.dumps(beside).encode()
 
     @classmethod
     def unpacked(cls, content: bytes) -> KeptPage:
         answer, _, beside = content.partition(b"\n")
         told = json.loads(beside)
-        return cls(answer, told["pdf"], None if told["dpi"] is None else tuple(told["dpi"]))
+        told["dpi"] = None if told["dpi"] is None else tuple(told["dpi"])
+        return cls(answer, **{**told, "languages": tuple(told["languages"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-"""Where jobs are kept, as an interface. A store holds whole jobs and knows nothing of what they mean: a job is replaced
-only by its next version, so two who change it at once cannot lose a change (compare and swap).
+"""Where jobs are kept, as an interface. A store holds jobs in parts (job_parts.py) and knows nothing of what they mean:
+a job is replaced only by its next version, so two who change it at once cannot lose a change (compare and swap).
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class JobStore(Protocol):
     async def get(self, job_id: str) -> Job | None:
         """The newest version."""
 
-    async def replace(self, job: Job) -> bool:
-        """Keep the next version of a job. False where the store does not have the version before it."""
+    async def replace(self, job: Job, earlier: Job) -> bool:
+        """Keep a job, the next version after `earlier`. False where the store has another version than that."""
 
     async def remove(self, job: Job) -> None:
         """Forget it."""
@@ -87,7 +87,7 @@ async def change(store: JobStore, job_id: str, apply: Change) -> Job | None:
         if changed is None or changed is job:
             return changed
         following = changed.as_version_after(job)
-        if await store.replace(following):
+        if await store.replace(following, job):
             return following
     raise InternalFailure(f"job {job_id} is changed all the time", "try again")
 

@@ -3,7 +3,7 @@
 
 Keys, each after `quorum:APPLICATION:jobs:`
 
-    job:ID         hash: `version`, `job`
+    job:ID         hash: `version`, and each of its parts (job_parts.py)
     owner:OWNER    hash: id -> summary, of all jobs of one caller
     open           hash: id -> summary, of jobs that have not ended
     due            sorted set of ids by Job.due_at
@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from deployments.jobs.job import Job, JobSummary
+from deployments.jobs.job_parts import Changes, changes, job_of, parts_of
 from deployments.jobs.job_store import Quota, away
 
 if TYPE_CHECKING:
@@ -47,27 +48,27 @@ class RedisJobStore:
             for _ in range(_TRIES):
                 async with self._redis.pipeline(transaction=True) as pipeline:
                     await pipeline.watch(self._key("job", job.id), owner)
-                    found = await pipeline.hget(self._key("job", job.id), "job")
-                    if found is not None:
-                        return Job.model_validate_json(found)
+                    found = await pipeline.hgetall(self._key("job", job.id))
+                    if found:
+                        return job_of(found)
                     others = await pipeline.hvals(owner)
                     quota.require_room([JobSummary.model_validate_json(text) for text in others], job.summary().size)
-                    if await self._written(pipeline, job):
+                    if await self._written(pipeline, job, parts_of(job)):
                         return job
         raise away(TimeoutError("others write all the time"))
 
     async def get(self, job_id: str) -> Job | None:
         async with self._errors():
-            text = await self._redis.hget(self._key("job", job_id), "job")
-        return None if text is None else Job.model_validate_json(text)
+            parts = await self._redis.hgetall(self._key("job", job_id))
+        return job_of(parts) if parts else None
 
-    async def replace(self, job: Job) -> bool:
+    async def replace(self, job: Job, earlier: Job) -> bool:
         async with self._errors(), self._redis.pipeline(transaction=True) as pipeline:
             await pipeline.watch(self._key("job", job.id))
             version = await pipeline.hget(self._key("job", job.id), "version")
-            if version is None or int(version) != job.version - 1:
+            if version is None or int(version) != earlier.version:
                 return False
-            return await self._written(pipeline, job)
+            return await self._written(pipeline, job, changes(job, earlier))
 
     async def remove(self, job: Job) -> None:
         async with self._errors(), self._redis.pipeline(transaction=True) as pipeline:
@@ -85,9 +86,9 @@ class RedisJobStore:
             earlier = sorted((each for each in known if each.created_at < before), key=lambda each: -each.created_at)
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for summary in earlier[:most]:
-                    pipeline.hget(self._key("job", summary.id), "job")
+                    pipeline.hgetall(self._key("job", summary.id))
                 found = await pipeline.execute()
-        return [Job.model_validate_json(text) for text in found if text is not None]
+        return [job_of(parts) for parts in found if parts]
 
     async def open_jobs(self) -> list[JobSummary]:
         async with self._errors():
@@ -106,13 +107,16 @@ class RedisJobStore:
     async def close(self) -> None:
         await self._redis.aclose()
 
-    async def _written(self, pipeline: Pipeline, job: Job) -> bool:
+    async def _written(self, pipeline: Pipeline, job: Job, changed: Changes) -> bool:
         """Whether the transaction was made: not where what is watched has changed."""
         summary = job.summary()
         text = summary.model_dump_json()
         pipeline.multi()  # type: ignore[no-untyped-call]
-        pipeline.hset(self._key("job", job.id), "version", job.version)
-        pipeline.hset(self._key("job", job.id), "job", job.model_dump_json())
+        key, gone = self._key("job", job.id), [name for name, content in changed.items() if content is None]
+        kept = {name: content for name, content in changed.items() if content is not None}
+        pipeline.hset(key, mapping={"version": job.version, **kept})
+        if gone:
+            pipeline.hdel(key, *gone)
         pipeline.hset(self._key("owner", job.owner), job.id, text)
         pipeline.hset(self._key("folders"), job.id, job.folder)
         if summary.is_open:

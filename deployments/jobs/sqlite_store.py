@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from deployments.jobs.job import Job, JobSummary
+from deployments.jobs.job_parts import Changes, changes, job_of, parts_of
 from deployments.jobs.job_store import Quota, away
 
 Result = TypeVar("Result")
 
 _WAIT_S = 10.0
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
+CREATE TABLE IF NOT EXISTS job_heads (
     id TEXT PRIMARY KEY,
     owner TEXT NOT NULL,
     folder TEXT NOT NULL,
@@ -28,12 +29,17 @@ CREATE TABLE IF NOT EXISTS jobs (
     is_open INTEGER NOT NULL,
     due_at REAL,
     version INTEGER NOT NULL,
-    summary TEXT NOT NULL,
-    job TEXT NOT NULL
+    summary TEXT NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS jobs_of_owner ON jobs (owner, created_at);
-CREATE INDEX IF NOT EXISTS open_jobs ON jobs (id) WHERE is_open;
-CREATE INDEX IF NOT EXISTS due_jobs ON jobs (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS heads_of_owner ON job_heads (owner, created_at);
+CREATE INDEX IF NOT EXISTS open_heads ON job_heads (id) WHERE is_open;
+CREATE INDEX IF NOT EXISTS due_heads ON job_heads (due_at) WHERE due_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS job_parts (
+    job TEXT NOT NULL,
+    name TEXT NOT NULL,
+    content TEXT NOT NULL,
+    PRIMARY KEY (job, name)
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -47,57 +53,66 @@ class SqliteJobStore:
 
     async def add(self, job: Job, quota: Quota) -> Job:
         def run(connection: sqlite3.Connection) -> Job:
-            found = _job(connection.execute("SELECT job FROM jobs WHERE id = ?", (job.id,)).fetchone())
+            found = _job(connection, job.id)
             if found is not None:
                 return found
-            rows = connection.execute("SELECT summary FROM jobs WHERE owner = ?", (job.owner,))
+            rows = connection.execute("SELECT summary FROM job_heads WHERE owner = ?", (job.owner,))
             quota.require_room([JobSummary.model_validate_json(text) for (text,) in rows], job.summary().size)
-            connection.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _row(job))
+            connection.execute("INSERT INTO job_heads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(job))
+            _write(connection, job.id, parts_of(job))
             return job
 
         return await self._run(run, writes=True)
 
     async def get(self, job_id: str) -> Job | None:
-        return await self._run(
-            lambda connection: _job(connection.execute("SELECT job FROM jobs WHERE id = ?", (job_id,)).fetchone())
-        )
+        return await self._run(lambda connection: _job(connection, job_id))
 
-    async def replace(self, job: Job) -> bool:
+    async def replace(self, job: Job, earlier: Job) -> bool:
         def run(connection: sqlite3.Connection) -> bool:
             cursor = connection.execute(
-                "UPDATE jobs SET id = ?, owner = ?, folder = ?, created_at = ?, is_open = ?, due_at = ?, version = ?, "
-                "summary = ?, job = ? WHERE id = ? AND version = ?",
-                (*_row(job), job.id, job.version - 1),
+                "UPDATE job_heads SET id = ?, owner = ?, folder = ?, created_at = ?, is_open = ?, due_at = ?, "
+                "version = ?, summary = ? WHERE id = ? AND version = ?",
+                (*_row(job), job.id, earlier.version),
             )
-            return cursor.rowcount == 1
+            if cursor.rowcount != 1:
+                return False
+            _write(connection, job.id, changes(job, earlier))
+            return True
 
         return await self._run(run, writes=True)
 
     async def remove(self, job: Job) -> None:
-        await self._run(lambda connection: connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,)), writes=True)
+        def run(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM job_heads WHERE id = ?", (job.id,))
+            connection.execute("DELETE FROM job_parts WHERE job = ?", (job.id,))
+
+        await self._run(run, writes=True)
 
     async def of_owner(self, owner: str, before: float, most: int) -> list[Job]:
-        query = "SELECT job FROM jobs WHERE owner = ? AND created_at < ? ORDER BY created_at DESC LIMIT ?"
-        return await self._run(
-            lambda connection: [
-                Job.model_validate_json(text) for (text,) in connection.execute(query, (owner, before, most))
-            ]
-        )
+        query = "SELECT id FROM job_heads WHERE owner = ? AND created_at < ? ORDER BY created_at DESC LIMIT ?"
+
+        def run(connection: sqlite3.Connection) -> list[Job]:
+            found = [_job(connection, job_id) for (job_id,) in connection.execute(query, (owner, before, most))]
+            return [job for job in found if job is not None]
+
+        return await self._run(run)
 
     async def open_jobs(self) -> list[JobSummary]:
         return await self._run(
             lambda connection: [
                 JobSummary.model_validate_json(text)
-                for (text,) in connection.execute("SELECT summary FROM jobs WHERE is_open")
+                for (text,) in connection.execute("SELECT summary FROM job_heads WHERE is_open")
             ]
         )
 
     async def due(self, now: float, most: int) -> list[str]:
-        query = "SELECT id FROM jobs WHERE due_at <= ? ORDER BY due_at LIMIT ?"
+        query = "SELECT id FROM job_heads WHERE due_at <= ? ORDER BY due_at LIMIT ?"
         return await self._run(lambda connection: [row[0] for row in connection.execute(query, (now, most))])
 
     async def folders(self) -> set[str]:
-        return await self._run(lambda connection: {row[0] for row in connection.execute("SELECT folder FROM jobs")})
+        return await self._run(
+            lambda connection: {row[0] for row in connection.execute("SELECT folder FROM job_heads")}
+        )
 
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
@@ -154,9 +169,16 @@ def _row(job: Job) -> tuple[object, ...]:
         summary.due_at,
         job.version,
         summary.model_dump_json(),
-        job.model_dump_json(),
     )
 
 
-def _job(row: tuple[str] | None) -> Job | None:
-    return None if row is None else Job.model_validate_json(row[0])
+def _job(connection: sqlite3.Connection, job_id: str) -> Job | None:
+    parts = dict(connection.execute("SELECT name, content FROM job_parts WHERE job = ?", (job_id,)))
+    return job_of(parts) if parts else None
+
+
+def _write(connection: sqlite3.Connection, job_id: str, changed: Changes) -> None:
+    kept = [(job_id, name, content) for name, content in changed.items() if content is not None]
+    gone = [(job_id, name) for name, content in changed.items() if content is None]
+    connection.executemany("INSERT OR REPLACE INTO job_parts VALUES (?, ?, ?)", kept)
+    connection.executemany("DELETE FROM job_parts WHERE job = ? AND name = ?", gone)

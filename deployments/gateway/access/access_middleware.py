@@ -1,7 +1,8 @@
 """ASGI middleware before every route: API keys, roles, origins, rate limits; and the headers of every answer.
 
-It is around the whole application, so that it sees bodies that stream and WebSockets as well. Keys travel
-in `X-API-Key` or as `Authorization: Bearer`. The id of a request, `X-Request-ID`, is Serve's. Reads nothing of a body.
+It is around the whole application, so that it sees bodies that stream and WebSockets as well. Keys travel in
+`X-API-Key`, as `Authorization: Bearer`, or where clients of other protocols put them. The id of a request,
+`X-Request-ID`, is Serve's. Reads nothing of a body.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from ocr.errors import Forbidden, QuorumError, RateLimited, Unauthorized
 log = logging.getLogger("quorum.gateway")
 
 API_KEY_HEADER = "X-API-Key"
+AZURE_KEY_HEADER = "Ocp-Apim-Subscription-Key"
 
 # Asked by machines all the time, and cheap.
 _UNLIMITED = frozenset({"/status", "/metrics"})
@@ -53,7 +55,7 @@ def caller_from(headers: Headers, security: SecurityConfig) -> Caller | None:
     """Who asks; None when the key is nobody's."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
-    return caller_of(headers.get(API_KEY_HEADER) or bearer, security)
+    return caller_of(headers.get(API_KEY_HEADER) or headers.get(AZURE_KEY_HEADER) or bearer, security)
 
 
 def require_role(caller: Caller | None, needed: Role) -> Caller:

@@ -1,5 +1,5 @@
-"""The address that a request comes from. `X-Forwarded-For` is believed from configured proxies alone: anybody else can
-write into it what they like.
+"""The address that a request comes from, and that of the service as its caller sees it. `X-Forwarded-For` and
+`X-Forwarded-Proto` are believed from configured proxies alone: anybody else can write into them what they like.
 """
 
 from __future__ import annotations
@@ -29,6 +29,17 @@ def client_address(scope: Scope, proxies: Sequence[str]) -> str:
             if not _is_among(address, known):
                 break
     return _subscriber(address)
+
+
+def own_address(scope: Scope, proxies: Sequence[str]) -> str:
+    """Scheme and host of the service, under which the caller asked for it: `https` where a known proxy says so."""
+    headers, client = Headers(scope=scope), scope.get("client")
+    known = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
+    scheme: str = scope["scheme"]
+    forwarded = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
+    if client and _is_among(str(client[0]), known) and forwarded in ("http", "https"):
+        scheme = forwarded
+    return f"{scheme}://{headers.get('host', '')}"
 
 
 def _subscriber(address: str) -> str:

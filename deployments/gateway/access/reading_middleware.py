@@ -20,12 +20,17 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.config.schema import LimitsConfig
-from deployments.gateway.access.access_middleware import caller_name
+from deployments.gateway.access.access_middleware import API_KEY_HEADER, AZURE_KEY_HEADER, caller_name
 from deployments.gateway.access.admission import AdmissionControl
-from deployments.gateway.access.body_limit import PIECES_BYTES, body_limit, is_kept
+from deployments.gateway.access.body_limit import body_limit, is_kept
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.idempotency import IdempotentResponses
 from deployments.gateway.access.route_roles import reads, route_of
+from deployments.gateway.access.serve_proxy.upload_window import (
+    WINDOW_BYTES,
+    WINDOW_HEADER,
+    telling_what_is_taken,
+)
 from deployments.gateway.caching.lru_cache import CacheKey
 from deployments.gateway.requests.bodies import announced_bytes, receive_body, require_fitting
 from ocr.errors import InvalidRequest, OutOfRange
@@ -68,8 +73,10 @@ class ReadingMiddleware:
         unknown = announced is None or "content-encoding" in headers
         body_bytes = most if unknown or announced is None else announced
         if is_kept(scope):
-            body_bytes = min(body_bytes, PIECES_BYTES)
+            body_bytes = min(body_bytes, WINDOW_BYTES)
             limits = limits.model_copy(update={"body_timeout_s": math.inf})
+            if WINDOW_HEADER in headers:
+                receive = telling_what_is_taken(receive, send)
         with ExitStack() as slot:
             slot.enter_context(self._admission.slot(caller_name(scope), body_bytes))
             receive = receive_in_time(receive, limits)
@@ -105,7 +112,7 @@ def _key_of(headers: Headers, caller: str) -> CacheKey:
     where no keys are configured, so what is sent as a key counts as well.
     """
     key = idempotency_key(headers)
-    sent = f"{headers.get('x-api-key', '')} {headers.get('authorization', '')}"
+    sent = " ".join(headers.get(name, "") for name in (API_KEY_HEADER, AZURE_KEY_HEADER, "authorization"))
     return key, hashlib.sha256(f"{caller}\n{sent}".encode()).digest()
 
 

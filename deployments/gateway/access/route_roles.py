@@ -47,6 +47,9 @@ ROLES: Mapping[str, Role] = {
     "/v2/models/{model}/versions/{version}/infer": Role.USER,
     "/v1/ocr": Role.USER,
     "/process": Role.USER,
+    "/documentintelligence/documentModels/{model}:analyze": Role.USER,
+    "/documentintelligence/documentModels/{model}/analyzeResults/{job}": Role.USER,
+    "/documentintelligence/documentModels/{model}/analyzeResults/{job}/pdf": Role.USER,
     "/config": Role.ADMIN,
     "/config/weights": Role.ADMIN,
     "/logs": Role.ADMIN,
@@ -56,6 +59,9 @@ ROLES: Mapping[str, Role] = {
 """The role that each route needs, by its own path. ANYBODY needs no key. USER needs one only when the configuration
 wants keys for reading. "/page" stands for every file below it, and {...} for any one part of a path.
 """
+
+KEPT = frozenset({"/jobs", "/documentintelligence/documentModels/{model}:analyze"})
+"""Those of them whose body goes to the store of jobs as it comes, however long that takes."""
 
 _PATTERNS = {route: re.compile(re.sub(r"\{\w+\}", "[^/]+", route)) for route in ROLES if "{" in route}
 

@@ -8,16 +8,18 @@ Readers that expect a file to be a page get `format=alto.zip`, which has a file 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 from deployments.gateway.formats.output_format import (
-    OutputFile,
+    XML_HEAD,
+    DocumentHead,
     OutputFormat,
     OutputPage,
+    PageByPage,
     Points,
     box_around,
-    reviewers_of,
-    xml_file,
+    xml_of,
     xml_safe,
 )
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordAnswer
@@ -26,21 +28,21 @@ _NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 _ILLEGIBLE = "illegible"
 
 
-def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
-    alto = ET.Element("alto", {"xmlns": _NAMESPACE, "SCHEMAVERSION": "4.4"})
-    one_page = len(pages) == 1
-    description = _description(alto, answer, pages[0].image_name if one_page else pages[0].file_name or "document.pdf")
-    steps = _review_steps(description, pages)
-    # Also where no line has it: clients put the files of the parts of a document together under the first one's head.
-    ET.SubElement(ET.SubElement(alto, "Tags"), "OtherTag", ID=_ILLEGIBLE, LABEL=_ILLEGIBLE)
-    layout = ET.SubElement(alto, "Layout")
+def _parts(document: DocumentHead, pages: Iterable[OutputPage]) -> Iterator[bytes]:
+    description = _description(document.answer, document.name)
+    steps = _review_steps(description, document.reviewers)
+    # Also where no line has it: the head comes before the pages.
+    tags = ET.Element("Tags")
+    ET.SubElement(tags, "OtherTag", ID=_ILLEGIBLE, LABEL=_ILLEGIBLE)
+    yield XML_HEAD + f'<alto xmlns="{_NAMESPACE}" SCHEMAVERSION="4.4">'.encode()
+    yield xml_of(description) + xml_of(tags) + b"<Layout>"
     for page in pages:
-        _page(layout, page, steps)
-    return OutputFile(xml_file(alto), FORMAT.media_type)
+        yield xml_of(_page(page, steps))
+    yield b"</Layout></alto>"
 
 
-def _description(alto: ET.Element, answer: TextAnswer | DocumentAnswer, name: str) -> ET.Element:
-    description = ET.SubElement(alto, "Description")
+def _description(answer: TextAnswer | DocumentAnswer, name: str) -> ET.Element:
+    description = ET.Element("Description")
     ET.SubElement(description, "MeasurementUnit").text = "pixel"
     image = ET.SubElement(description, "sourceImageInformation")
     ET.SubElement(image, "fileName").text = xml_safe(name)
@@ -54,25 +56,24 @@ def _description(alto: ET.Element, answer: TextAnswer | DocumentAnswer, name: st
     return description
 
 
-def _review_steps(description: ET.Element, pages: Sequence[OutputPage]) -> dict[str, str]:
+def _review_steps(description: ET.Element, reviewers: Mapping[str, datetime]) -> dict[str, str]:
     """A step of processing for each person who looked at words; the ID of each by the person's name."""
     steps: dict[str, str] = {}
-    for number, (who, said) in enumerate(reviewers_of(pages).items(), 1):
+    for number, (who, last) in enumerate(reviewers.items(), 1):
         steps[who] = f"review{number}"
         step = ET.SubElement(description, "Processing", ID=steps[who])
         ET.SubElement(step, "processingCategory").text = "contentModification"
-        last = max(correction.at for correction in said)
         ET.SubElement(step, "processingDateTime").text = last.isoformat(timespec="seconds")
         ET.SubElement(step, "processingAgency").text = xml_safe(who)
         ET.SubElement(step, "processingStepDescription").text = "review of words by a person"
     return steps
 
 
-def _page(layout: ET.Element, page: OutputPage, steps: Mapping[str, str]) -> None:
+def _page(page: OutputPage, steps: Mapping[str, str]) -> ET.Element:
     answer = page.answer
     size = {"WIDTH": str(answer.width), "HEIGHT": str(answer.height)}
     facts = {"ID": f"page{page.number}", "PHYSICAL_IMG_NR": str(page.number), "PC": f"{answer.confidence:.4f}"}
-    page_element = ET.SubElement(layout, "Page", {**facts, **size, "PROCESSINGREFS": "ocr"})
+    page_element = ET.Element("Page", {**facts, **size, "PROCESSINGREFS": "ocr"})
     space = ET.SubElement(page_element, "PrintSpace", {"HPOS": "0", "VPOS": "0", **size})
     for index, lines in page.blocks():
         name = f"page{page.number}_block{index}"
@@ -80,6 +81,7 @@ def _page(layout: ET.Element, page: OutputPage, steps: Mapping[str, str]) -> Non
         block = ET.SubElement(space, "TextBlock", {"ID": name, **_box(box)})
         for number, line in enumerate(lines, 1):
             _line(block, page, line, f"{name}_line{number}", steps)
+    return page_element
 
 
 def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str, steps: Mapping[str, str]) -> None:
@@ -117,4 +119,5 @@ def _box(box: tuple[int, int, int, int]) -> dict[str, str]:
     return {"HPOS": str(left), "VPOS": str(top), "WIDTH": str(right - left), "HEIGHT": str(bottom - top)}
 
 
-FORMAT = OutputFormat("alto", "application/alto+xml", write, ("application/vnd.alto+xml",))
+_BY_PAGE = PageByPage("application/alto+xml", _parts)
+FORMAT = OutputFormat("alto", "application/alto+xml", _BY_PAGE.whole, ("application/vnd.alto+xml",), by_page=_BY_PAGE)

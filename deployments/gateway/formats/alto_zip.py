@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 from deployments.gateway.formats import alto
-from deployments.gateway.formats.output_format import OutputFile, OutputFormat, OutputPage, archive_of
-from ocr.contract import DocumentAnswer, TextAnswer
+from deployments.gateway.formats.output_format import (
+    ZIP,
+    DocumentHead,
+    OutputFormat,
+    OutputPage,
+    PageByPage,
+    archive_of,
+)
 
 
-def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
-    return archive_of((page.number, alto.write(answer, [page]).content) for page in pages)
+def _parts(document: DocumentHead, pages: Iterable[OutputPage]) -> Iterator[bytes]:
+    return archive_of((page.number, alto.FORMAT.write(document.answer, [page]).content) for page in pages)
 
 
-FORMAT = OutputFormat("alto.zip", "application/alto+zip", write, ("application/vnd.alto+zip",), is_archive=True)
+_BY_PAGE = PageByPage(ZIP, _parts)
+FORMAT = OutputFormat(
+    "alto.zip",
+    "application/alto+zip",
+    _BY_PAGE.whole,
+    ("application/vnd.alto+zip",),
+    is_archive=True,
+    by_page=_BY_PAGE,
+)

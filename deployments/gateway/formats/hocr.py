@@ -9,16 +9,18 @@ each page. A word that a person looked at says in `data-was` how it was read, in
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from deployments.gateway.formats.output_format import (
-    OutputFile,
+    DocumentHead,
     OutputFormat,
     OutputPage,
+    PageByPage,
     box_around,
+    xml_of,
     xml_safe,
 )
-from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordCorrection
+from ocr.contract import LineAnswer, WordCorrection
 from ocr.page_geometry import direction_degrees
 from ocr.text.languages import LANGUAGES
 
@@ -29,28 +31,29 @@ _CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_wconf"
 _TURNED_DEGREES = 45.0
 
 
-def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
-    html = ET.Element("html", xmlns=_XHTML)
-    head = ET.SubElement(html, "head")
+def _parts(document: DocumentHead, pages: Iterable[OutputPage]) -> Iterator[bytes]:
+    yield _DOCTYPE + f'<html xmlns="{_XHTML}">'.encode() + xml_of(_head(document.languages)) + b"<body>"
+    for page in pages:
+        yield xml_of(_page(page))
+    yield b"</body></html>"
+
+
+def _head(languages: Sequence[str]) -> ET.Element:
+    head = ET.Element("head")
     ET.SubElement(head, "title").text = "Quorum"
     ET.SubElement(head, "meta", {"http-equiv": "Content-Type", "content": "text/html; charset=utf-8"})
     ET.SubElement(head, "meta", name="ocr-system", content="quorum")
     ET.SubElement(head, "meta", name="ocr-capabilities", content=_CAPABILITIES)
-    languages = sorted({language for page in pages for language in page.languages})
     ET.SubElement(head, "meta", name="ocr-langs", content=" ".join(languages) or "unknown")
-    body = ET.SubElement(html, "body")
-    for page in pages:
-        _page(body, page)
-    content = _DOCTYPE + ET.tostring(html, encoding="utf-8")
-    return OutputFile(content, "text/html; charset=utf-8")
+    return head
 
 
-def _page(body: ET.Element, page: OutputPage) -> None:
+def _page(page: OutputPage) -> ET.Element:
     name = xml_safe(page.image_name).replace('"', "%22")
     place = f'image "{name}"; bbox 0 0 {page.answer.width} {page.answer.height}; ppageno {page.number - 1}'
     if page.dpi is not None:
         place += "; scan_res " + " ".join(str(round(dpi)) for dpi in page.dpi)
-    page_element = ET.SubElement(body, "div", {"class": "ocr_page", "id": f"page_{page.number}", "title": place})
+    page_element = ET.Element("div", {"class": "ocr_page", "id": f"page_{page.number}", "title": place})
     count = 0
     for index, lines in page.blocks():
         box = box_around([page.box_of(line.polygon) for line in lines])
@@ -61,6 +64,7 @@ def _page(body: ET.Element, page: OutputPage) -> None:
         for line in lines:
             count += 1
             _line(paragraph, page, line, f"{page.number}_{count}")
+    return page_element
 
 
 def _line(block: ET.Element, page: OutputPage, line: LineAnswer, name: str) -> None:
@@ -113,4 +117,12 @@ def _direction(page: OutputPage, line: LineAnswer) -> str:
     return f"baseline {slope:.3f} {round(y0 + slope * (left - x0) - bottom)}"
 
 
-FORMAT = OutputFormat("hocr", "text/html", write, ("application/xhtml+xml", "text/vnd.hocr+html"), needs_dpi=True)
+_BY_PAGE = PageByPage("text/html; charset=utf-8", _parts)
+FORMAT = OutputFormat(
+    "hocr",
+    "text/html",
+    _BY_PAGE.whole,
+    ("application/xhtml+xml", "text/vnd.hocr+html"),
+    needs_dpi=True,
+    by_page=_BY_PAGE,
+)

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 from deployments.gateway.formats import hocr
-from deployments.gateway.formats.output_format import OutputFile, OutputFormat, OutputPage, archive_of
-from ocr.contract import DocumentAnswer, TextAnswer
+from deployments.gateway.formats.output_format import (
+    ZIP,
+    DocumentHead,
+    OutputFormat,
+    OutputPage,
+    PageByPage,
+    archive_of,
+)
 
 
-def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
-    return archive_of(((page.number, hocr.write(answer, [page]).content) for page in pages), "hocr")
+def _parts(document: DocumentHead, pages: Iterable[OutputPage]) -> Iterator[bytes]:
+    return archive_of(((page.number, hocr.FORMAT.write(document.answer, [page]).content) for page in pages), "hocr")
 
+
+_BY_PAGE = PageByPage(ZIP, _parts)
 
 FORMAT = OutputFormat(
     "hocr.zip",
     "application/hocr+zip",
-    write,
+    _BY_PAGE.whole,
     ("application/vnd.hocr+zip",),
     needs_dpi=True,
     is_archive=True,
+    by_page=_BY_PAGE,
 )

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby, pairwise
 from statistics import median
 
-from deployments.gateway.formats.output_format import OutputFile, OutputFormat, OutputPage
-from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+from deployments.gateway.formats.output_format import DocumentHead, OutputFormat, OutputPage, PageByPage
+from ocr.contract import DocumentAnswer, LineAnswer
 from ocr.geometry import weighted_median
 
 HEADING_SIZES = ((1.4, "###"), (1.8, "##"), (2.4, "#"))
@@ -49,15 +49,16 @@ class _Line:
     height: float
 
 
-def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
+def _file_parts(head: DocumentHead, pages: Iterable[OutputPage]) -> Iterator[bytes]:
     """Pages as one file; those of a document are told apart."""
-    parts = []
+    before = ""
     for page in pages:
-        if isinstance(answer, DocumentAnswer):
-            parts.append(f"<!-- page {page.number} -->")
-        parts.append(markdown_of(page))
-    text = "\n\n".join(part for part in parts if part)
-    return OutputFile(f"{text}\n".encode("utf-8", "replace"), "text/markdown; charset=utf-8")
+        number = f"<!-- page {page.number} -->" if isinstance(head.answer, DocumentAnswer) else ""
+        for part in (number, markdown_of(page)):
+            if part:
+                yield f"{before}{part}".encode("utf-8", "replace")
+                before = "\n\n"
+    yield b"\n"
 
 
 def markdown_of(page: OutputPage) -> str:
@@ -126,4 +127,5 @@ def _height(line: LineAnswer) -> float:
     return math.dist(line.polygon[0], line.polygon[-1])
 
 
-FORMAT = OutputFormat("markdown", "text/markdown", write)
+_BY_PAGE = PageByPage("text/markdown; charset=utf-8", _file_parts)
+FORMAT = OutputFormat("markdown", "text/markdown", _BY_PAGE.whole, by_page=_BY_PAGE)

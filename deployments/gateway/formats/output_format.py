@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -79,8 +80,8 @@ class OutputPage:
 
     @property
     def image_name(self) -> str:
-        """The name that was sent, else one for the picture of the page: readers look for one, with an ending."""
-        return self.file_name or f"page-{self.number:04}.png"
+        """The name that was sent, else one for the picture of the page."""
+        return document_name(self.file_name, [self.number])
 
     def blocks(self) -> Iterator[tuple[int, list[LineAnswer]]]:
         """The rows that have text, by block, in reading order; a block is numbered from 1. What stands side by side in
@@ -155,14 +156,52 @@ class OutputFile:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentHead:
+    """What a file that is written page by page says of the whole document. Of `answer` the pages are not looked at;
+    `languages` are those of all lines (ISO 639-1), `name` is how the file was called that was read, `reviewers` are
+    those who said something of its words, and when last.
+    """
+
+    answer: TextAnswer | DocumentAnswer
+    languages: Sequence[str]
+    name: str
+    reviewers: Mapping[str, datetime]
+
+    @classmethod
+    def of(cls, answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> DocumentHead:
+        """Of a document whose pages are all here."""
+        languages = sorted({language for page in pages for language in page.languages})
+        file_name = pages[0].file_name if pages else ""
+        name = document_name(file_name, [page.number for page in pages])
+        return cls(answer, languages, name, reviewers_of(pages))
+
+
+def document_name(file_name: str, numbers: Sequence[int]) -> str:
+    """The name that was sent, else one for what these pages are of: readers look for one, with an ending."""
+    return file_name or (f"page-{numbers[0]:04}.png" if len(numbers) == 1 else "document.pdf")
+
+
+@dataclass(frozen=True, slots=True)
+class PageByPage:
+    """How a file is written in parts, a page or so each, however many pages there are."""
+
+    media_type: str
+    parts: Callable[[DocumentHead, Iterable[OutputPage]], Iterator[bytes]]
+
+    def whole(self, answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
+        """The same as one file."""
+        return OutputFile(b"".join(self.parts(DocumentHead.of(answer, pages), pages)), self.media_type)
+
+
+@dataclass(frozen=True, slots=True)
 class OutputFormat:
     """An output format: `write` makes the file from the whole answer and from its pages.
 
     `accepts` are further media types under which it can be asked for with Accept. One that `is_archive` is asked for
     under a type of its own, and answered as a ZIP archive with a file for each page. Only one that `needs_dpi` is told
     those of an image that is no document, which is opened once more for them. One that `can_hold_failures` has a place
-    for pages that could not be read, and is given no pages. One with `text_layers` keeps a PDF as it is, and adds what
-    those say (segmentation/files/pdf/text_layer.py).
+    for pages that could not be read, and is given no pages. One that is written `by_page` has room for any number of
+    them. One with `text_layers` keeps a PDF as it is, and adds what those say (segmentation/files/pdf/text_layer.py).
     """
 
     name: str
@@ -173,6 +212,7 @@ class OutputFormat:
     needs_dpi: bool = False
     can_hold_failures: bool = False
     is_archive: bool = False
+    by_page: PageByPage | None = None
     text_layers: Callable[[Iterable[OutputPage]], TextLayers] | None = None
 
 
@@ -195,12 +235,12 @@ class TextLayers:
     to_unicode: str
 
 
-def reviewers_of(pages: Iterable[OutputPage]) -> dict[str, list[WordCorrection]]:
-    """Who said something of words on some pages, and what."""
-    found: dict[str, list[WordCorrection]] = {}
+def reviewers_of(pages: Iterable[OutputPage]) -> dict[str, datetime]:
+    """Who said something of words on some pages, and when last."""
+    found: dict[str, datetime] = {}
     for page in pages:
         for correction in page.corrections:
-            found.setdefault(correction.who, []).append(correction)
+            found[correction.who] = max(correction.at, found.get(correction.who, correction.at))
     return found
 
 
@@ -247,17 +287,40 @@ def box_around(boxes: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, in
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-def archive_of(pages: Iterable[tuple[int, bytes]], ending: str = "xml") -> OutputFile:
-    """A ZIP archive with a file for each page, by its number."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
+def archive_of(pages: Iterable[tuple[int, bytes]], ending: str = "xml") -> Iterator[bytes]:
+    """A ZIP archive with a file for each page, by its number; in parts, a page each."""
+    written = _Written()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as files:
         for number, content in pages:
             files.writestr(f"page-{number:04}.{ending}", content)
-    return OutputFile(archive.getvalue(), ZIP)
+            yield written.taken()
+    yield written.taken()
 
 
-def xml_file(root: ET.Element) -> bytes:
-    content: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+class _Written(io.RawIOBase):
+    """A file whose beginning is taken away while it is written."""
+
+    def __init__(self) -> None:
+        self._content = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any, /) -> int:  # noqa: ANN401 - whatever a buffer is
+        self._content += content
+        return len(content)
+
+    def taken(self) -> bytes:
+        content, self._content = bytes(self._content), bytearray()
+        return content
+
+
+XML_HEAD = b"<?xml version='1.0' encoding='utf-8'?>\n"
+
+
+def xml_of(element: ET.Element) -> bytes:
+    """The element as a part of a file in UTF-8."""
+    content: bytes = ET.tostring(element, encoding="utf-8")
     return content
 
 

@@ -6,16 +6,20 @@ with index 0 is what the person said, the one with index 1 what was read.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from deployments.gateway.formats.output_format import (
+    XML_HEAD,
+    ZIP,
+    DocumentHead,
     OutputFile,
     OutputFormat,
     OutputPage,
+    PageByPage,
     archive_of,
     box_around,
     reviewers_of,
-    xml_file,
+    xml_of,
     xml_safe,
 )
 from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordAnswer
@@ -28,6 +32,10 @@ _NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 def write(answer: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
     if isinstance(answer, TextAnswer):
         return OutputFile(_page_file(pages[0]), FORMAT.media_type)
+    return _BY_PAGE.whole(answer, pages)
+
+
+def _parts(_: DocumentHead, pages: Iterable[OutputPage]) -> Iterator[bytes]:
     return archive_of((page.number, _page_file(page)) for page in pages)
 
 
@@ -39,10 +47,9 @@ def _page_file(page: OutputPage) -> bytes:
     changed = max([answer.timestamp, *(correction.at for correction in page.corrections)])
     for name, moment in (("Created", answer.timestamp), ("LastChange", changed)):
         ET.SubElement(metadata, name).text = moment.isoformat(timespec="seconds")
-    for who, said in reviewers_of([page]).items():
+    for who, last in reviewers_of([page]).items():
         facts = {"type": "processingStep", "name": "review", "value": xml_safe(who)}
-        date = max(correction.at for correction in said).isoformat(timespec="seconds")
-        ET.SubElement(metadata, "MetadataItem", {**facts, "date": date})
+        ET.SubElement(metadata, "MetadataItem", {**facts, "date": last.isoformat(timespec="seconds")})
     size = {"imageWidth": str(answer.width), "imageHeight": str(answer.height)}
     page_element = ET.SubElement(root, "Page", {"imageFilename": xml_safe(page.image_name), **size})
     blocks = list(page.blocks())
@@ -51,7 +58,7 @@ def _page_file(page: OutputPage) -> bytes:
     for index, lines in blocks:
         ET.SubElement(order, "RegionRefIndexed", index=str(index - 1), regionRef=f"r{index}")
         _region(page_element, page, lines, f"r{index}")
-    return xml_file(root)
+    return XML_HEAD + xml_of(root)
 
 
 def _region(page_element: ET.Element, page: OutputPage, lines: list[LineAnswer], name: str) -> None:
@@ -105,4 +112,5 @@ def _text(
     ET.SubElement(ET.SubElement(element, "TextEquiv", known), "Unicode").text = xml_safe(text)
 
 
-FORMAT = OutputFormat("page", "application/vnd.prima.page+xml", write, ("application/page+xml",))
+_BY_PAGE = PageByPage(ZIP, _parts)
+FORMAT = OutputFormat("page", "application/vnd.prima.page+xml", write, ("application/page+xml",), by_page=_BY_PAGE)

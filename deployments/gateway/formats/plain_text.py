@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
-from deployments.gateway.formats.output_format import OutputFile, OutputFormat, OutputPage
-from ocr.contract import DocumentAnswer, TextAnswer
+from deployments.gateway.formats.output_format import DocumentHead, OutputFormat, OutputPage, PageByPage
 
 _NEXT_PAGE = "\f"
 
 
-def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
-    text = _NEXT_PAGE.join(f"{page.answer.text}\n" for page in pages)
-    return OutputFile(text.encode("utf-8", "replace"), "text/plain; charset=utf-8")
+def _parts(_: DocumentHead, pages: Iterable[OutputPage]) -> Iterator[bytes]:
+    before = ""
+    for page in pages:
+        yield f"{before}{page.answer.text}\n".encode("utf-8", "replace")
+        before = _NEXT_PAGE
 
 
-FORMAT = OutputFormat("text", "text/plain", write)
+_BY_PAGE = PageByPage("text/plain; charset=utf-8", _parts)
+FORMAT = OutputFormat("text", "text/plain", _BY_PAGE.whole, by_page=_BY_PAGE)

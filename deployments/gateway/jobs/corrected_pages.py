@@ -7,7 +7,7 @@ made anew from its words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -41,6 +41,15 @@ class Corrections:
     thresholds: Thresholds
     regions: Sequence[PageRegion] = ()
     illegible: bool = False
+
+    def reviewers(self, chosen: Iterable[Place]) -> dict[str, datetime]:
+        """Who said something of words on some pages, and when last."""
+        found: dict[str, datetime] = {}
+        for place in chosen:
+            for decision in self.by_page.get(place, {}).values():
+                at = datetime.fromtimestamp(decision.at, UTC)
+                found[decision.who] = max(at, found.get(decision.who, at))
+        return found
 
     def applied(self, place: Place, kept: KeptPage) -> KeptPage:
         """A page as it is kept, with what people said of it."""

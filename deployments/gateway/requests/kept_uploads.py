@@ -1,7 +1,7 @@
 """The files and options of a job out of its request, written to the store piece by piece: never all in memory.
 
-A form with one file field or several, the bytes of one file with options in the query, or JSON with base64, which is
-held to the size of other requests because it is in memory.
+A form with one file field or several, the bytes of one file with options in the query, or JSON with base64. Only JSON
+that is compressed is in memory, and held to the size of other requests.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from deployments.gateway.requests.base64_files import decode_base64
 from deployments.gateway.requests.bodies import announced_bytes, content_encoding, read_body, require_fitting
-from deployments.gateway.requests.uploads import json_object, merged, query_of
+from deployments.gateway.requests.json_uploads import FileFields, JsonUpload
+from deployments.gateway.requests.uploads import merged, query_of
 from deployments.jobs.job import JobFile
 from deployments.jobs.job_files import FileWriter, JobFiles
 from ocr.errors import InvalidRequest, TooLarge, UnsupportedFormat
@@ -31,6 +31,7 @@ _URL_ENCODED_FIELDS = tuple(f"{name}=".encode() for name in FILE_FIELDS)
 _MOST_FIELDS = 64
 _MOST_FIELD_BYTES = 100_000
 _LONGEST_NAME = 255
+_JSON_FIELDS = FileFields()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,10 @@ class KeptUpload:
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """Bytes of all files together, bytes of a body of JSON, files."""
+    """Bytes of all files together, bytes of a body that is in memory, files."""
 
     max_bytes: int
-    max_json_bytes: int
+    max_memory_bytes: int
     max_files: int
 
 
@@ -94,11 +95,6 @@ class _Files:
         self._digest.update(b"\0" + size.to_bytes(8))
         self.kept.append(JobFile(name=self._name, path=str(len(self.kept)), size=size))
 
-    async def whole(self, name: str, content: bytes) -> None:
-        await self.begin(name)
-        await self.add(content)
-        await self.end()
-
     async def abandon(self, error: BaseException) -> None:
         """What is half written goes."""
         if self._open is not None:
@@ -109,22 +105,25 @@ class _Files:
         return self._digest.hexdigest()
 
 
-async def receive_upload(request: Request, files: JobFiles, folder: str, limits: UploadLimits) -> KeptUpload:
+async def receive_upload(
+    request: Request, files: JobFiles, folder: str, limits: UploadLimits, json_fields: FileFields = _JSON_FIELDS
+) -> KeptUpload:
     """Keep what a request brings below `folder`. Whatever goes wrong, the caller deletes the folder. Raises
     InvalidRequest, TooLarge, UnsupportedFormat, and NotReady while the storage does not answer.
     """
     kind, parameters = parse_options_header(request.headers.get("content-type", ""))
-    require_fitting(announced_bytes(request), limits.max_bytes)
     kept = _Files(files, folder, limits)
     try:
         if kind == b"application/json":
-            fields: Mapping[str, Any] = await _keep_json(request, kept, limits)
+            fields: Mapping[str, Any] = await _keep_json(await _json_pieces(request, limits), kept, json_fields)
         elif content_encoding(request) is not None:
             raise UnsupportedFormat("the files of a job come as they are", "send them without Content-Encoding")
         elif kind == b"multipart/form-data":
+            require_fitting(announced_bytes(request), limits.max_bytes)
             fields = await _keep_form(request, kept, parameters.get(b"boundary", b""))
         else:
-            fields = await _keep_body(request, kept, limits, is_url_encoded=kind == _URL_ENCODED)
+            require_fitting(announced_bytes(request), limits.max_bytes)
+            fields = await _keep_body(request, kept, limits, json_fields, is_url_encoded=kind == _URL_ENCODED)
     except ClientDisconnect as error:
         await kept.abandon(error)
         raise InvalidRequest("the body broke off", "send it again") from error
@@ -137,25 +136,34 @@ async def receive_upload(request: Request, files: JobFiles, folder: str, limits:
     return KeptUpload(tuple(kept.kept), options, kept.digest)
 
 
-async def _keep_json(request: Request, kept: _Files, limits: UploadLimits) -> dict[str, Any]:
-    return await _keep_object(await read_body(request, limits.max_json_bytes), kept, limits)
+async def _json_pieces(request: Request, limits: UploadLimits) -> AsyncIterator[bytes]:
+    """A body of JSON; one that is compressed is decompressed as a whole."""
+    if content_encoding(request) is None:
+        return request.stream()
+    return _only(await read_body(request, limits.max_memory_bytes))
 
 
-async def _keep_object(body: bytes, kept: _Files, limits: UploadLimits) -> dict[str, Any]:
-    fields = json_object(body, limits.max_files)
-    one, several = fields.pop("image", None), fields.pop("images", None)
-    if (one is None) == (several is None):
-        raise InvalidRequest("the JSON body needs either 'image' or 'images'", 'send {"image": "<base64 of the file>"}')
-    images = [one] if several is None else several
-    if not isinstance(images, list):
-        raise InvalidRequest("field 'images' is no list", "send a list of files, each base64")
-    for index, image in enumerate(images):
-        name = "image" if several is None else f"images.{index}"
-        await kept.whole("", await asyncio.to_thread(decode_base64, image, name))
-    return fields
+async def _only(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
-async def _keep_body(request: Request, kept: _Files, limits: UploadLimits, *, is_url_encoded: bool) -> dict[str, Any]:
+async def _keep_json(pieces: AsyncIterator[bytes], kept: _Files, fields: FileFields) -> dict[str, Any]:
+    upload = JsonUpload(fields)
+    async for piece in pieces:
+        # Beside the event loop: a piece is a megabyte.
+        for part in await asyncio.to_thread(list, upload.parts(piece)):
+            if part.begins:
+                await kept.begin("")
+            if part.content:
+                await kept.add(part.content)
+            if part.ends:
+                await kept.end()
+    return upload.finish(len(kept.kept))
+
+
+async def _keep_body(
+    request: Request, kept: _Files, limits: UploadLimits, json_fields: FileFields, *, is_url_encoded: bool
+) -> dict[str, Any]:
     """The file itself; JSON that does not say so is JSON."""
     pieces = request.stream()
     first = bytearray()
@@ -163,12 +171,9 @@ async def _keep_body(request: Request, kept: _Files, limits: UploadLimits, *, is
         first += piece
         if piece.strip():
             break
-        require_fitting(len(first), limits.max_json_bytes)  # blanks may come before JSON
+        require_fitting(len(first), limits.max_memory_bytes)  # blanks may come before JSON
     if first.lstrip().startswith(b"{"):
-        async for piece in pieces:
-            first += piece
-            require_fitting(len(first), limits.max_json_bytes)
-        return await _keep_object(bytes(first), kept, limits)
+        return await _keep_json(_behind(bytes(first), pieces), kept, json_fields)
     if is_url_encoded and first.startswith(_URL_ENCODED_FIELDS):
         raise InvalidRequest("the form is URL-encoded", "send it as multipart/form-data (curl -F), or the file alone")
     if first:
@@ -178,6 +183,12 @@ async def _keep_body(request: Request, kept: _Files, limits: UploadLimits, *, is
             await kept.add(piece)
         await kept.end()
     return {}
+
+
+async def _behind(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in pieces:
+        yield piece
 
 
 @dataclass(slots=True)

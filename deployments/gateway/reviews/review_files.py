@@ -36,7 +36,7 @@ class ReviewFiles:
         numbers = opened.job.files[file].page_numbers if file < len(opened.job.files) else None
         if numbers is None or page not in numbers:
             raise OutOfRange(f"the job has no page {page} of a file {file}", "GET /jobs/{job} tells how many it has")
-        return await self._jobs.picture(opened.job, file, page)
+        return await self._jobs.results.picture(opened.job, file, page)
 
     async def truth(
         self, caller: Caller, job_id: str, form: str, file: int | None, *, only_complete: bool
@@ -70,7 +70,7 @@ class ReviewFiles:
         if file is None and len(opened.job.files) > 1:
             raise OutOfRange(f"the job has {len(opened.job.files)} files", "choose one, as with file=0")
         number = file or 0
-        thresholds = self._jobs.thresholds(opened.job)
+        thresholds = self._jobs.results.thresholds(opened.job)
         pages = [
             true_page(await self._reviews.page(opened.job, place), by_page[place], thresholds)
             for place in by_page
@@ -79,7 +79,7 @@ class ReviewFiles:
         pages = [page for page in pages if page.lines]
         if not pages:
             raise OutOfRange("no line of this file is complete", "review all words of a line, or ask for format=jsonl")
-        return await asyncio.to_thread(self._jobs.in_format, opened.job, number, pages, format_named(form))
+        return await asyncio.to_thread(self._jobs.results.in_format, opened.job, number, pages, format_named(form))
 
     async def tasks(self, caller: Caller, job_id: str, pictures: str) -> list[dict[str, Any]]:
         """A task for each page with a word that is asked."""

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from deployments.gateway.jobs.jobs_api import JobsApi, kept_answer
+from deployments.gateway.jobs.job_results import kept_answer
+from deployments.gateway.jobs.jobs_api import JobsApi
 from deployments.gateway.reviews.recent import Recent
 from deployments.gateway.reviews.review_answer import review_answer
 from deployments.gateway.reviews.review_words import kept_decision, review_word
@@ -78,7 +79,7 @@ class ReviewsApi:
         """A review of one's own job, and whether it is new: the same request finds the one that there is. Raises
         NotFinished while pages are read, OutOfRange where there is another review already.
         """
-        job = await self._jobs.with_results(caller.name, job_id)
+        job = await self._jobs.results.of(caller.name, job_id)
         if not job.has_ended:
             raise NotFinished(f"the job is {job.state}", "make a review when it has ended")
         if job.task != "text":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -24,14 +24,12 @@ from deployments.gateway.routes.content_negotiation import NDJSON, accepted_medi
 from deployments.gateway.routes.reading import ILLEGIBLE_LINES
 from deployments.jobs.job import Job
 from ocr.contract import DocumentAnswer, PageChoice
-from ocr.errors import OutOfRange, QuorumError
+from ocr.errors import OutOfRange
 from ocr.job_contract import JobAnswer, JobBody, JobOptions, JobsAnswer
 
 FAILED_PAGES = "Quorum-Failed-Pages"
 """The header that names the pages that are missing in a result because they could not be read."""
 
-# Of a body at least so much is files: base64 takes a third more, and forms a little.
-_LEAST_CONTENT = 0.7
 _NDJSON_NAME = "ndjson"
 _FILES = ("image/*", "application/octet-stream", "application/pdf")
 
@@ -75,17 +73,8 @@ def _add_submit(router: APIRouter, jobs: JobsApi) -> None:
         """Have one file or several read, however long they are, without waiting for it."""
         owner = caller_name(request.scope)
         key = idempotency_key(request.headers) if IDEMPOTENCY_KEY in request.headers else None
-        await jobs.require_shared()
-        if key is None:  # else it may be a job that there is already
-            await jobs.require_room(owner, int(_LEAST_CONTENT * (announced_bytes(request) or 0)))
-        folder = jobs.new_folder()
-        try:
-            upload = await receive_upload(request, jobs.queue.files, folder, jobs.upload_limits)
-            submitted = await jobs.submit(owner, folder, upload, key)
-        except BaseException:
-            with suppress(QuorumError):  # what cannot be deleted now is deleted as of no job later
-                await jobs.queue.files.remove(folder)
-            raise
+        take = partial(receive_upload, request)
+        submitted = await jobs.receive(owner, key, announced_bytes(request), take)
         if submitted.is_repeated:
             response.headers[REPLAYED] = "true"
         response.headers["Location"] = _path_of(request, submitted.job)
@@ -136,21 +125,22 @@ def _add_result(router: APIRouter, jobs: JobsApi) -> None:
         owner = caller_name(request.scope)
         CURRENT_CALLER.set(owner)
         options = parse(ResultOptions, query_of(request))
-        found = await jobs.with_results(owner, job)
+        found = await jobs.results.of(owner, job)
         name = options.format or _accepted(request, found)
         if name == _NDJSON_NAME:
             if options.file is not None or options.pages is not None:
                 raise OutOfRange("NDJSON has every page of every file", "go on after some of them with resume")
-            lines = jobs.stream(owner, found, options.resume, options.wait_s, corrected=options.corrected)
+            lines = jobs.results.stream(owner, found, options.resume, options.wait_s, corrected=options.corrected)
             return StreamingResponse(lines, media_type=NDJSON)
         if options.resume is not None or options.wait_s:
             raise OutOfRange("resume and wait_s are for NDJSON", "add format=ndjson")
         chosen = format_named(name)
-        written = await jobs.written(found, chosen, options.file, options.pages, corrected=options.corrected)
-        headers = {ILLEGIBLE_LINES: str(written.output.illegible_lines)}
+        written = await jobs.results.written(found, chosen, options.file, options.pages, corrected=options.corrected)
+        headers = {ILLEGIBLE_LINES: str(written.illegible_lines)}
         if written.failed_pages:
             headers[FAILED_PAGES] = ",".join(map(str, written.failed_pages))
-        return Response(written.output.content, media_type=written.output.media_type, headers=headers)
+        kind = Response if isinstance(written.content, bytes) else StreamingResponse
+        return kind(written.content, media_type=written.media_type, headers=headers)
 
 
 def _accepted(request: Request, job: Job) -> str:

@@ -37,6 +37,10 @@ _BODIES: dict[str, dict[str, Any]] = {
     "/batch_predict": {"json": {"images": [as_base64(png())]}},
     "/v1/ocr": {"json": {"document": _DATA_URL}},
     "/process": {"content": png()},
+    "/documentintelligence/documentModels/prebuilt-read:analyze": {
+        "params": {"api-version": "2024-11-30"},
+        "json": {"base64Source": as_base64(png())},
+    },
     "/v2/models/ocr/infer": {"json": {"inputs": [_TENSOR]}},
     "/v2/models/ocr/versions/1/infer": {"json": {"inputs": [_TENSOR]}},
 }
@@ -54,7 +58,8 @@ def _routes(router: FastAPI | APIRouter) -> Iterator[tuple[str, str]]:
 
 def _filled(path: str) -> str:
     """A path of the route that names what is there."""
-    return path.format(model="ocr", version="1", job="1")
+    model = "prebuilt-read" if path.startswith("/documentintelligence") else "ocr"
+    return path.format(model=model, version="1", job="1")
 
 
 _SENDING = ("POST", "PUT")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from deployments.jobs.job import Job, Lease, ended, lease_pages, page_read
+from deployments.jobs.job import Job, Lease, PageFailure, ended, lease_pages, page_read, without_content
 from deployments.jobs.job_store import JobStore, Quota, change
 from deployments.jobs.redis_store import RedisJobStore
 from deployments.jobs.sqlite_store import SqliteJobStore
+from ocr.contract import Problem
 from ocr.errors import NotReady, RateLimited
 from tests.deployments.jobs.test_job import job_of
 
@@ -63,12 +64,24 @@ async def test_of_two_who_change_a_job_at_once_neither_loses_its_change(stores: 
 async def test_a_version_that_is_not_the_next_is_refused(stores: list[JobStore]) -> None:
     job = job_of(3)
     await stores[0].add(job, MUCH)
-    assert await stores[0].replace(job.changed(priority="interactive", version=2))
-    assert not await stores[1].replace(job.changed(priority="batch", version=2))
+    assert await stores[0].replace(job.changed(priority="interactive", version=2), job)
+    assert not await stores[1].replace(job.changed(priority="batch", version=2), job)
     kept = await stores[1].get(job.id)
     assert kept is not None
     assert kept.priority == "interactive"
-    assert not await stores[0].replace(job_of(3, id="unknown", version=2))
+    assert not await stores[0].replace(job_of(3, id="unknown", version=2), job_of(3, id="unknown"))
+
+
+async def test_what_a_change_leaves_out_is_gone_and_all_else_stays(stores: list[JobStore]) -> None:
+    problem = Problem(code="not_an_image", message="it is damaged")
+    failures = tuple(PageFailure(file=0, page=page, problem=problem) for page in (1, 2))
+    job = job_of(70, None, options={"lang": "de"}, failures=failures)
+    await stores[0].add(job, MUCH)
+    bare = without_content(job, 5.0, 60.0).as_version_after(job)
+    assert await stores[1].replace(bare, job)
+    assert await stores[0].get(job.id) == bare
+    assert bare.failures == ()
+    assert len(bare.files[0].tokens) == 70
 
 
 async def test_a_caller_sees_its_own_jobs_the_newest_first_in_parts(stores: list[JobStore]) -> None:
@@ -83,7 +96,7 @@ async def test_what_has_ended_is_no_longer_open_and_is_due_when_it_is_over(store
     job = job_of(1)
     await stores[0].add(job, MUCH)
     assert await stores[1].due(999.0, 10) == []
-    assert await stores[0].replace(ended(job, "cancelled", 5.0).as_version_after(job))
+    assert await stores[0].replace(ended(job, "cancelled", 5.0).as_version_after(job), job)
     assert await stores[1].open_jobs() == []
     assert await stores[1].due(6.0, 10) == [job.id]
     assert await stores[1].folders() == {"f"}

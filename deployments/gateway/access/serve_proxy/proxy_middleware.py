@@ -24,6 +24,7 @@ from deployments.gateway.access.serve_proxy.drained_answers import DrainedAnswer
 from deployments.gateway.access.serve_proxy.gathered_bodies import GatheredBodies
 from deployments.gateway.access.serve_proxy.paced_streams import PacedStreams
 from deployments.gateway.access.serve_proxy.request_pace import RequestPace
+from deployments.gateway.access.serve_proxy.upload_window import WINDOW_HEADER, UploadWindow
 
 IMPORT_PATH = f"{__name__}:middlewares"
 """What the variable is set to."""
@@ -41,9 +42,10 @@ LINGERING_S, LINGERING_SILENT_S = 30.0, 5.0
 """As nginx has them (lingering_time, lingering_timeout)."""
 
 _REQUEST_ID = b"x-request-id"
-# As ray/serve/_private/constants.py has them. Serve takes a dash for a low line.
+_UPLOADS = ("/jobs", ":analyze")  # as route_roles.KEPT has them
+# As ray/serve/_private/constants.py has them, and our own. Serve takes a dash for a low line.
 _INSTRUCTION = re.compile(
-    rb"(x-request-timeout-seconds|x-request-disconnect-disabled|serve.multiplexed.model.id|x.session.id|x-serve-router-.*)",
+    rb"(quorum-upload-window|x-request-timeout-seconds|x-request-disconnect-disabled|serve.multiplexed.model.id|x.session.id|x-serve-router-.*)",
     re.IGNORECASE,
 )
 _VISIBLE = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -61,6 +63,7 @@ def middlewares() -> list[Middleware]:
         Middleware(PacedRequests, pace=RequestPace(), proxies=proxies),
         Middleware(GatheredBodies),
         Middleware(PacedStreams),
+        Middleware(UploadWindow),
     ]
 
 
@@ -79,6 +82,7 @@ class RequestHeaders:
             headers = with_request_id(without_instructions(scope["headers"]))
             if is_upload(scope):
                 headers.append((b"x-request-timeout-seconds", str(UPLOAD_S).encode()))
+                headers.append((WINDOW_HEADER.encode(), b"1"))
             await self._app({**scope, "headers": headers}, receive, send)
 
 
@@ -153,7 +157,7 @@ class _IncomingBody:
 def is_upload(scope: Scope) -> bool:
     """Whether a job is submitted, under whatever prefix the application is mounted."""
     path: str = scope["path"]
-    return scope["type"] == "http" and scope["method"] == "POST" and path.rstrip("/").endswith("/jobs")
+    return scope["type"] == "http" and scope["method"] == "POST" and path.rstrip("/").endswith(_UPLOADS)
 
 
 def are_too_large(headers: RawHeaders) -> bool:
@@ -162,8 +166,8 @@ def are_too_large(headers: RawHeaders) -> bool:
 
 
 def without_instructions(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
-    """The headers without those that tell Serve what to do with a request, whoever sent them: to wait for it without
-    end, to go on when its caller is gone, to which replica it should go.
+    """The headers without those that tell Serve or the Gateway what to do with a request, whoever sent them: to wait
+    for it without end, to go on when its caller is gone, to which replica it should go.
     """
     return [(name, value) for name, value in headers if not _INSTRUCTION.fullmatch(name)]
 

@@ -217,7 +217,7 @@ async def test_a_job_that_still_runs_is_not_reviewed(service: Service, person: C
     job = await service.store.get("1")
     assert job is not None
     running = job.changed(ended_as=None, finished_at=None, version=job.version + 1)
-    assert await service.store.replace(running)
+    assert await service.store.replace(running, job)
     refusal = await person(ANN, "ann").asks("POST", "/review", 409, json={})
     assert refusal.json()["error"]["message"] == "the job is running"
 

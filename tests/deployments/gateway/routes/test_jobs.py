@@ -3,80 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
+import io
 import json
+import zipfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from deployments.config.api_keys import hashed
-from deployments.gateway.documents.documents import Documents
 from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.jobs.jobs_api import JobsApi
-from deployments.job_worker.job_keeper import JobKeeper
-from deployments.job_worker.job_reader import JobReader
+from deployments.gateway.requests.kept_uploads import KeptUpload, UploadLimits
 from deployments.jobs.job_files import JobFiles
-from deployments.jobs.job_queue import JobQueue
-from deployments.messages.capabilities import Capabilities
-from ocr import Scope
 from ocr.contract import DocumentAnswer, PageAnswer
 from ocr.errors import InternalFailure, NotReady
 from ocr.job_contract import JobAnswer, JobPage, JobPause, JobsAnswer
 from tests.fakes.files import image_file
-from tests.fakes.memory_jobs import MemoryJobStore
-from tests.fakes.plain_service import Whole, as_base64, asking, plain_config, spec
-from tests.fakes.sized_pages import SizedPages, WrittenDocuments, width_of, written_document
+from tests.fakes.job_service import Service, make_quick
+from tests.fakes.plain_service import as_base64, asking
+from tests.fakes.sized_pages import width_of, written_document
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 CALLBACK = {"url": "https://hooks.example/ocr", "secret": SECRET}
 HOOK = json.dumps(CALLBACK)
-
-
-class Service:
-    """The application and a worker over one store; `skipped_s` moves the clock of both."""
-
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.store = MemoryJobStore()
-        self.pages = SizedPages()
-        self.documents: Any = WrittenDocuments()
-        self.skipped_s = 0.0
-        self.config = plain_config(**settings)
-        self.files = JobFiles(str(folder))
-        self.queue = JobQueue(self.store, self.files, lambda: self.config.jobs, clock=self._now)
-        self.app: FastAPI = Whole(self.pages, self.config, jobs=self.queue).app()
-        self.keeper = JobKeeper(self.queue)
-
-    def _now(self) -> float:
-        import time
-
-        return time.time() + self.skipped_s
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities.of(self.config, [spec(each, Scope.LINE, Scope.CHARACTER) for each in ("a", "b", "lines")])
-
-    @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
-        documents = cast("Documents", self.documents)
-        reader = JobReader(self.queue, self.pages, documents, lambda: self.capabilities, "one")
-        task = asyncio.create_task(reader.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+PACKED_JSON = {"content-type": "application/json", "content-encoding": "gzip"}
 
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Service]:
-    for name, seconds in {"_LOOK_S": 0.05, "_IDLE_S": 0.02, "_PAUSE_S": 0.05, "_STORE_AWAY_S": 0.02}.items():
-        monkeypatch.setattr(f"deployments.job_worker.job_reader.{name}", seconds)
-    monkeypatch.setattr("deployments.gateway.jobs.jobs_api._LOOK_S", 0.02)
+    make_quick(monkeypatch)
     return lambda **settings: Service(tmp_path / "files", **settings)
 
 
@@ -192,6 +152,8 @@ async def test_several_files_are_one_job_and_each_has_its_pages(client: httpx.As
         ({"json": {"image": as_base64(b"a scan"), "lang": "de"}}, [""]),
         ({"json": {"images": [as_base64(b"one"), as_base64(b"two")]}}, ["", ""]),
         ({"content": b" \n" * 5000 + json.dumps({"image": as_base64(b"a scan")}).encode()}, [""]),
+        ({"json": {"image": as_base64(b"a scan" * 100_000)}}, [""]),
+        ({"content": gzip.compress(b'{"image": "QUJD"}'), "headers": PACKED_JSON}, [""]),
         ({"files": [("image", ("one.png", b"one")), ("files", ("two.png", b"two"))]}, ["one.png", "two.png"]),
         ({"files": [("file", ("ümlaut.png", b"one"))], "data": {"lang": "de"}}, ["ümlaut.png"]),
     ],
@@ -201,6 +163,8 @@ async def test_several_files_are_one_job_and_each_has_its_pages(client: httpx.As
         "JSON",
         "JSON of several",
         "JSON behind blanks",
+        "JSON of more than a request",
+        "JSON that is compressed",
         "form",
         "form with options",
     ],
@@ -266,7 +230,8 @@ async def test_what_is_wrong_is_said_at_once_and_nothing_is_kept(
         ({"content": b"--x", "headers": {"content-type": "multipart/form-data"}}, 400),
         ({"content": b"x" * 1_000_001}, 413),
         ({"files": {"file": ("a.pdf", b"x" * 1_000_001)}}, 413),
-        ({"json": {"image": as_base64(b"x" * 100_000)}}, 413),
+        ({"json": {"image": as_base64(b"x" * 1_000_001)}}, 413),
+        ({"content": gzip.compress(b'{"image": "' + b"QUJD" * 30_000), "headers": PACKED_JSON}, 413),
         ({"json": {"image": "", "images": []}}, 400),
         ({"json": {"images": "abc"}}, 400),
         ({"content": b"scan", "headers": {"content-encoding": "gzip"}}, 415),
@@ -413,8 +378,12 @@ async def test_where_other_nodes_would_not_see_a_job_it_is_refused_before_its_fi
 
     api = GatewayApi(service.pages, lambda: service.capabilities, "1.2.3")
     jobs = JobsApi(service.queue, api.readings, not_shared=not_shared)
+
+    async def take(files: JobFiles, folder: str, limits: UploadLimits) -> KeptUpload:
+        raise AssertionError("nothing is received")
+
     with pytest.raises(NotReady, match="2 nodes") as refused:
-        await jobs.require_shared()
+        await jobs.receive("somebody", None, 100, take)
     assert "REDIS_URL" in refused.value.hint
 
 
@@ -437,13 +406,11 @@ async def test_the_same_request_under_one_key_is_one_job_and_another_is_refused(
     assert theirs.json()["id"] != first.json()["id"]
 
 
-async def test_a_result_is_written_in_the_formats_of_other_routes_in_parts_where_it_is_long(
-    client: httpx.AsyncClient, service: Service
-) -> None:
+async def test_a_result_is_written_in_the_formats_of_other_routes(client: httpx.AsyncClient, service: Service) -> None:
     job = await submitted(client, written_document(12, p3="torn"), formats="markdown,json")
     async with service.working():
         assert (await ended(client, job)).state == "partly"
-    too_long = await client.get(f"/jobs/{job.id}/result")
+    too_long = await client.get(f"/jobs/{job.id}/result?format=json")
     assert (too_long.status_code, too_long.json()["error"]["max_pages"]) == (413, 5)
     part = await client.get(f"/jobs/{job.id}/result?pages=1-5")
     assert part.headers["content-type"].startswith("text/markdown")
@@ -457,6 +424,26 @@ async def test_a_result_is_written_in_the_formats_of_other_routes_in_parts_where
     assert (await client.get(f"/jobs/{job.id}/result?pages=77")).status_code == 422
     assert (await client.get(f"/jobs/{job.id}/result?format=docx")).status_code == 422
     assert (await client.get(f"/jobs/{job.id}/result", headers={"accept": "audio/ogg"})).status_code == 406
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "hocr", "hocr.zip", "alto", "alto.zip", "page"])
+async def test_a_format_that_is_written_page_by_page_has_all_pages_however_many(
+    client: httpx.AsyncClient, service: Service, form: str
+) -> None:
+    job = await submitted(client, written_document(12, p3="torn"))
+    async with service.working():
+        await ended(client, job)
+    whole = await client.get(f"/jobs/{job.id}/result?format={form}")
+    assert whole.status_code == 200
+    assert (whole.headers["quorum-failed-pages"], whole.headers["quorum-illegible-lines"]) == ("3", "0")
+    words = [f"w{width_of(number)}".encode() for number in range(1, 13) if number != 3]
+    if whole.headers["content-type"] == "application/zip":
+        with zipfile.ZipFile(io.BytesIO(whole.content)) as archive:
+            texts = [archive.read(name) for name in archive.namelist()]
+        assert all(word in text for word, text in zip(words, texts, strict=True))
+    else:
+        places = [whole.content.index(word) for word in words]
+        assert places == sorted(places)
 
 
 async def test_a_fault_on_a_page_is_told_by_page(client: httpx.AsyncClient, service: Service) -> None:

@@ -1,0 +1,326 @@
+"""What was read of a job, as the Gateway gives it: page by page while the job runs (`stream`), and in any format when
+it has ended (`written`). Knows no HTTP.
+
+A format that can be written a page at a time is, however many pages there are; others hold as many as one answer may.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from deployments.config.schema import LimitsConfig
+from deployments.gateway import rendering
+from deployments.gateway.documents.page_drawing import DrawnPage
+from deployments.gateway.formats import OutputFile, OutputFormat, OutputPage, PagePicture, PdfPageText
+from deployments.gateway.formats.output_format import DocumentHead, PageByPage, document_name
+from deployments.gateway.jobs.corrected_pages import Corrections, decisions_by_page
+from deployments.gateway.reading_api import ReadingApi
+from deployments.gateway.requests.options import parse_known
+from deployments.jobs.job import Job
+from deployments.jobs.job_queue import JobQueue, KeptPage, Place, places
+from fusion import Thresholds
+from ocr.contract import DocumentAnswer, DocumentOptions, FailedItem, FailedPage, PageAnswer, Problem
+from ocr.errors import Expired, InvalidRequest, NotFinished, OutOfRange, TooLarge, TooManyPages
+from ocr.job_contract import JobPause
+from segmentation.files.rendered_page import in_parts
+
+# How soon a page that was read is seen by who waits for it.
+_LOOK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A result in a format, whole or in parts that are made when they are asked for; how many lines of it nobody can
+    read; and the numbers of the pages that are missing because they could not be read.
+    """
+
+    content: bytes | Iterator[bytes]
+    media_type: str
+    illegible_lines: int = 0
+    failed_pages: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was noted of pages: the numbers of those that were read, and of those that were not."""
+
+    read: list[int] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+    languages: set[str] = field(default_factory=set)
+    illegible_lines: int = 0
+
+
+class JobResults:
+    """The results of all jobs, on one Gateway."""
+
+    def __init__(self, queue: JobQueue, readings: ReadingApi) -> None:
+        self._queue = queue
+        self._readings = readings
+
+    async def of(self, owner: str, job_id: str) -> Job:
+        """The job, if anything was read. Raises Expired when that is deleted, NotFinished when nothing was yet."""
+        job = await self._queue.get(owner, job_id)
+        if not job.holds_content or job.is_discarded:
+            raise Expired(f"what this job held is deleted: it is {job.state}", "submit it again")
+        if not job.has_ended and not places(job):
+            raise NotFinished("no page of this job is read yet", "ask again later; GET /jobs/{id} tells how far it is")
+        return job
+
+    async def stream(
+        self, owner: str, job: Job, resume: str | None, wait_s: float, *, corrected: bool = True
+    ) -> AsyncIterator[bytes]:
+        """What was read, a line of NDJSON for each page in order, from behind `resume` on; waits up to `wait_s` for
+        more. The last line says where to go on, or that it is the end. Raises Expired when it is deleted meanwhile.
+        """
+        place = place_of(resume)
+        until = self._queue.now + wait_s
+        while True:
+            corrections = self._corrections(job, corrected=corrected)
+            async for at, page in self._queue.pages(job, place):
+                place = at
+                if isinstance(page, KeptPage):
+                    page = await asyncio.to_thread(corrections.applied, at, page)
+                yield _line(job, at, page)
+            if job.has_ended or self._queue.now >= until:
+                break
+            await asyncio.sleep(_LOOK_S)
+            job = await self.of(owner, job.id)
+        pause = JobPause(
+            end=job.has_ended,
+            resume=_resume(place),
+            state=job.state,
+            pages_done=job.pages_done,
+            pages_total=job.pages_total,
+        )
+        yield pause.model_dump_json().encode() + b"\n"
+
+    async def pages(self, job: Job, file: int) -> AsyncIterator[OutputPage | FailedPage]:
+        """What was read of one file, a page after the other, with what people corrected. Raises Expired when it is
+        deleted meanwhile.
+        """
+        corrections = self._corrections(job)
+        for place in _chosen(job, file, None):
+            kept = corrections.applied(place, await self._queue.page(job, place))
+            answer = kept_answer(kept)
+            yield answer if isinstance(answer, FailedPage) else self._output_page(job, file, answer, kept)
+
+    async def written(
+        self, job: Job, output_format: OutputFormat, file: int | None, pages: str | None, *, corrected: bool = True
+    ) -> Written:
+        """What was read of one file, in a format, with what people corrected unless it is asked for without. Raises
+        NotFinished while the job runs, TooManyPages for more than one answer may hold, and what is wrong with the file.
+        """
+        if not job.has_ended:
+            raise NotFinished(f"the job is {job.state}", "ask for NDJSON, which has the pages that are done, or wait")
+        if job.task == "character":
+            raise OutOfRange("a job of characters is fetched as NDJSON", "ask with Accept: application/x-ndjson")
+        number = _file_number(job, file)
+        problem = job.files[number].problem
+        if problem is not None:
+            raise InvalidRequest(f"nothing of this file could be read: {problem.message}", problem.hint)
+        chosen = _chosen(job, number, pages)
+        corrections = self._corrections(job, corrected=corrected)
+        if output_format.by_page is not None:
+            return await self._by_page(job, number, chosen, output_format.by_page, corrections)
+        if output_format.text_layers is not None and await self._is_pdf(job, chosen):
+            return await self._with_layers(job, number, chosen, output_format, corrections)
+        limits = self._readings.limits
+        if len(chosen) > limits.max_pages:
+            message = f"{len(chosen)} pages are more than the {limits.max_pages} that one answer holds"
+            raise TooManyPages(message, in_parts(limits.max_pages), limits.max_pages)
+        kept = [corrections.applied(place, await self._queue.page(job, place)) for place in chosen]
+        pictures = await self._pictures(job, number, chosen, limits) if output_format.needs_picture else {}
+        return await asyncio.to_thread(self._at_once, job, number, kept, output_format, pictures)
+
+    async def _by_page(
+        self, job: Job, number: int, chosen: Sequence[Place], form: PageByPage, corrections: Corrections
+    ) -> Written:
+        """Any number of pages, of which one is in memory at a time."""
+        seen = await self._looked_through(job, chosen)
+        name = document_name(job.files[number].name, seen.read)
+        document = self._document(job, number, [])
+        head = DocumentHead(document, sorted(seen.languages), name, corrections.reviewers(chosen))
+        parts = form.parts(head, self._read_pages(job, chosen, corrections, asyncio.get_running_loop()))
+        return Written(parts, form.media_type, seen.illegible_lines, tuple(seen.failed))
+
+    async def _looked_through(self, job: Job, chosen: Sequence[Place]) -> _Seen:
+        """What is to be said before the first page is written."""
+        seen = _Seen()
+        for place in chosen:
+            kept = await self._queue.page(job, place)
+            seen.illegible_lines += kept.illegible_lines
+            seen.languages.update(kept.languages)
+            (seen.failed if kept.is_failed else seen.read).append(job.files[place.file].page_number(place.index))
+        return seen
+
+    def _read_pages(
+        self, job: Job, chosen: Sequence[Place], corrections: Corrections, loop: asyncio.AbstractEventLoop
+    ) -> Iterator[OutputPage]:
+        """Those that could be read, one after another. For another thread than the loop's."""
+        for place in chosen:
+            kept = asyncio.run_coroutine_threadsafe(self._queue.page(job, place), loop).result()
+            kept = corrections.applied(place, kept)
+            answer = kept_answer(kept)
+            if isinstance(answer, PageAnswer):
+                yield self._output_page(job, place.file, answer, kept)
+
+    def _at_once(
+        self,
+        job: Job,
+        number: int,
+        kept: Sequence[KeptPage],
+        output_format: OutputFormat,
+        pictures: dict[int, PagePicture],
+    ) -> Written:
+        """Beside the event loop: a hundred dense pages take seconds."""
+        answers = [kept_answer(page) for page in kept]
+        document = self._document(job, number, answers)
+        read = [
+            replace(self._output_page(job, number, answer, page), picture=pictures.get(answer.page))
+            for answer, page in zip(answers, kept, strict=True)
+            if isinstance(answer, PageAnswer)
+        ]
+        output = output_format.write(document, [] if output_format.can_hold_failures else read)
+        failed = tuple(answer.page for answer in answers if isinstance(answer, FailedPage))
+        return Written(output.content, output.media_type, document.illegible_lines, failed)
+
+    def _output_page(self, job: Job, number: int, answer: PageAnswer, kept: KeptPage) -> OutputPage:
+        pdf = None if kept.pdf is None else PdfPageText(**kept.pdf)
+        illegible = self._options(job).illegible
+        return OutputPage(answer.page, answer, None, pdf, illegible, job.files[number].name, kept.dpi)
+
+    def _document(self, job: Job, number: int, answers: Sequence[PageAnswer | FailedPage]) -> DocumentAnswer:
+        request = self._readings.text_request(self._options(job))
+        spent_ms = 1000.0 * ((job.finished_at or 0.0) - (job.started_at or 0.0))
+        return rendering.document_of_pages(answers, job.files[number].page_count, request, spent_ms)
+
+    async def _is_pdf(self, job: Job, chosen: Sequence[Place]) -> bool:
+        """Whether the pages are of a PDF: the first that was read, which has a resolution, says so."""
+        for place in chosen:
+            page = await self._queue.page(job, place)
+            if page.dpi is not None:
+                return page.pdf is not None
+        return False
+
+    async def _with_layers(
+        self, job: Job, number: int, chosen: Sequence[Place], form: OutputFormat, corrections: Corrections
+    ) -> Written:
+        """The PDF with the text of its pages, however many they are: one after another is looked at."""
+        assert form.text_layers is not None
+        limits, size = self._readings.limits, job.files[number].size
+        if size > limits.max_bodies_mb * 1e6:
+            most = limits.max_bodies_mb
+            raise TooLarge(f"the PDF has {size} bytes; one with its text may have {most:g} MB", "fetch another format")
+        seen = await self._looked_through(job, chosen)
+        pages = self._read_pages(job, chosen, corrections, asyncio.get_running_loop())
+        layers = await asyncio.to_thread(form.text_layers, pages)
+        async with self._queue.on_disk(job, number) as path:
+            pdf = await asyncio.to_thread(path.read_bytes)
+        content = await self._readings.documents.with_text_layers(pdf, layers, limits)
+        return Written(content, form.media_type, seen.illegible_lines, tuple(seen.failed))
+
+    async def _pictures(
+        self, job: Job, number: int, chosen: Sequence[Place], limits: LimitsConfig
+    ) -> dict[int, PagePicture]:
+        """The pages as pictures to lay text over, drawn from the file again."""
+        wanted = ",".join(str(job.files[number].page_number(place.index)) for place in chosen)
+        options = self._options(job).model_copy(update={"pages": wanted})
+        async with self._queue.on_disk(job, number) as path:
+            opened = self._readings.documents.opened(
+                path, options, limits, limits.timeout_s, files=False, pictures=True
+            )
+            async with opened as document:
+                drawn = [page async for page in document.pages()]
+        return {page.number: page.picture for page in drawn if isinstance(page, DrawnPage) and page.picture is not None}
+
+    async def picture(self, job: Job, file: int, page: int) -> PagePicture:
+        """A page as its words lie on it. Raises InvalidRequest where it cannot be drawn."""
+        [place] = _chosen(job, file, str(page))
+        pictures = await self._pictures(job, file, [place], self._readings.limits)
+        if page not in pictures:
+            raise InvalidRequest(f"page {page} cannot be drawn again", "open the file itself")
+        return pictures[page]
+
+    def in_format(self, job: Job, file: int, answers: Sequence[PageAnswer], output_format: OutputFormat) -> OutputFile:
+        """Some pages of a file in a format that needs no pictures. Takes seconds for many."""
+        options = self._options(job)
+        name = job.files[file].name
+        pages = [OutputPage(answer.page, answer, illegible=options.illegible, file_name=name) for answer in answers]
+        return output_format.write(self._document(job, file, answers), pages)
+
+    def thresholds(self, job: Job) -> Thresholds:
+        """By which the answers of a job are judged."""
+        return self._readings.text_request(self._options(job)).profile.thresholds
+
+    def _corrections(self, job: Job, *, corrected: bool = True) -> Corrections:
+        if job.review is None or not corrected:
+            return Corrections({}, Thresholds())
+        options = self._options(job)
+        by_page = decisions_by_page(job.review)
+        return Corrections(by_page, self.thresholds(job), options.regions or (), illegible=options.illegible)
+
+    def _options(self, job: Job) -> DocumentOptions:
+        return parse_known(DocumentOptions, job.options)
+
+
+def place_of(resume: str | None) -> Place | None:
+    """The place that a resume token stands for. Raises OutOfRange."""
+    if not resume:
+        return None
+    try:
+        file, index = map(int, resume.split("."))
+    except ValueError as error:
+        raise OutOfRange(
+            f"{resume[:40]!r} is no resume token", "send back `resume` of the line that came last"
+        ) from error
+    return Place(file, index)
+
+
+def kept_answer(kept: KeptPage) -> PageAnswer | FailedPage:
+    """What was read of a page."""
+    return (FailedPage if kept.is_failed else PageAnswer).model_validate_json(kept.answer)
+
+
+def _resume(place: Place | None) -> str:
+    return "" if place is None else f"{place.file}.{place.index}"
+
+
+def _line(job: Job, place: Place, page: KeptPage | Problem) -> bytes:
+    """What the contract calls JobPage, around an answer that is JSON already."""
+    answer = page.answer if isinstance(page, KeptPage) else FailedItem(error=page).model_dump_json().encode()
+    head = {"file": place.file, "name": job.files[place.file].name, "resume": _resume(place)}
+    return json.dumps(head).encode()[:-1] + b', "answer": ' + answer + b"}\n"
+
+
+def _file_number(job: Job, file: int | None) -> int:
+    if file is None and len(job.files) > 1:
+        raise OutOfRange(f"the job has {len(job.files)} files", "choose one, as with file=0; NDJSON has all of them")
+    number = file or 0
+    if not 0 <= number < len(job.files):
+        raise OutOfRange(f"there is no file {number}", f"the job has the files 0 to {len(job.files) - 1}")
+    return number
+
+
+def _chosen(job: Job, number: int, pages: str | None) -> list[Place]:
+    """The pages of a file by their numbers; those of them that the job was asked for."""
+    file = job.files[number]
+    numbers = file.page_numbers or ()
+    if pages is None:
+        return [Place(number, index) for index in range(len(numbers))]
+    ranges = [_range(part, numbers[-1] if numbers else 0) for part in pages.split(",")]
+    chosen = [
+        Place(number, index)
+        for index, page in enumerate(numbers)
+        if any(first <= page <= last for first, last in ranges)
+    ]
+    if not chosen:
+        raise OutOfRange(f"pages={pages}: the job has none of them", "ask for pages that were submitted")
+    return chosen
+
+
+def _range(part: str, last_page: int) -> tuple[int, int]:
+    first, dash, last = part.partition("-")
+    return int(first), int(last) if last else last_page if dash else int(first)
