@@ -14,9 +14,9 @@ A change watches its job and is made in one transaction, or not at all.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deployments.jobs.job import Job, JobSummary
 from deployments.jobs.job_parts import Changes, changes, job_of, parts_of
@@ -48,9 +48,9 @@ class RedisJobStore:
             for _ in range(_TRIES):
                 async with self._redis.pipeline(transaction=True) as pipeline:
                     await pipeline.watch(self._key("job", job.id), owner)
-                    found = await pipeline.hgetall(self._key("job", job.id))
-                    if found:
-                        return job_of(found)
+                    found = _job(await pipeline.hgetall(self._key("job", job.id)))
+                    if found is not None:
+                        return found
                     others = await pipeline.hvals(owner)
                     quota.require_room([JobSummary.model_validate_json(text) for text in others], job.summary().size)
                     if await self._written(pipeline, job, parts_of(job)):
@@ -59,8 +59,7 @@ class RedisJobStore:
 
     async def get(self, job_id: str) -> Job | None:
         async with self._errors():
-            parts = await self._redis.hgetall(self._key("job", job_id))
-        return job_of(parts) if parts else None
+            return _job(await self._redis.hgetall(self._key("job", job_id)))
 
     async def replace(self, job: Job, earlier: Job) -> bool:
         async with self._errors(), self._redis.pipeline(transaction=True) as pipeline:
@@ -88,7 +87,7 @@ class RedisJobStore:
                 for summary in earlier[:most]:
                     pipeline.hgetall(self._key("job", summary.id))
                 found = await pipeline.execute()
-        return [job_of(parts) for parts in found if parts]
+        return [job for job in map(_job, found) if job is not None]
 
     async def open_jobs(self) -> list[JobSummary]:
         async with self._errors():
@@ -113,7 +112,7 @@ class RedisJobStore:
         text = summary.model_dump_json()
         pipeline.multi()  # type: ignore[no-untyped-call]
         key, gone = self._key("job", job.id), [name for name, content in changed.items() if content is None]
-        kept = {name: content for name, content in changed.items() if content is not None}
+        kept: dict[Any, Any] = {name: content for name, content in changed.items() if content is not None}
         pipeline.hset(key, mapping={"version": job.version, **kept})
         if gone:
             pipeline.hdel(key, *gone)
@@ -142,3 +141,8 @@ class RedisJobStore:
             yield
         except self._away as error:
             raise away(error) from error
+
+
+def _job(fields: Mapping[Any, Any]) -> Job | None:
+    """The job whose parts are the fields of its hash; without any there is none."""
+    return job_of(fields) if fields else None

@@ -63,8 +63,8 @@ class JsonUpload:
         self._cut = b""
         while at < len(piece):
             if self._string is None and self._decoder is None:
-                at = self._to_next_string(piece, at)
-                if self._decoder is not None:
+                at, is_file = self._to_next_string(piece, at)
+                if is_file:
                     yield FilePart(begins=True)
                 continue
             end = _IN_STRING.match(piece, at).end()  # type: ignore[union-attr]  # it matches nothing, too
@@ -104,18 +104,19 @@ class JsonUpload:
     def _several_of(self, told: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever the JSON holds
         return None if self._fields.several is None else told.pop(self._fields.several, None)
 
-    def _to_next_string(self, piece: bytes, at: int) -> int:
-        """Note what stands before the next string, and what that is. Returns where it begins."""
+    def _to_next_string(self, piece: bytes, at: int) -> tuple[int, bool]:
+        """Note what stands before the next string, and what that is. Returns where it begins, and whether it is a
+        file.
+        """
         start = at
         while (sign := _SIGN.search(piece, at)) is not None:
             at = sign.end()
             if sign[0] == b'"':
                 self._keep(piece[start:at])
-                self._begin_string()
-                return at
+                return at, self._begin_string()
             self._follow(sign[0])
         self._keep(piece[start:])
-        return len(piece)
+        return len(piece), False
 
     def _follow(self, sign: bytes) -> None:
         if sign in b"{[":
@@ -127,15 +128,16 @@ class JsonUpload:
         else:
             self._is_key_next = sign == b"," and self._open[-1:] == [ord("{")]
 
-    def _begin_string(self) -> None:
+    def _begin_string(self) -> bool:
         field = self._field_of_file()
         if field is None:
             self._string = bytearray()
-            return
+            return False
         count = self._files[field] = self._files.get(field, 0) + 1
         if count > 1 and field == self._fields.one:
             raise InvalidRequest(f"field '{field}' is given twice", "give it once")
         self._decoder = Base64Decoder(field if field == self._fields.one else f"{field}.{count - 1}")
+        return True
 
     def _field_of_file(self) -> str | None:
         """In which field a file begins where the next string begins; None where it is something else."""

@@ -139,8 +139,9 @@ def _add_result(router: APIRouter, jobs: JobsApi) -> None:
         headers = {ILLEGIBLE_LINES: str(written.illegible_lines)}
         if written.failed_pages:
             headers[FAILED_PAGES] = ",".join(map(str, written.failed_pages))
-        kind = Response if isinstance(written.content, bytes) else StreamingResponse
-        return kind(written.content, media_type=written.media_type, headers=headers)
+        if isinstance(written.content, bytes):
+            return Response(written.content, media_type=written.media_type, headers=headers)
+        return StreamingResponse(written.content, media_type=written.media_type, headers=headers)
 
 
 def _accepted(request: Request, job: Job) -> str:
