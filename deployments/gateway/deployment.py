@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import ray
 from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
@@ -37,6 +38,9 @@ from deployments.jobs.job_queue import job_queue
 from deployments.messages.capabilities import Capabilities
 from deployments.observability.monitor import LEASE_S, Monitor
 from deployments.observability.node_agents import NodeAgents
+from deployments.replica.processor_shares import shares_of_node
+from deployments.replica.processor_turns import ProcessorTurns
+from deployments.replica.processors import cores
 from deployments.replica.runtime import THREADS_SWITCH_S, ReplicaRuntime, ReplicaSettings
 from deployments.transport import alive_nodes, detached_context
 from ocr.contract import BatchBody, CharacterOptions, DocumentOptions
@@ -69,7 +73,8 @@ class GatewayReplica:
             CURRENT_FRAMES_WAITING.get,
         )
         service = CachingReadingService(reading, lambda: live.capabilities.config.cache, self._record)
-        self._api = GatewayApi(service, lambda: live.capabilities, version, detached_context)
+        processors = ProcessorTurns(shares_of_node(ray.get_runtime_context().get_node_id(), cores()))
+        self._api = GatewayApi(service, lambda: live.capabilities, version, detached_context, processors)
         config = settings.config
         queue = job_queue(
             config.redis_url,

@@ -16,6 +16,7 @@ from deployments.gateway.reading_api import ReadingApi
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
 from deployments.messages.states import ServiceState
+from deployments.replica.processor_turns import ProcessorTurns
 from ocr.contract import ReadyAnswer, StatusAnswer
 from ocr.errors import NotReady
 
@@ -31,11 +32,12 @@ class GatewayApi:
         capabilities: Callable[[], Capabilities],
         version: str,
         detached_context: Callable[[], Context] = copy_context,
+        processors: ProcessorTurns | None = None,
     ) -> None:
         self._current = capabilities
         self._state = SharedAnswer(service.state, detached_context=detached_context)
         self._components = SharedAnswer(service.components, detached_context=detached_context)
-        self.readings = ReadingApi(service, capabilities, CURRENT_CALLER.get)
+        self.readings = ReadingApi(service, capabilities, CURRENT_CALLER.get, processors)
         self.admission = AdmissionControl(
             lambda: self.config.limits.max_requests,
             share=lambda: self.config.limits.caller_share,

@@ -40,6 +40,7 @@ from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
 from deployments.messages.request import ReadRequest
 from deployments.replica.fair_turns import FairTurns
+from deployments.replica.processor_turns import ProcessorTurns
 from ocr import StepTimer
 from ocr.contract import (
     BatchAnswer,
@@ -74,7 +75,11 @@ class ReadingApi:
     """All ways to read files. `current` gives what the cluster can do at the moment, `caller` for whom it is asked."""
 
     def __init__(
-        self, service: ReadingService, current: Callable[[], Capabilities], caller: Callable[[], str] = lambda: ""
+        self,
+        service: ReadingService,
+        current: Callable[[], Capabilities],
+        caller: Callable[[], str] = lambda: "",
+        processors: ProcessorTurns | None = None,
     ) -> None:
         self._service = service
         self._current = current
@@ -89,6 +94,7 @@ class ReadingApi:
             limits.draw_timeout_s,
             caller,
             share=limits.caller_share,
+            processors=processors,
         )
         self.documents = Documents(drawer, TextLayerWriter(limits.pages_drawn_at_once, caller))
 

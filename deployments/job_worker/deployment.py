@@ -6,12 +6,13 @@ import asyncio
 import sys
 from collections.abc import Awaitable
 
+import ray
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from deployments.config.config_watcher import ConfigWatcher, apply_both
 from deployments.config.layers import Settings
-from deployments.gateway.access.current_caller import CURRENT_CALLER
+from deployments.gateway.access.current_caller import CURRENT_CALLER, CURRENT_PRIORITY
 from deployments.gateway.documents.documents import Documents
 from deployments.gateway.documents.page_drawing import PageDrawer
 from deployments.gateway.documents.text_layers import TextLayerWriter
@@ -22,6 +23,10 @@ from deployments.job_worker.job_keeper import JobKeeper
 from deployments.job_worker.job_reader import JobReader
 from deployments.jobs.job_queue import job_queue
 from deployments.messages.capabilities import Capabilities
+from deployments.messages.request import Asker
+from deployments.replica.processor_shares import shares_of_node
+from deployments.replica.processor_turns import ProcessorTurns
+from deployments.replica.processors import cores
 from deployments.replica.runtime import THREADS_SWITCH_S, ReplicaRuntime, ReplicaSettings
 
 
@@ -49,7 +54,11 @@ class JobWorkerReplica:
         )
         limits = config.limits
         drawer = PageDrawer(
-            limits.documents_at_once, limits.pages_drawn_at_once, limits.draw_timeout_s, CURRENT_CALLER.get
+            limits.documents_at_once,
+            limits.pages_drawn_at_once,
+            limits.draw_timeout_s,
+            lambda: Asker(CURRENT_CALLER.get(), CURRENT_PRIORITY.get()).line,
+            processors=ProcessorTurns(shares_of_node(ray.get_runtime_context().get_node_id(), cores())),
         )
         documents = Documents(drawer, TextLayerWriter(limits.pages_drawn_at_once, CURRENT_CALLER.get))
         reader_name = context.replica_id.unique_id

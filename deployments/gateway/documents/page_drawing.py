@@ -24,6 +24,7 @@ import psutil
 from deployments.gateway.documents.isolated_program import command_of, ended, refusal, started
 from deployments.gateway.formats import PagePicture, PdfPageText
 from deployments.replica.fair_turns import FairTurns
+from deployments.replica.processor_turns import ProcessorTurns
 from ocr.errors import NotAnImage, Overloaded, QuorumError, TooLarge
 from segmentation.files import page_renderer
 from segmentation.files.rendered_page import RenderRequest
@@ -145,7 +146,7 @@ class _DrawingLimits:
 class PageDrawer:
     """Opens `documents_at_once` and draws `pages_at_once`, each within `patience_s`. Callers take turns at both:
     `caller` says for whom the work of this moment is done. One caller has at most `share` of the documents, in (0, 1]:
-    a long one stays open for minutes.
+    a long one stays open for minutes. `processors` are those of the node, which engines use too.
     """
 
     def __init__(
@@ -156,9 +157,11 @@ class PageDrawer:
         caller: Callable[[], str] = lambda: "",
         command: Sequence[str] = _COMMAND,
         share: float = 1.0,
+        processors: ProcessorTurns | None = None,
     ) -> None:
         self._documents = FairTurns(documents_at_once, math.ceil(share * documents_at_once))
         self._pages = FairTurns(pages_at_once)
+        self._processors = processors or ProcessorTurns()
         self._patience_s = patience_s
         self._caller = caller
         self._command = tuple(command)
@@ -179,9 +182,18 @@ class PageDrawer:
                 raise Overloaded("too many documents are being read", "send the document again later", 5.0) from error
             process = await stack.enter_async_context(self._started(file, request))
             limits = _DrawingLimits(self._patience_s, request.max_processor_s)
-            async with self._pages.turn(caller):
+
+            @asynccontextmanager
+            async def turn() -> AsyncIterator[None]:
+                async with (
+                    self._processors.turn(caller, lambda: _processor_s(process)),
+                    self._pages.turn(caller),
+                ):
+                    yield
+
+            async with turn():
                 head = await self._head(process, limits)
-            yield OpenDocument(process, lambda: self._pages.turn(caller), limits, head["page_count"], head["chosen"])
+            yield OpenDocument(process, turn, limits, head["page_count"], head["chosen"])
 
     @asynccontextmanager
     async def _started(self, file: bytes | Path, request: RenderRequest) -> AsyncIterator[Process]:

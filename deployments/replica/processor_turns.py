@@ -1,0 +1,48 @@
+"""Turns at a node's processors for work that is done beside a replica, in programs of their own.
+
+The engines and the segmentation look at the shares of their node whenever they choose what to compute next
+(processor_shares.py). What is not a queue of theirs, such as the drawing of pages, waits here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from deployments.replica.processor_shares import NotShared, Shares, Turns
+
+# Who leaves the processors to others looks so often whether it is his turn.
+_LOOKS_AGAIN_S = 0.02
+
+
+class ProcessorTurns:
+    """Of one process, in one event loop."""
+
+    def __init__(self, shares: Shares | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._shares = shares or NotShared()
+        self._turns = Turns(self._shares, clock)
+        self._wanting: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def turn(self, caller: str, spent_s: Callable[[], float]) -> AsyncIterator[None]:
+        """Wait until those who have had less leave a core for this caller, then compute for as long as the context
+        lasts. `spent_s` says how much processor time the program took so far, in seconds; infinite when it is gone.
+        """
+        self._wanting[caller] += 1
+        try:
+            while caller not in self._turns.of(self._wanting, 1.0):
+                await asyncio.sleep(_LOOKS_AGAIN_S)
+            before_s = spent_s()
+            try:
+                yield
+            finally:
+                if math.isfinite(computed_s := spent_s() - before_s):
+                    self._shares.had(caller, computed_s)
+        finally:
+            self._wanting[caller] -= 1
+            self._wanting = +self._wanting
+            self._turns.of(self._wanting, 1.0)  # what is wanted no more holds nobody up
