@@ -15,7 +15,7 @@ Three rules make it fair, cheap and honest:
   engine, but one batch in eight is its own.
 - *Cheap*: a batch is padded to its widest crop, so the crops that join the first one are those of its request that are
   closest to it in width; what is left of a batch is filled up from the next request. While other callers read too, or
-  the work gives way, a batch is only as large as is read in a fifth of a second: so long one that comes has to wait.
+  the work gives way, a batch is only as large as is read in 0.3 s: so long one that comes has to wait.
 - *Together*: the engines of a node share its cores, so a caller that has had more of them than another one waits while
   that one needs them all, in whichever engine it is read (see deployments/replica/processor_shares.py).
 - *Honest*: a crop whose deadline has passed or whose request was cancelled is dropped when a batch is formed; after
@@ -43,7 +43,7 @@ from deployments.replica.processors import processor_s
 from ocr import Crop, Hypothesis, Scope, StepTimer
 
 # See the second rule. A caller reads as long as its last crop came no longer ago than this.
-_SLICE_S = 0.2
+_SLICE_S = 0.3
 _READS_S = 2.0
 _SAVED_CROPS = 50.0
 # What somebody may send as a line or a character can be a whole page; nobody else is to wait for it.

@@ -30,6 +30,8 @@ _READS_S = 2.0
 # What a page has begun elsewhere does not end in the moment in which its caller hangs up: his next page waits so long
 # while others read, or he would have more begun than he may by hanging up.
 _WINDS_UP_S = 1.0
+# For so long the most pages that a caller had asked for at once are what counts.
+_LATELY_S = 5.0
 
 
 class ReadingTurns:
@@ -39,6 +41,7 @@ class ReadingTurns:
         self._limits = limits
         self._clock = clock
         self._reading: Counter[str] = Counter()
+        self._at_once: dict[str, tuple[int, float]] = {}  # the most pages that a caller asked for of late, and when
         self._winding_up: Counter[str] = Counter()  # turns that were given up just now
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._answered: dict[str, float] = {}  # callers that read of late, and when they were last answered
@@ -46,11 +49,12 @@ class ReadingTurns:
     @asynccontextmanager
     async def turn(self, caller: str) -> AsyncIterator[int]:
         """Wait for a turn of this caller's, and have it for as long as the context lasts; how many it has or waits for
-        then, with this one.
+        then, with this one, or had of late.
         """
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(caller, deque()).append(turn)
         self._pass_on()
+        self._note_at_once(caller)
         try:
             await turn
         except asyncio.CancelledError:
@@ -59,7 +63,8 @@ class ReadingTurns:
             self._pass_on()
             raise
         try:
-            yield self._begun(caller) + len(self._waiting.get(caller, ()))
+            self._note_at_once(caller)
+            yield self._at_once[caller][0]
         except asyncio.CancelledError:
             if self._others(caller):
                 self._winding_up[caller] += 1
@@ -68,6 +73,14 @@ class ReadingTurns:
         finally:
             self._end(caller)
             self._pass_on()
+
+    def _note_at_once(self, caller: str) -> None:
+        """Of requests that come one right after the other, the first is not alone, and the last neither."""
+        now = self._clock()
+        count = self._begun(caller) + len(self._waiting.get(caller, ()))
+        self._at_once = {who: (most, then) for who, (most, then) in self._at_once.items() if then > now - _LATELY_S}
+        if count >= self._at_once.get(caller, (0, 0.0))[0]:
+            self._at_once[caller] = count, now
 
     def _wound_up(self, caller: str) -> None:
         self._winding_up[caller] -= 1

@@ -190,7 +190,7 @@ async def test_work_that_gives_way_is_read_in_small_batches_so_that_who_comes_wa
     await queue.read([crop(100) for _ in range(20)], FAR, asker=Asker("a", "batch"))
     assert sizes == [16, 4]  # at first nobody knows what a crop takes
     await queue.read([crop(100) for _ in range(8)], FAR, asker=Asker("a", "batch"))
-    assert sizes[2:] == [4, 4]
+    assert sizes[2:] == [6, 2]
     await queue.close()
 
 
@@ -209,7 +209,7 @@ async def test_batches_are_small_while_two_callers_read_and_large_for_one() -> N
         queue.read([crop(100) for _ in range(16)], FAR, asker=Asker("busy")),
         queue.read([crop(60) for _ in range(2)], FAR, asker=Asker("other")),
     )
-    assert sizes == [16, 6, 6, 6]
+    assert sizes == [16, 9, 9]
     now[0] += 3.0
     await queue.read([crop(100) for _ in range(16)], FAR, asker=Asker("busy"))
     assert sizes[-1] == 16
@@ -566,5 +566,5 @@ async def test_batches_are_small_while_another_caller_reads_with_other_engines_o
     await queue.read([crop(100) for _ in range(16)], FAR, asker=Asker("book"))
     shares.others = {"page"}
     await queue.read([crop(100) for _ in range(16)], FAR, asker=Asker("book"))
-    assert sizes == [16, 6, 6, 4]
+    assert sizes == [16, 9, 7]
     await queue.close()
