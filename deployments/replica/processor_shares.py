@@ -2,10 +2,10 @@
 
 Each process gives turns to callers by itself. That is not enough where all share a few cores: a page that one caller
 has read by five engines takes five processes' time from a page that another has read by two. So each process writes
-into a table, in memory that all of the node see, which callers want how many of its threads, and how much processor
-time each has had of late. A caller that has had more than others waits while these want all cores; what they leave
-free it has. It is the fair share of operating systems (Kay and Lauder 1988, doi 10.1145/35043.35047) with a caller in
-the place of a user.
+into a table, in memory that all of the node see, which callers want how many of its threads, for which of them it
+computes now, and how much processor time each has had of late. A caller that has had more than others waits while these
+want all cores; what they leave free it has, but no more than that, in however many processes it waits. It is the fair
+share of operating systems (Kay and Lauder 1988, doi 10.1145/35043.35047) with a caller in the place of a user.
 
 Each process writes one row and reads all, so that no lock is needed. A row that was read half written is wrong for one
 decision. Where there is no table (no memory, too many processes) everybody computes as the system lets them.
@@ -36,7 +36,11 @@ _ROW = np.dtype(
     [
         ("pid", "i8"),
         ("written", "f8"),
-        ("callers", [("caller", "u8"), ("wants", "f8"), ("had", "f8"), ("asked", "f8")], (_CALLERS,)),
+        (
+            "callers",
+            [("caller", "u8"), ("wants", "f8"), ("computes", "f8"), ("had", "f8"), ("asked", "f8")],
+            (_CALLERS,),
+        ),
     ]
 )
 # What was used counts half as much after so long.
@@ -58,11 +62,14 @@ class Shares(Protocol):
     def want(self, threads: Mapping[str, float]) -> None:
         """These callers, and no others, have work here now, for so many threads."""
 
+    def computes(self, threads: Mapping[str, float]) -> None:
+        """For these callers, and no others, something is computed here now, on so many threads."""
+
     def had(self, caller: str, seconds: float) -> None:
         """So much processor time was spent here for this caller."""
 
     def may_compute(self, caller: str) -> bool:
-        """Whether those who have had less leave a core for this caller."""
+        """Whether those who have had less leave a core for this caller, and none of its own other work has taken it."""
 
     def are_wanted_by_others(self, callers: Collection[str]) -> bool:
         """Whether anybody else has had work on the node in the last seconds."""
@@ -72,6 +79,9 @@ class NotShared:
     """Everybody may, always."""
 
     def want(self, threads: Mapping[str, float]) -> None:
+        pass
+
+    def computes(self, threads: Mapping[str, float]) -> None:
         pass
 
     def had(self, caller: str, seconds: float) -> None:
@@ -125,7 +135,8 @@ class ProcessorShares:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.truncate(_PROCESSES * _ROW.itemsize)
             self._table = np.memmap(file, _ROW, "r+", shape=(_PROCESSES,))
-            self._row = self._table[_free_row(self._table["pid"])]
+            self._number = _free_row(self._table["pid"])
+            self._row = self._table[self._number]
             self._row["callers"] = 0
             self._row["written"] = clock()
             self._row["pid"] = os.getpid()
@@ -142,33 +153,47 @@ class ProcessorShares:
             entries["wants"][entry] = wanted
             entries["asked"][entry] = now
 
+    def computes(self, threads: Mapping[str, float]) -> None:
+        entries = self._written_now()
+        entries["computes"] = 0.0
+        for caller, computed in threads.items():
+            entry = self._entry(caller)
+            entries["computes"][entry] = computed
+
     def had(self, caller: str, seconds: float) -> None:
         entry = self._entry(caller)
         self._written_now()["had"][entry] += seconds
 
     def may_compute(self, caller: str) -> bool:
         now = self._clock()
-        rows, had = self._rows(now)
+        numbers, rows, had = self._rows(now)
         callers = rows["callers"]["caller"]
-        wants = np.where((rows["written"] > now - _SILENT_S)[:, None], rows["callers"]["wants"], 0.0)
+        is_heard = (rows["written"] > now - _SILENT_S)[:, None]
+        wants = np.where(is_heard, rows["callers"]["wants"], 0.0)
         own = _name(caller)
         most = had[callers == own].sum() - _LEAD_S
         if most <= 0.0:
             return True
-        taken = 0.0
-        for other in np.unique(callers[(wants > 0.0) & (callers != own)]):
-            if had[callers == other].sum() < most:
-                taken += float(wants[callers == other].sum())
-        return taken < self._cores
+        lighter = [
+            other
+            for other in np.unique(callers[(wants > 0.0) & (callers != own)])
+            if had[callers == other].sum() < most
+        ]
+        if not lighter:
+            return True
+        is_lighter = np.isin(callers, lighter)
+        elsewhere = (numbers != self._number)[:, None] & is_heard & ~is_lighter
+        taken = wants[is_lighter].sum() + rows["callers"]["computes"][elsewhere].sum()
+        return bool(taken < self._cores)
 
     def are_wanted_by_others(self, callers: Collection[str]) -> bool:
-        rows, _ = self._rows(now := self._clock())
+        _, rows, _ = self._rows(now := self._clock())
         asking = rows["callers"]["caller"][rows["callers"]["asked"] > now - _ASKS_S]
         return not set(asking.tolist()) <= {_name(caller) for caller in callers}
 
     def _taken_along(self, caller: str, now: float) -> float:
         """What is added to what one has had that comes, so that it is as far as those who are there."""
-        rows, had = self._rows(now)
+        _, rows, had = self._rows(now)
         callers = rows["callers"]["caller"]
         asking = rows["callers"]["asked"] > now - _ASKS_S
         own = _name(caller)
@@ -177,10 +202,17 @@ class ProcessorShares:
         others = [float(had[callers == other].sum()) for other in np.unique(callers[asking & (callers != own)])]
         return max(0.0, min(others, default=0.0) - _SAVED_S) - float(had[callers == own].sum())
 
-    def _rows(self, now: float) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of processes that have written lately, and what their callers have had, counted down to now."""
-        rows = self._table[(self._table["pid"] != 0) & (self._table["written"] > now - 10.0 * _HALF_LIFE_S)]
-        return rows, rows["callers"]["had"] * np.exp2((rows["written"] - now) / _HALF_LIFE_S)[:, None]
+    def _rows(self, now: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The rows of processes that have written lately, with their numbers, and what their callers have had, counted
+        down to now.
+        """
+        is_new = (self._table["pid"] != 0) & (self._table["written"] > now - 10.0 * _HALF_LIFE_S)
+        rows = self._table[is_new]
+        return (
+            np.flatnonzero(is_new),
+            rows,
+            rows["callers"]["had"] * np.exp2((rows["written"] - now) / _HALF_LIFE_S)[:, None],
+        )
 
     def _written_now(self) -> np.ndarray:
         """The row's callers, with what they had counted down to this moment."""
@@ -197,7 +229,7 @@ class ProcessorShares:
         if there.size:
             return int(there[0])
         entry = int(np.lexsort((entries["had"], entries["wants"]))[0])
-        entries[entry] = (name, 0.0, 0.0, -math.inf)
+        entries[entry] = (name, 0.0, 0.0, 0.0, -math.inf)
         return entry
 
 

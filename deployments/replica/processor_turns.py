@@ -26,6 +26,7 @@ class ProcessorTurns:
         self._shares = shares or NotShared()
         self._turns = Turns(self._shares, clock)
         self._wanting: Counter[str] = Counter()
+        self._computing: Counter[str] = Counter()
 
     @asynccontextmanager
     async def turn(self, caller: str, spent_s: Callable[[], float]) -> AsyncIterator[None]:
@@ -37,12 +38,19 @@ class ProcessorTurns:
             while caller not in self._turns.of(self._wanting, 1.0):
                 await asyncio.sleep(_LOOKS_AGAIN_S)
             before_s = spent_s()
+            self._compute(caller, 1)
             try:
                 yield
             finally:
+                self._compute(caller, -1)
                 if math.isfinite(computed_s := spent_s() - before_s):
                     self._shares.had(caller, computed_s)
         finally:
             self._wanting[caller] -= 1
             self._wanting = +self._wanting
             self._turns.of(self._wanting, 1.0)  # what is wanted no more holds nobody up
+
+    def _compute(self, caller: str, more: int) -> None:
+        self._computing[caller] += more
+        self._computing = +self._computing
+        self._shares.computes({who: float(count) for who, count in self._computing.items()})

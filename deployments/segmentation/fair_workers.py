@@ -195,13 +195,17 @@ class FairWorkers:
             self._shares.had(asker.line, counted_s)
         self._since = now
 
+    def _set_computing(self, page: _Page | None) -> None:
+        self._computing = page
+        self._shares.computes({} if page is None else {page.line: self._threads})
+
     def _pause(self) -> None:
         if self._computing is not None and self._computing.lane is not None:
             self._computing.lane.worker.pause()
-        self._computing = None
+        self._set_computing(None)
 
     def _give_turn(self, page: _Page) -> None:
-        self._computing = page
+        self._set_computing(page)
         if page.lane is not None:
             page.lane.worker.go_on()
             return
@@ -221,7 +225,7 @@ class FairWorkers:
         lane.worker.go_on()  # it may have been paused in this moment
         self._count()
         if self._computing is page:
-            self._computing = None
+            self._set_computing(None)
         lane.page = None
         error = result.exception()
         if not page.done.done():

@@ -459,6 +459,9 @@ class Held:
     def want(self, threads: Mapping[str, float]) -> None:
         self.wanted.append(dict(threads))
 
+    def computes(self, threads: Mapping[str, float]) -> None:
+        self.computing = dict(threads)
+
     def had(self, caller: str, seconds: float) -> None:
         self.computed[caller] = self.computed.get(caller, 0.0) + seconds
 

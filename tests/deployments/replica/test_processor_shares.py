@@ -57,6 +57,22 @@ def test_the_cores_that_the_others_leave_free_are_used(table: Path, clock: HandC
     assert not first.may_compute("book")
 
 
+def test_what_the_others_leave_free_is_taken_once_not_by_every_process(table: Path, clock: HandClock) -> None:
+    first, second, third = process(table, clock), process(table, clock), process(table, clock)
+    first.had("book", 10.0)
+    third.want({"page": 1.0})
+    assert first.may_compute("book")
+    first.computes({"book": 1.0})
+    assert not second.may_compute("book")
+    assert second.may_compute("page")
+    assert first.may_compute("book")  # what it computes itself is this
+    first.computes({})
+    assert second.may_compute("book")
+    first.computes({"book": 1.0})
+    third.want({})
+    assert second.may_compute("book")  # alone it has all of them
+
+
 def test_callers_who_have_had_about_the_same_compute_beside_each_other(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
     first.had("a", 5.2)

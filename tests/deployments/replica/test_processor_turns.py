@@ -20,6 +20,9 @@ class _Shares:
     def want(self, threads: Mapping[str, float]) -> None:
         self.wanted = dict(threads)
 
+    def computes(self, threads: Mapping[str, float]) -> None:
+        self.computing = dict(threads)
+
     def had(self, caller: str, seconds: float) -> None:
         self.charged.append((caller, seconds))
 
