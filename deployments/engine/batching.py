@@ -248,10 +248,14 @@ class CropQueue:
             for request in requests:
                 request.begin()
             began, computed = self._clock(), processor_s()
-            self._shares.computes({asker.line: part * self._threads for asker, part in _parts(batch).items()})
+            parts = _parts(batch)
+            self._shares.computes(
+                {asker.line: part * self._threads for asker, part in parts.items()},
+                {asker.line: asker.counts for asker in parts},
+            )
             with self._spans.batch([queued.request.span for queued in batch]):
                 outcomes = await loop.run_in_executor(self._thread, self._outcomes, batch)
-            self._shares.computes({})
+            self._shares.computes({}, {})
             self._note_turns(batch, self._clock() - began)
             self._note_computed(batch, processor_s() - computed)
             for request in requests:

@@ -32,17 +32,18 @@ log = logging.getLogger("quorum.replica")
 
 _PROCESSES = 128
 _CALLERS = 16
-_ROW = np.dtype(
+_CALLER = np.dtype(
     [
-        ("pid", "i8"),
-        ("written", "f8"),
-        (
-            "callers",
-            [("caller", "u8"), ("wants", "f8"), ("computes", "f8"), ("had", "f8"), ("asked", "f8")],
-            (_CALLERS,),
-        ),
+        ("caller", "u8"),
+        ("wants", "f8"),
+        ("computes", "f8"),
+        ("counts", "f8"),
+        ("since", "f8"),
+        ("had", "f8"),
+        ("asked", "f8"),
     ]
 )
+_ROW = np.dtype([("pid", "i8"), ("written", "f8"), ("callers", _CALLER, (_CALLERS,))])
 # What was used counts half as much after so long.
 _HALF_LIFE_S = 5.0
 # One that comes has had as much as those who are there, but for so much: it has not saved up for a day, owes nothing of
@@ -62,8 +63,10 @@ class Shares(Protocol):
     def want(self, threads: Mapping[str, float]) -> None:
         """These callers, and no others, have work here now, for so many threads."""
 
-    def computes(self, threads: Mapping[str, float]) -> None:
-        """For these callers, and no others, something is computed here now, on so many threads."""
+    def computes(self, threads: Mapping[str, float], counts: Mapping[str, float]) -> None:
+        """For these callers, and no others, something is computed here from now on, on so many threads. A second of it
+        counts so many, until `had` says what it came to.
+        """
 
     def had(self, caller: str, seconds: float) -> None:
         """So much processor time was spent here for this caller."""
@@ -81,7 +84,7 @@ class NotShared:
     def want(self, threads: Mapping[str, float]) -> None:
         pass
 
-    def computes(self, threads: Mapping[str, float]) -> None:
+    def computes(self, threads: Mapping[str, float], counts: Mapping[str, float]) -> None:
         pass
 
     def had(self, caller: str, seconds: float) -> None:
@@ -153,12 +156,14 @@ class ProcessorShares:
             entries["wants"][entry] = wanted
             entries["asked"][entry] = now
 
-    def computes(self, threads: Mapping[str, float]) -> None:
+    def computes(self, threads: Mapping[str, float], counts: Mapping[str, float]) -> None:
         entries = self._written_now()
         entries["computes"] = 0.0
         for caller, computed in threads.items():
             entry = self._entry(caller)
             entries["computes"][entry] = computed
+            entries["counts"][entry] = counts[caller]
+            entries["since"][entry] = self._row["written"]
 
     def had(self, caller: str, seconds: float) -> None:
         entry = self._entry(caller)
@@ -208,11 +213,10 @@ class ProcessorShares:
         """
         is_new = (self._table["pid"] != 0) & (self._table["written"] > now - 10.0 * _HALF_LIFE_S)
         rows = self._table[is_new]
-        return (
-            np.flatnonzero(is_new),
-            rows,
-            rows["callers"]["had"] * np.exp2((rows["written"] - now) / _HALF_LIFE_S)[:, None],
-        )
+        left = np.exp2((rows["written"] - now) / _HALF_LIFE_S)[:, None]
+        callers = rows["callers"]
+        running = callers["computes"] * callers["counts"] * np.maximum(0.0, now - callers["since"])
+        return np.flatnonzero(is_new), rows, callers["had"] * left + running
 
     def _written_now(self) -> np.ndarray:
         """The row's callers, with what they had counted down to this moment."""
@@ -229,7 +233,7 @@ class ProcessorShares:
         if there.size:
             return int(there[0])
         entry = int(np.lexsort((entries["had"], entries["wants"]))[0])
-        entries[entry] = (name, 0.0, 0.0, 0.0, -math.inf)
+        entries[entry] = (name, 0.0, 0.0, 0.0, 0.0, 0.0, -math.inf)
         return entry
 
 
@@ -238,7 +242,8 @@ def shares_of_node(node: str, cores: float) -> Shares:
     folder = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())  # noqa: S108
     own = folder / f"quorum-{os.getuid()}"
     try:
-        path = own / f"processor-shares-{node}"
+        # Processes of another version, beside this one during an upgrade, have a table of their own.
+        path = own / f"processor-shares-{node}-{_ROW.itemsize}"
         _remove_left_over(set(own.glob("processor-shares-*")) - {path})
         return ProcessorShares(path, cores)
     except OSError as error:

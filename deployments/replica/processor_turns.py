@@ -53,4 +53,5 @@ class ProcessorTurns:
     def _compute(self, caller: str, more: int) -> None:
         self._computing[caller] += more
         self._computing = +self._computing
-        self._shares.computes({who: float(count) for who, count in self._computing.items()})
+        threads = {who: float(count) for who, count in self._computing.items()}
+        self._shares.computes(threads, dict.fromkeys(threads, 1.0))

@@ -197,7 +197,10 @@ class FairWorkers:
 
     def _set_computing(self, page: _Page | None) -> None:
         self._computing = page
-        self._shares.computes({} if page is None else {page.line: self._threads})
+        if page is None:
+            self._shares.computes({}, {})
+        else:
+            self._shares.computes({page.line: self._threads}, {page.line: page.asker.counts})
 
     def _pause(self) -> None:
         if self._computing is not None and self._computing.lane is not None:

@@ -459,7 +459,7 @@ class Held:
     def want(self, threads: Mapping[str, float]) -> None:
         self.wanted.append(dict(threads))
 
-    def computes(self, threads: Mapping[str, float]) -> None:
+    def computes(self, threads: Mapping[str, float], counts: Mapping[str, float]) -> None:
         self.computing = dict(threads)
 
     def had(self, caller: str, seconds: float) -> None:

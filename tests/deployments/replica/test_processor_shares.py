@@ -62,15 +62,26 @@ def test_what_the_others_leave_free_is_taken_once_not_by_every_process(table: Pa
     first.had("book", 10.0)
     third.want({"page": 1.0})
     assert first.may_compute("book")
-    first.computes({"book": 1.0})
+    first.computes({"book": 1.0}, {"book": 1.0})
     assert not second.may_compute("book")
     assert second.may_compute("page")
     assert first.may_compute("book")  # what it computes itself is this
-    first.computes({})
+    first.computes({}, {})
     assert second.may_compute("book")
-    first.computes({"book": 1.0})
+    first.computes({"book": 1.0}, {"book": 1.0})
     third.want({})
     assert second.may_compute("book")  # alone it has all of them
+
+
+def test_what_is_still_being_computed_counts_already(table: Path, clock: HandClock) -> None:
+    first, second = process(table, clock), process(table, clock)
+    second.had("page", 3.0)
+    second.want({"page": 2.0})
+    first.want({"book": 2.0})
+    first.computes({"book": 1.0}, {"book": 4.0})
+    clock.now += 1.0
+    assert not first.may_compute("book")
+    assert second.may_compute("page")
 
 
 def test_callers_who_have_had_about_the_same_compute_beside_each_other(table: Path, clock: HandClock) -> None:

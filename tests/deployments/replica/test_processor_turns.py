@@ -20,7 +20,7 @@ class _Shares:
     def want(self, threads: Mapping[str, float]) -> None:
         self.wanted = dict(threads)
 
-    def computes(self, threads: Mapping[str, float]) -> None:
+    def computes(self, threads: Mapping[str, float], counts: Mapping[str, float]) -> None:
         self.computing = dict(threads)
 
     def had(self, caller: str, seconds: float) -> None:
