@@ -41,6 +41,7 @@ Boxes = NDArray[np.float64]
 """(N, 4): left, top, right and bottom of each. A page may have tens of thousands."""
 
 _POINTS_AN_INCH = 72.0
+_SMALLEST_PAGE, _LARGEST_PAGE = 3.0, 14_400.0  # points (PDF 32000-1, annex C)
 _ROOM = 0.2  # of the height of a word, from its end to the next one
 _ON_ITS_SIDE = 0.9  # of a page's characters, so that it is shown turned
 _MOST_LETTERS = 0xFFFE
@@ -129,8 +130,11 @@ def _add_page(pdf: pikepdf.Pdf, page: OutputPage, letters: Letters) -> Untyped:
     """Add the picture of the page and its words. Returns the resources of the page, in which the font is missing."""
     assert page.picture is not None
     picture = page.picture
-    x_scale, y_scale = (_POINTS_AN_INCH / dpi for dpi in picture.dpi)
-    width, height = picture.width_px * x_scale, picture.height_px * y_scale
+    width, height = (
+        min(max(pixels * _POINTS_AN_INCH / dpi, _SMALLEST_PAGE), _LARGEST_PAGE)
+        for pixels, dpi in zip((picture.width_px, picture.height_px), picture.dpi, strict=True)
+    )
+    x_scale, y_scale = width / picture.width_px, height / picture.height_px
     pdf_page = pdf.add_blank_page(page_size=(width, height))
     pdf_page.obj.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Page=_image(pdf, picture)))
     drawn = f"q {width:.3f} 0 0 {height:.3f} 0 0 cm /Page Do Q"

@@ -239,6 +239,14 @@ def test_a_page_of_an_uneven_resolution_has_the_size_of_its_paper_and_its_words_
     np.testing.assert_allclose(dict(words_in(pdf))["Größe"], (25, 40, 75, 70), atol=1.5)
 
 
+def test_a_page_that_is_smaller_or_larger_than_a_pdf_may_have_it_is_as_small_or_large_as_it_may_be() -> None:
+    page = OutputPage(1, TWO_BLOCKS, picture_of(TWO_BLOCKS, dpi=(20_000.0, 1.0)))
+    pdf = format_named("pdf").write(TWO_BLOCKS, [page]).content
+    with pypdfium2.PdfDocument(pdf) as document:
+        assert document[0].get_size() == pytest.approx((3.0, 14_400.0))
+    assert [word for word, _ in words_in(pdf)][:1] == ["Größe"]
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
 def test_a_searchable_pdf_looks_like_the_page_and_shows_no_letters(mode: str) -> None:
     pdf = format_named("pdf").write(TWO_BLOCKS, output_pages_of(TWO_BLOCKS, mode)).content

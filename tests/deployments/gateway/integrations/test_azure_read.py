@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import json
 import math
@@ -20,7 +21,8 @@ from deployments.gateway.formats import OutputPage, PdfPageText
 from deployments.gateway.integrations.azure_result import StringIndex, content_of, page_of
 from ocr.contract import LineAnswer, PageAnswer, WordAnswer
 from tests.fakes.job_service import Service, make_quick
-from tests.fakes.plain_service import as_base64, asking
+from tests.fakes.job_worker import with_a_worker
+from tests.fakes.plain_service import PlainService, as_base64, asking
 from tests.fakes.sized_pages import width_of, written_document
 
 ANALYZE = "/documentintelligence/documentModels/prebuilt-read:analyze"
@@ -120,6 +122,32 @@ async def test_what_is_sent_may_be_larger_than_a_request(client: httpx.AsyncClie
     too_large = {"base64Source": as_base64(bytes(1_000_001))}
     assert (await client.post(ANALYZE, params=VERSION, json=too_large)).status_code == 413
     assert len(await service.files.folders()) == 1
+
+
+EXCHANGE: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[3] / "fixtures" / "azure_exchange.json").read_text()
+)
+"""What azure-ai-documentintelligence 1.0.2 sends to read a picture, to fetch its PDF and to have both deleted."""
+
+
+@pytest.mark.processes
+async def test_what_the_real_client_sends_is_answered(tmp_path: Path) -> None:
+    answers: list[httpx.Response] = []
+    with with_a_worker(PlainService(), tmp_path) as whole:
+        async with asking(whole.app()) as client, asyncio.timeout(60.0):
+            for call in EXCHANGE:
+                result = urlsplit(answers[0].headers["operation-location"]).path if answers else ""
+                path = call["path"].replace("{job}", result.rpartition("/")[2])
+                asked = {"headers": call["headers"], "content": base64.b64decode(call["body"])}
+                while True:
+                    answer = await client.request(call["method"], path, **asked)
+                    if b'"status"' not in answer.content or b'"succeeded"' in answer.content:
+                        break
+                    await asyncio.sleep(0.1)
+                answers.append(answer)
+    assert [answer.status_code for answer in answers] == [202, 200, 200, 204]
+    assert answers[1].json()["analyzeResult"]["content"] == "Hi"
+    assert (answers[2].headers["content-type"], answers[2].content[:4]) == ("application/pdf", b"%PDF")
 
 
 DOCUMENT = {"base64Source": as_base64(b"scan")}
