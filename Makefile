@@ -106,12 +106,12 @@ $(python) -m uv pip compile pyproject.toml cluster/gpu/$(1).in $(addprefix --ext
     $(if $(UPGRADE),--upgrade) --quiet --output-file cluster/gpu/$(1).txt
 endef
 
-# All extras but those for the environments of other programs, where no cluster is; OCRmyPDF would bring LGPL packages.
+# All extras but that for the environment of OCRmyPDF, where no cluster is; it would bring LGPL packages.
 define extras
 import tomllib
 with open("pyproject.toml", "rb") as file:
     extras = tomllib.load(file)["project"]["optional-dependencies"]
-print(*(f"--extra {name}" for name in extras if name not in ("mcp", "ocrmypdf")))
+print(*(f"--extra {name}" for name in extras if name != "ocrmypdf"))
 endef
 export extras
 

@@ -54,16 +54,16 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
 def middlewares() -> list[Middleware]:
-    """What Serve wraps its proxies in."""
+    """What Serve wraps its proxies in, the innermost first."""
     proxies = [each.strip() for each in os.environ.get(TRUSTED_PROXIES, "").split(",") if each.strip()]
     return [
+        Middleware(UploadWindow),
         Middleware(DrainedAnswers),
         Middleware(LingeringClose),
         Middleware(RequestHeaders),
         Middleware(PacedRequests, pace=RequestPace(), proxies=proxies),
         Middleware(GatheredBodies),
         Middleware(PacedStreams),
-        Middleware(UploadWindow),
     ]
 
 

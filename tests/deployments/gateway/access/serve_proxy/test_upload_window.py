@@ -11,7 +11,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.gateway.access.serve_proxy.upload_window import WINDOW_HEADER, UploadWindow, telling_what_is_taken
+from deployments.gateway.access.serve_proxy.gathered_bodies import ENOUGH_BYTES
+from deployments.gateway.access.serve_proxy.proxy_middleware import RequestHeaders, middlewares
+from deployments.gateway.access.serve_proxy.upload_window import (
+    WINDOW_BYTES,
+    WINDOW_HEADER,
+    UploadWindow,
+    telling_what_is_taken,
+)
 
 PIECE = b"x" * 1000
 PIECES = 50
@@ -56,15 +63,16 @@ class Tunnel:
 class Client:
     """Sends pieces as fast as they are taken, and keeps what it is answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, piece: bytes = PIECE) -> None:
         self.left = PIECES
+        self._piece = piece
         self.answers: list[Message] = []
 
     async def receive(self) -> Message:
         if not self.left:
             await asyncio.Event().wait()
         self.left -= 1
-        return {"type": "http.request", "body": PIECE, "more_body": self.left > 0}
+        return {"type": "http.request", "body": self._piece, "more_body": self.left > 0}
 
     async def send(self, message: Message) -> None:
         self.answers.append(message)
@@ -89,6 +97,33 @@ async def test_an_upload_waits_with_its_sender_while_it_is_written() -> None:
     assert client.statuses == [200]
     assert b"".join(message.get("body", b"") for message in client.answers) == str(PIECES * len(PIECE)).encode()
     assert 1000 <= tunnel.most <= 6000
+
+
+async def test_the_proxy_and_the_gateway_do_so_together_and_callers_see_nothing_of_it() -> None:
+    tunnel, client = Tunnel(slow_gateway), Client(bytes(300_000))
+    proxy: ASGIApp = tunnel
+    for middleware in middlewares():  # as Serve wraps them
+        proxy = middleware.cls(proxy, *middleware.args, **middleware.kwargs)
+    scope = {**SCOPE, "headers": [], "client": ("127.0.0.1", 1), "query_string": b""}
+    await proxy(scope, client.receive, client.send)
+    assert client.statuses == [200]
+    assert {message["type"] for message in client.answers} == {"http.response.start", "http.response.body"}
+    assert tunnel.most <= WINDOW_BYTES + 2 * ENOUGH_BYTES
+
+
+async def test_no_caller_says_that_the_proxy_keeps_a_window() -> None:
+    seen: list[bytes] = []
+
+    async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.extend(name for name, _ in scope["headers"])
+        await PlainTextResponse("")(scope, receive, send)
+
+    sent = [(b"Quorum-Upload-Window", b"1"), (b"host", b"localhost")]
+    scope = {**SCOPE, "path": "/predict", "headers": sent, "client": ("127.0.0.1", 1), "query_string": b""}
+    client = Client()
+    client.left = 1
+    await RequestHeaders(gateway)(scope, client.receive, client.send)
+    assert sorted(seen) == [b"host", b"x-request-id"]
 
 
 async def test_without_a_window_all_of_it_would_be_held() -> None:
