@@ -62,6 +62,8 @@ REVIEWED: Mapping[str, str] = {
     "async-timeout": "Apache-2.0",
     "pyspellchecker": "MIT",
     "httpx2-jsfetch": "BSD-3-Clause",
+    # On Windows alone; its own licence, and that of adodbapi, which it carries.
+    "pywin32": "PSF-2.0 AND LGPL-2.1-or-later",
 }
 
 _SPELLINGS: Mapping[str, str] = {
@@ -256,10 +258,7 @@ def render(lock: list[Locked], metadata: Callable[[str], Mapping[str, list[str]]
     return "\n".join(sections)
 
 
-_EXTRAS = (
-    ("mcp", "mcp", "MIT"),
-    ("ocrmypdf, into which Quorum's plugin is loaded", "ocrmypdf", "MPL-2.0"),
-)
+_EXTRAS = (("ocrmypdf, into which Quorum's plugin is loaded", "ocrmypdf", "MPL-2.0"),)
 
 _INTRODUCTION = """\
 # Notice
