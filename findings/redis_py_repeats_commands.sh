@@ -2,7 +2,7 @@
 # redis-py 8.1.0: when a server is silent for longer than 5 s, the client runs a command twice and says nothing. A lock
 # that it got is reported as taken by somebody else.
 #
-# A client that is made with redis.Redis(host, port) gives up on an answer after 5 s (socket_timeout) and sends the
+# A client that is made with redis.Redis() and its defaults gives up on an answer after 5 s (socket_timeout) and sends the
 # command again, up to ten times, whichever command it is. The server still has the first one in its socket and runs
 # both. So INCR adds two, RPUSH appends twice, MULTI/EXEC runs twice; SET with NX fails because the first try of the
 # same call has set the key, and redis.lock.Lock says that it was not acquired, though its own token is in the key,
