@@ -8,10 +8,10 @@
 # gives the upload up. In "with fs.transaction" s3fs does so too.
 #
 # Seen on 2026-11-30 with s3fs 2026.9.0, smart-open 9.0.2, moto 5.2.5 as the store, Python 3.11:
-#   s3fs, error after 3: the object has 3 MB and is new
-#   s3fs, error after 9, sent in parts: the object has 9 MB and is new
-#   s3fs in a transaction, error after 9: the object has 1 MB and is old
-#   smart_open, error after 9: the object has 1 MB and is old
+#   s3fs, error after 3 MB: the object has 3 MB and is new
+#   s3fs, error after 9 MB, sent in parts: the object has 9 MB and is new
+#   s3fs in a transaction, error after 9 MB: the object has 1 MB and is old
+#   smart_open, error after 9 MB: the object has 1 MB and is old
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -69,12 +69,12 @@ try:
         write_until_it_fails(smart_open.open("s3://results/answer", "wb", transport_params=settings), 9)
 
     cases = {
-        "s3fs, error after 3": lambda: write_until_it_fails(fs.open("results/answer", "wb"), 3),
-        "s3fs, error after 9, sent in parts": lambda: write_until_it_fails(
+        "s3fs, error after 3 MB": lambda: write_until_it_fails(fs.open("results/answer", "wb"), 3),
+        "s3fs, error after 9 MB, sent in parts": lambda: write_until_it_fails(
             fs.open("results/answer", "wb", block_size=5 * MB), 9
         ),
-        "s3fs in a transaction, error after 9": in_a_transaction,
-        "smart_open, error after 9": with_smart_open,
+        "s3fs in a transaction, error after 9 MB": in_a_transaction,
+        "smart_open, error after 9 MB": with_smart_open,
     }
     for name, what in cases.items():
         print(f"{name}: {tried(store, what)}")
