@@ -1,48 +1,50 @@
-"""Tesseract: one process reads all lines of a batch, one more all single characters of each class; as many processes
-side by side share them as the engine may use threads and as are worth their start.
+"""Tesseract: crops are brought between two heights and get a border, which Tesseract needs to see where a line ends: of
+the colour of the paper, because a white one on grey paper doubles its errors. Light text is turned dark. Spans are in
+crop pixels. This file knows no model file: the language data are the system's, or a tessdata directory, which need not
+have Tesseract's `configs` beside the data.
 
-The program is called through pytesseract with a file that lists the images, and answers in hOCR with a box and a
-confidence for every character. Crops are brought between two heights and get a border, which Tesseract needs to see
-where a line ends: of the colour of the paper, because a white one on grey paper doubles its errors. Light text is
-turned dark. Spans are in crop pixels. This file knows no model file: the language data are the system's, or a tessdata
-directory, which need not have Tesseract's `configs` beside the data.
+It is read by processes that stay, with the library of the package tesserocr (engines/tesseract_programs/resident.py).
+With `runtime: native`, without that package, or where the environment says how, a program is started through
+pytesseract for each batch (engines/tesseract_programs/one_shot.py).
 
 Environment: TESSERACT_CMD (the program), TESSERACT_CONFIG (further arguments; a --psm there replaces that of lines).
-Source: https://tesseract-ocr.github.io/tessdoc/Command-Line-Usage.html
 """
 
 from __future__ import annotations
 
-import html
-import math
+import importlib.util
+import logging
 import os
 import re
-import shlex
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engines.common.blank_crops import is_blank
 from engines.common.model_card import CARD_FILE, read_card
 from engines.common.module_stubs import stubbed_modules
 from engines.common.scratch_files import Scratch
 from engines.common.tessdata import alphabet_of
-from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
+from engines.tesseract_programs.groups import Group, Prepared, Run, TesseractProgram
+from engines.tesseract_programs.one_shot import FOLDERS, OneShotProgram
+from engines.tesseract_programs.resident import ResidentProgram
+from ocr.errors import EngineUnavailable, QuorumError
 from ocr.hypothesis import CharacterHypothesis, Hypothesis, Span
-from ocr.image import Classes, Crop, Pixels, Scope
-from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
+from ocr.image import Crop, Pixels, Scope
+from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources, Runtime
 from ocr.runtime.gpu_memory import NoCard
 from ocr.text.alphabet import Alphabet
 from ocr.text.languages import LANGUAGES, package_of
+
+log = logging.getLogger("quorum.engines")
 
 LINE_HEIGHT_PX = (36, 64)
 """Lower crops are enlarged and higher ones reduced to these; between, Tesseract reads best what is not resampled."""
@@ -50,54 +52,33 @@ BORDER_PX = 10
 MAX_WIDTH_PX = 10_000
 """Wider than any line at that height; Tesseract itself refuses images from 32,768 px on."""
 
-CHARACTERS_A_PROCESS = 64
-"""So many single characters are left to one process: to start another takes as long as to read thirty of them."""
-
-_FOLDERS = "quorum-tesseract-"
 _FOLDER = re.compile(r'in "(.+)"')
 """Where the data lie, in the first line of --list-langs."""
 _LISTING_S = 30.0
-_PSM_LINE, _PSM_CHARACTER = 7, 10
-
-
-class Group(NamedTuple):
-    """Crops that one process can read: the same kind of answer is asked of all. `data` are the names of the data."""
-
-    scope: Scope
-    data: tuple[str, ...]
-    classes: Classes | None
-
-
-class Prepared(NamedTuple):
-    """Grey pixels for Tesseract, dark on light, and how to get back: crop x = (x - BORDER_PX) / scale."""
-
-    pixels: NDArray[np.uint8]  # (H, W)
-    scale: float
-    width_px: int  # of the crop
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tesseract:
-    """The program with the data that it has: by name the file, None where its folder is not known. `processes` read
-    side by side, each on one thread; `timeout_s` is for one process: (fixed, per crop).
+    """With the data that it has: by name the file, None where its folder is not known. `processes` read side by side,
+    each on one thread.
     """
 
-    program: ModuleType
+    program: TesseractProgram
     version: str
     data: Mapping[str, Path | None]
     loaded_for: tuple[str, ...]
     processes: int = 1
     tessdata: Path | None = None
-    config: str = ""
-    timeout_s: tuple[float, float] = (60.0, 2.0)
-    scratch: Scratch = field(default_factory=lambda: Scratch(_FOLDERS))
 
     @property
     def model(self) -> str:
-        """The card of a tessdata directory; of the system's data only the program's version is known."""
+        """The card of a tessdata directory; the system's data are known by their checksum: programs of one version read
+        with data of several makers.
+        """
         if self.tessdata is not None and (self.tessdata / CARD_FILE).is_file():
             return read_card(self.tessdata).label
-        return f"tesseract-{'+'.join(_data_name(language) for language in self.loaded_for)}@{self.version}"
+        names = tuple(_data_name(language) for language in self.loaded_for)
+        return f"tesseract-{'+'.join(names)}@{_version_of(tuple(self.data[name] for name in names)) or self.version}"
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -121,14 +102,16 @@ class Tesseract:
                 single = crop.region.scope is Scope.CHARACTER
                 groups[Group(crop.region.scope, data, crop.classes if single else None)][index] = prepared
         runs = [
-            (group, share)
+            Run(group, share)
             for group, prepared in groups.items()
-            for share in _shares(prepared, min(self.processes, _most_processes(group, len(prepared))))
+            for share in _shares(prepared, min(self.processes, self.program.runs(group, len(prepared))))
         ]
+        prepared_crops = {index: crop for prepared in groups.values() for index, crop in prepared.items()}
         with ThreadPoolExecutor(self.processes) as threads:
-            for characters_of in threads.map(lambda run: self._read_group(*run), runs):
+            for characters_of in threads.map(self.program.read, runs):
                 for index, characters in characters_of.items():
-                    answers[index] = self._hypothesis_of(crops[index], characters)
+                    placed = [_to_crop(character, prepared_crops[index]) for character in characters]
+                    answers[index] = self._hypothesis_of(crops[index], placed)
         return answers
 
     def _data_for(self, languages: tuple[str, ...]) -> tuple[str, ...]:
@@ -146,57 +129,23 @@ class Tesseract:
             remark=_missing(lacking) if lacking else "",
         )
 
-    def _read_group(self, group: Group, crops: dict[int, Prepared]) -> dict[int, list[CharacterHypothesis]]:
-        """Run one process over the crops; the characters of each, by the crop's index, spans in crop pixels."""
-        with self.scratch.folder(sum(crop.pixels.nbytes for crop in crops.values())) as base:
-            paths = [base / f"{index}.pgm" for index in crops]
-            for path, crop in zip(paths, crops.values(), strict=True):
-                path.write_bytes(_pgm(crop.pixels))
-            (base / "crops.txt").write_text("".join(f"{path}\n" for path in paths))
-            self._run(base / "crops.txt", base / "answer", group, self.timeout_s[0] + self.timeout_s[1] * len(crops))
-            hocr = (base / "answer.hocr").read_text(encoding="utf-8")
-        return {
-            index: [_to_crop(character, crops[index]) for character in characters] for index, characters in _pages(hocr)
-        }
-
-    def _run(self, listing: Path, answer: Path, group: Group, timeout_s: float) -> None:
-        try:
-            self.program.run_tesseract(
-                str(listing), str(answer), "", "+".join(group.data), self._arguments(group), 0, timeout_s
-            )
-        except self.program.TesseractError as error:
-            raise InternalFailure(
-                f"tesseract: the program ended with status {error.status}: {error.message[-400:]}",
-                "look at the arguments in TESSERACT_CONFIG, and for an out-of-memory kill",
-            ) from error
-        except RuntimeError as error:
-            raise DeadlineExceeded(
-                f"tesseract: the program did not end within {timeout_s:.0f} s and was killed",
-                "send fewer lines at once",
-            ) from error
-
-    def _arguments(self, group: Group) -> str:
-        line = group.classes is None
-        # Not the config file "hocr", which does the same: a tessdata directory that was fetched has none.
-        hocr = "-c tessedit_create_hocr=1 -c hocr_font_info=0 -c hocr_char_boxes=1"
-        options = [f"--psm {_PSM_LINE if line else _PSM_CHARACTER}", hocr]
-        if self.tessdata is not None:
-            options.append(f"--tessdata-dir {shlex.quote(str(self.tessdata))}")
-        if group.classes is not None:
-            options.append(f"-c tessedit_char_whitelist={group.classes.alphabet}")
-        # Of an option that is given twice the program takes the last.
-        return " ".join([*options, self.config] if line else [self.config, *options])
-
-
-def _most_processes(group: Group, crops: int) -> int:
-    """How many processes are worth their start."""
-    return crops if group.scope is Scope.LINE else math.ceil(crops / CHARACTERS_A_PROCESS)
-
 
 def _shares(crops: Mapping[int, Prepared], most: int) -> list[dict[int, Prepared]]:
     """At most `most` parts of `crops` that take about as long to read: dealt out from the widest down."""
     widest_first = sorted(crops, key=lambda index: crops[index].pixels.shape[1], reverse=True)
     return [{index: crops[index] for index in widest_first[first::most]} for first in range(min(most, len(crops)))]
+
+
+@lru_cache(maxsize=16)
+def _version_of(data: tuple[Path | None, ...]) -> str:
+    """The beginning of the SHA-256 of all files together; empty where one is not known."""
+    files = [path for path in data if path is not None]
+    if len(files) < len(data):
+        return ""
+    checksum = sha256()
+    for path in files:
+        checksum.update(path.read_bytes())
+    return checksum.hexdigest()[:8]
 
 
 @lru_cache(maxsize=256)
@@ -224,63 +173,6 @@ def _prepare(pixels: Pixels) -> Prepared | None:
     if background < (float(full.min()) + float(full.max())) / 2:
         grey, background = 255 - grey, 255 - background
     return Prepared(np.pad(grey, BORDER_PX, constant_values=int(background)), scale, pixels.shape[1])
-
-
-def _pgm(grey: NDArray[np.uint8]) -> bytes:
-    height, width = grey.shape
-    return f"P5 {width} {height} 255\n".encode() + grey.tobytes()
-
-
-_TOKEN = re.compile(
-    r"""class='ocr_page'[^>]*?image\ "[^"]*?(?P<page>\d+)\.pgm"
-      | class='(?P<word>ocrx_word)'
-      | class='ocrx_cinfo'\ title='x_bboxes\ (?P<left>-?\d+)\ -?\d+\ (?P<right>-?\d+)\ -?\d+;
-        \ x_conf\ (?P<conf>-?[\d.]+)'>(?P<text>[^<]+)<""",
-    re.VERBOSE,
-)
-
-
-def _pages(hocr: str) -> Iterator[tuple[int, list[CharacterHypothesis]]]:
-    """(index of the crop, its characters) of every page in Tesseract's hOCR; spans in pixels of the prepared image."""
-    index: int | None = None
-    characters: list[CharacterHypothesis] = []
-    new_word = False
-    for token in _TOKEN.finditer(hocr):
-        if token["page"] is not None:
-            if index is not None:
-                yield index, characters
-            index, characters, new_word = int(token["page"]), [], False
-        elif token["word"] is not None:
-            new_word = bool(characters)
-        else:
-            character = _character(token)
-            if new_word:
-                characters.append(_space(characters[-1], character))
-            characters.append(character)
-            new_word = False
-    if index is not None:
-        yield index, characters
-
-
-def _character(token: re.Match[str]) -> CharacterHypothesis:
-    left, right = float(token["left"]), float(token["right"])
-    span = Span(left, right) if left < right else None
-    return CharacterHypothesis(html.unescape(token["text"]), _probability(float(token["conf"])), span)
-
-
-def _probability(confidence: float) -> float:
-    """Tesseract's 0 to 100 back to a probability: it is 100 + 5 (log p - 0.085), the offset being `kCertOffset` of
-    src/lstm/lstmrecognizer.cpp (Tesseract 5). Outside of dictionary words Tesseract multiplies by 2.25 before.
-    """
-    return min(1.0, math.exp((confidence - 100.0) / 5.0 + 0.085))
-
-
-def _space(before: CharacterHypothesis, after: CharacterHypothesis) -> CharacterHypothesis:
-    """The gap between two words, for which Tesseract gives no confidence: as sure as the less sure neighbour."""
-    span = None
-    if before.span is not None and after.span is not None and before.span.end < after.span.start:
-        span = Span(before.span.end, after.span.start)
-    return CharacterHypothesis(" ", min(before.probability, after.probability), span)
 
 
 def _to_crop(character: CharacterHypothesis, prepared: Prepared) -> CharacterHypothesis:
@@ -327,12 +219,29 @@ def load(options: LoadOptions) -> Engine:
         raise EngineUnavailable(
             f"tesseract: no data for {', '.join(missing)} (there is {', '.join(sorted(data))})", _remedy(missing)
         )
+    program = _program(pytesseract, version, data, options)
+    return Tesseract(program, program.version, data, options.languages, options.threads, options.model)
+
+
+def _program(
+    pytesseract: ModuleType, version: str, data: Mapping[str, Path | None], options: LoadOptions
+) -> TesseractProgram:
+    """What reads. Raises EngineUnavailable where there is no such thing as was asked for."""
+    if options.runtime is Runtime.OPENVINO:
+        raise EngineUnavailable("tesseract: OpenVINO does not read its networks", "leave runtime at auto, or native")
     config = os.environ.get("TESSERACT_CONFIG", "")
-    scratch = Scratch(_FOLDERS)
+    [folder] = {None if file is None else file.parent for file in data.values()}
+    is_own = bool(config or os.environ.get("TESSERACT_CMD")) or options.runtime is Runtime.NATIVE
+    if not is_own and folder is not None and importlib.util.find_spec("tesserocr"):
+        resident = ResidentProgram(folder)
+        try:
+            log.info("tesseract: the library %s reads in processes that stay", resident.version)
+            return resident
+        except QuorumError as error:  # built for another system
+            log.warning("tesseract: %s; a program is started for each batch instead", error.message)
+    scratch = Scratch(FOLDERS)
     scratch.prepare()
-    return Tesseract(
-        pytesseract, version, data, options.languages, options.threads, options.model, config, scratch=scratch
-    )
+    return OneShotProgram(pytesseract, version, options.model, config, scratch=scratch)
 
 
 def _probe(program: ModuleType, tessdata: Path | None) -> tuple[str, dict[str, Path | None]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -52,13 +53,22 @@ class Segmenter(Protocol):
         """
 
 
+class Runtime(StrEnum):
+    """What computes an engine's network."""
+
+    AUTO = "auto"  # OpenVINO on a CPU, where the engine and the model can be read by it; else native
+    NATIVE = "native"  # the framework that the engine's makers made it in
+    OPENVINO = "openvino"
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """Where and how an engine is loaded.
 
     `model` is the directory (or file) of its parameters, resolved by the model store; None when the engine brings its
     own (Tesseract's are the system's). `threads` is what the frameworks may use on a CPU; `gpu_fraction` is the share
-    of one card that it must stay below, 0 for none; `device` is "cpu" or "cuda".
+    of one card that it must stay below, 0 for none; `device` is "cpu" or "cuda". `cache_dir` keeps what is made of the
+    parameters once, so that `runtime` can read them; without it nothing is made.
     """
 
     model: Path | None = None
@@ -66,6 +76,8 @@ class LoadOptions:
     threads: int = 1
     device: str = "cpu"
     gpu_fraction: float = 0.0
+    runtime: Runtime = Runtime.AUTO
+    cache_dir: Path | None = None
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -96,6 +108,10 @@ def _not_known(engine: Any) -> tuple[str, ...]:  # noqa: ANN401 - an engine of a
     return ()
 
 
+Convert = Callable[[Path, Path], Mapping[str, Any]]
+"""Writes what OpenVINO reads of a model directory into a folder, and tells what else has to be known to read."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
     """How an engine introduces itself.
@@ -106,7 +122,8 @@ class EngineSpec:
 
     `languages` tells which languages of ocr/text/languages.py a loaded engine reads; none where that is not known. With
     `by_language` it reads a line differently in another language, and is asked again about lines that turn out to be
-    in one.
+    in one. `runtimes` are those that can compute its network. `convert` makes what OpenVINO reads of a model directory;
+    None where it reads the directory itself.
     """
 
     name: str
@@ -118,6 +135,8 @@ class EngineSpec:
     card: Card | NoCard = _FOR_CPUS
     languages: Callable[[Any], tuple[str, ...]] = _not_known
     by_language: bool = False
+    runtimes: frozenset[Runtime] = frozenset({Runtime.NATIVE})
+    convert: Convert | None = None
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():

@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,23 +17,12 @@ import pytest
 
 from engines import tesseract
 from engines.common.scratch_files import Scratch
+from engines.tesseract_programs.one_shot import OneShotProgram
+from engines.tesseract_programs.resident import ResidentProgram
 from ocr import Classes, Crop, Engine, LoadOptions, Scope
 from ocr.errors import DeadlineExceeded, EngineUnavailable, InternalFailure
+from ocr.interfaces import Runtime
 from tests.engines.drawing import character, line
-
-HOCR = """
-  <div class='ocr_page' id='page_1' title='image "/some/folder/4.pgm"; bbox 0 0 120 60; ppageno 0; scan_res 70 70'>
-      <span class='ocrx_word' id='word_1_1' title='bbox 20 20 60 40; x_wconf 96'>
-       <span class='ocrx_cinfo' title='x_bboxes 20 20 40 40; x_conf 99.574'>R</span>
-       <span class='ocrx_cinfo' title='x_bboxes 40 20 60 40; x_conf 98'>&amp;</span>
-      </span>
-      <span class='ocrx_word' id='word_1_2' title='bbox 80 20 90 40; x_wconf 96'>
-       <span class='ocrx_cinfo' title='x_bboxes 80 20 90 40; x_conf 90.5'>D</span>
-      </span>
-  </div>
-  <div class='ocr_page' id='page_2' title='image "/some/folder/7.pgm"; bbox 0 0 20 60; ppageno 1; scan_res 70 70'>
-  </div>
-"""
 
 
 def program(folder: Path, script: str) -> str:
@@ -60,29 +50,13 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return tesseract.load(LoadOptions())
-
-
-def test_hocr_becomes_characters_with_places_and_spaces():
-    pages = dict(tesseract._pages(HOCR))
-    assert {index: "".join(found.text for found in characters) for index, characters in pages.items()} == {
-        4: "R& D",
-        7: "",
-    }
-    assert [found.span for found in pages[4]] == [(20, 40), (40, 60), (60, 80), (80, 90)]
-
-
-def test_certainty_without_doubt_is_probability_one():
-    characters = dict(tesseract._pages(HOCR))[4]
-    assert characters[0].probability == pytest.approx(1.0, abs=1e-3)
-    assert characters[-1].probability == pytest.approx(0.163, abs=1e-3)
-
-
-def test_a_space_is_as_sure_as_its_less_sure_neighbour():
-    characters = dict(tesseract._pages(HOCR))[4]
-    assert characters[2].probability == characters[3].probability
+@pytest.fixture(scope="module", params=[Runtime.AUTO, Runtime.NATIVE])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """In processes that stay, and with a program for each batch."""
+    loaded = tesseract.load(LoadOptions(runtime=request.param))
+    assert isinstance(loaded, tesseract.Tesseract)
+    assert isinstance(loaded.program, ResidentProgram if request.param is Runtime.AUTO else OneShotProgram)
+    return loaded
 
 
 @pytest.mark.engines
@@ -115,7 +89,7 @@ def test_a_language_without_data_is_an_abstention_that_names_the_package(engine)
 
 @pytest.mark.engines
 def test_nothing_is_left_behind(memory):
-    tesseract.load(LoadOptions()).read([line("one"), character("x")])
+    tesseract.load(LoadOptions(runtime=Runtime.NATIVE)).read([line("one"), character("x")])
     assert list(memory.iterdir()) == []
 
 
@@ -160,7 +134,7 @@ def test_a_program_that_hangs_is_killed(tmp_path, monkeypatch, memory):
     )
     loaded = tesseract.load(LoadOptions())
     assert isinstance(loaded, tesseract.Tesseract)
-    hanging = replace(loaded, timeout_s=(0.3, 0.0))
+    hanging = replace(loaded, program=replace(loaded.program, timeout_s=(0.3, 0.0)))
     with pytest.raises(DeadlineExceeded, match="killed"):
         hanging.read([line("text")])
     with pytest.raises(ProcessLookupError):
@@ -195,17 +169,18 @@ def test_one_process_reads_all_lines_with_the_arguments_of_the_user(tmp_path, mo
 
 
 @pytest.mark.processes
-def test_several_processes_share_the_lines_of_a_batch_evenly_and_the_answers_are_those_of_one(engine):
+def test_several_processes_share_the_lines_of_a_batch_evenly_and_the_answers_are_those_of_one():
     lines = [line("a line " + "and more " * count + str(count)) for count in (3, 0, 2, 1, 4)]
-    shared = tesseract.load(LoadOptions(threads=2))
+    shared = tesseract.load(LoadOptions(threads=2, runtime=Runtime.NATIVE))
     assert isinstance(shared, tesseract.Tesseract)
-    seen = []
-    counting = replace(shared, program=SimpleNamespace(**vars(shared.program)))
-    counting.program.run_tesseract = lambda listing, *rest: (
+    pytesseract, seen = shared.program.program, []
+    counting = SimpleNamespace(**vars(pytesseract))
+    counting.run_tesseract = lambda listing, *rest: (
         seen.append(Path(listing).read_text().splitlines()),
-        shared.program.run_tesseract(listing, *rest),
+        pytesseract.run_tesseract(listing, *rest),
     )
-    assert counting.read(lines) == engine.read(lines)
+    counted = replace(shared, program=replace(shared.program, program=counting))
+    assert counted.read(lines) == tesseract.load(LoadOptions(runtime=Runtime.NATIVE)).read(lines)
     assert sorted(len(paths) for paths in seen) == [2, 3]
 
 
@@ -215,8 +190,33 @@ def test_a_crop_of_one_colour_starts_no_process(tmp_path, monkeypatch):
     assert engine.read([Crop.whole(np.full((30, 90, 3), 200, np.uint8), Scope.LINE)])[0].text == ""
 
 
-@pytest.mark.parametrize(
-    ("scope", "crops", "most"), [(Scope.LINE, 2, 2), (Scope.CHARACTER, 32, 1), (Scope.CHARACTER, 65, 2)]
-)
-def test_a_process_is_started_for_what_takes_longer_than_its_start(scope, crops, most):
-    assert tesseract._most_processes(tesseract.Group(scope, "en", None), crops) == most
+@pytest.mark.engines
+def test_both_ways_give_the_same_text_and_nearly_the_same_probabilities_and_places():
+    crops = [
+        line("Invoice 1942 is paid"),
+        line("Dose: 5 mg (twice)"),
+        character("5"),
+        character("W"),
+    ]
+    stays, starts = (tesseract.load(LoadOptions(runtime=runtime)) for runtime in (Runtime.AUTO, Runtime.NATIVE))
+    for one, other in zip(stays.read(crops), starts.read(crops), strict=True):
+        assert one.text == other.text
+        for mine, its in zip(one.characters, other.characters, strict=True):
+            assert mine.probability == pytest.approx(its.probability, abs=0.1)
+            assert mine.span == its.span
+    assert stays.model == starts.model
+
+
+def test_the_system_s_data_are_known_by_their_checksum(tmp_path, monkeypatch):
+    (tmp_path / "eng.traineddata").write_bytes(b"networks")
+    script = f'echo "List of available languages in \\"{tmp_path}\\" (1):"; echo eng'
+    monkeypatch.setenv(
+        "TESSERACT_CMD", program(tmp_path, f'case "$*" in *--version*) echo "tesseract 5.3.0";; *) {script};; esac')
+    )
+    assert tesseract.load(LoadOptions()).model == "tesseract-eng@" + sha256(b"networks").hexdigest()[:8]
+
+
+def test_openvino_is_refused_with_what_to_do():
+    with pytest.raises(EngineUnavailable, match="OpenVINO") as caught:
+        tesseract.load(LoadOptions(runtime=Runtime.OPENVINO))
+    assert "auto" in caught.value.hint
