@@ -3,8 +3,8 @@ the colour of the paper, because a white one on grey paper doubles its errors. L
 crop pixels. This file knows no model file: the language data are the system's, or a tessdata directory, which need not
 have Tesseract's `configs` beside the data.
 
-It is read by processes that stay, with the library of the package tesserocr (engines/tesseract_programs/resident.py).
-With `runtime: native`, without that package, or where the environment says how, a program is started through
+It is read by processes that stay, with the library of the system's program (engines/tesseract_programs/resident.py).
+With `runtime: native`, without that library, or where the environment says how, the program is started through
 pytesseract for each batch (engines/tesseract_programs/one_shot.py).
 
 Environment: TESSERACT_CMD (the program), TESSERACT_CONFIG (further arguments; a --psm there replaces that of lines).
@@ -12,7 +12,6 @@ Environment: TESSERACT_CMD (the program), TESSERACT_CONFIG (further arguments; a
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import re
@@ -232,13 +231,14 @@ def _program(
     config = os.environ.get("TESSERACT_CONFIG", "")
     [folder] = {None if file is None else file.parent for file in data.values()}
     is_own = bool(config or os.environ.get("TESSERACT_CMD")) or options.runtime is Runtime.NATIVE
-    if not is_own and folder is not None and importlib.util.find_spec("tesserocr"):
+    if not is_own and folder is not None:
         resident = ResidentProgram(folder)
         try:
-            log.info("tesseract: the library %s reads in processes that stay", resident.version)
-            return resident
-        except QuorumError as error:  # built for another system
-            log.warning("tesseract: %s; a program is started for each batch instead", error.message)
+            if resident.version == version:
+                return resident
+            log.warning("tesseract: the library is %s and the program %s: the program reads", resident.version, version)
+        except QuorumError as error:
+            log.warning("tesseract: %s: a program is started for each batch instead", error.message)
     scratch = Scratch(FOLDERS)
     scratch.prepare()
     return OneShotProgram(pytesseract, version, options.model, config, scratch=scratch)

@@ -2,7 +2,7 @@
 again for each batch.
 
 What crashes or hangs there costs that run and its process; the next run starts another one. A process ends with the
-connection to it. Needs the package tesserocr, which brings the library.
+connection to it. The library is the one that the system's program is made of (shared_library.py): both read the same.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class ResidentProgram:
         head = {
             "tessdata": str(self.tessdata),
             "data": "+".join(run.group.data),
-            "psm": PSM_LINE if run.group.classes is None else PSM_CHARACTER,
+            "mode": PSM_LINE if run.group.classes is None else PSM_CHARACTER,
             "whitelist": run.group.whitelist,
             "sizes": [crop.pixels.shape[::-1] for crop in run.crops.values()],
         }

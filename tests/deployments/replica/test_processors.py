@@ -35,3 +35,18 @@ def test_processor_time_counts_the_programs_that_were_run() -> None:
     program = "import time\nwhile time.process_time() < 0.3: pass"
     subprocess.run([sys.executable, "-S", "-c", program], check=True)
     assert processor_s() - began >= 0.3
+
+
+@pytest.mark.processes
+def test_processor_time_counts_programs_that_still_run() -> None:
+    began = processor_s()
+    program = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        while_it_runs = processor_s() - began
+        running.communicate(b"\n")
+    assert while_it_runs >= 0.28
+    assert while_it_runs <= processor_s() - began + 0.02  # its time counts once

@@ -98,31 +98,25 @@ class _Library:
     def __init__(self) -> None:
         self.log: list[str] = []
 
-    def PyTessBaseAPI(self, path: str, lang: str) -> "_Api":
-        self.log.append(f"+{lang}")
-        return _Api(lang, self.log)
+    def recogniser(self, tessdata: str, data: str) -> "_Recogniser":
+        self.log.append(f"+{data}")
+        return _Recogniser(data, self.log)
 
 
-class _Api:
-    def __init__(self, lang: str, log: list[str]) -> None:
-        self._lang, self._log = lang, log
+class _Recogniser:
+    def __init__(self, data: str, log: list[str]) -> None:
+        self._data, self._log = data, log
 
-    def End(self) -> None:
-        self._log.append(f"-{self._lang}")
-
-    def SetPageSegMode(self, mode: int) -> None:
+    def set(self, name: str, value: str) -> None:
         pass
 
-    def SetVariable(self, name: str, value: str) -> None:
-        pass
-
-    def Clear(self) -> None:
-        pass
+    def close(self) -> None:
+        self._log.append(f"-{self._data}")
 
 
 def test_data_are_loaded_when_they_are_asked_for_and_the_oldest_go():
     library = _Library()
     reader = Reader(library)
     for data in ("eng", "deu", "eng", "fra", "ces", "eng", "deu"):
-        assert reader.read({"tessdata": "", "data": data, "psm": 7, "whitelist": "", "sizes": []}, b"") == []
+        assert reader.read({"tessdata": "", "data": data, "mode": 7, "whitelist": "", "sizes": []}, b"") == []
     assert library.log == ["+eng", "+deu", "+fra", "-deu", "+ces", "-fra", "+deu"]
