@@ -116,7 +116,11 @@ PROGRAMS: Mapping[str, str] = {
 """Distributions under a strong copyleft licence that are allowed because they are programs of their own."""
 
 _ENGINES = (
-    ("tesseract", "Tesseract, a program of the system, called through pytesseract", "Apache-2.0"),
+    (
+        "tesseract",
+        "Tesseract, a library and a program of the system, called through their C interface and pytesseract",
+        "Apache-2.0",
+    ),
     ("paddleocr", "PaddleOCR on ONNX Runtime", "Apache-2.0"),
     ("easyocr", "EasyOCR on PyTorch", "Apache-2.0"),
     ("trocr", "VisionEncoderDecoder of Transformers on PyTorch", "Apache-2.0"),
