@@ -44,7 +44,7 @@ _FILE = FileFields("base64Source", several=None, address="urlSource")
 _PDF = "pdf"
 _POLL_S = "1"  # by default the client would look again after 30 s
 _STATUS = {
-    "queued": "notStarted",
+    "queued": "running",  # `notStarted` is one of theirs too, but paperless-gpt takes it for a failure
     "running": "running",
     "succeeded": "succeeded",
     "partly": "succeeded",

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import PIL.Image
 import pytest
 
@@ -37,6 +40,52 @@ def quorum_mcp(folder: Path, url: str) -> Iterator[subprocess.Popen[str]]:
             assert process.stdin is not None
             process.stdin.close()
             process.wait(30)
+
+
+HTTP_HEADERS = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2026-07-28"}
+
+
+def asked_over_http(client: httpx.Client, url: str, call: dict[str, Any]) -> dict[str, Any]:
+    names = {"mcp-method": call["method"], "mcp-name": call["params"].get("name", "")}
+    headers = {**HTTP_HEADERS, **{name: value for name, value in names.items() if value}}
+    response = client.post(url, json=call, headers=headers)
+    assert response.status_code == 200, response.text
+    text = response.text
+    if response.headers["content-type"].startswith("text/event-stream"):
+        [text] = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
+    answer: dict[str, Any] = json.loads(text)
+    return answer
+
+
+def test_the_same_is_answered_over_streamable_http(tmp_path: Path) -> None:
+    PIL.Image.new("RGB", (40, 30), (255, 250, 240)).save(tmp_path / "a.png")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with over_http(app_over(PlainService())) as url, httpx.Client(timeout=30.0) as client:
+        command = [sys.executable, "-m", "quorum", "mcp", str(tmp_path), "--url", url, "--port", str(port)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, env=environment, **quiet) as process:
+            try:
+                until_it_listens(port)
+                answers = [asked_over_http(client, f"http://127.0.0.1:{port}/mcp", call) for call in EXCHANGE]
+            finally:
+                process.terminate()
+    assert answers[2]["result"]["structuredContent"]["text"] == "Hi"
+    assert answers[5]["result"]["isError"]
+
+
+def until_it_listens(port: int) -> None:
+    deadline = time.monotonic() + 60.0
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1.0).close()
+        except OSError:
+            assert time.monotonic() < deadline, "nobody listens"
+            time.sleep(0.1)
+        else:
+            return
 
 
 def asked(process: subprocess.Popen[str], call: dict[str, Any]) -> dict[str, Any]:

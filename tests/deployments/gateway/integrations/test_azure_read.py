@@ -56,7 +56,7 @@ async def ended(client: httpx.AsyncClient, result: str) -> dict[str, Any]:
         while True:
             response = await client.get(result)
             answer: dict[str, Any] = response.json()
-            if answer["status"] not in ("notStarted", "running"):
+            if answer["status"] != "running":
                 return answer
             assert response.headers["retry-after"] == "1"
             assert "analyzeResult" not in answer
@@ -65,7 +65,7 @@ async def ended(client: httpx.AsyncClient, result: str) -> dict[str, Any]:
 
 async def test_a_document_is_sent_asked_for_and_read(client: httpx.AsyncClient, service: Service) -> None:
     result = await sent(client, written_document(12), locale="de-DE")
-    assert (await client.get(result)).json()["status"] == "notStarted"
+    assert (await client.get(result)).json()["status"] == "running"
     [waiting] = await service.store.of_owner("address 10.0.0.1", math.inf, 9)
     assert (waiting.options["lang"], waiting.priority) == ("de", "interactive")
     async with service.working():

@@ -38,6 +38,28 @@ async def test_an_image_is_one_page_of_markdown(client: httpx.AsyncClient):
     assert answer["usage_info"] == {"pages_processed": 1, "doc_size_bytes": len(png(60, 60))}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        of_image(include_image_base64=True),
+        of_document(1, id="1", pages=None, include_image_base64=False),
+        {
+            "model": "mistral-ocr-latest",
+            "document": {
+                "type": "document_url",
+                "document_name": "scan.tiff",
+                "document_url": "data:image/tiff;base64," + as_base64(tiff(1)),
+            },
+        },
+    ],
+    ids=["paperless-gpt", "Open WebUI with base64", "n8n"],
+)
+async def test_what_other_clients_send_is_answered(client: httpx.AsyncClient, body: dict[str, Any]):
+    """Their bodies, as they stand in their public sources."""
+    answer = (await client.post("/v1/ocr", json=body)).json()
+    assert [page["markdown"] for page in answer["pages"]] == ["Hi"]
+
+
 @pytest.mark.parametrize(("asked", "read"), [(None, [0, 1, 2]), ([0, 2], [0, 2]), ("1-2", [1, 2]), ("0,2", [0, 2])])
 async def test_pages_are_counted_from_zero(client: httpx.AsyncClient, asked: Any, read: list[int]):
     answer = (await client.post("/v1/ocr", json=of_document(3, pages=asked))).json()
