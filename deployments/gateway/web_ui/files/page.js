@@ -4,6 +4,11 @@
 // /status. Places are pixels of the page as it was sent. A word's confidence decides its colour by the same bands as
 // the service: from 0.8 sure, below 0.5 doubtful.
 
+import { at, make, makeSvg, percent, save, say } from "./elements.js";
+import { openReview, wireReview } from "./review.js";
+import { BrowserReview, JobReview } from "./review_sources.js";
+import { headers, send } from "./service.js";
+
 const SURE = 0.8;
 const DOUBTFUL = 0.5;
 const STATUS_EVERY_MS = 5000;
@@ -16,50 +21,12 @@ const FORMATS = [
   ["pdf", "PDF", "pdf"],
 ];
 
-const at = (id) => document.getElementById(id);
-const percent = (confidence) => `${Math.round(confidence * 100)} %`;
 const band = (confidence) => (confidence >= SURE ? "high" : confidence >= DOUBTFUL ? "medium" : "low");
 
-/** What is on the screen: the chosen file, its answer, the page of it, the words of that page with their elements, and the job that reads it where it is too long for one request. */
-const shown = { file: null, answer: null, page: 0, words: [], job: null };
-
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
-
-function makeSvg(tag, attributes) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
-}
-
-function say(text, kind = "") {
-  at("message").textContent = text;
-  at("message").className = `message ${kind}`;
-}
+/** What is on the screen: the chosen file, its answer, the page of it, the words of that page with their elements, the job that reads it where it is too long for one request or is reviewed, and whether that job is to stay. */
+const shown = { file: null, answer: null, page: 0, words: [], job: null, keepsJob: false };
 
 // Asking ------------------------------------------------------------------------------------------------------------
-
-function headers() {
-  const key = at("key").value.trim();
-  return key ? { "X-API-Key": key } : {};
-}
-
-/** A good answer. Throws an Error whose message says what to do next, with the status where there is one. */
-async function send(path, request = {}) {
-  let response;
-  try {
-    response = await fetch(path, { ...request, headers: headers() });
-  } catch {
-    throw new Error("The service does not answer. Is it still running?");
-  }
-  if (response.ok) return response;
-  const error = new Error(await problemOf(response));
-  error.status = response.status;
-  throw error;
-}
 
 /** The chosen file in a form, with what is asked of it. */
 function formOf(options) {
@@ -72,15 +39,6 @@ function formOf(options) {
 /** Have the chosen file read; `options` are those of /predict_text. */
 const ask = ({ format = "json", ...options }) => send(`predict_text?format=${format}`, { method: "POST", body: formOf(options) });
 
-async function problemOf(response) {
-  try {
-    const { error } = await response.json();
-    return error.hint ? `${error.message}. ${error.hint}.` : `${error.message}.`;
-  } catch {
-    return `The service answered ${response.status}.`;
-  }
-}
-
 /** Whether the browser can draw the file itself; of others the service sends pictures. */
 const isPicture = (file) => /^image\/(png|jpeg|bmp|webp)$/.test(file.type);
 
@@ -88,7 +46,7 @@ const chosenOptions = () => ({ profile: at("profile").value, method: at("method"
 
 /** Run `work` with a note that it runs, the buttons locked meanwhile, and its failure shown. */
 async function during(note, work) {
-  const buttons = [at("read"), at("compare"), ...at("downloads").children];
+  const buttons = [at("read"), at("compare"), at("begin-review"), ...at("downloads").children];
   for (const button of buttons) button.disabled = true;
   say(note, "busy");
   try {
@@ -102,6 +60,7 @@ async function during(note, work) {
 function choose(file) {
   if (!file) return;
   dropJob();
+  at("review").hidden = true;
   shown.file = file;
   at("chosen").textContent = `${file.name || "pasted picture"}, ${(file.size / 1e6).toFixed(2)} MB`;
   readIt();
@@ -166,9 +125,91 @@ function addPage(page) {
   }
 }
 
+/** Forget the job, and have it deleted unless people review it. */
 function dropJob() {
-  if (shown.job) fetch(`jobs/${shown.job}`, { method: "DELETE", headers: headers(), keepalive: true }).catch(() => {});
-  shown.job = null;
+  if (shown.job && !shown.keepsJob) fetch(`jobs/${shown.job}`, { method: "DELETE", headers: headers(), keepalive: true }).catch(() => {});
+  Object.assign(shown, { job: null, keepsJob: false });
+}
+
+// Review ---------------------------------------------------------------------------------------------------------------
+
+/** Put the doubtful words before the person: of a job, which keeps what is said; in this browser alone where the service
+ * keeps no jobs. */
+function beginReview() {
+  return during("Preparing the review …", async () => {
+    let source;
+    try {
+      shown.job ??= await submitForReview();
+      shown.keepsJob = true;
+      source = new JobReview(shown.job);
+      await showReview(source);
+      history.replaceState(null, "", source.link);
+    } catch (error) {
+      if (error.status !== 503 || source) throw error;
+      source = new BrowserReview(`${shown.file.name}-${shown.file.size}-${shown.file.lastModified}`, pagesOf(shown.answer), pictureOfPage);
+      await showReview(source);
+      say("The service keeps no jobs: what you say is kept in this browser.", "", "review-message");
+    }
+    return "";
+  });
+}
+
+/** The id of a job that reads the file as it was read; waits until it is read. */
+async function submitForReview() {
+  const form = formOf({ ...chosenOptions(), explain: "true", priority: "interactive" });
+  const { id } = await (await send("jobs", { method: "POST", body: form })).json();
+  for (;;) {
+    const job = await (await send(`jobs/${id}`)).json();
+    if (job.finished_at) return id;
+    await new Promise((go) => setTimeout(go, 300));
+  }
+}
+
+/** The address of the picture of a page of the answer, for reviews in this browser. */
+function pictureOfPage(index) {
+  const sent = pagesOf(shown.answer)[index].pictures?.find((picture) => picture.name === "sent");
+  return sent ? `data:image/png;base64,${sent.image}` : at("image").src;
+}
+
+async function showReview(source) {
+  at("result").hidden = true;
+  try {
+    await openReview(source, whenReviewed);
+  } catch (error) {
+    at("result").hidden = !shown.answer;
+    throw error;
+  }
+}
+
+/** Show the result with what was said. */
+async function whenReviewed(source) {
+  history.replaceState(null, "", location.pathname);
+  if (!shown.answer) return say(`To go on with the review: ${source.link}`);
+  if (source instanceof BrowserReview) {
+    const pages = source.corrected();
+    const text = pages.map((page) => page.lines?.filter((line) => line.legible && line.text).map((line) => line.text).join("\n") ?? "").join("\n\n");
+    show(shown.answer.pages?.length ? { ...shown.answer, pages, text } : { ...pages[0], text });
+    return;
+  }
+  await during("Fetching what was corrected …", async () => {
+    const answer = await (await send(`jobs/${source.job}/result?format=json&file=0`)).json();
+    show({ ...answer, pages: answer.pages.map((page, index) => ({ ...page, pictures: pagesOf(shown.answer)[index]?.pictures })) });
+    return `To go on with the review: ${source.link}`;
+  });
+}
+
+/** A review that the address of this page names, as `?review=JOB#KEY`. */
+async function openLinkedReview() {
+  const job = new URLSearchParams(location.search).get("review");
+  if (!job) return;
+  say("Opening the review …", "busy");
+  try {
+    await showReview(new JobReview(job, location.hash.slice(1)));
+    say("");
+  } catch (error) {
+    say(error.status === 401 ? "This needs an API key: enter it, and open the review again." : error.message, "wrong");
+    at("open-review").hidden = false;
+  }
 }
 
 // Showing -----------------------------------------------------------------------------------------------------------
@@ -267,11 +308,11 @@ function showPicture(page) {
   const [image, boxes] = [at("image"), at("boxes")];
   boxes.setAttribute("viewBox", `0 0 ${page.width} ${page.height}`);
   boxes.replaceChildren(...shown.words.flatMap((word, index) => boxOf(word, index) ?? []));
-  image.alt = `Page ${page.page ?? 1} of ${shown.file.name || "the pasted picture"}`;
+  image.alt = `Page ${page.page ?? 1} of ${shown.file?.name || "the pasted picture"}`;
   if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
   const sent = page.pictures?.find((picture) => picture.name === "sent");
   if (sent) image.src = `data:image/png;base64,${sent.image}`;
-  else image.src = shown.job ? blank(page) : URL.createObjectURL(shown.file);
+  else image.src = isPicture(shown.file) ? URL.createObjectURL(shown.file) : blank(page);
 }
 
 /** White paper of the page's size: of a long document no pictures are sent. */
@@ -412,12 +453,6 @@ function offer(select, names) {
   select.value = before;
 }
 
-function save(blob, name) {
-  const link = make("a", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
 function offerDownloads() {
   const buttons = FORMATS.map(([format, label, ending]) =>
     make("button", {
@@ -530,11 +565,18 @@ function wire() {
   });
   at("compare").addEventListener("click", compare);
   at("copy").addEventListener("click", copyText);
+  at("begin-review").addEventListener("click", beginReview);
+  at("open-review").addEventListener("click", () => {
+    at("open-review").hidden = true;
+    openLinkedReview();
+  });
   at("text").addEventListener("keydown", walk);
   addEventListener("pagehide", dropJob);
   offerDownloads();
   showEngines();
   setInterval(() => document.hidden || showEngines(), STATUS_EVERY_MS);
+  wireReview();
+  openLinkedReview();
 }
 
 wire();
