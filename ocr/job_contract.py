@@ -153,6 +153,7 @@ class JobAnswer(_Wire):
     files: list[JobFileAnswer]
     errors: list[PageProblem] = Field(description="The first hundred pages that failed.")
     callback: CallbackAnswer | None = None
+    reviewed_words: int | None = Field(None, description="Words that people decided in its review; null without one.")
 
 
 class JobsAnswer(_Wire):

@@ -3,7 +3,8 @@
 A document holds its version, what it was made from, the model of each engine that it was made with, and the profiles.
 The models of languages lie beside it, under the name that it gives. Everything is checked when it is read; numbers and
 names that make no sense are refused by the values that they become. Users keep documents of their own, so the names of
-its fields stay ("worth", "assurance", "most_doubt").
+its fields stay ("worth", "assurance", "most_doubt"). A profile whose weights were changed since its evidence was fitted
+has those of the fit in "tuned_weights".
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def _profile(
     weights = content["weights"]
     tuning = Tuning(
         _evidence(content["evidence"]),
-        weights,
+        content.get("tuned_weights", weights),
         SpellingEvidence(languages, **content["spelling"]),
         CharacterConfidence(*content["assurance"]),
         None if content["words"] is None else _word_confidence(content["words"]),
@@ -146,6 +147,7 @@ def _content(profile: Profile) -> dict[str, object]:
         raise ValueError(f"profile {profile.name} was not tuned")
     return {
         "weights": dict(profile.weights),
+        **({} if tuning.weights == profile.weights else {"tuned_weights": dict(tuning.weights)}),
         "character_weights": None if profile.character_weights is None else dict(profile.character_weights),
         "cascade": None if profile.cascade is None else _cascade_content(profile.cascade),
         "evidence": {

@@ -65,11 +65,11 @@ def submit(
     asked = cast("JobKeywords", {**options, "priority": priority})
     if expires_s is not None:
         asked["expires_s"] = expires_s
-    with errors_speak(), _client(url, api_key) as client:
+    with errors_speak(), patient_client(url, api_key) as client:
         job = client.submit(list(files), **asked)
         typer.echo(job.id)
         if wait:
-            _exit_as(_followed(job))
+            _exit_as(followed(job))
 
 
 group.command()(with_request_options(submit))
@@ -82,7 +82,7 @@ def list_jobs(
     most: Annotated[int, typer.Option(min=1, help="Show so many, the newest.")] = 20,
 ) -> None:
     """Your jobs, the newest first."""
-    with errors_speak(), _client(url, api_key) as client:
+    with errors_speak(), patient_client(url, api_key) as client:
         shown = [job.state for _, job in zip(range(most), client.jobs(), strict=False)]
     _print_table(shown)
 
@@ -95,9 +95,9 @@ def show(
     follow: Annotated[bool, typer.Option("--follow", help="Show how far it is until it has ended.")] = False,
 ) -> None:
     """How far a job is, and what failed."""
-    with errors_speak(), _client(url, api_key) as client:
-        found = _found(client, job)
-        state = _followed(found) if follow else found.state
+    with errors_speak(), patient_client(url, api_key) as client:
+        found = found_job(client, job)
+        state = followed(found) if follow else found.state
     _show(state)
     if follow:
         _exit_as(state)
@@ -113,15 +113,15 @@ def fetch(
     api_key: ApiKey = None,
 ) -> None:
     """What was read; waits until the job has ended."""
-    with errors_speak(), _client(url, api_key) as client:
-        found = _found(client, job)
+    with errors_speak(), patient_client(url, api_key) as client:
+        found = found_job(client, job)
         with _written_to(path) as write:
             if format == "ndjson":
                 for page in found:
                     write(page.model_dump_json().encode() + b"\n")
                 state = found.look()
             else:
-                state = _followed(found)
+                state = followed(found)
                 write(found.fetch(format, file))
     _exit_as(state)
 
@@ -129,16 +129,17 @@ def fetch(
 @group.command()
 def cancel(job: JobId, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """Stop a job, and delete its files and all that was read. One that has ended is forgotten."""
-    with errors_speak(), _client(url, api_key) as client:
-        state = _found(client, job).cancel()
+    with errors_speak(), patient_client(url, api_key) as client:
+        state = found_job(client, job).cancel()
     out().print(f"{state.id}: {'cancelled' if state.state == 'cancelled' else f'was {state.state}, and is deleted'}")
 
 
-def _client(url: str, api_key: str | None) -> Client:
+def patient_client(url: str, api_key: str | None) -> Client:
+    """A client that waits for a service that is busy for a while."""
     return Client(url, api_key, TIMEOUT_S, retries=_IN_NO_HURRY)
 
 
-def _found(client: Client, job_id: str) -> Job:
+def found_job(client: Client, job_id: str) -> Job:
     """The job of that id, or the only one whose id begins so. Raises NotFound."""
     if len(job_id) == _FULL_ID:
         return client.job(job_id)
@@ -148,7 +149,7 @@ def _found(client: Client, job_id: str) -> Job:
     return found[0]
 
 
-def _followed(job: Job) -> JobAnswer:
+def followed(job: Job) -> JobAnswer:
     """How the job is when it has ended; a bar shows how far its pages are."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:

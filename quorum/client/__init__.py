@@ -24,6 +24,7 @@ from quorum.client.handle import AsyncHandleClient, HandleClient
 from quorum.client.http import API_KEY_HEADER, DEFAULT_TIMEOUT_S, DEFAULT_URL, AsyncClient, Client
 from quorum.client.jobs import AsyncJob, Job, JobKeywords
 from quorum.client.retrying import Retries
+from quorum.client.reviews import AsyncReview, Review, ReviewKeywords
 
 __all__ = [
     "API_KEY_HEADER",
@@ -32,6 +33,7 @@ __all__ = [
     "AsyncClient",
     "AsyncHandleClient",
     "AsyncJob",
+    "AsyncReview",
     "BatchKeywords",
     "CharacterKeywords",
     "Client",
@@ -42,6 +44,8 @@ __all__ = [
     "JobKeywords",
     "Readable",
     "Retries",
+    "Review",
+    "ReviewKeywords",
     "TextKeywords",
     "encoded",
     "is_document",

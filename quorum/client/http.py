@@ -54,6 +54,7 @@ from quorum.client.jobs import (
 )
 from quorum.client.operations import AsyncOperations, Operations
 from quorum.client.retrying import Retries
+from quorum.client.reviews import AsyncReview, Review, ReviewKeywords, ReviewRequests, state_of
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 DEFAULT_TIMEOUT_S = 60.0
@@ -124,6 +125,14 @@ class Client(Operations):
         """A job that was submitted. Raises NotFound."""
         return Job(self._jobs, job_of(self._jobs.answer(show_request(job_id))))
 
+    def review(self, job_id: str, key: str | None = None, **options: Unpack[ReviewKeywords]) -> Review:
+        """The review of a job that has ended: by its key that of anybody's; else of one's own job, made now where there
+        is none yet. Raises NotFound, NotFinished, and OutOfRange where there is one that asks otherwise.
+        """
+        requests = ReviewRequests(job_id, key)
+        question = requests.show() if key is not None else requests.make(options)
+        return Review(self._jobs, state_of(self._jobs.answer(question)), key)
+
     def jobs(self) -> Iterator[Job]:
         """One's own jobs, the newest first."""
         before: str | None = None
@@ -174,6 +183,12 @@ class AsyncClient(AsyncOperations):
     async def job(self, job_id: str) -> AsyncJob:
         """A job that was submitted; see Client.job."""
         return AsyncJob(self._jobs, job_of(await self._jobs.answer(show_request(job_id))))
+
+    async def review(self, job_id: str, key: str | None = None, **options: Unpack[ReviewKeywords]) -> AsyncReview:
+        """The review of a job that has ended; see Client.review."""
+        requests = ReviewRequests(job_id, key)
+        question = requests.show() if key is not None else requests.make(options)
+        return AsyncReview(self._jobs, state_of(await self._jobs.answer(question)), key)
 
     async def jobs(self) -> AsyncIterator[AsyncJob]:
         """One's own jobs, the newest first."""
@@ -318,7 +333,8 @@ def _job_request(
         params=dict(request.params),
         files=files or None,
         data=_in_text(request.options) if files else None,
-        headers={IDEMPOTENCY_HEADER: request.key} if request.key else {},
+        json=request.body,
+        headers={**request.headers, **({IDEMPOTENCY_HEADER: request.key} if request.key else {})},
         timeout=httpx.Timeout(max(timeout_s, _JOB_S), connect=min(timeout_s, _CONNECT_S)),
     )
 

@@ -59,6 +59,9 @@ class JobRequest:
     files: Sequence[Readable] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     key: str = ""
+    body: Mapping[str, Any] | Sequence[Any] | None = None
+    """Sent as JSON."""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class AskJobs(Protocol):

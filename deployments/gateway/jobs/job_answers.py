@@ -27,6 +27,7 @@ def job_answer(job: Job) -> JobAnswer:
         files=[_file_answer(file) for file in job.files],
         errors=[PageProblem(file=failure.file, page=failure.page, error=failure.problem) for failure in job.failures],
         callback=None if job.callback is None else _callback_answer(job.callback),
+        reviewed_words=None if job.review is None else len(job.review.decided),
     )
 
 

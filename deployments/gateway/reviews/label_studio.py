@@ -18,23 +18,9 @@ from deployments.gateway.reviews.review_words import readings_of
 from ocr.contract import PageAnswer
 from ocr.errors import InvalidRequest
 from ocr.geometry import Point
+from ocr.label_studio import ILLEGIBLE, WORD
 from ocr.review_contract import DecisionBody
 
-CONFIG = """\
-<View>
-  <Image name="image" value="$ocr" zoom="true" zoomControl="true" rotateControl="true"/>
-  <Labels name="label" toName="image">
-    <Label value="Word" background="#1d4f8c"/>
-    <Label value="Illegible" background="#b3261e"/>
-  </Labels>
-  <Rectangle name="bbox" toName="image" strokeWidth="2"/>
-  <TextArea name="transcription" toName="image" editable="true" perRegion="true" required="false" maxSubmissions="1"
-            rows="1" placeholder="What stands there" displayMode="region-list"/>
-</View>
-"""
-"""The labelling interface that tasks are made for."""
-
-WORD, ILLEGIBLE = "Word", "Illegible"
 _REGION = re.compile(r"word-(\d+)")
 
 

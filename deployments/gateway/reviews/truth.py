@@ -3,7 +3,8 @@ the writers of ALTO and PAGE. Pure.
 
 A line is complete when people looked at each of its words and could read them. Other lines are left out, unless they
 are asked for: then each word that somebody looked at is named, with the chance with which it was asked, so that what is
-made of them can be weighted.
+made of them can be weighted. Lines at which nobody looked come with them, because what the vote knows of an engine it
+knows from the whole page.
 """
 
 from __future__ import annotations
@@ -42,8 +43,7 @@ def truth_row(
     lines = []
     for number, line in enumerate(answer.lines):
         complete = is_complete(line, number, decisions)
-        looked_at = any((number, word) in decisions for word in range(len(line.words)))
-        if complete or (looked_at and not only_complete):
+        if complete or (line.legible and not only_complete):
             text, words = _line_text(line, number, decisions, chances)
             lines.append({"polygon": line.polygon, "text": text, "complete": complete, "words": words})
     return {"image": image, "file": file, "page": answer.page, "lines": lines}
