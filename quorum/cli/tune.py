@@ -15,7 +15,8 @@ same command continues it. To use the document that it writes, name it as `tuned
 
 With `--from reviews` what people said in reviews of one's own jobs makes the profile better that is in force. Before
 anything changes, the command says how many errors fewer there are, cross-validated by document. Each run writes a file
-of its own, `reviews-1.json` and so on; every node has to see it. `--apply` and `--take-back` need an administrator's key.
+of its own, `reviews-1.json` and so on; every node has to see it. `--apply` and `--take-back` need an administrator's
+key.
 
 Exit codes: 0 the profiles are written; 1 the pages or an engine are missing; 2 the command was not understood.
 """

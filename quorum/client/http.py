@@ -32,6 +32,7 @@ from ocr.errors import (
     InputError,
     InternalFailure,
     InvalidRequest,
+    NotFound,
     Overloaded,
     QuorumError,
     ServiceError,
@@ -127,11 +128,16 @@ class Client(Operations):
 
     def review(self, job_id: str, key: str | None = None, **options: Unpack[ReviewKeywords]) -> Review:
         """The review of a job that has ended: by its key that of anybody's; else of one's own job, made now where there
-        is none yet. Raises NotFound, NotFinished, and OutOfRange where there is one that asks otherwise.
+        is none yet. Raises NotFound, NotFinished, and OutOfRange where there is one that asks otherwise than `options`.
         """
         requests = ReviewRequests(job_id, key)
-        question = requests.show() if key is not None else requests.make(options)
-        return Review(self._jobs, state_of(self._jobs.answer(question)), key)
+        if not options:
+            try:
+                return Review(self._jobs, state_of(self._jobs.answer(requests.show())), key)
+            except NotFound:
+                if key is not None:
+                    raise
+        return Review(self._jobs, state_of(self._jobs.answer(requests.make(options))), key)
 
     def jobs(self) -> Iterator[Job]:
         """One's own jobs, the newest first."""
@@ -187,8 +193,13 @@ class AsyncClient(AsyncOperations):
     async def review(self, job_id: str, key: str | None = None, **options: Unpack[ReviewKeywords]) -> AsyncReview:
         """The review of a job that has ended; see Client.review."""
         requests = ReviewRequests(job_id, key)
-        question = requests.show() if key is not None else requests.make(options)
-        return AsyncReview(self._jobs, state_of(await self._jobs.answer(question)), key)
+        if not options:
+            try:
+                return AsyncReview(self._jobs, state_of(await self._jobs.answer(requests.show())), key)
+            except NotFound:
+                if key is not None:
+                    raise
+        return AsyncReview(self._jobs, state_of(await self._jobs.answer(requests.make(options))), key)
 
     async def jobs(self) -> AsyncIterator[AsyncJob]:
         """One's own jobs, the newest first."""
