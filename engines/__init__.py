@@ -2,7 +2,8 @@
 has to be edited to add one. What engines share stands in rooms:
 
     common/       alphabets, CTC decoding, glyphs, text rows, model cards
-    devices/      threads, graphics cards and their memory, one file for each framework
+    devices/      threads, graphics cards and their memory, one file for each framework; OpenVINO
+    converted/    what OpenVINO reads of models of other frameworks: how it is made, where it is kept
     line_models/  the networks and the image processor of the line models that are trained here
 
 An engine outside of this folder is named by the import path of its module. Importing this package loads no framework:

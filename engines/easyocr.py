@@ -1,35 +1,41 @@
-"""EasyOCR's recogniser, loaded by `easyocr.Reader` itself and decoded here from the raw CTC output.
+"""EasyOCR's recogniser, loaded by `easyocr.Reader` itself, or on a CPU converted from that and read by OpenVINO without
+torch. It is decoded here from the raw CTC output.
 
 A model directory holds either a custom recognition network in EasyOCR's format (NAME.py with class Model, NAME.yaml,
 NAME.pth) or one of EasyOCR's own files (english_g2.pth). A .pth is a pickle and NAME.py is code: both are opened only
-when their sha256 is the one in metadata.json. Crops are prepared by EasyOCR's own functions; its public answer has one
-confidence a line, so the network is asked directly. EasyOCR's detector is not used and nothing is downloaded.
+when their sha256 is the one in metadata.json. Crops are prepared as EasyOCR prepares them; its own functions for that
+import torch. Its public answer has one confidence a line, so the network is asked directly. EasyOCR's detector is not
+used and nothing is downloaded.
 Source: https://github.com/JaidedAI/EasyOCR/blob/master/custom_model.md
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.common.blank_crops import is_blank
 from engines.common.ctc import Decoder, Steps
-from engines.common.model_card import read_card, verified
+from engines.common.model_card import ModelCard, read_card, verified
 from engines.common.module_stubs import stubbed_modules
 from engines.common.text_rows import MARGIN, crop_to_text_rows
 from engines.common.unreadable import unreadable
+from engines.converted import store
+from engines.devices.openvino_device import by_openvino, open_network
 from engines.devices.torch_device import TORCH, prepare
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Scope
-from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
+from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources, Runtime
 from ocr.text.languages import LANGUAGES, readable
 
 MAX_RATIO = 60
@@ -37,21 +43,28 @@ MAX_RATIO = 60
 _OTHER_MODEL = "set engines.easyocr.model to a model of EasyOCR's for it, or let the other engines read"
 GPU_BATCH = 16
 """Crops in one run on a GPU. On a CPU it is one, as EasyOCR itself does it: padding costs more than a batch saves."""
+GRAPH = "network"
+"""The name of the converted network."""
+_WARM_RATIOS = range(1, 43)
+"""Of the padded widths of most lines to their height: each new one has to be prepared once."""
+
+Infer = Callable[[NDArray[np.float32]], Steps]
 
 
 @dataclass(frozen=True, slots=True)
 class EasyOCR:
-    """A loaded recogniser. `height_px` is what its network reads at, `row_margin` what a line keeps above and below its
-    letters (engines/common/text_rows.py), `together` how many crops one run takes.
+    """A loaded recogniser. `infer` makes steps (N, T, C) of pictures (N, 1, H, W) in [-1, 1]; `height_px` is what it
+    reads at, `row_margin` what a line keeps above and below its letters (engines/common/text_rows.py), `together` how
+    many crops one run takes. `runs` makes several runs at once.
     """
 
-    torch: ModuleType
-    reader: Any
+    infer: Infer
     decoder: Decoder
     height_px: int
     row_margin: float
     model: str
     together: int
+    runs: ThreadPoolExecutor
 
     def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
         """One hypothesis per crop, in order."""
@@ -59,10 +72,12 @@ class EasyOCR:
         readable = [
             index for index, crop in enumerate(crops) if not answers[index].abstained and not is_blank(crop.pixels)
         ]
-        readable.sort(key=lambda index: crops[index].region.width_px / crops[index].region.height_px)
-        for first in range(0, len(readable), self.together):
-            batch = readable[first : first + self.together]
-            for index, (steps, step_px) in zip(batch, self._run([crops[index] for index in batch]), strict=True):
+        # From the widest down, so that no run is left alone with a long one.
+        readable.sort(key=lambda index: crops[index].region.width_px / crops[index].region.height_px, reverse=True)
+        batches = [readable[first : first + self.together] for first in range(0, len(readable), self.together)]
+        read = self.runs.map(lambda batch: list(self._run([crops[index] for index in batch])), batches)
+        for batch, found in zip(batches, read, strict=True):
+            for index, (steps, step_px) in zip(batch, found, strict=True):
                 answers[index] = self.decoder.hypothesis(crops[index], steps, step_px)
         return answers
 
@@ -73,34 +88,34 @@ class EasyOCR:
     def _run(self, crops: Sequence[Crop]) -> Iterator[tuple[Steps, float]]:
         """The steps of each crop, and the width of one step in crop pixels."""
         greys = [_grey(crop, self.row_margin) for crop in crops]
-        scaled, widths = zip(*(self._scale(grey) for grey in greys), strict=True)
-        padded_width = max(widths)
-        for crop, grey, steps in zip(crops, greys, self._infer(scaled, padded_width), strict=True):
+        padded_width = max(_padded_width(grey, self.height_px) for grey in greys)
+        pictures = np.stack([_picture(grey, self.height_px, padded_width) for grey in greys])[:, None]
+        for crop, grey, steps in zip(crops, greys, self.infer(pictures), strict=True):
             height, width = grey.shape
             scaled_width = min(math.ceil(self.height_px * width / height), padded_width)
             yield steps, padded_width / steps.shape[0] * crop.region.width_px / scaled_width
 
-    def _scale(self, grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
-        """The crop at the network's height, and the width that EasyOCR would pad it to."""
-        from easyocr.utils import get_image_list
 
-        height, width = grey.shape
-        [(_, scaled)], padded_width = get_image_list([[0, width, 0, height]], [], grey, model_height=self.height_px)
-        return scaled, int(padded_width)
+def _padded_width(grey: NDArray[np.uint8], height_px: int) -> int:
+    """To which EasyOCR pads a crop: a whole number of its heights. One that is higher than wide counts as if it lay."""
+    height, width = grey.shape
+    return math.ceil(max(width / height, 1.0 / (width / height))) * height_px
 
-    def _infer(self, crops: Sequence[NDArray[np.uint8]], width_px: int) -> Steps:
-        """Probabilities (N, T, C) of scaled crops that are padded to `width_px`."""
-        from easyocr.recognition import AlignCollate
-        from PIL import Image
 
-        collate = AlignCollate(imgH=self.height_px, imgW=width_px, keep_ratio_with_pad=True)
-        images = collate([Image.fromarray(crop) for crop in crops])  # (N, 1, H, W) float32 in [-1, 1]
-        text = self.torch.zeros(len(crops), 1, dtype=self.torch.long)  # only attention networks look at it
-        device = self.reader.device
-        with self.torch.inference_mode():
-            output = self.reader.recognizer(images.to(device), text.to(device))  # (N, T, C)
-            steps: Steps = output.softmax(dim=2).float().cpu().numpy()
-        return steps
+def _picture(grey: NDArray[np.uint8], height_px: int, padded_width: int) -> NDArray[np.float32]:
+    """The crop as EasyOCR's networks take it, (height_px, padded_width) in [-1, 1]: scaled in two steps, and its last
+    column repeated.
+    """
+    from PIL import Image
+
+    height, width = grey.shape
+    ratio = width / height
+    size = (int(height_px * ratio), height_px) if ratio >= 1.0 else (height_px, int(height_px * (1.0 / ratio)))
+    scaled = Image.fromarray(np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8))
+    own_width = min(math.ceil(height_px * (scaled.width / scaled.height)), padded_width)
+    drawn = np.asarray(scaled.resize((own_width, height_px), Image.Resampling.BICUBIC))
+    padded = np.pad(drawn, ((0, 0), (0, padded_width - own_width)), mode="edge").astype(np.float32)
+    return (padded / np.float32(255.0) - np.float32(0.5)) / np.float32(0.5)
 
 
 def _grey(crop: Crop, row_margin: float) -> NDArray[np.uint8]:
@@ -126,15 +141,94 @@ def load(options: LoadOptions) -> Engine:
         raise EngineUnavailable("easyocr: no model was given", "set its model to the path of a model directory")
     network = _network_name(options.model)
     card = read_card(options.model)
-    for suffix in (".py", ".pth"):
-        if (options.model / f"{network}{suffix}").exists():
-            verified(options.model, card, f"{network}{suffix}")
-    device = prepare("easyocr", options)
-    torch, reader = _reader(options, options.model, network, device)
+    _require_recorded(options.model, card, network)
     described = _described(options.model, network)
     height, margin = int(described.get("imgH") or 64), float(described.get("row_margin") or MARGIN)
-    together = 1 if device == "cpu" else GPU_BATCH
-    return EasyOCR(torch, reader, Decoder(reader.converter.character), height, margin, card.label, together)
+    together, runs = 1, options.threads
+    found = by_openvino("easyocr", options, partial(_converted, options.model, options, height))
+    if found is None:
+        device = prepare("easyocr", options)
+        found = _native(_reader(options.languages, options.model, network, device), device)
+        together, runs = 1 if device == "cpu" else GPU_BATCH, 1
+    infer, characters = found
+    return EasyOCR(
+        infer,
+        Decoder(characters),
+        height,
+        margin,
+        card.label,
+        together,
+        ThreadPoolExecutor(runs, thread_name_prefix="easyocr"),
+    )
+
+
+def _native(reader: Any, device: str) -> tuple[Infer, Sequence[str]]:  # noqa: ANN401 - easyocr is not typed
+    """Inference by EasyOCR's reader, and the characters of its columns."""
+    import torch
+
+    def infer(pictures: NDArray[np.float32]) -> Steps:
+        text = torch.zeros(len(pictures), 1, dtype=torch.long)  # only attention networks look at it
+        with torch.inference_mode():
+            output = reader.recognizer(torch.from_numpy(pictures).to(device), text.to(device))  # (N, T, C)
+            steps: Steps = output.softmax(dim=2).float().cpu().numpy()
+        return steps
+
+    return infer, reader.converter.character
+
+
+def _converted(model: Path, options: LoadOptions, height_px: int) -> tuple[Infer, Sequence[str]]:
+    """Inference by OpenVINO, and the characters of its columns."""
+    converted = store.converted("easyocr", model, options.cache_dir)
+    known = converted.about["languages"]
+    if known is not None and not set(options.languages) <= set(known):
+        raise EngineUnavailable(
+            f"easyocr: {model} does not load for {', '.join(options.languages)}",
+            f"it was made for {', '.join(known)}: set engines.easyocr.languages to these, or its model to another",
+        )
+    shapes = [(1, 1, height_px, ratio * height_px) for ratio in _WARM_RATIOS]
+    return open_network(converted.graph(GRAPH), options.threads, shapes), converted.about["characters"]
+
+
+def convert(model: Path, folder: Path) -> Mapping[str, Any]:
+    """Write the graph of a recogniser in EasyOCR's format. Raises OpenvinoCannotRead where it gives something else."""
+    import torch
+    from PIL import Image
+
+    from engines.converted import tracing
+
+    network, card = _network_name(model), read_card(model)
+    _require_recorded(model, card, network)
+    described = _described(model, network)
+    languages = described.get("lang_list")
+    reader = _reader(tuple(languages or ("en",)), model, network, "cpu", quantize=False)
+    height_px = int(described.get("imgH") or 64)
+
+    class Probabilities(torch.nn.Module):  # type: ignore[misc] # torch is not followed
+        def __init__(self) -> None:
+            super().__init__()
+            self.recognizer = reader.recognizer
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            return self.recognizer(pictures, torch.zeros(1, 1, dtype=torch.long)).softmax(dim=2)
+
+    path = folder / f"{GRAPH}.xml"
+    with tracing.plain_torch():
+        for text in ("traced", "read once more, to see"):
+            grey = np.asarray(Image.fromarray(tracing.drawn(text)).convert("L"))
+            picture = _picture(grey, height_px, _padded_width(grey, height_px))
+            given = (torch.from_numpy(picture[None, None]),)
+            if text == "traced":
+                traced = tracing.of_torch(Probabilities(), given, [(-1, 1, height_px, -1)])
+                tracing.save(traced, path)
+        tracing.require_same(path, Probabilities(), given)
+    return {"characters": list(reader.converter.character), "languages": languages}
+
+
+def _require_recorded(model: Path, card: ModelCard, network: str) -> None:
+    """Raises EngineUnavailable when a file that can run code is not the recorded one."""
+    for suffix in (".py", ".pth"):
+        if (model / f"{network}{suffix}").exists():
+            verified(model, card, f"{network}{suffix}")
 
 
 def _network_name(model: Path) -> str:
@@ -147,18 +241,17 @@ def _network_name(model: Path) -> str:
     return names[0]
 
 
-def _reader(options: LoadOptions, model: Path, network: str, device: str) -> tuple[ModuleType, Any]:
-    """Torch, and EasyOCR's reader with the network in `model`."""
+def _reader(languages: Sequence[str], model: Path, network: str, device: str, *, quantize: bool = True) -> Any:  # noqa: ANN401 - not typed
+    """EasyOCR's reader with the network in `model`. On a CPU it makes integers of linear layers, unless told not to."""
     try:
         with stubbed_modules():
             import easyocr
-            import torch
     except ImportError as error:
         raise EngineUnavailable(f"easyocr: {error}", "pip install 'quorum-ocr[easyocr]'") from error
     try:
         with stubbed_modules():  # torch deprecates the quantisation that EasyOCR uses
             reader = easyocr.Reader(
-                list(options.languages),
+                list(languages),
                 gpu=False if device == "cpu" else device,
                 model_storage_directory=str(model),
                 user_network_directory=str(model),
@@ -166,14 +259,15 @@ def _reader(options: LoadOptions, model: Path, network: str, device: str) -> tup
                 detector=False,
                 download_enabled=False,
                 verbose=False,
+                quantize=quantize,
             )
     except (OSError, ValueError, RuntimeError, KeyError, AttributeError, ImportError, TypeError) as error:
         raise EngineUnavailable(
-            f"easyocr: {model} does not load for {', '.join(options.languages)}: {error!r}",
+            f"easyocr: {model} does not load for {', '.join(languages)}: {error!r}",
             f"give {network}.pth with {network}.py and {network}.yaml, or one of EasyOCR's own files",
         ) from error
     reader.recognizer.eval()
-    return torch, reader
+    return reader
 
 
 def _described(model: Path, network: str) -> Mapping[str, Any]:
@@ -191,6 +285,8 @@ SPEC = EngineSpec(
     batch_size=16,
     resources=Resources(cpu=1.0, gpu=0.2, memory_mb=1500),
     card=TORCH,
+    runtimes=frozenset({Runtime.NATIVE, Runtime.OPENVINO}),
+    convert=convert,
     prior_weights={"general": 0.20, "handwritten": 0.20, "printed": 0.25, "noisy": 0.35},
     languages=lambda engine: readable(tuple(LANGUAGES), engine.decoder.alphabet),
     by_language=True,

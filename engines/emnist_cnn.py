@@ -14,11 +14,14 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -43,6 +46,8 @@ from engines.common.temperature_scaling import (
     entropies,
 )
 from engines.common.unreadable import unreadable
+from engines.converted import store
+from engines.devices.openvino_device import by_openvino, open_network
 from engines.devices.tensorflow_device import TENSORFLOW
 from engines.devices.tensorflow_device import prepare as prepare_tensorflow
 from ocr import (
@@ -61,9 +66,13 @@ from ocr import (
     Span,
 )
 from ocr.errors import EngineUnavailable
+from ocr.interfaces import Runtime
 from ocr.text.languages import LANGUAGES, readable
 
 WEIGHTS_FILE = "model.keras"
+GRAPH = "network"
+"""The name of the converted network."""
+GLYPH = (28, 28, 1)
 ALTERNATIVES = 3
 BATCH_SIZES = (1, 8, 32, 64, 128)  # a batch is padded to the next of them: kernels are chosen once for each
 FULL_BATCH = BATCH_SIZES[-1]
@@ -104,8 +113,12 @@ def load(options: LoadOptions) -> Engine:
     card = read_card(options.model)
     if WEIGHTS_FILE in card.files:
         verified(options.model, card, WEIGHTS_FILE)
-    network = _load_network(options.model / WEIGHTS_FILE, options)
-    return EmnistCnn(card, _read_reject_option(options.model), network)
+    compute = by_openvino("emnist_cnn", options, partial(_converted, options.model, options))
+    if compute is None:
+        compute = _native(options.model / WEIGHTS_FILE, options)
+    for size in BATCH_SIZES:
+        compute(np.zeros((size, *GLYPH), np.float32))
+    return EmnistCnn(card, _read_reject_option(options.model), in_full_batches(compute))
 
 
 def _read_reject_option(folder: Path) -> RejectOption:
@@ -121,8 +134,18 @@ def _read_reject_option(folder: Path) -> RejectOption:
         raise EngineUnavailable(f"{path}: {error}", "it must have 'doubt' with temperature and thresholds") from error
 
 
-def _load_network(path: Path, options: LoadOptions) -> Network:
-    """A function float32 (N, 28, 28, 1) -> logits (N, 62), traced once and warmed up for each of `BATCH_SIZES`."""
+def _native(path: Path, options: LoadOptions) -> Network:
+    """Inference by TensorFlow, traced once."""
+    keras, tf = _frameworks()
+    prepare_tensorflow("emnist_cnn", options)  # before anything is computed
+    model = keras.models.load_model(path, compile=False)
+    any_size = tf.TensorSpec((None, *GLYPH), tf.float32)
+    graph = tf.function(lambda ink: model(ink, training=False), input_signature=[any_size]).get_concrete_function()
+    return lambda ink: np.asarray(graph(tf.constant(ink)), dtype=np.float32)
+
+
+def _frameworks() -> tuple[ModuleType, ModuleType]:
+    """Keras and TensorFlow."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         with stubbed_modules(absent=("matplotlib", "pandas", "sklearn")):
@@ -132,21 +155,42 @@ def _load_network(path: Path, options: LoadOptions) -> Network:
         raise EngineUnavailable(
             f"emnist_cnn: TensorFlow is not installed ({error})", "pip install 'quorum-ocr[emnist-cnn]'"
         ) from error
-    prepare_tensorflow("emnist_cnn", options)
-    model = keras.models.load_model(path, compile=False)
-    any_size = tf.TensorSpec((None, 28, 28, 1), tf.float32)
-    graph = tf.function(lambda ink: model(ink, training=False), input_signature=[any_size]).get_concrete_function()
-    for size in BATCH_SIZES:
-        graph(tf.zeros((size, 28, 28, 1)))
+    return keras, tf
+
+
+def _converted(model: Path, options: LoadOptions) -> Network:
+    """Inference by OpenVINO."""
+    return open_network(store.converted("emnist_cnn", model, options.cache_dir).graph(GRAPH), options.threads)
+
+
+def convert(model: Path, folder: Path) -> Mapping[str, Any]:
+    """Write the graph of a model directory. Raises OpenvinoCannotRead where it does not give what Keras gives."""
+    from engines.converted import tracing
+
+    keras, _ = _frameworks()
+    network = keras.models.load_model(model / WEIGHTS_FILE, compile=False)
+    path = folder / f"{GRAPH}.xml"
+    with TemporaryDirectory() as saved:
+        network.export(saved, format="tf_saved_model", verbose=False)
+        graph = tracing.of_saved_model(Path(saved))
+        graph.reshape([-1, *GLYPH])
+        tracing.save(graph, path)
+    ink = np.random.default_rng(1).random((9, *GLYPH), np.float32)
+    tracing.require_close(path, [ink], [np.asarray(network(ink, training=False))])
+    return {}
+
+
+def in_full_batches(compute: Network) -> Network:
+    """The same for any number of glyphs: in batches that are filled up to one of `BATCH_SIZES`."""
 
     def network(ink: NDArray[np.float32]) -> Logits:
         return np.concatenate([padded(ink[start : start + FULL_BATCH]) for start in range(0, len(ink), FULL_BATCH)])
 
     def padded(ink: NDArray[np.float32]) -> Logits:
         size = next(size for size in BATCH_SIZES if size >= len(ink))
-        batch = np.zeros((size, 28, 28, 1), np.float32)
+        batch = np.zeros((size, *GLYPH), np.float32)
         batch[: len(ink)] = ink
-        return np.asarray(graph(tf.constant(batch)), dtype=np.float32)[: len(ink)]
+        return compute(batch)[: len(ink)]
 
     return network
 
@@ -299,6 +343,8 @@ SPEC = EngineSpec(
     batch_size=64,
     resources=Resources(cpu=0.25, gpu=0.1, memory_mb=900),
     card=TENSORFLOW,
+    runtimes=frozenset({Runtime.NATIVE, Runtime.OPENVINO}),
+    convert=convert,
     prior_weights={"general": 0.35, "handwritten": 0.45, "printed": 0.10, "noisy": 0.25},
     languages=lambda _engine: readable(tuple(LANGUAGES), _ALPHABET),
     by_language=True,

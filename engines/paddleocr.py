@@ -1,25 +1,25 @@
-"""PaddleOCR's recogniser (PP-OCRv6) on ONNX Runtime, or in bfloat16 where the processor computes in it, decoded here
-from the raw CTC output.
+"""PaddleOCR's recogniser (PP-OCRv6), loaded by `paddleocr.TextRecognition` on ONNX Runtime, or on a CPU by OpenVINO
+from the same file. It is decoded here from the raw CTC output.
 
-`paddleocr.TextRecognition` builds the model and prepares the crops; its public answer has neither a probability nor a
-place for each character, and answers in any of 18,708 characters. So the answer is taken one step earlier, as the
-probabilities (T, C) of T steps of 8 px in a crop scaled to 48 px height, and decoded by engines/common/ctc.py.
-This file does not know where models are stored.
+The public answer of `TextRecognition` has neither a probability nor a place for each character, and answers in any of
+18,708 characters. So the answer is taken one step earlier, as the probabilities (T, C) of T steps of 8 px in a crop
+scaled to 48 px height, and decoded by engines/common/ctc.py. Crops are prepared as PaddleOCR prepares them. This file
+does not know where models are stored.
 """
 
 from __future__ import annotations
 
-import copy
-import logging
+import json
 import math
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,24 +30,23 @@ from engines.common.module_stubs import stubbed_modules
 from engines.common.unreadable import unreadable
 from engines.devices import openvino_device
 from engines.devices.onnx_device import ONNX_RUNTIME, providers, require_on_card
+from engines.devices.openvino_device import by_openvino, open_network
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
-from ocr.image import Crop, Scope
-from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
+from ocr.image import Crop, Pixels, Scope
+from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources, Runtime
 from ocr.text.languages import LANGUAGES, readable
-
-log = logging.getLogger("quorum.paddleocr")
 
 HEIGHT_PX = 48
 MIN_WIDTH_PX = {Scope.LINE: 320, Scope.CHARACTER: 64}
 """Narrower crops are padded to this width. A lone character at the width that lines are padded to is read no better,
 and takes four times as long.
 """
-BFLOAT16_STEP_PX = 64
-"""In bfloat16 widths are rounded up to multiples of this, as each new one has to be prepared: those from the least to
-`BFLOAT16_WIDEST_PX` are when the model is loaded.
+OPENVINO_STEP_PX = 64
+"""For OpenVINO widths are rounded up to multiples of this, as each new one has to be prepared: those from the least to
+`PREPARED_PX` are when the model is loaded.
 """
-BFLOAT16_WIDEST_PX = 1600
+PREPARED_PX = 1600
 _OTHER_MODEL = "set engines.paddleocr.model to a PP-OCR model for it, or let the other engines read"
 GPU_BATCH = 16
 """Crops in one run on a GPU. On a CPU it is one: padding to the widest crop costs more than a batch saves there."""
@@ -63,22 +62,22 @@ from its edge.
 """
 
 
+Infer = Callable[[NDArray[np.float32]], Steps]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PaddleOCR:
     """A loaded recogniser. `infer` makes steps (N, T, C) of a batch (N, 3, 48, W) whose width is a multiple of
-    `width_step_px`; `network` is paddlex's predictor, `preparations` bring crops of each scope to its height and their
-    least width, `together` is how many crops of any width one run takes.
+    `width_step_px`; `together` is how many crops of any width one run takes.
 
     `runs` makes several runs at once, each on one thread: 40 lines take 1.8 s so, and 2.4 to 3.3 s when one run after
     the other is spread over two threads, because a line is too little work to be spread.
     """
 
-    network: Any
-    infer: Callable[[NDArray[np.float32]], Steps]
+    infer: Infer
     width_step_px: int
     decoder: Decoder
     model: str
-    preparations: Mapping[Scope, Any]
     together: int
     runs: ThreadPoolExecutor
 
@@ -121,17 +120,14 @@ class PaddleOCR:
             for crop in crops:
                 yield self._in_pieces(crop) if _is_wide(crop) else next(self._run([crop]))
             return
-        images = [
-            image  # (3, 48, W) float32 in [-1, 1], BGR
-            for crop in crops
-            for image in self.preparations[crop.region.scope](imgs=[crop.pixels[:, :, ::-1]])
-        ]
-        [batch] = self.network.pre_tfs["ToBatch"](imgs=images)  # (N, 3, 48, widest W)
-        batch = np.pad(batch, ((0, 0), (0, 0), (0, 0), (0, -batch.shape[3] % self.width_step_px)))
-        steps = self.infer(batch)  # (N, T, C) float32
-        for crop, of_crop in zip(crops, steps, strict=True):
+        pictures = [_picture(crop.pixels, MIN_WIDTH_PX[crop.region.scope]) for crop in crops]
+        widest = max(picture.shape[2] for picture in pictures)
+        batch = np.zeros((len(crops), 3, HEIGHT_PX, widest + -widest % self.width_step_px), np.float32)
+        for of_crop, picture in zip(batch, pictures, strict=True):
+            of_crop[:, :, : picture.shape[2]] = picture
+        for crop, of_crop in zip(crops, self.infer(batch), strict=True):  # steps (T, C)
             width, height = crop.region.width_px, crop.region.height_px
-            scaled_width = min(math.ceil(HEIGHT_PX * width / height), self.preparations[crop.region.scope].max_imgW)
+            scaled_width = min(math.ceil(HEIGHT_PX * width / height), WIDEST_PX)
             yield of_crop, batch.shape[3] / of_crop.shape[0] * width / scaled_width
 
     def _in_pieces(self, crop: Crop) -> tuple[Steps, float]:
@@ -147,6 +143,17 @@ class PaddleOCR:
             joined = steps if joined is None else joined_steps(joined, steps, start_step)
         assert joined is not None
         return joined, STEP_PX / scale
+
+
+def _picture(pixels: Pixels, least_width_px: int) -> NDArray[np.float32]:
+    """RGB pixels as PaddleOCR's networks take them, BGR (3, 48, W) in [-1, 1], padded with zeros to the least width."""
+    ratio = pixels.shape[1] / pixels.shape[0]
+    width = min(int(HEIGHT_PX * max(least_width_px / HEIGHT_PX, ratio)), WIDEST_PX)
+    own_width = min(math.ceil(HEIGHT_PX * ratio), width)
+    scaled = cv2.resize(np.ascontiguousarray(pixels[:, :, ::-1]), (own_width, HEIGHT_PX)).astype(np.float32)
+    picture = np.zeros((3, HEIGHT_PX, width), np.float32)
+    picture[:, :, :own_width] = (scaled.transpose(2, 0, 1) / 255 - 0.5) / 0.5
+    return picture
 
 
 def joined_steps(before: Steps, after: Steps, start_step: int) -> Steps:
@@ -167,7 +174,32 @@ def load(options: LoadOptions) -> Engine:
     """
     if options.model is None:
         raise EngineUnavailable("paddleocr: no model was given", "set its model to 'bundled' or to a model directory")
-    architecture, card = _architecture(options.model), read_card(options.model)
+    model, described = options.model, _described(options.model)
+    on_cpu, step_px = options.device == "cpu", OPENVINO_STEP_PX
+    infer: Infer | None = by_openvino("paddleocr", options, partial(_converted, model, options.threads))
+    if infer is None:
+        infer, step_px = by_session(_session(options, described.architecture)), 1
+    return PaddleOCR(
+        infer,
+        step_px,
+        Decoder(described.characters),
+        read_card(model).label,
+        together=1 if on_cpu else GPU_BATCH,
+        runs=ThreadPoolExecutor(options.threads if on_cpu else 1, thread_name_prefix="paddleocr"),
+    )
+
+
+def _converted(model: Path, threads: int) -> Infer:
+    """Inference by OpenVINO, having met the widths of most lines, and one character and a full run of them."""
+    widths = range(MIN_WIDTH_PX[Scope.LINE], PREPARED_PX + 1, OPENVINO_STEP_PX)
+    lines = [(1, 3, HEIGHT_PX, width) for width in widths]
+    singles = [(count, 3, HEIGHT_PX, MIN_WIDTH_PX[Scope.CHARACTER]) for count in (1, CHARACTERS)]
+    precision = openvino_device.half_precision()
+    return open_network(model / "inference.onnx", threads, [*lines, *singles], precision=precision)
+
+
+def _session(options: LoadOptions, architecture: str) -> Any:  # noqa: ANN401 - onnxruntime is not typed
+    """ONNX Runtime's session, as paddleocr makes it."""
     os.environ.setdefault(
         "PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True"
     )  # it would ask the hubs whether they are there
@@ -190,38 +222,13 @@ def load(options: LoadOptions) -> Engine:
             f"paddleocr: {options.model} does not load: {error}",
             "give a directory with inference.onnx and inference.yml",
         ) from error
-    network = recogniser.paddlex_predictor
-    on_cpu = options.device == "cpu"
-    if not on_cpu:
-        require_on_card(network.runner.session)
-    half = _in_bfloat16(options.model, options.threads) if on_cpu else None
-    infer = half or by_session(network.runner.session)
-    network.runner = None  # whoever infers keeps what it needs: in bfloat16 that is no session
-    return PaddleOCR(
-        network,
-        infer,
-        BFLOAT16_STEP_PX if half else 1,
-        Decoder(network.post_op.character),
-        card.label,
-        {scope: _padding_to(network.pre_tfs["ReisizeNorm"], width) for scope, width in MIN_WIDTH_PX.items()},
-        together=1 if on_cpu else GPU_BATCH,
-        runs=ThreadPoolExecutor(options.threads if on_cpu else 1, thread_name_prefix="paddleocr"),
-    )
+    session = recogniser.paddlex_predictor.runner.session
+    if options.device != "cpu":
+        require_on_card(session)
+    return session
 
 
-def _in_bfloat16(model: Path, threads: int) -> openvino_device.Network | None:
-    """Having met the widths of most lines, and one character and a full run of them; None where ONNX Runtime reads."""
-    widths = range(MIN_WIDTH_PX[Scope.LINE], BFLOAT16_WIDEST_PX + 1, BFLOAT16_STEP_PX)
-    lines = [(1, 3, HEIGHT_PX, width) for width in widths]
-    singles = [(count, 3, HEIGHT_PX, MIN_WIDTH_PX[Scope.CHARACTER]) for count in (1, CHARACTERS)]
-    try:
-        return openvino_device.open_network(model / "inference.onnx", threads, [*lines, *singles])
-    except RuntimeError as error:  # somebody's own export, which ONNX Runtime did load
-        log.warning("OpenVINO does not take %s, so ONNX Runtime reads in float32: %s", model, error)
-        return None
-
-
-def by_session(session: Any) -> Callable[[NDArray[np.float32]], Steps]:  # noqa: ANN401 - onnxruntime is not typed
+def by_session(session: Any) -> Infer:  # noqa: ANN401 - onnxruntime is not typed
     """Inference by a session of ONNX Runtime."""
     [entry] = session.get_inputs()
 
@@ -243,24 +250,39 @@ def _is_narrow(crop: Crop) -> bool:
     return region.scope is Scope.CHARACTER and narrow
 
 
-def _padding_to(prepare: Any, width_px: int) -> Any:  # noqa: ANN401 - paddlex is not typed
-    """The same preparation with another least width."""
-    own = copy.copy(prepare)
-    own.rec_image_shape = [3, HEIGHT_PX, width_px]
-    return own
+@dataclass(frozen=True, slots=True)
+class _Description:
+    """What inference.yml says: the name by which paddle knows the architecture, and the characters of the columns."""
+
+    architecture: str
+    characters: tuple[str, ...]
 
 
-def _architecture(model: Path) -> str:
-    """The name by which paddle knows the model's architecture, from its inference.yml (YAML, or JSON in it)."""
+def _described(model: Path) -> _Description:
+    """What the inference.yml of a model directory says (YAML, or JSON, which is read a hundred times as fast)."""
     path = model / "inference.yml"
     try:
-        head = path.read_text(encoding="utf-8")[:2000]
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise EngineUnavailable(f"paddleocr: no {path}: {error}", "give a paddle model directory") from error
-    found = re.search(r"""\bmodel_name["']?:\s*["']?([\w.-]+)""", head)
-    if found is None:
-        raise EngineUnavailable(f"paddleocr: {path} names no model", "it must have Global: model_name: PP-OCR...")
-    return found[1]
+    try:
+        content = json.loads(text) if text.startswith("{") else _yaml(text)
+        written = [str(character) for character in content["PostProcess"]["character_dict"]]
+        return _Description(content["Global"]["model_name"], ("", *written, " "))
+    except (ValueError, KeyError, TypeError) as error:
+        raise EngineUnavailable(
+            f"paddleocr: {path} names no model and characters: {error!r}",
+            "it must have Global: model_name: PP-OCR..., and PostProcess: character_dict",
+        ) from error
+
+
+def _yaml(text: str) -> Any:  # noqa: ANN401 - of any shape
+    import yaml
+
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
 
 
 SPEC = EngineSpec(
@@ -270,6 +292,7 @@ SPEC = EngineSpec(
     batch_size=16,
     resources=Resources(cpu=1.0, gpu=0.15, memory_mb=1000),
     card=ONNX_RUNTIME,
+    runtimes=frozenset({Runtime.NATIVE, Runtime.OPENVINO}),
     prior_weights={"general": 0.10, "handwritten": 0.05, "printed": 0.20, "noisy": 0.25},
     languages=lambda engine: readable(tuple(LANGUAGES), engine.decoder.alphabet),
 )

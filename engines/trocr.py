@@ -3,28 +3,35 @@
 The model directory is what `save_pretrained` writes: config, safetensors, and the processor with its tokenizer; it may
 be one of microsoft/trocr-* or a smaller one of the same kind, with the encoder of engines/line_models. Decoding is
 batched, with cached keys and values, and greedy unless the checkpoint's generation_config.json asks for beams
-(`num_beams`). A character's probability comes from the token that wrote it; where it stands is not known. A model of
-this kind always writes something, so it abstains on what it was not made for: single characters and other languages.
+(`num_beams`). On a CPU a greedy one with the encoder of engines/line_models is read by OpenVINO, without torch, and
+writes the same (engines/line_models/drafted_writer.py). A character's probability comes from the token that wrote it;
+where it stands is not known. A model of this kind always writes something, so it abstains on what it was not made for:
+single characters and other languages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from engines.common.blank_crops import is_blank
 from engines.common.model_card import read_card
 from engines.common.module_stubs import stubbed_modules
+from engines.converted import store
+from engines.devices.openvino_device import OpenvinoCannotRead, by_openvino
 from engines.devices.torch_device import TORCH, prepare
+from engines.line_models.drafted_decoding import Token
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import CharacterHypothesis, Hypothesis
 from ocr.image import Crop, Pixels, Scope
-from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources
+from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources, Runtime
 from ocr.text.alphabet import Alphabet
 
 if TYPE_CHECKING:
@@ -32,26 +39,34 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 128
 """A line longer than this is cut; the longest printed lines have half of it."""
+LINE_ENCODER = "quorum-line-encoder"
+"""The encoder of engines/line_models, as config.json names it."""
 BATCH_SIZE = 16
 """Crops that are written at once: those of similar width, because all are padded to the widest."""
 
 _WANTED = "give a VisionEncoderDecoder checkpoint: config.json, model.safetensors, processor and tokenizer files"
 
 
-class Token(NamedTuple):
-    """One step of the decoder: the token that it wrote and how probable that was."""
-
-    id: int
-    probability: float
-
-
 Decode = Callable[[Sequence[int]], str]
 """Token ids to text."""
 
 
+class Writer(Protocol):
+    """Crops to tokens, tokens to text."""
+
+    def write(self, crops: Sequence[Pixels]) -> list[list[Token]]:
+        """The tokens of each crop, without the one that ends the line; all crops at once.
+
+        The probability of a token is the network's own on the way that was chosen, before any rule of generation.
+        """
+
+    def text(self, ids: Sequence[int]) -> str:
+        """What the tokens say, without the special ones."""
+
+
 @dataclass(frozen=True, slots=True)
-class Writer:
-    """A network with its processor: crops to tokens, tokens to text."""
+class TransformersWriter:
+    """A network with its processor, as transformers loads them."""
 
     torch: ModuleType
     network: Any
@@ -59,10 +74,6 @@ class Writer:
     device: str
 
     def write(self, crops: Sequence[Pixels]) -> list[list[Token]]:
-        """The tokens of each crop, without the one that ends the line; all crops at once.
-
-        The probability of a token is the network's own on the way that was chosen, before any rule of generation.
-        """
         images = self.processor.image_processor(
             images=[np.array(crop) for crop in crops],  # torch warns of arrays that it cannot write, as from a store
             return_tensors="pt",
@@ -81,7 +92,7 @@ class Writer:
                 output_logits=True,
             )
         ids, probabilities = self._chosen(output.sequences, output.logits, getattr(output, "beam_indices", None))
-        ends = self._ends()
+        ends = _ends(self.network)
         return [
             _until(ends, *row)[:limit] for *row, limit in zip(ids.tolist(), probabilities.tolist(), most, strict=True)
         ]
@@ -101,23 +112,28 @@ class Writer:
         return ids, steps[places, rows, ids]  # steps (T, N * beams, V)
 
     def text(self, ids: Sequence[int]) -> str:
-        """What the tokens say, without the special ones."""
         decode = self.processor.tokenizer.decode
         return str(decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def _most(self, lines: int, told: Tensor | None) -> list[int]:
         """How many tokens each of the lines may have: what the decoder has places for, and what its encoder told."""
-        positions = getattr(self.network.config.decoder, "max_position_embeddings", None)
-        longest = MAX_TOKENS if positions is None else min(MAX_TOKENS, positions - 2)
+        longest = _longest(self.network)
         return [longest] * lines if told is None else [min(longest, most) for most in told.tolist()]
 
-    def _ends(self) -> frozenset[int]:
-        """The tokens that end a line or fill it up."""
-        found: set[int] = set()
-        for config in (self.network.generation_config, self.network.config.decoder):
-            for value in (config.eos_token_id, config.pad_token_id):
-                found.update(value if isinstance(value, list) else [] if value is None else [value])
-        return frozenset(found)
+
+def _longest(network: Any) -> int:  # noqa: ANN401 - transformers is not typed
+    """The most tokens of a line: as many as the decoder has places for."""
+    positions = getattr(network.config.decoder, "max_position_embeddings", None)
+    return MAX_TOKENS if positions is None else min(MAX_TOKENS, positions - 2)
+
+
+def _ends(network: Any) -> frozenset[int]:  # noqa: ANN401 - transformers is not typed
+    """The tokens that end a line or fill it up."""
+    found: set[int] = set()
+    for config in (network.generation_config, network.config.decoder):
+        for value in (config.eos_token_id, config.pad_token_id):
+            found.update(value if isinstance(value, list) else [] if value is None else [value])
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +209,14 @@ def load(options: LoadOptions) -> Engine:
         raise EngineUnavailable("trocr: no model was given", "set its model to the path of a model directory")
     if not (options.model / "config.json").is_file():
         raise EngineUnavailable(f"trocr: no config.json in {options.model}", _WANTED)
-    device = prepare("trocr", options)
+    found = by_openvino("trocr", options, partial(_converted, options.model, options))
+    writer, alphabet = found or _native(options.model, prepare("trocr", options))
+    _try(writer, options.model)
+    return TrOCR(writer, read_card(options.model).label, options.languages, alphabet)
+
+
+def _native(model: Path, device: str) -> tuple[Writer, Alphabet | None]:
+    """The checkpoint as transformers loads it, and what it can write."""
     try:
         with stubbed_modules():
             import torch
@@ -204,21 +227,54 @@ def load(options: LoadOptions) -> Engine:
     try:
         with stubbed_modules():
             line_encoder.register()
-            processor = trocr_checkpoint.load_processor(options.model)
-            network = trocr_checkpoint.load_network(options.model)
+            processor = trocr_checkpoint.load_processor(model)
+            network = trocr_checkpoint.load_network(model)
     except (OSError, ValueError, KeyError) as error:
-        raise EngineUnavailable(f"trocr: {options.model} does not load: {error}", _WANTED) from error
+        raise EngineUnavailable(f"trocr: {model} does not load: {error}", _WANTED) from error
     if isinstance(network.encoder, line_encoder.LineEncoder):
         line_encoder.look_at_lines_alone(network.decoder)
-    writer = Writer(torch, network.to(device).eval(), processor, device)
-    _try(writer, options.model)
-    return TrOCR(writer, read_card(options.model).label, options.languages, alphabet_of(processor.tokenizer))
+    vocabulary, special = processor.tokenizer.get_vocab(), processor.tokenizer.all_special_tokens
+    return TransformersWriter(torch, network.to(device).eval(), processor, device), alphabet_of(vocabulary, special)
 
 
-def alphabet_of(tokenizer: Any) -> Alphabet | None:  # noqa: ANN401 - transformers is not typed
+def _converted(model: Path, options: LoadOptions) -> tuple[Writer, Alphabet | None]:
+    """The checkpoint on OpenVINO, and what it can write."""
+    from engines.line_models.drafted_writer import open_writer
+
+    kind = json.loads((model / "config.json").read_text(encoding="utf-8")).get("encoder", {}).get("model_type")
+    if kind != LINE_ENCODER:
+        raise OpenvinoCannotRead(f"transformers alone has the encoder {kind}")
+    writer = open_writer(model, store.converted("trocr", model, options.cache_dir), options.threads)
+    special = [token.content for token in writer.tokenizer.get_added_tokens_decoder().values() if token.special]
+    return writer, alphabet_of(writer.tokenizer.get_vocab(), special)
+
+
+def convert(model: Path, folder: Path) -> Mapping[str, Any]:
+    """Write the graphs of a greedy checkpoint with the encoder of engines/line_models.
+
+    Raises OpenvinoCannotRead for others.
+    """
+    from engines.line_models import line_writer_graphs
+
+    writer, _ = _native(model, "cpu")
+    assert isinstance(writer, TransformersWriter)
+    network = writer.network
+    height_px = getattr(writer.processor.image_processor, "height_px", 0)
+    kept = line_writer_graphs.write(network, height_px, _longest(network), folder)
+    classes, vocabulary = network.config.encoder.classes, network.config.decoder.vocab_size
+    special = len(writer.processor.tokenizer.all_special_ids)
+    return {
+        "kept": kept,
+        "start": network.generation_config.decoder_start_token_id,
+        "ends": sorted(_ends(network)),
+        "first_token": special if vocabulary - special == classes - 1 else None,
+        "height_px": height_px,
+    }
+
+
+def alphabet_of(vocabulary: Mapping[str, int], special: Sequence[str]) -> Alphabet | None:
     """What a tokenizer of whole characters can write; None for one of bytes or of pieces, which can write all."""
-    special = set(tokenizer.all_special_tokens)
-    tokens = [token for token in tokenizer.get_vocab() if token not in special]
+    tokens = [token for token in vocabulary if token not in special]
     return Alphabet.of(tokens) if all(len(token) == 1 for token in tokens) else None
 
 
@@ -253,6 +309,8 @@ SPEC = EngineSpec(
     batch_size=BATCH_SIZE,
     resources=Resources(cpu=1.0, gpu=0.3, memory_mb=2000),
     card=TORCH,
+    runtimes=frozenset({Runtime.NATIVE, Runtime.OPENVINO}),
+    convert=convert,
     prior_weights={"general": 0.15, "handwritten": 0.25, "printed": 0.05, "noisy": 0.10},
     languages=lambda engine: engine.languages,
     by_language=True,

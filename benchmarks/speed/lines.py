@@ -2,10 +2,10 @@
 
     python -m benchmarks.speed.lines
 
-EasyOCR reads one line after the other on a CPU, TrOCR a line alone or as many at once as it is served, greedily or with
-beams. Core-milliseconds of one thread say what a line costs however busy the machine is, milliseconds on two threads
-how long somebody waits on two free cores. Lines are set here in Pillow's own font and go through the engines' whole
-`read`. Medians after a call that does not count.
+EasyOCR reads one line after the other on a CPU, TrOCR a line alone or as many at once as it is served: by OpenVINO, and
+on its own framework greedily or with beams. Core-milliseconds of one thread say what a line costs however busy the
+machine is, milliseconds on two threads how long somebody waits on two free cores. Lines are set here in Pillow's own
+font and go through the engines' whole `read`. Medians after a call that does not count.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.harness import command
 from benchmarks.harness.results import RESULTS, publish
 from benchmarks.harness.timing import median_ms
-from engines.trocr import BATCH_SIZE, TrOCR
+from engines.trocr import BATCH_SIZE, TransformersWriter, TrOCR
 from evaluation.environment import as_table, environment
 from evaluation.markdown import document, table
 from ocr import Crop, Engine, LoadOptions
+from ocr.interfaces import Runtime
 
 TEXTS = (
     "which was read on Tuesday, 14 March 1905, to the whole house",
@@ -58,19 +59,30 @@ def measured(easyocr: Path, trocr: Path) -> Iterator[tuple[str, float]]:
     yield f"{network.model}, core-ms of one thread", ms
     for threads, clock, unit in ((1, time.process_time, "core-ms of one thread"), (2, time.perf_counter, "ms on two")):
         writer = TROCR.load(LoadOptions(trocr, threads=threads))
-        for how, ms in _by_trocr(writer, few[:1], many, clock):
+        for how, ms in _alone_and_together(writer, few[:1], many, clock):
             yield f"{writer.model}, {unit}, {how}", ms
+        writer = TROCR.load(LoadOptions(trocr, threads=threads, runtime=Runtime.NATIVE))
+        for how, ms in _by_transformers(writer, few[:1], many, clock):
+            yield f"{writer.model} on its own framework, {unit}, {how}", ms
 
 
-def _by_trocr(
+def _by_transformers(
     writer: Engine, one: list[Crop], many: list[Crop], clock: Callable[[], float]
 ) -> Iterator[tuple[str, float]]:
     assert isinstance(writer, TrOCR)
+    assert isinstance(writer.writer, TransformersWriter)
     settings = writer.writer.network.generation_config
     for name, beams in (("greedy", 1), (f"{BEAMS} beams", BEAMS)):
         settings.num_beams = beams
-        yield f"{name}, alone", median_ms(lambda: writer.read(one), 7, clock)
-        yield f"{name}, of {len(many)} at once", median_ms(lambda: writer.read(many), 5, clock) / len(many)
+        for how, ms in _alone_and_together(writer, one, many, clock):
+            yield f"{name}, {how}", ms
+
+
+def _alone_and_together(
+    writer: Engine, one: list[Crop], many: list[Crop], clock: Callable[[], float]
+) -> Iterator[tuple[str, float]]:
+    yield "alone", median_ms(lambda: writer.read(one), 7, clock)
+    yield f"of {len(many)} at once", median_ms(lambda: writer.read(many), 5, clock) / len(many)
 
 
 def main(

@@ -35,6 +35,7 @@ from deployments.config.schema import ENGINES, ClusterConfig
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.request import ReadRequest
 from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
+from engines.devices import openvino_device
 from engines.paddleocr import PaddleOCR, by_session
 from engines.tesseract import Tesseract
 from evaluation.accuracy import vendor_pipelines
@@ -47,6 +48,7 @@ from ocr import Engine, LoadOptions, SegmentedPage
 from ocr.contract import TextOptions
 from ocr.errors import EngineUnavailable
 from ocr.image import Pixels
+from ocr.interfaces import Runtime
 from segmentation.detection.detector import DbDetector
 from segmentation.segmenter import TextSegmenter
 
@@ -58,13 +60,23 @@ _LOOK_EVERY_S = 0.5
 SEGMENTATION = "segmentation alone"
 ONE_THREAD = "five engines in turn, one thread"
 DEFAULTS = "five engines in turn, the libraries' defaults"
-FLOAT32 = "paddleocr alone on ONNX Runtime, one thread"
-"""As on processors without bfloat16."""
+CONVERTED = [name for name in ENGINES if Runtime.OPENVINO in engines.spec(name).runtimes]
+"""The engines that OpenVINO reads."""
 
 
 def alone(engine: str) -> str:
     """The name of the script in which this engine reads alone."""
     return f"{engine} alone, one thread"
+
+
+def natively(engine: str) -> str:
+    """The same on the framework of its makers."""
+    return f"{engine} alone on its own framework, one thread"
+
+
+def in_float32(engine: str) -> str:
+    """The same by OpenVINO as on processors without bfloat16."""
+    return f"{engine} alone in float32, one thread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +109,14 @@ def of_engines(names: Sequence[str], *, as_they_come: bool) -> ReadFile:
     return _reading_with(_segmenter(threads, as_they_come=as_they_come), loaded)
 
 
-def _paddleocr_in_float32() -> ReadFile:
-    engine = _in_float32(_engine("paddleocr", 1, as_they_come=False), 1)
-    return _reading_with(_segmenter(1, as_they_come=False), {"paddleocr": engine})
+def _natively(name: str) -> ReadFile:
+    engine = _engine(name, 1, as_they_come=False, runtime=Runtime.NATIVE)
+    return _reading_with(_segmenter(1, as_they_come=False), {name: engine})
+
+
+def _in_float32(name: str) -> ReadFile:
+    openvino_device.half_precision = lambda: openvino_device.FLOAT32  # this process has nothing else to read
+    return of_engines((name,), as_they_come=False)
 
 
 def _reading_with(segmenter: TextSegmenter, loaded: Mapping[str, Engine]) -> ReadFile:
@@ -143,35 +160,29 @@ def _segmenter(threads: int, *, as_they_come: bool) -> TextSegmenter:
     return replace(made, detector=DbDetector(session := _session(model), session.get_inputs()[0].name))
 
 
-def _engine(name: str, threads: int, *, as_they_come: bool) -> Engine:
+def _engine(name: str, threads: int, *, as_they_come: bool, runtime: Runtime = Runtime.AUTO) -> Engine:
     model = models.resolve(name, model_dir=model_dir(), cache_dir=cache_dir())
-    engine = engines.spec(name).load(LoadOptions(model, threads=threads))
-    return _unheld(engine) if as_they_come else engine
+    if as_they_come and name in CONVERTED:
+        runtime = Runtime.NATIVE
+    engine = engines.spec(name).load(LoadOptions(model, threads=threads, runtime=runtime, cache_dir=cache_dir()))
+    return _unheld(engine, model) if as_they_come else engine
 
 
-def _unheld(engine: Engine) -> Engine:
-    """The engine with its library's own threads, where the project holds the library to one a run, and on the runtime
-    that is the library's own.
-    """
+def _unheld(engine: Engine, model: Path | None) -> Engine:
+    """The engine with its library's own threads, where the project holds the library to one a run."""
     if isinstance(engine, Tesseract):
         os.environ.pop("OMP_THREAD_LIMIT", None)
         return replace(engine, processes=1)
-    return _in_float32(engine, threads=0) if isinstance(engine, PaddleOCR) else engine
+    if isinstance(engine, PaddleOCR) and model is not None:
+        return replace(engine, infer=by_session(_session(model)), runs=ThreadPoolExecutor(1))
+    return engine
 
 
-def _in_float32(engine: Engine, threads: int) -> Engine:
-    """PaddleOCR on ONNX Runtime; with 0 threads it is as many as the runtime likes."""
-    model = models.resolve("paddleocr", model_dir=model_dir(), cache_dir=cache_dir())
-    if not isinstance(engine, PaddleOCR) or model is None:
-        raise EngineUnavailable("this is not PaddleOCR with its bundled model", "pip install 'quorum-ocr[paddleocr]'")
-    return replace(engine, infer=by_session(_session(model, threads)), width_step_px=1, runs=ThreadPoolExecutor(1))
-
-
-def _session(model: Path, threads: int = 0) -> Any:  # noqa: ANN401 - onnxruntime is not typed
+def _session(model: Path) -> Any:  # noqa: ANN401 - onnxruntime is not typed
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 0  # as many as the runtime likes
     return onnxruntime.InferenceSession(model / "inference.onnx", options, providers=["CPUExecutionProvider"])
 
 
@@ -217,7 +228,8 @@ _IN_ONE_PROCESS = sorted(ENGINES, key="emnist_cnn".__eq__)
 OURS: Mapping[str, Callable[[], ReadFile]] = {
     SEGMENTATION: partial(of_engines, (), as_they_come=False),
     **{alone(name): partial(of_engines, (name,), as_they_come=False) for name in ENGINES},
-    FLOAT32: _paddleocr_in_float32,
+    **{natively(name): partial(_natively, name) for name in CONVERTED},
+    **{in_float32(name): partial(_in_float32, name) for name in CONVERTED},
     ONE_THREAD: partial(of_engines, _IN_ONE_PROCESS, as_they_come=False),
     DEFAULTS: partial(of_engines, _IN_ONE_PROCESS, as_they_come=True),
 }

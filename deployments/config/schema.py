@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from cluster.weights.models import DEFAULT_MODEL_DIR
 from deployments.config.gpu_fractions import require_engines_fit_their_cards
 from fusion import Method
-from ocr.interfaces import MAX_LINES
+from ocr.interfaces import MAX_LINES, Runtime
 
 ENGINES = ("emnist_cnn", "tesseract", "easyocr", "trocr", "paddleocr")
 """The five engine keys, in the order in which everything lists them."""
@@ -55,6 +55,10 @@ class EngineConfig(_Settings):
     name: str = Field(description="Key of a file in engines/, or the import path of a module with a SPEC.")
     model: str = Field("auto", description="auto | bundled | official | a path")
     languages: tuple[str, ...] = ("en",)
+    runtime: Runtime = Field(
+        Runtime.AUTO,
+        description="auto | native | openvino: what computes its network on a CPU; a card always has native.",
+    )
     threads: int = Field(1, ge=1, description="CPU threads of its framework. Ray sets one unless told otherwise.")
     batch_size: int | None = Field(None, ge=1, description="Most crops of one call; the engine's own by default.")
     memory_limit_mb: int | None = Field(

@@ -67,7 +67,15 @@ class EngineReplica:
                 spec.name, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
             )
             device = "cuda" if resources.gpu_fraction > 0.0 else "cpu"
-            return LoadOptions(model, config.languages, config.threads, device, held().gpu_fraction)
+            return LoadOptions(
+                model,
+                config.languages,
+                config.threads,
+                device,
+                held().gpu_fraction,
+                config.runtime,
+                cache_dir.expanduser(),
+            )
 
         self._host = EngineHost(
             spec,

@@ -30,6 +30,7 @@ from deployments.replica.processors import processor_s
 from engines.devices.gpu import is_out_of_memory
 from ocr import CardMemory, Crop, Engine, EngineSpec, Hypothesis, LoadOptions, NoCard, Scope, SegmentedPage, StepTimer
 from ocr.errors import EngineUnavailable
+from ocr.interfaces import Runtime
 from ocr.runtime.timing import OTHER
 
 log = logging.getLogger("quorum.engine")
@@ -131,6 +132,7 @@ class EngineHost:
             chosen = options()
             self._state = replace(self._state, threads=chosen.threads, gpu_fraction=chosen.gpu_fraction)
             _require_card_support(spec, chosen)
+            _require_runtime(spec, chosen)
             engine = spec.load(chosen)
             crops = [crop for crop in warm_up_crops() if crop.region.scope in spec.scopes]
             engine.read(crops)
@@ -240,6 +242,14 @@ def _require_card_support(spec: EngineSpec, options: LoadOptions) -> None:
         raise EngineUnavailable(
             f"{spec.name} has {options.gpu_fraction:g} of a card but uses no card: {spec.card.reason}",
             "set its gpu and num_gpus to 0",
+        )
+
+
+def _require_runtime(spec: EngineSpec, options: LoadOptions) -> None:
+    """Raises EngineUnavailable for an engine that was given a runtime that cannot read it."""
+    if options.runtime not in {Runtime.AUTO, *spec.runtimes}:
+        raise EngineUnavailable(
+            f"{spec.name} is not read by {options.runtime}", "set its runtime to auto or " + " or ".join(spec.runtimes)
         )
 
 

@@ -28,6 +28,8 @@ from engines.line_models.line_image_processor import LineImageProcessor
 BLANK = 0
 """The CTC class that says nothing."""
 COLUMN_PX = 4
+MOST_PLACES = 1024
+"""More columns than a line has."""
 DRIFTING_LINES = 0.25
 """Share of the lines that are miscounted by one in training, so that the count is not all that the decoder trusts."""
 PAPER_COLUMNS = 4
@@ -168,12 +170,14 @@ def numbered(hidden: Tensor, places: Tensor, width: int) -> Tensor:
 def code(places: Tensor, width: int) -> Tensor:
     """Sines, then cosines, of places (N, T) at `width // 2` rates, of unit size: (N, T, width).
 
-    The rates tell neighbours apart on lines of a hundred characters.
+    The rates tell neighbours apart on lines of a hundred characters. They are looked up in a table: a graph that is
+    traced from this holds the table, and computes no angle in half precision.
     """
     fastest, slowest = math.log(3.0), math.log(0.05)  # radians a place
     rates = torch.linspace(fastest, slowest, width // 2, device=places.device).exp()
-    angles = places.unsqueeze(-1) * rates
-    return math.sqrt(2.0) * torch.cat([angles.sin(), angles.cos()], dim=-1)
+    angles = torch.arange(MOST_PLACES, device=places.device).unsqueeze(-1) * rates
+    codes = math.sqrt(2.0) * torch.cat([angles.sin(), angles.cos()], dim=-1)
+    return nn.functional.embedding(places.clamp(max=MOST_PLACES - 1), codes)
 
 
 def register() -> None:

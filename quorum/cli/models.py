@@ -7,6 +7,7 @@
     quorum models pack weights.tar          put all installed models into one file, for a closed network
     quorum models unpack weights.tar        there: check that file and install it
     quorum models path english_g2           show where a model is
+    quorum models convert                   make what OpenVINO reads of the engines' models, before the first start does
 
 Models are stored under MODEL_DIR (or --model-dir). When a transfer was cut, the same command continues it.
 `--mirror https://huggingface.co=https://mirror.example/hub` asks another server instead; so does QUORUM_MODEL_MIRRORS,
@@ -14,8 +15,8 @@ with spaces between several. Where the makers of english_g2 cannot be reached, p
 same file; it must have the same sha256. docs/models.md has the table of models. A file whose makers publish no sha256
 is fetched or unpacked only when `--sums FILE` names it, as `sha256sum` writes it.
 
-Exit codes: 0 done; 1 a model could not be fetched, is damaged, or is not installed; 2 the command was not understood;
-130 interrupted.
+Exit codes: 0 done; 1 a model could not be fetched or converted, is damaged, or is not installed; 2 the command was not
+understood; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -30,18 +31,23 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cluster.weights.models import DEFAULT_MODEL_DIR
+import engines
+from cluster.weights.models import DEFAULT_MODEL_DIR, resolve
 from cluster.weights.store.archive import pack, unpack
 from cluster.weights.store.catalogue import Model, ModelCatalogue, read_catalogue
 from cluster.weights.store.checksums import read_sums
 from cluster.weights.store.model_store import InstallState, ModelStore, Record
 from cluster.weights.store.pulling import DownloadSource, pull, unvouched
 from cluster.weights.store.verifying import Checked, repair, verify
+from engines.converted.store import converted
+from engines.devices.openvino_device import OpenvinoCannotRead
 from ocr.errors import StoreError
 from quorum.terminal.download_progress import progress_bars
 from quorum.terminal.output import FAILED, INTERRUPTED, complain, errors_speak, out, table
 
 group = typer.Typer(no_args_is_help=True, help="The weights that the engines' makers publish, on this machine.")
+
+DEFAULT_CACHE_DIR = Path("~/.cache/quorum")
 
 _STYLES = {
     InstallState.ABSENT: "dim",
@@ -232,6 +238,34 @@ def path_of_model(
     with errors_speak():
         [record] = _here(read_catalogue(), store, [name])
     typer.echo(store.directory(record.key, record.name))
+
+
+@group.command("convert")
+def convert_models(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[ENGINE[=MODEL]]...", help="Engines, with a model where not auto.")
+    ] = None,
+    model_dir: ModelDir = DEFAULT_MODEL_DIR,
+    cache_dir: Annotated[Path, typer.Option(help="Where it is kept.", envvar="CACHE_DIR")] = DEFAULT_CACHE_DIR,
+) -> None:
+    """Make what OpenVINO reads of models on a CPU, and show where it is. A start does it where it was not done."""
+    known = {name for name, spec in engines.specs().items() if spec.convert is not None}
+    failures = 0
+    for engine, _, model in (name.partition("=") for name in names or sorted(known)):
+        if engine not in known:
+            raise typer.BadParameter(f"{engine!r} is none of {', '.join(sorted(known))}")
+        with errors_speak(engine):
+            path = resolve(engine, model or "auto", model_dir=_shelf(model_dir).root, cache_dir=cache_dir.expanduser())
+        try:
+            assert path is not None  # these engines bring no model of their own
+            found = converted(engine, path, cache_dir.expanduser())
+        except OpenvinoCannotRead as error:
+            complain(f"{engine}: {error}", "its own framework reads it")
+            failures += 1
+        else:
+            out().print(f"{engine}: {found.folder}", soft_wrap=True)
+    if failures:
+        raise typer.Exit(FAILED)
 
 
 def _here(models: ModelCatalogue, store: ModelStore, names: Sequence[str]) -> list[Record]:

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.engines
 
 
 def test_a_line_keeps_its_proportions_and_a_very_wide_one_is_squeezed():
-    from engines.line_models.line_image_processor import MAX_RATIO, scaled
+    from engines.line_models.line_pictures import MAX_RATIO, scaled
 
     assert scaled(np.zeros((64, 640, 3), np.uint8), 32).shape == (32, 320)
     assert scaled(np.zeros((2, 3000, 3), np.uint8), 32).shape == (32, 32 * MAX_RATIO)
@@ -17,7 +17,7 @@ def test_a_line_keeps_its_proportions_and_a_very_wide_one_is_squeezed():
 
 
 def test_a_batch_repeats_the_last_column_of_each_line():
-    from engines.line_models.line_image_processor import MARGIN_PX, batch
+    from engines.line_models.line_pictures import MARGIN_PX, batch
 
     short, long = np.zeros((32, 5), np.uint8), np.zeros((32, 32), np.uint8)
     short[:, -1] = 255

@@ -17,6 +17,7 @@ from engines import paddleocr
 from engines.devices import openvino_device
 from ocr import Classes, Crop, Engine, LoadOptions, Scope
 from ocr.errors import EngineUnavailable
+from ocr.interfaces import Runtime
 from tests.engines.drawing import character, draw, line
 
 pytestmark = pytest.mark.engines
@@ -99,32 +100,14 @@ def test_the_threads_are_those_that_were_given(model):
         assert loaded.infer.compiled.get_property("INFERENCE_NUM_THREADS") == 2
 
 
-@pytest.fixture(scope="module")
-def single_precision(model: Path) -> Engine:
-    """The engine as it is on a processor that computes in float32 only."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(openvino_device, "_CAPABILITY", "none of this kind")
-        return paddleocr.load(LoadOptions(model))
-
-
-def test_where_the_processor_has_no_bfloat16_the_same_is_read_by_onnx_runtime(engine, single_precision):
-    assert isinstance(single_precision, paddleocr.PaddleOCR)
-    assert not isinstance(single_precision.infer, openvino_device.Network)
-    crops = [line("Invoice 1942 is paid"), line("a line that is a good deal longer than that one"), character("k")]
-    for here, there in zip(engine.read(crops), single_precision.read(crops), strict=True):
-        assert here.text == there.text
-        assert here.confidence == pytest.approx(there.confidence, abs=0.02)
-        for first, second in zip(here.characters, there.characters, strict=True):
-            assert (first.span is None) == (second.span is None)
-            if first.span is not None and second.span is not None:
-                assert first.span.start == pytest.approx(second.span.start, abs=12)
-
-
 def test_a_model_that_openvino_does_not_take_is_read_by_onnx_runtime_and_that_is_told(model, monkeypatch, caplog):
-    def refuse(*_arguments: object) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
         raise RuntimeError("an operation that is not known here")
 
-    monkeypatch.setattr(openvino_device, "open_network", refuse)
+    monkeypatch.setattr(paddleocr, "open_network", refuse)
+    with pytest.raises(EngineUnavailable, match="not known here") as caught:
+        paddleocr.load(LoadOptions(model, runtime=Runtime.OPENVINO))
+    assert "runtime" in caught.value.hint
     loaded = paddleocr.load(LoadOptions(model))
     assert "an operation that is not known here" in caplog.text
     [hypothesis] = loaded.read([line("Invoice 1942 is paid")])

@@ -32,6 +32,7 @@ from ocr import (
     SegmentedPage,
 )
 from ocr.errors import EngineUnavailable
+from ocr.interfaces import Runtime
 
 
 class NotedEngine:
@@ -71,12 +72,13 @@ def hosted(
     record: RecordMetric = ignore_metric,
     card: Card | NoCard | None = None,
     resources: ReplicaResources | None = None,
+    runtime: Runtime = Runtime.AUTO,
 ) -> EngineHost:
     card = card or FakeCard()
     spec = EngineSpec("noted", frozenset(scopes or {Scope.LINE}), load, 8, Resources(1, 0, 100), {}, card)
     return EngineHost(
         spec,
-        lambda: LoadOptions(threads=3, gpu_fraction=0.25),
+        lambda: LoadOptions(threads=3, gpu_fraction=0.25, runtime=runtime),
         resources or ReplicaResources(cpus=0.5, gpu_fraction=0.25),
         memory_limit_mb=memory_limit_mb,
         hung_after_s=60.0,
@@ -232,6 +234,13 @@ def test_an_engine_that_uses_no_card_and_was_given_one_says_so(caplog: pytest.Lo
     state = hosted(lambda _: NotedEngine(), card=NoCard("it counts on its fingers")).state()
     assert "has 0.25 of a card but uses no card: it counts on its fingers" in state.problem
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_an_engine_is_not_read_by_a_runtime_that_it_does_not_have() -> None:
+    state = hosted(lambda _: NotedEngine(), runtime=Runtime.OPENVINO).state()
+    assert "noted is not read by openvino" in state.problem
+    assert "auto or native" in state.problem
+    assert hosted(lambda _: NotedEngine(), runtime=Runtime.NATIVE).state().problem == ""
 
 
 async def test_a_replica_whose_engine_hangs_is_replaced_and_one_that_is_only_busy_is_not() -> None:

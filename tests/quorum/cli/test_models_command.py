@@ -182,3 +182,17 @@ def test_what_is_not_here_is_said_with_how_to_get_it(arguments: tuple[str, ...],
     result = quorum(folder, *arguments)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "quorum models pull" in result.stderr
+
+
+def test_convert_shows_where_what_openvino_reads_of_each_engine_is(folder: Path, tmp_path: Path) -> None:
+    said = quorum(folder, "convert", "easyocr", "emnist_cnn=bundled", "--cache-dir", tmp_path / "cache")
+    assert said.exit_code == 0
+    lines = said.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["easyocr", "emnist_cnn"]
+    assert all(line.endswith("openvino") for line in lines)
+
+
+def test_convert_names_the_engines_that_it_knows(folder: Path) -> None:
+    said = quorum(folder, "convert", "tesseract")
+    assert said.exit_code == 2
+    assert "easyocr, emnist_cnn, trocr" in " ".join(said.output.replace("│", " ").split())

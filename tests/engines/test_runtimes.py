@@ -1,0 +1,130 @@
+"""Each engine reads the same on the framework of its makers and by OpenVINO, which needs no framework."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import engines
+from cluster.weights import models
+from engines.devices import openvino_device
+from ocr import Box, Crop, Engine, Hypothesis, LoadOptions, Region, Scope
+from ocr.errors import EngineUnavailable
+from ocr.interfaces import Runtime
+from tests.engines.drawing import character, draw, line
+
+pytestmark = pytest.mark.engines
+
+CONVERTED = sorted(name for name, spec in engines.specs().items() if Runtime.OPENVINO in spec.runtimes)
+TEXTS = (
+    "which was read on Tuesday, 14 March 1905, to the whole house",
+    "Invoice 20871 of 12/04/2018: three items at RM 41.50 apiece,",
+    "DEPARTMENT OF PUBLIC WORKS",
+    "No. 7",
+)
+
+every_network = pytest.mark.parametrize("name", CONVERTED)
+
+
+def _separated(letters: str) -> Crop:
+    """Letters with room between them, and where each stands, as the segmentation finds them."""
+    pictures = [draw(letter, size=40, margin=8) for letter in letters]
+    height = max(picture.shape[0] for picture in pictures)
+    canvas = np.full((height, sum(picture.shape[1] for picture in pictures), 3), 255, np.uint8)
+    boxes, left = [], 0
+    for picture in pictures:
+        rows, columns = picture.shape[:2]
+        canvas[height - rows :, left : left + columns] = picture
+        boxes.append(Box(left + 8, height - rows + 8, left + columns - 8, height - 8))
+        left += columns
+    region = Region(Box(0, 0, left, height).polygon(), left, height, character_boxes=tuple(boxes))
+    return Crop(canvas, region)
+
+
+def crops(name: str) -> list[Crop]:
+    """What the engine reads: clean, small and grainy lines, and single characters where it takes them."""
+    if name == "emnist_cnn":
+        return [_separated("DHKMRT2347"), *(character(letter) for letter in "ABDEHKMRT2347abdehnr")]
+    grain = np.random.default_rng(5).normal(0.0, 14.0, (400, 3000, 1))
+    lines = []
+    for text in TEXTS:
+        picture = draw(text, size=18, margin=8)
+        noisy = np.clip(picture + grain[: picture.shape[0], : picture.shape[1]], 0, 255).astype(np.uint8)
+        lines += [line(text), Crop.whole(noisy)]
+    singles = [character(letter) for letter in "gR7"] if Scope.CHARACTER in engines.spec(name).scopes else []
+    return [*lines, *singles]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Runtime], Engine]:
+    folder = tmp_path_factory.mktemp("models")
+
+    @cache
+    def load(name: str, runtime: Runtime) -> Engine:
+        model = models.resolve(name, model_dir=folder / "models", cache_dir=folder / "cache")
+        return engines.spec(name).load(LoadOptions(model, runtime=runtime))
+
+    return load
+
+
+def _assert_alike(here: list[Hypothesis], there: list[Hypothesis], apart: float) -> None:
+    assert [each.text for each in here] == [each.text for each in there]
+    for one, other in zip(here, there, strict=True):
+        assert one.abstained == other.abstained
+        for mine, theirs in zip(one.characters, other.characters, strict=True):
+            assert mine.probability == pytest.approx(theirs.probability, abs=apart)
+            if mine.span is not None and theirs.span is not None:
+                assert mine.span.start == pytest.approx(theirs.span.start, abs=12)
+            likely = {each.text: each.probability for each in mine.alternatives if each.probability > 2 * apart}
+            others = {each.text: each.probability for each in theirs.alternatives}
+            assert likely.keys() <= others.keys()
+
+
+@every_network
+def test_openvino_reads_what_the_makers_framework_reads(name, loaded):
+    """To a hundredth of a probability; PaddleOCR to a twentieth, in bfloat16 with its 8 bits."""
+    read = crops(name)
+    apart = 0.05 if name == "paddleocr" else 0.01
+    _assert_alike(loaded(name, Runtime.OPENVINO).read(read), loaded(name, Runtime.NATIVE).read(read), apart)
+
+
+def test_paddleocr_reads_the_same_in_single_precision(loaded, monkeypatch):
+    monkeypatch.setattr(openvino_device, "half_precision", lambda: openvino_device.FLOAT32)
+    read = crops("paddleocr")
+    _assert_alike(loaded("paddleocr", Runtime.AUTO).read(read), loaded("paddleocr", Runtime.NATIVE).read(read), 0.01)
+
+
+@every_network
+def test_on_a_card_openvino_is_refused_with_the_remedy(name):
+    with pytest.raises(EngineUnavailable, match="OpenVINO reads on CPUs") as caught:
+        openvino_device.by_openvino(name, LoadOptions(device="cuda", runtime=Runtime.OPENVINO), partial(int))
+    assert "runtime" in caught.value.hint
+
+
+READ_ALL = """
+import sys
+from pathlib import Path
+import engines
+from cluster.weights import models
+from ocr import LoadOptions
+from tests.engines.drawing import line
+for name in sys.argv[2:]:
+    model = models.resolve(name, model_dir=Path(sys.argv[1]), cache_dir=Path(sys.argv[1]))
+    engine = engines.spec(name).load(LoadOptions(model))
+    engine.read([line("Invoice 1942")])
+print(*sorted({module.partition(".")[0] for module in sys.modules}))
+"""
+
+
+def test_engines_on_a_cpu_import_no_framework(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", READ_ALL, str(tmp_path), *CONVERTED]
+    imported = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    frameworks = {"torch", "tensorflow", "keras", "transformers", "easyocr", "paddleocr", "paddlex", "onnxruntime"}
+    assert "openvino" in imported
+    assert frameworks.isdisjoint(imported)
