@@ -73,31 +73,37 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Runtime],
     return load
 
 
-def _assert_alike(here: list[Hypothesis], there: list[Hypothesis], apart: float) -> None:
+def _assert_alike(here: list[Hypothesis], there: list[Hypothesis]) -> None:
+    """The same texts; probabilities to 0.05 each and 0.005 in the mean: torch computes the line networks in bfloat16
+    where the processor does, and what OpenVINO gives PaddleOCR's network is padded further.
+    """
     assert [each.text for each in here] == [each.text for each in there]
+    apart = []
     for one, other in zip(here, there, strict=True):
         assert one.abstained == other.abstained
         for mine, theirs in zip(one.characters, other.characters, strict=True):
-            assert mine.probability == pytest.approx(theirs.probability, abs=apart)
+            apart.append(abs(mine.probability - theirs.probability))
+            assert (mine.span is None) == (theirs.span is None)
             if mine.span is not None and theirs.span is not None:
                 assert mine.span.start == pytest.approx(theirs.span.start, abs=12)
-            likely = {each.text: each.probability for each in mine.alternatives if each.probability > 2 * apart}
-            others = {each.text: each.probability for each in theirs.alternatives}
-            assert likely.keys() <= others.keys()
+            likely = {each.text for each in mine.alternatives if each.probability > 0.1}
+            assert likely <= {each.text for each in theirs.alternatives}
+    assert max(apart) <= 0.05
+    assert np.mean(apart) <= 0.005
 
 
 @every_network
 def test_openvino_reads_what_the_makers_framework_reads(name, loaded):
-    """To a hundredth of a probability; PaddleOCR to a twentieth, in bfloat16 with its 8 bits."""
     read = crops(name)
-    apart = 0.05 if name == "paddleocr" else 0.01
-    _assert_alike(loaded(name, Runtime.OPENVINO).read(read), loaded(name, Runtime.NATIVE).read(read), apart)
+    _assert_alike(loaded(name, Runtime.OPENVINO).read(read), loaded(name, Runtime.NATIVE).read(read))
 
 
-def test_paddleocr_reads_the_same_in_single_precision(loaded, monkeypatch):
-    monkeypatch.setattr(openvino_device, "half_precision", lambda: openvino_device.FLOAT32)
+def test_paddleocr_reads_the_same_in_either_precision(loaded, monkeypatch):
+    chosen = openvino_device.half_precision()
+    other = {openvino_device.FLOAT32: openvino_device.BFLOAT16, openvino_device.BFLOAT16: openvino_device.FLOAT32}
+    monkeypatch.setattr(openvino_device, "half_precision", lambda: other[chosen])
     read = crops("paddleocr")
-    _assert_alike(loaded("paddleocr", Runtime.AUTO).read(read), loaded("paddleocr", Runtime.NATIVE).read(read), 0.01)
+    _assert_alike(loaded("paddleocr", Runtime.AUTO).read(read), loaded("paddleocr", Runtime.NATIVE).read(read))
 
 
 @every_network
