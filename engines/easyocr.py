@@ -98,8 +98,8 @@ class EasyOCR:
 
 def _padded_width(grey: NDArray[np.uint8], height_px: int) -> int:
     """To which EasyOCR pads a crop: a whole number of its heights. One that is higher than wide counts as if it lay."""
-    height, width = grey.shape
-    return math.ceil(max(width / height, 1.0 / (width / height))) * height_px
+    ratio: float = grey.shape[1] / grey.shape[0]
+    return math.ceil(max(ratio, 1.0 / ratio)) * height_px
 
 
 def _picture(grey: NDArray[np.uint8], height_px: int, padded_width: int) -> NDArray[np.float32]:

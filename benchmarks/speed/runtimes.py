@@ -152,8 +152,8 @@ def error_rows(figures: dict[str, dict[str, dict[str, Any]]]) -> Iterator[tuple[
 
 
 def report(figures: dict[str, dict[str, dict[str, Any]]], folders: Sequence[Path], before: dict[str, Any]) -> str:
-    heads = ("engine", "way", "core-ms a line", "same text as native", "probabilities apart", "one character ms")
-    heads = (*heads, "32 characters ms", "core-s to load", "MB loaded", "MB at most")
+    read = ("core-ms a line", "same text as native", "probabilities apart", "one character ms", "32 characters ms")
+    heads = ("engine", "way", *read, "core-s to load", "MB loaded", "MB at most")
     about = "Made by `python -m benchmarks.speed.runtimes`, whose first lines say what is measured and how."
     return document(
         "The engines' networks on their makers' frameworks and by OpenVINO",
