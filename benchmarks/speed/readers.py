@@ -168,7 +168,7 @@ def _engine(name: str, threads: int, *, as_they_come: bool, runtime: Runtime = R
     return _unheld(engine, model) if as_they_come else engine
 
 
-def _unheld(engine: Engine, model: Path | None) -> Engine:
+def _unheld(engine: Engine, model: Path | None = None) -> Engine:
     """The engine with its library's own threads, where the project holds the library to one a run."""
     if isinstance(engine, Tesseract):
         os.environ.pop("OMP_THREAD_LIMIT", None)
