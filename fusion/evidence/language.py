@@ -75,14 +75,10 @@ class Languages:
         ).reshape(len(found), len(names) + 1)
         shares = _mixture(likelihoods)
         known = float(shares[:-1].sum())
-        return PageLanguage(
-            tuple(
-                (self.by_name[name], float(share) / known)
-                for name, share in zip(names, shares, strict=False)
-                if share / known > _MIN_SHARE
-            ),
-            known,
-        )
+        parts = [float(share) / known for share in shares[:-1]]
+        least = min(_MIN_SHARE, max(parts))  # of words that many languages share none may have so much
+        own = zip(names, parts, strict=True)
+        return PageLanguage(tuple((self.by_name[name], part) for name, part in own if part >= least), known)
 
 
 @dataclass(frozen=True)

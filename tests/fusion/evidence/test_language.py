@@ -29,6 +29,11 @@ def test_a_page_without_words_is_taken_for_the_first_language() -> None:
     assert share > 0.5
 
 
+def test_words_that_many_languages_share_leave_the_page_one_at_least() -> None:
+    many = Languages({f"l{number}": ENGLISH for number in range(12)})
+    assert len(many.of_page(["the", "cat"] * 200).mixture) >= 1
+
+
 def test_a_page_of_two_languages_knows_the_words_of_both() -> None:
     mixed = BOTH.of_page(["the", "cat", "in", "le", "ete", "en"] * 4)
     assert mixed.word("cat") > -8.0
