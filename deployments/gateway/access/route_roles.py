@@ -63,6 +63,7 @@ wants keys for reading. "/page" stands for every file below it, and {...} for an
 KEPT = frozenset({"/jobs", "/documentintelligence/documentModels/{model}:analyze"})
 """Those of them whose body goes to the store of jobs as it comes, however long that takes."""
 
+_SLASHES = re.compile("/{2,}")
 _PATTERNS = {route: re.compile(re.sub(r"\{\w+\}", "[^/]+", route)) for route in ROLES if "{" in route}
 
 
@@ -87,14 +88,20 @@ def reads(scope: Scope) -> bool:
 def as_routed(scope: Scope) -> Scope:
     """A copy of the request for the router. HEAD is GET whose body is left out, and a slash at the end of a route's
     path is taken away: a redirect to the path without it would name the scheme and the host that a proxy has asked for,
-    which callers may not reach.
+    which callers may not reach. Two slashes are one: some clients put a path behind an address that ends with one.
     """
     routed = dict(scope)
     if scope["type"] == "http" and scope["method"] == "HEAD":
         routed["method"] = "GET"
-    if scope["path"].endswith("/") and get_route_path(scope) != "/" and route_of(scope) not in (None, "/page"):
-        routed["path"] = scope["path"].rstrip("/")
-        routed["raw_path"] = routed["path"].encode("latin-1", "replace")
+    path = _SLASHES.sub("/", scope["path"])
+    single = {**scope, "path": path}
+    if route_of(single) not in (None, "/page") and get_route_path(single) != "/":
+        path = path.rstrip("/")
+    elif route_of(single) is None:
+        path = scope["path"]
+    if path != scope["path"]:
+        routed["path"] = path
+        routed["raw_path"] = path.encode("latin-1", "replace")
     return routed
 
 

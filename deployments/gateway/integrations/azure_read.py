@@ -42,7 +42,7 @@ RESULT = "/documentintelligence/documentModels/{model}/analyzeResults/{job}"
 
 _FILE = FileFields("base64Source", several=None, address="urlSource")
 _PDF = "pdf"
-_POLL_S = "1"  # by default the client would look again after 30 s
+_LEAST_POLL_S, _LONGEST_POLL_S = 1, 5  # without Retry-After the client looks again after 30 s
 _STATUS = {
     "queued": "running",  # `notStarted` is one of theirs too, but paperless-gpt takes it for a failure
     "running": "running",
@@ -103,7 +103,10 @@ def _add_analyze(router: APIRouter, jobs: JobsApi, trusted_proxies: Callable[[],
         key = idempotency_key(request.headers) if IDEMPOTENCY_KEY in request.headers else None
         submitted = await jobs.receive(caller_name(request.scope), key, announced_bytes(request), take)
         address = own_address(request.scope, trusted_proxies())
-        headers = {"Operation-Location": address + _path_of(request, submitted.job, asked), "Retry-After": _POLL_S}
+        headers = {
+            "Operation-Location": address + _path_of(request, submitted.job, asked),
+            "Retry-After": _poll_s(submitted.job),
+        }
         if submitted.is_repeated:
             headers[REPLAYED] = "true"
         return Response(status_code=202, headers=headers)
@@ -117,7 +120,7 @@ def _add_result(router: APIRouter, jobs: JobsApi) -> None:
         found = await _job(request, jobs, model, job)
         told = _status(found)
         if not found.has_ended:
-            return JSONResponse(told, headers={"Retry-After": _POLL_S})
+            return JSONResponse(told, headers={"Retry-After": _poll_s(found)})
         if told["status"] != "succeeded":
             return JSONResponse({**told, "error": _why_not(found)})
         await jobs.results.of(found.owner, found.id)  # it may be deleted already
@@ -206,6 +209,12 @@ async def _job(request: Request, jobs: JobsApi, model: str, job_id: str) -> Job:
     if len(found.files) != 1 or found.task != "text":
         raise NotFound("this job is no document of this protocol", "ask for it at /jobs")
     return found
+
+
+def _poll_s(job: Job) -> str:
+    """When to look again, in whole seconds: the later, the longer it still takes."""
+    expected_s = 0.0 if job.seconds_left is None else job.seconds_left
+    return str(min(_LONGEST_POLL_S, max(_LEAST_POLL_S, int(expected_s / 10.0))))
 
 
 def _status(job: Job) -> dict[str, Any]:

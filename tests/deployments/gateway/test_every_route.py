@@ -164,6 +164,13 @@ async def test_a_slash_at_the_end_changes_nothing(client: httpx.AsyncClient, met
     assert not slash.is_redirect
 
 
+@pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if route[0] != "DELETE"])
+async def test_two_slashes_before_a_path_are_one(client: httpx.AsyncClient, method: str, path: str) -> None:
+    path = _filled(path)
+    plain, slashes = [await client.request(method, httpx.URL(f"http://localhost{each}")) for each in (path, f"/{path}")]
+    assert slashes.status_code == plain.status_code
+
+
 async def test_an_unknown_path_with_a_slash_is_told_in_the_form_of_an_error(client: httpx.AsyncClient) -> None:
     response = await client.post("/no_such_route/", json=_IMAGE)
     assert response.status_code == 401
