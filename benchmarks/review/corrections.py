@@ -73,7 +73,7 @@ class OrderFigures:
 @dataclass(frozen=True, slots=True)
 class TuningFigures:
     """What tuning from so many corrections gains on the other documents: edits of characters and of words before and
-    after, whether the vote moved, and within which part the edits surely differ.
+    after, whether the vote moved, the Brier score of the words' confidences, and within which part the edits differ.
     """
 
     collection: str
@@ -83,6 +83,7 @@ class TuningFigures:
     strength: float | None
     characters: tuple[int, int]
     words: tuple[int, int]
+    brier: tuple[float, float]
     low: float
     high: float
 
@@ -152,7 +153,7 @@ def tuning_figures(
     half = [line for line in lines if _is_reviewed(line)]
     rest = [line for line in lines if not _is_reviewed(line)]
     reviewable = Reviewable.of(half, profile)
-    before = [line.normalised(own.text) for line, own in fused_lines(rest, profile)]
+    before = _Fused.of(rest, profile)
     done = 0
     for asked in CORRECTIONS:
         seen, changed = reviewed_until(reviewable, asked, BELOW, SURE_SHARE)
@@ -161,8 +162,23 @@ def tuning_figures(
         done = len(changed)
         documents = reviewed_documents(reviewable, weights_of(reviewable, seen, BELOW, SURE_SHARE))
         tuned = tune_to_reviews(documents, profile, engines)
-        after = [line.normalised(own.text) for line, own in fused_lines(rest, tuned.profile)]
+        after = _Fused.of(rest, tuned.profile)
         yield _figures(collection, asked, (len(changed), len(seen)), tuned.strength, rest, before, after)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fused:
+    """What a profile makes of some lines: the text of each, and the Brier score of all words."""
+
+    texts: tuple[str, ...]
+    brier: float
+
+    @classmethod
+    def of(cls, lines: Sequence[LabelledLine], profile: Profile) -> _Fused:
+        fused = list(fused_lines(lines, profile))
+        words = scored_words([line_sample(line, own, line.set_name) for line, own in fused], FUSED, FUSED)
+        brier = float(((words.confidences - words.right) ** 2).mean()) if len(words.right) else 0.0
+        return cls(tuple(line.normalised(own.text) for line, own in fused), brier)
 
 
 def _figures(
@@ -171,14 +187,14 @@ def _figures(
     reviewed: tuple[int, int],
     strength: float | None,
     lines: Sequence[LabelledLine],
-    before: Sequence[str],
-    after: Sequence[str],
+    before: _Fused,
+    after: _Fused,
 ) -> TuningFigures:
-    one = [character_edits(text, line.truth).edits for text, line in zip(before, lines, strict=True)]
-    other = [character_edits(text, line.truth).edits for text, line in zip(after, lines, strict=True)]
+    one = [character_edits(text, line.truth).edits for text, line in zip(before.texts, lines, strict=True)]
+    other = [character_edits(text, line.truth).edits for text, line in zip(after.texts, lines, strict=True)]
     words = [
         sum(word_edits(text, line.truth).edits for text, line in zip(texts, lines, strict=True))
-        for texts in (before, after)
+        for texts in (before.texts, after.texts)
     ]
     interval = paired_interval(other, one)
     return TuningFigures(
@@ -188,6 +204,7 @@ def _figures(
         strength,
         (sum(one), sum(other)),
         (words[0], words[1]),
+        (before.brier, after.brier),
         interval.low,
         interval.high,
     )
@@ -206,6 +223,7 @@ _TUNING_COLUMNS = (
     "gain",
     "interval",
     "word errors",
+    "Brier score",
 )
 
 
@@ -261,6 +279,7 @@ def _tuning_row(own: TuningFigures) -> list[object]:
         f"{own.gain:.1%}",
         f"{own.low:+.1%} to {own.high:+.1%}" + (" worse" if own.is_worse else ""),
         f"{own.words[0]} to {own.words[1]}",
+        f"{own.brier[0]:.4f} to {own.brier[1]:.4f}",
     ]
 
 

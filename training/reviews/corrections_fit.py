@@ -238,11 +238,13 @@ def _fitted(claims: _Claims, engines: Sequence[str], strength: float, leader: st
         [_UNITS["engine"]] * len(engines) + [_UNITS["spelling"], _UNITS["lead"]] + [_UNITS["group"]] * len(_GROUPS)
     )
 
-    def risk(steps: Floats) -> float:
-        return _expected(claims, steps * units, len(engines)) + strength * float(steps @ steps)
+    def risk(steps: Floats) -> tuple[float, Floats]:
+        expected, gradient = _expected(claims, steps * units, len(engines))
+        return expected + strength * float(steps @ steps), gradient * units + 2.0 * strength * steps
 
     bounds = [(-_FURTHEST, _FURTHEST)] * len(units)
-    found = minimize(risk, np.zeros(len(units)), method="L-BFGS-B", bounds=bounds, options={"maxiter": 60})
+    start = np.zeros(len(units))
+    found = minimize(risk, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60})
     values = found.x * units
     return float(found.fun), _moves(values, engines, leader)
 
@@ -259,25 +261,60 @@ def _moves(values: Floats, engines: Sequence[str], leader: str | None) -> Moves:
     )
 
 
-def _supports(claims: _Claims, values: Floats, engines: int) -> Floats:
-    """Of each candidate, in nats."""
-    factors = np.exp(values[:engines])
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parts:
+    """What claims give their candidates: `own` nats each before the engine's factor, and what of it moves with the
+    group (its slope there) and with the lead (1 or 0).
+    """
+
+    factors: Floats
+    own: Floats
+    by_group: Floats
+    by_lead: Floats
+
+
+def _parts(claims: _Claims, values: Floats, engines: int) -> _Parts:
+    """An alternative gives no more than the engine's own text, so that it moves with that where it is as large."""
     more = values[engines:]
     odds = claims.odds + more[2:][claims.group]
-    plain = np.logaddexp(0.0, odds)
-    choices = plain + claims.leads * max(0.0, claims.lead + float(more[1]))
+    plain, slope = np.logaddexp(0.0, odds), 1.0 / (1.0 + np.exp(-odds))
+    lead = claims.lead + float(more[1])
+    choices = plain + claims.leads * max(0.0, lead)
+    is_own = (claims.choice == np.arange(len(odds))) | (plain < choices[claims.choice])
+    leads = claims.leads * (lead > 0.0)
     is_choice = claims.choice == np.arange(len(odds))
-    own = np.where(is_choice, choices, np.minimum(choices[claims.choice], plain))
-    supports = np.bincount(claims.candidate, factors[claims.engine] * own, len(claims.slot))
-    return np.asarray(supports + math.exp(more[0]) * claims.spelling, dtype=np.float64)
+    return _Parts(
+        np.exp(values[:engines])[claims.engine],
+        np.where(is_choice, choices, np.where(is_own, plain, choices[claims.choice])),
+        np.where(is_own, slope, slope[claims.choice]),
+        np.where(is_choice, leads, np.where(is_own, 0.0, leads[claims.choice])),
+    )
 
 
-def _expected(claims: _Claims, values: Floats, engines: int) -> float:
-    """The edits that are expected in all slots, by their weights."""
-    supports = _supports(claims, values, engines)
+def _supports(claims: _Claims, values: Floats, engines: int) -> Floats:
+    """Of each candidate, in nats."""
+    parts = _parts(claims, values, engines)
+    supports = np.bincount(claims.candidate, parts.factors * parts.own, len(claims.slot))
+    return np.asarray(supports + math.exp(values[engines]) * claims.spelling, dtype=np.float64)
+
+
+def _expected(claims: _Claims, values: Floats, engines: int) -> tuple[float, Floats]:
+    """The edits that are expected in all slots, by their weights, and their gradient."""
+    parts = _parts(claims, values, engines)
+    of_spelling = math.exp(values[engines]) * claims.spelling
+    supports = np.bincount(claims.candidate, parts.factors * parts.own, len(claims.slot)) + of_spelling
     highest = np.full(len(claims.weight), -np.inf)
     np.maximum.at(highest, claims.slot, supports)
     power = np.exp(supports - highest[claims.slot])
-    total = np.bincount(claims.slot, power, len(claims.weight))
-    expected = np.bincount(claims.slot, power * claims.excess, len(claims.weight)) / total
-    return float(claims.weight @ expected)
+    chance = power / np.bincount(claims.slot, power, len(claims.weight))[claims.slot]
+    expected = np.bincount(claims.slot, chance * claims.excess, len(claims.weight))
+    pull = claims.weight[claims.slot] * chance * (claims.excess - expected[claims.slot])  # by the support
+    by_claim = pull[claims.candidate] * parts.factors
+    gradient = np.concatenate(
+        [
+            np.bincount(claims.engine, by_claim * parts.own, engines),
+            [float(pull @ of_spelling), float(by_claim @ parts.by_lead)],
+            np.bincount(claims.group, by_claim * parts.by_group, len(_GROUPS)),
+        ]
+    )
+    return float(claims.weight @ expected), gradient

@@ -1,8 +1,10 @@
 """From what people said in reviews to a better profile, and to what it is worth before anything changes.
 
 How far the profile moves is chosen by cross-validation over documents: each document is decided by what was fitted to
-the others. Where that makes no fewer errors, or makes a document worse than chance explains, the profile stays and only
-its confidences follow what people found.
+the others. People looked at doubtful words, so what a change does to the others is expected from their confidences: a
+change of a word that is right with probability p costs 2p - 1 errors, as if it were right otherwise. Where there are no
+fewer errors than chance explains, or more among words that nobody doubted, the vote stays as it is and only its
+confidences follow what people found.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from evaluation.accuracy.fused_lines import materials
+from evaluation.metrics.text_comparison import correct_words, held_words
 from fusion import FusedLine, Method, Profile, fuse_page
 from fusion.evidence.calibration import Calibration
 from fusion.evidence.claim_evidence import log_odds
@@ -21,13 +24,13 @@ from fusion.votes.page_evidence import PageEvidence, ReadLine
 from training.reviews.corrections_fit import ReviewedSlots, edits_in, fit_moves, moved
 from training.reviews.reviewed_lines import ReviewedLine, WeightedSlots, weighted_slots
 
-STRENGTHS = (2.0, 8.0, 32.0)
+STRENGTHS = (4.0, 16.0, 64.0)
 """Of the ridge, in edits: how many edits a move of one unit has to save."""
 _FOLDS = 5
 _LEAST_SLOTS = 12
 """Decisive slots below which the vote stays as it is."""
 _CALIBRATION_RIDGE = 4.0  # words that say that the confidences are right as they are
-_STANDARD_ERRORS = 0.5
+_STANDARD_ERRORS = 1.64
 """Fewer errors count where they are so many standard errors of their difference over documents."""
 
 
@@ -42,13 +45,15 @@ class ReviewedDocument:
 @dataclass(frozen=True, slots=True)
 class Validation:
     """What cross-validation by document says: weighted wrong words with the profile and with the tuned one, the same of
-    words that nobody doubted, how many documents have more and fewer, and the Brier score of the words' confidences.
+    words that nobody doubted, the errors that are expected more where nobody looked, how many documents have more and
+    fewer, and the Brier score of the words' confidences.
     """
 
     errors_before: float
     errors_after: float
     sure_before: float
     sure_after: float
+    elsewhere: float
     documents_worse: int
     documents_better: int
     brier_before: float
@@ -77,6 +82,7 @@ class ReviewTuning:
             f"({part:.0%} fewer); fewer in {own.documents_better} documents, more in {own.documents_worse}"
         )
         yield f"words that nobody doubted: {own.sure_before:.0f} wrong before, {own.sure_after:.0f} after"
+        yield f"words at which nobody looked: {own.elsewhere:+.1f} errors are expected"
         yield f"confidences (Brier score): {own.brier_before:.4f} before, {own.brier_after:.4f} after"
         if self.strength is None:
             yield "the vote stays as it is: nothing better was found; the confidences follow what people found"
@@ -174,8 +180,14 @@ class _Outcome:
 
     errors: tuple[float, float]
     sure: tuple[float, float]
+    elsewhere: float
     brier: tuple[float, float]
     weight: float
+
+    @property
+    def fewer(self) -> float:
+        """Errors that are gone, less those that are expected where nobody looked."""
+        return self.errors[0] - self.errors[1] - self.elsewhere
 
 
 def _validated(
@@ -194,11 +206,12 @@ def _validated(
 
 
 def _outcome(read: _ReadDocument, tuned: Profile) -> _Outcome:
-    errors, sure, brier, weight = np.zeros(2), np.zeros(2), np.zeros(2), 0.0
+    errors, sure, brier, weight, elsewhere = np.zeros(2), np.zeros(2), np.zeros(2), 0.0, 0.0
     for page, before in zip(read.document.pages, read.fused, strict=True):
         if not any(line.words for line in page):
             continue
         for line, old, new in zip(page, before, _fused(page, tuned), strict=True):
+            elsewhere += _expected_elsewhere(line, old, new)
             if not line.words:
                 continue
             errors += (line.wrong(old.text), line.wrong(new.text))
@@ -206,7 +219,33 @@ def _outcome(read: _ReadDocument, tuned: Profile) -> _Outcome:
             sure += (only_sure.wrong(old.text), only_sure.wrong(new.text))
             brier += (_brier(line, old), _brier(line, new))
             weight += sum(word.weight for word in line.words)
-    return _Outcome(_pair(errors), _pair(sure), _pair(brier), weight)
+    return _Outcome(_pair(errors), _pair(sure), elsewhere, _pair(brier), weight)
+
+
+def _expected_elsewhere(line: ReviewedLine, old: FusedLine, new: FusedLine) -> float:
+    """The errors that changes of words are expected to make at which nobody looked; below 0 where they mend some."""
+    if old.text == new.text:
+        return 0.0
+    read = line.line.normalised(old.text)
+    if len(read.split()) != len(old.words):
+        return 0.0
+    stay = list(correct_words(read, line.line.normalised(new.text)))
+    return sum(
+        2.0 * word.confidence - 1.0
+        for word, stays, looked_at in zip(old.words, stay, _looked_at(line, read), strict=True)
+        if not stays and not looked_at
+    )
+
+
+def _looked_at(line: ReviewedLine, read: str) -> list[bool]:
+    """For each word of what was fused, whether people looked at any true word that it holds."""
+    held, _ = held_words(read, line.line.truth)
+    weights, place, found = line.weights, 0, []
+    for count in held:
+        own = weights[place : place + max(1, count)]
+        place += count
+        found.append(bool(own) and max(own) > 0.0)
+    return found
 
 
 def _pair(values: np.ndarray) -> tuple[float, float]:
@@ -215,12 +254,13 @@ def _pair(values: np.ndarray) -> tuple[float, float]:
 
 def _is_better(outcomes: Sequence[_Outcome]) -> bool:
     """Whether there are fewer errors than chance explains, and no more among words that nobody doubted."""
-    fewer = np.array([own.errors[0] - own.errors[1] for own in outcomes])
+    fewer = np.array([own.fewer for own in outcomes])
     if len(fewer) < 2:
         return False
     noise = float(fewer.std(ddof=1)) * math.sqrt(len(fewer))
+    seen = sum(own.errors[0] - own.errors[1] for own in outcomes)
     sure = sum(own.sure[1] - own.sure[0] for own in outcomes)
-    return float(fewer.sum()) > _STANDARD_ERRORS * noise and sure <= 0.0
+    return seen > 0.0 and float(fewer.sum()) > _STANDARD_ERRORS * noise and sure <= 0.0
 
 
 def _summary(outcomes: Sequence[_Outcome]) -> Validation:
@@ -233,8 +273,9 @@ def _summary(outcomes: Sequence[_Outcome]) -> Validation:
         total("errors", 1),
         total("sure", 0),
         total("sure", 1),
-        sum(own.errors[1] > own.errors[0] for own in outcomes),
-        sum(own.errors[1] < own.errors[0] for own in outcomes),
+        sum(own.elsewhere for own in outcomes),
+        sum(own.fewer < 0.0 for own in outcomes),
+        sum(own.fewer > 0.0 for own in outcomes),
         total("brier", 0) / weight,
         total("brier", 1) / weight,
     )
@@ -245,8 +286,6 @@ def _summary(outcomes: Sequence[_Outcome]) -> Validation:
 
 def _judged_words(line: ReviewedLine, fused: FusedLine) -> Iterator[tuple[float, bool, float]]:
     """The confidence, whether it is right, and the weight of each fused word at which people looked."""
-    from evaluation.metrics.text_comparison import correct_words, held_words
-
     read = line.line.normalised(fused.text)
     if len(read.split()) != len(fused.words):
         return
