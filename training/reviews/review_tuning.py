@@ -30,6 +30,8 @@ _FOLDS = 5
 _LEAST_SLOTS = 12
 """Decisive slots below which the vote stays as it is."""
 _CALIBRATION_RIDGE = 4.0  # words that say that the confidences are right as they are
+_UNSEEN = 0.1
+"""Of a word, so much counts that nobody looked at: it says that its confidence is right."""
 _STANDARD_ERRORS = 1.64
 """Fewer errors count where they are so many standard errors of their difference over documents."""
 
@@ -284,8 +286,19 @@ def _summary(outcomes: Sequence[_Outcome]) -> Validation:
 # --- confidences ---
 
 
-def _judged_words(line: ReviewedLine, fused: FusedLine) -> Iterator[tuple[float, bool, float]]:
-    """The confidence, whether it is right, and the weight of each fused word at which people looked."""
+@dataclass(frozen=True, slots=True)
+class _JudgedWord:
+    """A fused word: how sure it was, whether it is right, in [0, 1], and for how many it counts. Of one at which nobody
+    looked its confidence is the best that is known, and it counts little.
+    """
+
+    confidence: float
+    right: float
+    weight: float
+    looked_at: bool
+
+
+def _judged_words(line: ReviewedLine, fused: FusedLine) -> Iterator[_JudgedWord]:
     read = line.line.normalised(fused.text)
     if len(read.split()) != len(fused.words):
         return
@@ -296,11 +309,14 @@ def _judged_words(line: ReviewedLine, fused: FusedLine) -> Iterator[tuple[float,
         own = weights[place : place + max(1, count)]
         place += count
         if own and max(own) > 0.0:
-            yield word.confidence, is_right, max(own)
+            yield _JudgedWord(word.confidence, float(is_right), max(own), looked_at=True)
+        else:
+            yield _JudgedWord(word.confidence, word.confidence, _UNSEEN, looked_at=False)
 
 
 def _brier(line: ReviewedLine, fused: FusedLine) -> float:
-    return sum(weight * (confidence - is_right) ** 2 for confidence, is_right, weight in _judged_words(line, fused))
+    judged = [word for word in _judged_words(line, fused) if word.looked_at]
+    return sum(word.weight * (word.confidence - word.right) ** 2 for word in judged)
 
 
 def _recalibrated(profile: Profile, read: Sequence[_ReadDocument]) -> Profile:
@@ -316,7 +332,6 @@ def _recalibrated(profile: Profile, read: Sequence[_ReadDocument]) -> Profile:
         for page in document.document.pages
         if any(line.words for line in page)
         for line, fused in zip(page, _fused(page, profile), strict=True)
-        if line.words
         for own in _judged_words(line, fused)
     ]
     base, slope = _logistic_moves(judged)
@@ -332,16 +347,17 @@ def _moved_probability(probability: float, base: float, slope: float) -> float:
     return 1.0 / (1.0 + math.exp(-(base + slope * log_odds(probability))))
 
 
-def _logistic_moves(judged: Sequence[tuple[float, bool, float]]) -> tuple[float, float]:
-    """By how much log-odds are moved and stretched so that confidences fit what was found."""
+def _logistic_moves(judged: Sequence[_JudgedWord]) -> tuple[float, float]:
+    """By how much log-odds are moved and stretched so that confidences fit what was found. Who was asked depends on the
+    confidence alone, so what was found holds for all words that are as sure; of the others it says little.
+    """
     from scipy.optimize import minimize
 
-    if not judged:
+    if not any(word.looked_at for word in judged):
         return 0.0, 1.0
-    odds = np.array([log_odds(confidence) for confidence, _, _ in judged])
-    right = np.array([is_right for _, is_right, _ in judged], dtype=np.float64)
-    weight = np.array([own for _, _, own in judged])
-    weight *= len(weight) / weight.sum()  # few words of great weight say no more than few words
+    odds = np.array([log_odds(word.confidence) for word in judged])
+    right = np.array([word.right for word in judged])
+    weight = np.array([word.weight for word in judged])
 
     def loss(values: np.ndarray) -> float:
         value = values[0] + values[1] * odds
