@@ -1,0 +1,125 @@
+"""How long a person who reviews waits for the next word: from the key to the frame that shows it, in headless Chromium.
+
+    python -m benchmarks.review.page_speed [--url http://127.0.0.1:8000] [--out benchmarks/results/review_page.md]
+
+Has the sample page read as a job, makes a review that asks all of its words, and decides 100 of them by keyboard: of
+ten words seven are taken as they are, two by number, one is typed. Every decision is sent to the service meanwhile.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from benchmarks.harness import command
+from benchmarks.harness.results import RESULTS, publish
+from benchmarks.harness.serving import PAGE, URL, served_at
+from evaluation.environment import as_table, environment
+from evaluation.markdown import document, table
+from quorum.client import Client
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+WORDS = 100
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+_TIMER = """
+() => {
+    window.waits = [];
+    const word = document.getElementById("review-word");
+    document.addEventListener("keydown", (event) => {
+        const [begun, before] = [event.timeStamp, word.dataset.number];
+        const look = () => {
+            if (word.dataset.number === before && !word.hidden) return;
+            requestAnimationFrame((painted) => window.waits.push(painted - begun));
+        };
+        requestAnimationFrame(look);
+    }, true);
+}
+"""
+"""Notes the time from each key to the frame after the one in which another word was put on the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Milliseconds for each word, and keys a word beyond what was typed."""
+
+    ms: tuple[float, ...]
+    keys_a_word: float
+
+
+def measured(url: str, link: str) -> Waits:
+    """Decide WORDS words of the review behind the link."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium")
+    if program is None:
+        raise FileNotFoundError("chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+            page = context.new_page()
+            page.goto(link)
+            page.wait_for_selector("#crop image[href^=blob]", timeout=60_000)
+            page.evaluate(_TIMER)
+            keys = sum(_decide(page, number) for number in range(WORDS))
+            waits = page.evaluate("window.waits")
+        browser.close()
+    if len(waits) < WORDS:
+        raise RuntimeError(f"{len(waits)} of {WORDS} words were followed by another one at {url}")
+    return Waits(tuple(waits), keys / WORDS)
+
+
+def _decide(page: Page, number: int) -> int:
+    """Say what one word is; returns how many keys that took beyond what was typed."""
+    before = page.locator("#review-word").get_attribute("data-number")
+    if number % 10 == 9:
+        page.keyboard.type("typed")
+        page.keyboard.press("Enter")
+    else:
+        page.keyboard.press("1" if number % 10 >= 7 else "Enter")
+    page.wait_for_selector(f"#review-word:not([data-number='{before}'])", state="attached")
+    page.wait_for_timeout(50)
+    return 1
+
+
+def report(waits: Waits, before: dict[str, str]) -> str:
+    quantiles = [float(np.quantile(waits.ms, share)) for share in (0.5, 0.95, 1.0)]
+    return document(
+        "How long a person who reviews waits for the next word",
+        "Made by `python -m benchmarks.review.page_speed`; its docstring says how.",
+        as_table(before),
+        table(
+            ["words", "median ms", "95 % ms", "longest ms", "keys a word beyond what is typed"],
+            [_row(len(waits.ms), quantiles, waits.keys_a_word)],
+        ),
+    )
+
+
+def _row(words: int, quantiles: Sequence[float], keys: float) -> list[object]:
+    return [words, *(f"{value:.0f}" for value in quantiles), f"{keys:.2f}"]
+
+
+def main(
+    url: Annotated[str | None, typer.Option(help="Where the service runs; otherwise it is started here.")] = None,
+    out: Path = RESULTS / "review_page.md",
+) -> None:
+    """Measure the page of reviews."""
+    before = environment()
+    with served_at(url), Client(url or URL, timeout_s=300.0) as client:
+        job = client.submit(PAGE, priority="interactive")
+        job.wait()
+        review = client.review(job.id, below=1.0, sure_share=1.0)
+        waits = measured(url or URL, review.link(url or URL))
+    publish(report(waits, before), out)
+
+
+if __name__ == "__main__":
+    command.run(main)
