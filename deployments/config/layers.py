@@ -89,7 +89,7 @@ VARIABLES = (
     Variable(
         "TRUSTED_PROXIES",
         ("security", "trusted_proxies"),
-        "proxies whose X-Forwarded-For is believed",
+        "proxies whose X-Forwarded-For and X-Forwarded-Proto are believed",
         _comma_separated,
     ),
     Variable("RATE_LIMIT_PER_MINUTE", ("limits", "requests_per_minute"), "most requests a minute of one caller"),

@@ -265,7 +265,7 @@ class SecurityConfig(_Settings):
         (), description="Names the service answers to, besides addresses and localhost: a name, *.name, or * for any."
     )
     trusted_proxies: tuple[Network, ...] = Field(
-        (), description="Addresses or networks of proxies whose X-Forwarded-For is believed."
+        (), description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."
     )
 
 
