@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import PIL.Image
 
 from ocr.errors import QuorumError
 from segmentation.files.images.decoding import DecodingLimits, OpenedImage, open_image
 from segmentation.files.images.resolution import Resolution, on_paper
 from segmentation.files.images.tiff import is_tiff, tiff_pages, with_first_page
+from segmentation.files.images.tiff_one_page import only_page
 from segmentation.files.rendered_page import RefusedFile, RenderedPage, RenderRequest
 
+MAX_IMAGE_BYTES = 100_000_000
+"""The largest image with a path, and the largest page of a TIFF: decoders want all of it in memory, some twice."""
 _NOT_REDUCED = 2**62
 
 
-class ImagePages:
-    """The pages of an image file, each as large as it is stored."""
+class LongTiff:
+    """A TIFF on the disk, of which what is asked for is read."""
 
-    def __init__(self, file: bytes, request: RenderRequest) -> None:
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._size = path.stat().st_size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, place: slice, /) -> bytes:
+        start, stop, _ = place.indices(self._size)
+        self._file.seek(start)
+        return self._file.read(max(0, stop - start))
+
+
+class ImagePages:
+    """The pages of an image file, each as large as it is stored. Of a long TIFF one page at a time is in memory."""
+
+    def __init__(self, file: bytes | LongTiff, request: RenderRequest) -> None:
         self._file = file
         self._is_read = request.files
         self._limits = DecodingLimits(_NOT_REDUCED, request.max_decoding_mb, request.max_decoding_s)
@@ -41,8 +62,17 @@ class ImagePages:
             raise RefusedFile(error.code, error.message, error.hint) from error
 
     def _page_file(self, number: int) -> bytes:
+        """Raises RefusedFile."""
         place = self._places[number - 1]
-        return with_first_page(self._file, place) if place else self._file
+        if isinstance(self._file, bytes):
+            return with_first_page(self._file, place) if place else self._file
+        try:
+            return only_page(self._file, place, MAX_IMAGE_BYTES)
+        except ValueError as error:
+            hint = "cut the file into pages, or make a PDF of it"
+            raise RefusedFile(
+                "too_large", f"the page cannot be taken out of a file this large: {error}", hint
+            ) from error
 
 
 def resolution_of(file: bytes, limits: DecodingLimits) -> Resolution:

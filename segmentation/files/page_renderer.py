@@ -28,8 +28,9 @@ from typing import Any, BinaryIO
 import PIL.Image
 
 from ocr.file_kinds import HEAD_BYTES, pdf_start
-from segmentation.files.image_pages import ImagePages
+from segmentation.files.image_pages import MAX_IMAGE_BYTES, ImagePages, LongTiff
 from segmentation.files.images.resolution import Resolution
+from segmentation.files.images.tiff import is_tiff
 from segmentation.files.own_process import MEMORY_BYTES, allow_processor, confine
 from segmentation.files.pdf.pdf_pages import PdfPage, PdfPages
 from segmentation.files.rendered_page import RefusedFile, RenderedPage, RenderRequest, chosen_pages
@@ -39,8 +40,6 @@ CPU_A_PAGE_S = 1
 """The processor time that it may use: so much, and so much more for each page that is asked for, within the limit that
 the request names.
 """
-MAX_IMAGE_BYTES = 100_000_000
-"""The largest file with a path that is no PDF: its decoders want all of it in memory, some twice."""
 _JPEG_QUALITY = 85
 
 
@@ -102,10 +101,12 @@ def _pages_at(path: Path, request: RenderRequest) -> PdfPages | ImagePages:
     if pdf_start(head) is not None:
         return PdfPages(path, request)
     size = path.stat().st_size
-    if size > MAX_IMAGE_BYTES:
-        message = f"the file has {size} bytes; the limit for one that is no PDF is {MAX_IMAGE_BYTES}"
-        raise RefusedFile("too_large", message, "cut it into several files, or make a PDF of it")
-    return ImagePages(path.read_bytes(), request)
+    if size <= MAX_IMAGE_BYTES:
+        return ImagePages(path.read_bytes(), request)
+    if is_tiff(head):
+        return ImagePages(LongTiff(path), request)
+    message = f"the file has {size} bytes; the limit for one that is no PDF and no TIFF is {MAX_IMAGE_BYTES}"
+    raise RefusedFile("too_large", message, "shrink it, or make a PDF of it")
 
 
 def _page_message(pages: PdfPages | ImagePages, number: int, request: RenderRequest) -> tuple[dict[str, Any], bytes]:

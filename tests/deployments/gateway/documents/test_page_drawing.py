@@ -20,8 +20,8 @@ from benchmarks.inputs.bad_files import png_of_size
 from deployments.gateway.documents import page_drawing
 from deployments.gateway.documents.page_drawing import DrawnPage, PageDrawer, RefusedPage
 from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
+from segmentation.files.image_pages import MAX_IMAGE_BYTES
 from segmentation.files.own_process import NICENESS
-from segmentation.files.page_renderer import MAX_IMAGE_BYTES
 from segmentation.files.rendered_page import RefusedFile, RenderRequest, chosen_pages
 from tests.fakes.files import bars_of, image_file, locked_pdf, pdf, picture, tiff
 from tests.segmentation.files.tiff_files import page as tiff_page
@@ -105,10 +105,21 @@ async def test_a_file_that_lies_on_the_disk_is_drawn_as_one_that_is_sent(file: b
 async def test_an_image_on_the_disk_that_no_memory_would_hold_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "upload"
     with path.open("wb") as file:
-        file.write(tiff(1))
+        file.write(image_file("PNG"))
         file.truncate(MAX_IMAGE_BYTES + 1)
     with pytest.raises(TooLarge, match="limit for one that is no PDF"):
         await drawn(path)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "1", "CMYK"])
+async def test_the_pages_of_a_tiff_that_no_memory_would_hold_are_drawn_as_those_of_a_small_one(
+    tmp_path: Path, mode: str
+) -> None:
+    path = tmp_path / "upload"
+    with path.open("wb") as file:
+        file.write(tiff(3, mode))
+        file.truncate(2_000_000_000)  # a gap, which takes no room on the disk
+    assert await drawn(path) == await drawn(tiff(3, mode))
 
 
 async def test_a_pdf_is_drawn_at_the_resolution_asked_for() -> None:
