@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
@@ -28,8 +29,11 @@ from ocr.errors import OutOfRange
 from ocr.job_contract import JobAnswer, JobBody, JobOptions, JobsAnswer
 
 FAILED_PAGES = "Quorum-Failed-Pages"
-"""The header that names the pages that are missing in a result because they could not be read."""
+"""The header that names the pages that are missing in a result because they could not be read: the first thousand or
+so, with `...` at the end where there are more.
+"""
 
+_LONGEST_LIST = 4000
 _NDJSON_NAME = "ndjson"
 _FILES = ("image/*", "application/octet-stream", "application/pdf")
 
@@ -138,10 +142,16 @@ def _add_result(router: APIRouter, jobs: JobsApi) -> None:
         written = await jobs.results.written(found, chosen, options.file, options.pages, corrected=options.corrected)
         headers = {ILLEGIBLE_LINES: str(written.illegible_lines)}
         if written.failed_pages:
-            headers[FAILED_PAGES] = ",".join(map(str, written.failed_pages))
+            headers[FAILED_PAGES] = _listed(written.failed_pages)
         if isinstance(written.content, bytes):
             return Response(written.content, media_type=written.media_type, headers=headers)
         return StreamingResponse(written.content, media_type=written.media_type, headers=headers)
+
+
+def _listed(pages: Sequence[int]) -> str:
+    """Numbers of pages as a header has room for them: clients refuse long ones."""
+    listed = ",".join(map(str, pages))
+    return listed if len(listed) <= _LONGEST_LIST else f"{listed[:_LONGEST_LIST].rpartition(',')[0]},..."
 
 
 def _accepted(request: Request, job: Job) -> str:

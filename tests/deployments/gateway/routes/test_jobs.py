@@ -19,6 +19,7 @@ from deployments.config.api_keys import hashed
 from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.jobs.jobs_api import JobsApi
 from deployments.gateway.requests.kept_uploads import KeptUpload, UploadLimits
+from deployments.gateway.routes.jobs import _listed
 from deployments.jobs.job_files import JobFiles
 from ocr.contract import DocumentAnswer, PageAnswer
 from ocr.errors import InternalFailure, NotReady
@@ -444,6 +445,15 @@ async def test_a_format_that_is_written_page_by_page_has_all_pages_however_many(
     else:
         places = [whole.content.index(word) for word in words]
         assert places == sorted(places)
+
+
+def test_a_header_has_room_for_the_pages_that_failed_however_many() -> None:
+    assert _listed([3, 4, 17]) == "3,4,17"
+    many = _listed(range(1, 10_001))
+    assert len(many) < 4010
+    *numbers, more = many.split(",")
+    assert [int(number) for number in numbers] == list(range(1, len(numbers) + 1))
+    assert more == "..."
 
 
 async def test_a_fault_on_a_page_is_told_by_page(client: httpx.AsyncClient, service: Service) -> None:
