@@ -24,8 +24,10 @@ from deployments.jobs.job import (
     lease_pages,
     page_read,
     renewed,
+    reviewed,
     without_content,
 )
+from deployments.review.review import Review
 from ocr.contract import Problem
 
 LEASE_S = 30.0
@@ -252,3 +254,13 @@ class TwoReaders(RuleBasedStateMachine):
 
 
 TestTwoReaders = TwoReaders.TestCase
+
+
+def test_a_review_keeps_its_job_and_goes_with_its_content() -> None:
+    job = job_of(1)
+    review = Review(key="k", index="i", order="doubt", below=0.7, words=None, sure_share=0.0, seed=0, created_at=0.0)
+    kept = reviewed(job, review, job.expires_at + 100.0)
+    assert (kept.review, kept.expires_at, kept.forget_at) == (review, job.expires_at + 100.0, job.forget_at + 100.0)
+    assert reviewed(kept, review, 0.0).expires_at == kept.expires_at  # never earlier than it was to be
+    assert reviewed(kept, None, 0.0).review is None
+    assert without_content(ended(kept, "expired", 5.0), 5.0, 60.0).review is None
