@@ -18,20 +18,16 @@ import numpy as np
 from evaluation.accuracy.fused_lines import materials
 from evaluation.metrics.text_comparison import correct_words, held_words
 from fusion import FusedLine, Method, Profile, fuse_page
-from fusion.evidence.calibration import Calibration
-from fusion.evidence.claim_evidence import log_odds
 from fusion.votes.page_evidence import PageEvidence, ReadLine
 from training.reviews.corrections_fit import ReviewedSlots, edits_in, fit_moves, moved
 from training.reviews.reviewed_lines import ReviewedLine, WeightedSlots, weighted_slots
+from training.reviews.word_calibration import brier, recalibrated
 
 STRENGTHS = (4.0, 16.0, 64.0)
 """Of the ridge, in edits: how many edits a move of one unit has to save."""
 _FOLDS = 5
 _LEAST_SLOTS = 12
 """Decisive slots below which the vote stays as it is."""
-_CALIBRATION_RIDGE = 4.0  # words that say that the confidences are right as they are
-_UNSEEN = 0.1
-"""Of a word, so much counts that nobody looked at: it says that its confidence is right."""
 _STANDARD_ERRORS = 1.64
 """Fewer errors count where they are so many standard errors of their difference over documents."""
 
@@ -108,9 +104,10 @@ def tune_to_reviews(documents: Sequence[ReviewedDocument], profile: Profile, eng
 
 @dataclass(frozen=True, slots=True)
 class _ReadDocument:
-    """A document, what is fused of it, and its weighted slots."""
+    """A document, what a profile makes of it, and its weighted slots."""
 
     document: ReviewedDocument
+    profile: Profile
     fused: tuple[tuple[FusedLine, ...], ...]
     slots: ReviewedSlots
 
@@ -126,7 +123,7 @@ class _ReadDocument:
                 slots = weighted_slots(line, own, number, engines) if line.words else None
                 if slots is not None:
                     found.append((slots, evidence))
-        return cls(document, fused, ReviewedSlots(tuple(found)))
+        return cls(document, profile, fused, ReviewedSlots(tuple(found)))
 
 
 def _fused(page: Sequence[ReviewedLine], profile: Profile) -> list[FusedLine]:
@@ -138,6 +135,17 @@ def _page_evidence(fused: Sequence[FusedLine], profile: Profile) -> PageEvidence
     spelling = profile.tuning.spelling if profile.tuning else None
     read = [ReadLine.of(line.aligned) for line in fused]
     return PageEvidence.of(read, None if spelling is None else spelling.languages)
+
+
+def _recalibrated(profile: Profile, read: Sequence[_ReadDocument]) -> Profile:
+    pairs = [
+        pair
+        for own in read
+        for page, fused in zip(own.document.pages, own.fused, strict=True)
+        if any(line.words for line in page)
+        for pair in zip(page, fused if profile is own.profile else _fused(page, profile), strict=True)
+    ]
+    return recalibrated(profile, pairs)
 
 
 # --- cross-validation ---
@@ -208,7 +216,7 @@ def _validated(
 
 
 def _outcome(read: _ReadDocument, tuned: Profile) -> _Outcome:
-    errors, sure, brier, weight, elsewhere = np.zeros(2), np.zeros(2), np.zeros(2), 0.0, 0.0
+    errors, sure, squares, weight, elsewhere = np.zeros(2), np.zeros(2), np.zeros(2), 0.0, 0.0
     for page, before in zip(read.document.pages, read.fused, strict=True):
         if not any(line.words for line in page):
             continue
@@ -219,9 +227,9 @@ def _outcome(read: _ReadDocument, tuned: Profile) -> _Outcome:
             errors += (line.wrong(old.text), line.wrong(new.text))
             only_sure = replace(line, words=tuple(word for word in line.words if word.weight > 1.0))
             sure += (only_sure.wrong(old.text), only_sure.wrong(new.text))
-            brier += (_brier(line, old), _brier(line, new))
+            squares += (brier(line, old), brier(line, new))
             weight += sum(word.weight for word in line.words)
-    return _Outcome(_pair(errors), _pair(sure), elsewhere, _pair(brier), weight)
+    return _Outcome(_pair(errors), _pair(sure), elsewhere, _pair(squares), weight)
 
 
 def _expected_elsewhere(line: ReviewedLine, old: FusedLine, new: FusedLine) -> float:
@@ -281,88 +289,3 @@ def _summary(outcomes: Sequence[_Outcome]) -> Validation:
         total("brier", 0) / weight,
         total("brier", 1) / weight,
     )
-
-
-# --- confidences ---
-
-
-@dataclass(frozen=True, slots=True)
-class _JudgedWord:
-    """A fused word: how sure it was, whether it is right, in [0, 1], and for how many it counts. Of one at which nobody
-    looked its confidence is the best that is known, and it counts little.
-    """
-
-    confidence: float
-    right: float
-    weight: float
-    looked_at: bool
-
-
-def _judged_words(line: ReviewedLine, fused: FusedLine) -> Iterator[_JudgedWord]:
-    read = line.line.normalised(fused.text)
-    if len(read.split()) != len(fused.words):
-        return
-    right = list(correct_words(read, line.line.truth))
-    held, _ = held_words(read, line.line.truth)
-    weights, place = line.weights, 0
-    for word, is_right, count in zip(fused.words, right, held, strict=True):
-        own = weights[place : place + max(1, count)]
-        place += count
-        if own and max(own) > 0.0:
-            yield _JudgedWord(word.confidence, float(is_right), max(own), looked_at=True)
-        else:
-            yield _JudgedWord(word.confidence, word.confidence, _UNSEEN, looked_at=False)
-
-
-def _brier(line: ReviewedLine, fused: FusedLine) -> float:
-    judged = [word for word in _judged_words(line, fused) if word.looked_at]
-    return sum(word.weight * (word.confidence - word.right) ** 2 for word in judged)
-
-
-def _recalibrated(profile: Profile, read: Sequence[_ReadDocument]) -> Profile:
-    """The profile with the confidences of words that people's findings ask for: log-odds moved and stretched, with a
-    ridge that leaves them as they are.
-    """
-    tuning = profile.tuning
-    if tuning is None or tuning.word_confidence is None:
-        return profile
-    judged = [
-        own
-        for document in read
-        for page in document.document.pages
-        if any(line.words for line in page)
-        for line, fused in zip(page, _fused(page, profile), strict=True)
-        for own in _judged_words(line, fused)
-    ]
-    base, slope = _logistic_moves(judged)
-    table = tuning.word_confidence.table
-    moved_table = Calibration(
-        table.raw, tuple(round(_moved_probability(value, base, slope), 4) for value in table.probability)
-    )
-    confidence = replace(tuning.word_confidence, table=moved_table)
-    return replace(profile, tuning=replace(tuning, word_confidence=confidence, source=None))
-
-
-def _moved_probability(probability: float, base: float, slope: float) -> float:
-    return 1.0 / (1.0 + math.exp(-(base + slope * log_odds(probability))))
-
-
-def _logistic_moves(judged: Sequence[_JudgedWord]) -> tuple[float, float]:
-    """By how much log-odds are moved and stretched so that confidences fit what was found. Who was asked depends on the
-    confidence alone, so what was found holds for all words that are as sure; of the others it says little.
-    """
-    from scipy.optimize import minimize
-
-    if not any(word.looked_at for word in judged):
-        return 0.0, 1.0
-    odds = np.array([log_odds(word.confidence) for word in judged])
-    right = np.array([word.right for word in judged])
-    weight = np.array([word.weight for word in judged])
-
-    def loss(values: np.ndarray) -> float:
-        value = values[0] + values[1] * odds
-        likelihood = weight @ (np.logaddexp(0.0, value) - right * value)
-        return float(likelihood + _CALIBRATION_RIDGE * (values[0] ** 2 + (values[1] - 1.0) ** 2))
-
-    found = minimize(loss, np.array([0.0, 1.0]), method="L-BFGS-B", bounds=[(-3.0, 3.0), (0.2, 3.0)])
-    return float(found.x[0]), float(found.x[1])
