@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from deployments.gateway.page_regions import regions_again
 from deployments.jobs.job_queue import KeptPage, Place
@@ -81,32 +82,35 @@ def corrected_page(
         else line
         for number, line in enumerate(answer.lines)
     ]
-    legible = [line for line in lines if line.legible]
-    shown = lines if illegible else legible
-    words = [word for line in legible for word in line.words]
-    letters = sum(len(word.text) for word in words)
-    confidence = sum(word.confidence * len(word.text) for word in words) / letters if letters else 0.0
-    verdict = judge_page(
-        confidence,
-        [word.confidence for word in words],
-        (len(lines) - len(legible)) / max(1, len(lines)),
-        thresholds,
-    )
+    shown = [line for line in lines if line.legible or illegible]
     return answer.model_copy(
         update={
+            **_judged(lines, thresholds),
             "text": text_of_rows((line.text, line.block, line.row) for line in shown if line.text),
-            "confidence": confidence,
             "lines": lines,
             "characters": _characters(answer, decisions, illegible=illegible),
             "regions": None
             if answer.regions is None
             else regions_again(regions, answer.regions, lines, illegible=illegible),
-            "accepted": verdict.accepted,
-            "needs_review": verdict.needs_review,
-            "band": verdict.band.value,
-            "doubted_words": sum(word.confidence < thresholds.review for word in words),
         }
     )
+
+
+def _judged(lines: Sequence[LineAnswer], thresholds: Thresholds) -> dict[str, Any]:
+    """What a page says of itself, from its words."""
+    legible = [line for line in lines if line.legible]
+    words = [word for line in legible for word in line.words]
+    letters = sum(len(word.text) for word in words)
+    confidence = sum(word.confidence * len(word.text) for word in words) / letters if letters else 0.0
+    illegible_share = (len(lines) - len(legible)) / max(1, len(lines))
+    verdict = judge_page(confidence, [word.confidence for word in words], illegible_share, thresholds)
+    return {
+        "confidence": confidence,
+        "accepted": verdict.accepted,
+        "needs_review": verdict.needs_review,
+        "band": verdict.band.value,
+        "doubted_words": sum(word.confidence < thresholds.review for word in words),
+    }
 
 
 def correction_of(decision: KeptDecision) -> WordCorrection:
