@@ -34,7 +34,7 @@ from engines.common.glyph_context import (
     LineGlyph,
     punctuation_at,
     rescored,
-    word_gap_probability,
+    word_gap_probabilities,
 )
 from engines.common.model_card import CARD_FILE, ModelCard, read_card, verified
 from engines.common.module_stubs import stubbed_modules
@@ -282,7 +282,7 @@ class EmnistCnn:
 def _with_spaces(crop: Crop, line: Sequence[LineGlyph]) -> list[CharacterHypothesis]:
     """The characters of a line with their cases decided, punctuation told by its position, and spaces in the gaps."""
     characters: list[CharacterHypothesis] = []
-    gaps = {at: sureness for at in range(1, len(line)) if (sureness := word_gap_probability(crop.region, at)) > 0.5}
+    gaps = {at: sureness for at, sureness in enumerate(word_gap_probabilities(crop.region), 1) if sureness > 0.5}
     for at, glyph in enumerate(rescored(line, frozenset(gaps))):
         before = line[at - 1].box.right
         if at in gaps and glyph.box.left > before:

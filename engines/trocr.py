@@ -244,9 +244,8 @@ def _converted(model: Path, options: LoadOptions) -> tuple[Writer, Alphabet | No
     kind = json.loads((model / "config.json").read_text(encoding="utf-8")).get("encoder", {}).get("model_type")
     if kind != LINE_ENCODER:
         raise OpenvinoCannotRead(f"transformers alone has the encoder {kind}")
-    writer = open_writer(model, store.converted("trocr", model, options.cache_dir), options.threads)
-    special = [token.content for token in writer.tokenizer.get_added_tokens_decoder().values() if token.special]
-    return writer, alphabet_of(writer.tokenizer.get_vocab(), special)
+    writer = open_writer(store.converted("trocr", model, options.cache_dir), options.threads)
+    return writer, Alphabet.of(filter(None, writer.pieces))
 
 
 def convert(model: Path, folder: Path) -> Mapping[str, Any]:
@@ -256,14 +255,18 @@ def convert(model: Path, folder: Path) -> Mapping[str, Any]:
     """
     from engines.line_models import line_writer_graphs
 
-    writer, _ = _native(model, "cpu")
+    writer, alphabet = _native(model, "cpu")
     assert isinstance(writer, TransformersWriter)
-    network = writer.network
+    if alphabet is None:
+        raise OpenvinoCannotRead("its tokens are not single characters")
+    network, tokenizer = writer.network, writer.processor.tokenizer
+    written = {token: text for text, token in tokenizer.get_vocab().items() if text not in tokenizer.all_special_tokens}
     height_px = getattr(writer.processor.image_processor, "height_px", 0)
     kept = line_writer_graphs.write(network, height_px, _longest(network), folder)
     classes, vocabulary = network.config.encoder.classes, network.config.decoder.vocab_size
-    special = len(writer.processor.tokenizer.all_special_ids)
+    special = vocabulary - len(written)
     return {
+        "pieces": [written.get(token, "") for token in range(vocabulary)],
         "kept": kept,
         "start": network.generation_config.decoder_start_token_id,
         "ends": sorted(_ends(network)),

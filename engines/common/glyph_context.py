@@ -186,19 +186,19 @@ def punctuation_at(line: Sequence[LineGlyph], at: int) -> tuple[Candidate, ...]:
     return (Candidate("'", PUNCTUATION_PROBABILITY),) if bottom > 0.55 and box.width < 0.5 * usual else ()
 
 
-def word_gap_probability(region: Region, at: int) -> float:
-    """How sure it is that a word ends before character `at` (from 1), in [0, 1].
+def word_gap_probabilities(region: Region) -> list[float]:
+    """How sure it is, before each character but the first, that a word ends there, in [0, 1].
 
     Where segmentation found words, they decide; else a gap that is wide beside the others of the line.
     """
     boxes = region.character_boxes
     if region.word_boxes:
-        before, after = _word_of(region, boxes[at - 1]), _word_of(region, boxes[at])
-        return 0.9 if before != after else 0.05
+        words = [_word_of(region, box) for box in boxes]
+        return [0.9 if before != after else 0.05 for before, after in pairwise(words)]
     gaps = [right.left - left.right for left, right in pairwise(boxes)]
-    usual_gap = sorted(gaps)[len(gaps) // 2]
+    usual_gap = sorted(gaps)[len(gaps) // 2] if gaps else 0
     height = sorted(box.height for box in boxes)[len(boxes) // 2]
-    return 1.0 / (1.0 + math.exp(-(gaps[at - 1] - usual_gap - 0.38 * height) / (0.1 * height)))
+    return [1.0 / (1.0 + math.exp(-(gap - usual_gap - 0.38 * height) / (0.1 * height))) for gap in gaps]
 
 
 def _word_of(region: Region, box: Box) -> int:

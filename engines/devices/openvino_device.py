@@ -74,7 +74,7 @@ def by_openvino(engine: str, options: LoadOptions, opened: Callable[[], T]) -> T
         return None
     try:
         return opened()
-    except (OpenvinoCannotRead, ImportError, RuntimeError) as error:
+    except (OpenvinoCannotRead, ImportError, RuntimeError, ValueError) as error:
         if wanted:
             raise EngineUnavailable(
                 f"{engine}: OpenVINO cannot read {options.model}: {error}", "set its runtime to auto or native"

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -38,13 +36,14 @@ _WARM_WIDTHS_PX = range(MARGIN_PX + WIDTH_STEP, 1400, WIDTH_STEP)
 
 @dataclass(frozen=True, slots=True)
 class DraftedWriter:
-    """Crops to tokens, tokens to text. `first_token` is that of the first class of the encoder's CTC network, None
-    where its classes are not the tokens; `kept` is the shape (L, H, P, D) of the keys that the decoder keeps.
+    """Crops to tokens, tokens to text. `pieces` is what each token writes; `first_token` is that of the first class of
+    the encoder's CTC network, None where its classes are not the tokens; `kept` is the shape (L, H, P, D) of the keys
+    that the decoder keeps.
     """
 
     encoder: Network
     decoder: Network
-    tokenizer: Any
+    pieces: Sequence[str]
     limits: Limits
     first_token: int | None
     kept: tuple[int, int, int, int]
@@ -57,7 +56,7 @@ class DraftedWriter:
 
     def text(self, ids: Sequence[int]) -> str:
         """What the tokens say, without the special ones."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+        return "".join(self.pieces[token] for token in ids)
 
     def _line(self, crop: Pixels) -> list[Token]:
         keys, values, behind, path, most = self.encoder.run(batch([scaled(crop, self.height_px)]))
@@ -72,16 +71,14 @@ class DraftedWriter:
         return [] if self.first_token is None else [self.first_token + each - 1 for each in collapsed(path)]
 
 
-def open_writer(model: Path, converted: ConvertedModel, threads: int) -> DraftedWriter:
-    """The writer in the directory `model`. Raises OSError, RuntimeError or ValueError where its files are none."""
-    from tokenizers import Tokenizer
-
+def open_writer(converted: ConvertedModel, threads: int) -> DraftedWriter:
+    """The writer of a converted checkpoint. Raises ImportError or RuntimeError where OpenVINO does not open it."""
     about = converted.about
     layers, heads, places, size = about["kept"]
     writer = DraftedWriter(
         open_network(converted.graph(ENCODER), threads),
         open_network(converted.graph(DECODER), threads),
-        Tokenizer.from_file(str(model / "tokenizer.json")),
+        about["pieces"],
         Limits(about["start"], frozenset(about["ends"]), places),
         about["first_token"],
         (layers, heads, places, size),

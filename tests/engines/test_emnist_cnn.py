@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.common.glyph_context import Candidate, LineGlyph, punctuation_at, rescored, word_gap_probability
+from engines.common.glyph_context import Candidate, LineGlyph, punctuation_at, rescored, word_gap_probabilities
 from engines.common.model_card import ModelCard
 from engines.emnist_cnn import ALPHABET, SPEC, EmnistCnn, RejectOption, load
 from ocr import Box, Classes, Crop, LoadOptions, Region, Scope
@@ -224,7 +224,7 @@ def test_small_glyphs_are_marks_by_their_place(box: Box, mark: str) -> None:
 def test_letters_of_even_distance_are_one_word() -> None:
     boxes = tuple(row(0, 30, 60, 90))
     region = Region(Box(0, 0, 120, 50).polygon(), 120, 50, character_boxes=boxes)
-    assert all(word_gap_probability(region, at) < 0.5 for at in range(1, 4))
+    assert [round(sureness) for sureness in word_gap_probabilities(region)] == [0, 0, 0]
 
 
 def test_a_missing_model_names_the_remedy(tmp_path: Path) -> None:
