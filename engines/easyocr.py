@@ -12,6 +12,7 @@ Source: https://github.com/JaidedAI/EasyOCR/blob/master/custom_model.md
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -43,10 +44,14 @@ MAX_RATIO = 60
 _OTHER_MODEL = "set engines.easyocr.model to a model of EasyOCR's for it, or let the other engines read"
 GPU_BATCH = 16
 """Crops in one run on a GPU. On a CPU it is one, as EasyOCR itself does it: padding costs more than a batch saves."""
+CHARACTERS = 16
+"""Single characters in one run where all are padded to the same width."""
 GRAPH = "network"
 """The name of the converted network."""
 _WARM_RATIOS = range(1, 43)
 """Of the padded widths of most lines to their height: each new one has to be prepared once."""
+_COUNTS = (1, 4, CHARACTERS)
+"""So many pictures OpenVINO is given at once: to the next of these they are filled up."""
 
 Infer = Callable[[NDArray[np.float32]], Steps]
 
@@ -74,12 +79,23 @@ class EasyOCR:
         ]
         # From the widest down, so that no run is left alone with a long one.
         readable.sort(key=lambda index: crops[index].region.width_px / crops[index].region.height_px, reverse=True)
-        batches = [readable[first : first + self.together] for first in range(0, len(readable), self.together)]
+        batches = list(self._batches(crops, readable))
         read = self.runs.map(lambda batch: list(self._run([crops[index] for index in batch])), batches)
         for batch, found in zip(batches, read, strict=True):
             for index, (steps, step_px) in zip(batch, found, strict=True):
                 answers[index] = self.decoder.hypothesis(crops[index], steps, step_px)
         return answers
+
+    def _batches(self, crops: Sequence[Crop], readable: Sequence[int]) -> Iterator[Sequence[int]]:
+        """What one run takes together: lines as far as `together` says, single characters that are equally wide."""
+        lines = [index for index in readable if crops[index].region.scope is Scope.LINE]
+        yield from _parts(lines, self.together)
+        singles = defaultdict(list)
+        for index in readable:
+            if crops[index].region.scope is Scope.CHARACTER:
+                singles[_heights(crops[index].region.width_px / crops[index].region.height_px)].append(index)
+        for alike in singles.values():
+            yield from _parts(alike, CHARACTERS)
 
     def _refusal(self, crop: Crop) -> Hypothesis | None:
         reason = unreadable(f"the model {self.model}", crop.languages, self.decoder.alphabet, _OTHER_MODEL)
@@ -88,7 +104,7 @@ class EasyOCR:
     def _run(self, crops: Sequence[Crop]) -> Iterator[tuple[Steps, float]]:
         """The steps of each crop, and the width of one step in crop pixels."""
         greys = [_grey(crop, self.row_margin) for crop in crops]
-        padded_width = max(_padded_width(grey, self.height_px) for grey in greys)
+        padded_width = self.height_px * max(_heights(grey.shape[1] / grey.shape[0]) for grey in greys)
         pictures = np.stack([_picture(grey, self.height_px, padded_width) for grey in greys])[:, None]
         for crop, grey, steps in zip(crops, greys, self.infer(pictures), strict=True):
             height, width = grey.shape
@@ -96,10 +112,13 @@ class EasyOCR:
             yield steps, padded_width / steps.shape[0] * crop.region.width_px / scaled_width
 
 
-def _padded_width(grey: NDArray[np.uint8], height_px: int) -> int:
-    """To which EasyOCR pads a crop: a whole number of its heights. One that is higher than wide counts as if it lay."""
-    ratio: float = grey.shape[1] / grey.shape[0]
-    return math.ceil(max(ratio, 1.0 / ratio)) * height_px
+def _parts(indices: Sequence[int], most: int) -> Iterator[Sequence[int]]:
+    return (indices[first : first + most] for first in range(0, len(indices), most))
+
+
+def _heights(ratio: float) -> int:
+    """To how many of its heights EasyOCR pads a crop of this width to height; one that stands counts as if it lay."""
+    return math.ceil(max(ratio, 1.0 / ratio))
 
 
 def _picture(grey: NDArray[np.uint8], height_px: int, padded_width: int) -> NDArray[np.float32]:
@@ -185,8 +204,15 @@ def _converted(model: Path, options: LoadOptions, height_px: int) -> tuple[Infer
             f"easyocr: {model} does not load for {', '.join(options.languages)}",
             f"it was made for {', '.join(known)}: set engines.easyocr.languages to these, or its model to another",
         )
-    shapes = [(1, 1, height_px, ratio * height_px) for ratio in _WARM_RATIOS]
-    return open_network(converted.graph(GRAPH), options.threads, shapes), converted.about["characters"]
+    lines = [(1, 1, height_px, ratio * height_px) for ratio in _WARM_RATIOS]
+    singles = [(count, 1, height_px, ratio * height_px) for count in _COUNTS[1:] for ratio in (1, 2)]
+    network = open_network(converted.graph(GRAPH), options.threads, [*lines, *singles])
+
+    def infer(pictures: NDArray[np.float32]) -> Steps:
+        count = next(count for count in _COUNTS if count >= len(pictures))
+        return network(np.pad(pictures, ((0, count - len(pictures)), (0, 0), (0, 0), (0, 0))))[: len(pictures)]
+
+    return infer, converted.about["characters"]
 
 
 def convert(model: Path, folder: Path) -> Mapping[str, Any]:
@@ -215,7 +241,7 @@ def convert(model: Path, folder: Path) -> Mapping[str, Any]:
     with tracing.plain_torch():
         for text in ("traced", "read once more, to see"):
             grey = np.asarray(Image.fromarray(tracing.drawn(text)).convert("L"))
-            picture = _picture(grey, height_px, _padded_width(grey, height_px))
+            picture = _picture(grey, height_px, height_px * _heights(grey.shape[1] / grey.shape[0]))
             given = (torch.from_numpy(picture[None, None]),)
             if text == "traced":
                 traced = tracing.of_torch(Probabilities(), given, [(-1, 1, height_px, -1)])
