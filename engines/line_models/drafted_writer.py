@@ -25,13 +25,15 @@ from engines.line_models.drafted_decoding import (
     collapsed,
     decode,
 )
-from engines.line_models.line_pictures import MARGIN_PX, WIDTH_STEP, batch, scaled
+from engines.line_models.line_pictures import MARGIN_PX, batch, scaled
 from ocr.image import Pixels
 
 ENCODER, DECODER = "encoder", "decoder"
 """The names of the graphs."""
-_WARM_WIDTHS_PX = range(MARGIN_PX + WIDTH_STEP, 1400, WIDTH_STEP)
-"""The widths of most lines: each new one has to be prepared once."""
+_STEP_PX = 64
+"""Lines are filled up to a multiple of this: each other width has to be prepared once, and takes 2 MB."""
+_WARM_WIDTHS_PX = range(-(-MARGIN_PX // _STEP_PX) * _STEP_PX, 1400, _STEP_PX)
+"""The widths of most lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,9 @@ class DraftedWriter:
         return "".join(self.pieces[token] for token in ids)
 
     def _line(self, crop: Pixels) -> list[Token]:
-        keys, values, behind, path, most = self.encoder.run(batch([scaled(crop, self.height_px)]))
+        line = batch([scaled(crop, self.height_px)])
+        line = np.pad(line, ((0, 0), (0, 0), (0, 0), (0, -line.shape[3] % _STEP_PX)), mode="edge")
+        keys, values, behind, path, most = self.encoder.run(line)
 
         def check(tokens: Tokens, begin: Tokens, kept_keys: Floats, kept_values: Floats) -> Checked:
             return Checked(*self.decoder.run(tokens, begin, kept_keys, kept_values, keys, values, behind))
