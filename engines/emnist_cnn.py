@@ -32,7 +32,7 @@ from engines.common.glyph_context import (
     PUNCTUATION,
     Candidate,
     LineGlyph,
-    punctuation_at,
+    punctuation_in,
     rescored,
     word_gap_probabilities,
 )
@@ -283,11 +283,12 @@ def _with_spaces(crop: Crop, line: Sequence[LineGlyph]) -> list[CharacterHypothe
     """The characters of a line with their cases decided, punctuation told by its position, and spaces in the gaps."""
     characters: list[CharacterHypothesis] = []
     gaps = {at: sureness for at, sureness in enumerate(word_gap_probabilities(crop.region), 1) if sureness > 0.5}
+    marks = punctuation_in(line)
     for at, glyph in enumerate(rescored(line, frozenset(gaps))):
         before = line[at - 1].box.right
         if at in gaps and glyph.box.left > before:
             characters.append(CharacterHypothesis(" ", gaps[at], Span(before, glyph.box.left)))
-        candidates = punctuation_at(line, at) or glyph.candidates
+        candidates = marks[at] or glyph.candidates
         if candidates:
             characters.append(character_hypothesis(candidates, Span(glyph.box.left, glyph.box.right)))
     return characters

@@ -92,14 +92,17 @@ def _rescored_glyph(
 ) -> tuple[Candidate, ...]:
     if not glyph.candidates:
         return ()
+    place = (metrics.top(glyph.box), metrics.bottom(glyph.box)) if metrics else None
     scores = [
         math.log(max(probability, 1e-9))
-        + (_position_score(text, glyph.box, metrics) if metrics else 0.0)
+        + (_position_score(text, place, metrics.x_px / metrics.cap_px) if metrics and place else 0.0)
         - _context_penalty(text, before, after)
         for text, probability in glyph.candidates
     ]
-    raised = [math.exp(score - max(scores)) for score in scores]
-    weighed = [Candidate(c.text, value / sum(raised)) for c, value in zip(glyph.candidates, raised, strict=True)]
+    best = max(scores)
+    raised = [math.exp(score - best) for score in scores]
+    total = sum(raised)
+    weighed = [Candidate(c.text, value / total) for c, value in zip(glyph.candidates, raised, strict=True)]
     return tuple(sorted(weighed, key=lambda candidate: -candidate.probability))
 
 
@@ -113,10 +116,12 @@ def _context_penalty(text: str, before: str | None, after: str | None) -> float:
     return odd
 
 
-def _position_score(text: str, box: Box, metrics: LineMetrics) -> float:
-    """How well the position fits the character: the logarithm of a Gaussian, 0 at best and never below -6."""
-    top, bottom = _usual_position(text, metrics.x_px / metrics.cap_px)
-    off = (metrics.top(box) - top) ** 2 + (metrics.bottom(box) - bottom) ** 2
+def _position_score(text: str, place: tuple[float, float], x_height: float) -> float:
+    """How well the place, top and bottom in cap heights, fits the character: the logarithm of a Gaussian, 0 at best and
+    never below -6.
+    """
+    top, bottom = _usual_position(text, x_height)
+    off = (place[0] - top) ** 2 + (place[1] - bottom) ** 2
     return max(-6.0, -0.5 * off / HEIGHT_SPREAD**2)
 
 
@@ -165,10 +170,14 @@ def _median(values: Sequence[float]) -> float | None:
     return sorted(values)[len(values) // 2] if values else None
 
 
-def punctuation_at(line: Sequence[LineGlyph], at: int) -> tuple[Candidate, ...]:
-    """The punctuation mark that a glyph is by its position and size: . , - '; nothing when it can be a letter."""
+def punctuation_in(line: Sequence[LineGlyph]) -> list[tuple[Candidate, ...]]:
+    """For each glyph the mark that it is by its position and size: . , - '; nothing when it can be a letter."""
     heights = sorted(glyph.box.height for glyph in line)
-    usual = heights[len(heights) // 2]
+    return [_punctuation_at(line, at, heights[len(heights) // 2]) for at in range(len(line))]
+
+
+def _punctuation_at(line: Sequence[LineGlyph], at: int, usual: int) -> tuple[Candidate, ...]:
+    """The mark that one glyph is; `usual` is the height of most."""
     box = line[at].box
     if len(line) < 3 or box.height > 0.85 * usual or box.width > 0.9 * usual:
         return ()

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_GIVEN = 48
+MOST_GIVEN = 96
 """Tokens of one run: what is given behind a token that the decoder does not agree with was for nothing."""
 GIVEN_STEP = 8
 """They are filled up to a multiple of this: each other number of them has to be prepared once."""

@@ -77,7 +77,7 @@ def test_a_line_longer_than_what_is_given_at_once_is_written_whole():
     speller = Speller(text)
     tokens = decode(speller, Draft(text), Limits(START, frozenset({END}), 128), kept)
     assert [token.id for token in tokens] == text
-    assert speller.runs == 3
+    assert speller.runs == 2
 
 
 def test_a_path_says_each_run_of_a_class_once():

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.common.glyph_context import Candidate, LineGlyph, punctuation_at, rescored, word_gap_probabilities
+from engines.common.glyph_context import Candidate, LineGlyph, punctuation_in, rescored, word_gap_probabilities
 from engines.common.model_card import ModelCard
 from engines.emnist_cnn import ALPHABET, SPEC, EmnistCnn, RejectOption, load
 from ocr import Box, Classes, Crop, LoadOptions, Region, Scope
@@ -217,8 +217,9 @@ def test_too_few_sure_letters_leave_the_line_as_it_was() -> None:
 def test_small_glyphs_are_marks_by_their_place(box: Box, mark: str) -> None:
     letters = glyphs(*[("H", 10, 40, "n", 0.9)] * 5)
     line = [*letters[:2], LineGlyph(box, ()), *letters[3:]]
-    assert punctuation_at(line, 2)[0].text == mark
-    assert punctuation_at(line, 0) == ()
+    marks = punctuation_in(line)
+    assert marks[2][0].text == mark
+    assert marks[0] == ()
 
 
 def test_letters_of_even_distance_are_one_word() -> None:
