@@ -101,7 +101,7 @@ VARIABLES = (
     Variable("JOBS_FILES", ("jobs_files",), "folder or address (s3://...) of the files of jobs and their results"),
     Variable("STATE_DIR", ("state_dir",), "folder of live configuration (without Redis), reports and exports"),
     Variable("MODEL_DIR", ("model_dir",), "folder of official models: `MODEL_DIR/<engine>/<name>`"),
-    Variable("CACHE_DIR", ("cache_dir",), "folder where bundled models are prepared"),
+    Variable("CACHE_DIR", ("cache_dir",), "folder where models are prepared and converted"),
     Variable("TESSERACT_CMD", ("tesseract_cmd",), "the tesseract program"),
     Variable("TESSERACT_CONFIG", ("tesseract_config",), "options added to each call of tesseract"),
     Variable("LOG_LEVEL", ("log_level",), "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),

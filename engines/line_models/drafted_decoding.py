@@ -3,7 +3,7 @@
 A decoder writes one token a run. Given a draft it says in one run what it would write behind each token of the draft
 (speculative decoding, Leviathan et al. 2023, arXiv:2211.17192). The tokens that it agrees with are written, then its
 own first other one, and the rest of the draft is tried behind that. So what is written, and how probable it is, is what
-greedy decoding writes, whatever the draft says; with a good draft a line takes one or two runs.
+greedy decoding writes, whatever the draft says; with a good draft a line takes two or three runs.
 """
 
 from __future__ import annotations
