@@ -253,16 +253,7 @@ def report(orders: Sequence[OrderFigures], tunings: Sequence[TuningFigures], bef
         "corrections on the first half. The gain is the part of the character errors that is gone; the interval is the "
         "difference of edits over lines (95 %, paired bootstrap).",
         table(
-            [
-                "collection",
-                "corrections",
-                "looked at",
-                "vote moved",
-                "character errors",
-                "gain",
-                "interval",
-                "word errors",
-            ],
+            _TUNING_COLUMNS,
             [_tuning_row(own) for own in tunings],
         ),
         *_tuning_means(tunings),
