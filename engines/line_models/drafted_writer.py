@@ -82,7 +82,7 @@ def open_writer(converted: ConvertedModel, threads: int) -> DraftedWriter:
     writer = DraftedWriter(
         open_network(converted.graph(ENCODER), threads),
         open_network(converted.graph(DECODER), threads),
-        about["pieces"],
+        tuple(about["pieces"]),
         Limits(about["start"], frozenset(about["ends"]), places),
         about["first_token"],
         (layers, heads, places, size),
