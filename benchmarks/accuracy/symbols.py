@@ -4,8 +4,9 @@
 
 Lines of words, measures, prices, names and notes are set in the held-out families of training/drawing/fonts.py, clean
 and as large as print of 9 to 12 points is at 300 dpi. Every engine reads them, and the vote. A symbol is right where
-the answer has it in its place, doubted where the word there has a confidence below the threshold of review, and
-otherwise wrong and not doubted, which is what must not be. The same lines in every run of one seed.
+the answer has it in its place, doubted where the word there has a confidence below the threshold of review, or where no
+word stands there one of those beside it, and otherwise wrong and not doubted, which is what must not be. The same lines
+in every run of one seed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from evaluation.readings.reader import ENGINES, Reader
 from evaluation.readings.store import ReadingStore
 from fusion import FusedLine, Method, Thresholds, fuse_page
 from ocr import Crop, Hypothesis
-from ocr.image import Material
+from ocr.image import Pixels, Region
+from segmentation.segmenter import cut_line
 from training.drawing.fonts import Face, held_out_faces
 
 SYMBOLS = "€£¥¢" + "µ°±×÷≤≥≠≈√∞ΩØΔπ" + "⁰¹²³⁴⁵⁶⁷⁸⁹" + "½¼¾⅓⅔⅛⅜⅝⅞" + "←↑→↓" + "§¶©®™†•…–—" + "‘’“”„«»"
@@ -92,11 +94,18 @@ def printed_lines(symbol_times: int, seed: int = 5) -> list[Printed]:
         able = [face for face in faces if face.characters.issuperset(text.replace(" ", ""))]
         face = able[int(rng.integers(len(able)))]
         places = tuple(at for at, letter in enumerate(text) if not letter.isascii())
-        lines.append(Printed(Crop.whole(_set(text, face, int(rng.integers(38, 51)))), text, places))
+        region, pixels = _as_found(_set(text, face, int(rng.integers(38, 51))))
+        lines.append(Printed(Crop(pixels, region), text, places))
     return lines
 
 
-def _set(text: str, face: Face, size_px: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _as_found(picture: Pixels) -> tuple[Region, Pixels]:
+    """The line as it is cut from a page, with its words and glyphs."""
+    height, width = picture.shape[:2]
+    return cut_line(picture, np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float32), 0)
+
+
+def _set(text: str, face: Face, size_px: int) -> Pixels:
     """Black on white, RGB uint8, with the room around it that a line finder leaves."""
     font = ImageFont.truetype(str(face.path), size_px, index=face.index)
     left, top, right, bottom = font.getbbox(text)
@@ -119,10 +128,18 @@ def judged(line: Printed, read: str, doubted: Sequence[bool], count: Count) -> N
         if found is not None and read[found] == symbol:
             count.right[symbol] += 1
             continue
-        near = [known for known in (found, same.get(place - 1), same.get(place + 1)) if known is not None]
-        if near and not any(doubted[known] for known in near):
+        if not any(doubted[known] for known in _beside(place, line.text, read, same)):
             count.unnoticed[symbol] += 1
             count.taken_for[symbol, "" if found is None else read[found]] += 1
+
+
+def _beside(place: int, text: str, read: str, same: Mapping[int, int]) -> Iterator[int]:
+    """Where in `read` the character at `place` of `text` stands, or those that stand nearest before and after it."""
+    if place in same and read[same[place]] != " ":
+        yield same[place]
+        return
+    for way in (range(place - 1, -1, -1), range(place + 1, len(text))):
+        yield from [same[at] for at in way if at in same and read[same[at]] != " "][:1]
 
 
 def of_fused(line: Printed, fused: FusedLine, count: Count) -> None:
@@ -157,7 +174,12 @@ def measure(symbol_times: int, store: ReadingStore, engines: Sequence[str]) -> t
         read = {name: store.read_crops(key, reader, partial(list, crops)) for name, reader in readers.items()}
         own = [{name: told.hypotheses[index] for name, told in read.items()} for index in range(len(page))]
         of_models = profile.for_models({name: told.model for name, told in read.items()})
-        fused = fuse_page(own, [Material.PRINTED] * len(page), of_models, Method.CONFIDENCE_WEIGHTED)
+        fused = fuse_page(
+            own,
+            [line.crop.region.material for line in page],
+            of_models,
+            Method.CONFIDENCE_WEIGHTED,
+        )
         for line, hypotheses, together in zip(page, own, fused, strict=True):
             of_fused(line, together, vote)
             for name, hypothesis in hypotheses.items():
@@ -199,7 +221,7 @@ def report(vote: Count, by_engine: Mapping[str, Count]) -> str:
 
 
 def main(
-    times: Annotated[int, typer.Option(help="How often each symbol is printed.")] = 60,
+    times: Annotated[int, typer.Option(help="How often each symbol is printed.")] = 68,
     engines: Annotated[str, typer.Option(help="Whose readings count, with commas.")] = ",".join(ENGINES),
     readings: Annotated[Path, typer.Option(help="Keeps what was read.")] = Path("runs/readings"),
     out: Annotated[Path, typer.Option(help="The report.")] = RESULTS / "symbols.md",
