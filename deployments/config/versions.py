@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from deployments.config.redis_options import redis_options
+
 log = logging.getLogger("quorum.configuration")
 
 _REDIS_S = 5.0
@@ -144,7 +146,7 @@ class RedisVersionStorage:
     def __init__(self, url: str, application: str) -> None:
         import redis.asyncio  # takes longer to load than all that is needed without a Redis
 
-        self._redis = redis.asyncio.Redis.from_url(url, socket_timeout=_REDIS_S)
+        self._redis = redis.asyncio.Redis.from_url(url, **redis_options(_REDIS_S))
         self._key = f"quorum:{application}:configuration"
 
     async def load(self) -> ConfigVersion:

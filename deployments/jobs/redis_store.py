@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from deployments.config.redis_options import redis_options
 from deployments.jobs.job import Job, JobSummary
 from deployments.jobs.job_parts import Changes, changes, job_of, parts_of
 from deployments.jobs.job_store import Quota, away
@@ -35,9 +36,7 @@ class RedisJobStore:
     def __init__(self, url: str, application: str) -> None:
         import redis.asyncio  # takes longer to load than all that is needed without a Redis
 
-        self._redis = redis.asyncio.Redis.from_url(
-            url, socket_timeout=_REDIS_S, socket_connect_timeout=_REDIS_S, decode_responses=True
-        )
+        self._redis = redis.asyncio.Redis.from_url(url, decode_responses=True, **redis_options(_REDIS_S))
         self._away = (redis.exceptions.RedisError, OSError, TimeoutError)
         self._lost_race = redis.exceptions.WatchError
         self._prefix = f"quorum:{application}:jobs:"

@@ -42,6 +42,9 @@ class _Identifier:
 
     def probabilities(self, text: str) -> NDArray[np.float64]:
         """Of each of `codes`; they add up to 1."""
+        capitals = sum(letter.isupper() for letter in text)
+        if 2 * capitals > _letters(text):
+            text = text.lower()  # it does so itself, but not where a single letter is small
         ranked: dict[str, float] = dict(self._identifier.rank(text))
         return np.array([ranked[code] for code in self.codes])
 

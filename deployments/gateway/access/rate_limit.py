@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from limits.aio.storage import RedisStorage
 
+from deployments.config.redis_options import redis_options
 from deployments.replica.moving_window import COUNT_TIMEOUT_S, MovingWindow, moving_window_in_memory
 
 log = logging.getLogger("quorum.shared")
@@ -32,7 +33,7 @@ class RedisMovingWindow(MovingWindow):
     def __init__(self, url: str) -> None:
         import redis.asyncio  # takes longer to load than all that is needed without a Redis
 
-        self._connections = redis.asyncio.ConnectionPool.from_url(url, socket_timeout=_REDIS_S)
+        self._connections = redis.asyncio.ConnectionPool.from_url(url, **redis_options(_REDIS_S))
         options: dict[str, Any] = {"connection_pool": self._connections}
         super().__init__(RedisStorage(f"async+{url}", implementation="redispy", key_prefix="quorum-rates", **options))
 

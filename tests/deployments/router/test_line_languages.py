@@ -30,6 +30,12 @@ def test_a_page_is_in_the_language_of_its_words_and_short_lines_with_it(texts: l
     assert line_languages(page(*texts), ["en"], any_other=True) == [language] * len(texts)
 
 
+def test_a_receipt_in_capitals_with_one_small_letter_is_still_in_its_language() -> None:
+    receipt = ["THANK YOU FOR SHOPPING WITH US TODAY", "TOTAL AMOUNT DUE FOR POTATOES 5 kg", "PLEASE KEEP THIS RECEIPT"]
+    for texts, language in ((receipt, "en"), ([text.upper() + " x" for text in GERMAN], "de")):
+        assert line_languages(page(*texts), ["en"], any_other=True) == [language] * len(texts)
+
+
 def test_lines_of_two_languages_on_one_page_are_told_apart() -> None:
     found = line_languages(page(*GERMAN[:3], *FRENCH), ["en"], any_other=True)
     assert found == ["de"] * 3 + ["fr"] * 3
