@@ -294,6 +294,7 @@ class LiveConfig(_Settings):
     )
     policy: Policy = Field(Policy.ALL, description="Which engines are asked about a line, unless the request says.")
     ready_engines: int = Field(2, ge=1, description="How many engines must be warm for /ready to say 200.")
+    ready_page: bool = Field(True, description="Whether /ready also waits until an ordinary page was read in time.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_text: bool = Field(False, description="Whether recognised text may stand in the logs.")
     circuit: CircuitBreakerConfig = CircuitBreakerConfig()

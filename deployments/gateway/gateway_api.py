@@ -107,6 +107,6 @@ class GatewayApi:
             return f"{warm} of the {wanted} engines that are needed are warm"
         # A Router that came later has not read its page yet; the service answered one all the same.
         self._page_was_read = self._page_was_read or state.page_s is not None
-        if self._page_was_read:
+        if self._page_was_read or not self.config.ready_page:
             return ""
         return f"no page was read yet: {state.page_problem}" if state.page_problem else "no page was read yet"

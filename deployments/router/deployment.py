@@ -59,7 +59,8 @@ class RouterReplica:
         )
         self._capabilities = capabilities
         self._first_page = FirstPage(self._is_warm, self._read_first_page)
-        self._reading_first_page = asyncio.create_task(self._first_page.run())
+        if capabilities.config.ready_page:
+            self._reading_first_page = asyncio.create_task(self._first_page.run())
 
     def _is_warm(self) -> bool:
         """Whether as many engines are warm as `/ready` wants, and the segmentation."""

@@ -74,7 +74,10 @@ def serving(ray_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     state_dir = str(tmp_path_factory.mktemp("state"))
 
     def deploy(arguments: dict[str, Any], *, gateways: int = 1, prefix: str = "") -> str:
-        application = build(ClusterConfig.model_validate({"state_dir": state_dir, **arguments}))
+        # Fakes misbehave on pages of ordinary width.
+        ready_page = not any(engine["name"].startswith("tests.fakes.") for engine in arguments.get("engines", ()))
+        given = {"state_dir": state_dir, "ready_page": ready_page, **arguments}
+        application = build(ClusterConfig.model_validate(given))
         application._bound_deployment = application._bound_deployment.options(num_replicas=gateways)
         serve.run(application, name="quorum", route_prefix=prefix or "/", blocking=False)
         deadline = time.monotonic() + 120

@@ -97,6 +97,7 @@ def _application(host: Host, state_dir: str) -> dict[str, Any]:
         "engines": [{"name": f"tests.fakes.{name}"} for name in ENGINES],
         "state_dir": state_dir,
         "ready_engines": len(ENGINES),
+        "ready_page": False,  # some of them misbehave on it
         "limits": {"requests_per_minute": 100_000},
     }
     return {

@@ -24,7 +24,7 @@ from ocr import (
 )
 from ocr.contract import BatchAnswer, CharacterAnswer, ErrorAnswer, StatusAnswer, TextAnswer, Timings
 from ocr.errors import NotAnImage, Overloaded, QuorumError
-from tests.fakes.plain_service import PlainService, app_over, as_base64, png
+from tests.fakes.plain_service import PlainService, Whole, app_over, as_base64, plain_config, png
 
 _SERVICE = PlainService()
 
@@ -434,6 +434,14 @@ async def test_ready_wants_a_page_that_was_read_once() -> None:
         service.page_s = 2.0
         assert (await client.get("/ready")).status_code == 200
         service.page_s = None  # a Router that came later, and has not read its page yet
+        assert (await client.get("/ready")).status_code == 200
+
+
+async def test_ready_can_do_without_a_page() -> None:
+    service = PlainService()
+    service.page_s = None
+    app = Whole(service, plain_config(ready_page=False)).app()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         assert (await client.get("/ready")).status_code == 200
 
 
