@@ -31,7 +31,7 @@ def health_routes(api: GatewayApi) -> APIRouter:
         """The process lives."""
         return HealthAnswer()
 
-    unready: dict[int | str, dict[str, Any]] = {status: openapi.ERRORS[status] for status in (422, 503)}
+    unready: dict[int | str, dict[str, Any]] = {status: openapi.ERRORS[status] for status in (400, 422, 503)}
 
     @router.get("/ready", openapi_extra={"parameters": openapi.in_query(ReadyOptions)}, responses=unready)
     async def ready(request: Request) -> ReadyAnswer:
