@@ -143,7 +143,8 @@ class FairWorkers:
         """Its caller waits no longer. What a worker has of it stops at its next step, also one that is paused."""
         if page.lane is not None and page.lane.page is page:
             page.lane.worker.abandon()
-            page.lane.worker.go_on()
+            if page is not self._computing:
+                page.lane.worker.go_on()
         elif page.lane is None and page in self._waiting.get(page.line, ()):
             self._waiting[page.line].remove(page)
             if not self._waiting[page.line]:
