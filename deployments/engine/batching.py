@@ -327,13 +327,14 @@ class CropQueue:
         crops = seconds / self._usual_crop_s if self._usual_crop_s else len(batch)
         self._usual_crop_s = _moved(self._usual_crop_s, crop_s, _NEWEST_OF_USUAL)
         for asker, part in _parts(batch).items():
-            self._turns[asker.line] = self._turns.get(asker.line, 0.0) + part * crops / asker.share
+            weight = max(1.0 / asker.share, self._shares.asked(asker.line))
+            self._turns[asker.line] = self._turns.get(asker.line, 0.0) + part * crops * weight
 
     def _note_computed(self, batch: Sequence[_QueuedCrop], computed_s: float) -> None:
         if batch[0].scope is Scope.LINE:
             self.line_s = _moved(self.line_s, computed_s / len(batch))
         for asker, part in _parts(batch).items():
-            self._shares.had(asker.line, asker.counts * computed_s * part)
+            self._shares.had(asker.line, computed_s * part, asker.counts)
 
     def _turns_of(self, lines: set[str]) -> dict[str, float]:
         """What was read for each caller that reads. A new one starts with the least of those that wait: it has saved up

@@ -66,15 +66,16 @@ class GatewayReplica:
         await self._config_watcher.start()
         self._record = runtime.record
         self._rates = ClusterRateLimiter(runtime.shared, settings.config.redis_url)
+        shares = shares_of_node(ray.get_runtime_context().get_node_id(), cores())
         reading = FairReadingService(
             RouterClient(router),
             lambda: live.capabilities.config.limits,
             CURRENT_CALLER.get,
             CURRENT_FRAMES_WAITING.get,
+            shares.asks,
         )
         service = CachingReadingService(reading, lambda: live.capabilities.config.cache, self._record)
-        processors = ProcessorTurns(shares_of_node(ray.get_runtime_context().get_node_id(), cores()))
-        self._api = GatewayApi(service, lambda: live.capabilities, version, detached_context, processors)
+        self._api = GatewayApi(service, lambda: live.capabilities, version, detached_context, ProcessorTurns(shares))
         config = settings.config
         queue = job_queue(
             config.redis_url,

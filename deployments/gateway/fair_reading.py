@@ -12,14 +12,14 @@ import asyncio
 import math
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from deployments.config.schema import LimitsConfig
 from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.reading_service import ReadingService
-from deployments.messages.request import ReadRequest
+from deployments.messages.request import MOST_AT_ONCE, ReadRequest
 from deployments.messages.states import ServiceState
 from ocr import Page
 from ocr.contract import ComponentStatus
@@ -37,8 +37,14 @@ _LATELY_S = 5.0
 class ReadingTurns:
     """Who reads, and who waits for its turn. Plain asyncio, in one event loop."""
 
-    def __init__(self, limits: Callable[[], LimitsConfig], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limits: Callable[[], LimitsConfig],
+        clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[Mapping[str, float]], None] = lambda _: None,
+    ) -> None:
         self._limits = limits
+        self._tell = tell
         self._clock = clock
         self._reading: Counter[str] = Counter()
         self._at_once: dict[str, tuple[int, float]] = {}  # the most pages that a caller asked for of late, and when
@@ -81,6 +87,9 @@ class ReadingTurns:
         self._at_once = {who: (most, then) for who, (most, then) in self._at_once.items() if then > now - _LATELY_S}
         if count >= self._at_once.get(caller, (0, 0.0))[0]:
             self._at_once[caller] = count, now
+        shares = self._limits().shares
+        told = {who: min(most, MOST_AT_ONCE) / shares.get(who, 1.0) for who, (most, _) in self._at_once.items()}
+        self._tell(told)
 
     def _wound_up(self, caller: str) -> None:
         self._winding_up[caller] -= 1
@@ -133,7 +142,7 @@ class ReadingTurns:
 
 class FairReadingService:
     """Calls `service` for each caller in its turn. `caller` says for whom the work of this moment is done, `waiting`
-    how much more of it waits elsewhere.
+    how much more of it waits elsewhere. `tell` is told how much a second counts for each caller who asks for pages.
     """
 
     def __init__(
@@ -142,9 +151,10 @@ class FairReadingService:
         limits: Callable[[], LimitsConfig],
         caller: Callable[[], str] = lambda: "",
         waiting: Callable[[], int] = lambda: 0,
+        tell: Callable[[Mapping[str, float]], None] = lambda _: None,
     ) -> None:
         self._service = service
-        self._turns = ReadingTurns(limits)
+        self._turns = ReadingTurns(limits, tell=tell)
         self._caller = caller
         self._waiting = waiting
 

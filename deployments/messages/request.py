@@ -17,7 +17,7 @@ from ocr.text.normal_forms import DEFAULT_FORMS
 
 _BATCH_COUNTS = 8.0
 # Who has asked for many pages waits for the last of them anyway; who has asked for one waits for it.
-_MOST_AT_ONCE = 4
+MOST_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class ReadRequest:
 
     def asked_by(self, caller: str, priority: Priority = "interactive") -> ReadRequest:
         """The same for this caller, whose share is the smaller the more pages it has asked for at once."""
-        share = self.limits.shares.get(caller, 1.0) / max(1, min(_MOST_AT_ONCE, self.at_once))
+        share = self.limits.shares.get(caller, 1.0) / max(1, min(MOST_AT_ONCE, self.at_once))
         asker = Asker(caller, priority, share)
         return replace(self, recognition=replace(self.recognition, asker=asker))
 

@@ -39,6 +39,7 @@ _CALLER = np.dtype(
         ("computes", "f8"),
         ("counts", "f8"),
         ("since", "f8"),
+        ("asks", "f8"),
         ("had", "f8"),
         ("asked", "f8"),
     ]
@@ -68,8 +69,16 @@ class Shares(Protocol):
         counts so many, until `had` says what it came to.
         """
 
-    def had(self, caller: str, seconds: float) -> None:
-        """So much processor time was spent here for this caller."""
+    def asks(self, counts: Mapping[str, float]) -> None:
+        """For these callers, and no others, who ask for much at once here, a second is to count so many."""
+
+    def asked(self, caller: str) -> float:
+        """How many a second is to count for the caller, as anybody on the node was told; 0 where nobody was."""
+
+    def had(self, caller: str, seconds: float, counts: float) -> None:
+        """So much processor time was spent here for this caller. A second counts so many, or what `asked` says if that
+        is more: what was begun before its caller asked for more counts like the rest.
+        """
 
     def may_compute(self, caller: str) -> bool:
         """Whether those who have had less leave a core for this caller, and none of its own other work has taken it."""
@@ -87,7 +96,13 @@ class NotShared:
     def computes(self, threads: Mapping[str, float], counts: Mapping[str, float]) -> None:
         pass
 
-    def had(self, caller: str, seconds: float) -> None:
+    def asks(self, counts: Mapping[str, float]) -> None:
+        pass
+
+    def asked(self, caller: str) -> float:
+        return 0.0
+
+    def had(self, caller: str, seconds: float, counts: float) -> None:
         pass
 
     def may_compute(self, caller: str) -> bool:
@@ -165,9 +180,22 @@ class ProcessorShares:
             entries["counts"][entry] = counts[caller]
             entries["since"][entry] = self._row["written"]
 
-    def had(self, caller: str, seconds: float) -> None:
+    def asks(self, counts: Mapping[str, float]) -> None:
+        entries = self._written_now()
+        entries["asks"] = 0.0
+        for caller, asked in counts.items():
+            entry = self._entry(caller)
+            entries["asks"][entry] = asked
+
+    def asked(self, caller: str) -> float:
+        _, rows, _ = self._rows(self._clock())
+        of_caller = rows["callers"]["caller"] == _name(caller)
+        return float(np.max(rows["callers"]["asks"], initial=0.0, where=of_caller))
+
+    def had(self, caller: str, seconds: float, counts: float) -> None:
+        counted_s = seconds * max(counts, self.asked(caller))
         entry = self._entry(caller)
-        self._written_now()["had"][entry] += seconds
+        self._written_now()["had"][entry] += counted_s
 
     def may_compute(self, caller: str) -> bool:
         now = self._clock()
@@ -232,8 +260,8 @@ class ProcessorShares:
         there = np.flatnonzero(entries["caller"] == name)
         if there.size:
             return int(there[0])
-        entry = int(np.lexsort((entries["had"], entries["wants"]))[0])
-        entries[entry] = (name, 0.0, 0.0, 0.0, 0.0, 0.0, -math.inf)
+        entry = int(np.lexsort((entries["had"], entries["asks"], entries["computes"], entries["wants"]))[0])
+        entries[entry] = (name, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -math.inf)
         return entry
 
 

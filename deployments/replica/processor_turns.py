@@ -44,7 +44,7 @@ class ProcessorTurns:
             finally:
                 self._compute(caller, -1)
                 if math.isfinite(computed_s := spent_s() - before_s):
-                    self._shares.had(caller, computed_s)
+                    self._shares.had(caller, computed_s, 1.0)
         finally:
             self._wanting[caller] -= 1
             self._wanting = +self._wanting

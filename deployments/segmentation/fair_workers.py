@@ -191,9 +191,9 @@ class FairWorkers:
         now = self._clock()
         if self._computing is not None:
             asker = self._computing.asker
-            counted_s = asker.counts * (now - self._since)
-            self._had.add(asker.line, counted_s)
-            self._shares.had(asker.line, counted_s)
+            computed_s = now - self._since
+            self._had.add(asker.line, computed_s * max(asker.counts, self._shares.asked(asker.line)))
+            self._shares.had(asker.line, computed_s, asker.counts)
         self._since = now
 
     def _set_computing(self, page: _Page | None) -> None:

@@ -462,7 +462,13 @@ class Held:
     def computes(self, threads: Mapping[str, float], counts: Mapping[str, float]) -> None:
         self.computing = dict(threads)
 
-    def had(self, caller: str, seconds: float) -> None:
+    def asks(self, counts: Mapping[str, float]) -> None:
+        pass
+
+    def asked(self, caller: str) -> float:
+        return 0.0
+
+    def had(self, caller: str, seconds: float, counts: float) -> None:
         self.computed[caller] = self.computed.get(caller, 0.0) + seconds
 
     def may_compute(self, caller: str) -> bool:

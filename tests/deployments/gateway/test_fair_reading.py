@@ -179,6 +179,19 @@ async def test_a_page_says_how_many_its_caller_has_asked_for_of_late() -> None:
     assert slow.at_once == [1, 3, 3]
 
 
+async def test_whoever_computes_is_told_how_many_pages_each_caller_asks_for() -> None:
+    told: list[dict[str, float]] = []
+    turns = ReadingTurns(lambda: LIMITS, lambda: 0.0, lambda pages: told.append(dict(pages)))
+
+    async def read(caller: str) -> None:
+        async with turns.turn(caller):
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(read("a") for _ in range(9)), read("b"))
+    assert told[0] == {"a": 1.0}
+    assert told[-1] == {"a": 4.0, "b": 1.0}  # more than four count as four
+
+
 async def test_frames_that_wait_in_their_stream_count_too() -> None:
     slow: Any = Slow()
     slow.go_on.set()

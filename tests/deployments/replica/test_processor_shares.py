@@ -31,7 +31,7 @@ def process(table: Path, clock: HandClock, cores: float = 2.0) -> ProcessorShare
 def test_whoever_is_alone_may_compute(table: Path, clock: HandClock) -> None:
     engine, other = process(table, clock), process(table, clock)
     engine.want({"a": 2.0})
-    engine.had("a", 100.0)
+    engine.had("a", 100.0, 1.0)
     assert engine.may_compute("a")
     assert other.may_compute("a")
     assert other.may_compute("b")
@@ -39,9 +39,9 @@ def test_whoever_is_alone_may_compute(table: Path, clock: HandClock) -> None:
 
 def test_who_has_had_more_waits_while_another_wants_all_cores_in_any_process(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
-    first.had("book", 10.0)
+    first.had("book", 10.0, 1.0)
     second.want({"page": 2.0})
-    second.had("page", 1.0)
+    second.had("page", 1.0, 1.0)
     assert not first.may_compute("book")
     assert first.may_compute("page")
     second.want({})
@@ -50,7 +50,7 @@ def test_who_has_had_more_waits_while_another_wants_all_cores_in_any_process(tab
 
 def test_the_cores_that_the_others_leave_free_are_used(table: Path, clock: HandClock) -> None:
     first, second, third = process(table, clock), process(table, clock), process(table, clock)
-    first.had("book", 10.0)
+    first.had("book", 10.0, 1.0)
     second.want({"page": 1.0})
     assert first.may_compute("book")
     third.want({"page": 1.0})
@@ -59,7 +59,7 @@ def test_the_cores_that_the_others_leave_free_are_used(table: Path, clock: HandC
 
 def test_what_the_others_leave_free_is_taken_once_not_by_every_process(table: Path, clock: HandClock) -> None:
     first, second, third = process(table, clock), process(table, clock), process(table, clock)
-    first.had("book", 10.0)
+    first.had("book", 10.0, 1.0)
     third.want({"page": 1.0})
     assert first.may_compute("book")
     first.computes({"book": 1.0}, {"book": 1.0})
@@ -75,7 +75,7 @@ def test_what_the_others_leave_free_is_taken_once_not_by_every_process(table: Pa
 
 def test_what_is_still_being_computed_counts_already(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
-    second.had("page", 3.0)
+    second.had("page", 3.0, 1.0)
     second.want({"page": 2.0})
     first.want({"book": 2.0})
     first.computes({"book": 1.0}, {"book": 4.0})
@@ -84,10 +84,25 @@ def test_what_is_still_being_computed_counts_already(table: Path, clock: HandClo
     assert second.may_compute("page")
 
 
+def test_what_one_began_before_he_asked_for_more_counts_like_the_rest(table: Path, clock: HandClock) -> None:
+    gateway, engine = process(table, clock), process(table, clock)
+    engine.want({"page": 2.0})
+    engine.had("page", 3.0, 1.0)
+    engine.had("book", 1.0, 1.0)
+    assert engine.may_compute("book")
+    assert engine.asked("book") == 0.0
+    gateway.asks({"book": 4.0})
+    assert engine.asked("book") == 4.0
+    engine.had("book", 1.0, 1.0)
+    assert not engine.may_compute("book")
+    gateway.asks({})
+    assert engine.asked("book") == 0.0
+
+
 def test_callers_who_have_had_about_the_same_compute_beside_each_other(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
-    first.had("a", 5.2)
-    second.had("b", 5.0)
+    first.had("a", 5.2, 1.0)
+    second.had("b", 5.0, 1.0)
     second.want({"b": 2.0})
     first.want({"a": 2.0})
     assert first.may_compute("a")
@@ -98,9 +113,9 @@ def test_what_was_had_in_all_processes_counts_together_and_half_as_much_after_a_
     table: Path, clock: HandClock
 ) -> None:
     first, second = process(table, clock), process(table, clock)
-    second.had("page", 0.9)
-    first.had("book", 0.7)
-    second.had("book", 0.6)
+    second.had("page", 0.9, 1.0)
+    first.had("book", 0.7, 1.0)
+    second.had("book", 0.6, 1.0)
     second.want({"page": 2.0})
     assert not first.may_compute("book")
     clock.now += 30.0
@@ -112,12 +127,12 @@ def test_one_that_comes_is_neither_far_ahead_nor_behind(table: Path, clock: Hand
     first, second, third = process(table, clock), process(table, clock), process(table, clock)
     for process_ in (first, second):
         process_.want({"reader": 1.0})
-        process_.had("reader", 10.0)
+        process_.had("reader", 10.0, 1.0)
     second.want({"reader": 1.0, "new": 1.0})
     third.want({"new": 2.0})
     assert second.may_compute("new")
     assert not first.may_compute("reader")  # a little was saved up
-    second.had("new", 1.5)
+    second.had("new", 1.5, 1.0)
     assert first.may_compute("reader")
     first.want({"reader": 2.0})
     assert not third.may_compute("new")
@@ -126,7 +141,7 @@ def test_one_that_comes_is_neither_far_ahead_nor_behind(table: Path, clock: Hand
 def test_one_that_comes_again_owes_nothing_of_what_it_had_alone(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
     first.want({"a": 2.0})
-    first.had("a", 100.0)
+    first.had("a", 100.0, 1.0)
     first.want({})
     clock.now += 3.0
     second.want({"b": 2.0})
@@ -137,20 +152,20 @@ def test_one_that_comes_again_owes_nothing_of_what_it_had_alone(table: Path, clo
 def test_one_that_asks_again_at_once_was_there_all_the_time(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
     second.want({"page": 1.0})
-    second.had("page", 1.0)
+    second.had("page", 1.0, 1.0)
     first.want({"book": 1.0})
-    first.had("book", 50.0)
+    first.had("book", 50.0, 1.0)
     second.want({})
     clock.now += 1.0
     second.want({"page": 2.0})
     assert not first.may_compute("book")
-    second.had("page", 10.0)
+    second.had("page", 10.0, 1.0)
     assert not first.may_compute("book")
 
 
 def test_one_that_says_nothing_any_more_holds_nobody_up(table: Path, clock: HandClock) -> None:
     first, hanging = process(table, clock), process(table, clock)
-    first.had("book", 50.0)
+    first.had("book", 50.0, 1.0)
     hanging.want({"page": 2.0})
     clock.now += 2.5
     assert first.may_compute("book")
@@ -159,9 +174,9 @@ def test_one_that_says_nothing_any_more_holds_nobody_up(table: Path, clock: Hand
 def test_a_row_has_room_for_whoever_wants_something_now(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
     for number in range(100):
-        first.had(f"caller {number}", 1.0 + number)
+        first.had(f"caller {number}", 1.0 + number, 1.0)
     first.want({"page": 2.0})
-    second.had("book", 1000.0)
+    second.had("book", 1000.0, 1.0)
     assert not second.may_compute("book")
     assert second.may_compute("page")
 
@@ -169,7 +184,7 @@ def test_a_row_has_room_for_whoever_wants_something_now(table: Path, clock: Hand
 def test_the_row_of_a_process_that_is_gone_is_used_again(
     table: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process(table, clock).had("book", 5.0)
+    process(table, clock).had("book", 5.0, 1.0)
     monkeypatch.setattr(processor_shares, "_lives", lambda _pid: False)
     second = process(table, clock)
     assert np.count_nonzero(second._table["pid"]) == 1
@@ -184,7 +199,7 @@ def test_where_there_is_no_room_for_a_table_everybody_may(
     shares = shares_of_node("node", 2.0)
     assert isinstance(shares, NotShared)
     shares.want({"page": 2.0})
-    shares.had("book", 100.0)
+    shares.had("book", 100.0, 1.0)
     assert shares.may_compute("book")
     assert "no memory" in caplog.text
 
@@ -215,7 +230,7 @@ def test_a_caller_is_slowed_by_others_and_never_stopped(table: Path, clock: Hand
     here, other = process(table, clock), process(table, clock)
     other.want({"page": 2.0})
     here.want({"book": 1.0})
-    here.had("book", 1000.0)
+    here.had("book", 1000.0, 1.0)
     turns = Turns(here, clock)
     allowed = []
     for _ in range(130):

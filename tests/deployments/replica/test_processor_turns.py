@@ -23,7 +23,13 @@ class _Shares:
     def computes(self, threads: Mapping[str, float], counts: Mapping[str, float]) -> None:
         self.computing = dict(threads)
 
-    def had(self, caller: str, seconds: float) -> None:
+    def asks(self, counts: Mapping[str, float]) -> None:
+        pass
+
+    def asked(self, caller: str) -> float:
+        return 0.0
+
+    def had(self, caller: str, seconds: float, counts: float) -> None:
         self.charged.append((caller, seconds))
 
     def may_compute(self, caller: str) -> bool:
