@@ -17,9 +17,8 @@ from deployments.engine.hosting import EngineHost, ReplicaResources
 from deployments.messages.answers import EngineAnswer
 from deployments.messages.request import RecognitionOptions
 from deployments.messages.states import EngineState
-from deployments.replica.processor_shares import shares_of_node
 from deployments.replica.processors import cores
-from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings
+from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings, shares_of_own_node
 from engines.devices.gpu import total_memory_bytes
 from ocr import LoadOptions, SegmentedPage
 from ocr.errors import EngineUnavailable
@@ -85,7 +84,7 @@ class EngineReplica:
             memory_limit_mb=config.memory_limit_mb,
             hung_after_s=config.hung_after_s,
             record=runtime.record,
-            shares=shares_of_node(resources.node, resources.cores),
+            shares=shares_of_own_node(),
         )
 
     async def read(

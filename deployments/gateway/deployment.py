@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import ray
 from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
@@ -38,10 +37,8 @@ from deployments.jobs.job_queue import job_queue
 from deployments.messages.capabilities import Capabilities
 from deployments.observability.monitor import LEASE_S, Monitor
 from deployments.observability.node_agents import NodeAgents
-from deployments.replica.processor_shares import shares_of_node
 from deployments.replica.processor_turns import ProcessorTurns
-from deployments.replica.processors import cores
-from deployments.replica.runtime import THREADS_SWITCH_S, ReplicaRuntime, ReplicaSettings
+from deployments.replica.runtime import THREADS_SWITCH_S, ReplicaRuntime, ReplicaSettings, shares_of_own_node
 from deployments.transport import alive_nodes, detached_context
 from ocr.contract import BatchBody, CharacterOptions, DocumentOptions
 
@@ -66,7 +63,7 @@ class GatewayReplica:
         await self._config_watcher.start()
         self._record = runtime.record
         self._rates = ClusterRateLimiter(runtime.shared, settings.config.redis_url)
-        shares = shares_of_node(ray.get_runtime_context().get_node_id(), cores())
+        shares = shares_of_own_node()
         reading = FairReadingService(
             RouterClient(router),
             lambda: live.capabilities.config.limits,

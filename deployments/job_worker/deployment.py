@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections.abc import Awaitable
 
-import ray
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
@@ -24,10 +23,8 @@ from deployments.job_worker.job_reader import JobReader
 from deployments.jobs.job_queue import job_queue
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.request import Asker
-from deployments.replica.processor_shares import shares_of_node
 from deployments.replica.processor_turns import ProcessorTurns
-from deployments.replica.processors import cores
-from deployments.replica.runtime import THREADS_SWITCH_S, ReplicaRuntime, ReplicaSettings
+from deployments.replica.runtime import THREADS_SWITCH_S, ReplicaRuntime, ReplicaSettings, shares_of_own_node
 
 
 class JobWorkerReplica:
@@ -58,7 +55,7 @@ class JobWorkerReplica:
             limits.pages_drawn_at_once,
             limits.draw_timeout_s,
             lambda: Asker(CURRENT_CALLER.get(), CURRENT_PRIORITY.get()).line,
-            processors=ProcessorTurns(shares_of_node(ray.get_runtime_context().get_node_id(), cores())),
+            processors=ProcessorTurns(shares_of_own_node()),
         )
         documents = Documents(drawer, TextLayerWriter(limits.pages_drawn_at_once, CURRENT_CALLER.get))
         reader_name = context.replica_id.unique_id

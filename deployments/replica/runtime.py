@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import ray
 from ray import serve
 
 from deployments.config.config_watcher import ConfigWatcher
@@ -17,6 +18,8 @@ from deployments.config.versions import ConfigVersion
 from deployments.observability.logs import LoggingConfig, configure_logging
 from deployments.observability.metrics import CONFIG_VERSION, REPLICA_MEMORY, RayMetrics
 from deployments.replica.process_memory import FreeMemory, own_memory_mb
+from deployments.replica.processor_shares import Shares, shares_of_node
+from deployments.replica.processors import cores
 from deployments.replica.shared_actor import SharedState, StateLocation
 
 log = logging.getLogger("quorum.configuration")
@@ -25,6 +28,11 @@ _REPORT_EVERY_S = 5.0
 
 THREADS_SWITCH_S = 0.001
 """How soon the event loop of a replica goes on that computes in other threads, instead of Python's 5 ms."""
+
+
+def shares_of_own_node() -> Shares:
+    """Turns at the processors of the node that this replica is on."""
+    return shares_of_node(ray.get_runtime_context().get_node_id(), cores())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-import ray
-
 from cluster.weights import models, rapidocr_models
 from deployments.config.deployment_names import SEGMENTATION
 from deployments.config.schema import SegmentationConfig
 from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, LayoutAnswer, NamedPicture
 from deployments.messages.request import SegmentationRequest
 from deployments.replica.process_memory import memory_mb, own_memory_mb
-from deployments.replica.processor_shares import shares_of_node
-from deployments.replica.processors import cores
-from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings
+from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings, shares_of_own_node
 from deployments.segmentation.fair_workers import FairWorkers
 from deployments.segmentation.worker_process import WorkerProcess
 from deployments.segmentation.worker_tasks import DrawPictures, Models, PrepareCharacters, SegmentPage, Task
@@ -50,8 +46,7 @@ class SegmentationReplica:
         )
         models_of_worker = Models(LoadOptions(model, threads=config.threads), *rapidocr_models.orientation_files())
         self._workers = [WorkerProcess(models_of_worker, config.hung_after_s) for _ in range(_WORKERS)]
-        node = ray.get_runtime_context().get_node_id()
-        self._turns = FairWorkers(self._workers, shares=shares_of_node(node, cores()), threads=config.threads)
+        self._turns = FairWorkers(self._workers, shares=shares_of_own_node(), threads=config.threads)
         self._turns.start_first()
         self._turns.start_missing()
 
