@@ -99,12 +99,8 @@ class GatewayApi:
 
     def _missing(self, state: ServiceState) -> str:
         """What keeps the service from being ready; empty when nothing does."""
-        if not state.segmentation_ready:
-            return "segmentation is not warm"
-        warm = sum(engine.ready for engine in state.engines.values())
-        wanted = self.config.ready_engines
-        if warm < wanted:
-            return f"{warm} of the {wanted} engines that are needed are warm"
+        if lacking := state.lacking(self.config.ready_engines):
+            return lacking
         # A Router that came later has not read its page yet; the service answered one all the same.
         self._page_was_read = self._page_was_read or state.page_s is not None
         if self._page_was_read or not self.config.ready_page:

@@ -65,3 +65,10 @@ class ServiceState:
     circuits: dict[str, CircuitState] = field(default_factory=dict)
     page_s: float | None = None
     page_problem: str = ""
+
+    def lacking(self, ready_engines: int) -> str:
+        """What is not warm of the segmentation and so many engines; empty when all is."""
+        if not self.segmentation_ready:
+            return "segmentation is not warm"
+        warm = sum(engine.ready for engine in self.engines.values())
+        return "" if warm >= ready_engines else f"{warm} of the {ready_engines} engines that are needed are warm"

@@ -63,9 +63,7 @@ class RouterReplica:
             self._reading_first_page = asyncio.create_task(self._first_page.run())
 
     def _is_warm(self) -> bool:
-        """Whether as many engines are warm as `/ready` wants, and the segmentation."""
-        warm = sum(state.ready for state in self._states.by_engine.values())
-        return self._states.segmentation_ready and warm >= self._capabilities.config.ready_engines
+        return not self._state().lacking(self._capabilities.config.ready_engines)
 
     async def _read_first_page(self, page: bytes) -> None:
         """With the engines that read lines now: none is woken for it. Where all sleep there is nothing to find out."""
@@ -100,6 +98,9 @@ class RouterReplica:
         return await self._ensemble.pictures(data, request)
 
     async def state(self) -> ServiceState:
+        return self._state()
+
+    def _state(self) -> ServiceState:
         return ServiceState(
             dict(self._states.by_engine),
             self._states.segmentation_ready,
