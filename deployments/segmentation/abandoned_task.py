@@ -13,8 +13,8 @@ _NUMBER = struct.Struct("=q")
 
 
 class AbandonedTask:
-    """The number of the task that was abandoned last; both sides count tasks from 1. `descriptor` is a file in memory
-    of `size` bytes, passed on from the replica to the worker.
+    """The number of the task that was abandoned last; both sides count tasks from 1. `descriptor` is a file in memory,
+    passed on from the replica to the worker.
     """
 
     def __init__(self, descriptor: int) -> None:

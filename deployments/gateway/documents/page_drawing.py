@@ -16,6 +16,7 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,18 +183,15 @@ class PageDrawer:
                 raise Overloaded("too many documents are being read", "send the document again later", 5.0) from error
             process = await stack.enter_async_context(self._started(file, request))
             limits = _DrawingLimits(self._patience_s, request.max_processor_s)
-
-            @asynccontextmanager
-            async def turn() -> AsyncIterator[None]:
-                async with (
-                    self._processors.turn(caller, lambda: _processor_s(process)),
-                    self._pages.turn(caller),
-                ):
-                    yield
-
+            turn = partial(self._turn, caller, process)
             async with turn():
                 head = await self._head(process, limits)
             yield OpenDocument(process, turn, limits, head["page_count"], head["chosen"])
+
+    @asynccontextmanager
+    async def _turn(self, caller: str, process: Process) -> AsyncIterator[None]:
+        async with self._processors.turn(caller, lambda: _processor_s(process)), self._pages.turn(caller):
+            yield
 
     @asynccontextmanager
     async def _started(self, file: bytes | Path, request: RenderRequest) -> AsyncIterator[Process]:
