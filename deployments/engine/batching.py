@@ -38,7 +38,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from deployments.messages.request import NOBODY, Asker
-from deployments.replica.processor_shares import NotShared, Shares, Turns
+from deployments.replica.processor_shares import LOOKS_AGAIN_S, NotShared, Shares, Turns
 from deployments.replica.processors import processor_s
 from ocr import Crop, Hypothesis, Scope, StepTimer
 
@@ -48,8 +48,6 @@ _READS_S = 2.0
 _SAVED_CROPS = 50.0
 # What somebody may send as a line or a character can be a whole page; nobody else is to wait for it.
 _LARGER = 4
-# Who leaves the cores to others looks so often whether he may read again.
-_LOOKS_AGAIN_S = 0.02
 # While both wait, one batch in so many is of work that gives way.
 _BATCH_EVERY = 8
 # How much the newest batch counts in what one crop takes.
@@ -239,7 +237,7 @@ class CropQueue:
             batch = self._form_batch()
             self._on_change(len(batch), len(self))
             if not batch and self._queue:
-                await asyncio.sleep(_LOOKS_AGAIN_S)
+                await asyncio.sleep(LOOKS_AGAIN_S)
                 continue
             if not batch:
                 self._arrived.clear()
@@ -256,8 +254,8 @@ class CropQueue:
             with self._spans.batch([queued.request.span for queued in batch]):
                 outcomes = await loop.run_in_executor(self._thread, self._outcomes, batch)
             self._shares.computes({}, {})
-            self._note_turns(batch, self._clock() - began)
-            self._note_computed(batch, processor_s() - computed)
+            self._note_turns(batch, parts, self._clock() - began)
+            self._note_computed(batch, parts, processor_s() - computed)
             for request in requests:
                 request.end()
             for queued, outcome in zip(batch, outcomes, strict=True):
@@ -319,21 +317,21 @@ class CropQueue:
             return self._batch_size
         return max(1, min(self._batch_size, int(_SLICE_S / crop_s)))
 
-    def _note_turns(self, batch: Sequence[_QueuedCrop], seconds: float) -> None:
+    def _note_turns(self, batch: Sequence[_QueuedCrop], parts: Mapping[Asker, float], seconds: float) -> None:
         """What this batch took of its callers' turns: the time, with that of a usual crop as the unit."""
         scope, crop_s = batch[0].scope, seconds / len(batch)
         self._crop_s[scope] = _moved(self._crop_s.get(scope, 0.0), crop_s)
         self._usual_crop_s = self._usual_crop_s or crop_s
         crops = seconds / self._usual_crop_s if self._usual_crop_s else len(batch)
         self._usual_crop_s = _moved(self._usual_crop_s, crop_s, _NEWEST_OF_USUAL)
-        for asker, part in _parts(batch).items():
+        for asker, part in parts.items():
             weight = max(1.0 / asker.share, self._shares.asked(asker.line))
             self._turns[asker.line] = self._turns.get(asker.line, 0.0) + part * crops * weight
 
-    def _note_computed(self, batch: Sequence[_QueuedCrop], computed_s: float) -> None:
+    def _note_computed(self, batch: Sequence[_QueuedCrop], parts: Mapping[Asker, float], computed_s: float) -> None:
         if batch[0].scope is Scope.LINE:
             self.line_s = _moved(self.line_s, computed_s / len(batch))
-        for asker, part in _parts(batch).items():
+        for asker, part in parts.items():
             self._shares.had(asker.line, computed_s * part, asker.counts)
 
     def _turns_of(self, lines: set[str]) -> dict[str, float]:

@@ -55,6 +55,8 @@ _ASKS_S = 2.0
 _LEAD_S = 0.3
 # A process that is computing for longer than this says nothing new; one that hangs is to hold nobody up.
 _SILENT_S = 2.0
+LOOKS_AGAIN_S = 0.02
+"""Who leaves the processors to others looks so often whether it is his turn."""
 _HELD_BACK_S = 5.0
 
 
@@ -75,9 +77,9 @@ class Shares(Protocol):
     def asked(self, caller: str) -> float:
         """How many a second is to count for the caller, as anybody on the node was told; 0 where nobody was."""
 
-    def had(self, caller: str, seconds: float, counts: float) -> None:
+    def had(self, caller: str, seconds: float, counts: float) -> float:
         """So much processor time was spent here for this caller. A second counts so many, or what `asked` says if that
-        is more: what was begun before its caller asked for more counts like the rest.
+        is more: what was begun before its caller asked for more counts like the rest. What it counted, in seconds.
         """
 
     def may_compute(self, caller: str) -> bool:
@@ -102,8 +104,8 @@ class NotShared:
     def asked(self, caller: str) -> float:
         return 0.0
 
-    def had(self, caller: str, seconds: float, counts: float) -> None:
-        pass
+    def had(self, caller: str, seconds: float, counts: float) -> float:
+        return seconds * counts
 
     def may_compute(self, caller: str) -> bool:
         return True
@@ -192,10 +194,11 @@ class ProcessorShares:
         of_caller = rows["callers"]["caller"] == _name(caller)
         return float(np.max(rows["callers"]["asks"], initial=0.0, where=of_caller))
 
-    def had(self, caller: str, seconds: float, counts: float) -> None:
+    def had(self, caller: str, seconds: float, counts: float) -> float:
         counted_s = seconds * max(counts, self.asked(caller))
         entry = self._entry(caller)
         self._written_now()["had"][entry] += counted_s
+        return counted_s
 
     def may_compute(self, caller: str) -> bool:
         now = self._clock()

@@ -13,10 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from deployments.replica.processor_shares import NotShared, Shares, Turns
-
-# Who leaves the processors to others looks so often whether it is his turn.
-_LOOKS_AGAIN_S = 0.02
+from deployments.replica.processor_shares import LOOKS_AGAIN_S, NotShared, Shares, Turns
 
 
 class ProcessorTurns:
@@ -36,7 +33,7 @@ class ProcessorTurns:
         self._wanting[caller] += 1
         try:
             while caller not in self._turns.of(self._wanting, 1.0):
-                await asyncio.sleep(_LOOKS_AGAIN_S)
+                await asyncio.sleep(LOOKS_AGAIN_S)
             before_s = spent_s()
             self._compute(caller, 1)
             try:

@@ -191,9 +191,7 @@ class FairWorkers:
         now = self._clock()
         if self._computing is not None:
             asker = self._computing.asker
-            computed_s = now - self._since
-            self._had.add(asker.line, computed_s * max(asker.counts, self._shares.asked(asker.line)))
-            self._shares.had(asker.line, computed_s, asker.counts)
+            self._had.add(asker.line, self._shares.had(asker.line, now - self._since, asker.counts))
         self._since = now
 
     def _set_computing(self, page: _Page | None) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 import numpy as np
@@ -15,6 +15,7 @@ import pytest
 from deployments.engine.batching import CropQueue, EngineReadError
 from deployments.messages.request import Asker
 from ocr import Crop, Hypothesis, Scope, StepTimer
+from tests.fakes.held_shares import HeldShares
 
 FAR = 1e9
 
@@ -447,39 +448,8 @@ async def test_a_request_whose_deadline_passes_learns_what_it_waited_for_until_t
     await queue.close()
 
 
-class Held:
-    """Shares of processors that are given to nobody until the test says so; notes what it is told."""
-
-    def __init__(self) -> None:
-        self.may: set[str] = set()
-        self.wanted: list[dict[str, float]] = []
-        self.computed: dict[str, float] = {}
-        self.others: set[str] = set()
-
-    def want(self, threads: Mapping[str, float]) -> None:
-        self.wanted.append(dict(threads))
-
-    def computes(self, threads: Mapping[str, float], counts: Mapping[str, float]) -> None:
-        self.computing = dict(threads)
-
-    def asks(self, counts: Mapping[str, float]) -> None:
-        pass
-
-    def asked(self, caller: str) -> float:
-        return 0.0
-
-    def had(self, caller: str, seconds: float, counts: float) -> None:
-        self.computed[caller] = self.computed.get(caller, 0.0) + seconds
-
-    def may_compute(self, caller: str) -> bool:
-        return caller in self.may
-
-    def are_wanted_by_others(self, callers: Collection[str]) -> bool:
-        return not self.others <= set(callers)
-
-
 async def test_a_caller_who_has_to_leave_the_processors_to_others_waits_and_others_are_read() -> None:
-    shares, gate = Held(), Gate()
+    shares, gate = HeldShares(), Gate()
     gate.open()
     queue = CropQueue(gate.read, batch_size=4, clock=time.monotonic, shares=shares, threads=2.0)
     shares.may = {"page"}
@@ -492,14 +462,14 @@ async def test_a_caller_who_has_to_leave_the_processors_to_others_waits_and_othe
     assert gate.batches == [[20], [10, 11]]
     assert {"page": 2.0, "book": 2.0} in shares.wanted
     await until(lambda: shares.wanted[-1] == {})
-    assert set(shares.computed) == {"page", "book"}
+    assert {caller for caller, _ in shares.charged} == {"page", "book"}
     await queue.close()
 
 
 async def test_nobody_is_held_back_for_ever() -> None:
     now, gate = 0.0, Gate()
     gate.open()
-    queue = CropQueue(gate.read, batch_size=1, clock=lambda: now, shares=Held())
+    queue = CropQueue(gate.read, batch_size=1, clock=lambda: now, shares=HeldShares())
     book = asyncio.create_task(queue.read([crop(10), crop(11)], FAR, asker=Asker("book")))
     await asyncio.sleep(0.05)
     assert gate.batches == []
@@ -563,7 +533,7 @@ async def test_what_takes_longer_takes_more_of_its_callers_turn() -> None:
 
 
 async def test_batches_are_small_while_another_caller_reads_with_other_engines_of_the_node() -> None:
-    now, sizes, shares = [0.0], [], Held()
+    now, sizes, shares = [0.0], [], HeldShares()
     shares.may = {"book"}
 
     def read(crops: Sequence[Crop]) -> list[Hypothesis]:
