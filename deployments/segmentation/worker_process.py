@@ -7,7 +7,6 @@ costs the worker and that page; the replica and those who wait for it go on. Kno
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from deployments.segmentation.page_errors import hung, past_deadline, too_much_p
 from deployments.segmentation.shared_memory import receive
 from deployments.segmentation.worker_tasks import Fault, Loader, Task
 from ocr.errors import InternalFailure, NotAnImage, Overloaded, QuorumError
+from ocr.runtime.child_environment import child_environment
 
 Result = TypeVar("Result")
 
@@ -34,9 +34,8 @@ _START_S = 120.0  # on a busy machine
 _GRACE_S = 2.0  # after its deadline, in which a page should stop by itself
 _ENDING_S = 5.0  # in which a process ends that has closed its connection
 _LOST = (EOFError, OSError, TimeoutError)
-# The worker reads files of strangers: of the environment it is given what programs and libraries need, and no secrets.
-_KEPT = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
-_KEPT_FAMILIES = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "OPENCV_", "ORT_", "PYTHON", "XDG_")
+_LIBRARIES = ("OMP_", "OPENBLAS_", "MKL_", "OPENCV_", "ORT_", "PYTHON", "XDG_")
+"""The variables that its libraries look at begin with these."""
 
 
 class WorkerProcess:
@@ -90,7 +89,7 @@ class WorkerProcess:
                 (*self._command, *map(str, descriptors)),
                 pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
-                env=_environment(),
+                env=child_environment({"TMPDIR"}, _LIBRARIES),
             )
         try:
             self._connection.send(self._loader)
@@ -189,8 +188,3 @@ class WorkerProcess:
             self._abandoned.close()
         self._process = self._connection = self._abandoned = None
         return signal.Signals(-status).name if status < 0 else f"exit status {status}"
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)}
-    return {**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -23,6 +23,7 @@ from typing import Any
 from engines.common.model_card import CARD_FILE
 from engines.devices.openvino_device import OpenvinoCannotRead
 from ocr.interfaces import Convert
+from ocr.runtime.child_environment import import_path
 
 BESIDE = "openvino"
 """The folder in a model directory that holds its converted form."""
@@ -119,8 +120,8 @@ def opened(folder: Path, source: str) -> ConvertedModel | None:
 def _convert_elsewhere(engine: str, model: Path, folder: Path) -> None:
     """In a process of its own, which takes the framework away with it."""
     command = [sys.executable, "-m", "engines.converted", engine, str(model), str(folder)]
-    paths = os.pathsep.join(path for path in sys.path if path)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": paths})
+    environment = {**os.environ, "PYTHONPATH": import_path()}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise OpenvinoCannotRead(lines[-1] if lines else f"converting ended with {done.returncode}")

@@ -8,7 +8,6 @@ connection to it. The library is the one that the system's program is made of (s
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections import deque
@@ -22,12 +21,11 @@ from typing import Any
 from engines.tesseract_programs.groups import PSM_CHARACTER, PSM_LINE, Group, Run, character, space
 from ocr.errors import DeadlineExceeded, InternalFailure
 from ocr.hypothesis import CharacterHypothesis
+from ocr.runtime.child_environment import child_environment
 
 _COMMAND = (sys.executable, "-m", "engines.tesseract_programs.resident_process")
 _LOST = (EOFError, OSError)
 _ENDING_S = 5.0
-# Pictures of strangers are looked at there: of the environment it is given what programs need, and no secrets.
-_KEPT = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TZ")
 _FEWEST = 8
 """Of so many crops a second process takes some: to hand them over costs little, but not nothing."""
 
@@ -134,7 +132,5 @@ def _characters(read: Sequence[tuple[str, float, float, float, bool]]) -> Iterat
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
-    path = os.pathsep.join(path for path in sys.path if path)
     # One thread a process: on lines Tesseract's threads mostly wait for each other.
-    return {**kept, "OMP_THREAD_LIMIT": "1", "PYTHONPATH": path}
+    return {**child_environment(), "OMP_THREAD_LIMIT": "1"}
