@@ -219,7 +219,7 @@ def load(options: LoadOptions) -> Engine:
             f"tesseract: no data for {', '.join(missing)} (there is {', '.join(sorted(data))})", _remedy(missing)
         )
     program = _program(pytesseract, version, data, options)
-    return Tesseract(program, program.version, data, options.languages, options.threads, options.model)
+    return Tesseract(program, version, data, options.languages, options.threads, options.model)
 
 
 def _program(
@@ -234,14 +234,15 @@ def _program(
     if not is_own and folder is not None:
         resident = ResidentProgram(folder)
         try:
-            if resident.version == version:
+            of_library = resident.version
+            if of_library == version:
                 return resident
-            log.warning("tesseract: the library is %s and the program %s: the program reads", resident.version, version)
+            log.warning("tesseract: the library is %s and the program %s: the program reads", of_library, version)
         except QuorumError as error:
             log.warning("tesseract: %s: a program is started for each batch instead", error.message)
     scratch = Scratch(FOLDERS)
     scratch.prepare()
-    return OneShotProgram(pytesseract, version, options.model, config, scratch=scratch)
+    return OneShotProgram(pytesseract, options.model, config, scratch=scratch)
 
 
 def _probe(program: ModuleType, tessdata: Path | None) -> tuple[str, dict[str, Path | None]]:

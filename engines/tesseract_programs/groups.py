@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 from ocr.hypothesis import CharacterHypothesis, Span
 from ocr.image import Classes, Scope
 
-PSM_LINE, PSM_CHARACTER = 7, 10
-"""How Tesseract takes a picture: as one line of text, or as one character."""
+_PSM_LINE, _PSM_CHARACTER = 7, 10
+
+Symbol = tuple[str, float, float, float, bool]
+"""A character as Tesseract tells it: text, confidence (0 to 100), left and right edge in pixels of the prepared
+picture, whether a word begins with it.
+"""
 
 
 class Group(NamedTuple):
@@ -22,6 +26,11 @@ class Group(NamedTuple):
     scope: Scope
     data: tuple[str, ...]
     classes: Classes | None
+
+    @property
+    def mode(self) -> int:
+        """How Tesseract takes a picture (its --psm): as one line of text, or as one character."""
+        return _PSM_LINE if self.classes is None else _PSM_CHARACTER
 
     @property
     def whitelist(self) -> str:
@@ -47,10 +56,6 @@ class Run(NamedTuple):
 class TesseractProgram(Protocol):
     """Reads prepared crops; from one thread at a time."""
 
-    @property
-    def version(self) -> str:
-        """Tesseract's own."""
-
     def runs(self, group: Group, crops: int) -> int:
         """To how many processes so many crops of a group are worth giving."""
 
@@ -63,19 +68,25 @@ class TesseractProgram(Protocol):
         """
 
 
-def character(text: str, confidence: float, left: float, right: float) -> CharacterHypothesis:
-    """A character as Tesseract tells it: between two columns of pixels, with a confidence from 0 to 100."""
-    return CharacterHypothesis(text, probability(confidence), Span(left, right) if left < right else None)
+def characters(symbols: Iterable[Symbol]) -> list[CharacterHypothesis]:
+    """What was read of one picture, with the spaces between its words."""
+    read: list[CharacterHypothesis] = []
+    for text, confidence, left, right, begins_word in symbols:
+        character = CharacterHypothesis(text, _probability(confidence), Span(left, right) if left < right else None)
+        if begins_word and read:
+            read.append(_space(read[-1], character))
+        read.append(character)
+    return read
 
 
-def probability(confidence: float) -> float:
+def _probability(confidence: float) -> float:
     """Tesseract's 0 to 100 back to a probability: it is 100 + 5 (log p - 0.085), the offset being `kCertOffset` of
     src/lstm/lstmrecognizer.cpp (Tesseract 5). Outside of dictionary words Tesseract multiplies by 2.25 before.
     """
     return min(1.0, math.exp((confidence - 100.0) / 5.0 + 0.085))
 
 
-def space(before: CharacterHypothesis, after: CharacterHypothesis) -> CharacterHypothesis:
+def _space(before: CharacterHypothesis, after: CharacterHypothesis) -> CharacterHypothesis:
     """The gap between two words, for which Tesseract gives no confidence: as sure as the less sure neighbour."""
     span = None
     if before.span is not None and after.span is not None and before.span.end < after.span.start:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.common.scratch_files import Scratch
-from engines.tesseract_programs.groups import PSM_CHARACTER, PSM_LINE, Group, Run, character, space
+from engines.tesseract_programs.groups import Group, Run, Symbol, characters
 from ocr.errors import DeadlineExceeded, InternalFailure
 from ocr.hypothesis import CharacterHypothesis
 from ocr.image import Scope
@@ -38,7 +38,6 @@ class OneShotProgram:
     """
 
     program: ModuleType
-    version: str
     tessdata: Path | None = None
     config: str = ""
     timeout_s: tuple[float, float] = (60.0, 2.0)
@@ -77,7 +76,7 @@ class OneShotProgram:
         line = group.classes is None
         # Not the config file "hocr", which does the same: a tessdata directory that was fetched has none.
         hocr = "-c tessedit_create_hocr=1 -c hocr_font_info=0 -c hocr_char_boxes=1"
-        options = [f"--psm {PSM_LINE if line else PSM_CHARACTER}", hocr]
+        options = [f"--psm {group.mode}", hocr]
         if self.tessdata is not None:
             options.append(f"--tessdata-dir {shlex.quote(str(self.tessdata))}")
         if group.whitelist:
@@ -103,21 +102,18 @@ _TOKEN = re.compile(
 def pages(hocr: str) -> Iterator[tuple[int, list[CharacterHypothesis]]]:
     """(index of the crop, its characters) of every page in Tesseract's hOCR; spans in pixels of the prepared image."""
     index: int | None = None
-    characters: list[CharacterHypothesis] = []
-    new_word = False
+    symbols: list[Symbol] = []
+    begins_word = False
     for token in _TOKEN.finditer(hocr):
         if token["page"] is not None:
             if index is not None:
-                yield index, characters
-            index, characters, new_word = int(token["page"]), [], False
+                yield index, characters(symbols)
+            index, symbols = int(token["page"]), []
         elif token["word"] is not None:
-            new_word = bool(characters)
+            begins_word = True
         else:
-            text = html.unescape(token["text"])
-            read = character(text, float(token["conf"]), float(token["left"]), float(token["right"]))
-            if new_word:
-                characters.append(space(characters[-1], read))
-            characters.append(read)
-            new_word = False
+            text, confidence = html.unescape(token["text"]), float(token["conf"])
+            symbols.append((text, confidence, float(token["left"]), float(token["right"]), begins_word))
+            begins_word = False
     if index is not None:
-        yield index, characters
+        yield index, characters(symbols)

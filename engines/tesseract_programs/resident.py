@@ -11,14 +11,14 @@ import json
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-from engines.tesseract_programs.groups import PSM_CHARACTER, PSM_LINE, Group, Run, character, space
+from engines.tesseract_programs.groups import Group, Run, characters
 from ocr.errors import DeadlineExceeded, InternalFailure
 from ocr.hypothesis import CharacterHypothesis
 from ocr.runtime.child_environment import child_environment
@@ -75,6 +75,7 @@ class ResidentProgram:
 
     @property
     def version(self) -> str:
+        """Tesseract's own, as its process tells."""
         answer: str = self._asked({"version": True}, b"", self.timeout_s[0])
         return answer
 
@@ -85,13 +86,13 @@ class ResidentProgram:
         head = {
             "tessdata": str(self.tessdata),
             "data": "+".join(run.group.data),
-            "mode": PSM_LINE if run.group.classes is None else PSM_CHARACTER,
+            "mode": run.group.mode,
             "whitelist": run.group.whitelist,
             "sizes": [crop.pixels.shape[::-1] for crop in run.crops.values()],
         }
         pixels = b"".join(crop.pixels.tobytes() for crop in run.crops.values())
         answer = self._asked(head, pixels, self.timeout_s[0] + self.timeout_s[1] * len(run.crops))
-        return {index: list(_characters(read)) for index, read in zip(run.crops, answer, strict=True)}
+        return {index: characters(read) for index, read in zip(run.crops, answer, strict=True)}
 
     def pids(self) -> list[int]:
         """Of the processes that wait for the next run."""
@@ -118,17 +119,6 @@ class ResidentProgram:
             ) from error
         self._idle.append(process)
         return answer
-
-
-def _characters(read: Sequence[tuple[str, float, float, float, bool]]) -> Iterator[CharacterHypothesis]:
-    """Of one crop: text, confidence, left, right, whether a word begins."""
-    before: CharacterHypothesis | None = None
-    for text, confidence, left, right, begins_word in read:
-        after = character(text, confidence, left, right)
-        if begins_word and before is not None:
-            yield space(before, after)
-        yield after
-        before = after
 
 
 def _environment() -> dict[str, str]:

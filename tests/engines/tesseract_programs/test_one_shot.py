@@ -45,4 +45,4 @@ def test_a_space_is_as_sure_as_its_less_sure_neighbour():
     ("scope", "crops", "most"), [(Scope.LINE, 2, 2), (Scope.CHARACTER, 32, 1), (Scope.CHARACTER, 65, 2)]
 )
 def test_a_process_is_started_for_what_takes_longer_than_its_start(scope, crops, most):
-    assert OneShotProgram(None, "5").runs(Group(scope, ("eng",), None), crops) == most
+    assert OneShotProgram(None).runs(Group(scope, ("eng",), None), crops) == most
