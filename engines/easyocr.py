@@ -237,16 +237,14 @@ def convert(model: Path, folder: Path) -> Mapping[str, Any]:
         def forward(self, pictures: torch.Tensor) -> torch.Tensor:
             return self.recognizer(pictures, torch.zeros(1, 1, dtype=torch.long)).softmax(dim=2)
 
-    path = folder / f"{GRAPH}.xml"
+    def given(text: str) -> tuple[torch.Tensor]:
+        grey = np.asarray(Image.fromarray(tracing.drawn(text)).convert("L"))
+        picture = _picture(grey, height_px, height_px * _heights(grey.shape[1] / grey.shape[0]))
+        return (torch.from_numpy(picture[None, None]),)
+
+    shapes = [(-1, 1, height_px, -1)]
     with tracing.plain_torch():
-        for text in ("traced", "read once more, to see"):
-            grey = np.asarray(Image.fromarray(tracing.drawn(text)).convert("L"))
-            picture = _picture(grey, height_px, height_px * _heights(grey.shape[1] / grey.shape[0]))
-            given = (torch.from_numpy(picture[None, None]),)
-            if text == "traced":
-                traced = tracing.of_torch(Probabilities(), given, [(-1, 1, height_px, -1)])
-                tracing.save(traced, path)
-        tracing.require_same(path, Probabilities(), given)
+        tracing.write(folder / f"{GRAPH}.xml", Probabilities(), shapes, given(tracing.TRACED), given(tracing.OTHER))
     return {"characters": list(reader.converter.character), "languages": languages}
 
 

@@ -21,6 +21,10 @@ from engines.devices.openvino_device import OpenvinoCannotRead
 Array = NDArray[Any]
 Shape = Sequence[int]
 """-1 for a side that may be any."""
+Tensors = tuple[Any, ...]
+"""The inputs of a module of torch."""
+TRACED, OTHER = "traced", "read once more, to see"
+"""Texts, for pictures to trace with and to see whether the graph is right on others."""
 TOLERANCE = 0.01
 """How far from what the framework computes a graph may be, beside 1 or as a share of it: its weights are in half
 precision.
@@ -43,7 +47,7 @@ def plain_torch() -> Iterator[None]:
         torch.cpu.get_capabilities = capabilities
 
 
-def of_torch(module: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Any:  # noqa: ANN401
+def of_torch(module: Any, example: Tensors, shapes: Sequence[Shape]) -> Any:  # noqa: ANN401
     """OpenVINO's model of a module of torch, traced with `example`, for inputs of these shapes."""
     import torch
     from openvino import PartialShape
@@ -87,13 +91,15 @@ def save(model: Any, path: Path) -> None:  # noqa: ANN401
     openvino.save_model(model, str(path), compress_to_fp16=True)
 
 
-def require_same(path: Path, module: Any, given: tuple[Any, ...]) -> None:  # noqa: ANN401
-    """Raises OpenvinoCannotRead where the graph that was written gives something else than its module of torch does of
-    these tensors.
+def write(path: Path, module: Any, shapes: Sequence[Shape], traced: Tensors, other: Tensors) -> None:  # noqa: ANN401
+    """Write the graph of a module of torch, traced with some inputs of these shapes.
+
+    Raises OpenvinoCannotRead where of other inputs it gives something else than the module does.
     """
-    theirs = module(*given)
+    save(of_torch(module, traced, shapes), path)
+    theirs = module(*other)
     theirs = [each.numpy() for each in (theirs if isinstance(theirs, tuple) else (theirs,))]
-    require_close(path, [each.numpy() for each in given], theirs)
+    require_close(path, [each.numpy() for each in other], theirs)
 
 
 def require_close(path: Path, given: Sequence[Array], theirs: Sequence[Array]) -> None:
@@ -109,7 +115,7 @@ def require_close(path: Path, given: Sequence[Array], theirs: Sequence[Array]) -
 
 
 def drawn(text: str) -> NDArray[np.uint8]:
-    """The text in black on white, RGB (H, W, 3): something to see whether a graph is right."""
+    """The text in black on white, RGB (H, W, 3)."""
     font = ImageFont.load_default(28)
     canvas = Image.new("RGB", (round(font.getlength(text)) + 12, 40), "white")
     ImageDraw.Draw(canvas).text((6, 3), text, font=font, fill="black")

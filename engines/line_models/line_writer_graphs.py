@@ -119,19 +119,20 @@ def write(network: Any, height_px: int, longest: int, folder: Path) -> tuple[int
     layers, attention = network.decoder.model.decoder.layers, network.decoder.model.decoder.layers[0].self_attn
     kept = len(layers), attention.num_heads, longest, attention.head_dim
     of_line = (kept[0], kept[1], -1, kept[3])
+    shapes = [(-1,), (1,), kept, kept, of_line, of_line, (-1,)]
     with tracing.plain_torch():
         encoder, decoder = EncoderGraph(network).eval(), DecoderGraph(network).eval()
-        for text in ("traced", "read once more, to see"):
+
+        def given(text: str) -> tuple[tracing.Tensors, tracing.Tensors]:
+            """What the encoder is given of a text, and the decoder then."""
             pixels = torch.from_numpy(batch([scaled(tracing.drawn(text), height_px)]))
             keys, values, behind, *_ = encoder(pixels)
-            given = torch.arange(len(text)), torch.tensor([4]), *torch.rand(2, *kept), keys, values, behind
-            if text == "traced":
-                shape = (1, 1, height_px, -1)
-                tracing.save(tracing.of_torch(encoder, (pixels,), [shape]), folder / f"{ENCODER}.xml")
-                shapes = [(-1,), (1,), kept, kept, of_line, of_line, (-1,)]
-                tracing.save(tracing.of_torch(decoder, given, shapes), folder / f"{DECODER}.xml")
-        tracing.require_same(folder / f"{ENCODER}.xml", encoder, (pixels,))
-        tracing.require_same(folder / f"{DECODER}.xml", decoder, given)
+            before = torch.rand(2, *kept)
+            return (pixels,), (torch.arange(len(text)), torch.tensor([4]), *before, keys, values, behind)
+
+        (traced, traced_tokens), (other, other_tokens) = given(tracing.TRACED), given(tracing.OTHER)
+        tracing.write(folder / f"{ENCODER}.xml", encoder, [(1, 1, height_px, -1)], traced, other)
+        tracing.write(folder / f"{DECODER}.xml", decoder, shapes, traced_tokens, other_tokens)
     return kept
 
 
