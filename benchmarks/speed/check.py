@@ -4,7 +4,7 @@
     python -m benchmarks.speed check --keep     what was measured is what the next ones are compared with
 
 Seconds differ between machines; the processor time of ours over that of a program which does like work with the same
-library hardly does, so networks are held to float32, which every machine computes in. Engines and the segmentation are
+library hardly does, so PaddleOCR is held to float32, which every machine computes in. Engines and the segmentation are
 held against pipelines of others, in processes of their own; what is plain Python (fusing, answering) against plain
 Python. Each is the least of a few readings: what disturbs a reading only adds to it. The page is small, so that it all
 takes less than two minutes.
@@ -34,10 +34,10 @@ PYTHON, ROUTER, GATEWAY = "plain Python", "one page in the Router", "one page in
 
 RATIOS: Mapping[str, tuple[str, str]] = {
     "segmentation": (SEGMENTATION, "rapidocr"),
-    "emnist_cnn": (in_float32("emnist_cnn"), "rapidocr"),
+    "emnist_cnn": (alone("emnist_cnn"), "rapidocr"),
     "tesseract": (alone("tesseract"), "pytesseract"),
-    "easyocr": (in_float32("easyocr"), "rapidocr"),
-    "trocr": (in_float32("trocr"), "rapidocr"),
+    "easyocr": (alone("easyocr"), "rapidocr"),
+    "trocr": (alone("trocr"), "rapidocr"),
     "paddleocr": (in_float32("paddleocr"), "rapidocr"),
     "Router": (ROUTER, PYTHON),
     "Gateway": (GATEWAY, PYTHON),

@@ -62,6 +62,8 @@ ONE_THREAD = "five engines in turn, one thread"
 DEFAULTS = "five engines in turn, the libraries' defaults"
 CONVERTED = [name for name in ENGINES if Runtime.OPENVINO in engines.spec(name).runtimes]
 """The engines that OpenVINO reads."""
+IN_HALF_PRECISION = ("paddleocr",)
+"""Those of them that compute in bfloat16 where a processor gains by it; the others compute in float32 everywhere."""
 
 
 def alone(engine: str) -> str:
@@ -102,28 +104,14 @@ class Run:
 # --- ours ---
 
 
-def of_engines(names: Sequence[str], *, as_they_come: bool) -> ReadFile:
+def of_engines(names: Sequence[str], *, as_they_come: bool, runtime: Runtime = Runtime.AUTO) -> ReadFile:
     """The segmentation and these engines, one after the other; the lines are those of the fusion."""
     threads = len(os.sched_getaffinity(0)) if as_they_come else 1
-    loaded = {name: _engine(name, threads, as_they_come=as_they_come) for name in names}
-    return _reading_with(_segmenter(threads, as_they_come=as_they_come), loaded)
-
-
-def _natively(name: str) -> ReadFile:
-    engine = _engine(name, 1, as_they_come=False, runtime=Runtime.NATIVE)
-    return _reading_with(_segmenter(1, as_they_come=False), {name: engine})
-
-
-def _in_float32(name: str) -> ReadFile:
-    openvino_device.half_precision = lambda: openvino_device.FLOAT32  # this process has nothing else to read
-    return of_engines((name,), as_they_come=False)
-
-
-def _reading_with(segmenter: TextSegmenter, loaded: Mapping[str, Engine]) -> ReadFile:
-    file_segmenter, request = ImageFileSegmenter(segmenter), _request()
+    loaded = {name: _engine(name, threads, as_they_come=as_they_come, runtime=runtime) for name in names}
+    segmenter, request = ImageFileSegmenter(_segmenter(threads, as_they_come=as_they_come)), _request()
 
     def read(file: Path) -> list[tuple[Quad, str]]:
-        cut = file_segmenter.page(file.read_bytes(), request.segmentation)
+        cut = segmenter.page(file.read_bytes(), request.segmentation)
         if not isinstance(cut, SegmentedPage):
             raise cut.error
         return _fused(cut, loaded, request)
@@ -147,6 +135,16 @@ def _fused(cut: SegmentedPage, loaded: Mapping[str, Engine], request: ReadReques
     return lines
 
 
+def _in_float32(name: str) -> ReadFile:
+    hold_to_float32()
+    return of_engines((name,), as_they_come=False)
+
+
+def hold_to_float32() -> None:
+    """Have networks compute in float32 in this process from now on, as on processors without bfloat16."""
+    openvino_device.half_precision = lambda: openvino_device.FLOAT32
+
+
 def _request() -> ReadRequest:
     capabilities = Capabilities.of(ClusterConfig(), [engines.spec(name) for name in ENGINES])
     return replace(capabilities.text_request(TextOptions(), 0.0), deadline=math.inf)
@@ -154,18 +152,26 @@ def _request() -> ReadRequest:
 
 def _segmenter(threads: int, *, as_they_come: bool) -> TextSegmenter:
     made = load_segmenter(threads)
-    model = models.resolve(DETECTOR, model_dir=model_dir(), cache_dir=cache_dir())
+    model = _model(DETECTOR)
     if not as_they_come or model is None:
         return made
     return replace(made, detector=DbDetector(session := _session(model), session.get_inputs()[0].name))
 
 
-def _engine(name: str, threads: int, *, as_they_come: bool, runtime: Runtime = Runtime.AUTO) -> Engine:
-    model = models.resolve(name, model_dir=model_dir(), cache_dir=cache_dir())
-    if as_they_come and name in CONVERTED:
-        runtime = Runtime.NATIVE
-    engine = engines.spec(name).load(LoadOptions(model, threads=threads, runtime=runtime, cache_dir=cache_dir()))
-    return _unheld(engine, model) if as_they_come else engine
+def _engine(name: str, threads: int, *, as_they_come: bool, runtime: Runtime) -> Engine:
+    if not as_they_come:
+        return loaded_engine(name, runtime, threads)
+    runtime = Runtime.NATIVE if name in CONVERTED else runtime
+    return _unheld(loaded_engine(name, runtime, threads), _model(name))
+
+
+def loaded_engine(name: str, runtime: Runtime, threads: int = 1) -> Engine:
+    """An engine with the model that it has by default."""
+    return engines.spec(name).load(LoadOptions(_model(name), threads=threads, runtime=runtime, cache_dir=cache_dir()))
+
+
+def _model(name: str) -> Path | None:
+    return models.resolve(name, model_dir=model_dir(), cache_dir=cache_dir())
 
 
 def _unheld(engine: Engine, model: Path | None = None) -> Engine:
@@ -228,8 +234,8 @@ _IN_ONE_PROCESS = sorted(ENGINES, key="emnist_cnn".__eq__)
 OURS: Mapping[str, Callable[[], ReadFile]] = {
     SEGMENTATION: partial(of_engines, (), as_they_come=False),
     **{alone(name): partial(of_engines, (name,), as_they_come=False) for name in ENGINES},
-    **{natively(name): partial(_natively, name) for name in CONVERTED},
-    **{in_float32(name): partial(_in_float32, name) for name in CONVERTED},
+    **{natively(name): partial(of_engines, (name,), as_they_come=False, runtime=Runtime.NATIVE) for name in CONVERTED},
+    **{in_float32(name): partial(_in_float32, name) for name in IN_HALF_PRECISION},
     ONE_THREAD: partial(of_engines, _IN_ONE_PROCESS, as_they_come=False),
     DEFAULTS: partial(of_engines, _IN_ONE_PROCESS, as_they_come=True),
 }

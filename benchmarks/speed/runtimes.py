@@ -4,9 +4,9 @@
     python -m benchmarks.speed.runtimes --engine trocr --way openvino --out FILE ...        one of them, here
 
 Each engine reads in each way in a process of its own on one thread: the lines of the ground truth of each folder's
-first pages to tune with, and drawn characters. `float32` is OpenVINO as on processors without bfloat16, in which
-PaddleOCR's network computes. Seconds are of one core. Memory is of the process, in
-units of 1,000,000 bytes: when the engine is loaded, and the most of it.
+first pages to tune with, and drawn characters. PaddleOCR's network computes in bfloat16 where a processor gains by it;
+`float32` is OpenVINO as on others. Seconds are of one core. Memory is of the process, in units of 1,000,000 bytes: when
+the engine is loaded, and the most of it.
 """
 
 from __future__ import annotations
@@ -30,21 +30,22 @@ from benchmarks.harness import command
 from benchmarks.harness.results import RESULTS, ROOT, publish
 from benchmarks.harness.timing import median_ms
 from benchmarks.speed.characters import characters
-from benchmarks.speed.readers import CONVERTED
-from cluster.weights import models
-from engines.devices import openvino_device
+from benchmarks.speed.readers import CONVERTED, IN_HALF_PRECISION, hold_to_float32, loaded_engine
 from evaluation.environment import as_table, environment
 from evaluation.markdown import document, table
 from evaluation.metrics.text_comparison import CAPITAL_SETS, EditCount, character_edits, normalised
 from evaluation.pages.ground_truth import Split
 from evaluation.readings.labelled_lines import pages_of
 from evaluation.readings.line_layouts import ground_truth_lines
-from evaluation.readings.reader import cache_dir, model_dir
-from ocr import Engine, LoadOptions, Scope
+from ocr import Engine, Scope
 from ocr.interfaces import Runtime
 
 NATIVE, OPENVINO, FLOAT32 = "native", "openvino", "float32"
-WAYS = (NATIVE, OPENVINO, FLOAT32)
+
+
+def ways_of(engine: str) -> Sequence[str]:
+    """In which an engine is measured."""
+    return (NATIVE, OPENVINO, FLOAT32) if engine in IN_HALF_PRECISION else (NATIVE, OPENVINO)
 
 
 def measured(name: str, way: str, folders: Sequence[Path], each: int) -> dict[str, Any]:
@@ -64,10 +65,8 @@ def measured(name: str, way: str, folders: Sequence[Path], each: int) -> dict[st
 
 def _loaded(name: str, way: str) -> Engine:
     if way == FLOAT32:
-        openvino_device.half_precision = lambda: openvino_device.FLOAT32
-    model = models.resolve(name, model_dir=model_dir(), cache_dir=cache_dir())
-    runtime = Runtime.NATIVE if way == NATIVE else Runtime.OPENVINO
-    return engines.spec(name).load(LoadOptions(model, runtime=runtime, cache_dir=cache_dir()))
+        hold_to_float32()
+    return loaded_engine(name, Runtime.NATIVE if way == NATIVE else Runtime.OPENVINO)
 
 
 def _read(engine: Engine, folder: Path, each: int) -> dict[str, Any]:
@@ -179,7 +178,8 @@ def main(
         return
     before = environment()
     figures = {
-        name: {each_way: _elsewhere(name, each_way, pages, each) for each_way in WAYS} for name in engine or CONVERTED
+        name: {each_way: _elsewhere(name, each_way, pages, each) for each_way in ways_of(name)}
+        for name in engine or CONVERTED
     }
     publish(report(figures, pages, before), out)
 

@@ -17,7 +17,7 @@ from benchmarks.harness.serving import PAGE
 from benchmarks.harness.timing import Times
 from benchmarks.speed import check, peers, readers, report, served
 from benchmarks.speed.peers import Missing, errors_of, in_own_process, measured, pages_of, peer, process_environment
-from benchmarks.speed.readers import DEFAULTS, ONE_THREAD, READERS, SEGMENTATION, Reading, Run, alone, in_float32, run
+from benchmarks.speed.readers import DEFAULTS, ONE_THREAD, READERS, SEGMENTATION, Reading, Run, alone, run
 from benchmarks.speed.report import Goal, bound, core_seconds_of_engines, goals, markdown
 from benchmarks.speed.served import ALL, CASCADE, CNN, PAIR, flow, require_batch, require_whole
 from deployments.config.schema import ENGINES
@@ -279,7 +279,7 @@ def kept(tmp_path: Path) -> Path:
 def test_an_engine_that_takes_half_as_long_again_is_a_regression(
     kept: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert compare(kept, {**SPENT, in_float32("trocr"): 3.0}) == 1
+    assert compare(kept, {**SPENT, alone("trocr"): 3.0}) == 1
     told = capsys.readouterr()
     assert "WORSE trocr" in told.out
     assert "as slow as in the last result: trocr." in told.err
@@ -290,7 +290,7 @@ def test_a_machine_that_is_half_as_fast_is_none(kept: Path) -> None:
 
 
 def test_what_became_faster_or_stayed_within_the_tolerance_is_none(kept: Path) -> None:
-    assert compare(kept, {**SPENT, in_float32("trocr"): 1.0, in_float32("easyocr"): 2.5}) == 0
+    assert compare(kept, {**SPENT, alone("trocr"): 1.0, alone("easyocr"): 2.5}) == 0
 
 
 def test_nothing_to_compare_with_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
