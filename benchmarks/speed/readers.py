@@ -159,10 +159,8 @@ def _segmenter(threads: int, *, as_they_come: bool) -> TextSegmenter:
 
 
 def _engine(name: str, threads: int, *, as_they_come: bool, runtime: Runtime) -> Engine:
-    if not as_they_come:
-        return loaded_engine(name, runtime, threads)
-    runtime = Runtime.NATIVE if name in CONVERTED else runtime
-    return _unheld(loaded_engine(name, runtime, threads), _model(name))
+    engine = loaded_engine(name, runtime, threads)
+    return _unheld(engine, _model(name)) if as_they_come else engine
 
 
 def loaded_engine(name: str, runtime: Runtime, threads: int = 1) -> Engine:
@@ -237,7 +235,7 @@ OURS: Mapping[str, Callable[[], ReadFile]] = {
     **{natively(name): partial(of_engines, (name,), as_they_come=False, runtime=Runtime.NATIVE) for name in CONVERTED},
     **{in_float32(name): partial(_in_float32, name) for name in IN_HALF_PRECISION},
     ONE_THREAD: partial(of_engines, _IN_ONE_PROCESS, as_they_come=False),
-    DEFAULTS: partial(of_engines, _IN_ONE_PROCESS, as_they_come=True),
+    DEFAULTS: partial(of_engines, _IN_ONE_PROCESS, as_they_come=True, runtime=Runtime.NATIVE),
 }
 OTHERS: Mapping[str, Callable[[], ReadFile]] = {
     "pytesseract": partial(_of_pixels, vendor_pipelines.PIPELINES["tesseract"]),

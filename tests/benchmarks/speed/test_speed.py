@@ -24,6 +24,7 @@ from deployments.config.schema import ENGINES
 from engines.tesseract import Tesseract
 from evaluation.metrics.line_matching import Quad
 from ocr.contract import BatchAnswer, FailedItem, Problem, TextAnswer
+from ocr.interfaces import Runtime
 from tests.fakes.service import character_answer, listening, text_answer
 
 SQUARE = [[0.0, 0.0], [1240.0, 0.0], [1240.0, 1754.0], [0.0, 1754.0]]
@@ -65,6 +66,15 @@ def test_tesseract_at_its_defaults_is_one_process_with_the_threads_that_it_likes
     assert isinstance(unheld, Tesseract)
     assert unheld.processes == 1
     assert "OMP_THREAD_LIMIT" not in os.environ
+
+
+def test_at_the_libraries_defaults_nothing_reads_but_what_the_makers_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+    monkeypatch.setattr(readers, "loaded_engine", lambda name, runtime, _threads: asked.update({name: runtime}))
+    monkeypatch.setattr(readers, "_model", lambda _name: None)
+    monkeypatch.setattr(readers, "_segmenter", lambda _threads, **_: None)
+    readers.OURS[DEFAULTS]()
+    assert asked == dict.fromkeys(ENGINES, Runtime.NATIVE)
 
 
 @pytest.mark.processes
