@@ -16,7 +16,7 @@ from deployments.gateway.page_regions import regions_again
 from deployments.jobs.job_queue import KeptPage, Place
 from deployments.review.review import KeptDecision, Review
 from fusion import Thresholds, judge_page
-from ocr.contract import CharacterPlace, LineAnswer, PageAnswer, PageRegion, WordAnswer, WordCorrection
+from ocr.contract import CharacterPlace, FailedPage, LineAnswer, PageAnswer, PageRegion, WordAnswer, WordCorrection
 from ocr.geometry import Polygon
 from ocr.page import text_of_rows
 
@@ -54,12 +54,22 @@ class Corrections:
 
     def applied(self, place: Place, kept: KeptPage) -> KeptPage:
         """A page as it is kept, with what people said of it."""
-        decisions = self.by_page.get(place)
-        if not decisions:
+        if not self.by_page.get(place):
             return kept
-        answer = PageAnswer.model_validate_json(kept.answer)
-        page = corrected_page(answer, decisions, self.thresholds, regions=self.regions, illegible=self.illegible)
-        return replace(kept, answer=page.model_dump_json().encode())
+        return replace(kept, answer=self.answer(place, kept).model_dump_json().encode())
+
+    def answer(self, place: Place, kept: KeptPage) -> PageAnswer | FailedPage:
+        """What was read of a page, with what people said of it. Not for the event loop: pages are dense."""
+        answer = kept_answer(kept)
+        decisions = self.by_page.get(place)
+        if not decisions or isinstance(answer, FailedPage):
+            return answer
+        return corrected_page(answer, decisions, self.thresholds, regions=self.regions, illegible=self.illegible)
+
+
+def kept_answer(kept: KeptPage) -> PageAnswer | FailedPage:
+    """What was read of a page."""
+    return (FailedPage if kept.is_failed else PageAnswer).model_validate_json(kept.answer)
 
 
 def corrected_page(

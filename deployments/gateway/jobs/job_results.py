@@ -103,8 +103,8 @@ class JobResults:
         """
         corrections = self._corrections(job)
         for place in _chosen(job, file, None):
-            kept = corrections.applied(place, await self._queue.page(job, place))
-            answer = kept_answer(kept)
+            kept = await self._queue.page(job, place)
+            answer = await asyncio.to_thread(corrections.answer, place, kept)
             yield answer if isinstance(answer, FailedPage) else self._output_page(job, file, answer, kept)
 
     async def written(
@@ -131,9 +131,9 @@ class JobResults:
         if len(chosen) > limits.max_pages:
             message = f"{len(chosen)} pages are more than the {limits.max_pages} that one answer holds"
             raise TooManyPages(message, in_parts(limits.max_pages), limits.max_pages)
-        kept = [corrections.applied(place, await self._queue.page(job, place)) for place in chosen]
+        kept = [(place, await self._queue.page(job, place)) for place in chosen]
         pictures = await self._pictures(job, number, chosen, limits) if output_format.needs_picture else {}
-        return await asyncio.to_thread(self._at_once, job, number, kept, output_format, pictures)
+        return await asyncio.to_thread(self._at_once, job, number, kept, corrections, output_format, pictures)
 
     async def _by_page(
         self, job: Job, number: int, chosen: Sequence[Place], form: PageByPage, corrections: Corrections
@@ -162,8 +162,7 @@ class JobResults:
         """Those that could be read, one after another. For another thread than the loop's."""
         for place in chosen:
             kept = asyncio.run_coroutine_threadsafe(self._queue.page(job, place), loop).result()
-            kept = corrections.applied(place, kept)
-            answer = kept_answer(kept)
+            answer = corrections.answer(place, kept)
             if isinstance(answer, PageAnswer):
                 yield self._output_page(job, place.file, answer, kept)
 
@@ -171,16 +170,17 @@ class JobResults:
         self,
         job: Job,
         number: int,
-        kept: Sequence[KeptPage],
+        kept: Sequence[tuple[Place, KeptPage]],
+        corrections: Corrections,
         output_format: OutputFormat,
         pictures: dict[int, PagePicture],
     ) -> Written:
         """Beside the event loop: a hundred dense pages take seconds."""
-        answers = [kept_answer(page) for page in kept]
+        answers = [corrections.answer(place, page) for place, page in kept]
         document = self._document(job, number, answers)
         read = [
             replace(self._output_page(job, number, answer, page), picture=pictures.get(answer.page))
-            for answer, page in zip(answers, kept, strict=True)
+            for answer, (_, page) in zip(answers, kept, strict=True)
             if isinstance(answer, PageAnswer)
         ]
         output = output_format.write(document, [] if output_format.can_hold_failures else read)
@@ -277,11 +277,6 @@ def place_of(resume: str | None) -> Place | None:
             f"{resume[:40]!r} is no resume token", "send back `resume` of the line that came last"
         ) from error
     return Place(file, index)
-
-
-def kept_answer(kept: KeptPage) -> PageAnswer | FailedPage:
-    """What was read of a page."""
-    return (FailedPage if kept.is_failed else PageAnswer).model_validate_json(kept.answer)
 
 
 def _resume(place: Place | None) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from deployments.gateway.jobs.job_results import kept_answer
+from deployments.gateway.jobs.corrected_pages import kept_answer
 from deployments.gateway.jobs.jobs_api import JobsApi
 from deployments.gateway.reviews.recent import Recent
 from deployments.gateway.reviews.review_answer import review_answer
