@@ -10,8 +10,8 @@ confidences follow what people found.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,7 +67,6 @@ class ReviewTuning:
     words: int
     decisive_slots: int
     validation: Validation
-    edits: Mapping[str, float] = field(default_factory=dict)
 
     def describe(self) -> Iterator[str]:
         """For people, before anything changes."""
@@ -89,14 +88,15 @@ class ReviewTuning:
 def tune_to_reviews(documents: Sequence[ReviewedDocument], profile: Profile, engines: Sequence[str]) -> ReviewTuning:
     """The best profile that corrections support; the same profile with other confidences where none is better."""
     read = [_ReadDocument.of(document, profile, engines) for document in documents]
-    slots = ReviewedSlots(tuple(line for document in read for line in document.slots.lines))
+    slots = _all_slots(read)
     strength = _strength(read, profile, engines) if len(slots) >= _LEAST_SLOTS else None
-    if strength is not None and not _is_better(_validated(read, profile, engines, strength)):
+    outcomes = _validated(read, profile, engines, strength)
+    if strength is not None and not _is_better(outcomes):
         strength = None
-    validation = _summary(_validated(read, profile, engines, strength))
+        outcomes = _validated(read, profile, engines, strength)
     tuned = profile if strength is None else moved(profile, fit_moves(slots, profile, engines, strength))
     words = sum(len(line.words) for document in documents for page in document.pages for line in page)
-    return ReviewTuning(_recalibrated(tuned, read), strength, words, len(slots), validation)
+    return ReviewTuning(_recalibrated(tuned, read), strength, words, len(slots), _summary(outcomes))
 
 
 # --- documents as they are read ---

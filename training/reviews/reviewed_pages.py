@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ def _reviewed(page: GroundTruthPage, row: Mapping[str, Any], lines: Sequence[Lab
     for line, own in zip(lines, told, strict=True):
         words = [word for word in own["words"] if word["chance"]]
         if len(line.truth) != len(own["text"]):  # it changes its length as it is compared: places in it do not hold
-            yield ReviewedLine(replace(line), ())
+            yield ReviewedLine(line, ())
             continue
         yield ReviewedLine(
             line,
