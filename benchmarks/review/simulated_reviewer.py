@@ -48,10 +48,8 @@ def _words(number: int, line: LabelledLine, fused: FusedLine) -> Iterator[AskedW
     read = line.normalised(fused.text)
     if len(read.split()) != len(fused.words):
         return
-    held, _ = held_words(read, line.truth)
-    right = list(correct_words(read, line.truth))
     owners = list(_owners(read, line.truth))
-    for index, (word, is_right, _) in enumerate(zip(fused.words, right, held, strict=True)):
+    for index, (word, is_right) in enumerate(zip(fused.words, correct_words(read, line.truth), strict=True)):
         own = tuple(text for text, owner in owners if owner == index)
         yield AskedWord(number, index, own, word.confidence, is_right)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evaluation.accuracy.fused_lines import materials
-from evaluation.metrics.text_comparison import correct_words, held_words
+from evaluation.metrics.text_comparison import correct_words
 from fusion import FusedLine, Method, Profile, fuse_page
 from fusion.votes.page_evidence import PageEvidence, ReadLine
 from training.reviews.corrections_fit import ReviewedSlots, edits_in, fit_moves, moved
@@ -242,20 +242,9 @@ def _expected_elsewhere(line: ReviewedLine, old: FusedLine, new: FusedLine) -> f
     stay = list(correct_words(read, line.line.normalised(new.text)))
     return sum(
         2.0 * word.confidence - 1.0
-        for word, stays, looked_at in zip(old.words, stay, _looked_at(line, read), strict=True)
-        if not stays and not looked_at
+        for word, stays, weight in zip(old.words, stay, line.weights_of(read), strict=True)
+        if not stays and not weight
     )
-
-
-def _looked_at(line: ReviewedLine, read: str) -> list[bool]:
-    """For each word of what was fused, whether people looked at any true word that it holds."""
-    held, _ = held_words(read, line.line.truth)
-    weights, place, found = line.weights, 0, []
-    for count in held:
-        own = weights[place : place + max(1, count)]
-        place += count
-        found.append(bool(own) and max(own) > 0.0)
-    return found
 
 
 def _pair(values: np.ndarray) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import Levenshtein
 
-from evaluation.metrics.text_comparison import correct_words
+from evaluation.metrics.text_comparison import correct_words, held_words
 from evaluation.readings.labelled_lines import LabelledLine
 from evaluation.votes.labelled_slots import DecisiveSlots, LabelledSlots, label_slots
 from fusion import FusedLine
@@ -40,6 +40,17 @@ class ReviewedLine:
             max((own.weight for own in self.words if own.start < end and start < own.end), default=0.0)
             for start, end in _word_spans(self.line.truth)
         ]
+
+    def weights_of(self, read: str) -> list[float]:
+        """For each word of a text that was read, for how many it counts: the most of the true words that it holds, or
+        of the one that follows where it holds none; 0 where nobody looked.
+        """
+        held, _ = held_words(read, self.line.truth)
+        weights, place, found = self.weights, 0, []
+        for count in held:
+            found.append(max(weights[place : place + max(1, count)], default=0.0))
+            place += count
+        return found
 
     def wrong(self, text: str) -> float:
         """How many words are wrong in a text of the line: those that people looked at, by their weights."""

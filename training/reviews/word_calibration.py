@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evaluation.metrics.text_comparison import correct_words, held_words
+from evaluation.metrics.text_comparison import correct_words
 from fusion import FusedLine, Profile
 from fusion.evidence.calibration import Calibration
 from fusion.evidence.claim_evidence import log_odds
@@ -35,14 +35,10 @@ def _judged_words(line: ReviewedLine, fused: FusedLine) -> Iterator[_JudgedWord]
     read = line.line.normalised(fused.text)
     if len(read.split()) != len(fused.words):
         return
-    right = list(correct_words(read, line.line.truth))
-    held, _ = held_words(read, line.line.truth)
-    weights, place = line.weights, 0
-    for word, is_right, count in zip(fused.words, right, held, strict=True):
-        own = weights[place : place + max(1, count)]
-        place += count
-        if own and max(own) > 0.0:
-            yield _JudgedWord(word.confidence, float(is_right), max(own), looked_at=True)
+    right = correct_words(read, line.line.truth)
+    for word, is_right, weight in zip(fused.words, right, line.weights_of(read), strict=True):
+        if weight:
+            yield _JudgedWord(word.confidence, float(is_right), weight, looked_at=True)
         else:
             yield _JudgedWord(word.confidence, word.confidence, _UNSEEN, looked_at=False)
 
