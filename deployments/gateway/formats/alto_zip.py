@@ -2,29 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from deployments.gateway.formats import alto
-from deployments.gateway.formats.output_format import (
-    ZIP,
-    DocumentHead,
-    OutputFormat,
-    OutputPage,
-    PageByPage,
-    archive_of,
-)
+from deployments.gateway.formats.output_format import archive_format
 
-
-def _parts(document: DocumentHead, pages: Iterable[OutputPage]) -> Iterator[bytes]:
-    return archive_of((page.number, alto.FORMAT.write(document.answer, [page]).content) for page in pages)
-
-
-_BY_PAGE = PageByPage(ZIP, _parts)
-FORMAT = OutputFormat(
-    "alto.zip",
-    "application/alto+zip",
-    _BY_PAGE.whole,
-    ("application/vnd.alto+zip",),
-    is_archive=True,
-    by_page=_BY_PAGE,
-)
+FORMAT = archive_format(alto.FORMAT, "xml")

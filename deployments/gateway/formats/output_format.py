@@ -297,6 +297,24 @@ def archive_of(pages: Iterable[tuple[int, bytes]], ending: str = "xml") -> Itera
     yield written.taken()
 
 
+def archive_format(single: OutputFormat, ending: str) -> OutputFormat:
+    """The format that has a file of `single` for each page."""
+
+    def parts(document: DocumentHead, pages: Iterable[OutputPage]) -> Iterator[bytes]:
+        return archive_of(((page.number, single.write(document.answer, [page]).content) for page in pages), ending)
+
+    by_page = PageByPage(ZIP, parts)
+    return OutputFormat(
+        f"{single.name}.zip",
+        f"application/{single.name}+zip",
+        by_page.whole,
+        (f"application/vnd.{single.name}+zip",),
+        needs_dpi=single.needs_dpi,
+        is_archive=True,
+        by_page=by_page,
+    )
+
+
 class _Written(io.RawIOBase):
     """A file whose beginning is taken away while it is written."""
 
