@@ -4,8 +4,6 @@
     word_index.py    all words of some documents with their doubt, numbered
     review.py        a review as a value: decisions and leases; every change is a pure function
     estimate.py      how many errors are expected to be left, now and after more words
-    corrections.py   answers with what people said in place of what was read
-    truth.py         what people said as ground truth
 
 Knows neither HTTP nor Ray nor where reviews are kept: they are kept with their jobs.
 """

@@ -63,8 +63,7 @@ class JobResults:
     async def of(self, owner: str, job_id: str) -> Job:
         """The job, if anything was read. Raises Expired when that is deleted, NotFinished when nothing was yet."""
         job = await self._queue.get(owner, job_id)
-        if not job.holds_content or job.is_discarded:
-            raise Expired(f"what this job held is deleted: it is {job.state}", "submit it again")
+        require_content(job)
         if not job.has_ended and not places(job):
             raise NotFinished("no page of this job is read yet", "ask again later; GET /jobs/{id} tells how far it is")
         return job
@@ -264,6 +263,12 @@ class JobResults:
 
     def _options(self, job: Job) -> DocumentOptions:
         return parse_known(DocumentOptions, job.options)
+
+
+def require_content(job: Job) -> None:
+    """Raises Expired when the files of a job and what was read of them are deleted."""
+    if not job.holds_content or job.is_discarded:
+        raise Expired(f"what this job held is deleted: it is {job.state}", "submit it again")
 
 
 def place_of(resume: str | None) -> Place | None:

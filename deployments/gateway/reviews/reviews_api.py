@@ -10,10 +10,11 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from deployments.gateway.jobs.corrected_pages import kept_answer
+from deployments.gateway.jobs.job_results import require_content
 from deployments.gateway.jobs.jobs_api import JobsApi
 from deployments.gateway.reviews.recent import Recent
 from deployments.gateway.reviews.review_answer import review_answer
@@ -25,7 +26,7 @@ from deployments.review.asking import Asking, Queue, queue_of
 from deployments.review.review import LEASE_S, KeptDecision, Review, lease_words, undone, why_refused, with_decisions
 from deployments.review.word_index import WordIndex, index_of, numbers_within
 from ocr.contract import PageAnswer
-from ocr.errors import Expired, NotFinished, NotFound, OutOfRange
+from ocr.errors import NotFinished, NotFound, OutOfRange
 from ocr.review_contract import (
     DecisionBody,
     DecisionsAnswer,
@@ -100,9 +101,9 @@ class ReviewsApi:
             await self._jobs.queue.files.write(review.index, index.packed())
             made = await self._changed(job_id, lambda now: review if now is None else now)
             if made is review:
-                return await self._answer(await self._open(caller, job_id)), True
+                return await self._answer(await self.opened(caller, job_id)), True
             await self._jobs.queue.files.remove(review.index)
-        opened = await self._open(caller, job_id)
+        opened = await self.opened(caller, job_id)
         if opened.review.asking != Asking(options.order, below, options.words, options.sure_share, options.seed):
             raise OutOfRange(
                 "this job has a review that asks otherwise", "go on with that one, or DELETE it and what was said in it"
@@ -111,11 +112,11 @@ class ReviewsApi:
 
     async def get(self, caller: Caller, job_id: str, words: int | None = None) -> ReviewAnswer:
         """How the review is."""
-        return await self._answer(await self._open(caller, job_id), words)
+        return await self._answer(await self.opened(caller, job_id), words)
 
     async def remove(self, caller: Caller, job_id: str) -> ReviewAnswer:
         """Delete the review of one's own job and all that was said in it; returns how it was."""
-        opened = await self._open(Caller(caller.name), job_id)
+        opened = await self.opened(Caller(caller.name), job_id)
         answer = await self._answer(opened)
         await change(self._jobs.queue.store, job_id, lambda job: job.changed(review=None))
         await self._jobs.queue.files.remove(opened.review.index)
@@ -123,7 +124,7 @@ class ReviewsApi:
 
     async def next_words(self, caller: Caller, job_id: str, body: NextWordsBody) -> NextWordsAnswer:
         """Words for a session, which nobody else is asked meanwhile."""
-        opened = await self._open(caller, job_id)
+        opened = await self.opened(caller, job_id)
         wanted = numbers_within(opened.index, opened.queue.numbers, body.file)
         numbers: tuple[int, ...] = ()
 
@@ -135,13 +136,14 @@ class ReviewsApi:
             return leased
 
         review = await self._changed(job_id, lease)
-        opened = await self._as_now(opened, review)
+        opened = _as_now(opened, review)
+        decided = opened.review.decided
         words = []
         for number in numbers:
             place = opened.index.places[number]
             answer = await self.page(opened.job, Place(place.file, place.page))
             name = opened.job.files[place.file].name
-            words.append(review_word(number, place, name, answer, opened.review.decided.get(number)))
+            words.append(review_word(number, place, name, answer, decided.get(number)))
         return NextWordsAnswer(words=words, lease_s=LEASE_S, review=await self._answer(opened))
 
     async def decide(self, caller: Caller, job_id: str, body: DecisionsBody) -> DecisionsAnswer:
@@ -152,7 +154,7 @@ class ReviewsApi:
         self, caller: Caller, job_id: str, session: str, reviewer: str, decisions: Sequence[DecisionBody]
     ) -> DecisionsAnswer:
         """The same of any number of decisions."""
-        opened = await self._open(caller, job_id)
+        opened = await self.opened(caller, job_id)
         who = {"by": caller.name, "reviewer": reviewer, "session": session}
         prepared = [await self._prepared(opened, who, said) for said in decisions]
         refused: list[RefusedDecision] = []
@@ -171,12 +173,24 @@ class ReviewsApi:
                     kept.append(said.number)
             return review
 
-        opened = await self._as_now(opened, await self._changed(job_id, apply))
+        opened = _as_now(opened, await self._changed(job_id, apply))
         return DecisionsAnswer(kept=list(kept), refused=list(refused), review=await self._answer(opened))
 
     async def opened(self, caller: Caller, job_id: str) -> Open:
-        """The job and its review. Raises NotFound where there is none, or none that this caller may see."""
-        return await self._open(caller, job_id)
+        """The job and its review. Raises NotFound where there is none, or none that this caller may see, and Expired
+        when what the job held is deleted.
+        """
+        job = await self._jobs.queue.store.get(job_id)
+        is_owner = job is not None and job.owner == caller.name
+        review = None if job is None else job.review
+        has_key = review is not None and hmac.compare_digest(review.key.encode(), (caller.key or "").encode())
+        if job is None or not (is_owner or has_key):
+            raise NotFound(f"there is no review {job_id[:40]!r} for you", "send the key of the review as X-Review-Key")
+        require_content(job)
+        if review is None:
+            raise NotFound("nobody reviews this job", "POST /jobs/{job}/review makes a review")
+        index, queue = await self._index(review)
+        return Open(job, review, index, queue, is_owner)
 
     async def page(self, job: Job, place: Place) -> PageAnswer:
         """A page as it was read."""
@@ -198,25 +212,6 @@ class ReviewsApi:
         answer = await self.page(opened.job, Place(place.file, place.page))
         return kept_decision(said, place, answer, opened.queue.chance_asked(said.number), who, self.now)
 
-    async def _open(self, caller: Caller, job_id: str) -> Open:
-        job = await self._jobs.queue.store.get(job_id)
-        is_owner = job is not None and job.owner == caller.name
-        review = None if job is None else job.review
-        has_key = review is not None and hmac.compare_digest(review.key.encode(), (caller.key or "").encode())
-        if job is None or not (is_owner or has_key):
-            raise NotFound(f"there is no review {job_id[:40]!r} for you", "send the key of the review as X-Review-Key")
-        if not job.holds_content or job.is_discarded:
-            raise Expired(f"what this job held is deleted: it is {job.state}", "submit it again")
-        if review is None:
-            raise NotFound("nobody reviews this job", "POST /jobs/{job}/review makes a review")
-        index, queue = await self._index(review)
-        return Open(job, review, index, queue, is_owner)
-
-    async def _as_now(self, opened: Open, review: Changed) -> Open:
-        if review is None:
-            raise NotFound("the review was deleted in this moment", "make another one")
-        return Open(opened.job, review, opened.index, opened.queue, opened.is_owner)
-
     async def _index(self, review: Review) -> tuple[WordIndex, Queue]:
         known = self._indexes.get(review.index)
         if known is None:
@@ -228,7 +223,6 @@ class ReviewsApi:
     async def _indexed(self, job: Job) -> WordIndex:
         """The index of all words of a job."""
         pages: list[tuple[int, int, PageAnswer]] = []
-        index = WordIndex((), ())
         for place in places(job):
             if job.files[place.file].problem is None:
                 kept = await asyncio.to_thread(kept_answer, await self._jobs.queue.page(job, place))
@@ -263,6 +257,12 @@ class ReviewsApi:
             is_owner=opened.is_owner,
             words=words,
         )
+
+
+def _as_now(opened: Open, review: Changed) -> Open:
+    if review is None:
+        raise NotFound("the review was deleted in this moment", "make another one")
+    return replace(opened, review=review)
 
 
 def _with(
