@@ -12,7 +12,6 @@ from statistics import median
 from pydantic import BaseModel, ConfigDict
 
 from deployments.review.asking import Asking
-from deployments.review.word_index import WordPlace
 from ocr.review_contract import AskingOrder, DecisionKind
 
 LEASE_S = 300.0
@@ -46,10 +45,6 @@ class KeptDecision(_Record):
     confidence: float
     chance: float
     undone_at: float | None = None
-
-    @property
-    def place(self) -> WordPlace:
-        return WordPlace(self.file, self.page, self.line, self.word)
 
     @property
     def is_change(self) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from ocr.contract import PageAnswer
 
@@ -26,7 +25,7 @@ class WordPlace:
     word: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WordIndex:
     """The places of all words and how sure each is, in [0, 1]."""
 
@@ -35,11 +34,6 @@ class WordIndex:
 
     def __len__(self) -> int:
         return len(self.places)
-
-    @cached_property
-    def numbers(self) -> dict[WordPlace, int]:
-        """The number of the word at each place."""
-        return {place: number for number, place in enumerate(self.places)}
 
     def packed(self) -> bytes:
         """As JSON: a column for each part."""
