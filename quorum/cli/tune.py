@@ -31,6 +31,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ocr.contract import ConfigAnswer
 from ocr.errors import InvalidRequest
 from quorum.cli.read import TIMEOUT_S, ApiKey, Url
 from quorum.cli.review import write_truth
@@ -118,7 +119,7 @@ def _tune_from_reviews(client: Client, engines: str, readings: Path, out_dir: Pa
     from training.reviews.run import tune_from_reviews
 
     config = client.config() if apply else None  # before hours of reading: without the key nothing could be applied
-    tuned = tuned if config is None else str(config.live.get("tuned", config.values["tuned"].value))
+    tuned = tuned if config is None else _tuned(config)
     folders = list(_fetched(client, out_dir / "truth"))
     if not folders:
         raise InvalidRequest("no job of yours has a review with words", "`quorum review FOLDER` makes one")
@@ -147,10 +148,15 @@ def _take_back(client: Client) -> None:
     from training.reviews.run import BEFORE
 
     config = client.config()
-    tuned = str(config.live.get("tuned", config.values["tuned"].value))
+    tuned = _tuned(config)
     document = tuned_document(tuned, Thresholds())
     if document is None or BEFORE not in document.made:
         raise InvalidRequest(f"{tuned} was not made from reviews", "`quorum config set tuned=...` puts any in force")
     before = document.made[BEFORE]
     answer = client.change_config({**config.live, "tuned": before}, config.version)
     out().print(f"{before} is in force again since version {answer.version} of the configuration")
+
+
+def _tuned(config: ConfigAnswer) -> str:
+    """The document of profiles that is in force."""
+    return str(config.live.get("tuned", config.values["tuned"].value))
