@@ -6,7 +6,7 @@ nobody else holds the word. One that was taken back stays, with when. Times are 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from pydantic import BaseModel, ConfigDict
@@ -132,26 +132,35 @@ def lease_words(
     return review.model_copy(update={"leases": (*held, *mine)}), tuple(numbers)
 
 
-def why_refused(review: Review, decision: KeptDecision) -> str:
-    """Why a decision is not kept, "" where it is."""
+def why_refused(review: Review, decisions: Sequence[KeptDecision]) -> list[str]:
+    """Why each decision is not kept, "" where it is."""
+    decided = review.decided
+    return [_why_refused(review, decision, decided.get(decision.number)) for decision in decisions]
+
+
+def _why_refused(review: Review, decision: KeptDecision, before: KeptDecision | None) -> str:
     if decision.number in review.held_by_others(decision.session, decision.at):
         return "somebody else looks at this word"
-    before = review.decided.get(decision.number)
     if before is not None and before.session != decision.session:
         return f"{before.who} has decided this word"
     return ""
 
 
 def with_decisions(review: Review, decisions: Sequence[KeptDecision]) -> Review:
-    """The review with decisions that are not refused. One that a session decides anew is taken back first."""
-    again = {decision.number: decision.at for decision in decisions}
-    kept = [
-        before.model_copy(update={"undone_at": again[before.number]})
-        if before.undone_at is None and before.number in again
-        else before
-        for before in review.decisions
-    ]
-    return _without_leases(review.model_copy(update={"decisions": (*kept, *decisions)}), again)
+    """The review with decisions that are not refused, in order. One that a session decides anew is taken back first."""
+    if not decisions:
+        return review
+    kept = list(review.decisions)
+    holds = {decision.number: place for place, decision in enumerate(kept) if decision.undone_at is None}
+    for decision in decisions:
+        before = holds.get(decision.number)
+        if before is not None:
+            kept[before] = kept[before].model_copy(update={"undone_at": decision.at})
+        holds[decision.number] = len(kept)
+        kept.append(decision)
+    numbers = {decision.number for decision in decisions}
+    leases = tuple(lease for lease in review.leases if lease.number not in numbers)
+    return review.model_copy(update={"decisions": tuple(kept), "leases": leases})
 
 
 def undone(review: Review, number: int, session: str, now: float) -> Review | None:
@@ -167,7 +176,3 @@ def undone(review: Review, number: int, session: str, now: float) -> Review | No
     )
     lease = WordLease(number=number, session=session, until=now + LEASE_S)
     return review.model_copy(update={"decisions": decisions, "leases": (*review.leases, lease)})
-
-
-def _without_leases(review: Review, numbers: Collection[int]) -> Review:
-    return review.model_copy(update={"leases": tuple(lease for lease in review.leases if lease.number not in numbers)})

@@ -11,6 +11,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TypeAlias
 
 from deployments.gateway.jobs.corrected_pages import kept_answer
@@ -163,14 +164,15 @@ class ReviewsApi:
         def apply(review: Changed) -> Changed:
             refused.clear()
             kept.clear()
-            for said, decision in zip(decisions, prepared, strict=True):
-                if review is None:
-                    return None
-                review, reason = _with(review, said.number, decision, session, self.now)
+            if review is None:
+                return None
+            numbers = [said.number for said in decisions]
+            review, reasons = _with(review, list(zip(numbers, prepared, strict=True)), session, self.now)
+            for number, reason in zip(numbers, reasons, strict=True):
                 if reason:
-                    refused.append(RefusedDecision(number=said.number, reason=reason))
+                    refused.append(RefusedDecision(number=number, reason=reason))
                 else:
-                    kept.append(said.number)
+                    kept.append(number)
             return review
 
         opened = _as_now(opened, await self._changed(job_id, apply))
@@ -266,13 +268,24 @@ def _as_now(opened: Open, review: Changed) -> Open:
 
 
 def _with(
-    review: Review, number: int, decision: KeptDecision | str | None, session: str, now: float
-) -> tuple[Review, str]:
-    """The review with one thing that was said; as it was, and why, where that is refused."""
-    if isinstance(decision, str):
-        return review, decision
-    if decision is None:
-        without = undone(review, number, session, now)
-        return (review, "you said nothing of this word") if without is None else (without, "")
-    reason = why_refused(review, decision)
-    return (review, reason) if reason else (with_decisions(review, [decision]), "")
+    review: Review, said: Sequence[tuple[int, KeptDecision | str | None]], session: str, now: float
+) -> tuple[Review, list[str]]:
+    """The review with what was said of words by their numbers, in order; and why each is refused, "" where it is not.
+    Decisions are kept together up to the next word that is taken back: a review may have many, and going through all of
+    them for each one would hold up the event loop.
+    """
+    reasons: list[str] = []
+    for takes_back, run in groupby(said, key=lambda one: one[1] is None):
+        if takes_back:
+            for number, _ in run:
+                without = undone(review, number, session, now)
+                reasons.append("you said nothing of this word" if without is None else "")
+                review = without or review
+            continue
+        prepared = [decision for _, decision in run]
+        whole = [decision for decision in prepared if isinstance(decision, KeptDecision)]
+        found = why_refused(review, whole)
+        review = with_decisions(review, [decision for decision, why in zip(whole, found, strict=True) if not why])
+        of_whole = iter(found)
+        reasons += [decision if isinstance(decision, str) else next(of_whole) for decision in prepared]
+    return review, reasons

@@ -33,8 +33,8 @@ def test_two_sessions_never_look_at_the_same_word() -> None:
     first, of_ann = lease_words(review(), range(10), "ann", 3, now=0.0)
     second, of_bob = lease_words(first, range(10), "bob", 3, now=1.0)
     assert (of_ann, of_bob) == ((0, 1, 2), (3, 4, 5))
-    assert why_refused(second, decision(1, "bob", at=2.0)) == "somebody else looks at this word"
-    assert why_refused(second, decision(1, "ann", at=2.0)) == ""
+    assert why_refused(second, [decision(1, "bob", at=2.0)]) == ["somebody else looks at this word"]
+    assert why_refused(second, [decision(1, "ann", at=2.0)]) == [""]
 
 
 def test_a_session_that_comes_back_gets_the_words_that_it_had() -> None:
@@ -51,7 +51,7 @@ def test_the_words_of_a_session_that_is_silent_are_free_after_a_while() -> None:
 def test_a_decided_word_is_asked_no_more_and_is_not_decided_again_by_others() -> None:
     decided = with_decisions(review(), [decision(0)])
     assert lease_words(decided, range(2), "bob", 2, now=11.0)[1] == (1,)
-    assert why_refused(decided, decision(0, "bob", at=12.0)) == "Ann has decided this word"
+    assert why_refused(decided, [decision(0, "bob", at=12.0)]) == ["Ann has decided this word"]
 
 
 def test_a_decision_that_is_taken_back_opens_the_word_for_who_took_it_back_and_is_not_forgotten() -> None:
@@ -74,6 +74,16 @@ def test_a_word_that_is_decided_anew_has_the_newest_decision_and_the_old_one_is_
     twice = with_decisions(with_decisions(review(), [decision(0)]), [decision(0, at=15.0, text="Quai")])
     assert twice.decided[0].text == "Quai"
     assert [(kept.text, kept.undone_at) for kept in twice.decisions] == [("Quay", 15.0), ("Quai", None)]
+
+
+def test_decisions_that_come_together_are_kept_as_if_they_came_one_by_one() -> None:
+    before = lease_words(with_decisions(review(), [decision(1)]), range(4), "ann", 3, now=1.0)[0]
+    said = [decision(0), decision(1, at=11.0, text="Quai"), decision(0, at=12.0, text="Quays"), decision(3, at=13.0)]
+    one_by_one = before
+    for each in said:
+        one_by_one = with_decisions(one_by_one, [each])
+    assert with_decisions(before, said) == one_by_one
+    assert {number: kept.text for number, kept in one_by_one.decided.items()} == {0: "Quays", 1: "Quai", 3: "Quay"}
 
 
 def test_the_time_for_a_word_is_that_between_decisions_of_a_session_without_its_breaks() -> None:
