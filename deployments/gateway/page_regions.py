@@ -8,7 +8,7 @@ from typing import Any
 
 import regex
 
-from ocr.contract import LineAnswer, PageRegion, RegionAnswer
+from ocr.contract import LineAnswer, PageRegion, RegionAnswer, WordAnswer
 from ocr.errors import OutOfRange
 from ocr.image import BLOCKS_OF_A_PART
 
@@ -27,8 +27,7 @@ def region_answers(
     answers: dict[str, RegionAnswer] = {}
     for number, region in enumerate(regions):
         own = [index for index, line in enumerate(lines) if line.block // BLOCKS_OF_A_PART == number]
-        said = [lines[index] for index in own if lines[index].text and (illegible or lines[index].legible)]
-        text, confidence = _said(said)
+        text, confidence = _said(lines, own, illegible=illegible)
         left, top, right, bottom = region.pixels(*size_px)
         answers[region.name] = RegionAnswer(
             text=text,
@@ -52,19 +51,23 @@ def regions_again(
     asked = {region.name: region for region in regions}
     found: dict[str, RegionAnswer] = {}
     for name, answer in answers.items():
-        said = [lines[index] for index in answer.lines if lines[index].text and (illegible or lines[index].legible)]
-        text, confidence = _said(said)
+        text, confidence = _said(lines, answer.lines, illegible=illegible)
         region = asked[name]
         matches = None if region.pattern is None else _matches(region, region.pattern, text, end)
         found[name] = answer.model_copy(update={"text": text, "confidence": confidence, "matches": matches})
     return found
 
 
-def _said(lines: Sequence[LineAnswer]) -> tuple[str, float]:
-    """The text of some lines, and how sure it is, by their letters."""
-    letters = sum(len(line.text) for line in lines)
-    confidence = sum(line.confidence * len(line.text) for line in lines) / letters if letters else 0.0
-    return "\n".join(line.text for line in lines), confidence
+def _said(lines: Sequence[LineAnswer], own: Sequence[int], *, illegible: bool) -> tuple[str, float]:
+    """The text of some of the lines, and how sure it is."""
+    said = [lines[index] for index in own if lines[index].text and (illegible or lines[index].legible)]
+    return "\n".join(line.text for line in said), confidence_by_letters(said)
+
+
+def confidence_by_letters(parts: Sequence[LineAnswer | WordAnswer], of_nothing: float = 0.0) -> float:
+    """How sure some lines or words are together, each by its letters; `of_nothing` where there are none."""
+    letters = sum(len(part.text) for part in parts)
+    return sum(part.confidence * len(part.text) for part in parts) / letters if letters else of_nothing
 
 
 def numbered_on(lines: Sequence[LineAnswer]) -> list[LineAnswer]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from deployments.gateway.page_regions import regions_again
+from deployments.gateway.page_regions import confidence_by_letters, regions_again
 from deployments.jobs.job_queue import KeptPage, Place
 from deployments.review.review import KeptDecision, Review
 from fusion import Thresholds, judge_page
@@ -110,8 +110,7 @@ def _judged(lines: Sequence[LineAnswer], thresholds: Thresholds) -> dict[str, An
     """What a page says of itself, from its words."""
     legible = [line for line in lines if line.legible]
     words = [word for line in legible for word in line.words]
-    letters = sum(len(word.text) for word in words)
-    confidence = sum(word.confidence * len(word.text) for word in words) / letters if letters else 0.0
+    confidence = confidence_by_letters(words)
     illegible_share = (len(lines) - len(legible)) / max(1, len(lines))
     verdict = judge_page(confidence, [word.confidence for word in words], illegible_share, thresholds)
     return {
@@ -152,12 +151,10 @@ def _corrected_line(line: LineAnswer, decisions: Mapping[int, KeptDecision]) -> 
             words += _corrected_words(word, decision)
         else:
             removed.append(word.model_copy(update={"correction": correction_of(decision)}))
-    letters = sum(len(word.text) for word in words)
-    confidence = sum(word.confidence * len(word.text) for word in words) / letters if letters else line.confidence
     return line.model_copy(
         update={
             "text": " ".join(word.text for word in words),
-            "confidence": confidence,
+            "confidence": confidence_by_letters(words, line.confidence),
             "words": words,
             "removed_words": removed,
         }
