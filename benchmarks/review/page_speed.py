@@ -8,7 +8,6 @@ ten words seven are taken as they are, two by number, one is typed. Every decisi
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 import typer
 
 from benchmarks.harness import command
+from benchmarks.harness.chromium import chromium
 from benchmarks.harness.results import RESULTS, publish
 from benchmarks.harness.serving import PAGE, URL, served_at
 from evaluation.environment import as_table, environment
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 WORDS = 100
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 _TIMER = """
 () => {
@@ -57,21 +56,13 @@ class Waits:
 
 def measured(url: str, link: str) -> Waits:
     """Decide WORDS words of the review behind the link."""
-    from playwright.sync_api import sync_playwright
-
-    program = shutil.which("chromium")
-    if program is None:
-        raise FileNotFoundError("chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
-        with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-            page = context.new_page()
-            page.goto(link)
-            page.wait_for_selector("#crop image[href^=blob]", timeout=60_000)
-            page.evaluate(_TIMER)
-            keys = sum(_decide(page, number) for number in range(WORDS))
-            waits = page.evaluate("window.waits")
-        browser.close()
+    with chromium() as browser, browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        page.goto(link)
+        page.wait_for_selector("#crop image[href^=blob]", timeout=60_000)
+        page.evaluate(_TIMER)
+        keys = sum(_decide(page, number) for number in range(WORDS))
+        waits = page.evaluate("window.waits")
     if len(waits) < WORDS:
         raise RuntimeError(f"{len(waits)} of {WORDS} words were followed by another one at {url}")
     return Waits(tuple(waits), keys / WORDS)

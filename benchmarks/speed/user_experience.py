@@ -10,7 +10,6 @@ each told apart by a pixel; `quorum batch` is killed (SIGKILL) half way and star
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.harness import command
+from benchmarks.harness.chromium import chromium
 from benchmarks.harness.results import RESULTS, ROOT, publish
 from benchmarks.harness.serving import QUICK, SEVEN, URL, served
 from benchmarks.harness.timing import timed
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 _WIDTHS = {375: 812, 768: 1024, 1440: 900}
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _COLUMNS = {"width px": ".width_px", "first paint ms": ".first_paint_ms:.0f"}
 _COLUMNS |= {"from the file to its words ms": ".to_result_ms:.0f", "axe violations": ".violations"}
 _CALLS = 60
@@ -59,19 +58,12 @@ class PageVisit:
 
 def page_at_every_width(pictures: Path) -> list[PageVisit]:
     """Open the page at each width, have the sample read, audit it and draw it into `pictures`."""
-    from playwright.sync_api import sync_playwright
-
-    program = shutil.which("chromium")
-    if program is None:
-        raise FileNotFoundError("chromium is not installed: apt-get install chromium")
-    pictures.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+    with chromium() as browser:
+        pictures.mkdir(parents=True, exist_ok=True)
         visits = []
         for width, height in _WIDTHS.items():
             with browser.new_context(viewport={"width": width, "height": height}) as context:
                 visits.append(_visit(context.new_page(), width, pictures / f"page-{width}.png"))
-        browser.close()
     return visits
 
 
