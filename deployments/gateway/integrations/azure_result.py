@@ -6,6 +6,7 @@ Written a page at a time: a document may have more pages than memory has room fo
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from itertools import accumulate
@@ -37,8 +38,9 @@ async def analysis(beside: dict[str, Any], pages: Pages, index: StringIndex) -> 
         if isinstance(page, FailedPage):
             failed.append(page)
             continue
-        told, length = page_of(page, offset, index)
-        yield before + json.dumps(told).encode()
+        # Beside the event loop: a dense page takes tens of milliseconds.
+        told, length = await asyncio.to_thread(_told, page, offset, index)
+        yield before + told
         offset, before = offset + length + 1, b", "
     yield b'], "content": "'
     before = b""
@@ -47,6 +49,11 @@ async def analysis(beside: dict[str, Any], pages: Pages, index: StringIndex) -> 
             yield before + json.dumps(content_of(page)).encode()[1:-1]
             before = b"\\n"
     yield b'", "warnings": ' + json.dumps([_warning(page) for page in failed]).encode() + b"}"
+
+
+def _told(page: OutputPage, offset: int, index: StringIndex) -> tuple[bytes, int]:
+    told, length = page_of(page, offset, index)
+    return json.dumps(told).encode(), length
 
 
 def content_of(page: OutputPage) -> str:
