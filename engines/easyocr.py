@@ -31,6 +31,7 @@ from engines.common.module_stubs import stubbed_modules
 from engines.common.text_rows import MARGIN, crop_to_text_rows
 from engines.common.unreadable import unreadable
 from engines.converted import store
+from engines.devices.full_batches import in_full_batches
 from engines.devices.openvino_device import by_openvino, open_network
 from engines.devices.torch_device import TORCH, prepare
 from ocr.errors import EngineUnavailable
@@ -207,12 +208,7 @@ def _converted(model: Path, options: LoadOptions, height_px: int) -> tuple[Infer
     lines = [(1, 1, height_px, ratio * height_px) for ratio in _WARM_RATIOS]
     singles = [(count, 1, height_px, ratio * height_px) for count in _COUNTS[1:] for ratio in (1, 2)]
     network = open_network(converted.graph(GRAPH), options.threads, [*lines, *singles])
-
-    def infer(pictures: NDArray[np.float32]) -> Steps:
-        count = next(count for count in _COUNTS if count >= len(pictures))
-        return network(np.pad(pictures, ((0, count - len(pictures)), (0, 0), (0, 0), (0, 0))))[: len(pictures)]
-
-    return infer, converted.about["characters"]
+    return in_full_batches(network, _COUNTS), converted.about["characters"]
 
 
 def convert(model: Path, folder: Path) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -47,6 +47,7 @@ from engines.common.temperature_scaling import (
 )
 from engines.common.unreadable import unreadable
 from engines.converted import store
+from engines.devices.full_batches import Network, in_full_batches
 from engines.devices.openvino_device import by_openvino, open_network
 from engines.devices.tensorflow_device import TENSORFLOW
 from engines.devices.tensorflow_device import prepare as prepare_tensorflow
@@ -80,7 +81,6 @@ _ALPHABET = Alphabet.of(ALPHABET + PUNCTUATION)
 GLYPH_HEIGHT_PX = 40  # characters of a line are read at no more than this height; more costs time and adds no shape
 
 Logits = NDArray[np.float32]
-Network = Callable[[NDArray[np.float32]], Logits]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def load(options: LoadOptions) -> Engine:
         compute = _native(options.model / WEIGHTS_FILE, options)
     for size in BATCH_SIZES:
         compute(np.zeros((size, *GLYPH), np.float32))
-    return EmnistCnn(card, _read_reject_option(options.model), in_full_batches(compute))
+    return EmnistCnn(card, _read_reject_option(options.model), in_full_batches(compute, BATCH_SIZES))
 
 
 def _read_reject_option(folder: Path) -> RejectOption:
@@ -178,21 +178,6 @@ def convert(model: Path, folder: Path) -> Mapping[str, Any]:
     ink = np.random.default_rng(1).random((9, *GLYPH), np.float32)
     tracing.require_close(path, [ink], [np.asarray(network(ink, training=False))])
     return {}
-
-
-def in_full_batches(compute: Network) -> Network:
-    """The same for any number of glyphs: in batches that are filled up to one of `BATCH_SIZES`."""
-
-    def network(ink: NDArray[np.float32]) -> Logits:
-        return np.concatenate([padded(ink[start : start + FULL_BATCH]) for start in range(0, len(ink), FULL_BATCH)])
-
-    def padded(ink: NDArray[np.float32]) -> Logits:
-        size = next(size for size in BATCH_SIZES if size >= len(ink))
-        batch = np.zeros((size, *GLYPH), np.float32)
-        batch[: len(ink)] = ink
-        return compute(batch)[: len(ink)]
-
-    return network
 
 
 class GlyphScores(NamedTuple):

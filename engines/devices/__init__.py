@@ -1,1 +1,3 @@
-"""How each framework is told its threads and its share of a graphics card."""
+"""How each framework is told its threads and its share of a graphics card, and how large the batches are that it is
+given.
+"""
