@@ -27,6 +27,7 @@ from engines.common.module_stubs import stubbed_modules
 from engines.converted import store
 from engines.devices.openvino_device import OpenvinoCannotRead, by_openvino
 from engines.devices.torch_device import TORCH, prepare
+from engines.line_models import LINE_ENCODER
 from engines.line_models.drafted_decoding import Token
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import CharacterHypothesis, Hypothesis
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 128
 """A line longer than this is cut; the longest printed lines have half of it."""
-LINE_ENCODER = "quorum-line-encoder"
-"""The encoder of engines/line_models, as config.json names it."""
 BATCH_SIZE = 16
 """Crops that are written at once: those of similar width, because all are padded to the widest."""
 
@@ -264,13 +263,12 @@ def convert(model: Path, folder: Path) -> Mapping[str, Any]:
     height_px = getattr(writer.processor.image_processor, "height_px", 0)
     kept = line_writer_graphs.write(network, height_px, _longest(network), folder)
     classes, vocabulary = network.config.encoder.classes, network.config.decoder.vocab_size
-    special = vocabulary - len(written)
     return {
         "pieces": [written.get(token, "") for token in range(vocabulary)],
         "kept": kept,
         "start": network.generation_config.decoder_start_token_id,
         "ends": sorted(_ends(network)),
-        "first_token": special if vocabulary - special == classes - 1 else None,
+        "first_token": vocabulary - len(written) if len(written) == classes - 1 else None,
         "height_px": height_px,
     }
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoImageProcessor, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
+from engines.line_models import LINE_ENCODER
 from engines.line_models.ctc_network import Model
 from engines.line_models.line_image_processor import LineImageProcessor
 
@@ -42,7 +43,7 @@ class LineEncoderConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers
     `counted` numbers columns by the characters before them; without it by the columns before them.
     """
 
-    model_type = "quorum-line-encoder"
+    model_type = LINE_ENCODER
 
     channels: int = 256
     hidden: int = 256
