@@ -9,7 +9,6 @@ ten words seven are taken as they are, two by number, one is typed. Every decisi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,30 +45,23 @@ _TIMER = """
 """Notes the time from each key to the frame after the one in which another word was put on the screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """Milliseconds for each word, and keys a word beyond what was typed."""
-
-    ms: tuple[float, ...]
-    keys_a_word: float
-
-
-def measured(url: str, link: str) -> Waits:
-    """Decide WORDS words of the review behind the link."""
+def measured(url: str, link: str) -> list[float]:
+    """Decide WORDS words of the review behind the link; for each the milliseconds until the next one was there."""
     with chromium() as browser, browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
         page.goto(link)
         page.wait_for_selector("#crop image[href^=blob]", timeout=60_000)
         page.evaluate(_TIMER)
-        keys = sum(_decide(page, number) for number in range(WORDS))
-        waits = page.evaluate("window.waits")
+        for number in range(WORDS):
+            _decide(page, number)
+        waits: list[float] = page.evaluate("window.waits")
     if len(waits) < WORDS:
         raise RuntimeError(f"{len(waits)} of {WORDS} words were followed by another one at {url}")
-    return Waits(tuple(waits), keys / WORDS)
+    return waits
 
 
-def _decide(page: Page, number: int) -> int:
-    """Say what one word is; returns how many keys that took beyond what was typed."""
+def _decide(page: Page, number: int) -> None:
+    """Say what one word is."""
     before = page.locator("#review-word").get_attribute("data-number")
     if number % 10 == 9:
         page.keyboard.type("typed")
@@ -78,24 +70,19 @@ def _decide(page: Page, number: int) -> int:
         page.keyboard.press("1" if number % 10 >= 7 else "Enter")
     page.wait_for_selector(f"#review-word:not([data-number='{before}'])", state="attached")
     page.wait_for_timeout(50)
-    return 1
 
 
-def report(waits: Waits, before: dict[str, str]) -> str:
-    quantiles = [float(np.quantile(waits.ms, share)) for share in (0.5, 0.95, 1.0)]
+def report(waits: Sequence[float], before: dict[str, str]) -> str:
+    quantiles = (float(np.quantile(waits, share)) for share in (0.5, 0.95, 1.0))
     return document(
         "How long a person who reviews waits for the next word",
         "Made by `python -m benchmarks.review.page_speed`; its docstring says how.",
         as_table(before),
         table(
-            ["words", "median ms", "95 % ms", "longest ms", "keys a word beyond what is typed"],
-            [_row(len(waits.ms), quantiles, waits.keys_a_word)],
+            ["words", "median ms", "95 % ms", "longest ms"],
+            [[len(waits), *(f"{value:.0f}" for value in quantiles)]],
         ),
     )
-
-
-def _row(words: int, quantiles: Sequence[float], keys: float) -> list[object]:
-    return [words, *(f"{value:.0f}" for value in quantiles), f"{keys:.2f}"]
 
 
 def main(
