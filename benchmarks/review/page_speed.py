@@ -30,19 +30,19 @@ WORDS = 100
 
 _TIMER = """
 () => {
-    window.waits = [];
+    window.waits = {};
     const word = document.getElementById("review-word");
     document.addEventListener("keydown", (event) => {
         const [begun, before] = [event.timeStamp, word.dataset.number];
         const look = () => {
             if (word.dataset.number === before && !word.hidden) return;
-            requestAnimationFrame((painted) => window.waits.push(painted - begun));
+            requestAnimationFrame((painted) => window.waits[before] = painted - begun);
         };
         requestAnimationFrame(look);
     }, true);
 }
 """
-"""Notes the time from each key to the frame after the one in which another word was put on the screen."""
+"""Notes for each word the time from the last key to the frame after the one in which another was put on the screen."""
 
 
 def measured(url: str, link: str) -> list[float]:
@@ -54,7 +54,7 @@ def measured(url: str, link: str) -> list[float]:
         page.evaluate(_TIMER)
         for number in range(WORDS):
             _decide(page, number)
-        waits: list[float] = page.evaluate("window.waits")
+        waits: list[float] = page.evaluate("Object.values(window.waits)")
     if len(waits) < WORDS:
         raise RuntimeError(f"{len(waits)} of {WORDS} words were followed by another one at {url}")
     return waits
