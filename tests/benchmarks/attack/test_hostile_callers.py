@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socketserver
+import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -15,30 +18,49 @@ from benchmarks.attack.hostile_callers import HostileCaller, Target, hostile_cal
 pytestmark = pytest.mark.processes
 
 
-@asynccontextmanager
-async def listening() -> AsyncIterator[tuple[int, list[int]]]:
-    """A server that answers whatever it is sent with 503, and counts connections."""
-    connections: list[int] = []
+class _Server(socketserver.ThreadingTCPServer):
+    """A server that answers whatever it is sent with 503, and counts connections.
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections.append(1)
+    It runs beside the event loop, and leaving it joins its threads. A server of asyncio that closes loses a connection
+    it has accepted in the same turn of the loop: nobody closes that socket.
+    """
+
+    allow_reuse_address = True
+    block_on_close = True
+    daemon_threads = False
+    request_queue_size = 1_000
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.connections = 0
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections += 1
+        super().process_request(request, client_address)
+
+
+class _Answer(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.settimeout(5)
+        with suppress(OSError):
+            self.request.recv(1)
+            self.request.sendall(b"HTTP/1.1 503 Full\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+@contextmanager
+def listening() -> Iterator[_Server]:
+    with _Server() as server:
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
         try:
-            await asyncio.wait_for(reader.read(1), 5)
-            writer.write(b"HTTP/1.1 503 Full\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            await writer.drain()
-        except (OSError, TimeoutError):
-            pass
+            yield server
         finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1], connections
-    # Connections that were accepted and not answered yet would be left to the end of the loop, which closes no socket.
-    while unanswered := asyncio.all_tasks() - {asyncio.current_task()}:
-        await asyncio.wait(unanswered)
+            server.shutdown()
+            serving.join()
 
 
 def test_there_are_many_kinds_and_each_has_its_name() -> None:
@@ -49,15 +71,16 @@ def test_there_are_many_kinds_and_each_has_its_name() -> None:
 @pytest.mark.parametrize("caller", hostile_callers(), ids=lambda caller: caller.name)
 async def test_a_caller_ends_when_its_time_is_over(caller: HostileCaller) -> None:
     caller.prepare()
-    async with listening() as (port, _), asyncio.timeout(60):  # what it has under way may take a little longer
-        await caller.attack(Target("127.0.0.1", port, time.monotonic() + 0.1))
+    with listening() as server:
+        async with asyncio.timeout(60):  # what it has under way may take a little longer
+            await caller.attack(Target("127.0.0.1", server.port, time.monotonic() + 0.1))
 
 
 async def test_requests_are_bounded_in_number() -> None:
-    async with listening() as (port, connections):
-        target = Target("127.0.0.1", port, time.monotonic() + 30)
+    with listening() as server:
+        target = Target("127.0.0.1", server.port, time.monotonic() + 30)
         await repeated(target, lambda client: client.get("/"), at_once=3, most=7)
-    assert len(connections) == 7
+    assert server.connections == 7
 
 
 @pytest.mark.parametrize(
