@@ -37,6 +37,7 @@ from deployments.jobs.job_queue import job_queue
 from deployments.messages.capabilities import Capabilities
 from deployments.observability.monitor import LEASE_S, Monitor
 from deployments.observability.node_agents import NodeAgents
+from deployments.replica.process_memory import map_large_buffers
 from deployments.replica.processor_turns import ProcessorTurns
 from deployments.replica.runtime import THREADS_SWITCH_S, ReplicaRuntime, ReplicaSettings, shares_of_own_node
 from deployments.transport import alive_nodes, detached_context
@@ -56,6 +57,7 @@ class GatewayReplica:
         version: str,
     ) -> None:
         sys.setswitchinterval(THREADS_SWITCH_S)
+        map_large_buffers()
         runtime = ReplicaRuntime(ReplicaSettings.of(settings.config))
         live = LiveConfiguration(settings, capabilities)
         self._config_watcher = ConfigWatcher(runtime.shared, apply_both(runtime.apply, live.apply))

@@ -23,6 +23,25 @@ def memory_mb(pid: int) -> float:
     return float(used.rss - getattr(used, "shared", 0)) / 1e6  # only Linux tells them apart
 
 
+_M_MMAP_THRESHOLD = -3  # of mallopt(3), in glibc's malloc.h
+_LARGE_BYTES = 1 << 20
+
+
+def map_large_buffers() -> None:
+    """Every buffer of a megabyte and more in a mapping of its own from now on, which ends with the buffer (glibc).
+
+    The allocator begins so, but takes the next ones from its heap once it has freed a large one (up to 32 MB). There
+    small objects that live on come to stand behind them, and hold bodies and files of megabytes that are gone. For
+    processes that pass on large bodies: a mapping costs a fault a page, so not where pictures are computed on.
+    """
+    if (set_option := getattr(_c_library(), "mallopt", None)) is not None:
+        set_option(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+
+
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(ctypes.util.find_library("c"))
+
+
 class FreeMemory:
     """Memory that was freed and that the allocator keeps for later: after a burst of large requests it would keep all
     of it. Given back where the C library can (glibc).
@@ -32,8 +51,7 @@ class FreeMemory:
     _WORTH = 1.05
 
     def __init__(self) -> None:
-        library = ctypes.CDLL(ctypes.util.find_library("c"))
-        self._trim = getattr(library, "malloc_trim", None)
+        self._trim = getattr(_c_library(), "malloc_trim", None)
         self._least_mb = float("inf")
 
     def give_back(self) -> None:
