@@ -87,7 +87,7 @@ def _fused(line: ReadLine, page: PageEvidence | None, profile: Profile, method: 
 def _winners(line: ReadLine, method: Method, evidence: LineEvidence | None) -> Iterator[FusedCharacter]:
     """The characters that win, from left to right, without the slots that NULL wins."""
     aligned = line.aligned
-    unanimous = _unanimous(aligned, method, evidence)
+    unanimous = _unanimous(line, method, evidence)
     for index, slots in enumerate(aligned.network.slot_groups):
         if index not in line.disputed:
             yield unanimous[slots.start]
@@ -98,28 +98,19 @@ def _winners(line: ReadLine, method: Method, evidence: LineEvidence | None) -> I
             yield from _voted(aligned, slot_evidence.disputed, method, slot_evidence, evidence.confidence)
 
 
-def _unanimous(aligned: AlignedHypotheses, method: Method, evidence: LineEvidence | None) -> dict[int, FusedCharacter]:
+def _unanimous(line: ReadLine, method: Method, evidence: LineEvidence | None) -> dict[int, FusedCharacter]:
     """The characters that all engines read, by slot: what a vote would find, for the whole line at once."""
-    network = aligned.network
-    slots = network.unanimous
-    by_transcription = list(zip(*[network.slots[slot] for slot in slots], strict=True)) or [()] * len(
-        network.transcriptions
-    )
-    # By engine, then by slot: the index of the character.
-    indices = [
-        (hypothesis, by_transcription[own])
-        for hypothesis, own in zip(aligned.hypotheses, aligned.transcription_of, strict=True)
-    ]
-    texts = [network.texts[slot][0] for slot in slots]
-    probabilities = [[hypothesis.probabilities[index] for index in own] for hypothesis, own in indices]
+    found, hypotheses = line.unanimous, line.aligned.hypotheses
     if evidence is None:
-        weights = effective_weights([hypothesis.weight for hypothesis in aligned.hypotheses], method)
-        confidences = [min(1.0, sum(map(operator.mul, weights, slot))) for slot in zip(*probabilities, strict=True)]
+        weights = effective_weights([hypothesis.weight for hypothesis in hypotheses], method)
+        by_slot = zip(*found.probabilities, strict=True)
+        confidences = [min(1.0, sum(map(operator.mul, weights, slot))) for slot in by_slot]
     else:
-        confidences = evidence.unanimous_confidences(texts, probabilities)
+        confidences = evidence.unanimous_confidences(found)
+    spans = _spans(list(zip(hypotheses, found.indices, strict=True)))
     return {
         slot: FusedCharacter(text, confidence, span, slot)
-        for slot, text, confidence, span in zip(slots, texts, confidences, _spans(indices), strict=True)
+        for slot, text, confidence, span in zip(found.slots, found.texts, confidences, spans, strict=True)
     }
 
 

@@ -14,6 +14,7 @@ from fusion.evidence.language import PageLanguage
 from fusion.fused_line import FusedCharacter
 from fusion.votes.aligned_hypotheses import AlignedHypotheses
 from fusion.votes.line_evidence import LineEvidence
+from fusion.votes.weighted_hypotheses import NO_SCORE
 
 _SPACE_OR_NULL = frozenset((" ", NULL))
 
@@ -59,16 +60,18 @@ class WordEvidence:
 def _probabilities(aligned: AlignedHypotheses) -> list[list[float]]:
     """By engine, then by slot."""
     slots, texts = aligned.network.slots, aligned.network.texts
-    of_space = [_SPACE_OR_NULL.issuperset(own) for own in texts]
     found = []
     for hypothesis, own in zip(aligned.hypotheses, aligned.transcription_of, strict=True):
-        probabilities, after = [], len(hypothesis.texts)
-        for slot in range(len(slots) - 1, -1, -1):
-            index = slots[slot][own]
-            if index == ABSENT:
-                probabilities.append(hypothesis.null_probability(after, of_space=of_space[slot]))
-            else:
-                probabilities.append(hypothesis.probabilities[index])
-                after = index
-        found.append(probabilities[::-1])
+        indices = [slot[own] for slot in slots]
+        known = hypothesis.probabilities
+        probabilities = [NO_SCORE if index == ABSENT else known[index] for index in indices]
+        if ABSENT in indices:
+            after = len(hypothesis.texts)
+            for slot in reversed(range(len(slots))):
+                if indices[slot] == ABSENT:
+                    of_space = _SPACE_OR_NULL.issuperset(texts[slot])
+                    probabilities[slot] = hypothesis.null_probability(after, of_space=of_space)
+                else:
+                    after = indices[slot]
+        found.append(probabilities)
     return found

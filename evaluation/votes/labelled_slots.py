@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from evaluation.metrics.lattice_oracle import lattice_oracle
 from evaluation.readings.labelled_lines import LabelledLine
-from fusion import Profile, fuse_line
+from fusion import Profile
 from fusion.alignment.similarity import folded
+from fusion.votes.aligned_hypotheses import AlignedHypotheses
 from fusion.votes.disputed_slots import DisputedSlots
 from fusion.votes.page_evidence import ReadLine
+from fusion.votes.weighted_hypotheses import weighted_hypotheses
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class LabelledSlots:
 def label_slots(line: LabelledLine, number: int, engines: Sequence[str]) -> LabelledSlots | None:
     """What some engines read on a line, which is to be called `number`; None when no engine reads anything."""
     hypotheses = {name: line.hypotheses[name] for name in engines if name in line.hypotheses}
-    aligned = fuse_line(hypotheses, Profile("even", dict.fromkeys(hypotheses, 1.0))).aligned
+    aligned = AlignedHypotheses.of(weighted_hypotheses(hypotheses, Profile("even", dict.fromkeys(hypotheses, 1.0))))
     if not aligned.network.slots:
         return None
     read = ReadLine.of(aligned)

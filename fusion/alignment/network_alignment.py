@@ -247,16 +247,21 @@ def _cheapest_path(limit: int, moves: _Moves, removals: Sequence[int]) -> Alignm
     """
     height, width = len(moves.costs), len(moves.characters)
     longer = width - height
+
+    def outside_of(reach: int) -> int:
+        inserted, removed = max(0, longer) + reach + 1, max(0, -longer) + reach + 1
+        return inserted * moves.insertion + sum(removals[:removed])
+
     reach = 1
     while True:
         table = _banded_table(moves, min(0, longer) - reach, max(0, longer) + reach)
-        inserted, removed = max(0, longer) + reach + 1, max(0, -longer) + reach + 1
-        cost, outside = table[-1][-1], inserted * moves.insertion + sum(removals[:removed])
+        cost, outside = table[-1][-1], outside_of(reach)
         if cost <= outside or reach >= max(height, width):
             return AlignmentPath(_backtrace(moves, table), cost) if cost < limit else None
         if outside >= limit <= cost:
             return None
-        reach *= 2
+        # No further than it takes to be sure of a path that is no dearer than this one.
+        reach = next((wider for wider in range(reach + 1, 2 * reach) if outside_of(wider) > cost), 2 * reach)
 
 
 def _banded_table(moves: _Moves, low: int, high: int) -> list[list[int]]:

@@ -74,6 +74,9 @@ GROUP_OF: Mapping[Kind, KindGroup] = {
     for kind in Kind
 }
 
+GROUPS = tuple(GROUP_OF.values())
+"""Of each kind, in their order."""
+
 _SPACES = (
     (Kind.SPACE, Kind.SPACE_AT_DIGIT, Kind.SPACE_AT_MARK),
     (Kind.NO_SPACE, Kind.NO_SPACE_AT_DIGIT, Kind.NO_SPACE_AT_MARK),
@@ -145,22 +148,22 @@ class ClaimEvidence:
         own = [self.coefficients.get(kind, UNTUNED_KIND) for kind in Kind]
         return np.array([[one.base for one in own], [one.slope for one in own], [one.reliability for one in own]])
 
-    def support(self, kind: Kind, probability: float, reliability: float, agreement: float, certainty: float) -> float:
-        """In nats, at least 0; agreement and certainty are in log-odds."""
+    def odds(self, kind: Kind, probability: float, reliability: float, agreement: float, certainty: float) -> float:
+        """The log-odds of the text that an engine reads; agreement and certainty are in log-odds too."""
         own = self.coefficients.get(kind, UNTUNED_KIND)
         odds = own.base + own.slope * log_odds(probability) + own.reliability * reliability
-        return _softplus(odds + self.agreement * agreement + self.certainty * certainty)
+        return odds + self.agreement * agreement + self.certainty * certainty
 
-    def alternative_support(
+    def alternative_odds(
         self, kind: Kind, probability: float, reliability: float, agreement: float, certainty: float
     ) -> float:
         """The same of a text that is not the engine's first choice; `kind` is that of the choice."""
         own = self.coefficients.get(kind, UNTUNED_KIND)
         odds = own.base + self.alternative_base + self.alternative_slope * log_odds(probability)
         odds += own.reliability * reliability
-        return _softplus(odds + self.agreement * agreement + self.certainty * certainty)
+        return odds + self.agreement * agreement + self.certainty * certainty
 
 
-def _softplus(value: float) -> float:
-    """log(1 + e^value)"""
-    return value if value > 30.0 else math.log1p(math.exp(value))
+def support_of(odds: float) -> float:
+    """The support in nats of a text with these log-odds, log(1 + e^odds): at least 0."""
+    return odds if odds > 30.0 else math.log1p(math.exp(odds))

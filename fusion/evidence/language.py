@@ -88,6 +88,7 @@ class PageLanguage:
     mixture: tuple[tuple[Language, float], ...]
     known: float
     _scores: dict[str, float] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _runs: dict[tuple[str, str, str], float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def order(self) -> int:
@@ -95,6 +96,15 @@ class PageLanguage:
 
     def spelling(self, before: str, text: str, after: str) -> float:
         """The log-probability of a text and of what follows it, given what stands before; all in symbols."""
+        run = before, text, after
+        found = self._runs.get(run)
+        if found is None:
+            if len(self._runs) >= _REMEMBERED:
+                self._runs.clear()
+            found = self._runs[run] = self._spelling(before, text, after)
+        return found
+
+    def _spelling(self, before: str, text: str, after: str) -> float:
         terms = [
             math.log(share) + language.spelling.log_probability(before, text, after) for language, share in self.mixture
         ]

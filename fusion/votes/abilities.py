@@ -10,6 +10,7 @@ a doubt.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from fusion.alignment.similarity import NULL, folded
@@ -97,6 +98,7 @@ def _in_form_of_able(winner: Winner, ballots: Sequence[Ballot], alphabets: Seque
     return winner._replace(text=max(able, key=lambda ballot: (ballot.probability, ballot.text)).text)
 
 
+@lru_cache(maxsize=16384)
 def _can_write(alphabet: Alphabet | None, candidate: str) -> bool:
     return alphabet is None or alphabet.can_write(candidate)
 

@@ -103,15 +103,18 @@ def _alternatives(
     hypothesis: WeightedHypothesis, indices: tuple[int, ...], others: tuple[str, ...]
 ) -> tuple[tuple[str, float], ...]:
     """Of one character, the probabilities of what other engines read there."""
-    own = [index for index in indices if index != ABSENT]
-    if len(own) != 1:
+    own = indices if len(indices) == 1 else [index for index in indices if index != ABSENT]
+    if len(own) != 1 or own[0] == ABSENT:
+        return ()
+    alternatives = hypothesis.alternatives[own[0]]
+    if not alternatives:
         return ()
     found: dict[str, float] = {}
-    for alternative in hypothesis.alternatives[own[0]]:
-        candidate = folded(alternative.text)
+    for text, probability in alternatives:
+        candidate = folded(text)
         if candidate in others:
-            found[candidate] = max(found.get(candidate, 0.0), alternative.probability)
-    return tuple(sorted(found.items()))
+            found[candidate] = max(found.get(candidate, 0.0), probability)
+    return tuple(sorted(found.items())) if found else ()
 
 
 def _blank_arc(

@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from fusion.alignment.similarity import folded
-from fusion.evidence.claim_evidence import GROUP_OF, MAX_LOG_ODDS, MIN_LOG_ODDS, ClaimEvidence, Kind, kind_of
+from fusion.evidence.claim_evidence import GROUP_OF, GROUPS, ClaimEvidence, support_of
 from fusion.evidence.confidence import CharacterConfidence
 from fusion.evidence.language import PageLanguage, word_around
 from fusion.evidence.spelling_evidence import SPELLING, SpellingEvidence
@@ -24,12 +22,10 @@ from fusion.evidence.spelling_model import context_of, symbols
 from fusion.profiles.profile import Profile
 from fusion.votes.disputed_slots import DisputedSlots
 from fusion.votes.page_evidence import PageConduct, PageEvidence, ReadLine
+from fusion.votes.unanimous_slots import UnanimousSlots
 from ocr import Vote
 
 _ROUNDS = 3
-_MIN_PROBABILITY = 1e-9
-_KIND_NUMBERS = {kind: number for number, kind in enumerate(Kind)}
-_GROUP_NUMBERS = [GROUP_OF[kind] for kind in Kind]
 
 CandidateSupports = dict[str, float]
 """Supports in nats, by candidate."""
@@ -99,20 +95,18 @@ class LineEvidence:
         confidence = tuning.character_confidence.at_agreement(agreement)
         return cls(disputed, tuning.evidence, engines, own, confidence, page.language)
 
-    def unanimous_confidences(self, texts: Sequence[str], probabilities: Sequence[Sequence[float]]) -> list[float]:
-        """In each of some characters that all engines read; `probabilities[k]` are those of engine k."""
-        if not texts:
+    def unanimous_confidences(self, unanimous: UnanimousSlots) -> list[float]:
+        """In each character that all engines read."""
+        if not unanimous.texts:
             return []
-        kinds = list(map(_kind_number, texts))
-        clipped = np.minimum(np.maximum(np.array(probabilities), _MIN_PROBABILITY), 1.0 - _MIN_PROBABILITY)  # (E, N)
-        odds = np.minimum(np.maximum(np.log(clipped / (1.0 - clipped)), MIN_LOG_ODDS), MAX_LOG_ODDS)
+        kinds = unanimous.kinds
         base, slope, reliability = self.evidence.by_kind[:, kinds]  # (N,) each
-        conduct = np.array([[own.conduct.reliability[group] for group in _GROUP_NUMBERS] for own in self.engines])
+        conduct = np.array([[own.conduct.reliability[group] for group in GROUPS] for own in self.engines])
         known = [
             self.evidence.agreement * own.agreement + self.evidence.certainty * own.conduct.certainty
             for own in self.engines
         ]
-        odds = base + slope * odds + reliability * conduct[:, kinds] + np.array(known)[:, None]
+        odds = base + slope * unanimous.log_odds + reliability * conduct[:, kinds] + np.array(known)[:, None]
         supports = np.logaddexp(0.0, odds) + np.array([self.evidence.lead * own.leads for own in self.engines])[:, None]
         total = np.array(self.multipliers) @ supports  # (N,)
         value = np.minimum(np.maximum(self.confidence.base + self.confidence.slope * total, -700.0), 700.0)
@@ -140,12 +134,6 @@ def engines_on_line(line: ReadLine, page: PageEvidence, leading: frozenset[str])
     )
 
 
-@lru_cache(maxsize=4096)
-def _kind_number(text: str) -> int:
-    """The place in Kind of a text that all engines read."""
-    return _KIND_NUMBERS[kind_of(folded(text), ())]
-
-
 class ArcSupport(NamedTuple):
     """The support in nats of one engine's own text, and of its alternatives by candidate: none has more than its own
     text, so that more weight for the engine never harms what it reads.
@@ -162,9 +150,9 @@ def arc_supports(
     found = []
     for own, arc in zip(engines, disputed.arcs, strict=True):
         known = (own.conduct.reliability[GROUP_OF[arc.kind]], own.agreement, own.conduct.certainty)
-        choice = evidence.support(arc.kind, arc.probability, *known) + evidence.lead * own.leads
+        choice = support_of(evidence.odds(arc.kind, arc.probability, *known)) + evidence.lead * own.leads
         others = [
-            (candidate, min(choice, evidence.alternative_support(arc.kind, probability, *known)))
+            (candidate, min(choice, support_of(evidence.alternative_odds(arc.kind, probability, *known))))
             for candidate, probability in arc.alternatives
         ]
         found.append(ArcSupport(choice, tuple(others)))

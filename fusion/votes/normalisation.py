@@ -22,15 +22,21 @@ def normalised(hypothesis: Hypothesis) -> tuple[CharacterHypothesis, ...]:
 
 
 def _is_normal(hypothesis: Hypothesis) -> bool:
-    """Whether nothing has to be changed: printable ASCII, one letter each, single spaces between words."""
+    """Whether nothing has to be changed: printable, one composed letter each, single spaces between words."""
     text = "".join([character.text for character in hypothesis.characters])
     return (
-        text.isascii()
-        and text.isprintable()
+        text.isprintable()
         and len(text) == len(hypothesis.characters)
         and "  " not in text
         and text[:1] != " " != text[-1:]
+        and (text.isascii() or _is_composed(text))
     )
+
+
+def _is_composed(text: str) -> bool:
+    if not unicodedata.is_normalized("NFC", text):
+        return False
+    return not any(_is_mark(letter) for letter in text if not letter.isascii())
 
 
 def _graphemes(characters: Iterable[CharacterHypothesis]) -> Iterator[CharacterHypothesis]:
@@ -68,7 +74,12 @@ def _is_shown(letter: str) -> bool:
 def _continues(before: str, letter: str) -> bool:
     if before == " ":
         return False
-    return unicodedata.category(letter).startswith("M") or _ZERO_WIDTH_JOINER in (letter, before[-1])
+    return _is_mark(letter) or _ZERO_WIDTH_JOINER in (letter, before[-1])
+
+
+def _is_mark(letter: str) -> bool:
+    """Whether it belongs to the letter before."""
+    return unicodedata.category(letter).startswith("M")
 
 
 def _with_mark(letter: CharacterHypothesis, mark: CharacterHypothesis) -> CharacterHypothesis:

@@ -11,22 +11,19 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
-
-from fusion.alignment.similarity import folded
-from fusion.evidence.claim_evidence import GROUP_OF, MAX_LOG_ODDS, MIN_LOG_ODDS, KindGroup, kind_of
+from fusion.evidence.claim_evidence import GROUP_OF, GROUPS, KindGroup
 from fusion.evidence.language import Languages, PageLanguage
 from fusion.votes.aligned_hypotheses import AlignedHypotheses
 from fusion.votes.disputed_slots import DisputedSlots, disputed_slots
+from fusion.votes.unanimous_slots import UnanimousSlots
 
 _GAP = "\0"
 _USUAL_ALONE, _USUAL_SLOTS = 1.0, 20.0  # alone in one of twenty slots, before a page is seen
 _OF_ONE_GROUP = 8.0  # slots of all groups that count as much as those of a group itself
 _USUAL_CERTAINTY, _CERTAINTY_SLOTS = 5.0, 5.0
-_MIN_PROBABILITY = 1e-9
 
 
 class PageConduct(NamedTuple):
@@ -38,7 +35,8 @@ class PageConduct(NamedTuple):
     certainty: float
 
 
-class ReadLine(NamedTuple):
+@dataclass(frozen=True)
+class ReadLine:
     """A line as the vote sees it: the hypotheses side by side, and where they differ, by slot group."""
 
     aligned: AlignedHypotheses
@@ -47,6 +45,11 @@ class ReadLine(NamedTuple):
     @classmethod
     def of(cls, aligned: AlignedHypotheses) -> ReadLine:
         return cls(aligned, disputed_slots(aligned))
+
+    @cached_property
+    def unanimous(self) -> UnanimousSlots:
+        """The slots in which they do not differ; of a line that somebody reads."""
+        return UnanimousSlots.of(self.aligned)
 
 
 @dataclass(slots=True)
@@ -77,42 +80,29 @@ def page_conduct(lines: Sequence[ReadLine]) -> dict[str, PageConduct]:
     counts: dict[str, _Counts] = {}
     for line in lines:
         if line.aligned.network.slots:
-            _count_unanimous(line.aligned, counts)
+            _count_unanimous(line, counts)
             _count_disputed(line, counts)
     return {engine: _conduct(own) for engine, own in counts.items()}
 
 
-def _count_unanimous(aligned: AlignedHypotheses, counts: dict[str, _Counts]) -> None:
-    network = aligned.network
-    texts = [network.texts[slot][0] for slot in network.unanimous]
-    groups = Counter(map(_group, texts))
-    for hypothesis, transcription in zip(aligned.hypotheses, aligned.transcription_of, strict=True):
+def _count_unanimous(line: ReadLine, counts: dict[str, _Counts]) -> None:
+    unanimous = line.unanimous
+    groups = Counter([GROUPS[kind] for kind in unanimous.kinds])
+    sums = unanimous.log_odds.sum(axis=1).tolist()
+    for hypothesis, log_odds in zip(line.aligned.hypotheses, sums, strict=True):
         own = counts.setdefault(hypothesis.engine, _Counts())
         own.slots.update(groups)
-        if texts:
-            indices = [network.slots[slot][transcription] for slot in network.unanimous]
-            own.log_odds += _sum_log_odds([hypothesis.probabilities[index] for index in indices])
-            own.unanimous += len(texts)
-
-
-def _sum_log_odds(probabilities: Sequence[float]) -> float:
-    clipped = np.clip(probabilities, _MIN_PROBABILITY, 1.0 - _MIN_PROBABILITY)
-    return float(np.clip(np.log(clipped / (1.0 - clipped)), MIN_LOG_ODDS, MAX_LOG_ODDS).sum())
+        own.log_odds += log_odds
+        own.unanimous += len(unanimous.texts)
 
 
 def _count_disputed(line: ReadLine, counts: dict[str, _Counts]) -> None:
     for slots in line.disputed.values():
-        supporters = Counter(arc.candidate for arc in slots.arcs)
+        said = [arc.candidate for arc in slots.arcs]
         for hypothesis, arc in zip(line.aligned.hypotheses, slots.arcs, strict=True):
             own, group = counts[hypothesis.engine], GROUP_OF[arc.kind]
             own.slots[group] += 1
-            own.alone[group] += supporters[arc.candidate] == 1
-
-
-@lru_cache(maxsize=4096)
-def _group(text: str) -> KindGroup:
-    """Of a text that all engines read."""
-    return GROUP_OF[kind_of(folded(text), ())]
+            own.alone[group] += said.count(arc.candidate) == 1
 
 
 def _conduct(own: _Counts) -> PageConduct:

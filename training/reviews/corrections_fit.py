@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion import Profile
-from fusion.evidence.claim_evidence import GROUP_OF, ClaimEvidence, Coefficients, Kind, KindGroup, log_odds
+from fusion.evidence.claim_evidence import GROUP_OF, ClaimEvidence, Coefficients, Kind, KindGroup
 from fusion.evidence.spelling_evidence import SPELLING
 from fusion.votes.disputed_slots import Arc
 from fusion.votes.line_evidence import (
@@ -201,13 +201,10 @@ class _Rows:
             self._claims.append((number, group, odds, False, self._index[candidate], choice))
 
     def _odds(self, own: EngineOnLine, arc: Arc, alternative: float | None) -> float:
-        evidence = self._evidence
-        kind = evidence.coefficients.get(arc.kind) or Coefficients()
-        known = kind.reliability * own.conduct.reliability[GROUP_OF[arc.kind]]
-        known += evidence.agreement * own.agreement + evidence.certainty * own.conduct.certainty
+        known = (own.conduct.reliability[GROUP_OF[arc.kind]], own.agreement, own.conduct.certainty)
         if alternative is None:
-            return kind.base + kind.slope * log_odds(arc.probability) + known
-        return kind.base + evidence.alternative_base + evidence.alternative_slope * log_odds(alternative) + known
+            return self._evidence.odds(arc.kind, arc.probability, *known)
+        return self._evidence.alternative_odds(arc.kind, alternative, *known)
 
     def claims(self) -> _Claims:
         engine, group, odds, leads, candidate, choice = map(np.array, zip(*self._claims, strict=True))

@@ -12,7 +12,7 @@ A set's edits count in units of its best engine's to the power `_BY_SET`, so tha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -99,8 +99,10 @@ def fit(
     if count < MIN_DECISIVE:
         raise ValueError(f"{count} places at which engines differ and one is right; want {MIN_DECISIVE}")
     fitted = Fitted(_START, SpellingEvidence(languages, 0.0), count)
+    lines = list(_decisive_lines(pages, leading, best))
+    claims = _claims(lines)
     for _ in range(_ROUNDS):
-        values, candidate_values = _minimise(_design(pages, fitted, leading, best))
+        values, candidate_values = _minimise(claims, _of_candidates(lines, fitted))
         fitted = Fitted(_evidence(values, candidate_values), _spelling(languages, candidate_values), count)
     return fitted
 
@@ -135,16 +137,35 @@ def _spelling(languages: Languages, values: Mapping[str, float]) -> SpellingEvid
 # --- the design ---
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line with something decisive on it: the language of its page, what is known of the engines, and how much the
+    edits in each of its slots count.
+    """
+
+    labelled: LabelledSlots
+    language: PageLanguage
+    engines: tuple[EngineOnLine, ...]
+    stake: float
+
+
+def _decisive_lines(pages: Sequence[LabelledPage], leading: frozenset[str], best: Mapping[str, int]) -> Iterator[_Line]:
+    for page in pages:
+        for line in page.lines:
+            if line.decisive:
+                engines = engines_on_line(line.line, page.evidence, leading)
+                yield _Line(line, page.language, engines, (best.get(line.set_name, 0) + _FEW_EDITS) ** -_BY_SET)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class _Design:
-    """V claims for C candidates of S slots. `features` (V, P) sparse, `candidate` (V,) of each claim, `of_candidates`
-    (C, 6) in the order of _CANDIDATE_NAMES, `slot` (C,), `excess` (C,) edits beyond the best, `stake` (S,).
+class _Claims:
+    """V claims for C candidates of S slots: what stays the same while parameters are fitted. `features` (V, P) sparse,
+    `candidate` (V,) of each claim, `slot` (C,), `excess` (C,) edits beyond the best, `stake` (S,).
     """
 
     names: tuple[Name, ...]
     features: Any
     candidate: NDArray[np.intp]
-    of_candidates: Floats
     slot: NDArray[np.intp]
     excess: Floats
     stake: Floats
@@ -152,88 +173,59 @@ class _Design:
 
 @dataclass(slots=True)
 class _Rows:
-    """The design as it grows."""
+    """The claims as they grow. `claims`, `places` and `values` are the entries of the sparse features."""
 
-    names: dict[Name, int]
-    entries: list[tuple[int, int, float]]
-    candidate: list[int]
-    of_candidates: list[tuple[float, ...]]
-    slot: list[int]
-    excess: list[int]
-    stake: list[float]
+    names: dict[Name, int] = field(default_factory=dict)
+    claims: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    candidate: list[int] = field(default_factory=list)
+    slot: list[int] = field(default_factory=list)
+    excess: list[int] = field(default_factory=list)
+    stake: list[float] = field(default_factory=list)
 
     def add(self, index: int, features: Iterator[tuple[Name, float]]) -> None:
         for name, value in features:
-            unit = _PARAMETERS[name[0]][2]
-            self.entries.append((len(self.candidate), self.names.setdefault(name, len(self.names)), value * unit))
+            self.claims.append(len(self.candidate))
+            self.places.append(self.names.setdefault(name, len(self.names)))
+            self.values.append(value * _PARAMETERS[name[0]][2])
         self.candidate.append(index)
 
 
-def _design(pages: Sequence[LabelledPage], fitted: Fitted, leading: frozenset[str], best: Mapping[str, int]) -> _Design:
+def _claims(lines: Sequence[_Line]) -> _Claims:
     from scipy import sparse
 
-    rows = _Rows({}, [], [], [], [], [], [])
-    for page in pages:
-        for line in page.lines:
-            if line.decisive:
-                engines = engines_on_line(line.line, page.evidence, leading)
-                texts = _decided(line, page.language, engines, fitted)
-                stake = (best.get(line.set_name, 0) + _FEW_EDITS) ** -_BY_SET
-                for found in line.decisive:
-                    _add_slot(rows, found, page.language, engines, texts, stake)
-    at, names, values = zip(*rows.entries, strict=True)
+    rows = _Rows()
+    for line in lines:
+        for found in line.labelled.decisive:
+            _add_slot(rows, found, line)
     stake = np.array(rows.stake)
-    return _Design(
+    shape = (len(rows.candidate), len(rows.names))
+    return _Claims(
         tuple(rows.names),
-        sparse.csr_matrix((values, (at, names)), shape=(len(rows.candidate), len(rows.names))),
+        sparse.csr_matrix((rows.values, (rows.claims, rows.places)), shape=shape),
         np.array(rows.candidate),
-        np.array(rows.of_candidates) * _CANDIDATE_UNITS,
         np.array(rows.slot),
         np.array(rows.excess, dtype=np.float64),
         stake / stake.sum(),
     )
 
 
-def _decided(line: LabelledSlots, language: PageLanguage, engines: Sequence[EngineOnLine], fitted: Fitted) -> list[str]:
-    """The text of every slot group as what is fitted so far decides it."""
-    by_engines = {
-        index: candidate_supports(slots, arc_supports(slots, fitted.evidence, engines))
-        for index, slots in line.line.disputed.items()
-    }
-    return spelling_supports(line.texts, by_engines, fitted.spelling, language)[1]
-
-
-def _add_slot(
-    rows: _Rows,
-    found: DecisiveSlots,
-    language: PageLanguage,
-    engines: Sequence[EngineOnLine],
-    texts: Sequence[str],
-    stake: float,
-) -> None:
+def _add_slot(rows: _Rows, found: DecisiveSlots, line: _Line) -> None:
     first, least = len(rows.slot), min(found.excesses)
     index_of = {candidate: first + number for number, candidate in enumerate(found.candidates)}
-    around = surroundings(texts, found.index, language)
-    spelt = {candidate: symbols(candidate) for candidate in found.candidates}
-    of_spelling, of_words = log_probabilities(language, around.context, around.word, spelt)
-    led = {arc.candidate for own, arc in zip(engines, found.disputed.arcs, strict=True) if own.leads}
-    for candidate, excess in zip(found.candidates, found.excesses, strict=True):
-        spelling, words = of_spelling[candidate], of_words[candidate]
-        known = language.known
-        rows.of_candidates.append(
-            (spelling, spelling * known, words, words * known, float(len(spelt[candidate])), float(candidate in led))
-        )
+    for excess in found.excesses:
         rows.slot.append(len(rows.stake))
         rows.excess.append(min(_MAX_EDITS, excess - least))
-    rows.stake.append(stake)
-    for own, arc in zip(engines, found.disputed.arcs, strict=True):
+    rows.stake.append(line.stake)
+    for own, arc in zip(line.engines, found.disputed.arcs, strict=True):
         rows.add(index_of[arc.candidate], _choice_features(own, arc))
         for candidate, probability in arc.alternatives:
             rows.add(index_of[candidate], _alternative_features(own, arc, probability))
 
 
 def _choice_features(own: EngineOnLine, arc: Arc) -> Iterator[tuple[Name, float]]:
-    """The parts of the log-odds, as ClaimEvidence.support adds them."""
+    """The parts of the log-odds, as ClaimEvidence.odds adds them."""
     score = log_odds(arc.probability)
     yield ("slope",), score
     yield ("slope of kind", arc.kind), score
@@ -255,42 +247,76 @@ def _known_features(own: EngineOnLine, arc: Arc) -> Iterator[tuple[Name, float]]
     yield ("certainty",), own.conduct.certainty
 
 
+def _of_candidates(lines: Sequence[_Line], fitted: Fitted) -> Floats:
+    """(C, 6): the features of candidates in the order of _CANDIDATE_NAMES, where what is fitted so far decides what
+    stands around them.
+    """
+    rows = [row for line in lines for row in _candidate_rows(line, _decided(line, fitted))]
+    return np.asarray(np.array(rows) * _CANDIDATE_UNITS, dtype=np.float64)
+
+
+def _candidate_rows(line: _Line, texts: Sequence[str]) -> Iterator[tuple[float, ...]]:
+    """Of all decisive slots of a line; `texts` are those of its slot groups."""
+    language = line.language
+    for found in line.labelled.decisive:
+        around = surroundings(texts, found.index, language)
+        spelt = {candidate: symbols(candidate) for candidate in found.candidates}
+        of_spelling, of_words = log_probabilities(language, around.context, around.word, spelt)
+        led = {arc.candidate for own, arc in zip(line.engines, found.disputed.arcs, strict=True) if own.leads}
+        for candidate in found.candidates:
+            spelling, words = of_spelling[candidate], of_words[candidate]
+            known = (spelling, spelling * language.known, words, words * language.known)
+            yield (*known, float(len(spelt[candidate])), float(candidate in led))
+
+
+def _decided(line: _Line, fitted: Fitted) -> list[str]:
+    """The text of every slot group as what is fitted so far decides it."""
+    by_engines = {
+        index: candidate_supports(slots, arc_supports(slots, fitted.evidence, line.engines))
+        for index, slots in line.labelled.line.disputed.items()
+    }
+    return spelling_supports(line.labelled.texts, by_engines, fitted.spelling, line.language)[1]
+
+
 # --- the fit ---
 
 
-def _minimise(design: _Design) -> tuple[dict[Name, float], dict[str, float]]:
-    """The parameters of claims by name, and those of candidates, for features in their own units."""
+def _minimise(claims: _Claims, of_candidates: Floats) -> tuple[dict[Name, float], dict[str, float]]:
+    """The parameters of claims by name, and those of candidates, for features in their own units; `of_candidates` are
+    the candidates' features, (C, 6).
+    """
     from scipy.optimize import minimize
 
-    of_names = [_PARAMETERS[name[0]] for name in design.names]
+    of_names = [_PARAMETERS[name[0]] for name in claims.names]
     more = len(_CANDIDATE_NAMES)
     centre = np.array([centre for centre, _, _ in of_names] + [0.0] * more)
     ridge = np.array([strength for _, strength, _ in of_names] + [_CANDIDATE_RIDGE] * more) * _STRENGTH
-    bounded = [name[0] in ("slope", "alternative slope") for name in design.names] + [
+    bounded = [name[0] in ("slope", "alternative slope") for name in claims.names] + [
         name != "symbol" for name in _CANDIDATE_NAMES
     ]
     bounds = [(0.0, None) if own else (None, None) for own in bounded]
-    found = minimize(
-        _risk, centre, (design, centre, ridge), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200}
-    ).x
-    values = {name: float(value) * _PARAMETERS[name[0]][2] for name, value in zip(design.names, found, strict=False)}
-    of_candidates = found[len(design.names) :] * _CANDIDATE_UNITS
-    return values, dict(zip(_CANDIDATE_NAMES, map(float, of_candidates), strict=True))
+    arguments = (claims, of_candidates, centre, ridge)
+    found = minimize(_risk, centre, arguments, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200}).x
+    values = {name: float(value) * _PARAMETERS[name[0]][2] for name, value in zip(claims.names, found, strict=False)}
+    more_values = found[len(claims.names) :] * _CANDIDATE_UNITS
+    return values, dict(zip(_CANDIDATE_NAMES, map(float, more_values), strict=True))
 
 
-def _risk(values: Floats, design: _Design, centre: Floats, ridge: Floats) -> tuple[float, Floats]:
+def _risk(
+    values: Floats, claims: _Claims, of_candidates: Floats, centre: Floats, ridge: Floats
+) -> tuple[float, Floats]:
     """The expected edits of a slot with the ridge, and its gradient."""
     more = len(_CANDIDATE_NAMES)
-    odds = design.features @ values[:-more]  # (V,)
-    supports: Floats = np.bincount(design.candidate, np.logaddexp(0.0, odds), len(design.slot)).astype(np.float64)
-    supports += design.of_candidates @ values[-more:]
-    highest = np.full(len(design.stake), -np.inf)
-    np.maximum.at(highest, design.slot, supports)
-    power = np.exp(supports - highest[design.slot])
-    chance = power / np.bincount(design.slot, power, len(design.stake))[design.slot]
-    expected = np.bincount(design.slot, chance * design.excess, len(design.stake))
+    odds = claims.features @ values[:-more]  # (V,)
+    supports: Floats = np.bincount(claims.candidate, np.logaddexp(0.0, odds), len(claims.slot)).astype(np.float64)
+    supports += of_candidates @ values[-more:]
+    highest = np.full(len(claims.stake), -np.inf)
+    np.maximum.at(highest, claims.slot, supports)
+    power = np.exp(supports - highest[claims.slot])
+    chance = power / np.bincount(claims.slot, power, len(claims.stake))[claims.slot]
+    expected = np.bincount(claims.slot, chance * claims.excess, len(claims.stake))
     off = values - centre
-    pull = design.stake[design.slot] * chance * (design.excess - expected[design.slot])  # (C,) derivative by support
-    by_claim = pull[design.candidate] / (1.0 + np.exp(-odds))
-    gradient = np.concatenate([design.features.T @ by_claim, pull @ design.of_candidates]) + 2.0 * ridge * off
-    return float(design.stake @ expected + ridge @ off**2), gradient
+    pull = claims.stake[claims.slot] * chance * (claims.excess - expected[claims.slot])  # (C,) derivative by support
+    by_claim = pull[claims.candidate] / (1.0 + np.exp(-odds))
+    gradient = np.concatenate([claims.features.T @ by_claim, pull @ of_candidates]) + 2.0 * ridge * off
+    return float(claims.stake @ expected + ridge @ off**2), gradient

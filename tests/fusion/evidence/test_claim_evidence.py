@@ -14,6 +14,7 @@ from fusion.evidence.claim_evidence import (
     Kind,
     kind_of,
     log_odds,
+    support_of,
 )
 
 probabilities = st.floats(0.0, 1.0)
@@ -45,14 +46,14 @@ def test_a_surer_engine_never_counts_less_and_nothing_counts_below_zero(
     one: float, other: float, base: float, slope: float, agreement: float, certainty: float
 ) -> None:
     evidence = ClaimEvidence({Kind.LOWER: Coefficients(base, slope)}, agreement=0.3, certainty=0.2)
-    for support in (evidence.support, evidence.alternative_support):
-        less, more = (support(Kind.LOWER, own, 0.0, agreement, certainty) for own in sorted((one, other)))
+    for odds in (evidence.odds, evidence.alternative_odds):
+        less, more = (support_of(odds(Kind.LOWER, own, 0.0, agreement, certainty)) for own in sorted((one, other)))
         assert 0.0 <= less <= more
 
 
 def test_who_seldom_stands_alone_on_the_page_counts_for_more() -> None:
     evidence = ClaimEvidence({Kind.LOWER: Coefficients(0.0, 1.0, reliability=0.5)})
-    assert evidence.support(Kind.LOWER, 0.9, 1.0, 0.0, 0.0) < evidence.support(Kind.LOWER, 0.9, 3.0, 0.0, 0.0)
+    assert evidence.odds(Kind.LOWER, 0.9, 1.0, 0.0, 0.0) < evidence.odds(Kind.LOWER, 0.9, 3.0, 0.0, 0.0)
 
 
 def test_a_lead_below_zero_is_refused() -> None:

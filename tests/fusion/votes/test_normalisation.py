@@ -12,8 +12,9 @@ def texts_of(*texts: str) -> list[str]:
     return [character.text for character in normalised(Hypothesis.of(CharacterHypothesis(text, 0.9) for text in texts))]
 
 
-def test_plain_text_is_taken_as_they_are() -> None:
-    hypothesis = Hypothesis.of_text("plain text, as it is", 0.9)
+@pytest.mark.parametrize("text", ["plain text, as it is", "Žluťoučký kůň – 250 µg", "Ünïcödé §"])
+def test_text_in_comparable_form_is_taken_as_it_is(text: str) -> None:
+    hypothesis = Hypothesis.of_text(text, 0.9)
     assert normalised(hypothesis) is hypothesis.characters
 
 
@@ -61,6 +62,11 @@ def test_alternatives_are_kept_with_their_character() -> None:
     guesses = (Alternative("0", 0.3),)
     hypothesis = Hypothesis.of([CharacterHypothesis(" ", 0.5), CharacterHypothesis("O", 0.6, None, guesses)])
     assert normalised(hypothesis) == (CharacterHypothesis("O", 0.6, None, guesses),)
+
+
+@given(st.text("ae éñß€≤\u0301\u0903\u200d\u00a0\u1100\u1161", max_size=12))
+def test_a_character_that_prints_nothing_changes_nothing(text: str) -> None:
+    assert normalised(Hypothesis.of_text(text + "\u200b", 0.5)) == normalised(Hypothesis.of_text(text, 0.5))
 
 
 @given(st.text(max_size=20))
