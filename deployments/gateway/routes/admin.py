@@ -57,7 +57,7 @@ def _add_configuration(router: APIRouter, admin_api: AdminApi) -> None:
     @router.put(
         "/config",
         openapi_extra=openapi.json_body(LiveConfig, _LIVE_EXAMPLE),
-        responses=_errors(400, 401, 403, 412, 422),
+        responses=_errors(400, 401, 403, 412, 413, 422),
     )
     async def change_config(request: Request, response: Response) -> ConfigAnswer:
         """Replace the live layer for the whole cluster. `{}` returns to what was deployed. With `If-Match`, only if the
@@ -71,7 +71,7 @@ def _add_configuration(router: APIRouter, admin_api: AdminApi) -> None:
     @router.post(
         "/config/weights",
         openapi_extra=openapi.json_body(WeightsBody, _WEIGHTS_EXAMPLE),
-        responses=_errors(400, 401, 403, 412, 422),
+        responses=_errors(400, 401, 403, 412, 413, 422),
     )
     async def change_weights(request: Request, response: Response) -> ConfigAnswer:
         """Set the voting weights of one profile, or of all, for the whole cluster."""
@@ -101,7 +101,9 @@ def _add_observation(router: APIRouter, admin_api: AdminApi) -> None:
         return await admin_api.performance()
 
     @router.post(
-        "/test", openapi_extra=openapi.json_body(SelfTestBody, {"samples": 10}), responses=_errors(400, 401, 403, 422)
+        "/test",
+        openapi_extra=openapi.json_body(SelfTestBody, {"samples": 10}),
+        responses=_errors(400, 401, 403, 413, 422),
     )
     async def self_test(request: Request) -> SelfTestAnswer:
         """Draw samples with a known text, have them read, and compare."""
@@ -114,6 +116,7 @@ _MEANINGS = {
     401: "No API key, or one that is nobody's.",
     403: "A key that may read but not administer.",
     412: "The version in force is not the one in If-Match.",
+    413: f"More than {_MAX_BYTES} bytes.",
     422: "Understood but not allowed: an unknown engine, a negative weight. Nothing was changed.",
 }
 

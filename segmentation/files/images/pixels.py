@@ -26,6 +26,7 @@ from segmentation.files.images.levels import SampleRange, Samples, sample_range
 from segmentation.files.images.rgb_pixels import FullSize, RgbPixels
 from segmentation.files.images.tiff import (
     BITS,
+    COMPRESSION,
     PHOTOMETRIC,
     SAMPLE_FORMAT,
     UnreadKind,
@@ -54,6 +55,7 @@ Rgb = NDArray[np.uint8]
 _MIN_IS_WHITE, _PALETTE, _SEPARATED, _CIE_LAB, _ICC_LAB = 0, 3, 5, 8, 9
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 4: 1, 5: 4, 8: 3, 9: 3, 32844: 1}
 """Samples of a pixel by the meaning of its colours; the rest are extra samples."""
+_JPEG = 7  # TIFF Technical Note 2, Compression
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # alpha: premultiplied, or not
 
 
@@ -108,7 +110,7 @@ def picture_of(opened: PIL.Image.Image | None, file: bytes) -> Picture:
         place = tiff_pages(file, 1)[0]
         if is_of_files(file, place):
             return TiffOfFiles(file, place)
-        if opened is None or _is_deep(file, place):
+        if opened is None or (_is_deep(file, place) and not _is_deep_jpeg(opened, file, place)):
             return DeepTiff(file, place)
     assert opened is not None
     if isinstance(opened, PngImageFile) and opened.tile and opened.tile[0].args in _DEEP_COLOUR:
@@ -127,6 +129,13 @@ def _is_deep(tiff: bytes, place: int) -> bool:
     of_page = fields(tiff, place, (BITS, PHOTOMETRIC, SAMPLE_FORMAT))
     is_plain = set(of_page.get(BITS, (1,))) <= {1, 2, 4, 8} and set(of_page.get(SAMPLE_FORMAT, (1,))) <= {1, 4}
     return not is_plain or of_page.get(PHOTOMETRIC, (1,))[0] in (_CIE_LAB, _ICC_LAB)
+
+
+def _is_deep_jpeg(opened: PIL.Image.Image, tiff: bytes, place: int) -> bool:
+    """Whether the page is grey JPEG of 12 bits. libtiff, as Pillow has it, decodes that to samples; its bytes as they
+    are stored say nothing.
+    """
+    return opened.mode == "I;16" and fields(tiff, place, (COMPRESSION,)).get(COMPRESSION, (1,))[0] == _JPEG
 
 
 def _put_together(picture: Picture, *, is_grey: bool) -> PIL.Image.Image:

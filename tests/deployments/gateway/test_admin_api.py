@@ -178,6 +178,22 @@ async def test_weights_for_an_outdated_version_are_refused(client: httpx.AsyncCl
     assert (await client.post("/config/weights", json=body, headers={"If-Match": '"1"'})).status_code == 200
 
 
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/config"), ("POST", "/config/weights"), ("POST", "/test")])
+async def test_nothing_is_taken_of_a_body_that_is_announced_as_too_large(
+    client: httpx.AsyncClient, method: str, path: str
+) -> None:
+    taken = []
+
+    async def body() -> AsyncIterator[bytes]:
+        taken.append(True)
+        yield b"{}"
+
+    headers = {"content-length": "1000001", "content-type": "application/json"}
+    response = await client.request(method, path, content=body(), headers=headers)
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+    assert not taken
+
+
 async def test_a_live_rate_limit_and_a_live_upload_limit_count_at_once(client: httpx.AsyncClient) -> None:
     limits = {"max_request_mb": 0.0001, "requests_per_minute": 2}
     assert (await client.put("/config", json={"limits": limits})).status_code == 200

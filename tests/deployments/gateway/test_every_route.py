@@ -146,6 +146,24 @@ async def test_every_route_that_reads_answers_a_repeated_request_with_the_same_b
     assert second.content == first.content
 
 
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize(("method", "path"), READING)
+async def test_every_route_that_reads_takes_nothing_of_a_body_that_is_announced_as_too_large(
+    client: httpx.AsyncClient, method: str, path: str, slash: str
+) -> None:
+    taken = []
+
+    async def body() -> AsyncIterator[bytes]:
+        taken.append(True)
+        yield b"\xff\xd8\xff"
+
+    headers = {"content-length": str(10**12), "content-type": "application/json"}
+    response = await client.request(method, path + slash, content=body(), headers=headers)
+    assert response.status_code == 413
+    assert f"the body has {10**12} bytes" in response.text
+    assert not taken
+
+
 @pytest.mark.parametrize("path", SHOWN)
 async def test_head_is_get_without_its_body(client: httpx.AsyncClient, path: str) -> None:
     shown, head = await client.get(path), await client.head(path)

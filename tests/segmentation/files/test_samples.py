@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import zlib
@@ -257,10 +258,33 @@ def test_a_page_of_a_kind_that_is_not_read_says_what_it_is() -> None:
     assert raised.value.hint
 
 
-def test_a_jpeg_of_12_bits_within_a_tiff_is_named() -> None:
-    """Neither Pillow nor OpenCV decodes it."""
-    fields: dict[int, Any] = {256: [72], 257: [20], 258: [12], 259: [7], 262: [1], 277: [1], 278: [20]}
+# Made with tifffile 2026.3.3 and imagecodecs 2026.3.6: 96 x 48 samples of 12 bits, paper 3,900 with a darker field of 350.
+_JPEG_OF_12_BITS = (
+    "SUkqAAgAAAAMAAABBAABAAAAYAAAAAEBBAABAAAAMAAAAAIBAwABAAAADAAAAAMBAwABAAAABwAAAAYBAwABAAAAAQAAABEBBAABAAAAsAAAABUBAwAB"
+    "AAAAAQAAABYBBAABAAAAMAAAABcBBAABAAAAvgAAABoBBQABAAAAngAAABsBBQABAAAApgAAACgBAwABAAAAAQAAAAAAAAABAAAAAQAAAAEAAAABAAAA"
+    "AAD/2P/gABBKRklGAAEBAAABAAEAAP/bAEMAAgEBAQEBAgEBAQICAgICBAMCAgICBQQEAwQGBQYGBgUGBgYHCQgGBwkHBgYICwgJCgoKCgoGCAsMCwoM"
+    "CQoKCv/BAAsMADAAYAEBEQD/xAAXAAEBAQEAAAAAAAAAAAAAAAAADgoN/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgBAQAAPwDv/jHmAAAAAAAAiIcA"
+    "AW7wAiIcAAW7wAAAAAAAAP/Z"
+)
+
+
+def test_grey_jpeg_of_12_bits_within_a_tiff_is_read() -> None:
+    pixels = decode(base64.b64decode(_JPEG_OF_12_BITS), LIMITS).image.pixels
+    assert pixels.shape == (48, 96, 3)
+    assert abs(pixels[24, 48].astype(int) - 350 * 255 // 4095).max() <= 2
+    assert abs(pixels[40, 90].astype(int) - 3900 * 255 // 4095).max() <= 2
+
+
+def test_jpeg_of_12_bits_in_colours_within_a_tiff_is_named() -> None:
+    """Pillow has no mode for it."""
+    fields: dict[int, Any] = {256: [72], 257: [20], 258: [12] * 3, 259: [7], 262: [6], 277: [3], 278: [20]}
     with pytest.raises(UnsupportedFormat, match="12 bits in JPEG"):
+        decode(tiff_file((fields, [b"\xff\xd8"])), LIMITS)
+
+
+def test_jpeg_of_12_bits_that_is_cut_is_damaged() -> None:
+    fields: dict[int, Any] = {256: [72], 257: [20], 258: [12], 259: [7], 262: [1], 277: [1], 278: [20]}
+    with pytest.raises(NotAnImage, match="damaged"):
         decode(tiff_file((fields, [b"\xff\xd8"])), LIMITS)
 
 
