@@ -33,7 +33,7 @@ from benchmarks.harness.closed_loop import Ask, many_connections
 from benchmarks.harness.memory import by_part
 from benchmarks.harness.results import ROOT
 from benchmarks.harness.serving import URL, wait_until
-from benchmarks.stubs.stub_engine import FOLDER, StubBehaviour
+from benchmarks.stubs.stub_engine import FOLDER, TEXT, StubBehaviour
 from cluster.local.local_cluster import LocalCluster, local_cluster
 from ocr.contract import StatusAnswer
 
@@ -106,11 +106,14 @@ def stub_cluster(
     service_s: float = SERVICE_S,
     limits: Mapping[str, Any] | None = None,
     stubs: Stubs = Stubs(),
+    says: str = TEXT,
 ) -> Iterator[StubCluster]:
-    """Start it with these options of each engine's deployment and these limits, until the block is left."""
+    """Start it with these options of each engine's deployment and these limits, until the block is left. Each line says
+    `says`.
+    """
     with tempfile.TemporaryDirectory() as place:
         for name in stubs.names:
-            StubBehaviour(service_s=service_s).apply(name, Path(place))
+            StubBehaviour(service_s=service_s, text=says).apply(name, Path(place))
         os.environ |= {FOLDER: place, "PYTHONPATH": str(ROOT), "STATE_DIR": place}
         config = _config(engine, stubs, limits or {})
         with local_cluster(config, host=_HOST, port=_PORT, status=_status) as cluster:

@@ -11,9 +11,8 @@ being answered. Times are seconds of the wall.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,6 @@ from statistics import median
 from typing import TypeVar
 
 import httpx
-import psutil
 
 from benchmarks.harness import command
 from benchmarks.harness.closed_loop import Answered, Clients
@@ -29,13 +27,10 @@ from benchmarks.harness.memory import Sample, peaks, sampled
 from benchmarks.harness.results import RESULTS, publish
 from benchmarks.harness.serving import QUICK, URL, served_at
 from benchmarks.inputs.bad_files import BadFile, bad_files
+from benchmarks.inputs.peak_memory import PeakMemory
 from evaluation.environment import as_table, environment
 from evaluation.markdown import document, records
 
-_ROLE = re.compile(
-    r"(?:ray::ServeReplica:quorum:|segmentation\.|files\.)(Gateway|Router|Segmentation|worker|page_renderer)\b"
-)
-_REPLACEABLE = ("page_renderer", "worker")
 _LIMIT_S, _LIMIT_MB = 10.0, 1000.0
 
 _COLUMNS = {"file": ".file.name", "bytes": ".size:,", "status": ".status", "seconds": ".seconds:.2f"}
@@ -60,35 +55,15 @@ class Outcome:
         return self.status in self.file.statuses and self.seconds <= _LIMIT_S and self.peak_mb <= _LIMIT_MB
 
 
-def _processes() -> Iterator[tuple[str, Path]]:
-    """The role of each process of interest, and where the system tells of it."""
-    for process in psutil.process_iter(["cmdline"]):
-        found = _ROLE.search(" ".join(process.info["cmdline"] or []))
-        if found:
-            yield found[1], Path(f"/proc/{process.pid}")
-
-
-def _peaks_mb() -> dict[str, float]:
-    """The highest resident size by role since it was last forgotten."""
-    sizes: dict[str, float] = {}
-    for role, place in _processes():
-        with suppress(OSError):  # drawing processes end with the document
-            found = re.search(r"VmHWM:\s+(\d+) kB", (place / "status").read_text())
-            sizes[role] = max(sizes.get(role, 0.0), int(found[1]) / 1000.0 if found else 0.0)
-    return sizes
-
-
-def measured(client: httpx.Client, file: BadFile) -> Outcome:
+def measured(client: httpx.Client, file: BadFile, memory: PeakMemory) -> Outcome:
     content = file.make()
-    for _, place in _processes():
-        with suppress(OSError):
-            (place / "clear_refs").write_text("5")  # from now on the peak counts anew (man 5 proc)
-    with sampled(0.02, _peaks_mb) as samples:
+    memory.forget()
+    with sampled(0.02, memory.megabytes) as samples:
         began, status = time.perf_counter(), 0
         with suppress(httpx.HTTPError):
             status = client.post("/predict_text", content=content, params=file.options).status_code
         seconds = time.perf_counter() - began
-    peak = peaks([*samples, Sample(seconds, _peaks_mb())])
+    peak = peaks([*samples, Sample(seconds, memory.megabytes())])
     role = max(peak, key=peak.__getitem__)
     return Outcome(file, len(content), status, seconds, peak[role], role)
 
@@ -108,14 +83,16 @@ async def _beside_a_reader(url: str, work: Callable[[], T]) -> tuple[T, list[Ans
 
 
 def run(
-    url: str, files: Sequence[BadFile], alone_s: float
+    url: str, files: Sequence[BadFile], alone_s: float, memory: PeakMemory
 ) -> tuple[list[Outcome], Sequence[Answered], Sequence[Answered]]:
     """Every file once, and what a reader met alone and beside them. Raises RuntimeError when a replica died over it."""
-    replicas = {place for role, place in _processes() if role not in _REPLACEABLE}
+    before = memory.replicas()
     _, alone = asyncio.run(_beside_a_reader(url, lambda: time.sleep(alone_s)))
     with httpx.Client(base_url=url, timeout=120) as client:
-        outcomes, beside = asyncio.run(_beside_a_reader(url, lambda: [measured(client, file) for file in files]))
-    if {place for role, place in _processes() if role not in _REPLACEABLE} != replicas:
+        outcomes, beside = asyncio.run(
+            _beside_a_reader(url, lambda: [measured(client, file, memory) for file in files])
+        )
+    if memory.replicas() != before:
         raise RuntimeError("a replica was replaced while the files were sent; see its log")
     return outcomes, alone, beside
 
@@ -155,7 +132,7 @@ def main(url: str | None = None, out: Path = RESULTS / "bad_inputs.md") -> None:
     """Send every file made to do harm to the application at --url, or to one that is started here."""
     before = environment()
     with served_at(url):
-        publish(report(*run(url or URL, bad_files(), 20.0), before), out)
+        publish(report(*run(url or URL, bad_files(), 20.0, PeakMemory.of(url)), before), out)
 
 
 if __name__ == "__main__":

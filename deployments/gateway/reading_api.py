@@ -163,7 +163,7 @@ class ReadingApi:
         raises its error. `timer` runs since the request came; without one, it starts now.
         """
         reader = self._reader(file, options)
-        if output_format.can_hold_failures:
+        if output_format.answer_parts is not None:
             whole = await self._answer(file, reader, reader.limits.timeout_s, timer)
             written = await asyncio.to_thread(output_format.write, whole, [])
             return replace(written, illegible_lines=whole.illegible_lines)

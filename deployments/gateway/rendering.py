@@ -10,6 +10,7 @@ from typing import Any
 from deployments.gateway.documents.documents import PageOutcome, ReadPage
 from deployments.gateway.error_responses import error_answer
 from deployments.gateway.formats import PdfPageText
+from deployments.gateway.formats.document_totals import FAILED, PAGES_APART, DocumentTotals, Mean
 from deployments.gateway.page_regions import in_regions, numbered_on, region_answers
 from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.capabilities import Capabilities
@@ -44,7 +45,6 @@ from ocr.page import text_of_rows
 from ocr.runtime.timing import timeline
 
 # An engine in one of these states was asked and did not do what it was asked for.
-_FAILED = frozenset({Status.TIMEOUT, Status.ERROR, Status.SHED, Status.UNAVAILABLE})
 
 
 def character_answer(reading: CharacterReading, request: ReadRequest, processing_time_ms: float) -> CharacterAnswer:
@@ -64,7 +64,7 @@ def character_answer(reading: CharacterReading, request: ReadRequest, processing
         accepted=verdict.accepted,
         needs_review=verdict.needs_review,
         band=verdict.band.value,
-        degraded=any(prediction.status in _FAILED for prediction in predictions.values()),
+        degraded=any(prediction.status in FAILED for prediction in predictions.values()),
         config_version=request.config_version,
         timestamp=datetime.now(UTC),
         engine_predictions=predictions,
@@ -104,7 +104,7 @@ def text_answer(
         doubted_words=sum(confidence < thresholds.review for confidence in words),
         illegible_lines=illegible,
         band=verdict.band.value,
-        degraded=any(report.status in _FAILED for report in page.reports),
+        degraded=any(report.status in FAILED for report in page.reports),
         config_version=request.config_version,
         timestamp=datetime.now(UTC),
         pictures=None if pictures is None else [_picture(picture) for picture in pictures],
@@ -220,26 +220,48 @@ def document_of_pages(
     pages: Sequence[PageAnswer | FailedPage], page_count: int, request: ReadRequest, processing_time_ms: float
 ) -> DocumentAnswer:
     """The same of answers to its pages."""
+    totals = DocumentTotals()
+    for page in pages:
+        totals.add(page)
+    answer = document_of_totals(totals, page_count, request, processing_time_ms)
     read = [page for page in pages if isinstance(page, PageAnswer)]
-    confidence = _mean([(page.confidence, len(page.characters)) for page in read])
-    verdict = judge(confidence, request.profile.thresholds)
-    names = list(dict.fromkeys(name for page in read for name in page.engine_predictions))
+    said = {
+        name: [page.engine_predictions[name].text for page in read if name in page.engine_predictions]
+        for name in answer.engine_predictions
+    }
+    return answer.model_copy(
+        update={
+            "text": PAGES_APART.join(page.text for page in read),
+            "pages": list(pages),
+            "engine_predictions": {
+                name: prediction.model_copy(update={"text": PAGES_APART.join(said[name])})
+                for name, prediction in answer.engine_predictions.items()
+            },
+        }
+    )
+
+
+def document_of_totals(
+    totals: DocumentTotals, page_count: int, request: ReadRequest, processing_time_ms: float
+) -> DocumentAnswer:
+    """The same without the pages and without texts."""
+    verdict = judge(totals.confidence, request.profile.thresholds)
     return DocumentAnswer(
-        text="\n\n".join(page.text for page in read),
-        confidence=confidence,
+        text="",
+        confidence=totals.confidence,
         page_count=page_count,
-        pages=list(pages),
-        succeeded=len(read),
-        engine_predictions={name: _over_pages(name, read) for name in names},
+        pages=[],
+        succeeded=totals.read,
+        engine_predictions=dict(totals.engine_predictions),
         method=str(request.method),
         profile=request.profile.name,
         processing_time_ms=processing_time_ms,
         accepted=verdict.accepted,
-        needs_review=any(page.needs_review for page in read),
-        doubted_words=sum(page.doubted_words for page in read),
-        illegible_lines=sum(page.illegible_lines for page in read),
+        needs_review=totals.needs_review,
+        doubted_words=totals.doubted_words,
+        illegible_lines=totals.illegible_lines,
         band=verdict.band.value,
-        degraded=len(read) < len(pages) or any(page.degraded for page in read),
+        degraded=totals.is_degraded,
         config_version=request.config_version,
         timestamp=datetime.now(UTC),
     )
@@ -254,27 +276,6 @@ def page_answer(outcome: PageOutcome) -> PageAnswer | FailedPage:
 
 def failed_item(error: QuorumError) -> FailedItem:
     return FailedItem(error=error_answer(error).error)
-
-
-def _over_pages(name: str, pages: Sequence[PageAnswer]) -> TextPrediction:
-    """What one engine read on all pages; its status is that of the first page where it failed, if it did."""
-    said = [(page.page, page.engine_predictions[name]) for page in pages]
-    spoken = next((prediction.status for _, prediction in said if prediction.text), said[0][1].status)
-    failed = next(((n, prediction) for n, prediction in said if prediction.status in _FAILED), None)
-    return TextPrediction(
-        text="\n\n".join(prediction.text for _, prediction in said),
-        confidence=_mean([(prediction.confidence, len(prediction.text)) for _, prediction in said]),
-        status=failed[1].status if failed else spoken,
-        latency_ms=sum(prediction.latency_ms for _, prediction in said),
-        model=next((prediction.model for _, prediction in said if prediction.model), ""),
-        detail=f"page {failed[0]}: {failed[1].detail}" if failed else said[0][1].detail,
-    )
-
-
-def _mean(values: Sequence[tuple[float, int]]) -> float:
-    """The mean of (value, how often it counts); 0 where there is nothing."""
-    total = sum(count for _, count in values)
-    return sum(value * count for value, count in values) / total if total else 0.0
 
 
 def _picture(picture: NamedPicture) -> Picture:
@@ -366,7 +367,7 @@ def _text_prediction(report: EngineReport, lines: tuple[Line, ...]) -> TextPredi
     readings = [line.readings[report.engine] for line in lines if report.engine in line.readings]
     return TextPrediction(
         text="\n".join(reading.text for reading in readings),
-        confidence=_mean([(reading.confidence, reading.length) for reading in readings]),
+        confidence=Mean.of((reading.confidence, reading.length) for reading in readings).value,
         status=report.status.value,
         latency_ms=report.seconds * 1000.0,
         model=report.model,

@@ -22,11 +22,9 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import httpx
 
-from ocr.contract import DocumentAnswer
-from ocr.errors import ConnectionBroken, NotFinished, TooManyPages
+from ocr.errors import ConnectionBroken, NotFinished
 from ocr.job_contract import JobAnswer, JobPage, JobPause
-from quorum.client.calls import ALL_PAGES, DocumentKeywords, Readable, plain
-from quorum.client.parts import PageChoice, joined, joined_files
+from quorum.client.calls import DocumentKeywords, Readable, plain
 
 _WAIT_S = 20.0
 _LEAST_PAUSE_S, _LONGEST_PAUSE_S = 0.3, 5.0
@@ -132,16 +130,8 @@ class Job:
                 self._sleep(_AGAIN_S)
 
     def fetch(self, format: str, file: int | None = None) -> bytes:
-        """What was read of one file, written down by the service; a long one in several requests. Raises NotFinished
-        while the job runs.
-        """
-        writing = _InParts(self.id, format, file)
-        while True:
-            try:
-                return writing.whole(self._ask.answer(writing.request()).content)
-            except TooManyPages as error:
-                part = writing.split(error)
-            writing.add(self._ask.answer(part).content)
+        """What was read of one file, written down by the service. Raises NotFinished while the job runs."""
+        return self._ask.answer(fetch_request(self.id, format, file)).content
 
     def cancel(self) -> JobAnswer:
         """Stop it, and have all that it holds deleted. One that has ended is forgotten."""
@@ -197,13 +187,7 @@ class AsyncJob:
 
     async def fetch(self, format: str, file: int | None = None) -> bytes:
         """What was read of one file, written down by the service; see Job.fetch."""
-        writing = _InParts(self.id, format, file)
-        while True:
-            try:
-                return writing.whole((await self._ask.answer(writing.request())).content)
-            except TooManyPages as error:
-                part = writing.split(error)
-            writing.add((await self._ask.answer(part)).content)
+        return (await self._ask.answer(fetch_request(self.id, format, file))).content
 
     async def cancel(self) -> JobAnswer:
         """Stop it, and have all that it holds deleted; see Job.cancel."""
@@ -211,45 +195,10 @@ class AsyncJob:
         return self.state
 
 
-class _InParts:
-    """A result in a format, of as many pages at once as the service gives."""
-
-    def __init__(self, job_id: str, form: str, file: int | None) -> None:
-        self._job_id = job_id
-        self._form = form
-        self._file = file
-        self._left: PageChoice | None = None
-        self._written: list[bytes] = []
-
-    def request(self) -> JobRequest:
-        """The question about all pages that are left."""
-        return self._asked(self._left)
-
-    def split(self, refusal: TooManyPages) -> JobRequest:
-        """The question about as many of them as one answer holds. Raises the refusal for a PDF of pictures: the PDFs
-        of its parts would be several files.
-        """
-        if self._form == "pdf":
-            raise refusal
-        part, self._left = (self._left or PageChoice.of(ALL_PAGES)).split(refusal.max_pages)
-        return self._asked(part)
-
-    def add(self, content: bytes) -> None:
-        self._written.append(content)
-
-    def whole(self, content: bytes) -> bytes:
-        parts = [*self._written, content]
-        if self._form != "json" or len(parts) == 1:
-            return joined_files(self._form, parts)
-        return joined([DocumentAnswer.model_validate_json(part) for part in parts]).model_dump_json().encode()
-
-    def _asked(self, pages: PageChoice | None) -> JobRequest:
-        params = {"format": self._form}
-        if self._file is not None:
-            params["file"] = str(self._file)
-        if pages is not None:
-            params["pages"] = str(pages)
-        return JobRequest("GET", f"/jobs/{self._job_id}/result", params)
+def fetch_request(job_id: str, form: str, file: int | None) -> JobRequest:
+    """What was read of one file, in a format."""
+    params = {"format": form} if file is None else {"format": form, "file": str(file)}
+    return JobRequest("GET", f"/jobs/{job_id}/result", params)
 
 
 def submit_request(files: Files, options: JobKeywords, key: str) -> JobRequest:

@@ -11,7 +11,16 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer, WordAnswer, WordCorrection
+from deployments.gateway.formats.document_totals import DocumentTotals
+from ocr.contract import (
+    DocumentAnswer,
+    FailedPage,
+    LineAnswer,
+    PageAnswer,
+    TextAnswer,
+    WordAnswer,
+    WordCorrection,
+)
 from ocr.geometry import Polygon, bounds
 from ocr.page_geometry import direction_degrees
 
@@ -193,15 +202,22 @@ class PageByPage:
         return OutputFile(b"".join(self.parts(DocumentHead.of(answer, pages), pages)), self.media_type)
 
 
+AnswerParts: TypeAlias = (
+    "Callable[[Iterable[PageAnswer | FailedPage], Callable[[DocumentTotals], DocumentAnswer]], Iterator[bytes]]"
+)
+"""How the answer to a document is written in parts: from its pages, and from what is told of all of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
     """An output format: `write` makes the file from the whole answer and from its pages.
 
     `accepts` are further media types under which it can be asked for with Accept. One that `is_archive` is asked for
     under a type of its own, and answered as a ZIP archive with a file for each page. Only one that `needs_dpi` is told
-    those of an image that is no document, which is opened once more for them. One that `can_hold_failures` has a place
-    for pages that could not be read, and is given no pages. One that is written `by_page` has room for any number of
-    them. One with `text_layers` keeps a PDF as it is, and adds what those say (segmentation/files/pdf/text_layer.py).
+    those of an image that is no document, which is opened once more for them. One that is written `by_page` has room
+    for any number of them, and so has one with `answer_parts`, which is the answer itself: it has a place for pages
+    that could not be read, and is given no pages. Jobs give no other. One with `text_layers` keeps a PDF as it is, and
+    adds what those say (segmentation/files/pdf/text_layer.py).
     """
 
     name: str
@@ -210,9 +226,9 @@ class OutputFormat:
     accepts: tuple[str, ...] = ()
     needs_picture: bool = False
     needs_dpi: bool = False
-    can_hold_failures: bool = False
     is_archive: bool = False
     by_page: PageByPage | None = None
+    answer_parts: AnswerParts | None = None
     text_layers: Callable[[Iterable[OutputPage]], TextLayers] | None = None
 
 

@@ -19,9 +19,10 @@ import regex
 from numpy.typing import NDArray
 
 from deployments.gateway.formats.output_format import (
-    OutputFile,
+    DocumentHead,
     OutputFormat,
     OutputPage,
+    PageByPage,
     PagePicture,
     Points,
     TextLayer,
@@ -29,7 +30,7 @@ from deployments.gateway.formats.output_format import (
     part_of,
     word_places,
 )
-from ocr.contract import DocumentAnswer, LineAnswer, TextAnswer
+from ocr.contract import LineAnswer
 from ocr.geometry import bounds
 from ocr.page_geometry import LEVEL_DEGREES, direction_degrees, quarter_turns
 from ocr.text.bidirectional import runs_leftwards, with_turned_runs
@@ -92,7 +93,8 @@ def as_seen(text: str) -> str:
     return "".join(with_turned_runs(turned, turned))
 
 
-def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> OutputFile:
+def _parts(_: DocumentHead, pages: Iterable[OutputPage]) -> Iterator[bytes]:
+    """A PDF of pictures, all in one part: what is at its end names all before it."""
     letters = Letters()
     with pikepdf.new() as pdf:
         layers = [_add_page(pdf, page, letters) for page in pages]
@@ -101,7 +103,7 @@ def write(_: TextAnswer | DocumentAnswer, pages: Sequence[OutputPage]) -> Output
             resources.Font = pikepdf.Dictionary({FONT_NAME: font})
         file = io.BytesIO()
         pdf.save(file, deterministic_id=True)
-    return OutputFile(file.getvalue(), FORMAT.media_type)
+    yield file.getvalue()
 
 
 def text_layers(pages: Iterable[OutputPage]) -> TextLayers:
@@ -265,4 +267,7 @@ def _in_hundreds(entries: Sequence[str]) -> Iterator[str]:
         yield "\n".join([f"{len(section)} beginbfchar", *section, "endbfchar"])
 
 
-FORMAT = OutputFormat("pdf", "application/pdf", write, needs_picture=True, text_layers=text_layers)
+_BY_PAGE = PageByPage("application/pdf", _parts)
+FORMAT = OutputFormat(
+    "pdf", "application/pdf", _BY_PAGE.whole, needs_picture=True, by_page=_BY_PAGE, text_layers=text_layers
+)

@@ -1,20 +1,22 @@
 """What was read of a job, as the Gateway gives it: page by page while the job runs (`stream`), and in any format when
 it has ended (`written`). Knows no HTTP.
 
-A format that can be written a page at a time is, however many pages there are; others hold as many as one answer may.
+Every format is written a page at a time, however many pages there are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from deployments.config.schema import LimitsConfig
 from deployments.gateway import rendering
 from deployments.gateway.documents.page_drawing import DrawnPage
 from deployments.gateway.formats import OutputFile, OutputFormat, OutputPage, PagePicture, PdfPageText
+from deployments.gateway.formats.document_totals import DocumentTotals
 from deployments.gateway.formats.output_format import DocumentHead, PageByPage, document_name
 from deployments.gateway.jobs.corrected_pages import Corrections, decisions_by_page
 from deployments.gateway.reading_api import ReadingApi
@@ -23,9 +25,8 @@ from deployments.jobs.job import Job
 from deployments.jobs.job_queue import JobQueue, KeptPage, Place, places
 from fusion import Thresholds
 from ocr.contract import DocumentAnswer, DocumentOptions, FailedItem, FailedPage, PageAnswer, Problem
-from ocr.errors import Expired, InvalidRequest, NotFinished, OutOfRange, TooLarge, TooManyPages
+from ocr.errors import Expired, InvalidRequest, NotFinished, OutOfRange, TooLarge
 from ocr.job_contract import JobPause
-from segmentation.files.rendered_page import in_parts
 
 # How soon a page that was read is seen by who waits for it.
 _LOOK_S = 0.5
@@ -110,7 +111,7 @@ class JobResults:
         self, job: Job, output_format: OutputFormat, file: int | None, pages: str | None, *, corrected: bool = True
     ) -> Written:
         """What was read of one file, in a format, with what people corrected unless it is asked for without. Raises
-        NotFinished while the job runs, TooManyPages for more than one answer may hold, and what is wrong with the file.
+        NotFinished while the job runs, TooLarge for a PDF that is, and what is wrong with the file.
         """
         if not job.has_ended:
             raise NotFinished(f"the job is {job.state}", "ask for NDJSON, which has the pages that are done, or wait")
@@ -122,27 +123,44 @@ class JobResults:
             raise InvalidRequest(f"nothing of this file could be read: {problem.message}", problem.hint)
         chosen = _chosen(job, number, pages)
         corrections = self._corrections(job, corrected=corrected)
-        if output_format.by_page is not None:
-            return await self._by_page(job, number, chosen, output_format.by_page, corrections)
+        if output_format.answer_parts is not None:
+            return await self._as_answer(job, number, chosen, output_format, corrections)
         if output_format.text_layers is not None and await self._is_pdf(job, chosen):
             return await self._with_layers(job, number, chosen, output_format, corrections)
-        limits = self._readings.limits
-        if len(chosen) > limits.max_pages:
-            message = f"{len(chosen)} pages are more than the {limits.max_pages} that one answer holds"
-            raise TooManyPages(message, in_parts(limits.max_pages), limits.max_pages)
-        kept = [(place, await self._queue.page(job, place)) for place in chosen]
-        pictures = await self._pictures(job, number, chosen, limits) if output_format.needs_picture else {}
-        return await asyncio.to_thread(self._at_once, job, number, kept, corrections, output_format, pictures)
+        if output_format.by_page is not None:
+            return await self._by_page(job, number, chosen, output_format, output_format.by_page, corrections)
+        raise OutOfRange(f"{output_format.name} is not written page by page", "fetch another format, such as json")
 
     async def _by_page(
-        self, job: Job, number: int, chosen: Sequence[Place], form: PageByPage, corrections: Corrections
+        self,
+        job: Job,
+        number: int,
+        chosen: Sequence[Place],
+        form: OutputFormat,
+        by_page: PageByPage,
+        corrections: Corrections,
     ) -> Written:
-        """Any number of pages, of which one is in memory at a time."""
+        """Any number of pages, of which one is in memory at a time; a file of pictures is there before it is sent,
+        because it may be refused.
+        """
         seen = await self._looked_through(job, chosen)
         name = document_name(job.files[number].name, seen.read)
-        document = self._document(job, number, [])
+        document = self._document(job, number, DocumentTotals())
         head = DocumentHead(document, sorted(seen.languages), name, corrections.reviewers(chosen))
-        parts = form.parts(head, self._read_pages(job, chosen, corrections, asyncio.get_running_loop()))
+        loop = asyncio.get_running_loop()
+        take = self._pictured_pages if form.needs_picture else self._read_pages
+        parts = by_page.parts(head, take(job, chosen, corrections, loop))
+        content = await asyncio.to_thread(b"".join, parts) if form.needs_picture else parts
+        return Written(content, by_page.media_type, seen.illegible_lines, tuple(seen.failed))
+
+    async def _as_answer(
+        self, job: Job, number: int, chosen: Sequence[Place], form: OutputFormat, corrections: Corrections
+    ) -> Written:
+        """The answer to the document itself, in the same way."""
+        assert form.answer_parts is not None
+        seen = await self._looked_through(job, chosen)
+        answers = self._answers(job, chosen, corrections, asyncio.get_running_loop())
+        parts = form.answer_parts(answers, partial(self._document, job, number))
         return Written(parts, form.media_type, seen.illegible_lines, tuple(seen.failed))
 
     async def _looked_through(self, job: Job, chosen: Sequence[Place]) -> _Seen:
@@ -165,36 +183,45 @@ class JobResults:
             if isinstance(answer, PageAnswer):
                 yield self._output_page(job, place.file, answer, kept)
 
-    def _at_once(
-        self,
-        job: Job,
-        number: int,
-        kept: Sequence[tuple[Place, KeptPage]],
-        corrections: Corrections,
-        output_format: OutputFormat,
-        pictures: dict[int, PagePicture],
-    ) -> Written:
-        """Beside the event loop: a hundred dense pages take seconds."""
-        answers = [corrections.answer(place, page) for place, page in kept]
-        document = self._document(job, number, answers)
-        read = [
-            replace(self._output_page(job, number, answer, page), picture=pictures.get(answer.page))
-            for answer, (_, page) in zip(answers, kept, strict=True)
-            if isinstance(answer, PageAnswer)
-        ]
-        output = output_format.write(document, [] if output_format.can_hold_failures else read)
-        failed = tuple(answer.page for answer in answers if isinstance(answer, FailedPage))
-        return Written(output.content, output.media_type, document.illegible_lines, failed)
+    def _answers(
+        self, job: Job, chosen: Sequence[Place], corrections: Corrections, loop: asyncio.AbstractEventLoop
+    ) -> Iterator[PageAnswer | FailedPage]:
+        """All of them, also those that could not be read. For another thread than the loop's."""
+        for place in chosen:
+            kept = asyncio.run_coroutine_threadsafe(self._queue.page(job, place), loop).result()
+            yield corrections.answer(place, kept)
+
+    def _pictured_pages(
+        self, job: Job, chosen: Sequence[Place], corrections: Corrections, loop: asyncio.AbstractEventLoop
+    ) -> Iterator[OutputPage]:
+        """The same with their pictures, drawn from the file again, as many at a time as one request may have. Raises
+        TooLarge when all pictures together are more than what a Gateway may have in memory.
+        """
+        limits, drawn_bytes = self._readings.limits, 0
+        for start in range(0, len(chosen), limits.max_pages):
+            batch = chosen[start : start + limits.max_pages]
+            drawing = self._pictures(job, batch[0].file, batch, limits)
+            pictures = asyncio.run_coroutine_threadsafe(drawing, loop).result()
+            for page in self._read_pages(job, batch, corrections, loop):
+                picture = pictures.pop(page.number, None)
+                if picture is None:
+                    raise InvalidRequest(f"page {page.number} cannot be drawn again", "fetch another format")
+                drawn_bytes += len(picture.content)
+                if drawn_bytes > limits.max_bodies_mb * 1e6:
+                    most = f"up to page {page.number} the PDF has more than {limits.max_bodies_mb:g} MB of pictures"
+                    raise TooLarge(most, f"fetch it in parts, as pages=1-{page.number - 1}, or another format")
+                yield replace(page, picture=picture)
 
     def _output_page(self, job: Job, number: int, answer: PageAnswer, kept: KeptPage) -> OutputPage:
         pdf = None if kept.pdf is None else PdfPageText(**kept.pdf)
         illegible = self._options(job).illegible
         return OutputPage(answer.page, answer, None, pdf, illegible, job.files[number].name, kept.dpi)
 
-    def _document(self, job: Job, number: int, answers: Sequence[PageAnswer | FailedPage]) -> DocumentAnswer:
+    def _document(self, job: Job, number: int, totals: DocumentTotals) -> DocumentAnswer:
+        """What is told of all pages, without them and without texts."""
         request = self._readings.text_request(self._options(job))
         spent_ms = 1000.0 * ((job.finished_at or 0.0) - (job.started_at or 0.0))
-        return rendering.document_of_pages(answers, job.files[number].page_count, request, spent_ms)
+        return rendering.document_of_totals(totals, job.files[number].page_count, request, spent_ms)
 
     async def _is_pdf(self, job: Job, chosen: Sequence[Place]) -> bool:
         """Whether the pages are of a PDF: the first that was read, which has a resolution, says so."""
@@ -248,7 +275,7 @@ class JobResults:
         options = self._options(job)
         name = job.files[file].name
         pages = [OutputPage(answer.page, answer, illegible=options.illegible, file_name=name) for answer in answers]
-        return output_format.write(self._document(job, file, answers), pages)
+        return output_format.write(self._document(job, file, _totals_of(answers)), pages)
 
     def thresholds(self, job: Job) -> Thresholds:
         """By which the answers of a job are judged."""
@@ -263,6 +290,13 @@ class JobResults:
 
     def _options(self, job: Job) -> DocumentOptions:
         return parse_known(DocumentOptions, job.options)
+
+
+def _totals_of(answers: Iterable[PageAnswer | FailedPage]) -> DocumentTotals:
+    totals = DocumentTotals()
+    for answer in answers:
+        totals.add(answer)
+    return totals
 
 
 def require_content(job: Job) -> None:

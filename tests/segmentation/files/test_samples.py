@@ -258,7 +258,7 @@ def test_a_page_of_a_kind_that_is_not_read_says_what_it_is() -> None:
     assert raised.value.hint
 
 
-# Made with tifffile 2026.3.3 and imagecodecs 2026.3.6: 96 x 48 samples of 12 bits, paper 3,900 with a darker field of 350.
+# By tifffile 2026.3.3 and imagecodecs 2026.3.6: 96 x 48 samples of 12 bits, paper 3,900 with a darker field of 350.
 _JPEG_OF_12_BITS = (
     "SUkqAAgAAAAMAAABBAABAAAAYAAAAAEBBAABAAAAMAAAAAIBAwABAAAADAAAAAMBAwABAAAABwAAAAYBAwABAAAAAQAAABEBBAABAAAAsAAAABUBAwAB"
     "AAAAAQAAABYBBAABAAAAMAAAABcBBAABAAAAvgAAABoBBQABAAAAngAAABsBBQABAAAApgAAACgBAwABAAAAAQAAAAAAAAABAAAAAQAAAAEAAAABAAAA"

@@ -7,21 +7,24 @@ import gzip
 import hashlib
 import io
 import json
+import time
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pikepdf
 import pytest
 
 from deployments.config.api_keys import hashed
 from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.jobs.jobs_api import JobsApi
+from deployments.gateway.rendering import document_of_pages
 from deployments.gateway.requests.kept_uploads import KeptUpload, UploadLimits
 from deployments.gateway.routes.jobs import _listed
 from deployments.jobs.job_files import JobFiles
-from ocr.contract import DocumentAnswer, PageAnswer
+from ocr.contract import DocumentAnswer, DocumentOptions, PageAnswer
 from ocr.errors import InternalFailure, NotReady
 from ocr.job_contract import JobAnswer, JobPage, JobPause, JobsAnswer
 from tests.fakes.files import image_file
@@ -411,8 +414,6 @@ async def test_a_result_is_written_in_the_formats_of_other_routes(client: httpx.
     job = await submitted(client, written_document(12, p3="torn"), formats="markdown,json")
     async with service.working():
         assert (await ended(client, job)).state == "partly"
-    too_long = await client.get(f"/jobs/{job.id}/result?format=json")
-    assert (too_long.status_code, too_long.json()["error"]["max_pages"]) == (413, 5)
     part = await client.get(f"/jobs/{job.id}/result?pages=1-5")
     assert part.headers["content-type"].startswith("text/markdown")
     assert part.headers["quorum-failed-pages"] == "3"
@@ -445,6 +446,49 @@ async def test_a_format_that_is_written_page_by_page_has_all_pages_however_many(
     else:
         places = [whole.content.index(word) for word in words]
         assert places == sorted(places)
+
+
+async def test_json_has_all_pages_however_many_and_says_of_them_what_an_answer_in_one_piece_says(
+    client: httpx.AsyncClient, service: Service
+) -> None:
+    job = await submitted(client, written_document(12, p3="torn"))
+    async with service.working():
+        await ended(client, job)
+    pages, _ = await lines_of(client, job)
+    response = await client.get(f"/jobs/{job.id}/result?format=json")
+    assert response.headers["quorum-failed-pages"] == "3"
+    document = DocumentAnswer.model_validate(response.json())
+    assert document.pages == [page.answer for page in pages]
+    request = service.capabilities.text_request(DocumentOptions(), time.time())
+    at_once = document_of_pages(document.pages, 12, request, document.processing_time_ms)
+    assert document == at_once.model_copy(update={"timestamp": document.timestamp})
+    assert document.text.split() == [f"w{width_of(number)}" for number in range(1, 13) if number != 3]
+
+
+async def test_a_pdf_of_pictures_has_all_pages_however_many(client: httpx.AsyncClient, service: Service) -> None:
+    job = await submitted(client, written_document(12, p3="torn"), formats="pdf")
+    async with service.working():
+        await ended(client, job)
+    response = await client.get(f"/jobs/{job.id}/result")
+    assert response.headers["quorum-failed-pages"] == "3"
+    with pikepdf.open(io.BytesIO(response.content)) as pdf:
+        shown = [int(page.images["/Page"].Width) for page in pdf.pages]
+    assert shown == [width_of(number) for number in range(1, 13) if number != 3]
+
+
+async def test_a_pdf_of_more_pictures_than_a_gateway_may_hold_is_refused_before_it_begins(
+    make: Callable[..., Service],
+) -> None:
+    service = make(limits={"max_bodies_mb": 0.001})
+    async with asking(service.app) as client:
+        job = await submitted(client, written_document(40), formats="pdf")
+        async with service.working():
+            await ended(client, job)
+        refused = await client.get(f"/jobs/{job.id}/result")
+        part = await client.get(f"/jobs/{job.id}/result?pages=1-4")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "too_large")
+    assert "pages=" in refused.json()["error"]["hint"]
+    assert part.status_code == 200
 
 
 def test_a_header_has_room_for_the_pages_that_failed_however_many() -> None:
