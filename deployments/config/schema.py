@@ -190,7 +190,10 @@ class JobsConfig(_Settings):
     )
     lease_s: float = Field(30.0, ge=1.0, le=3600.0, description="A page whose reader is silent for so long is free.")
     pages_at_once: int = Field(
-        4, ge=1, le=64, description="How many pages one replica of the job worker reads at once."
+        4,
+        ge=1,
+        le=64,
+        description="Most pages of one caller that a replica of the job worker reads at once, and one more of others.",
     )
     page_timeout_s: float = Field(
         120.0, gt=0.0, le=600.0, description="A page is read with what has answered by then, unless the job says."

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import asdict, dataclass
 
 from deployments.config.schema import JobsConfig, LimitsConfig
@@ -27,6 +28,7 @@ from deployments.jobs.job_queue import JobQueue, KeptPage
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
 from deployments.observability.metrics import JOB_PAGES, RecordMetric, ignore_metric
+from deployments.replica.fair_turns import FairTurns
 from ocr.contract import CharacterOptions, DocumentOptions, FailedPage, Problem, TextAnswer
 from ocr.errors import (
     DeadlineExceeded,
@@ -44,6 +46,8 @@ _LOOK_S = 1.0
 _IDLE_S = 0.5
 # Files that are open at the same time: while the last pages of one are read, the next is opened.
 _RUNS = 2
+# And so many for callers of whom nothing is read here: a single page does not wait for a few of somebody's book.
+_RUNS_OF_NEWCOMERS = 2
 _PAUSE_S = 3.0
 _STORE_AWAY_S = 1.0
 
@@ -75,7 +79,9 @@ class JobReader:
         self._reader = reader
         self._record = record
         self._wanted = asyncio.Event()
-        self._pages = asyncio.Semaphore(self._config.pages_at_once)
+        most = self._config.pages_at_once
+        self._pages = FairTurns(most + 1, most_each=most)
+        self._runs_of = Counter[str]()
 
     @property
     def _config(self) -> JobsConfig:
@@ -89,12 +95,14 @@ class JobReader:
         """Read whatever waits, until it is cancelled. Then what it holds is free for others at once."""
         async with asyncio.TaskGroup() as group:
             for _ in range(_RUNS):
-                group.create_task(self._read_on())
+                group.create_task(self._read_on(self.read_some))
+            for _ in range(_RUNS_OF_NEWCOMERS):
+                group.create_task(self._read_on(lambda: self.read_some(but_of=self._runs_of.keys())))
 
-    async def _read_on(self) -> None:
+    async def _read_on(self, read_some: Callable[[], Awaitable[bool]]) -> None:
         while True:
             try:
-                has_read = await self.read_some()
+                has_read = await read_some()
             except NotReady as error:
                 log.warning("jobs wait: %s", error.message)
                 await asyncio.sleep(_STORE_AWAY_S)
@@ -111,12 +119,21 @@ class JobReader:
                 await self._wanted.wait()
         self._wanted.clear()
 
-    async def read_some(self) -> bool:
-        """Read the pages whose turn it is. False where none waits."""
-        leased = await self._queue.next_pages(self._reader, self._config.pages_at_once)
+    async def read_some(self, but_of: Collection[str] = ()) -> bool:
+        """Read the pages whose turn it is, of any callers but these. False where none waits."""
+        leased = await self._queue.next_pages(self._reader, self._config.pages_at_once, but_of)
         if leased is None:
             return False
         job, leases = leased
+        self._runs_of[job.owner] += 1
+        try:
+            await self._read_leased(job, leases)
+        finally:
+            self._runs_of[job.owner] -= 1
+            self._runs_of = +self._runs_of
+        return True
+
+    async def _read_leased(self, job: Job, leases: Sequence[Lease]) -> None:
         held = {lease.token: lease for lease in leases}
         work = asyncio.create_task(self._read(job, leases, held))
         keeping = asyncio.create_task(self._keep_leases(job, held, work))
@@ -138,7 +155,6 @@ class JobReader:
                 with suppress(QuorumError):
                     pause_s = _PAUSE_S if is_fault else 0.0
                     await asyncio.shield(self._queue.give_back(job.id, list(held), pause_s, counts=is_fault))
-        return True
 
     async def _keep_leases(self, job: Job, held: Mapping[int, Lease], work: asyncio.Task[None]) -> None:
         """Keep the leases while the work lasts; cancel it when all are lost, as when the job is cancelled."""
@@ -210,7 +226,8 @@ class JobReader:
             by_number = {_number(job, lease): lease for lease in leases}
             chosen = ",".join(map(str, by_number))
             options = self._document_options(job).model_copy(update={"pages": chosen})
-            reader = _SharedReader(PageReader(self._service, self._current(), options), self._pages, len(leases))
+            page_reader = PageReader(self._service, self._current(), options)
+            reader = _SharedReader(page_reader, lambda: self._pages.turn(job.owner), len(leases))
             try:
                 async with (
                     self._documents.opened(path, options, self._limits, self._limits.batch_timeout_s) as document,
@@ -291,15 +308,19 @@ class JobReader:
 
 
 class _SharedReader:
-    """Reads pages as a request does, but no more at once than this replica may read, whatever jobs they are of."""
+    """Reads pages as a request does, but no more at once than this replica may read, whatever jobs they are of: each
+    in its caller's `turn`.
+    """
 
-    def __init__(self, reader: PageReader, pages: asyncio.Semaphore, max_started: int) -> None:
+    def __init__(
+        self, reader: PageReader, turn: Callable[[], AbstractAsyncContextManager[None]], max_started: int
+    ) -> None:
         self._reader = reader
-        self._pages = pages
+        self._turn = turn
         self.max_started = max_started
 
     async def read(self, image: bytes) -> TextAnswer:
-        async with self._pages:
+        async with self._turn():
             return await self._reader.read(image)
 
     def from_text(self, text: PdfPageText, width: int, height: int) -> TextAnswer:

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -156,10 +156,16 @@ class JobQueue:
 
     # What workers do.
 
-    async def next_pages(self, reader: str, most: int) -> tuple[Job, tuple[Lease, ...]] | None:
-        """Pages of one file for a reader, by the turns of callers; None while nothing waits."""
+    async def next_pages(
+        self, reader: str, most: int, but_of: Collection[str] = ()
+    ) -> tuple[Job, tuple[Lease, ...]] | None:
+        """Pages of one file for a reader, by the turns of callers; None while nothing waits, or only what is `but_of`
+        callers whose pages it does not want.
+        """
         now, lease_s = self.now, self._config().lease_s
         for summary in self._shares.in_order(await self.store.open_jobs(), now):
+            if summary.owner in but_of:
+                continue
             leases: tuple[Lease, ...] = ()
 
             def apply(job: Job) -> Job:

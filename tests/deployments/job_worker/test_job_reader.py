@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from deployments.config.schema import LimitsConfig
+from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.jobs.job import UNREAD
 from deployments.jobs.sqlite_store import SqliteJobStore
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded
@@ -274,6 +275,27 @@ async def test_a_page_that_kills_whoever_reads_it_is_given_up(workshop: Workshop
     job = await workshop.job()
     assert (job.state, workshop.service.read.total()) == ("failed", 0)
     assert "died, 3 times" in job.failures[0].problem.message
+
+
+async def test_a_single_page_does_not_wait_for_pages_of_another_caller_that_are_being_read(workshop: Workshop) -> None:
+    go_on = asyncio.Event()
+
+    async def take_long(width: int) -> None:
+        if CURRENT_CALLER.get() == "key 1":
+            await go_on.wait()
+
+    workshop.service.before_answer = take_long
+    await workshop.submit(written_document(10), job_id="long", owner="key 1")
+    async with workshop.working():
+        async with asyncio.timeout(10.0):
+            while len((await workshop.job("long")).leases) < 6:  # as many pages at once as it may have, and the next
+                await asyncio.sleep(0.01)
+        await workshop.submit(written_document(1), job_id="short", owner="key 2")
+        await workshop.until("succeeded", "short")
+        assert (await workshop.job("long")).pages_done == 0
+        go_on.set()
+        await workshop.until("succeeded", "long")
+    assert await workshop.widths("long") == ALL
 
 
 async def test_the_pages_of_many_callers_are_read_in_turn(workshop: Workshop) -> None:
