@@ -13,20 +13,23 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import httpx
 import PIL.Image
+import psutil
 import typer
 from rapidfuzz.distance import Levenshtein
 
 from benchmarks.harness import command
-from benchmarks.harness.memory import by_part
 from benchmarks.harness.results import RESULTS, publish
 from benchmarks.harness.serving import PAGE, QUICK, URL, served_at
 from benchmarks.inputs.drawn_documents import bilevel, lines_of_prose, pdf_of, scanned, sheet, typeset
+from cluster.local.multi_node_cluster import components_among
+from cluster.local.processes import children
 from evaluation.environment import as_table, environment
 from evaluation.markdown import document, table
 
@@ -109,8 +112,13 @@ def read(client: httpx.Client, file: bytes, text: str, options: dict[str, str]) 
 
 
 def _core_seconds() -> float:
-    """Of the application's own processes until now, with those that have ended and were waited for."""
-    return sum(by_part(lambda process: sum(process.cpu_times()[:4]), of_ray=False).values())
+    """Of the application's own processes and those below them until now, with what has ended and was waited for."""
+    own = {process for _, process in components_among(children())}
+    spent = 0.0
+    for process in own | children(process.pid for process in own) if own else ():
+        with suppress(psutil.Error):
+            spent += sum(process.cpu_times()[:4])
+    return spent
 
 
 def _plain(text: str) -> str:
