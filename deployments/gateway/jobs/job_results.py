@@ -209,7 +209,7 @@ class JobResults:
                 drawn_bytes += len(picture.content)
                 if drawn_bytes > limits.max_bodies_mb * 1e6:
                     most = f"up to page {page.number} the PDF has more than {limits.max_bodies_mb:g} MB of pictures"
-                    raise TooLarge(most, f"fetch it in parts, as pages=1-{page.number - 1}, or another format")
+                    raise TooLarge(most, "fetch it in parts, as pages=1-100, or in another format")
                 yield replace(page, picture=picture)
 
     def _output_page(self, job: Job, number: int, answer: PageAnswer, kept: KeptPage) -> OutputPage:
