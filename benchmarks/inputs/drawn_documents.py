@@ -84,7 +84,7 @@ def scanned(picture: PIL.Image.Image, points: tuple[float, float] = A4_POINTS) -
 
 def _group_4(pdf: pikepdf.Pdf, picture: PIL.Image.Image) -> pikepdf.Stream:
     with pikepdf.open(io.BytesIO(saved(picture, "PDF"))) as made:
-        [image] = made.pages[0].images.values()
+        [image] = made.pages[0].get_images().values()
         fax = image.read_raw_bytes()
     stream = pikepdf.Stream(pdf, fax, Filter=pikepdf.Name.CCITTFaxDecode, BitsPerComponent=1)
     stream.DecodeParms = pikepdf.Dictionary(K=-1, BlackIs1=True, Columns=picture.width, Rows=picture.height)

@@ -17,7 +17,6 @@ import PIL.Image
 from deployments.config.schema import LimitsConfig
 from deployments.gateway.access.current_caller import CURRENT_CALLER, CURRENT_PRIORITY
 from deployments.gateway.documents.page_drawing import DrawnPage, RefusedPage
-from deployments.gateway.formats import PagePicture
 from deployments.messages.request import ReadRequest
 from ocr import Box, Character, Hypothesis, Line, Page, Reading, Vote, Word
 from ocr.contract import DocumentOptions
@@ -90,14 +89,7 @@ class WrittenDocuments:
 
     @asynccontextmanager
     async def opened(
-        self,
-        file: Path,
-        options: DocumentOptions,
-        limits: LimitsConfig,
-        wait_s: float,
-        *,
-        pictures: bool = False,
-        **_: bool,
+        self, file: Path, options: DocumentOptions, limits: LimitsConfig, wait_s: float, **_: bool
     ) -> AsyncIterator[_Opened]:
         self.opened_files += 1
         if self.refusal is not None:
@@ -107,17 +99,14 @@ class WrittenDocuments:
             chosen = chosen_pages(options.pages, told["pages"], limits.max_pages)
         except (ValueError, RefusedFile) as error:
             raise NotAnImage(f"the document cannot be opened: {error}", "send another") from error
-        yield _Opened(told["pages"], tuple(chosen), told["broken"], has_pictures=pictures)
+        yield _Opened(told["pages"], tuple(chosen), told["broken"])
 
 
 class _Opened:
-    def __init__(
-        self, page_count: int, chosen: tuple[int, ...], broken: Mapping[str, str], *, has_pictures: bool
-    ) -> None:
+    def __init__(self, page_count: int, chosen: tuple[int, ...], broken: Mapping[str, str]) -> None:
         self.page_count = page_count
         self.chosen = chosen
         self._broken = broken
-        self._has_pictures = has_pictures
 
     async def pages(self) -> AsyncIterator[DrawnPage | RefusedPage]:
         for number in self.chosen:
@@ -126,6 +115,4 @@ class _Opened:
                 continue
             picture = io.BytesIO()
             PIL.Image.new("L", (width_of(number), HEIGHT)).save(picture, "PNG")
-            size = width_of(number), HEIGHT
-            shown = PagePicture(picture.getvalue(), "png", "L", *size, (72.0, 72.0)) if self._has_pictures else None
-            yield DrawnPage(number, picture.getvalue(), shown, *size, (72.0, 72.0), None)
+            yield DrawnPage(number, picture.getvalue(), None, width_of(number), HEIGHT, (72.0, 72.0), None)

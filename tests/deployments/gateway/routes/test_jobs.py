@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pikepdf
 import pytest
 
 from deployments.config.api_keys import hashed
@@ -463,32 +462,6 @@ async def test_json_has_all_pages_however_many_and_says_of_them_what_an_answer_i
     at_once = document_of_pages(document.pages, 12, request, document.processing_time_ms)
     assert document == at_once.model_copy(update={"timestamp": document.timestamp})
     assert document.text.split() == [f"w{width_of(number)}" for number in range(1, 13) if number != 3]
-
-
-async def test_a_pdf_of_pictures_has_all_pages_however_many(client: httpx.AsyncClient, service: Service) -> None:
-    job = await submitted(client, written_document(12, p3="torn"), formats="pdf")
-    async with service.working():
-        await ended(client, job)
-    response = await client.get(f"/jobs/{job.id}/result")
-    assert response.headers["quorum-failed-pages"] == "3"
-    with pikepdf.open(io.BytesIO(response.content)) as pdf:
-        shown = [int(page.images["/Page"].Width) for page in pdf.pages]
-    assert shown == [width_of(number) for number in range(1, 13) if number != 3]
-
-
-async def test_a_pdf_of_more_pictures_than_a_gateway_may_hold_is_refused_before_it_begins(
-    make: Callable[..., Service],
-) -> None:
-    service = make(limits={"max_bodies_mb": 0.001})
-    async with asking(service.app) as client:
-        job = await submitted(client, written_document(40), formats="pdf")
-        async with service.working():
-            await ended(client, job)
-        refused = await client.get(f"/jobs/{job.id}/result")
-        part = await client.get(f"/jobs/{job.id}/result?pages=1-4")
-    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "too_large")
-    assert "pages=" in refused.json()["error"]["hint"]
-    assert part.status_code == 200
 
 
 def test_a_header_has_room_for_the_pages_that_failed_however_many() -> None:
