@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import itertools
 import json
 import os
 import sys
@@ -228,14 +229,14 @@ async def unread_answers(target: Target) -> None:
 
 async def cut_off_keyed_requests(target: Target) -> None:
     """The same as below under ever new idempotency keys: what is asked goes on without its caller."""
-    keys = iter(range(100))
+    keys = itertools.count()
     await cut_off_requests(target, lambda: f"Idempotency-Key: cut-{next(keys)}\r\n")
 
 
 async def cut_off_requests(target: Target, header: Callable[[], str] = str) -> None:
-    """Sends a whole page and hangs up before the answer, again and again."""
+    """Sends a whole page and hangs up before the answer, again and again: twenty times a second."""
     page = PAGE.read_bytes()
-    for _ in range(100):
+    for _ in range(600):
         if not target.seconds_left:
             return
         with suppress(OSError):
