@@ -144,6 +144,15 @@ class _DrawingLimits:
         )
 
 
+class _Spent:
+    """The processor time of a program, from before it is started."""
+
+    process: Process | None = None
+
+    def seconds(self) -> float:
+        return 0.0 if self.process is None else _processor_s(self.process)
+
+
 class PageDrawer:
     """Opens `documents_at_once` and draws `pages_at_once`, each within `patience_s`. Callers take turns at both:
     `caller` says for whom the work of this moment is done. One caller has at most `share` of the documents, in (0, 1]:
@@ -181,16 +190,17 @@ class PageDrawer:
                     await stack.enter_async_context(self._documents.turn(caller))
             except TimeoutError as error:
                 raise Overloaded("too many documents are being read", "send the document again later", 5.0) from error
-            process = await stack.enter_async_context(self._started(file, request))
             limits = _DrawingLimits(self._patience_s, request.max_processor_s)
-            turn = partial(self._turn, caller, process)
-            async with turn():
+            spent = _Spent()
+            turn = partial(self._turn, caller, spent)
+            async with turn():  # to start a program takes a fifth of a second of a core
+                spent.process = process = await stack.enter_async_context(self._started(file, request))
                 head = await self._head(process, limits)
             yield OpenDocument(process, turn, limits, head["page_count"], head["chosen"])
 
     @asynccontextmanager
-    async def _turn(self, caller: str, process: Process) -> AsyncIterator[None]:
-        async with self._processors.turn(caller, lambda: _processor_s(process)), self._pages.turn(caller):
+    async def _turn(self, caller: str, spent: _Spent) -> AsyncIterator[None]:
+        async with self._processors.turn(caller, spent.seconds), self._pages.turn(caller):
             yield
 
     @asynccontextmanager
