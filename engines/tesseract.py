@@ -237,6 +237,7 @@ def _program(
             of_library = resident.version
             if of_library == version:
                 return resident
+            resident.close()
             log.warning("tesseract: the library is %s and the program %s: the program reads", of_library, version)
         except QuorumError as error:
             log.warning("tesseract: %s: a program is started for each batch instead", error.message)

@@ -24,6 +24,7 @@ from deployments.segmentation.shared_memory import receive
 from deployments.segmentation.worker_tasks import Fault, Loader, Task
 from ocr.errors import InternalFailure, NotAnImage, Overloaded, QuorumError
 from ocr.runtime.child_environment import child_environment
+from ocr.runtime.child_process import end_child
 
 Result = TypeVar("Result")
 
@@ -174,17 +175,13 @@ class WorkerProcess:
         )
 
     def _end(self, error: Exception) -> str:
-        """End the worker, or see it end when it was lost; what ended it: the name of a signal, or its exit status."""
+        """End the worker, or see it end when it was lost; what ended it, see `end_child`."""
         assert self._process is not None
         assert self._connection is not None
         self._is_warm = False
-        if not isinstance(error, TimeoutError):
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_ENDING_S)
-        self._process.kill()
-        status = self._process.wait()
+        cause = end_child(self._process, 0.0 if isinstance(error, TimeoutError) else _ENDING_S)
         self._connection.close()
         if self._abandoned is not None:
             self._abandoned.close()
         self._process = self._connection = self._abandoned = None
-        return signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        return cause

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from pathlib import Path
@@ -22,6 +21,7 @@ from engines.tesseract_programs.groups import Group, Run, characters
 from ocr.errors import DeadlineExceeded, InternalFailure
 from ocr.hypothesis import CharacterHypothesis
 from ocr.runtime.child_environment import child_environment
+from ocr.runtime.child_process import end_child
 
 _COMMAND = (sys.executable, "-m", "engines.tesseract_programs.resident_process")
 _LOST = (EOFError, OSError)
@@ -53,13 +53,10 @@ class _Process:
         return json.loads(self._connection.recv_bytes())
 
     def end(self, patience_s: float = 0.0) -> str:
-        """What ended it: the number of a signal or its exit status."""
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(patience_s)
-        self._process.kill()
-        status = self._process.wait()
+        """What ended it; see `end_child`."""
+        cause = end_child(self._process, patience_s)
         self._connection.close()
-        return f"signal {-status}" if status < 0 else f"status {status}"
+        return cause
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +94,11 @@ class ResidentProgram:
     def pids(self) -> list[int]:
         """Of the processes that wait for the next run."""
         return [process.pid for process in self._idle]
+
+    def close(self) -> None:
+        """End the processes that wait. Nothing may be read meanwhile."""
+        while self._idle:
+            self._idle.pop().end()
 
     def _asked(self, head: object, pixels: bytes, timeout_s: float) -> Any:  # noqa: ANN401 - JSON
         """By a process that waits, or a new one."""

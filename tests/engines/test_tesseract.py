@@ -211,6 +211,35 @@ def test_the_system_s_data_are_known_by_their_checksum(tmp_path, monkeypatch):
     assert tesseract.load(LoadOptions()).model == "tesseract-eng@" + sha256(b"networks").hexdigest()[:8]
 
 
+class _OlderLibrary:
+    """In the place of the processes that stay: its version is not that of the program."""
+
+    version = "0.1"
+
+    def __init__(self, _: Path) -> None:
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_no_process_stays_where_the_library_is_of_another_version_than_the_program(tmp_path, monkeypatch):
+    listed = f'echo "List of available languages in \\"{tmp_path}\\" (1):"; echo eng'
+    program(tmp_path, f'case "$*" in *--version*) echo "tesseract 5.3.0";; *) {listed};; esac')
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    made: list[_OlderLibrary] = []
+
+    def older(folder: Path) -> _OlderLibrary:
+        made.append(_OlderLibrary(folder))
+        return made[-1]
+
+    monkeypatch.setattr(tesseract, "ResidentProgram", older)
+    loaded = tesseract.load(LoadOptions())
+    assert isinstance(loaded, tesseract.Tesseract)
+    assert isinstance(loaded.program, OneShotProgram)
+    assert [library.closed for library in made] == [True]
+
+
 def test_openvino_is_refused_with_what_to_do():
     with pytest.raises(EngineUnavailable, match="OpenVINO") as caught:
         tesseract.load(LoadOptions(runtime=Runtime.OPENVINO))

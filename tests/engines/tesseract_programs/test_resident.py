@@ -64,7 +64,7 @@ def test_characters_come_back_with_spaces_between_words_by_one_process_that_stay
 def test_one_that_dies_costs_its_run_and_the_next_is_read_by_another(program):
     program.read(run())
     [first] = program.pids()
-    with pytest.raises(InternalFailure, match="signal 11") as caught:
+    with pytest.raises(InternalFailure, match="SIGSEGV") as caught:
         program.read(run("die"))
     assert "native" in caught.value.hint
     assert len(program.read(run())) == 2
@@ -87,9 +87,19 @@ def test_one_that_was_killed_between_two_runs_is_told_of_and_replaced(program):
     program.read(run())
     [pid] = program.pids()
     os.kill(pid, signal.SIGKILL)
-    with pytest.raises(InternalFailure, match="signal 9"):
+    with pytest.raises(InternalFailure, match="SIGKILL"):
         program.read(run())
     assert len(program.read(run())) == 2
+
+
+@pytest.mark.processes
+def test_those_that_wait_end_when_the_program_is_closed(program):
+    program.read(run())
+    [pid] = program.pids()
+    program.close()
+    assert program.pids() == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 class _Library:
