@@ -86,9 +86,10 @@ soak: $(ready)
 	@mkdir -p $(results)
 	$(call record,$(pytest) $(ARGS) --no-header -m soak) $(results)/soak.txt
 
-# PAGES="FOLDER...": pages with their truth beside the sample page.
+# PAGES="FOLDER...": pages with their truth beside the sample page. BASE=CHECKOUT: an earlier version to compare with, where
+# `make setup` was run.
 speed: $(ready)
-	@$(python) -m benchmarks.speed $(addprefix --pages ,$(PAGES))
+	@$(python) -m benchmarks.speed $(addprefix --pages ,$(PAGES)) $(addprefix --base ,$(BASE))
 
 # One hostile caller after the other, on loopback, and what others meet: benchmarks/results/attack.md. ONLY="WORD...".
 attack: $(ready)

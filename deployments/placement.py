@@ -23,6 +23,7 @@ from deployments.config.deployment_names import GATEWAY, JOB_WORKER, ROUTER, SEG
 from deployments.config.layers import PRESETS
 from deployments.config.schema import ENGINES, ClusterConfig, EngineConfig, LimitsConfig, SegmentationConfig
 from ocr import EngineSpec, NoCard
+from ocr.interfaces import Runtime
 
 Options = dict[str, Any]
 """Options of one Serve deployment, as `Deployment.options` and the `deployments:` section of a config file take them.
@@ -158,8 +159,10 @@ def _scaled(name: str, needs: Options) -> Options:
 def _actor_options(spec: EngineSpec, *, gpus: bool) -> Options:
     """What a replica of the engine asks of its node. Without a fraction of a card it takes no place beside one."""
     needs = spec.resources
-    common = {"num_cpus": needs.cpu, **({"num_gpus": needs.gpu} if gpus else {}), "memory": needs.memory_mb * 1_000_000}
-    if not gpus or needs.gpu == 0.0 or isinstance(spec.card, NoCard):
+    on_card = gpus and needs.gpu > 0.0
+    memory_mb = spec.memory_mb(Runtime.AUTO, on_card=on_card)
+    common = {"num_cpus": needs.cpu, **({"num_gpus": needs.gpu} if gpus else {}), "memory": memory_mb * 1_000_000}
+    if not on_card or isinstance(spec.card, NoCard):
         return {**common, "label_selector": node_pools.selector(node_pools.CPU)}
     runtime_env = {"py_executable": _INTERPRETER.format(spec.card.framework)}
     return {**common, "runtime_env": runtime_env, "label_selector": node_pools.selector(node_pools.GPU)}

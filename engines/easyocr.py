@@ -303,7 +303,7 @@ SPEC = EngineSpec(
     scopes=frozenset({Scope.LINE, Scope.CHARACTER}),
     load=load,
     batch_size=16,
-    resources=Resources(cpu=1.0, gpu=0.2, memory_mb=1500),
+    resources=Resources(cpu=1.0, gpu=0.2, memory_mb=1500, openvino_mb=400),
     card=TORCH,
     runtimes=frozenset({Runtime.NATIVE, Runtime.OPENVINO}),
     convert=convert,

@@ -290,7 +290,7 @@ SPEC = EngineSpec(
     scopes=frozenset({Scope.LINE, Scope.CHARACTER}),
     load=load,
     batch_size=16,
-    resources=Resources(cpu=1.0, gpu=0.15, memory_mb=1000),
+    resources=Resources(cpu=1.0, gpu=0.15, memory_mb=1000, openvino_mb=800),
     card=ONNX_RUNTIME,
     runtimes=frozenset({Runtime.NATIVE, Runtime.OPENVINO}),
     prior_weights={"general": 0.10, "handwritten": 0.05, "printed": 0.20, "noisy": 0.25},

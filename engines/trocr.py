@@ -308,7 +308,7 @@ SPEC = EngineSpec(
     scopes=frozenset({Scope.LINE}),
     load=load,
     batch_size=BATCH_SIZE,
-    resources=Resources(cpu=1.0, gpu=0.3, memory_mb=2000),
+    resources=Resources(cpu=1.0, gpu=0.3, memory_mb=2000, openvino_mb=500),
     card=TORCH,
     runtimes=frozenset({Runtime.NATIVE, Runtime.OPENVINO}),
     convert=convert,

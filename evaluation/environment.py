@@ -31,6 +31,16 @@ def environment() -> dict[str, str]:
     }
 
 
+_INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2")
+"""For networks, the newest first, as Linux names them."""
+
+
+def instructions() -> str:
+    """The newest of the processor's that networks gain by."""
+    flags = set(_told_of_processor("flags").split())
+    return next((name for name in _INSTRUCTIONS if name in flags), platform.machine())
+
+
 def as_table(values: Mapping[str, str]) -> str:
     """A Markdown table of two columns."""
     return table(("", ""), values.items())
@@ -52,8 +62,12 @@ def nice_of_session(told: Path = Path("/proc/self/autogroup")) -> str:
 
 
 def _cpu_model() -> str:
+    return _told_of_processor("model name") or platform.machine()
+
+
+def _told_of_processor(what: str) -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(what)), "")
 
 
 def _memory_gb() -> float:

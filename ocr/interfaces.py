@@ -90,14 +90,17 @@ class LoadOptions:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one replica asks of its node by default. `gpu` is a fraction of one card."""
+    """What one replica asks of its node by default. `gpu` is a fraction of one card; `memory_mb` is for the native
+    runtime, `openvino_mb` for OpenVINO, 0 where that does not read it.
+    """
 
     cpu: float
     gpu: float
     memory_mb: int
+    openvino_mb: int = 0
 
     def __post_init__(self) -> None:
-        if self.cpu < 0 or self.memory_mb < 0 or not 0.0 <= self.gpu <= 1.0:
+        if self.cpu < 0 or self.memory_mb < 0 or self.openvino_mb < 0 or not 0.0 <= self.gpu <= 1.0:
             raise ValueError(f"resources {self} are not possible")
 
 
@@ -150,3 +153,10 @@ class EngineSpec:
             raise ValueError(f"engine {self.name}: negative prior weights {negative}")
         if self.resources.gpu > 0.0 and isinstance(self.card, NoCard):
             raise ValueError(f"engine {self.name} asks for a card and uses none: {self.card.reason}")
+        if (self.resources.openvino_mb > 0) is not (Runtime.OPENVINO in self.runtimes):
+            raise ValueError(f"engine {self.name}: openvino_mb is for engines that OpenVINO reads, and only for them")
+
+    def memory_mb(self, runtime: Runtime, *, on_card: bool) -> int:
+        """What a replica asks of its node's memory when it is given this runtime."""
+        by_openvino = Runtime.OPENVINO in self.runtimes and runtime is not Runtime.NATIVE and not on_card
+        return self.resources.openvino_mb if by_openvino else self.resources.memory_mb

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.harness.results import ROOT
 from cluster import serve_proxies
+from cluster.local.local_cluster import is_starting
 from quorum.client import Client
 
 URL = "http://127.0.0.1:8000"
@@ -42,19 +43,22 @@ def wait_until(
 
 
 @contextmanager
-def served() -> Iterator[float]:
-    """The application in a process of its own; yields the seconds from its start until every engine has settled."""
-    command = [str(Path(sys.executable).with_name("serve")), "run", "serve_config.cpu.yaml"]
+def served(checkout: Path = ROOT) -> Iterator[float]:
+    """The application of a checkout in a process of its own; yields the seconds from its start until every engine has
+    settled. Another checkout than this one has an environment of its own, as `make setup` makes it.
+    """
+    command = [str(_program(checkout)), "run", "serve_config.cpu.yaml"]
     # RAY_ADDRESS: a cluster of its own, whatever else runs on this machine.
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ADDRESS": "local", "PYTHONPATH": str(ROOT)}
-    environment.update(serve_proxies.ENVIRONMENT)
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ADDRESS": "local", "PYTHONPATH": str(checkout)}
+    if checkout == ROOT:  # another version may have no such middleware
+        environment.update(serve_proxies.ENVIRONMENT)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script: it would stop nothing
         signal.signal(signal.SIGINT, signal.default_int_handler)
     started = time.monotonic()
     log = Path(tempfile.gettempdir()) / "quorum-served.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, process_group=0
+            command, cwd=checkout, env=environment, stdout=output, stderr=subprocess.STDOUT, process_group=0
         )
 
     def settled() -> bool:
@@ -70,6 +74,16 @@ def served() -> Iterator[float]:
         process.wait(timeout=60)
 
 
+def _program(checkout: Path) -> Path:
+    """Serve's own, of the environment of the checkout. Raises FileNotFoundError where there is none."""
+    if checkout == ROOT:
+        return Path(sys.executable).with_name("serve")
+    program = checkout / ".venv" / "bin" / "serve"
+    if not program.exists():
+        raise FileNotFoundError(f"{program} is missing: run make setup in {checkout}")
+    return program
+
+
 def served_at(url: str | None) -> AbstractContextManager[object]:
     """The application that runs at `url`, or else one that is started at URL."""
     return nullcontext() if url else served()
@@ -80,6 +94,6 @@ def _settled() -> bool:
         with Client(URL, timeout_s=5.0) as client:
             if not client.ready():
                 return False
-            return all(engine.detail != "starting" for engine in client.status().engines.values())
+            return not any(is_starting(engine) for engine in client.status().engines.values())
     except Exception:  # noqa: BLE001 - not there yet, whatever the reason; `served` gives up in the end
         return False

@@ -44,8 +44,9 @@ class Overlay:
 
 HEAD = Size(cpu=2, memory_gib=8, store_gib=2)
 
-# The least replicas of everything ask for 12.25 CPUs and 5.7 GB beside what Gateway, Router and Segmentation take; a
-# test holds that the least pods of each overlay hold them. Engines with a GPU take 0.75 of a card together.
+# The least replicas of everything ask for 12.25 CPUs, and engines for 2.35 GB, beside a card for 5.7 GB; Gateway,
+# Router and Segmentation take more. A test holds that the least pods of each overlay hold them. Engines with a GPU take
+# 0.75 of a card together.
 _EVERYTHING = Size(cpu=14, memory_gib=24, store_gib=4)
 _SERVICES = Size(cpu=10, memory_gib=12, store_gib=4)
 _CARD = Size(cpu=8, memory_gib=24, store_gib=4, gpus=1)

@@ -29,7 +29,7 @@ from cluster import node_pools, serve_proxies
 from cluster.local.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
 from cluster.local.ray_folder import LOOPBACK, ONE_NODE, RayFolder, keep_to_itself
 from cluster.local.serve_deploy import deploy
-from ocr.contract import StatusAnswer
+from ocr.contract import EngineStatus, StatusAnswer
 from ocr.errors import InternalFailure, NotReady
 
 # Three of the largest pages that the default limits let in (100 megapixels of RGB).
@@ -99,10 +99,13 @@ def _progress_of(name: str, deployed: DeploymentState, answer: StatusAnswer | No
         return ComponentProgress(name, StartupState.READY)
     if engine.available:
         return ComponentProgress(name, StartupState.READY, engine.model)
-    # The service says "starting" of an engine that it has not heard from.
-    return ComponentProgress(
-        name, StartupState.STARTING if engine.detail == "starting" else StartupState.UNAVAILABLE, engine.detail
-    )
+    state = StartupState.STARTING if is_starting(engine) else StartupState.UNAVAILABLE
+    return ComponentProgress(name, state, engine.detail)
+
+
+def is_starting(engine: EngineStatus) -> bool:
+    """Whether the service has not heard from the engine yet: that is what it says of it then."""
+    return engine.detail == "starting"
 
 
 def warm_up(
@@ -111,15 +114,18 @@ def warm_up(
     *,
     timeout_s: float,
     logs: Path,
+    on_first_engines: Callable[[StatusAnswer], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     period_s: float = 0.25,
 ) -> StatusAnswer:
-    """Take snapshots until every component is ready or known to be unavailable, and report each of them.
+    """Take snapshots until every component is ready or known to be unavailable, and report each of them. When the
+    service is ready while engines still start, `on_first_engines` is told once.
 
     Raises InternalFailure when Serve gives up on the application, NotReady after `timeout_s`; both name `logs`.
     """
     deadline = clock() + timeout_s
+    told = False
     while True:
         seen = snapshot()
         parts = progress(seen)
@@ -129,6 +135,9 @@ def warm_up(
             raise InternalFailure(f"the application did not start: {'; '.join(failed) or seen.message}", _see(logs))
         if seen.answer is not None and parts and all(one.settled for one in parts):
             return seen.answer
+        if not told and seen.answer is not None and _reads_with_first_engines(seen.answer):
+            on_first_engines(seen.answer)
+            told = True
         if clock() >= deadline:
             waiting = ", ".join(one.component for one in parts if not one.settled) or "the application"
             raise NotReady(
@@ -136,6 +145,10 @@ def warm_up(
                 f"is the machine busy, or short of memory? {_see(logs)}",
             )
         sleep(period_s)
+
+
+def _reads_with_first_engines(answer: StatusAnswer) -> bool:
+    return answer.status != "not_ready" and any(is_starting(engine) for engine in answer.engines.values())
 
 
 def _see(logs: Path) -> str:

@@ -4,7 +4,8 @@
     quorum up --demo                start, read the sample page, stop
 
 Checks the machine, starts Ray and Serve, shows how each part warms up, reads a sample page over HTTP, prints what each
-engine and the vote made of it, and serves. When it stops, no process of it is left.
+engine and the vote made of it, and serves. Others can send pages before that, as soon as it says that the first engines
+read. When it stops, no process of it is left.
 
 Exit codes: 0 it served until it was stopped, or the demonstration succeeded; 1 the cluster did not start, or in a
 demonstration no engine read the page; 2 the command was not understood; 130 stopped before it served.
@@ -24,9 +25,10 @@ import yaml
 from pydantic import ValidationError
 from rich.console import Console
 
+import engines
 from cluster import preflight
 from cluster.local import running_clusters
-from cluster.local.local_cluster import LocalCluster, local_cluster, warm_up
+from cluster.local.local_cluster import LocalCluster, is_starting, local_cluster, warm_up
 from cluster.preflight import Finding, Verdict
 from deployments.config.layers import read_dotenv, resolve_settings
 from deployments.config.schema import ClusterConfig
@@ -116,8 +118,9 @@ def _examine(host: str, port: int, settings: ClusterConfig) -> None:
 
 
 def _needed_mb(settings: ClusterConfig) -> float:
-    """About what Ray itself, Gateway, Router and Segmentation take, and each engine with its framework."""
-    return 2000.0 + 500.0 * len(settings.engines)
+    """About what Ray itself, Gateway, Router and Segmentation take, and what each engine asks for."""
+    asked = (engines.spec(one.name).memory_mb(one.runtime, on_card=one.gpu > 0.0) for one in settings.engines)
+    return 2000.0 + sum(asked)
 
 
 def _run(
@@ -149,7 +152,7 @@ def _run(
             local_cluster(content, host=host, port=port, status=status) as cluster,
             running_clusters.environment_file(state_dir, port, cluster.environment) as environment,
         ):
-            _warm_up(console, cluster)
+            _warm_up(console, cluster, url)
             read = _read_sample(console, client, sample)
             if not demo:
                 _serve(console, url, environment)
@@ -157,9 +160,25 @@ def _run(
     return read or not demo
 
 
-def _warm_up(console: Console, cluster: LocalCluster) -> None:
+def _warm_up(console: Console, cluster: LocalCluster, url: str) -> None:
     with startup_board(console) as show:
-        warm_up(cluster.snapshot, show, timeout_s=_WARM_UP_S, logs=cluster.logs)
+        warm_up(
+            cluster.snapshot,
+            show,
+            timeout_s=_WARM_UP_S,
+            logs=cluster.logs,
+            on_first_engines=lambda answer: console.print(first_engines(url, answer), soft_wrap=True),
+        )
+
+
+def first_engines(url: str, answer: StatusAnswer) -> str:
+    """What to say when pages can be sent though not every engine is warm."""
+    warm = [name for name, engine in answer.engines.items() if engine.available]
+    others = [name for name, engine in answer.engines.items() if is_starting(engine)]
+    return (
+        f"{url} reads already, with {', '.join(warm)}. Answers are marked as degraded until these are warm too: "
+        f"{', '.join(others)}"
+    )
 
 
 def _serve(console: Console, url: str, environment: Path) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 import engines
 from cluster import node_pools
+from deployments import placement
 from deployments.config.deployment_names import GATEWAY, JOB_WORKER, ROUTER, SEGMENTATION
 from deployments.config.gpu_fractions import fraction_mismatch
 from deployments.config.schema import ENGINES, ClusterConfig
@@ -68,6 +69,15 @@ def test_in_production_replicas_are_spread_and_only_what_uses_a_card_takes_a_pla
         options = deployment["ray_actor_options"]
         pool = node_pools.GPU if options.get("num_gpus", 0.0) > 0.0 else node_pools.CPU
         assert options["label_selector"] == {"pool": f"in({pool},any)"}
+
+
+def test_replicas_on_cpus_ask_for_the_memory_of_openvino_and_those_on_a_card_for_that_of_their_framework() -> None:
+    specs = [engines.spec(name) for name in ENGINES]
+    for gpus in (True, False):
+        options = placement.production(specs, gpus=gpus)
+        asked = {spec.name: options[spec.name]["ray_actor_options"]["memory"] / 1e6 for spec in specs}
+        native = {spec.name for spec in specs if asked[spec.name] == spec.resources.memory_mb}
+        assert native == (set(ENGINES) if gpus else {"tesseract"})
 
 
 def test_engines_that_do_not_fit_on_their_card_are_refused_when_the_application_is_built() -> None:

@@ -36,6 +36,7 @@ from ocr import (
 )
 from ocr import errors as tree
 from ocr.errors import QuorumError
+from ocr.interfaces import Runtime
 
 SQUARE = Box(0, 0, 10, 10).polygon()
 
@@ -73,10 +74,13 @@ def crop_of(height: int, width: int) -> Crop:
         (lambda: LoadOptions(device="tpu"), "tpu"),
         (lambda: LoadOptions(gpu_fraction=1.5), "one card"),
         (lambda: Resources(1, 2.0, 100), "not possible"),
+        (lambda: Resources(1, 0, 100, -1), "not possible"),
         (lambda: spec(name="my engine"), "identifier"),
         (lambda: spec(scopes=frozenset()), "no scope"),
         (lambda: spec(batch_size=0), "batch_size"),
         (lambda: spec(prior_weights={"general": -0.1}), "negative"),
+        (lambda: spec(resources=Resources(1, 0, 100, 50)), "openvino_mb"),
+        (lambda: spec(runtimes=frozenset(Runtime)), "openvino_mb"),
     ],
 )
 def test_nonsense_is_refused_at_birth_and_named(make: object, words: str) -> None:
@@ -94,6 +98,18 @@ def spec(**changed: object) -> EngineSpec:
         "prior_weights": {},
     }
     return EngineSpec(**{**whole, **changed})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "on_card", "expected_mb"),
+    [(Runtime.AUTO, False, 40), (Runtime.OPENVINO, False, 40), (Runtime.NATIVE, False, 100), (Runtime.AUTO, True, 100)],
+)
+def test_an_engine_asks_for_the_memory_of_what_computes_its_network(
+    runtime: Runtime, on_card: bool, expected_mb: int
+) -> None:
+    converted = spec(resources=Resources(1, 0, 100, 40), runtimes=frozenset({Runtime.NATIVE, Runtime.OPENVINO}))
+    assert converted.memory_mb(runtime, on_card=on_card) == expected_mb
+    assert spec(resources=Resources(1, 0, 70)).memory_mb(runtime, on_card=on_card) == 70
 
 
 def test_a_slice_of_a_turned_polygon_follows_the_text() -> None:

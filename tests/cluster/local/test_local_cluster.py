@@ -13,6 +13,7 @@ from cluster.local.local_cluster import (
     progress,
     warm_up,
 )
+from ocr.contract import StatusAnswer
 from ocr.errors import InternalFailure, NotReady
 from tests.fakes.service import status_answer
 
@@ -46,11 +47,13 @@ def test_an_engine_that_cannot_read_is_unavailable_with_its_reason() -> None:
     ]
 
 
-def test_an_engine_that_the_service_has_not_heard_from_is_still_starting() -> None:
+def trocr_starting(status: str) -> StatusAnswer:
     engines = {**ANSWER.engines, "trocr": ANSWER.engines["trocr"].model_copy(update={"detail": "starting"})}
-    seen = ApplicationSnapshot(
-        "RUNNING", "", {"trocr": DeploymentState("HEALTHY")}, ANSWER.model_copy(update={"engines": engines})
-    )
+    return ANSWER.model_copy(update={"engines": engines, "status": status})
+
+
+def test_an_engine_that_the_service_has_not_heard_from_is_still_starting() -> None:
+    seen = ApplicationSnapshot("RUNNING", "", {"trocr": DeploymentState("HEALTHY")}, trocr_starting("degraded"))
     assert stages(seen) == {"trocr": StartupState.STARTING}
 
 
@@ -81,6 +84,7 @@ class Scene:
         self._last: ApplicationSnapshot | None = None
         self.now = 0.0
         self.reports: list[list[ComponentProgress]] = []
+        self.first_engines: list[StatusAnswer] = []
 
     def snapshot(self) -> ApplicationSnapshot:
         self._last = next(self._snapshots, self._last)
@@ -96,6 +100,7 @@ class Scene:
             self.reports.append,
             timeout_s=timeout_s,
             logs=Path("/somewhere/logs"),
+            on_first_engines=self.first_engines.append,
             clock=lambda: self.now,
             sleep=self.sleep,
         )
@@ -117,6 +122,30 @@ def test_warming_up_ends_when_every_part_is_settled_and_reports_each_snapshot() 
         ["ready", "starting"],
         ["ready", "unavailable"],
     ]
+    assert scene.first_engines == []
+
+
+def test_when_the_service_is_ready_while_engines_start_that_is_told_once() -> None:
+    not_yet, first = trocr_starting("not_ready"), trocr_starting("degraded")
+    waiting = {"tesseract": DeploymentState("HEALTHY"), "trocr": DeploymentState("UPDATING")}
+    scene = Scene(
+        [
+            ApplicationSnapshot("DEPLOYING", "", waiting, not_yet),
+            ApplicationSnapshot("DEPLOYING", "", waiting, first),
+            ApplicationSnapshot("DEPLOYING", "", waiting, first),
+            snapshot("RUNNING", tesseract="HEALTHY", trocr="HEALTHY"),
+        ]
+    )
+    assert scene.warm_up() is ANSWER
+    assert scene.first_engines == [first]
+
+
+def test_a_service_that_waits_for_no_engine_does_not_speak_of_first_ones() -> None:
+    scene = Scene(
+        [snapshot(tesseract="HEALTHY", JobWorker="UPDATING"), snapshot(tesseract="HEALTHY", JobWorker="HEALTHY")]
+    )
+    scene.warm_up()
+    assert scene.first_engines == []
 
 
 def test_an_application_that_cannot_start_is_an_error_with_serves_reason() -> None:

@@ -321,6 +321,16 @@ def test_a_demonstration_in_which_the_page_is_not_read_fails_with_the_reason(
     assert machine[-1] == "stop"
 
 
+def test_what_is_said_of_the_first_engines_names_those_that_read_and_those_that_do_not_yet() -> None:
+    answer = status_answer("degraded", available=("tesseract", "paddleocr"))
+    starting = answer.engines["trocr"].model_copy(update={"detail": "starting"})
+    missing = answer.engines["trocr"].model_copy(update={"detail": "no model is bundled"})
+    engines = {**answer.engines, "trocr": starting, "easyocr": missing}
+    said = up.first_engines("http://127.0.0.1:8000", answer.model_copy(update={"engines": engines}))
+    assert said.startswith("http://127.0.0.1:8000 reads already, with tesseract, paddleocr.")
+    assert said.endswith("degraded until these are warm too: trocr")
+
+
 def test_up_serves_until_it_is_interrupted(
     machine: list[str], tmp_path: Path, page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
