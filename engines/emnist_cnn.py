@@ -327,7 +327,7 @@ SPEC = EngineSpec(
     scopes=frozenset({Scope.CHARACTER, Scope.LINE}),
     load=load,
     batch_size=64,
-    resources=Resources(cpu=0.25, gpu=0.1, memory_mb=900, openvino_mb=350),
+    resources=Resources(cpu=0.25, gpu=0.1, memory_mb=900, openvino_mb=400),
     card=TENSORFLOW,
     runtimes=frozenset({Runtime.NATIVE, Runtime.OPENVINO}),
     convert=convert,

@@ -44,7 +44,7 @@ class Overlay:
 
 HEAD = Size(cpu=2, memory_gib=8, store_gib=2)
 
-# The least replicas of everything ask for 12.25 CPUs, and engines for 2.35 GB, beside a card for 5.7 GB; Gateway,
+# The least replicas of everything ask for 12.25 CPUs, and engines for 2.4 GB, beside a card for 5.7 GB; Gateway,
 # Router and Segmentation take more. A test holds that the least pods of each overlay hold them. Engines with a GPU take
 # 0.75 of a card together.
 _EVERYTHING = Size(cpu=14, memory_gib=24, store_gib=4)
