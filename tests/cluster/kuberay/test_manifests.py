@@ -16,12 +16,14 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
+import engines
 from cluster import node_pools, serve_proxies
 from cluster.kuberay import OVERLAYS, Outside, Release, documents, images
 from cluster.kuberay.pods import HOME, Size
 from cluster.local import failure_detection
 from cluster.local.hosts import free_port
 from ocr.errors import InvalidRequest
+from ocr.interfaces import Runtime
 from quorum.cli import render
 from quorum.cli.render import manifests
 from tests.cluster.kuberay.conftest import ROOT, selected
@@ -43,6 +45,9 @@ def test_the_application_is_that_of_serve_config(overlay: str, ray_service: Docu
             deployment["ray_actor_options"].pop("num_gpus", None)
             deployment["ray_actor_options"].pop("runtime_env", None)
             deployment["ray_actor_options"]["label_selector"] = node_pools.selector(node_pools.CPU)
+            if spec := engines.specs().get(deployment["name"]):
+                memory_mb = spec.memory_mb(Runtime.AUTO, on_card=False)
+                deployment["ray_actor_options"]["memory"] = memory_mb * 1_000_000
         for engine in expected["applications"][0]["args"]["engines"]:
             engine.pop("gpu", None)
     assert yaml.safe_load(ray_service["spec"]["serveConfigV2"]) == expected
