@@ -1,5 +1,6 @@
-"""What Serve's HTTP proxies are told with environment variables where Ray starts: the middleware that they load, and
-that no caller is believed about where it comes from.
+"""What Serve's HTTP proxies, and the controller that looks after them, are told with environment variables where Ray
+starts: the middleware that proxies load, that no caller is believed about where it comes from, and how soon a proxy is
+asked again whether it lives.
 """
 
 from __future__ import annotations
@@ -11,4 +12,7 @@ ENVIRONMENT: Mapping[str, str] = {
     # uvicorn takes the word of 127.0.0.1 for whose request it is. The Gateway knows which proxies there are, and asks
     # X-Forwarded-For itself.
     "FORWARDED_ALLOW_IPS": "none",
+    # The controller replaces a proxy after three failed checks in a row. Ten seconds between them, as Serve has it, are
+    # half a minute without the port of a proxy that died. How long one may take to answer stays at Serve's ten seconds.
+    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "3",
 }

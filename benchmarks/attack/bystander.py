@@ -17,7 +17,7 @@ import psutil
 
 from benchmarks.attack.hostile_callers import PAGE
 from benchmarks.harness.timing import percentile
-from cluster.local.multi_node_cluster import component_of
+from cluster.local.application_processes import component_of
 from cluster.local.processes import children
 from deployments.replica.process_memory import memory_mb
 

@@ -1,6 +1,6 @@
 """What the processes below this one take of the machine, part by part, and how their memory grows over time.
 
-A part is what processes do for the application (`cluster.local.multi_node_cluster.component_of`). A leak is told from a
+A part is what processes do for the application (see cluster/local/application_processes.py). A leak is told from a
 process's own memory (unique set size): what it maps of the object store is not its own. The first third of the time is
 for allocators and caches to settle; from then on memory is flat or it leaks. Times are seconds, sizes units of
 1,000,000 bytes.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from cluster.local.multi_node_cluster import component_of
+from cluster.local.application_processes import component_of
 from cluster.local.processes import children
 
 _SETTLES = 1.0 / 3.0

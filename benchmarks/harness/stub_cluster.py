@@ -187,7 +187,7 @@ def _engine_handle() -> Ask:
     pixels = ray.put(SegmentedPage(Layout(28, 28, (region,)), (np.zeros((28, 28, 3), np.uint8),)))
 
     async def ask() -> None:
-        answer = await handle.read.remote(pixels, [0], RecognitionOptions(), time.time() + 60.0)
+        answer = await handle.read.remote(pixels, [0], RecognitionOptions(), time.time() + 60.0, time.time())
         if answer.hypotheses[0] is None:
             raise ValueError("the crop was not read")
 

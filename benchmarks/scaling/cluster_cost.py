@@ -158,7 +158,7 @@ async def _crops(file: bytes) -> SegmentedPage:
     from deployments.transport import first_value_and_next_reference
 
     handle = serve.get_deployment_handle(SEGMENTATION, "quorum").options(stream=True)
-    handling = SegmentationRequest("auto", None, 20_000_000, time.time() + 60.0)
+    handling = SegmentationRequest("auto", None, 20_000_000, time.time() + 60.0, sent_at=time.time())
     _, reference = await first_value_and_next_reference(handle.page.remote(file, handling))
     assert reference is not None
     crops = await reference

@@ -13,11 +13,10 @@ the cluster or knows what is deployed. Times are seconds.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ import yaml
 
 from cluster import serve_proxies
 from cluster.local import failure_detection
+from cluster.local.application_processes import components_among, is_alive, is_stopped
 from cluster.local.hosts import Host, free_port
 from cluster.local.processes import adopting_orphans, children, end, interrupted_by_signals, undisturbed
 from cluster.local.ray_folder import ONE_NODE, RayFolder
@@ -53,8 +53,6 @@ _ENVIRONMENT = {
 # Another token, or another cluster, than that of the nodes.
 _NOT_INHERITED = frozenset({"RAY_AUTH_TOKEN", "RAY_ADDRESS", *ONE_NODE})
 
-_TITLE = re.compile(r"^ray::(?:ServeReplica:[^:]+:(?P<deployment>\w+)|(?P<own>ProxyActor|ServeController|SharedActor))")
-
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -68,35 +66,8 @@ class Actor:
 
     @property
     def stopped(self) -> bool:
-        """Whether it was stopped by a signal: it is there, and does nothing."""
-        try:
-            return bool(self.process.status() == psutil.STATUS_STOPPED)
-        except psutil.NoSuchProcess:
-            return False
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def component_of(process: psutil.Process) -> str | None:
-    """What a process does for the application, by the title that Ray gives it; None for any other."""
-    title = _TITLE.match(next(iter(process.cmdline()), ""))
-    return None if title is None or not _is_alive(process) else title["deployment"] or title["own"]
-
-
-def components_among(processes: Iterable[psutil.Process]) -> Iterator[tuple[str, psutil.Process]]:
-    """Those of the processes that do something for the application, each with what it does. One that ends meanwhile is
-    left out.
-    """
-    for process in processes:
-        with suppress(psutil.Error):
-            component = component_of(process)
-            if component is not None:
-                yield component, process
+        """Whether a signal stopped it."""
+        return is_stopped(self.process)
 
 
 @dataclass(eq=False, slots=True)
@@ -121,7 +92,7 @@ class Node:
     def processes(self) -> set[psutil.Process]:
         """The processes that belong to it. One whose parent died is still known."""
         self.seen |= children([self.started.pid, *(process.pid for process in self.seen)])
-        self.seen = {process for process in self.seen if _is_alive(process)}
+        self.seen = {process for process in self.seen if is_alive(process)}
         return set(self.seen)
 
     def actors(self) -> Iterator[Actor]:

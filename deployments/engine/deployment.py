@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from deployments.config.gpu_fractions import fraction_mismatch
 from deployments.config.schema import EngineConfig
 from deployments.engine.hosting import EngineHost, ReplicaResources
 from deployments.messages.answers import EngineAnswer
+from deployments.messages.deadlines import deadline_here
 from deployments.messages.request import RecognitionOptions
 from deployments.messages.states import EngineState
 from deployments.replica.processors import cores
@@ -88,10 +90,17 @@ class EngineReplica:
         )
 
     async def read(
-        self, page: SegmentedPage, indices: Sequence[int], options: RecognitionOptions, deadline: float
+        self,
+        page: SegmentedPage,
+        indices: Sequence[int],
+        options: RecognitionOptions,
+        deadline: float,
+        sent_at: float,
     ) -> EngineAnswer:
-        """The engine's hypotheses for the crops at `indices`. `deadline` is wall-clock time in epoch seconds."""
-        return await self._host.read(page, indices, options, deadline)
+        """The engine's hypotheses for the crops at `indices`. `deadline` is wall-clock time in epoch seconds, `sent_at`
+        when the call left, by the same clock.
+        """
+        return await self._host.read(page, indices, options, deadline_here(deadline, sent_at, time.time()))
 
     async def state(self) -> EngineState:
         return self._host.state()

@@ -12,6 +12,7 @@ from ray.serve.handle import DeploymentHandle
 from deployments.gateway.access.current_caller import CURRENT_CALLER, CURRENT_PRIORITY
 from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost
+from deployments.messages.deadlines import sent
 from deployments.messages.request import ReadRequest
 from deployments.messages.states import ServiceState
 from deployments.transport import await_response, deployment_statuses
@@ -37,7 +38,7 @@ class RouterClient:
     async def read_page(self, data: bytes, request: ReadRequest) -> Page:
         asked = request.asked_by(CURRENT_CALLER.get(), CURRENT_PRIORITY.get())
         page: Pickled[Page] = await _call_router(
-            lambda: await_response(self._router.read_page.remote(data, asked)),
+            lambda: await_response(self._router.read_page.remote(data, sent(asked, time.time()))),
             request.deadline,
             request.limits.retries,
         )
@@ -48,7 +49,7 @@ class RouterClient:
     ) -> list[CharacterReading | QuorumError]:
         asked = request.asked_by(CURRENT_CALLER.get(), CURRENT_PRIORITY.get())
         readings: list[CharacterReading | QuorumError] = await _call_router(
-            lambda: await_response(self._router.read_characters.remote(list(images), asked)),
+            lambda: await_response(self._router.read_characters.remote(list(images), sent(asked, time.time()))),
             request.deadline,
             request.limits.retries,
         )
@@ -57,7 +58,7 @@ class RouterClient:
     async def pictures(self, data: bytes, request: ReadRequest) -> tuple[NamedPicture, ...]:
         asked = request.asked_by(CURRENT_CALLER.get(), CURRENT_PRIORITY.get())
         pictures: tuple[NamedPicture, ...] = await _call_router(
-            lambda: await_response(self._router.pictures.remote(data, asked)),
+            lambda: await_response(self._router.pictures.remote(data, sent(asked, time.time()))),
             request.deadline,
             request.limits.retries,
         )

@@ -62,7 +62,8 @@ class RecognitionOptions:
 @dataclass(frozen=True, slots=True)
 class SegmentationRequest:
     """How a page is prepared: `steps` by name (None: the profile's own), what is too large or takes too long, and the
-    moment (epoch seconds) after which nobody waits for it. With `regions` only these parts of the page are looked at.
+    moment (epoch seconds) after which nobody waits for it. `sent_at` is as in ReadRequest. With `regions` only these
+    parts of the page are looked at.
     """
 
     profile: str
@@ -75,12 +76,14 @@ class SegmentationRequest:
     max_decoding_s: float = LimitsConfig().max_decoding_s
     regions: tuple[PageRegion, ...] = ()
     asker: Asker = NOBODY
+    sent_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
     """One request, resolved. `engines` are the ones to ask, `steps` the preprocessing (None: the profile's own);
-    `deadline` is wall-clock time in epoch seconds. `config_version` is the live configuration that it began under, and
+    `deadline` is wall-clock time in epoch seconds, and `sent_at` when the request left, by the same clock; both are
+    stated anew on each node (see deadlines.py). `config_version` is the live configuration that it began under, and
     holds until it is answered. Without a `cascade` all engines are asked at once. `illegible` lines stay in the text.
     `normal_forms` are those that the answer is written in (ocr/text/normal_forms.py). With `finds_languages` lines that
     turn out to be in another language than `recognition` names are read again in it. `at_once` is how many pages its
@@ -103,6 +106,7 @@ class ReadRequest:
     finds_languages: bool = False
     normal_forms: tuple[str, ...] = DEFAULT_FORMS
     at_once: int = 1
+    sent_at: float = 0.0
 
     def asked_by(self, caller: str, priority: Priority = "interactive") -> ReadRequest:
         """The same for this caller, whose share is the smaller the more pages it has asked for at once."""

@@ -1,5 +1,5 @@
-"""What every replica does beside its work: it logs as the live configuration says, and reports how much memory it takes
-and which version of the configuration is in force.
+"""What every replica does beside its work: it logs as the live configuration says, reports how much memory it takes and
+which version of the configuration is in force, and looks whether the processes beside it were stopped.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from deployments.replica.process_memory import FreeMemory, own_memory_mb
 from deployments.replica.processor_shares import Shares, shares_of_node
 from deployments.replica.processors import cores
 from deployments.replica.shared_actor import SharedState, StateLocation
+from deployments.replica.stopped_processes import watch_siblings
 
 log = logging.getLogger("quorum.configuration")
 
@@ -58,6 +59,7 @@ class ReplicaRuntime:
         self._logging = settings.logging
         self.record = RayMetrics()
         self.shared = SharedState(serve.get_replica_context().app_name, settings.state)
+        watch_siblings()
         self._reporting = asyncio.create_task(self._report_gauges())
 
     def watch_config(self) -> ConfigWatcher:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from ray import ObjectRef
@@ -18,7 +19,8 @@ from deployments.messages.answers import (
     NamedPicture,
 )
 from deployments.messages.call_errors import NotDeployed, QueueFull, ReplicaLost
-from deployments.messages.request import ReadRequest, RecognitionOptions
+from deployments.messages.deadlines import sent
+from deployments.messages.request import ReadRequest, RecognitionOptions, SegmentationRequest
 from deployments.transport import Response, await_response, first_value_and_next_reference
 
 log = logging.getLogger("quorum.router")
@@ -32,20 +34,22 @@ class SegmentationClient:
         self._handle = handle
 
     async def page(self, data: bytes, request: ReadRequest) -> tuple[LayoutAnswer | ImageRefused, ObjectRef | None]:
-        return await first_value_and_next_reference(self._streaming.page.remote(data, request.segmentation))
+        return await first_value_and_next_reference(self._streaming.page.remote(data, _sent(request)))
 
     async def characters(
         self, images: Sequence[bytes], request: ReadRequest
     ) -> tuple[CharacterCropsAnswer, ObjectRef | None]:
-        return await first_value_and_next_reference(
-            self._streaming.characters.remote(list(images), request.segmentation)
-        )
+        return await first_value_and_next_reference(self._streaming.characters.remote(list(images), _sent(request)))
 
     async def pictures(self, data: bytes, request: ReadRequest) -> tuple[NamedPicture, ...] | ImageRefused:
         pictures: tuple[NamedPicture, ...] | ImageRefused = await await_response(
-            self._handle.pictures.remote(data, request.segmentation)
+            self._handle.pictures.remote(data, _sent(request))
         )
         return pictures
+
+
+def _sent(request: ReadRequest) -> SegmentationRequest:
+    return sent(request.segmentation, time.time())
 
 
 class EngineClient:
@@ -58,7 +62,8 @@ class EngineClient:
         self, crops: ObjectRef, indices: Sequence[int], options: RecognitionOptions, deadline: float
     ) -> EngineAnswer:
         # The reference is a top-level argument, so Ray brings the crops to the engine's node by itself.
-        answer = await await_response(self._handle.read.remote(crops, list(indices), options, deadline))
+        call = self._handle.read.remote(crops, list(indices), options, deadline, time.time())
+        answer = await await_response(call)
         if not isinstance(answer, EngineAnswer):
             raise InvalidEngineAnswer(f"expected an answer, got {type(answer).__name__}")
         return answer

@@ -16,6 +16,7 @@ from ray.serve.handle import DeploymentHandle
 from deployments.config.deployment_names import ROUTER
 from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.capabilities import Capabilities
+from deployments.messages.deadlines import arrived
 from deployments.messages.request import ReadRequest
 from deployments.messages.states import ServiceState
 from deployments.observability.metrics import ENGINE_CIRCUIT_OPEN
@@ -77,6 +78,7 @@ class RouterReplica:
             await self._ensemble.read_page(page, self._capabilities.text_request(options, time.time()))
 
     async def read_page(self, data: bytes, request: ReadRequest) -> Pickled[Page]:
+        request = arrived(request, time.time())
         page = await self._ensemble.read_page(data, request)
         return await asyncio.to_thread(self._observed, page, request)
 
@@ -90,12 +92,13 @@ class RouterReplica:
     async def read_characters(
         self, images: Sequence[bytes], request: ReadRequest
     ) -> list[CharacterReading | QuorumError]:
+        request = arrived(request, time.time())
         readings = await self._ensemble.read_characters(images, request)
         observe_characters(readings, request, self._record)
         return readings
 
     async def pictures(self, data: bytes, request: ReadRequest) -> tuple[NamedPicture, ...]:
-        return await self._ensemble.pictures(data, request)
+        return await self._ensemble.pictures(data, arrived(request, time.time()))
 
     async def state(self) -> ServiceState:
         return self._state()

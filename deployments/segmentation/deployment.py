@@ -7,6 +7,7 @@ second on to the engines: the crops go from this node to theirs and never throug
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from cluster.weights import models, rapidocr_models
 from deployments.config.deployment_names import SEGMENTATION
 from deployments.config.schema import SegmentationConfig
 from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, LayoutAnswer, NamedPicture
+from deployments.messages.deadlines import arrived
 from deployments.messages.request import SegmentationRequest
 from deployments.replica.process_memory import memory_mb, own_memory_mb
 from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings, shares_of_own_node
@@ -57,7 +59,7 @@ class SegmentationReplica:
         timer = StepTimer(SEGMENTATION)
         segmented: SegmentedPage | ImageRefused
         try:
-            segmented, timings = await self._run(SegmentPage(data, request), timer)
+            segmented, timings = await self._run(SegmentPage(data, arrived(request, time.time())), timer)
         except QuorumError as error:
             segmented, timings = ImageRefused(error), ()
         if isinstance(segmented, ImageRefused):
@@ -72,7 +74,7 @@ class SegmentationReplica:
     async def pictures(self, data: bytes, request: SegmentationRequest) -> tuple[NamedPicture, ...] | ImageRefused:
         """What is done to a page on the way to its lines."""
         try:
-            return await self._run(DrawPictures(data, request), StepTimer(SEGMENTATION))
+            return await self._run(DrawPictures(data, arrived(request, time.time())), StepTimer(SEGMENTATION))
         except QuorumError as error:
             return ImageRefused(error)
 
@@ -82,7 +84,7 @@ class SegmentationReplica:
         """One crop per image of one character: first which image has which crop, then the crops."""
         timer = StepTimer(SEGMENTATION)
         try:
-            segmented, crops = await self._run(PrepareCharacters(tuple(images), request), timer)
+            segmented, crops = await self._run(PrepareCharacters(tuple(images), arrived(request, time.time())), timer)
         except QuorumError as error:
             segmented = CharacterCropsAnswer((error,) * len(images), Layout(1, 1, ()))
             crops = SegmentedPage(segmented.layout, ())

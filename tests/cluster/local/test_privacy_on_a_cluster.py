@@ -15,7 +15,7 @@ import grpc
 import httpx
 import pytest
 
-from cluster.local.multi_node_cluster import component_of
+from cluster.local.application_processes import component_of
 from tests.fakes.up_run import ROOT, Run
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]

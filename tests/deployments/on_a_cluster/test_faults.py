@@ -19,7 +19,7 @@ import PIL.ImageFont
 import psutil
 import pytest
 
-from cluster.local.multi_node_cluster import components_among
+from cluster.local.application_processes import components_among
 from cluster.local.processes import children
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]

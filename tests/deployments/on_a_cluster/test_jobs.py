@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from cluster.local.multi_node_cluster import components_among
+from cluster.local.application_processes import components_among
 from cluster.local.processes import children
 from tests.fakes.sized_pages import sized_pdf, width_of
 

@@ -21,7 +21,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cluster.local.multi_node_cluster import components_among
+from cluster.local.application_processes import components_among
 from cluster.local.processes import children
 from deployments.config.api_keys import hashed
 from deployments.observability.metrics_page import sum_pages

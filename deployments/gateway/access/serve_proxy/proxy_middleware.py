@@ -25,6 +25,7 @@ from deployments.gateway.access.serve_proxy.gathered_bodies import GatheredBodie
 from deployments.gateway.access.serve_proxy.paced_streams import PacedStreams
 from deployments.gateway.access.serve_proxy.request_pace import RequestPace
 from deployments.gateway.access.serve_proxy.upload_window import WINDOW_HEADER, UploadWindow
+from deployments.replica.stopped_processes import watch_siblings
 
 IMPORT_PATH = f"{__name__}:middlewares"
 """What the variable is set to."""
@@ -54,7 +55,10 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
 def middlewares() -> list[Middleware]:
-    """What Serve wraps its proxies in, the innermost first."""
+    """What Serve wraps its proxies in, the innermost first. A proxy is on every node that has replicas, and on the
+    head: it looks after the processes beside it.
+    """
+    watch_siblings()
     proxies = [each.strip() for each in os.environ.get(TRUSTED_PROXIES, "").split(",") if each.strip()]
     return [
         Middleware(UploadWindow),
