@@ -14,7 +14,7 @@ ready := $(VENV)/.ready
 pytest := $(python) -m pytest
 export PYTHON TORCH_INDEX TORCH_LOCK SYSTEM_PACKAGES
 
-.PHONY: help setup run demo cluster-demo check test test-all soak speed speed-check attack lock pages notice
+.PHONY: help setup run demo cluster-demo check test test-all soak speed speed-check attack faults fuzz wheel audit lock pages notice
 
 help:
 	@echo 'make run       set up, start on this machine, read a sample page, serve on port 8000 until Ctrl-C'
@@ -25,6 +25,9 @@ help:
 	@echo 'make check     ruff, mypy, import-linter'
 	@echo 'make speed     measure Quorum and what a user would run instead; make speed-check: find what became slower'
 	@echo 'make attack    hostile callers against a service of its own, and what other callers notice'
+	@echo 'make faults    everything that can die, stop or run full, alone and in pairs, under load (an hour and a half)'
+	@echo 'make fuzz      requests made up at random for every route and format, SECONDS=3600; make audit: known holes in packages, SBOM'
+	@echo 'make wheel     build the wheel, and try it in an environment of its own'
 	@echo 'make setup     only set up; make lock: write requirements.lock again (UPGRADE=1: with the newest versions)'
 	@echo 'make notice    write NOTICE.md again; make pages: draw the sample pages again'
 
@@ -76,7 +79,7 @@ many_examples := $(pytest) $(ARGS) --no-header -o timeout=1800 -n 2 --hypothesis
     -m "hypothesis and not cluster and $(rest)"
 
 # What only slow tests start.
-slow_programs := prometheus poppler-utils=pdftotext qpdf
+slow_programs := prometheus poppler-utils=pdftotext qpdf faketime
 test-all: test
 	@cluster/setup.sh $(VENV) $(slow_programs)
 	@mkdir -p $(results)
@@ -95,9 +98,30 @@ speed: $(ready)
 attack: $(ready)
 	@$(python) -m benchmarks.attack $(addprefix --only ,$(ONLY))
 
+# One fault after the other, and in pairs, on clusters of its own, under load: benchmarks/results/faults.md. ONLY="WORD..." chooses by
+# the names of rows. As root, nodes have networks, disks and processors of their own.
+faults: $(for_tests)
+	@cluster/setup.sh $(VENV) faketime
+	@$(python) -m benchmarks.faults $(addprefix --only ,$(ONLY))
+
+# Requests made up at random for every route and format, as long as SECONDS says: benchmarks/inputs/fuzz.py.
+SECONDS ?= 3600
+fuzz: $(ready)
+	@$(python) -m benchmarks.inputs.fuzz --seconds $(SECONDS)
+
 # Ratios against benchmarks/results/speed.json, in less than two minutes.
 speed-check: $(ready)
 	@$(python) -m benchmarks.speed check
+
+# The wheel of what is committed, tried in an environment of its own. TAG=v0.2.0: the version must be that one.
+wheel: $(ready)
+	@cluster/release/wheel.sh $(VENV) $(TAG)
+
+# What Quorum is made of (dist/quorum.cdx.json), and known holes of it. Only the second part asks somebody: the advisories of PyPI.
+audit: $(ready)
+	@mkdir -p dist
+	@$(python) -m cluster.release.bill_of_materials > dist/quorum.cdx.json
+	@$(python) -m uv tool run pip-audit@2.9.0 --requirement requirements.lock --require-hashes --disable-pip
 
 # The packages of engines on a card: cluster/gpu/README.md.
 define lock_card

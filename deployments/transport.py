@@ -1,4 +1,4 @@
-"""Serve's handle calls as the rest of the project sees them: cancelled with their caller, failing in four known ways.
+"""Serve's handle calls as the rest of the project sees them: cancelled with their caller, failing in five known ways.
 
 The only place that knows Ray's exceptions. What user code raised on the other side arrives as itself; what the
 transport did wrong becomes one of the exceptions of `messages.call_errors`.
@@ -17,6 +17,8 @@ from ray import ObjectRef, serve
 from ray.exceptions import (
     NodeDiedError,
     ObjectLostError,
+    ObjectStoreFullError,
+    OutOfDiskError,
     RayActorError,
     RayError,
     RayTaskError,
@@ -26,7 +28,7 @@ from ray.exceptions import (
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.schema import DeploymentStatusOverview
 
-from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost
+from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost, StoreFull
 
 Response = Any
 """Serve's response types share no public base class."""
@@ -110,6 +112,8 @@ def _translated_errors() -> Iterator[None]:
         raise CropsLost(_first_line(error)) from error
     except (RayActorError, NodeDiedError, WorkerCrashedError, TaskCancelledError) as error:
         raise ReplicaLost(_first_line(error)) from error
+    except (ObjectStoreFullError, OutOfDiskError) as error:
+        raise StoreFull(_first_line(error)) from error
     except RayTaskError as error:
         raise error.cause from error
     except (RayError, RayServeException) as error:

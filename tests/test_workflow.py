@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ STEPS = [(name, step) for name, job in JOBS.items() for step in job["steps"]]
 
 
 def test_it_tests_audits_builds_and_publishes_in_that_order() -> None:
-    assert JOBS.keys() == {"test", "audit", "images", "build", "publish"}
+    assert JOBS.keys() == {"test", "audit", "images", "wheel", "build", "publish", "release"}
     assert JOBS["build"]["needs"] == ["test", "images"]
     assert set(JOBS["publish"]["needs"]) == {"audit", "build"}
+    assert set(JOBS["release"]["needs"]) == {"wheel", "publish"}
 
 
 def test_only_known_fields_are_used() -> None:
@@ -66,10 +68,11 @@ def test_images_are_built_on_what_has_a_digest() -> None:
 def test_rights_are_to_read_and_only_publishing_has_more() -> None:
     assert WORKFLOW["permissions"] == {"contents": "read"}
     more = {name for name, job in JOBS.items() if "permissions" in job}
-    assert more == {"publish"}
+    assert more == {"publish", "release"}
+    assert JOBS["release"]["permissions"] == {"contents": "write"}
     assert JOBS["publish"]["permissions"].keys() == {"contents", "id-token", "attestations"}
     assert JOBS["publish"]["permissions"]["contents"] == "read"
-    assert "refs/tags/v" in JOBS["publish"]["if"]
+    assert all("refs/tags/v" in JOBS[name]["if"] for name in more)
     for _, step in STEPS:
         if step.get("uses", "").startswith("actions/checkout"):
             assert step["with"]["persist-credentials"] is False
@@ -104,3 +107,26 @@ def test_each_image_is_scanned_and_a_severe_finding_stops_it() -> None:
     [scan] = [step for name, step in STEPS if name == "build" and "trivy" in step.get("uses", "")]
     assert scan["with"]["exit-code"] == "1"
     assert scan["with"]["severity"] == "HIGH,CRITICAL"
+
+
+def test_a_tagged_version_has_a_wheel_that_was_tried() -> None:
+    [build] = [step for name, step in STEPS if name == "wheel" and "wheel.sh" in step.get("run", "")]
+    assert "refs/tags/v" in build["env"]["TAG"]
+    assert os.access(ROOT / "cluster" / "release" / "wheel.sh", os.X_OK)
+    [kept] = [step["with"] for name, step in STEPS if name == "wheel" and "upload-artifact" in step.get("uses", "")]
+    [fetched] = [
+        step["with"] for name, step in STEPS if name == "release" and "download-artifact" in step.get("uses", "")
+    ]
+    assert kept["name"] == fetched["name"]
+
+
+@pytest.mark.processes
+def test_the_notes_of_a_release_are_what_the_changelog_says_of_it() -> None:
+    [publish] = [step for name, step in STEPS if name == "release" and "run" in step]
+    [awk] = [line for line in publish["run"].splitlines() if line.startswith("awk")]
+    notes = subprocess.run(
+        ["bash", "-c", awk.replace("> notes.md", "")],
+        env={**os.environ, "GITHUB_REF_NAME": "v0.2.0"}, cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert notes.strip().startswith("### What changes for you")
+    assert "## [" not in notes

@@ -16,7 +16,7 @@ import yaml
 
 from cluster import node_pools, serve_proxies
 from cluster.kuberay.network import Outside, policies
-from cluster.kuberay.overlays import HEAD, Overlay, Pool
+from cluster.kuberay.overlays import HEAD, IncrementalUpgrade, Overlay, Pool
 from cluster.kuberay.pods import (
     APP,
     HOME,
@@ -137,13 +137,27 @@ def _ray_service(overlay: Overlay, serve_config: Mapping[str, Any], release: Rel
         "kind": "RayService",
         "metadata": named(APP),
         "spec": {
-            # A changed cluster is started beside the old one, which serves until the new one is ready.
-            "upgradeStrategy": {"type": "NewCluster"},
+            "upgradeStrategy": _upgrade_strategy(overlay.upgrade),
             # The head has no replicas: its death must not cut a request.
             "excludeHeadPodFromServeSvc": True,
             "rayClusterDeletionDelaySeconds": 120,
             "serveConfigV2": yaml.safe_dump(dict(serve_config), sort_keys=False),
             "rayClusterConfig": cluster,
+        },
+    }
+
+
+def _upgrade_strategy(upgrade: IncrementalUpgrade | None) -> Document:
+    """A changed cluster is started beside the old one, which serves until that is ready or hands over by steps."""
+    if upgrade is None:
+        return {"type": "NewCluster"}
+    return {
+        "type": "NewClusterWithIncrementalUpgrade",
+        "clusterUpgradeOptions": {
+            "gatewayClassName": upgrade.gateway_class,
+            "stepSizePercent": upgrade.step_percent,
+            "intervalSeconds": upgrade.interval_s,
+            "maxSurgePercent": upgrade.surge_percent,
         },
     }
 

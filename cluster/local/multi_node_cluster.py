@@ -126,6 +126,11 @@ class Node:
             time.sleep(0.1)
         return True
 
+    @property
+    def runs(self) -> bool:
+        """Whether the program that started it is there; it ends with the first of its processes."""
+        return self.started.poll() is None
+
     def kill(self) -> None:
         """Kill everything on it at once, as when the power fails."""
         doomed = self.processes()
@@ -178,19 +183,29 @@ class MultiNodeCluster:
     def head(self) -> Node:
         return self.nodes[0]
 
-    def add(self, host: Host, *, cpus: float, gpus: float = 0.0, labels: Mapping[str, str] | None = None) -> Node:
-        """A node on `host`, once it runs. The first one is the head. One at a time: Ray gives each a fixed time."""
+    def add(
+        self,
+        host: Host,
+        *,
+        cpus: float,
+        gpus: float = 0.0,
+        labels: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Node:
+        """A node on `host`, once it runs, with this environment beside that of all. The first one is the head. One at a
+        time: Ray gives each a fixed time.
+        """
         if not self.nodes:
             self._address = f"{host.address}:{_GCS_PORT if host.command_prefix else free_port()}"
         role = ["--address", self._address] if self.nodes else self._as_head()
-        return self._started(host, [*role, *_label_options(labels or {})], cpus, gpus)
+        return self._started(host, [*role, *_label_options(labels or {})], cpus, gpus, environment or {})
 
     def replace_head(self, *, cpus: float = 0.0) -> Node:
         """A new head in the place of the one that was killed."""
         dead = self.nodes.pop(0)
         # Left there, it and the workers that wait for the head would pass for a head that runs.
         (self.ray_folder / "ray_current_cluster").unlink(missing_ok=True)
-        node = self._started(dead.host, self._as_head(), cpus, 0.0)
+        node = self._started(dead.host, self._as_head(), cpus, 0.0, {})
         self.nodes.insert(0, self.nodes.pop())
         return node
 
@@ -203,7 +218,7 @@ class MultiNodeCluster:
         """Tell the cluster that the node leaves: replicas are started elsewhere before those on it end. Take it away
         with `remove` once nothing of the application is on it.
         """
-        self._run_on_head(
+        self.run_on_head(
             "cluster.local.ray_command", "drain-node", "--address", self._address, "--node-id", node.ray_id(),
             "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "it leaves",
             "--deadline-remaining-seconds", f"{within_s:.0f}",
@@ -215,10 +230,10 @@ class MultiNodeCluster:
 
     def deploy(self, config: Mapping[str, Any]) -> None:
         """Deploy what `config` says, Serve's own schema, or bring what is there to it."""
-        self._run_on_head("cluster.local.serve_deploy", stdin=yaml.safe_dump(dict(config)))
+        self.run_on_head("cluster.local.serve_deploy", stdin=yaml.safe_dump(dict(config)))
 
-    def _run_on_head(self, module: str, *words: str, stdin: str = "") -> None:
-        """Run a program on the head that tells the cluster something."""
+    def run_on_head(self, module: str, *words: str, stdin: str = "") -> None:
+        """Run a program on the head that tells the cluster something. Raises InternalFailure when it fails."""
         known = {**ONE_NODE, "RAY_ADDRESS": self._address, "QUORUM_NODE": self.head.host.address}
         command = [*self.head.host.command_prefix, sys.executable, "-m", module, *words]
         finished = subprocess.run(
@@ -234,7 +249,7 @@ class MultiNodeCluster:
         client = ["--ray-client-server-port", str(free_port())]
         return ["--head", "--port", port, "--include-dashboard", "false", *folder, *client, *self._redis_password]
 
-    def _started(self, host: Host, role: list[str], cpus: float, gpus: float) -> Node:
+    def _started(self, host: Host, role: list[str], cpus: float, gpus: float, environment: Mapping[str, str]) -> Node:
         log = self._folder.path / f"{host.name}-{time.monotonic_ns()}.log"
         command = [*host.command_prefix, *_ray_start(host), *role, "--num-cpus", f"{cpus:g}", "--num-gpus", f"{gpus:g}"]
         metrics_port = free_port()
@@ -245,7 +260,7 @@ class MultiNodeCluster:
             with log.open("wb") as out:
                 return subprocess.Popen(
                     command,
-                    env={**self._environment, **own},
+                    env={**self._environment, **own, **environment},
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=out,

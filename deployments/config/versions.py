@@ -53,6 +53,7 @@ class ConfigVersionStore:
         self._clock = clock
         self._changed = asyncio.Condition()
         self._current: ConfigVersion | None = None
+        self._is_doubtful = False
 
     async def current(self) -> ConfigVersion:
         async with self._changed:
@@ -61,7 +62,8 @@ class ConfigVersionStore:
     async def change(self, document: Mapping[str, Any], change: str, expected: int | None) -> ConfigVersion | None:
         """The new version, or None when the current one is not the `expected` one.
 
-        Asked again with the same `change`, it answers with the version that this change made.
+        Asked again with the same `change`, it answers with the version that this change made. Where the storage fails,
+        its error is raised; what the storage kept of it comes into force as soon as it can be asked.
         """
         async with self._changed:
             current = await self._loaded()
@@ -70,7 +72,9 @@ class ConfigVersionStore:
             if expected is not None and expected != current.number:
                 return None
             version = ConfigVersion(current.number + 1, document, self._clock(), change)
+            self._is_doubtful = True  # where saving fails half way, nobody here knows whether it was kept
             await self._storage.save(version)
+            self._is_doubtful = False
             self._current = version
             self._changed.notify_all()
             return version
@@ -87,7 +91,21 @@ class ConfigVersionStore:
     async def _loaded(self) -> ConfigVersion:
         if self._current is None:
             self._current = await self._storage.load()
+        elif self._is_doubtful:
+            await self._settle()
         return self._current
+
+    async def _settle(self) -> None:
+        """Find out what was kept. Until the storage answers, what was in force stays in force."""
+        try:
+            kept = await self._storage.load()
+        except Exception as error:  # noqa: BLE001 - each storage has its own errors
+            log.warning("the storage of the live configuration does not answer: %s", error)
+            return
+        self._is_doubtful = False
+        if kept != self._current:
+            self._current = kept
+            self._changed.notify_all()
 
 
 def version_to_json(version: ConfigVersion) -> str:

@@ -11,7 +11,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.gateway.access.current_caller import CURRENT_CALLER, CURRENT_PRIORITY
 from deployments.messages.answers import CharacterReading, NamedPicture
-from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost
+from deployments.messages.call_errors import CropsLost, NotDeployed, QueueFull, ReplicaLost, StoreFull
 from deployments.messages.deadlines import sent
 from deployments.messages.request import ReadRequest
 from deployments.messages.states import ServiceState
@@ -100,6 +100,12 @@ async def _call_router(call: Callable[[], Awaitable[Answer]], deadline: float, r
         raise DeadlineExceeded("the ensemble did not answer in time", "give more time with timeout_s", 1.0) from error
     except QueueFull as error:
         raise Overloaded("too many requests are waiting", "send the request again later", 1.0) from error
+    except StoreFull as error:
+        raise Overloaded(
+            "the object store of a node is full, and its disk too",
+            "send smaller files, or give the nodes more --object-store-memory and free their disks",
+            5.0,
+        ) from error
     except NotDeployed as error:
         raise NotReady("the router is not running", "see /status", 5.0) from error
     raise InternalFailure(

@@ -20,8 +20,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deployments.jobs.job_store import RETRY_S
-from ocr.errors import NotReady, QuorumError
+from deployments.jobs.job_store import away
+from ocr.errors import QuorumError
 
 Result = TypeVar("Result")
 
@@ -177,8 +177,4 @@ async def _beside(work: Callable[..., Result], *arguments: Any) -> Result:  # no
     except (FileNotFoundError, QuorumError):
         raise
     except Exception as error:  # each kind of storage has its own errors
-        raise NotReady(
-            f"the files of jobs cannot be reached ({type(error).__name__})",
-            "try again in a few seconds; nothing that was accepted is lost",
-            RETRY_S,
-        ) from error
+        raise away(error, "the folder of the files of jobs") from error

@@ -4,6 +4,8 @@ a job is replaced only by its next version, so two who change it at once cannot 
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -92,10 +94,19 @@ async def change(store: JobStore, job_id: str, apply: Change) -> Job | None:
     raise InternalFailure(f"job {job_id} is changed all the time", "try again")
 
 
-def away(error: Exception) -> NotReady:
-    """What to say while the store cannot be reached."""
+def away(error: Exception, what: str = "the store of jobs") -> NotReady:
+    """What to say while `what` cannot be reached, or has no room left."""
+    if is_full(error):
+        return NotReady(f"{what} has no room left", "free room on its disk; nothing that was accepted is lost", RETRY_S)
     return NotReady(
-        f"the store of jobs does not answer ({type(error).__name__})",
+        f"{what} does not answer ({type(error).__name__})",
         "try again in a few seconds; nothing that was accepted is lost",
         RETRY_S,
     )
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the disk is full, or the share of it that may be used."""
+    if isinstance(error, sqlite3.OperationalError):
+        return error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

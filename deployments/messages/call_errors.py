@@ -19,3 +19,7 @@ class NotDeployed(Exception):
 
 class CropsLost(Exception):
     """The node that held the crops is gone, and the crops with it: the page has to be segmented again."""
+
+
+class StoreFull(Exception):
+    """The object store of a node has no room for what the call carries, and the node's disk has none either."""

@@ -2,6 +2,7 @@
 
     quorum render kuberay --overlay gpu                    manifests for `kubectl apply -f -`
     quorum render kuberay --overlay ha --image registry.example/quorum
+    quorum render kuberay --overlay incremental --gateway-class istio      requests go over to a new version by steps
     quorum render kuberay --overlay gpu --models-claim official-models
     quorum render kuberay --overlay cpu --digest cpu=sha256:...       images by digest, not by tag alone
     quorum render kuberay --overlay cpu --api-server 10.0.0.1/32      the head reaches only this and its own pods
@@ -41,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 @group.command()
 def kuberay(
-    overlay: Annotated[Literal["cpu", "gpu", "ha"], typer.Option(help="Which way to run.")],
+    overlay: Annotated[Literal["cpu", "gpu", "ha", "incremental"], typer.Option(help="Which way to run.")],
     image: Annotated[str, typer.Option(help="Where your registry has the image.")] = "quorum",
     tag: Annotated[str | None, typer.Option(help="Its tag; this version by default.")] = None,
     models_claim: Annotated[str | None, typer.Option(help="A volume claim with official models.")] = None,
@@ -55,6 +56,9 @@ def kuberay(
     callbacks: Annotated[
         bool, typer.Option("--callbacks", help="Let pods reach public addresses, for the callbacks of jobs.")
     ] = False,
+    gateway_class: Annotated[
+        str | None, typer.Option(help="The GatewayClass through which an upgrade by steps goes; istio by default.")
+    ] = None,
     monitoring: Annotated[bool, typer.Option(help="With what the Prometheus operator and Grafana read.")] = True,
 ) -> None:
     """Manifests of everything that Quorum needs on Kubernetes, for KubeRay."""
@@ -69,6 +73,7 @@ def kuberay(
             api_server=tuple(api_server or ()),
             otlp=otlp_endpoint,
             callbacks=callbacks,
+            gateway_class=gateway_class,
             monitored=monitoring,
         )
     if loose := sorted(set(re.findall(r"^ +(?:- )?image: ([^@\s]+)$", text, re.MULTILINE))):
@@ -120,16 +125,17 @@ def manifests(
     api_server: tuple[str, ...] = (),
     otlp: str | None = None,
     callbacks: bool = False,
+    gateway_class: str | None = None,
     monitored: bool = True,
 ) -> str:
-    """All documents of one overlay as YAML."""
+    """All documents of one overlay as YAML. Raises InvalidRequest for a class of gateway where none is used."""
     from importlib.metadata import version
 
     from cluster.kuberay import OVERLAYS, Outside, Release, documents
     from cluster.kuberay.monitoring import operator_documents
     from deployments.placement import kubernetes_serve_config
 
-    chosen = OVERLAYS[overlay]
+    chosen = OVERLAYS[overlay] if gateway_class is None else OVERLAYS[overlay].through(gateway_class)
     served = kubernetes_serve_config(gpus=chosen.has_gpus)
     release = Release(image, tag or version("quorum-ocr"), version("ray"), models_claim, digests or {})
     made = documents(chosen, served, release, Outside(api_server, otlp, callbacks))

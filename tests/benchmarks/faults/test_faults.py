@@ -6,17 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.faults.__main__ import figures_of, rows_of
-from benchmarks.faults.kinds import FAULTS, Fault, Result
+from benchmarks.faults.__main__ import SINGLE, chosen, figures_of, report, rows_of
+from benchmarks.faults.fault import STRONG_S, Fault, Result
+from benchmarks.faults.pairs import PAIRS, STRIKES
 from benchmarks.harness.constant_load import Exchange, LoadResult, Outcome, Request
 
 DEATH = 10.0
 KILLED = Fault("a Gateway dies", lambda _: None, kills=True)
 HUNG = Fault("an engine hangs", lambda _: None, degrades=True, hangs=True)
+STOPPED = Fault("a Router is stopped", lambda _: None, stops=True)
+FULL = Fault("a disk is full", lambda _: None, refuses=True)
 
 
-def asked(started: float, outcome: Outcome = Outcome.ANSWERED, seconds: float = 0.3) -> Request:
-    return Request(started, started + seconds, outcome)
+def asked(started: float, outcome: Outcome = Outcome.ANSWERED, seconds: float = 0.3, detail: str = "") -> Request:
+    return Request(started, started + seconds, outcome, detail)
 
 
 def exchange(started: float, code: int | None = 200, *, error: str = "", patient: bool = False) -> Exchange:
@@ -85,11 +88,57 @@ def test_recovery_counts_from_the_fault_or_from_its_end_where_it_lasts() -> None
 
 def test_a_row_has_as_many_cells_as_its_table() -> None:
     cells = rows_of([figures_of(result(KILLED, asked(9.0), exchange(9.0)), "here")]).splitlines()[-1]
-    assert cells.count("|") == 13
+    assert cells.count("|") == 14
     assert "| 1 200 |" in cells
 
 
-def test_every_part_of_the_cluster_is_killed_once() -> None:
-    names = [fault.name for fault in FAULTS]
+def test_what_a_stopped_process_holds_may_come_to_its_deadline_and_nothing_else() -> None:
+    late = asked(11.0, Outcome.FAILED, detail="DeadlineExceeded: no answer within 5 s")
+    assert result(STOPPED, late, exchange(11.0, 504)).problems() == []
+    broken = asked(11.0, Outcome.FAILED, detail="ConnectionBroken: reset")
+    assert result(STOPPED, broken).problems() == ["1 failed"]
+
+
+def test_the_place_of_a_stopped_process_is_taken_soon() -> None:
+    late = replace(result(STOPPED), strong=DEATH + STRONG_S + 1.0)
+    [problem] = late.problems()
+    assert problem.startswith("full strength only after")
+
+
+def test_a_refusal_that_names_the_reason_is_no_loss_where_room_is_missing() -> None:
+    refused = asked(11.0, Outcome.FAILED, detail="Overloaded: the object store of a node is full")
+    assert result(FULL, refused, exchange(11.0, 503)).problems() == []
+    assert result(FULL, asked(11.0, Outcome.FAILED, detail="InternalFailure: ?")).problems() == ["1 failed"]
+
+
+def test_what_was_seen_to_go_wrong_meanwhile_is_a_problem() -> None:
+    assert replace(result(KILLED), seen=["a job on a full disk: accepted"]).problems() == [
+        "a job on a full disk: accepted"
+    ]
+
+
+def test_every_part_of_the_cluster_is_killed_once_and_with_every_other_one() -> None:
+    names = [fault.name for fault in (*SINGLE, *PAIRS)]
     assert len(set(names)) == len(names)
     assert {"kill trocr", "kill Router", "kill Gateway", "kill a proxy", "kill a worker node"} <= set(names)
+    assert len(PAIRS) == len(STRIKES) * (len(STRIKES) - 1) // 2 == 36
+
+
+def test_faults_are_chosen_by_words_of_their_names_and_what_cannot_be_made_is_told_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = [fault.name for fault in chosen(["kill Router"], pairs=True, namespaces=False)]
+    assert names[0] == "kill Router"
+    assert len(names) == 1 + 7  # with those parts that come after it
+    assert [fault.name for fault in chosen(["kill Router"], pairs=False, namespaces=False)] == ["kill Router"]
+    assert list(chosen(["cable"], pairs=True, namespaces=False)) == []
+    assert "the cable of a worker is pulled: it needs hosts with networks" in capsys.readouterr().out
+
+
+def test_the_report_has_single_faults_and_pairs_apart_and_keeps_rows_of_earlier_runs() -> None:
+    old = {**figures_of(result(KILLED, asked(9.0)), "earlier")}
+    del old["slowest_s"]
+    both = report({"commit": "abc"}, [old, figures_of(result(PAIRS[0], asked(9.0)), "now")])
+    single, pairs = both.split("## Two faults")
+    assert "| a Gateway dies |" in single
+    assert f"| {PAIRS[0].name} |" in pairs

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-OVERLAYS = ("cpu", "gpu", "ha")
+OVERLAYS = ("cpu", "gpu", "ha", "incremental")
 
 
 @cache

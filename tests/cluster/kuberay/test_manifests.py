@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 import engines
 from cluster import node_pools, serve_proxies
 from cluster.kuberay import OVERLAYS, Outside, Release, documents, images
+from cluster.kuberay.overlays import IncrementalUpgrade
 from cluster.kuberay.pods import HOME, Size
 from cluster.local import failure_detection
 from cluster.local.hosts import free_port
@@ -365,3 +366,27 @@ def test_without_the_prometheus_operator_nothing_of_its_kinds_is_written() -> No
     kinds = {document["apiVersion"] for document in yaml.safe_load_all(manifests("cpu", monitored=False))}
     assert "monitoring.coreos.com/v1" not in kinds
     assert "ray.io/v1" in kinds
+
+
+def test_only_the_incremental_overlay_hands_requests_over_by_steps(overlay: str, ray_service: Document) -> None:
+    strategy = ray_service["spec"]["upgradeStrategy"]
+    if overlay != "incremental":
+        assert strategy == {"type": "NewCluster"}
+        return
+    assert strategy["type"] == "NewClusterWithIncrementalUpgrade"
+    options = strategy["clusterUpgradeOptions"]
+    assert 0 < options["stepSizePercent"] <= options["maxSurgePercent"] < 100
+    assert ray_service["spec"]["rayClusterConfig"]["enableInTreeAutoscaling"], "KubeRay asks for it"
+
+
+def test_the_class_of_the_gateway_is_ones_own_where_there_is_one() -> None:
+    text = manifests("incremental", gateway_class="eg")
+    assert "gatewayClassName: eg\n" in text
+    with pytest.raises(InvalidRequest, match="ha uses no gateway"):
+        manifests("ha", gateway_class="eg")
+
+
+@pytest.mark.parametrize("wrong", [{"step_percent": 0}, {"step_percent": 60}, {"interval_s": 0}, {"gateway_class": ""}])
+def test_steps_that_kuberay_does_not_take_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="KubeRay"):
+        IncrementalUpgrade(**wrong)

@@ -132,7 +132,7 @@ def test_everything_else_is_closed(policies: list[Document], source: Peer, targe
 
 
 def test_redis_is_open_to_rays_pods_where_there_is_one(overlay: str, policies: list[Document]) -> None:
-    assert [allowed(policies, pod, REDIS, 6379) for pod in (HEAD, WORKER)] == [overlay == "ha"] * 2
+    assert [allowed(policies, pod, REDIS, 6379) for pod in (HEAD, WORKER)] == [overlay in ("ha", "incremental")] * 2
     assert not allowed(policies, WORKER, REDIS, 22)
 
 

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.cluster.kuberay.conftest import ROOT
+from tests.cluster.kuberay.conftest import ROOT, committed
 
 Document = dict[str, Any]
 
@@ -123,3 +123,13 @@ def test_every_rule_has_what_a_rule_of_prometheus_has(documents: list[Document])
 def test_every_document_is_there_once(documents: list[Document]) -> None:
     names = [(document["kind"], document["metadata"]["name"]) for document in documents]
     assert len(set(names)) == len(names)
+
+
+def test_kuberays_schema_wants_all_that_an_upgrade_by_steps_needs(kuberay: Document) -> None:
+    [service] = [document for document in committed("incremental") if document["kind"] == "RayService"]
+    options = service["spec"]["upgradeStrategy"]["clusterUpgradeOptions"]
+    for needed in ("gatewayClassName", "stepSizePercent", "intervalSeconds"):
+        without = {name: value for name, value in options.items() if name != needed}
+        service["spec"]["upgradeStrategy"]["clusterUpgradeOptions"] = without
+        with pytest.raises(jsonschema.ValidationError, match=needed):
+            jsonschema.Draft4Validator(kuberay).validate(service)

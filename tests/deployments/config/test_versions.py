@@ -38,6 +38,51 @@ async def test_an_archive_that_fails_leaves_the_current_version_in_force(tmp_pat
     assert (await store.current()).number == 0
 
 
+class Unreliable:
+    """A storage that keeps what it is sent and does not say so, and is away when it is told to be."""
+
+    def __init__(self) -> None:
+        self.kept = ConfigVersion()
+        self.is_away = False
+        self.answer_is_lost = False
+
+    async def load(self) -> ConfigVersion:
+        if self.is_away:
+            raise ConnectionError("refused")
+        return self.kept
+
+    async def save(self, version: ConfigVersion) -> None:
+        if self.is_away:
+            raise ConnectionError("refused")
+        self.kept = version
+        if self.answer_is_lost:
+            raise TimeoutError("no answer")
+
+
+async def test_what_was_kept_though_its_answer_was_lost_comes_into_force() -> None:
+    storage = Unreliable()
+    store = ConfigVersionStore(storage, clock)
+    await store.current()
+    storage.answer_is_lost = True
+    with pytest.raises(TimeoutError):
+        await store.change({"method": "majority_voting"}, "first", None)
+    assert await store.current() == storage.kept == ConfigVersion(1, {"method": "majority_voting"}, 1000.0, "first")
+
+
+async def test_while_the_storage_is_away_changes_are_refused_and_what_was_in_force_stays() -> None:
+    storage = Unreliable()
+    store = ConfigVersionStore(storage, clock)
+    made = await store.change({"method": "majority_voting"}, "first", None)
+    storage.is_away = True
+    for change in ("second", "third"):
+        with pytest.raises(ConnectionError):
+            await store.change({}, change, None)
+        assert await store.current() == made
+    storage.is_away = False
+    assert await store.wait_for_other(0, 5.0) == made
+    assert (await store.change({}, "fourth", None)) == ConfigVersion(2, {}, 1000.0, "fourth")
+
+
 async def test_a_change_for_an_outdated_version_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     await store.change({"log_level": "DEBUG"}, "one", 0)

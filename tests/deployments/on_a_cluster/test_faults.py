@@ -138,6 +138,20 @@ def test_an_engine_that_hangs_has_its_replica_replaced(url: str) -> None:
         assert time.monotonic() < deadline, "the hanging engine did not come back"
 
 
+def test_a_replica_that_a_signal_stopped_is_replaced_and_no_request_fails(url: str) -> None:
+    [stopped] = replicas("agreeing")
+    stopped.suspend()
+    answers = [read(url, NARROW, engines="steady,agreeing", timeout_s=2) for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.json()["text"] for answer in answers} == {"steady"}
+    deadline = time.monotonic() + 90
+    while replicas("agreeing") in ([], [stopped]):
+        assert time.monotonic() < deadline, "the stopped replica is still there"
+        time.sleep(0.5)
+    while statuses(read(url, NARROW, engines="steady,agreeing", timeout_s=5))["agreeing"] != "ok":
+        assert time.monotonic() < deadline, "no other replica reads in its place"
+
+
 def test_an_overloaded_gateway_refuses_in_the_form_of_the_contract_and_answers_again_afterwards(url: str) -> None:
     with ThreadPoolExecutor(max_workers=2 * MOST_REQUESTS) as pool:
         sent = [pool.submit(read, url, WIDE, engines="steady,slow", timeout_s=4) for _ in range(2 * MOST_REQUESTS)]
