@@ -95,8 +95,8 @@ def _keep(folder: Path, seed: int, case: FuzzCase, said: str) -> None:
 
 def _require_bystander(client: httpx.Client) -> None:
     """Somebody else's page is read. Raises RuntimeError where it is not."""
-    page = {"content": QUICK.read_bytes(), "headers": {"content-type": "image/png"}}
-    answer = client.post("/predict_text", **page, timeout=_SLOW_S)
+    headers = {"content-type": "image/png"}
+    answer = client.post("/predict_text", content=QUICK.read_bytes(), headers=headers, timeout=_SLOW_S)
     if answer.status_code != 200 or not answer.json()["text"]:
         raise RuntimeError(f"a small page got {answer.status_code}: {answer.text[:200]}")
 

@@ -28,7 +28,7 @@ from benchmarks.harness import command
 from benchmarks.harness.results import RESULTS, publish
 from benchmarks.harness.serving import PAGE, QUICK, URL, served_at
 from benchmarks.inputs.drawn_documents import bilevel, lines_of_prose, pdf_of, scanned, sheet, typeset
-from cluster.local.multi_node_cluster import components_among
+from cluster.local.application_processes import components_among
 from cluster.local.processes import children
 from evaluation.environment import as_table, environment
 from evaluation.markdown import document, table
