@@ -140,6 +140,30 @@ def test_a_line_of_contents_begins_with_its_title_and_ends_with_its_number(url: 
         assert line.endswith(number)
 
 
+@pytest.mark.parametrize("form", ["json", "text", "markdown", "hocr", "alto", "page", "pdf"])
+def test_a_page_of_a1_between_pages_of_a4_is_in_every_format(url: str, form: str) -> None:
+    with pikepdf.new() as pdf:
+        for points, pixels, letters in (((595, 842), (1240, 1754), 40), ((1684, 2384), (3368, 4768), 90)) * 2:
+            add_scan_page(pdf, sheet(pixels, letters), points)
+        file = saved(pdf)
+    response = httpx.post(f"{url}/predict_text", content=file, params={"format": form}, timeout=200)
+    assert response.status_code == 200, response.text[:300]
+    if form == "json":
+        pages = response.json()["pages"]
+        assert [page["height"] > 4000 for page in pages] == [False, True, False, True]
+        assert all(PROSE[0] in page["text"] for page in pages)
+
+
+def test_one_line_of_several_sentences_is_read_to_its_end(url: str) -> None:
+    text = " ".join(PROSE * 2)
+    font = PIL.ImageFont.load_default(40)
+    picture = PIL.Image.new("L", (int(font.getlength(text)) + 60, 64), 255)
+    PIL.ImageDraw.Draw(picture).text((30, 8), text, fill=0, font=font)
+    assert picture.width > 66 * picture.height
+    response = httpx.post(f"{url}/predict_text", content=as_file(picture, "PNG"), timeout=120)
+    assert Levenshtein.distance(" ".join(response.json()["text"].split()), text) <= 3
+
+
 def test_regions_are_read_by_themselves_and_answered_by_name(url: str) -> None:
     picture = PIL.Image.new("L", (1400, 400), 255)
     pen, font = PIL.ImageDraw.Draw(picture), PIL.ImageFont.load_default(48)
