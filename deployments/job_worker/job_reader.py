@@ -130,7 +130,8 @@ class JobReader:
             await self._read_leased(job, leases)
         finally:
             self._runs_of[job.owner] -= 1
-            self._runs_of = +self._runs_of
+            if not self._runs_of[job.owner]:
+                del self._runs_of[job.owner]
         return True
 
     async def _read_leased(self, job: Job, leases: Sequence[Lease]) -> None:
