@@ -36,11 +36,11 @@ _MEASURED = ("ours", "others", "base", "served")
 def measure(part: str, pages: Sequence[GroundTruthPage], base: Path | None) -> dict[str, Any]:
     """The figures of one part: scripts in a process each, or the ensemble as this or an earlier version serves it."""
     if part == "served":
-        return asdict(measure_served(ROOT, pages, _tell))
+        return asdict(measure_served(ROOT, pages, _tell, crowd=True))
     if part == "base":
         if base is None:
             raise typer.BadParameter("give --base CHECKOUT: an earlier version after `make setup`")
-        return asdict(measure_served(base.resolve(), pages, _tell))
+        return asdict(measure_served(base.resolve(), pages, _tell, crowd=False))
     names = OURS if part == "ours" else OTHERS
     return {"peers": [asdict(one) for one in peers.measured(names, pages, _tell)]}
 

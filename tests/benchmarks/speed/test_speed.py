@@ -273,6 +273,7 @@ def test_each_ratio_that_was_wanted_is_met_or_not_by_what_was_measured() -> None
 def test_ratios_over_an_earlier_version_are_of_what_both_were_asked() -> None:
     made = figures()
     made["base"] = service_of(4.0, made["served"]["setting"])
+    made["base"]["flows"] = {"several clients": made["base"]["flows"]["several clients"]}
     over = {goal.name: goal for goal in goals(made) if goal.name.endswith("earlier version")}
     assert {name: goal.measured for name, goal in over.items()} == pytest.approx(
         {name: 4.0 if "a second" in name else 0.25 for name in over}
