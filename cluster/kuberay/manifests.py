@@ -56,7 +56,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 class Release:
     """What is deployed: the image's repository and tag, which Ray it holds, and a claim with models, if any.
 
-    The stages of an image are told apart by the end of the tag: `quorum:0.1.0-gpu`. `digests` pins them, and `redis`,
+    The stages of an image are told apart by the end of the tag: `quorum:0.2.0-gpu`. `digests` pins them, and `redis`,
     whose image is in images.env: whatever a tag means tomorrow, a digest means the same bytes. Raises InvalidRequest
     for a digest that is none.
     """

@@ -122,7 +122,7 @@ def status_answer(status: str = "ready", *, available: tuple[str, ...] = ("tesse
     return StatusAnswer.model_validate(
         {
             "status": status,
-            "version": "0.1.0",
+            "version": "0.2.0",
             "uptime_s": 61.0,
             "engines": engines,
             "components": components,

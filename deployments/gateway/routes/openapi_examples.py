@@ -300,7 +300,7 @@ def _status() -> StatusAnswer:
     )
     return StatusAnswer(
         status="ready",
-        version="0.1.0",
+        version="0.2.0",
         uptime_s=3600.0,
         engines={"tesseract": engine},
         components={"Router": ComponentStatus(status="HEALTHY", message="", replicas=2)},
