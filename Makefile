@@ -79,7 +79,7 @@ many_examples := $(pytest) $(ARGS) --no-header -o timeout=1800 -n 2 --hypothesis
     -m "hypothesis and not cluster and $(rest)"
 
 # What only slow tests start.
-slow_programs := prometheus poppler-utils=pdftotext qpdf faketime
+slow_programs := prometheus poppler-utils=pdftotext qpdf faketime nodejs=node npm
 test-all: test
 	@cluster/setup.sh $(VENV) $(slow_programs)
 	@mkdir -p $(results)

@@ -12,6 +12,7 @@ import yaml
 
 from deployments.config.schema import ClusterConfig
 from deployments.messages.capabilities import Capabilities
+from tests.deployments.on_a_cluster.test_integrations import RUN_BY_TESTS
 from tests.fakes.job_worker import with_a_worker
 from tests.fakes.plain_service import PlainService
 from tests.fakes.served import over_http
@@ -90,6 +91,15 @@ def test_the_page_on_the_command_line_is_what_the_commands_say_of_themselves() -
     assert (ROOT / "docs" / "command-line.md").read_text() == manual()
     silent = [module.__name__ for module in commands() if "Exit codes" not in (module.__doc__ or "")]
     assert silent == []
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "integrations").glob("[a-z]*.md")), ids=lambda page: page.stem)
+def test_every_page_on_an_integration_has_programs_and_a_test_runs_each(page: Path) -> None:
+    marks = set(re.findall(r"^<!-- (.+) -->$", page.read_text(), re.MULTILINE))
+    assert marks
+    assert marks <= RUN_BY_TESTS
+    programs = re.findall(r"(^<!-- .+ -->\n)?^```python$", page.read_text(), re.MULTILINE)
+    assert all(programs), "a program without a mark"
 
 
 @pytest.mark.processes

@@ -19,6 +19,7 @@ from deployments.gateway.admin_api import AdminApi
 from deployments.gateway.error_responses import error_body, error_response
 from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.integrations.azure_read import azure_routes
+from deployments.gateway.integrations.mistral_files import mistral_file_routes
 from deployments.gateway.integrations.mistral_ocr import mistral_routes
 from deployments.gateway.integrations.open_inference import open_inference_routes
 from deployments.gateway.integrations.open_webui import open_webui_routes
@@ -66,7 +67,8 @@ def create_app(
     app.include_router(admin_routes(admin_api))
     app.include_router(health_routes(api))
     app.include_router(open_inference_routes(api))
-    app.include_router(mistral_routes(api.readings))
+    app.include_router(mistral_routes(api.readings, jobs))
+    app.include_router(mistral_file_routes(jobs))
     app.include_router(open_webui_routes(api.readings))
     app.include_router(azure_routes(jobs, lambda: api.config.security.trusted_proxies))
     add_web_ui(app)

@@ -111,10 +111,10 @@ class AccessMiddleware:
             scope[_TIMER].end_step("admit")
             await self._app(scope, receive, response.send)
         except QuorumError as error:
-            await response.refuse(error, receive)
+            await response.refuse(error, scope, receive)
         except Exception:
             log.exception("%s %s failed", scope.get("method", "WS"), scope["path"])
-            await response.refuse(internal_failure(), receive)
+            await response.refuse(internal_failure(), scope, receive)
         finally:
             labels = {"route": _label_of(scope), "status": str(response.status)}
             self._record(REQUESTS, **labels)
@@ -170,15 +170,15 @@ class _Response:
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
 
-    async def refuse(self, error: QuorumError, receive: Receive) -> None:
-        """Answer with an error; when the answer has begun already, break it off."""
+    async def refuse(self, error: QuorumError, routed: Scope, receive: Receive) -> None:
+        """Answer with an error as the clients of the route know it; when the answer has begun already, break it off."""
         if self._scope["type"] == "websocket":
             self.status = error.http_status
             await self._send({"type": "websocket.close", "code": 1008, "reason": error.message[:100]})
         elif self._begun:
             raise error
         else:
-            await error_response(error, self._scope)(self._scope, receive, self.send)
+            await error_response(error, routed)(self._scope, receive, self.send)
 
 
 def _rate_limit_key(caller: Caller | None, scope: Scope, security: SecurityConfig) -> str:

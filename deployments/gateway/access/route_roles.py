@@ -46,6 +46,9 @@ ROLES: Mapping[str, Role] = {
     "/v2/models/{model}/versions/{version}/ready": Role.USER,
     "/v2/models/{model}/versions/{version}/infer": Role.USER,
     "/v1/ocr": Role.USER,
+    "/v1/files": Role.USER,
+    "/v1/files/{job}": Role.USER,
+    "/v1/files/{job}/url": Role.USER,
     "/process": Role.USER,
     "/documentintelligence/documentModels/{model}:analyze": Role.USER,
     "/documentintelligence/documentModels/{model}/analyzeResults/{job}": Role.USER,
@@ -60,7 +63,7 @@ ROLES: Mapping[str, Role] = {
 wants keys for reading. "/page" stands for every file below it, and {...} for any one part of a path.
 """
 
-KEPT = frozenset({"/jobs", "/documentintelligence/documentModels/{model}:analyze"})
+KEPT = frozenset({"/jobs", "/v1/files", "/documentintelligence/documentModels/{model}:analyze"})
 """Those of them whose body goes to the store of jobs as it comes, however long that takes."""
 
 _SLASHES = re.compile("/{2,}")

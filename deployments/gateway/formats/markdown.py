@@ -40,13 +40,40 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedLine:
+    """A line of a page in a text: `places` says of each character of the line's own text, and of its end, how many
+    characters of the page's text stand before it.
+    """
+
+    line: LineAnswer
+    places: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class _Line:
     kind: Kind
     text: str
-    """As Markdown, without the signs of a heading."""
+    """As Markdown, without the sign of a heading or of an item."""
     sign: str
     top: float
     height: float
+    answer: LineAnswer
+    after: int = 0
+    """So many characters of the line's own text became the sign."""
+
+    def placed(self, start: int) -> PlacedLine:
+        """The line whose `text` begins at `start`."""
+        sign_at = start - len(self.sign) - 1
+        places = [sign_at + min(number, len(self.sign)) for number in range(self.after)]
+        rest = self.answer.text[self.after :]
+        places += [start] * (len(rest) - len(rest.lstrip()))
+        at = 0
+        for character in rest.strip():
+            at = self.text.index(character, at)  # before it stand backslashes at most
+            places.append(start + at)
+            at += 1
+        places += [start + len(self.text)] * (len(self.answer.text) + 1 - len(places))
+        return PlacedLine(self.answer, places)
 
 
 def _file_parts(head: DocumentHead, pages: Iterable[OutputPage]) -> Iterator[bytes]:
@@ -63,23 +90,47 @@ def _file_parts(head: DocumentHead, pages: Iterable[OutputPage]) -> Iterator[byt
 
 def markdown_of(page: OutputPage) -> str:
     """One page as Markdown, "" when it has no text."""
+    return "".join(before + line.text for before, line in _pieces(page))
+
+
+def placed_markdown_of(page: OutputPage) -> tuple[str, list[PlacedLine]]:
+    """The same, and where each line stands in it."""
+    parts, placed, end = [], [], 0
+    for before, line in _pieces(page):
+        placed.append(line.placed(end + len(before)))
+        parts.append(before + line.text)
+        end += len(parts[-1])
+    return "".join(parts), placed
+
+
+def _pieces(page: OutputPage) -> Iterator[tuple[str, _Line]]:
+    """The lines of a page, each with what stands before it."""
     blocks = list(page.text_blocks())
     # Of most of the page's characters.
     usual = weighted_median((_height(line), len(line.text)) for lines in blocks for line in lines)
-    return "\n\n".join(part for lines in blocks for part in _parts(lines, usual))
+    between = ""
+    for part in (part for lines in blocks for part in _parts(lines, usual)):
+        for before, line in part:
+            yield between + before, line
+            between = ""
+        between = "\n\n"
 
 
-def _parts(lines: Sequence[LineAnswer], usual: float) -> Iterator[str]:
-    """Headings, lists and paragraphs of one block."""
+def _parts(lines: Sequence[LineAnswer], usual: float) -> Iterator[list[tuple[str, _Line]]]:
+    """Headings, lists and paragraphs of one block: lines, each with what stands before it."""
     for (kind, sign), run in groupby((_seen(line, usual) for line in lines), key=_together):
         together = list(run)
         if kind is Kind.HEADING:
-            yield f"{sign} {' '.join(line.text for line in together)}"
+            yield _with_before(together, f"{sign} ", " ")
         elif kind is Kind.ITEM:
-            yield "\n".join(f"{line.sign} {line.text}" for line in together)
+            yield [("\n" * (number > 0) + f"{line.sign} ", line) for number, line in enumerate(together)]
         else:
             for paragraph in _paragraphs(together):
-                yield "\n".join(line.text for line in paragraph)
+                yield _with_before(paragraph, "", "\n")
+
+
+def _with_before(lines: Sequence[_Line], first: str, others: str) -> list[tuple[str, _Line]]:
+    return [(others if number else first, line) for number, line in enumerate(lines)]
 
 
 def _together(line: _Line) -> tuple[Kind, str]:
@@ -91,12 +142,13 @@ def _seen(line: LineAnswer, usual: float) -> _Line:
     text, height, top = line.text, _height(line), min(y for _, y in line.polygon)
     sign = next((sign for size, sign in reversed(HEADING_SIZES) if height >= size * usual), "")
     if sign and len(text) <= HEADING_CHARACTERS:
-        return _Line(Kind.HEADING, escaped(text), sign, top, height)
+        return _Line(Kind.HEADING, escaped(text), sign, top, height, line)
     if bullet := _BULLET.match(text):
-        return _Line(Kind.ITEM, escaped(text[bullet.end() :]), "-", top, height)
+        return _Line(Kind.ITEM, escaped(text[bullet.end() :]), "-", top, height, line, bullet.end())
     if number := _NUMBER.match(text):
-        return _Line(Kind.ITEM, escaped(text[number.end() :]), number[1] + number[2], top, height)
-    return _Line(Kind.TEXT, escaped(text), "", top, height)
+        item = escaped(text[number.end() :])
+        return _Line(Kind.ITEM, item, number[1] + number[2], top, height, line, number.end())
+    return _Line(Kind.TEXT, escaped(text), "", top, height, line)
 
 
 def _paragraphs(lines: Sequence[_Line]) -> Iterator[list[_Line]]:

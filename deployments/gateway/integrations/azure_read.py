@@ -1,5 +1,6 @@
-"""The model `prebuilt-read` of Azure's Document Intelligence (REST, 2024-11-30), which paperless-ngx speaks: a document
-is sent, read as a job, and asked for until it is there.
+"""The models `prebuilt-read` and `prebuilt-layout` of Azure's Document Intelligence (REST, 2024-11-30), which
+paperless-ngx and Open WebUI speak: a document is sent, read as a job, and asked for until it is there. They read the
+same; `prebuilt-layout` may be asked for Markdown.
 
 The document comes in the request: nothing is fetched from elsewhere. The key comes as `Ocp-Apim-Subscription-Key`.
 """
@@ -22,7 +23,7 @@ from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.reading_middleware import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
 from deployments.gateway.error_responses import azure_error
 from deployments.gateway.formats import format_named
-from deployments.gateway.integrations.azure_result import StringIndex, analysis
+from deployments.gateway.integrations.azure_result import ContentFormat, StringIndex, analysis
 from deployments.gateway.jobs.jobs_api import JobsApi
 from deployments.gateway.requests.bodies import announced_bytes
 from deployments.gateway.requests.json_uploads import FileFields
@@ -35,7 +36,8 @@ from ocr.contract import PageChoice, Problem
 from ocr.errors import InvalidRequest, NotFinished, NotFound, OutOfRange
 from ocr.text.languages import LANGUAGES, known
 
-MODEL = "prebuilt-read"
+LAYOUT = "prebuilt-layout"
+MODELS = ("prebuilt-read", LAYOUT)
 API_VERSION = "2024-11-30"
 ANALYZE = "/documentintelligence/documentModels/{model}:analyze"
 RESULT = "/documentintelligence/documentModels/{model}/analyzeResults/{job}"
@@ -66,7 +68,7 @@ class AnalyzeQuery(_Query):
     pages: PageChoice | None = None
     locale: str | None = Field(None, max_length=40)
     string_index_type: StringIndex = Field("textElements", alias="stringIndexType")
-    output_content_format: str = Field("text", alias="outputContentFormat")
+    output_content_format: ContentFormat = Field("text", alias="outputContentFormat")
     output: str = ""
     features: str = ""
     query_fields: str = Field("", alias="queryFields")
@@ -76,10 +78,11 @@ class ResultQuery(_Query):
     """What a result is asked for with: `Operation-Location` has it."""
 
     string_index_type: StringIndex = Field("textElements", alias="stringIndexType")
+    output_content_format: ContentFormat = Field("text", alias="outputContentFormat")
 
 
 def azure_routes(jobs: JobsApi, trusted_proxies: Callable[[], Sequence[str]]) -> APIRouter:
-    """`POST .../prebuilt-read:analyze`, its result, the PDF with its text, and how it is deleted."""
+    """`POST .../MODEL:analyze`, its result, the PDF with its text, and how it is deleted."""
     router = APIRouter(include_in_schema=False)  # their protocols describe themselves
     _add_analyze(router, jobs, trusted_proxies)
     _add_result(router, jobs)
@@ -92,7 +95,7 @@ def _add_analyze(router: APIRouter, jobs: JobsApi, trusted_proxies: Callable[[],
         """Keep a document, which is read afterwards."""
         _require_model(model)
         asked = _versioned(AnalyzeQuery, request)
-        options = _job_options(asked)
+        options = _job_options(asked, model)
 
         async def take(files: JobFiles, folder: str, limits: UploadLimits) -> KeptUpload:
             upload = await receive_upload(request, files, folder, limits, _FILE)
@@ -125,7 +128,7 @@ def _add_result(router: APIRouter, jobs: JobsApi) -> None:
             return JSONResponse({**told, "error": _why_not(found)})
         await jobs.results.of(found.owner, found.id)  # it may be deleted already
         CURRENT_CALLER.set(found.owner)
-        return StreamingResponse(_told(told, jobs, found, asked.string_index_type), media_type="application/json")
+        return StreamingResponse(_told(told, jobs, found, model, asked), media_type="application/json")
 
     @router.get(f"{RESULT}/pdf")
     async def pdf(request: Request, model: str, job: str) -> Response:
@@ -150,10 +153,11 @@ def _add_result(router: APIRouter, jobs: JobsApi) -> None:
         return Response(status_code=204)
 
 
-async def _told(told: dict[str, Any], jobs: JobsApi, job: Job, index: StringIndex) -> AsyncIterator[bytes]:
+async def _told(told: dict[str, Any], jobs: JobsApi, job: Job, model: str, asked: ResultQuery) -> AsyncIterator[bytes]:
     yield json.dumps(told).encode()[:-1] + b', "analyzeResult": '
-    beside = {"apiVersion": API_VERSION, "modelId": MODEL, "contentFormat": "text"}
-    async for piece in analysis(beside, lambda: jobs.results.pages(job, 0), index):
+    beside = {"apiVersion": API_VERSION, "modelId": model}
+    index, form = asked.string_index_type, asked.output_content_format
+    async for piece in analysis(beside, lambda: jobs.results.pages(job, 0), index, form):
         yield piece
     yield b"}"
 
@@ -167,17 +171,17 @@ def _versioned(query: type[AnalyzeQuery] | type[ResultQuery], request: Request) 
 
 
 def _require_model(model: str) -> None:
-    if model != MODEL:
-        raise NotFound(f"there is no model '{model[:60]}'", f"this service has {MODEL}")
+    if model not in MODELS:
+        raise NotFound(f"there is no model '{model[:60]}'", f"this service has {' and '.join(MODELS)}")
 
 
-def _job_options(asked: AnalyzeQuery) -> dict[str, Any]:
+def _job_options(asked: AnalyzeQuery, model: str) -> dict[str, Any]:
     """The options of the job. Raises OutOfRange for what is not done here, before the document is received."""
     outputs = [each for each in asked.output.split(",") if each]
     if unknown := [each for each in outputs if each != _PDF]:
         raise OutOfRange(f"output is '{unknown[0][:40]}'", f"ask for {_PDF}, or for nothing more")
-    if asked.output_content_format != "text":
-        raise OutOfRange(f"outputContentFormat is '{asked.output_content_format[:40]}'", "this model has text alone")
+    if asked.output_content_format == "markdown" and model != LAYOUT:
+        raise OutOfRange(f"{model} has text alone, not markdown", f"ask {LAYOUT} for it")
     if asked.features or asked.query_fields:
         raise OutOfRange("this service has no further features", "leave features and queryFields out")
     options: dict[str, Any] = {"priority": "interactive", "formats": ("json", *outputs)}
@@ -200,6 +204,8 @@ def _path_of(request: Request, job: Job, asked: AnalyzeQuery) -> str:
     """Where the result will be, as this caller asks: the service may be mounted below another path."""
     path = request.scope["path"].rstrip("/").removesuffix(":analyze")
     query = f"api-version={API_VERSION}&stringIndexType={asked.string_index_type}"
+    if asked.output_content_format == "markdown":
+        query += "&outputContentFormat=markdown"
     return f"{path}/analyzeResults/{job.id}?{query}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import accumulate
 from typing import Any, Literal
 
@@ -16,11 +16,18 @@ import regex
 
 from deployments.gateway.error_responses import azure_error
 from deployments.gateway.formats import OutputPage
+from deployments.gateway.formats.markdown import PlacedLine, placed_markdown_of
 from deployments.gateway.formats.output_format import Points, word_places
-from ocr.contract import FailedPage, LineAnswer
+from ocr.contract import FailedPage
 
 StringIndex = Literal["textElements", "unicodeCodePoint", "utf16CodeUnit"]
 """What places in a text are counted in: what a reader takes for one character, code points, or UTF-16."""
+
+ContentFormat = Literal["text", "markdown"]
+"""What `content` is written in."""
+
+BETWEEN_PAGES = {"text": "\n", "markdown": "\n\n<!-- PageBreak -->\n\n"}
+"""What stands in `content` between two pages."""
 
 Pages = Callable[[], AsyncIterator[OutputPage | FailedPage]]
 
@@ -28,9 +35,12 @@ _CLUSTERS = regex.compile(r"\X")
 _FIRST_OF_UTF16_PAIRS = 0x10000
 
 
-async def analysis(beside: dict[str, Any], pages: Pages, index: StringIndex) -> AsyncIterator[bytes]:
+async def analysis(
+    beside: dict[str, Any], pages: Pages, index: StringIndex, form: ContentFormat = "text"
+) -> AsyncIterator[bytes]:
     """The JSON object `analyzeResult`, in pieces. `beside` is what else stands in it; `pages` is gone through twice."""
-    yield json.dumps({**beside, "stringIndexType": index}).encode()[:-1] + b', "pages": ['
+    told = {**beside, "contentFormat": form, "stringIndexType": index}
+    yield json.dumps(told).encode()[:-1] + b', "pages": ['
     failed: list[FailedPage] = []
     offset = 0
     before = b""
@@ -39,54 +49,66 @@ async def analysis(beside: dict[str, Any], pages: Pages, index: StringIndex) -> 
             failed.append(page)
             continue
         # Beside the event loop: a dense page takes tens of milliseconds.
-        told, length = await asyncio.to_thread(_told, page, offset, index)
-        yield before + told
-        offset, before = offset + length + 1, b", "
+        one, length = await asyncio.to_thread(_told, page, offset, index, form)
+        yield before + one
+        offset, before = offset + length + len(BETWEEN_PAGES[form]), b", "
     yield b'], "content": "'
-    before = b""
+    between = ""
     async for page in pages():
         if isinstance(page, OutputPage):
-            yield before + json.dumps(content_of(page)).encode()[1:-1]
-            before = b"\\n"
+            content, _ = await asyncio.to_thread(content_of, page, form)
+            yield json.dumps(between + content).encode()[1:-1]
+            between = BETWEEN_PAGES[form]
     yield b'", "warnings": ' + json.dumps([_warning(page) for page in failed]).encode() + b"}"
 
 
-def _told(page: OutputPage, offset: int, index: StringIndex) -> tuple[bytes, int]:
-    told, length = page_of(page, offset, index)
+def _told(page: OutputPage, offset: int, index: StringIndex, form: ContentFormat) -> tuple[bytes, int]:
+    told, length = page_of(page, offset, index, form)
     return json.dumps(told).encode(), length
 
 
-def content_of(page: OutputPage) -> str:
-    """The text of a page: its lines in reading order, without those that nobody can read."""
-    return "\n".join(_text(page, line) for line in _lines(page))
+def content_of(page: OutputPage, form: ContentFormat = "text") -> tuple[str, list[PlacedLine]]:
+    """The text of a page, its lines in reading order without those that nobody can read; and where they stand in it."""
+    if form == "markdown":
+        return placed_markdown_of(page)
+    placed, end = [], 0
+    for lines in page.text_blocks():
+        for line in lines:
+            text = " ".join(word.text for word in line.words)
+            places = range(end, end + len(text) + 1)
+            placed.append(PlacedLine(line.model_copy(update={"text": text}), places))
+            end += len(text) + 1
+    return "\n".join(each.line.text for each in placed), placed
 
 
-def page_of(page: OutputPage, offset: int, index: StringIndex) -> tuple[dict[str, Any], int]:
+def page_of(
+    page: OutputPage, offset: int, index: StringIndex, form: ContentFormat = "text"
+) -> tuple[dict[str, Any], int]:
     """The page, whose text begins at `offset` of the content, and how long its text is."""
-    content = content_of(page)
-    places = _indices(content, index)
+    content, placed = content_of(page, form)
+    units = _indices(content, index)
 
     def span(start: int, end: int) -> dict[str, int]:
-        return {"offset": offset + places[start], "length": places[end] - places[start]}
+        return {"offset": offset + units[start], "length": units[end] - units[start]}
 
-    lines, words, at = [], [], 0
+    lines, words = [], []
     scale = _inches_a_pixel(page)
-    for line in _lines(page):
-        text = _text(page, line)
-        lines.append(
-            {"content": text, "polygon": _polygon(line.polygon, scale), "spans": [span(at, at + len(text))]},
-        )
-        for word, place in zip(page.words_of(line), word_places(line), strict=True):
-            end = at + len(word.text)
+    for each in placed:
+        text, places = each.line.text, each.places
+        polygon = _polygon(each.line.polygon, scale)
+        lines.append({"content": text, "polygon": polygon, "spans": [span(places[0], places[-1])]})
+        at = 0
+        for word, place in zip(each.line.words, word_places(each.line), strict=True):
+            start = text.index(word.text, at)  # before it stand spaces at most
+            at = start + len(word.text)
             words.append(
                 {
                     "content": word.text,
                     "polygon": _polygon(place, scale),
                     "confidence": word.confidence,
-                    "span": span(at, end),
+                    "span": span(places[start], places[at - 1] + 1),
                 }
             )
-            at = end + 1
     told = {
         "pageNumber": page.number,
         "width": _scaled(page.answer.width, scale[0]),
@@ -96,16 +118,7 @@ def page_of(page: OutputPage, offset: int, index: StringIndex) -> tuple[dict[str
         "lines": lines,
         "spans": [span(0, len(content))],
     }
-    return told, places[len(content)]
-
-
-def _lines(page: OutputPage) -> Iterator[LineAnswer]:
-    for block in page.text_blocks():
-        yield from block
-
-
-def _text(page: OutputPage, line: LineAnswer) -> str:
-    return " ".join(word.text for word in page.words_of(line))
+    return told, units[len(content)]
 
 
 def _inches_a_pixel(page: OutputPage) -> tuple[float, float]:

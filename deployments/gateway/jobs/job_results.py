@@ -25,7 +25,7 @@ from deployments.jobs.job import Job
 from deployments.jobs.job_queue import JobQueue, KeptPage, Place, places
 from fusion import Thresholds
 from ocr.contract import DocumentAnswer, DocumentOptions, FailedItem, FailedPage, PageAnswer, Problem
-from ocr.errors import Expired, InvalidRequest, NotFinished, OutOfRange, TooLarge
+from ocr.errors import DeadlineExceeded, Expired, InvalidRequest, NotFinished, OutOfRange, TooLarge
 from ocr.job_contract import JobPause
 
 # How soon a page that was read is seen by who waits for it.
@@ -97,12 +97,27 @@ class JobResults:
         )
         yield pause.model_dump_json().encode() + b"\n"
 
-    async def pages(self, job: Job, file: int) -> AsyncIterator[OutputPage | FailedPage]:
-        """What was read of one file, a page after the other, with what people corrected. Raises Expired when it is
-        deleted meanwhile.
+    async def ended(self, owner: str, job_id: str, wait_s: float) -> Job:
+        """The job, once it has ended. Raises DeadlineExceeded when it has not after `wait_s`, and Expired."""
+        until = self._queue.now + wait_s
+        while not (job := await self._queue.get(owner, job_id)).has_ended:
+            if self._queue.now >= until:
+                message = f"the document is not read yet: {job.pages_done} of {job.pages_total or '?'} pages are"
+                raise DeadlineExceeded(message, "ask again; reading goes on meanwhile", 1.0)
+            await asyncio.sleep(_LOOK_S)
+        require_content(job)
+        return job
+
+    def pages(self, job: Job, file: int, chosen: str | None = None) -> AsyncIterator[OutputPage | FailedPage]:
+        """What was read of one file, a page after the other, with what people corrected; `chosen` are the numbers of
+        the pages, all by default. Raises OutOfRange when there is none of them, and, later, Expired when it is deleted
+        meanwhile.
         """
+        return self._pages(job, file, _chosen(job, file, chosen))
+
+    async def _pages(self, job: Job, file: int, chosen: Sequence[Place]) -> AsyncIterator[OutputPage | FailedPage]:
         corrections = self._corrections(job)
-        for place in _chosen(job, file, None):
+        for place in chosen:
             kept = await self._queue.page(job, place)
             answer = await asyncio.to_thread(corrections.answer, place, kept)
             yield answer if isinstance(answer, FailedPage) else self._output_page(job, file, answer, kept)

@@ -17,6 +17,8 @@ from typing import ClassVar
 import httpx
 import pytest
 
+from tests.fakes.served import free_port
+
 ROOT = Path(__file__).parents[3]
 CONFIG = (ROOT / "cluster" / "reverse_proxy" / "nginx.conf").read_text()
 
@@ -40,12 +42,6 @@ class Upstream(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,14 @@ its page names, in an environment of its own.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ import PIL.Image
 import pypdfium2
 import pytest
 from rapidfuzz.distance import Levenshtein
+
+from tests.fakes.served import free_port, until_it_listens
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -37,6 +41,11 @@ PROGRAMS = {
     for page in sorted(PAGES.glob("*.md"))
     for found in _PROGRAM.finditer(page.read_text())
 }
+RUN_BY_TESTS = {
+    *(f"run: {name}" for name in PROGRAMS),
+    *("convert: docling", "run: ocrmypdf", "run: open-webui", "serve: mcp", "ask: mcp"),
+}
+"""The marks of the pages: which of their programs are run here."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +54,7 @@ def url(serving: Callable[[dict[str, Any]], str]) -> str:
 
 
 def test_the_programs_are_found() -> None:
-    assert {"docling", "tritonclient", "litellm", "mcp"} <= set(PROGRAMS)
+    assert {"docling", "tritonclient", "litellm", "mistralai", "mcp", "azure", "paperless"} == set(PROGRAMS)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +88,25 @@ def test_the_client_reads_the_sample_page(url: str, source: Path, name: str, tmp
         timeout=200,
         check=False,
     )
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    assert FIRST_WORDS in " ".join(finished.stdout.split())
+
+
+def test_the_client_of_mcp_reads_over_streamable_http(url: str, source: Path, tmp_path: Path) -> None:
+    page = (PAGES / "mcp.md").read_text()
+    [command] = re.findall(r"^<!-- serve: mcp -->\n```console\n(.*?)\n```$", page, re.MULTILINE)
+    [program] = re.findall(r"<!-- ask: mcp -->\n```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    programs = environment(tmp_path / "environment", PROGRAMS["mcp"][0], source)
+    port = free_port()
+    environ = {"PATH": f"{programs}:/usr/bin:/bin", "QUORUM_URL": url}
+    words = [word.replace("8080", str(port)) for word in shlex.split(command)]
+    with subprocess.Popen([programs / words[0], *words[1:]], cwd=ROOT, env=environ) as server:
+        try:
+            until_it_listens(port)
+            asked = [programs / "python", "-c", program.replace("8080", str(port))]
+            finished = subprocess.run(asked, capture_output=True, text=True, timeout=100, check=False)
+        finally:
+            server.terminate()
     assert finished.returncode == 0, finished.stderr[-2000:]
     assert FIRST_WORDS in " ".join(finished.stdout.split())
 
@@ -137,9 +165,139 @@ def test_docling_converts_a_scan(url: str, tmp_path: Path, source: Path) -> None
     assert Levenshtein.distance(said, truth) / len(truth) < 0.1, said
 
 
-def test_what_open_webui_sends_is_answered(url: str) -> None:
-    [command] = re.findall(r"^```bash\n(.*?)^```$", (PAGES / "open-webui.md").read_text(), re.MULTILINE | re.DOTALL)
-    subprocess.run(["bash", "-c", command.replace(_ADDRESS, url.removeprefix("http://"))], cwd=ROOT, check=True)
+_OPEN_WEBUI_SETTINGS = re.findall(
+    r"^<!-- run: open-webui -->\n```\n(.*?)^```$", (PAGES / "open-webui.md").read_text(), re.MULTILINE | re.DOTALL
+)
+_OPEN_WEBUI_NEEDS = (
+    *("aiohttp", "aiosqlite", "authlib", "azure-ai-documentintelligence", "azure-identity", "bcrypt", "beautifulsoup4"),
+    *("cryptography", "fastapi", "ftfy", "joserfc", "langchain-core", "markdown", "mcp", "orjson", "pillow", "pyjwt"),
+    *("python-dotenv", "python-mimeparse", "python-socketio", "pytz", "redis", "requests", "sqlalchemy", "typer"),
+    *("uvicorn", "validators"),
+)
+"""Of some hundred packages of Open WebUI those that its loaders import."""
+
+_PINNED = """
+import sys
+from importlib.metadata import requires
+from packaging.requirements import Requirement
+pinned = {needed.name.lower(): needed for needed in map(Requirement, requires("open-webui")) if not needed.marker}
+print("\\n".join(str(pinned.get(name, name)) for name in sys.argv[1:]))
+"""
+
+_OPEN_WEBUI = """
+import sys
+from open_webui.config import DEFAULT_CONFIG
+from open_webui.retrieval.loaders.main import Loader
+for document in Loader(DEFAULT_CONFIG).load("scan.pdf", "application/pdf", sys.argv[1]):
+    assert "error" not in document.metadata, document
+    print(document.page_content)
+"""
+"""What Open WebUI does with a file that is uploaded, by its settings."""
+
+
+@pytest.fixture(scope="module")
+def open_webui(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
+    """The programs of an environment with the Open WebUI that the page names, and what its loaders need."""
+    [package] = re.findall(r"^pip install (open-webui==.+)$", (PAGES / "open-webui.md").read_text(), re.MULTILINE)
+    programs = environment(tmp_path_factory.mktemp("open_webui") / "environment", f"--no-deps {package}", source)
+    subprocess.run([programs / "python", "-m", "pip", "install", "--quiet", "packaging"], check=True, timeout=100)
+    asked = subprocess.run(
+        [programs / "python", "-c", _PINNED, *_OPEN_WEBUI_NEEDS], check=True, capture_output=True, text=True
+    )
+    subprocess.run([programs / "python", "-m", "pip", "install", "--quiet", *asked.stdout.split()], check=True)
+    return programs
+
+
+def test_the_settings_of_open_webui_are_found() -> None:
+    assert [re.findall("ENGINE=(.+)", each) for each in _OPEN_WEBUI_SETTINGS] == [
+        ["external"],
+        ["mistral_ocr"],
+        ["mistral_ocr"],
+        ["document_intelligence"],
+    ]
+
+
+@pytest.mark.parametrize("settings", _OPEN_WEBUI_SETTINGS)
+def test_open_webui_reads_a_scan_by_each_of_its_ways(url: str, open_webui: Path, tmp_path: Path, settings: str) -> None:
+    with PIL.Image.open(ROOT / "examples" / "quick.png") as image:
+        image.convert("RGB").save(tmp_path / "scan.pdf", resolution=150)
+    own = dict(line.split("=", 1) for line in settings.replace(f"http://{_ADDRESS}", url).splitlines())
+    without_its_database = {
+        "ENABLE_DB_MIGRATIONS": "False",
+        "DATA_DIR": str(tmp_path / "data"),
+        "USE_SLIM_DOCKER": "true",
+    }
+    environ = {"PATH": "/usr/bin:/bin", "FROM_INIT_PY": "true", "WEBUI_SECRET_KEY": "any"}
+    finished = subprocess.run(
+        [open_webui / "python", "-c", _OPEN_WEBUI, tmp_path / "scan.pdf"],
+        cwd=tmp_path,
+        env={**environ, **without_its_database, **own},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    assert FIRST_WORDS in " ".join(finished.stdout.split())
+
+
+_N8N = """
+const { MistralAi } = require('./package/dist/nodes/MistralAI/MistralAi.node.js');
+const fs = require('fs');
+const [address, file, mimeType, documentType] = process.argv.slice(2);
+const parameters = {
+    resource: 'document', operation: 'extractText', model: 'mistral-ocr-latest',
+    inputType: 'binary', binaryProperty: 'data', documentType,
+};
+const n8n = {
+    getInputData: () => [{ json: {} }],
+    getNodeParameter: (name, index, otherwise) => name in parameters ? parameters[name] : otherwise,
+    getNode: () => ({ name: 'Mistral AI', type: 'n8n-nodes-base.mistralAi', typeVersion: 1 }),
+    continueOnFail: () => false,
+    helpers: {
+        assertBinaryData: () => ({ mimeType, fileName: 'scan' }),
+        getBinaryDataBuffer: async () => fs.readFileSync(file),
+        returnJsonArray: (json) => [{ json }],
+        constructExecutionMetaData: (items) => items,
+        httpRequestWithAuthentication: async (credentials, { url, method, body }) => {
+            const json = 'application/json';
+            const headers = { accept: json, 'content-type': json, authorization: 'Bearer none' };
+            const place = url.replace('https://api.mistral.ai', address);
+            const response = await fetch(place, { method, headers, body: JSON.stringify(body) });
+            if (!response.ok) throw new Error(await response.text());
+            return response.json();
+        },
+    },
+};
+new MistralAi().execute.call(n8n).then(([[item]]) => console.log(item.json.extractedText));
+"""
+"""n8n's node for Mistral with what n8n gives a node; its address is fixed, so that is another here."""
+
+
+@pytest.fixture(scope="module")
+def n8n(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the nodes of the n8n that the page names, and with what that of Mistral needs."""
+    folder = tmp_path_factory.mktemp("n8n")
+    version = re.findall(r"`n8n-nodes-base` (\d[\d.]*\d)", (PAGES / "mistral.md").read_text())[0]
+    npm = {"cwd": folder, "check": True, "capture_output": True, "text": True, "timeout": 300}
+    pack, install = ["npm", "pack", "--silent"], ["npm", "install", "--silent", "--ignore-scripts"]
+    packed = subprocess.run([*pack, f"n8n-nodes-base@{version}"], **npm)  # type: ignore[call-overload]
+    with tarfile.open(folder / packed.stdout.strip()) as package:
+        nodes = [member for member in package if member.name.startswith("package/dist/nodes/MistralAI/")]
+        told = json.load(package.extractfile("package/package.json"))  # type: ignore[arg-type]
+        package.extractall(folder, nodes, filter="data")
+    needed = [f"{name}@{told['dependencies'][name]}" for name in ("n8n-workflow", "form-data", "lodash")]
+    subprocess.run([*install, *needed], **npm)  # type: ignore[call-overload]
+    (folder / "run.js").write_text(_N8N)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["image_url", "document_url"])
+def test_the_node_of_n8n_for_mistral_reads_the_sample_page(url: str, n8n: Path, kind: str) -> None:
+    command = ["node", "run.js", url, ROOT / "examples" / "quick.png", "image/png", kind]
+    finished = subprocess.run(command, cwd=n8n, capture_output=True, text=True, timeout=100, check=False)
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    assert FIRST_WORDS in " ".join(finished.stdout.split())
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +336,42 @@ def test_ocrmypdf_writes_a_pdf_a_with_our_text(
     with pikepdf.open(tmp_path / "out.pdf") as pdf_a:
         assert pdf_a.open_metadata().pdfa_status
         assert "Quorum" in str(pdf_a.docinfo["/Creator"])
+
+
+_BY_HOCR = """
+import sys
+from ocrmypdf.__main__ import run
+from quorum.plugins.ocrmypdf import QuorumEngine
+QuorumEngine.supports_generate_ocr = staticmethod(lambda: False)
+sys.exit(run(sys.argv[1:]))
+"""
+"""OCRmyPDF where it takes no tree of words, but hOCR."""
+
+
+def test_ocrmypdf_takes_our_hocr_where_it_takes_no_tree(url: str, with_ocrmypdf: Path, tmp_path: Path) -> None:
+    with PIL.Image.open(ROOT / "examples" / "quick.png") as image:
+        image.convert("RGB").save(tmp_path / "scan.pdf", resolution=150)
+    finished = subprocess.run(
+        [with_ocrmypdf / "python", "-c", _BY_HOCR, "--use-threads", "--quorum-url", url, "scan.pdf", "out.pdf"],
+        cwd=tmp_path,
+        env={"PATH": f"{with_ocrmypdf}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    with pypdfium2.PdfDocument(tmp_path / "out.pdf") as pdf:
+        text = pdf[0].get_textpage().get_text_range()
+    assert FIRST_WORDS in " ".join(text.split())
+
+
+_FRAMEWORKS = """
+from importlib.util import find_spec
+print([name for name in ("ray", "torch", "tensorflow", "onnxruntime", "openvino", "quorum") if find_spec(name)])
+"""
+
+
+def test_the_plugin_of_ocrmypdf_brings_neither_a_cluster_nor_an_engine(with_ocrmypdf: Path) -> None:
+    asked = [with_ocrmypdf / "python", "-c", _FRAMEWORKS]
+    assert subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip() == "['quorum']"

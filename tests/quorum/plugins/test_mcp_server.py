@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +18,7 @@ import PIL.Image
 import pytest
 
 from tests.fakes.plain_service import PlainService, app_over
-from tests.fakes.served import over_http
+from tests.fakes.served import free_port, over_http, until_it_listens
 
 pytestmark = pytest.mark.processes
 
@@ -59,9 +57,7 @@ def asked_over_http(client: httpx.Client, url: str, call: dict[str, Any]) -> dic
 
 def test_the_same_is_answered_over_streamable_http(tmp_path: Path) -> None:
     PIL.Image.new("RGB", (40, 30), (255, 250, 240)).save(tmp_path / "a.png")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with over_http(app_over(PlainService())) as url, httpx.Client(timeout=30.0) as client:
         command = [sys.executable, "-m", "quorum", "mcp", str(tmp_path), "--url", url, "--port", str(port)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -74,18 +70,6 @@ def test_the_same_is_answered_over_streamable_http(tmp_path: Path) -> None:
                 process.terminate()
     assert answers[2]["result"]["structuredContent"]["text"] == "Hi"
     assert answers[5]["result"]["isError"]
-
-
-def until_it_listens(port: int) -> None:
-    deadline = time.monotonic() + 60.0
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1.0).close()
-        except OSError:
-            assert time.monotonic() < deadline, "nobody listens"
-            time.sleep(0.1)
-        else:
-            return
 
 
 def asked(process: subprocess.Popen[str], call: dict[str, Any]) -> dict[str, Any]:

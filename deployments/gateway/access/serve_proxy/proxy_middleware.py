@@ -25,7 +25,9 @@ from deployments.gateway.access.serve_proxy.gathered_bodies import GatheredBodie
 from deployments.gateway.access.serve_proxy.paced_streams import PacedStreams
 from deployments.gateway.access.serve_proxy.request_pace import RequestPace
 from deployments.gateway.access.serve_proxy.upload_window import WINDOW_HEADER, UploadWindow
+from deployments.gateway.error_responses import error_body
 from deployments.replica.stopped_processes import watch_siblings
+from ocr.contract import Problem
 
 IMPORT_PATH = f"{__name__}:middlewares"
 """What the variable is set to."""
@@ -43,7 +45,7 @@ LINGERING_S, LINGERING_SILENT_S = 30.0, 5.0
 """As nginx has them (lingering_time, lingering_timeout)."""
 
 _REQUEST_ID = b"x-request-id"
-_UPLOADS = ("/jobs", ":analyze")  # as route_roles.KEPT has them
+_UPLOADS = ("/jobs", "/v1/files", ":analyze")  # as route_roles.KEPT has them
 # As ray/serve/_private/constants.py has them, and our own. Serve takes a dash for a low line.
 _INSTRUCTION = re.compile(
     rb"(quorum-upload-window|x-request-timeout-seconds|x-request-disconnect-disabled|serve.multiplexed.model.id|x.session.id|x-serve-router-.*)",
@@ -187,12 +189,12 @@ def with_request_id(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
 
 @dataclass(frozen=True)
 class _Refusal:
-    """What a proxy answers by itself: an error of the contract to a request, a close code and a reason to a stream."""
+    """What a proxy answers by itself: an error to a request, a close code and a reason to a stream. Clients of other
+    protocols know the error where the application is mounted at the root.
+    """
 
     status: int
-    code: str
-    message: str
-    hint: str
+    problem: Problem
     close_code: int
     reason: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -201,24 +203,27 @@ class _Refusal:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": self.close_code, "reason": self.reason})
             return
-        problem = {"code": self.code, "message": self.message, "hint": self.hint}
         headers = {"Connection": "close", **self.headers}
-        await JSONResponse({"error": problem}, self.status, headers)(scope, receive, send)
+        await JSONResponse(error_body(self.problem, scope), self.status, headers)(scope, receive, send)
 
 
 _LARGE_HEADERS = _Refusal(
     431,
-    "too_large",
-    f"the headers have more than {MAX_HEADER_BYTES} bytes or are more than {MAX_HEADERS}",
-    "send fewer or shorter headers; the image belongs into the body",
+    Problem(
+        code="too_large",
+        message=f"the headers have more than {MAX_HEADER_BYTES} bytes or are more than {MAX_HEADERS}",
+        hint="send fewer or shorter headers; the image belongs into the body",
+    ),
     1009,
     "the request's headers are too large",
 )
 _TOO_FAST = _Refusal(
     429,
-    "rate_limited",
-    "too many requests of this address wait, and others ask too",
-    "send fewer at once; /batch_predict reads many images in one request",
+    Problem(
+        code="rate_limited",
+        message="too many requests of this address wait, and others ask too",
+        hint="send fewer at once; /batch_predict reads many images in one request",
+    ),
     1013,
     "too many requests of this address wait",
     {"Retry-After": "5"},

@@ -9,22 +9,24 @@ window ahead of that. A header between them, which no caller can send, says that
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deployments.gateway.error_responses import error_body
+from ocr.contract import Problem
 
 WINDOW_HEADER = "quorum-upload-window"
 """The proxy understands how much was taken."""
 WINDOW_BYTES = 4_000_000
 
 _TAKEN = "quorum.upload.taken"
-_GONE: dict[str, Any] = {
-    "code": "not_ready",
-    "message": "the Gateway that took the upload is gone",
-    "hint": "send it again; under the same Idempotency-Key it is one job",
-}
+_GONE = Problem(
+    code="not_ready",
+    message="the Gateway that took the upload is gone",
+    hint="send it again; under the same Idempotency-Key it is one job",
+)
 _RETRY_S = "5"
 
 
@@ -42,7 +44,7 @@ class UploadWindow:
         window = _Window(receive, send, self._window_bytes)
         await self._app(scope, window.receive, window.send)
         if not window.is_answered:  # Serve takes what was told beside the answer for its beginning
-            await JSONResponse({"error": _GONE}, 503, {"Retry-After": _RETRY_S})(scope, receive, send)
+            await JSONResponse(error_body(_GONE, scope), 503, {"Retry-After": _RETRY_S})(scope, receive, send)
 
 
 class _Window:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from deployments.gateway.formats import OutputPage
-from deployments.gateway.formats.markdown import FORMAT, escaped, markdown_of
+from deployments.gateway.formats.markdown import FORMAT, escaped, markdown_of, placed_markdown_of
 from ocr.contract import LineAnswer
 from tests.fakes.answers import box, document_of, line, page_of
 
@@ -83,6 +83,22 @@ def test_bullets_and_numbers_are_lists():
     text = of(row("\u2022 milk", 0), row("- bread", 25), row("3) jam", 50))
     assert text == "- milk\n- bread\n3) jam"
     assert shown(text)[1].count("li") == 3
+
+
+@given(st.lists(TEXT.filter(str.strip), min_size=1, max_size=4))
+@example(["1. 1", "2. 2", "\u2022 \u2022", " # *a*"])
+@example(["\\\\", "a\\", "\\*"])
+def test_every_character_of_a_line_is_found_in_its_place(texts):
+    lines = [row(text, 50.0 * number, 40.0 if number == 1 else 20.0) for number, text in enumerate(texts)]
+    page = OutputPage(1, page_of(*lines))
+    content, placed = placed_markdown_of(page)
+    assert content == markdown_of(page)
+    assert [each.line.text for each in placed] == texts
+    for each in placed:
+        assert len(each.places) == len(each.line.text) + 1
+        assert list(each.places) == sorted(each.places)
+        for character, place in zip(each.line.text, each.places, strict=False):
+            assert character.isspace() or content[place] in (character, "-")  # a bullet became a dash
 
 
 def test_pages_of_a_document_are_told_apart_and_an_empty_one_stays_a_page():

@@ -1,9 +1,10 @@
-"""The model `prebuilt-read` of Azure's Document Intelligence over ASGI, with a worker that reads what was sent."""
+"""The models `prebuilt-read` and `prebuilt-layout` of Azure's Document Intelligence over ASGI, with a worker that reads
+what was sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import io
 import json
 import math
@@ -21,8 +22,7 @@ from deployments.gateway.formats import OutputPage, PdfPageText
 from deployments.gateway.integrations.azure_result import StringIndex, content_of, page_of
 from ocr.contract import LineAnswer, PageAnswer, WordAnswer
 from tests.fakes.job_service import Service, make_quick
-from tests.fakes.job_worker import with_a_worker
-from tests.fakes.plain_service import PlainService, as_base64, asking
+from tests.fakes.plain_service import as_base64, asking
 from tests.fakes.sized_pages import width_of, written_document
 
 ANALYZE = "/documentintelligence/documentModels/prebuilt-read:analyze"
@@ -104,6 +104,40 @@ async def test_a_document_of_which_nothing_can_be_read_has_failed_and_says_why(
     assert answer["error"]["code"] == "NotAnImage"
 
 
+LAYOUT = ANALYZE.replace("read", "layout")
+
+
+async def test_the_layout_of_a_document_is_told_in_markdown(client: httpx.AsyncClient, service: Service) -> None:
+    asked = {**VERSION, "outputContentFormat": "markdown"}
+    response = await client.post(LAYOUT, params=asked, json={"base64Source": as_base64(written_document(3))})
+    assert response.status_code == 202, response.text
+    async with service.working():
+        answer = await ended(client, response.headers["operation-location"])
+    told = answer["analyzeResult"]
+    assert (told["modelId"], told["contentFormat"]) == ("prebuilt-layout", "markdown")
+    assert told["content"].split("\n\n<!-- PageBreak -->\n\n") == [f"w{width_of(number)}" for number in range(1, 4)]
+    for page in told["pages"]:
+        [word] = page["words"]
+        span = word["span"]
+        assert told["content"][span["offset"] : span["offset"] + span["length"]] == word["content"]
+
+
+def test_words_are_found_in_markdown_where_signs_stand_between_them(answer: PageAnswer) -> None:
+    """A heading, items whose first word became a sign, and letters that are escaped."""
+    heading = line("A Heading").model_copy(update={"polygon": ((10, 10), (300, 10), (300, 80), (10, 80))})
+    texts = ("1. first thing", "2. 2 of *them*", "\u2022 a bullet", "snake_case #1 <b>")
+    page = OutputPage(1, answer.model_copy(update={"lines": [heading, *(line(text) for text in texts)]}))
+    told, length = page_of(page, 0, "unicodeCodePoint", "markdown")
+    content, _ = content_of(page, "markdown")
+    assert content.startswith("# A Heading\n\n1. first thing\n2. 2 of \\*them\\*\n- a bullet")
+    found = [content[span["offset"] :][: span["length"]] for span in (word["span"] for word in told["words"])]
+    assert [text.replace("\\", "") for text in found] == [
+        *("A", "Heading", "1.", "first", "thing", "2.", "2", "of", "*them*", "-", "a", "bullet"),
+        *("snake_case", "#1", "<b>"),
+    ]
+    assert length == len(content)
+
+
 async def test_the_body_may_be_the_document_itself(client: httpx.AsyncClient, service: Service) -> None:
     file = io.BytesIO()
     PIL.Image.new("L", (80, 40), 255).save(file, "PNG")
@@ -124,32 +158,6 @@ async def test_what_is_sent_may_be_larger_than_a_request(client: httpx.AsyncClie
     assert len(await service.files.folders()) == 1
 
 
-EXCHANGE: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parents[3] / "fixtures" / "azure_exchange.json").read_text()
-)
-"""What azure-ai-documentintelligence 1.0.2 sends to read a picture, to fetch its PDF and to have both deleted."""
-
-
-@pytest.mark.processes
-async def test_what_the_real_client_sends_is_answered(tmp_path: Path) -> None:
-    answers: list[httpx.Response] = []
-    with with_a_worker(PlainService(), tmp_path) as whole:
-        async with asking(whole.app()) as client, asyncio.timeout(60.0):
-            for call in EXCHANGE:
-                result = urlsplit(answers[0].headers["operation-location"]).path if answers else ""
-                path = call["path"].replace("{job}", result.rpartition("/")[2])
-                asked = {"headers": call["headers"], "content": base64.b64decode(call["body"])}
-                while True:
-                    answer = await client.request(call["method"], path, **asked)
-                    if b'"status"' not in answer.content or b'"succeeded"' in answer.content:
-                        break
-                    await asyncio.sleep(0.1)
-                answers.append(answer)
-    assert [answer.status_code for answer in answers] == [202, 200, 200, 204]
-    assert answers[1].json()["analyzeResult"]["content"] == "Hi"
-    assert (answers[2].headers["content-type"], answers[2].content[:4]) == ("application/pdf", b"%PDF")
-
-
 DOCUMENT = {"base64Source": as_base64(b"scan")}
 
 
@@ -162,7 +170,8 @@ DOCUMENT = {"base64Source": as_base64(b"scan")}
         ({}, {**DOCUMENT, "colour": 1}, 400, "colour"),
         ({"api-version": "2023-07-31"}, DOCUMENT, 422, "2024-11-30"),
         ({"output": "figures"}, DOCUMENT, 422, "figures"),
-        ({"outputContentFormat": "markdown"}, DOCUMENT, 422, "markdown"),
+        ({"outputContentFormat": "markdown"}, DOCUMENT, 422, "prebuilt-layout"),
+        ({"outputContentFormat": "html"}, DOCUMENT, 422, "markdown"),
         ({"features": "barcodes"}, DOCUMENT, 422, "features"),
         ({"locale": "xx-XX"}, DOCUMENT, 422, "xx-XX"),
         ({"pages": "first"}, DOCUMENT, 422, "pages"),
@@ -299,7 +308,7 @@ def test_places_in_the_text_are_counted_as_they_are_asked_for(
     assert [first["offset"], second["offset"]] == [7, 7 + lengths[0] + 1]
     assert third["offset"] == second["offset"] + lengths[1] + 1
     assert length == sum(lengths) + 2
-    assert content_of(page) == "e\u0301a \U0001f468\u200d\U0001f469\nab"
+    assert content_of(page)[0] == "e\u0301a \U0001f468\u200d\U0001f469\nab"
 
 
 def test_a_page_of_a_pdf_is_measured_in_inches(answer: PageAnswer) -> None:

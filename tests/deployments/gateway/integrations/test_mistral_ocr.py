@@ -85,6 +85,8 @@ async def test_blocks_and_confidences_come_when_asked(client: httpx.AsyncClient)
     [
         ({"document": {"type": "document_url", "document_url": "https://example.org/a.pdf"}}, 422, "data URLs"),
         ({"document": {"type": "document_url"}}, 400, "document_url"),
+        ({"document": {"type": "file"}}, 400, "file_id"),
+        ({"document": {"type": "file", "file_id": "nobodys"}}, 404, "nobodys"),
         ({"model": "x"}, 400, "document"),
         (of_image(pages=[-1]), 422, "counted from 0"),
         (of_image(pages="first"), 422, "first"),

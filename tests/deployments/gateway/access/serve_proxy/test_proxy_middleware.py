@@ -61,6 +61,7 @@ def test_nothing_else_changes_and_there_is_always_one_id(headers: list[tuple[byt
     [
         ("POST", "/jobs", True),
         ("POST", "/ocr/jobs/", True),
+        ("POST", "/v1/files", True),
         ("GET", "/jobs", False),
         ("POST", "/predict_text", False),
         ("POST", "/jobs/1", False),
@@ -128,6 +129,22 @@ async def test_too_large_headers_are_refused_before_the_application() -> None:
     assert (sent[0]["type"], reached) == ("websocket.close", [])
     sent, reached = await asked({"type": "lifespan"})
     assert len(reached) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [
+        ("/jobs", {"error"}),
+        ("/v2/models/ocr/infer", {"error"}),
+        ("/v1/ocr", {"object", "message", "type", "param", "code"}),
+    ],
+)
+async def test_the_refusal_has_the_shape_that_the_protocol_knows(path: str, shape: set[str]) -> None:
+    headers = [(b"cookie", b"x" * 40_000)]
+    sent, _ = await asked({"type": "http", "headers": headers, "method": "POST", "path": path})
+    told = json.loads(sent[1]["body"])
+    assert set(told) == shape
+    assert isinstance(told.get("error", ""), str) == (path != "/jobs")
 
 
 async def floods(pace: RequestPace, scope: dict[str, Any], times: int) -> list[Message]:
