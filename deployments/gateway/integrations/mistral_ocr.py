@@ -109,8 +109,7 @@ async def _pieces(pages: AsyncIterator[OutputPage | FailedPage], body: OcrBody, 
         if isinstance(page, FailedPage):
             failed.append(page)
             continue
-        told = await asyncio.to_thread(lambda page=page: json.dumps(told_page(page, body)).encode())
-        yield b", " * (count > 0) + told
+        yield b", " * (count > 0) + await asyncio.to_thread(_told, page, body)
         count += 1
     yield b"], " + json.dumps(_beside_pages(body, count, failed, size)).encode()[1:]
 
@@ -129,6 +128,10 @@ def _choice(pages: Sequence[int] | str | None) -> str | None:
     if any(number < 1 for part in parts for number in part):
         raise OutOfRange(f"pages is {pages!r}", "pages are counted from 0")
     return ",".join("-".join(map(str, part)) for part in parts)
+
+
+def _told(page: OutputPage, wanted: Wanted) -> bytes:
+    return json.dumps(told_page(page, wanted)).encode()
 
 
 def _answer(answer: TextAnswer | DocumentAnswer, body: OcrBody, size: int) -> dict[str, Any]:

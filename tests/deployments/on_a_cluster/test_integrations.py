@@ -222,7 +222,7 @@ def test_open_webui_reads_a_scan_by_each_of_its_ways(url: str, open_webui: Path,
     with PIL.Image.open(ROOT / "examples" / "quick.png") as image:
         image.convert("RGB").save(tmp_path / "scan.pdf", resolution=150)
     own = dict(line.split("=", 1) for line in settings.replace(f"http://{_ADDRESS}", url).splitlines())
-    without_its_database = {
+    small = {
         "ENABLE_DB_MIGRATIONS": "False",
         "DATA_DIR": str(tmp_path / "data"),
         "USE_SLIM_DOCKER": "true",
@@ -231,7 +231,7 @@ def test_open_webui_reads_a_scan_by_each_of_its_ways(url: str, open_webui: Path,
     finished = subprocess.run(
         [open_webui / "python", "-c", _OPEN_WEBUI, tmp_path / "scan.pdf"],
         cwd=tmp_path,
-        env={**environ, **without_its_database, **own},
+        env={**environ, **small, **own},
         capture_output=True,
         text=True,
         timeout=300,
