@@ -179,6 +179,9 @@ class JobsConfig(_Settings):
     max_files: int = Field(1000, ge=1, le=10_000, description="Most files of one job.")
     max_pages: int = Field(10_000, ge=1, le=100_000, description="Most pages of one job.")
     max_jobs: int = Field(100, ge=1, description="Most jobs of one caller that have not ended.")
+    max_remembered: int = Field(
+        20_000, ge=1, description="Most jobs of one caller of which anything is known, also of those that have ended."
+    )
     max_waiting_pages: int = Field(20_000, ge=1, description="Most pages of one caller that wait to be read.")
     max_kept_mb: float = Field(5000.0, gt=0.0, description="Most that is kept for one caller, files and results.")
     expires_s: float = Field(86_400.0, gt=0.0, description="A job is deleted so long after it came, unless it says.")

@@ -131,6 +131,8 @@ class JobFiles:
 
     def _opened(self, path: str) -> Any:  # noqa: ANN401 - fsspec is not typed
         place = self._at(path)
+        if self._is_local:  # scans and texts are for nobody else on this machine
+            Path(self._root).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._fs.makedirs(place.rpartition("/")[0], exist_ok=True)
         return self._fs.open(place, "wb", block_size=_BLOCK_BYTES)
 

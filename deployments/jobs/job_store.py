@@ -20,11 +20,14 @@ _TRIES = 100
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What one caller may have in the store at once: jobs that have not ended, pages that wait, bytes."""
+    """What one caller may have in the store at once: jobs that have not ended, pages that wait, bytes, and jobs of
+    which anything is known.
+    """
 
     max_jobs: int
     max_waiting_pages: int
     max_bytes: float
+    max_remembered: int
 
     def require_room(self, of_owner: Sequence[JobSummary], size: int) -> None:
         """Raises RateLimited where a caller with these jobs may not have one more of so many bytes."""
@@ -34,6 +37,8 @@ class Quota:
             raise _full(f"{len(open_jobs)} jobs of yours have not ended, as many as one caller may have", 60.0)
         if pages >= self.max_waiting_pages:
             raise _full(f"{pages} pages of yours wait to be read, as many as one caller may have", 60.0)
+        if len(of_owner) >= self.max_remembered:
+            raise _full(f"{len(of_owner)} jobs of yours are known, as many as one caller may have", 600.0)
         if kept + size > self.max_bytes:
             raise _full(
                 f"{(kept + size) / 1e6:.0f} MB would be kept for you; the limit is {self.max_bytes / 1e6:.0f}", 600.0
@@ -54,6 +59,9 @@ class JobStore(Protocol):
 
     async def get(self, job_id: str) -> Job | None:
         """The newest version."""
+
+    async def version(self, job_id: str) -> int | None:
+        """The number of the newest version, which costs much less than that itself."""
 
     async def replace(self, job: Job, earlier: Job) -> bool:
         """Keep a job, the next version after `earlier`. False where the store has another version than that."""

@@ -60,6 +60,11 @@ class RedisJobStore:
         async with self._errors():
             return _job(await self._redis.hgetall(self._key("job", job_id)))
 
+    async def version(self, job_id: str) -> int | None:
+        async with self._errors():
+            version = await self._redis.hget(self._key("job", job_id), "version")
+            return None if version is None else int(version)
+
     async def replace(self, job: Job, earlier: Job) -> bool:
         async with self._errors(), self._redis.pipeline(transaction=True) as pipeline:
             await pipeline.watch(self._key("job", job.id))

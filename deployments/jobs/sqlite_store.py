@@ -67,6 +67,13 @@ class SqliteJobStore:
     async def get(self, job_id: str) -> Job | None:
         return await self._run(lambda connection: _job(connection, job_id))
 
+    async def version(self, job_id: str) -> int | None:
+        def run(connection: sqlite3.Connection) -> int | None:
+            row = connection.execute("SELECT version FROM job_heads WHERE id = ?", (job_id,)).fetchone()
+            return None if row is None else int(row[0])
+
+        return await self._run(run)
+
     async def replace(self, job: Job, earlier: Job) -> bool:
         def run(connection: sqlite3.Connection) -> bool:
             cursor = connection.execute(

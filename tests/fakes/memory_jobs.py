@@ -35,6 +35,10 @@ class MemoryJobStore:
     async def get(self, job_id: str) -> Job | None:
         return self._there().get(job_id)
 
+    async def version(self, job_id: str) -> int | None:
+        job = self._there().get(job_id)
+        return None if job is None else job.version
+
     async def replace(self, job: Job, earlier: Job) -> bool:
         jobs = self._there()
         if job.id not in jobs or jobs[job.id].version != earlier.version:

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeVar
 
 from deployments.config.schema import LimitsConfig
 from deployments.gateway import rendering
@@ -21,15 +27,30 @@ from deployments.gateway.formats.output_format import DocumentHead, PageByPage, 
 from deployments.gateway.jobs.corrected_pages import Corrections, decisions_by_page
 from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.options import parse_known
-from deployments.jobs.job import Job
+from deployments.jobs.job import OPENING, Job
 from deployments.jobs.job_queue import JobQueue, KeptPage, Place, places
+from deployments.replica.fair_turns import FairTurns
 from fusion import Thresholds
 from ocr.contract import DocumentAnswer, DocumentOptions, FailedItem, FailedPage, PageAnswer, Problem
-from ocr.errors import DeadlineExceeded, Expired, InvalidRequest, NotFinished, OutOfRange, TooLarge
+from ocr.errors import (
+    DeadlineExceeded,
+    Expired,
+    InvalidRequest,
+    NotFinished,
+    OutOfRange,
+    Overloaded,
+    TooLarge,
+)
 from ocr.job_contract import JobPause
 
 # How soon a page that was read is seen by who waits for it.
 _LOOK_S = 0.5
+# Results that are written at once, and those of them that one caller may have.
+_WRITTEN_AT_ONCE, _OF_ONE_CALLER = 4, 3
+_WAITING_OF_ONE_CALLER = 32
+_RETRY_S = 5.0
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +59,7 @@ class Written:
     read; and the numbers of the pages that are missing because they could not be read.
     """
 
-    content: bytes | Iterator[bytes]
+    content: bytes | AsyncIterator[bytes]
     media_type: str
     illegible_lines: int = 0
     failed_pages: tuple[int, ...] = ()
@@ -55,11 +76,18 @@ class _Seen:
 
 
 class JobResults:
-    """The results of all jobs, on one Gateway."""
+    """The results of all jobs, on one Gateway.
+
+    What writes a result and waits for the event loop meanwhile has threads of its own: the loop reads the pages of
+    results in those that it shares with everybody, and if all of these waited for it, nothing would go on.
+    """
 
     def __init__(self, queue: JobQueue, readings: ReadingApi) -> None:
         self._queue = queue
         self._readings = readings
+        self._turns = FairTurns(_WRITTEN_AT_ONCE, _OF_ONE_CALLER)
+        self._threads = ThreadPoolExecutor(_WRITTEN_AT_ONCE, thread_name_prefix="results")
+        self._waiting: Counter[str] = Counter()
 
     async def of(self, owner: str, job_id: str) -> Job:
         """The job, if anything was read. Raises Expired when that is deleted, NotFinished when nothing was yet."""
@@ -69,6 +97,15 @@ class JobResults:
             raise NotFinished("no page of this job is read yet", "ask again later; GET /jobs/{id} tells how far it is")
         return job
 
+    def require_room_to_wait(self, owner: str) -> None:
+        """Raises Overloaded where this caller waits for as many results already as one may."""
+        if self._waiting[owner] >= _WAITING_OF_ONE_CALLER:
+            raise Overloaded(
+                f"{_WAITING_OF_ONE_CALLER} requests of yours wait for pages, as many as one caller may have",
+                "ask again without wait_s, or when one of them is answered",
+                _RETRY_S,
+            )
+
     async def stream(
         self, owner: str, job: Job, resume: str | None, wait_s: float, *, corrected: bool = True
     ) -> AsyncIterator[bytes]:
@@ -77,17 +114,19 @@ class JobResults:
         """
         place = place_of(resume)
         until = self._queue.now + wait_s
-        while True:
-            corrections = self._corrections(job, corrected=corrected)
-            async for at, page in self._queue.pages(job, place):
-                place = at
-                if isinstance(page, KeptPage):
-                    page = await asyncio.to_thread(corrections.applied, at, page)
-                yield _line(job, at, page)
-            if job.has_ended or self._queue.now >= until:
-                break
-            await asyncio.sleep(_LOOK_S)
-            job = await self.of(owner, job.id)
+        with self._noted_as_waiting(owner, wait_s):
+            while True:
+                corrections = self._corrections(job, corrected=corrected)
+                async for at, page in self._queue.pages(job, place):
+                    place = at
+                    if isinstance(page, KeptPage):
+                        page = await asyncio.to_thread(corrections.applied, at, page)
+                    yield _line(job, at, page)
+                if job.has_ended or self._queue.now >= until:
+                    break
+                await asyncio.sleep(_LOOK_S)
+                if await self._queue.store.version(job.id) != job.version:
+                    job = await self.of(owner, job.id)
         pause = JobPause(
             end=job.has_ended,
             resume=_resume(place),
@@ -97,14 +136,33 @@ class JobResults:
         )
         yield pause.model_dump_json().encode() + b"\n"
 
+    @contextmanager
+    def _noted_as_waiting(self, owner: str, wait_s: float) -> Iterator[None]:
+        if not wait_s:
+            yield
+            return
+        self._waiting[owner] += 1
+        try:
+            yield
+        finally:
+            self._waiting[owner] -= 1
+            self._waiting = +self._waiting
+
     async def ended(self, owner: str, job_id: str, wait_s: float) -> Job:
-        """The job, once it has ended. Raises DeadlineExceeded when it has not after `wait_s`, and Expired."""
+        """The job, once it has ended. Raises DeadlineExceeded when it has not after `wait_s`, Expired, and
+        Overloaded where this caller waits for too many.
+        """
+        self.require_room_to_wait(owner)
         until = self._queue.now + wait_s
-        while not (job := await self._queue.get(owner, job_id)).has_ended:
-            if self._queue.now >= until:
-                message = f"the document is not read yet: {job.pages_done} of {job.pages_total or '?'} pages are"
-                raise DeadlineExceeded(message, "ask again; reading goes on meanwhile", 1.0)
-            await asyncio.sleep(_LOOK_S)
+        job = await self._queue.get(owner, job_id)
+        with self._noted_as_waiting(owner, wait_s):
+            while not job.has_ended:
+                if self._queue.now >= until:
+                    message = f"the document is not read yet: {job.pages_done} of {job.pages_total or '?'} pages are"
+                    raise DeadlineExceeded(message, "ask again; reading goes on meanwhile", 1.0)
+                await asyncio.sleep(_LOOK_S)
+                if await self._queue.store.version(job_id) != job.version:
+                    job = await self._queue.get(owner, job_id)
         require_content(job)
         return job
 
@@ -138,6 +196,23 @@ class JobResults:
             raise InvalidRequest(f"nothing of this file could be read: {problem.message}", problem.hint)
         chosen = _chosen(job, number, pages)
         corrections = self._corrections(job, corrected=corrected)
+        async with self._turn(job.owner):
+            return await self._written(job, number, chosen, output_format, corrections)
+
+    @asynccontextmanager
+    async def _turn(self, owner: str) -> AsyncIterator[None]:
+        """Of those who have results written. Raises Overloaded where it does not come in time."""
+        async with AsyncExitStack() as turn:
+            try:
+                async with asyncio.timeout(self._readings.limits.timeout_s):
+                    await turn.enter_async_context(self._turns.turn(owner))
+            except TimeoutError as error:
+                raise Overloaded("too many results are being written", "ask again later", _RETRY_S) from error
+            yield
+
+    async def _written(
+        self, job: Job, number: int, chosen: Sequence[Place], output_format: OutputFormat, corrections: Corrections
+    ) -> Written:
         if output_format.answer_parts is not None:
             return await self._as_answer(job, number, chosen, output_format, corrections)
         if output_format.text_layers is not None and await self._is_pdf(job, chosen):
@@ -165,7 +240,8 @@ class JobResults:
         loop = asyncio.get_running_loop()
         take = self._pictured_pages if form.needs_picture else self._read_pages
         parts = by_page.parts(head, take(job, chosen, corrections, loop))
-        content = await asyncio.to_thread(b"".join, parts) if form.needs_picture else parts
+        whole = await self._beside(partial(b"".join, parts)) if form.needs_picture else None
+        content = self._in_turns(job.owner, parts) if whole is None else whole
         return Written(content, by_page.media_type, seen.illegible_lines, tuple(seen.failed))
 
     async def _as_answer(
@@ -176,7 +252,21 @@ class JobResults:
         seen = await self._looked_through(job, chosen)
         answers = self._answers(job, chosen, corrections, asyncio.get_running_loop())
         parts = form.answer_parts(answers, partial(self._document, job, number))
-        return Written(parts, form.media_type, seen.illegible_lines, tuple(seen.failed))
+        return Written(self._in_turns(job.owner, parts), form.media_type, seen.illegible_lines, tuple(seen.failed))
+
+    async def _in_turns(self, owner: str, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """The parts, each made when it is the caller's turn: one who takes them slowly holds nobody up."""
+        while True:
+            async with self._turns.turn(owner):
+                part = await self._beside(lambda: next(parts, None))
+            if part is None:
+                return
+            yield part
+
+    async def _beside(self, work: Callable[[], Made]) -> Made:
+        """In one of the threads for results, where what the loop does for it is done for the same caller."""
+        in_context = partial(copy_context().run, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, in_context)
 
     async def _looked_through(self, job: Job, chosen: Sequence[Place]) -> _Seen:
         """What is to be said before the first page is written."""
@@ -257,7 +347,7 @@ class JobResults:
             raise TooLarge(f"the PDF has {size} bytes; one with its text may have {most:g} MB", "fetch another format")
         seen = await self._looked_through(job, chosen)
         pages = self._read_pages(job, chosen, corrections, asyncio.get_running_loop())
-        layers = await asyncio.to_thread(form.text_layers, pages)
+        layers = await self._beside(partial(form.text_layers, pages))
         async with self._queue.on_disk(job, number) as path:
             pdf = await asyncio.to_thread(path.read_bytes)
         content = await self._readings.documents.with_text_layers(pdf, layers, limits)
@@ -330,6 +420,8 @@ def place_of(resume: str | None) -> Place | None:
         raise OutOfRange(
             f"{resume[:40]!r} is no resume token", "send back `resume` of the line that came last"
         ) from error
+    if file < 0 or index < OPENING:
+        raise OutOfRange(f"{resume[:40]!r} is no resume token", "send back `resume` of the line that came last")
     return Place(file, index)
 
 
@@ -359,15 +451,27 @@ def _chosen(job: Job, number: int, pages: str | None) -> list[Place]:
     numbers = file.page_numbers or ()
     if pages is None:
         return [Place(number, index) for index in range(len(numbers))]
-    ranges = [_range(part, numbers[-1] if numbers else 0) for part in pages.split(",")]
+    ranges = _merged(_range(part, numbers[-1] if numbers else 0) for part in pages.split(","))
+    firsts = [first for first, _ in ranges]
     chosen = [
         Place(number, index)
         for index, page in enumerate(numbers)
-        if any(first <= page <= last for first, last in ranges)
+        if (at := bisect_right(firsts, page)) and page <= ranges[at - 1][1]
     ]
     if not chosen:
         raise OutOfRange(f"pages={pages}: the job has none of them", "ask for pages that were submitted")
     return chosen
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same numbers in ranges that do not overlap, in order: a request may name thousands."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
 
 
 def _range(part: str, last_page: int) -> tuple[int, int]:

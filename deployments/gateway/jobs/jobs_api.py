@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from deployments.gateway.formats import format_named
@@ -19,11 +20,14 @@ from deployments.jobs.job import Callback, Job
 from deployments.jobs.job_files import JobFiles, new_folder
 from deployments.jobs.job_queue import JobQueue
 from ocr.contract import CharacterOptions, DocumentOptions
-from ocr.errors import NotReady, OutOfRange, QuorumError
+from ocr.errors import NotReady, OutOfRange, Overloaded, QuorumError
 from ocr.job_contract import JobOptions
 
 # Of a body at least so much is files: base64 takes a third more, and forms a little.
 _LEAST_CONTENT = 0.7
+_RETRY_S = 5.0
+# Jobs that a list looks at together, and after how many files it ends.
+_LISTED_AT_ONCE, _LISTED_FILES = 5, 2000
 _ASKED_OF_PAGES = ("task", "priority", "formats", "callback", "expires_s")
 
 
@@ -60,6 +64,7 @@ class JobsApi:
         self._wake = wake
         self._not_shared = not_shared
         self.results = JobResults(queue, readings)
+        self._under_way: Counter[str] = Counter()
 
     @property
     def _upload_limits(self) -> UploadLimits:
@@ -68,19 +73,41 @@ class JobsApi:
 
     async def receive(self, owner: str, key: str | None, announced: int | None, take: Take) -> Submitted:
         """Keep as a job what `take` receives; `announced` is the size of the body, where it is known. Under the same
-        `key` the same request is the same job. Raises what `take` does, what is wrong with the options, RateLimited
-        where the caller has too much already, and NotReady where not every node would see a job; then nothing is kept.
+        `key` the same request is the same job. Raises what `take` does, what is wrong with the options, RateLimited and
+        Overloaded where the caller has too much already, and NotReady where not every node would see a job; then
+        nothing is kept.
         """
         await self._require_shared()
         if key is None:  # else it may be a job that there is already
             await self.queue.require_room(owner, int(_LEAST_CONTENT * (announced or 0)))
         folder = new_folder(self.queue.now)
+        limits = self._upload_limits
         try:
-            return await self._submit(owner, folder, await take(self.queue.files, folder, self._upload_limits), key)
+            with self._arriving(owner, limits.max_bytes if announced is None else min(announced, limits.max_bytes)):
+                return await self._submit(owner, folder, await take(self.queue.files, folder, limits), key)
         except BaseException:
             with suppress(QuorumError):  # what cannot be deleted now is deleted as of no job later
                 await self.queue.files.remove(folder)
             raise
+
+    @contextmanager
+    def _arriving(self, owner: str, size: int) -> Iterator[None]:
+        """An upload of so many bytes at most, which are on the disk before they count as kept. Raises Overloaded where
+        this caller has as many under way already as may be kept for one; a single upload always has room.
+        """
+        under_way, most = self._under_way[owner], self.queue.config.max_kept_mb * 1e6
+        if under_way and under_way + size > most:
+            raise Overloaded(
+                f"uploads of yours of {under_way / 1e6:.0f} MB are under way; the limit is {most / 1e6:.0f}",
+                "send it when one of them has arrived, and say its Content-Length",
+                _RETRY_S,
+            )
+        self._under_way[owner] += size
+        try:
+            yield
+        finally:
+            self._under_way[owner] -= size
+            self._under_way = +self._under_way
 
     async def _require_shared(self) -> None:
         problem = await self._not_shared()
@@ -135,9 +162,21 @@ class JobsApi:
         """The job, if it is this caller's. Raises NotFound."""
         return await self.queue.get(owner, job_id)
 
-    async def of_owner(self, owner: str, before: float, most: int) -> list[Job]:
-        """This caller's jobs, the newest first."""
-        return await self.queue.store.of_owner(owner, before, most)
+    async def of_owner(self, owner: str, before: float, most: int) -> tuple[list[Job], bool]:
+        """This caller's jobs, the newest first, and whether there are more. A few are looked at a time, and no more
+        when those have very many files: others want the store too.
+        """
+        found: list[Job] = []
+        while len(found) <= most and sum(len(job.files) for job in found) <= _LISTED_FILES:
+            wanted = min(_LISTED_AT_ONCE, most + 1 - len(found))
+            following = await self.queue.store.of_owner(owner, before, wanted)
+            found += following
+            if len(following) < wanted:
+                return found[:most], len(found) > most
+            before = following[-1].created_at
+        if len(found) > most:
+            return found[:most], True
+        return found, bool(await self.queue.store.of_owner(owner, before, 1))
 
     async def cancel(self, owner: str, job_id: str) -> Job:
         """Stop and delete; see JobQueue.cancel."""

@@ -43,7 +43,7 @@ class ListOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    limit: int = Field(50, ge=1, le=200, description="So many jobs at most.")
+    limit: int = Field(50, ge=1, le=200, description="So many jobs at most; fewer where they have many files.")
     before: float | None = Field(None, allow_inf_nan=False, description="`next` of the answer before.")
 
 
@@ -98,9 +98,8 @@ def _add_show(router: APIRouter, jobs: JobsApi) -> None:
         """One's own jobs, the newest first."""
         options = parse(ListOptions, query_of(request))
         before = math.inf if options.before is None else options.before
-        found = await jobs.of_owner(caller_name(request.scope), before, options.limit + 1)
-        shown = found[: options.limit]
-        following = repr(shown[-1].created_at) if len(found) > len(shown) else None
+        shown, has_more = await jobs.of_owner(caller_name(request.scope), before, options.limit)
+        following = repr(shown[-1].created_at) if has_more else None
         return JobsAnswer(jobs=[job_answer(job) for job in shown], next=following)
 
     @router.get("/jobs/{job}", responses=openapi.job_errors())
@@ -134,6 +133,8 @@ def _add_result(router: APIRouter, jobs: JobsApi) -> None:
         if name == _NDJSON_NAME:
             if options.file is not None or options.pages is not None:
                 raise OutOfRange("NDJSON has every page of every file", "go on after some of them with resume")
+            if options.wait_s:
+                jobs.results.require_room_to_wait(owner)
             lines = jobs.results.stream(owner, found, options.resume, options.wait_s, corrected=options.corrected)
             return StreamingResponse(lines, media_type=NDJSON)
         if options.resume is not None or options.wait_s:

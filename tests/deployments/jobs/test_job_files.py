@@ -110,3 +110,11 @@ async def test_there_are_no_folders_before_the_first_job(tmp_path: Path) -> None
 def test_a_folder_says_when_it_was_made_and_one_of_somebody_else_is_never_old() -> None:
     assert made_at(new_folder(1_700_000_000.5)) == 1_700_000_000
     assert made_at("somebody's") > 1_700_000_000
+
+
+async def test_the_folder_of_uploads_is_for_nobody_else_on_this_machine(tmp_path: Path) -> None:
+    await upload(JobFiles(str(tmp_path / "state" / "files")), "a/0", b"scan")
+    assert (tmp_path / "state" / "files").stat().st_mode & 0o077 == 0
+    (tmp_path / "shared").mkdir(mode=0o755)
+    await upload(JobFiles(str(tmp_path / "shared")), "a/0", b"scan")
+    assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o755  # whoever made it decides who may read it

@@ -16,7 +16,7 @@ from ocr.contract import Problem
 from ocr.errors import NotReady, RateLimited
 from tests.deployments.jobs.test_job import job_of
 
-MUCH = Quota(max_jobs=100, max_waiting_pages=10_000, max_bytes=1e9)
+MUCH = Quota(max_jobs=100, max_waiting_pages=10_000, max_bytes=1e9, max_remembered=1000)
 
 
 async def test_a_job_comes_back_as_it_was_kept_also_to_others(stores: list[JobStore]) -> None:
@@ -59,6 +59,14 @@ async def test_of_two_who_change_a_job_at_once_neither_loses_its_change(stores: 
     job = await stores[0].get("a")
     assert job is not None
     assert (job.state, job.pages_done) == ("succeeded", 40)
+
+
+async def test_the_version_of_a_job_tells_whether_it_changed(stores: list[JobStore]) -> None:
+    job = await stores[0].add(job_of(1), MUCH)
+    assert await stores[1].version(job.id) == job.version
+    assert await stores[0].replace(ended(job, "cancelled", 5.0).as_version_after(job), job)
+    assert await stores[1].version(job.id) == job.version + 1
+    assert await stores[1].version("b") is None
 
 
 async def test_a_version_that_is_not_the_next_is_refused(stores: list[JobStore]) -> None:
@@ -106,8 +114,13 @@ async def test_what_has_ended_is_no_longer_open_and_is_due_when_it_is_over(store
 
 @pytest.mark.parametrize(
     "quota",
-    [replace(MUCH, max_jobs=1), replace(MUCH, max_waiting_pages=3), replace(MUCH, max_bytes=15.0)],
-    ids=["jobs", "pages", "bytes"],
+    [
+        replace(MUCH, max_jobs=1),
+        replace(MUCH, max_waiting_pages=3),
+        replace(MUCH, max_bytes=15.0),
+        replace(MUCH, max_remembered=1),
+    ],
+    ids=["jobs", "pages", "bytes", "remembered"],
 )
 async def test_a_caller_that_has_its_share_gets_no_more_and_others_do(stores: list[JobStore], quota: Quota) -> None:
     await stores[0].add(job_of(3), quota)
