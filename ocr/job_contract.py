@@ -62,6 +62,8 @@ class CallbackOptions(_Wire):
     @field_validator("url")
     @classmethod
     def _is_http(cls, url: str) -> str:
+        if not url.isprintable() or " " in url:
+            raise ValueError("the address of a callback has a blank or a character that cannot be printed")
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
             raise ValueError("a callback is an http or https address without a user name in it")

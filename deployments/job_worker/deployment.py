@@ -88,5 +88,4 @@ class JobWorkerReplica:
             task.cancel()
         done: Awaitable[object] = asyncio.gather(*self._running, return_exceptions=True)
         await done
-        self._queue.files.close()
-        await self._queue.store.close()
+        await self._queue.close()

@@ -43,11 +43,13 @@ from deployments.jobs.redis_store import RedisJobStore
 from deployments.jobs.sqlite_store import SqliteJobStore
 from deployments.observability.metrics import JOB_CALLBACKS, RecordMetric, ignore_metric
 from ocr.contract import Problem
-from ocr.errors import Expired, NotFound
+from ocr.errors import Expired, NotFound, NotReady, TooLarge
 
 log = logging.getLogger("quorum.jobs")
 
 _DUE_AT_ONCE = 100
+# Callbacks that one process makes at once, and those of them that are of one caller.
+_CALLS_AT_ONCE, _CALLS_OF_ONE_CALLER = 32, 4
 _ORPHAN_S = 86_400.0
 
 
@@ -105,6 +107,7 @@ class JobQueue:
         self._shares = FairShares(share)
         self._record = record
         self._clock = clock
+        self._calls: dict[asyncio.Task[None], str] = {}
 
     @property
     def config(self) -> JobsConfig:
@@ -126,7 +129,7 @@ class JobQueue:
     @property
     def _quota(self) -> Quota:
         limits = self._config()
-        return Quota(limits.max_jobs, limits.max_waiting_pages, limits.max_kept_mb * 1e6)
+        return Quota(limits.max_jobs, limits.max_waiting_pages, limits.max_kept_mb * 1e6, limits.max_remembered)
 
     async def get(self, owner: str, job_id: str) -> Job:
         """The job, if it is this caller's. Raises NotFound."""
@@ -193,8 +196,19 @@ class JobQueue:
         await change(self.store, job_id, lambda current: given_back(current, tokens, until, counts=counts))
 
     async def opened(self, job_id: str, lease: Lease, page_count: int, page_numbers: Sequence[int]) -> bool:
-        """Note the pages of a file. False where the lease is lost."""
-        apply = lambda current: file_opened(current, lease, page_count, page_numbers, self.now)  # noqa: E731
+        """Note the pages of a file; that nothing of it is read where the job has too many with them. False where the
+        lease is lost.
+        """
+        most = self._config().max_pages
+
+        def apply(current: Job) -> Job | None:
+            pages = len(page_numbers) + sum(len(file.page_numbers or ()) for file in current.files)
+            if pages <= most:
+                return file_opened(current, lease, page_count, page_numbers, self.now)
+            message = f"with this file the job has {pages} pages; the limit is {most}"
+            problem = Problem(code=TooLarge.code, message=message, hint="submit it in a job of its own")
+            return file_refused(current, lease, problem, self.now)
+
         return await change(self.store, job_id, apply) is not None
 
     async def refused(self, job_id: str, lease: Lease, problem: Problem) -> bool:
@@ -240,15 +254,28 @@ class JobQueue:
 
     # What is done by the clock.
 
-    async def look_after(self) -> int:
-        """Call back, delete what is over; returns how many callbacks were made."""
-        due = [await self.store.get(job_id) for job_id in await self.store.due(self.now, _DUE_AT_ONCE)]
-        jobs = [job for job in due if job is not None]
-        for job in jobs:
-            if not _is_due(job, self.now):
+    async def look_after(self) -> None:
+        """Delete what is over, and begin the callbacks that are due. Those go on by themselves: each may wait for
+        somebody who does not answer, and what is over does not wait for that.
+        """
+        for job_id in await self.store.due(self.now, _DUE_AT_ONCE):
+            job = await self.store.get(job_id)
+            if job is not None and _is_due(job, self.now):
+                await self._begin_call(job)
+            elif job is not None:
                 await self._end_or_delete(job)
-        # At the same time: each may wait for somebody who does not answer.
-        return sum(await asyncio.gather(*(self._call_back(job) for job in jobs if _is_due(job, self.now))))
+
+    async def calls_made(self) -> None:
+        """Wait for the callbacks that were begun."""
+        await asyncio.gather(*self._calls)
+
+    async def close(self) -> None:
+        """Give up the callbacks that were begun, which are made again by others; let go of store and files."""
+        for task in self._calls:
+            task.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+        self.files.close()
+        await self.store.close()
 
     async def remove_orphans(self) -> int:
         """Delete folders that are a day old and of no job: of uploads that broke off with their Gateway."""
@@ -280,22 +307,34 @@ class JobQueue:
         remembered_s = self._config().remembered_s
         await change(self.store, job.id, lambda current: without_content(current, self.now, remembered_s))
 
-    async def _call_back(self, job: Job) -> int:
-        """One call, by one of all who look after jobs. Returns how many were made."""
+    async def _begin_call(self, job: Job) -> None:
+        """Have one call made, by one of all who look after jobs; later where this process has no room for it."""
         until = self.now + 2.0 * callbacks.CALL_S
         mine = await change(
             self.store, job.id, lambda current: call_begun(current, until) if _is_due(current, self.now) else None
         )
-        if mine is None or mine.callback is None:
-            return 0
-        callback = mine.callback
-        made = await callbacks.call(mine, callback, self.now, self._config().callback_networks)
-        next_at = callbacks.next_try_at(callback, made, self.now)
-        result = "failed" if made.problem else "delivered"
-        self._record(JOB_CALLBACKS, result=result)
-        log.info("a callback of job %s: %s", job.id, result)
-        await change(self.store, job.id, lambda current: called(current, made, next_at))
-        return 1
+        of_owner = sum(owner == job.owner for owner in self._calls.values())
+        if mine is None or of_owner >= _CALLS_OF_ONE_CALLER or len(self._calls) >= _CALLS_AT_ONCE:
+            return
+        task = asyncio.create_task(self._call_back(mine))
+        self._calls[task] = job.owner
+        task.add_done_callback(self._calls.pop)
+
+    async def _call_back(self, job: Job) -> None:
+        callback = job.callback
+        if callback is None:
+            return
+        try:
+            made = await callbacks.call(job, callback, self.now, self._config().callback_networks)
+            next_at = callbacks.next_try_at(callback, made, self.now)
+            result = "failed" if made.problem else "delivered"
+            self._record(JOB_CALLBACKS, result=result)
+            log.info("a callback of job %s: %s", job.id, result)
+            await change(self.store, job.id, lambda current: called(current, made, next_at))
+        except NotReady as error:
+            log.warning("what became of a callback of job %s is not kept: %s", job.id, error.message)
+        except Exception:
+            log.exception("a callback of job %s failed; it is made again", job.id)
 
 
 def _is_due(job: Job, now: float) -> bool:

@@ -141,6 +141,13 @@ def test_a_receiver_that_is_gone_is_not_asked_again() -> None:
         "64:ff9b::a00:1",
         "2002:7f00:1::",
         "2001:0:1:2:3:4:5:6",
+        "fec0::1",
+        "::7f00:1",
+        "5f00::1",
+        "3fff::1",
+        "192.0.0.192",
+        "192.88.99.1",
+        "168.63.129.16",
     ],
 )
 def test_what_is_not_public_is_refused(address: str) -> None:
@@ -162,10 +169,17 @@ async def test_a_call_to_this_machine_is_refused_however_it_is_written(host: str
     assert "not public" in made.problem
 
 
+async def test_an_address_that_cannot_be_called_is_a_failed_call() -> None:
+    """One that was kept before such addresses were refused."""
+    made = await callbacks.call(*done("http://example.com/\x7f"), NOW)
+    assert (made.status, bool(made.problem)) == (None, True)
+
+
 async def test_a_name_with_one_private_address_among_public_ones_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     _resolve_as(monkeypatch, ["93.184.215.14", "10.0.0.7"])
     made = await callbacks.call(*done("http://hooks.example/"), NOW)
-    assert "hooks.example is 10.0.0.7" in made.problem
+    assert "hooks.example is not public" in made.problem
+    assert "10.0.0.7" not in made.problem  # what is inside of the network is not for whoever asks
 
 
 async def test_the_connection_is_made_to_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +217,8 @@ def _resolve_as(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[st
         ("https://", SECRET),
         ("https://user:password@example.com/", SECRET),
         ("https://example.com:99999/", SECRET),
+        ("https://exa mple.com/", SECRET),
+        ("https://example.com/\x7f", SECRET),
         ("https://example.com/", "not base64!"),
         ("https://example.com/", "c2hvcnQ="),
     ],

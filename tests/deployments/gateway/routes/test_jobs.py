@@ -489,6 +489,7 @@ async def test_a_callback_that_may_not_be_made_is_tried_again_and_each_try_is_to
     async with service.working():
         await ended(client, job)
     await service.keeper.look()
+    await service.queue.calls_made()
     callback = JobAnswer.model_validate((await client.get(f"/jobs/{job.id}")).json()).callback
     assert callback is not None
     assert (callback.state, len(callback.tries)) == ("waiting", 1)
