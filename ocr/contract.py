@@ -53,9 +53,13 @@ Steps = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(max_length=16
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Weights = Annotated[dict[str, Weight], BeforeValidator(_mapped)]
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
-PageChoice = Annotated[str, Field(pattern=r"^[0-9]{1,6}(-[0-9]{0,6})?(,[0-9]{1,6}(-[0-9]{0,6})?)*$")]
+PageChoice = Annotated[str, Field(max_length=10_000, pattern=r"^[0-9]{1,6}(-[0-9]{0,6})?(,[0-9]{1,6}(-[0-9]{0,6})?)*$")]
 Dpi = Annotated[int, Field(ge=36, le=1200)]
 ExistingText = Literal["use", "redo", "skip"]
+
+
+MOST_PATTERN_CHARACTERS = 10_000
+"""Of the different patterns of one request."""
 
 
 class PageRegion(_Wire):
@@ -114,8 +118,18 @@ def _named_once(regions: tuple[PageRegion, ...]) -> tuple[PageRegion, ...]:
     return regions
 
 
+def _few_patterns(value: Any) -> Any:  # noqa: ANN401 - whatever a body brought
+    """Before any of them is looked at: to compile many takes long."""
+    told = value if isinstance(value, list | tuple) else ()
+    patterns = {str(each.get("pattern") or "") for each in told if isinstance(each, dict)}
+    if sum(map(len, patterns)) > MOST_PATTERN_CHARACTERS:
+        raise ValueError(f"the patterns have more than {MOST_PATTERN_CHARACTERS} characters together; write less")
+    return value
+
+
 Regions = Annotated[
     tuple[PageRegion, ...],
+    BeforeValidator(_few_patterns),
     BeforeValidator(_regions),
     Field(min_length=1, max_length=200),
     AfterValidator(_named_once),

@@ -86,7 +86,7 @@ def mistral_routes(readings: ReadingApi, jobs: JobsApi) -> APIRouter:
         if not url[:5].lower() == "data:":
             raise OutOfRange("only data URLs and sent files are read", "send data:application/pdf;base64,...")
         content = await asyncio.to_thread(decode_base64, url, "document")
-        answer = await readings.predict_text(content, DocumentOptions(pages=choice))
+        answer = await readings.predict_text(content, parse(DocumentOptions, {"pages": choice}))
         return JSONResponse(await asyncio.to_thread(_answer, answer, body, len(content)))
 
     return router

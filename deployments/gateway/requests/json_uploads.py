@@ -46,8 +46,9 @@ class FilePart:
 class JsonUpload:
     """One body. Every method raises InvalidRequest for what is not JSON or not base64, and TooLarge."""
 
-    def __init__(self, fields: FileFields) -> None:
+    def __init__(self, fields: FileFields, max_files: int) -> None:
         self._fields = fields
+        self._max_files = max_files
         self._beside = bytearray()
         self._open: list[int] = []
         self._string: bytearray | None = None
@@ -136,6 +137,8 @@ class JsonUpload:
         count = self._files[field] = self._files.get(field, 0) + 1
         if count > 1 and field == self._fields.one:
             raise InvalidRequest(f"field '{field}' is given twice", "give it once")
+        if count > self._max_files:
+            raise TooLarge(f"the job has more than {self._max_files} files", "submit several jobs")
         self._decoder = Base64Decoder(field if field == self._fields.one else f"{field}.{count - 1}")
         return True
 

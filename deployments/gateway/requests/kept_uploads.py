@@ -18,6 +18,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from deployments.gateway.requests.bodies import announced_bytes, content_encoding, read_body, require_fitting
+from deployments.gateway.requests.form_parts import FormParts
 from deployments.gateway.requests.json_uploads import FileFields, JsonUpload
 from deployments.gateway.requests.uploads import merged, query_of
 from deployments.jobs.job import JobFile
@@ -64,11 +65,12 @@ class _Files:
         self._open: AsyncExitStack | None = None
         self._writer: FileWriter | None = None
         self._name = ""
+        self.max_files = limits.max_files
         self.kept: list[JobFile] = []
 
     async def begin(self, name: str) -> None:
-        if len(self.kept) >= self._limits.max_files:
-            raise TooLarge(f"the job has more than {self._limits.max_files} files", "submit several jobs")
+        if len(self.kept) >= self.max_files:
+            raise TooLarge(f"the job has more than {self.max_files} files", "submit several jobs")
         self._open = AsyncExitStack()
         self._writer = await self._open.enter_async_context(self._files.writing(f"{self._folder}/{len(self.kept)}"))
         self._name = name[:_LONGEST_NAME]
@@ -120,7 +122,8 @@ async def receive_upload(
             raise UnsupportedFormat("the files of a job come as they are", "send them without Content-Encoding")
         elif kind == b"multipart/form-data":
             require_fitting(announced_bytes(request), limits.max_bytes)
-            fields = await _keep_form(request, kept, parameters.get(b"boundary", b""))
+            boundary = parameters.get(b"boundary", b"")
+            fields = await _keep_form(request, kept, boundary, FormParts(boundary, limits.max_files + _MOST_FIELDS))
         else:
             require_fitting(announced_bytes(request), limits.max_bytes)
             fields = await _keep_body(request, kept, limits, json_fields, is_url_encoded=kind == _URL_ENCODED)
@@ -148,7 +151,7 @@ async def _only(body: bytes) -> AsyncIterator[bytes]:
 
 
 async def _keep_json(pieces: AsyncIterator[bytes], kept: _Files, fields: FileFields) -> dict[str, Any]:
-    upload = JsonUpload(fields)
+    upload = JsonUpload(fields, kept.max_files)
     async for piece in pieces:
         # Beside the event loop: a piece is a megabyte.
         for part in await asyncio.to_thread(list, upload.parts(piece)):
@@ -207,14 +210,14 @@ class _Part:
             self.file_name = options[b"filename"].decode("utf-8", "replace")
 
 
-async def _keep_form(request: Request, kept: _Files, boundary: bytes) -> dict[str, str]:
-    """Files go to the store, fields come back. Raises InvalidRequest."""
+async def _keep_form(request: Request, kept: _Files, boundary: bytes, parts: FormParts) -> dict[str, str]:
+    """Files go to the store, fields come back. Raises InvalidRequest and TooLarge."""
     if not boundary:
         raise InvalidRequest("the form has no boundary", "let the client set Content-Type")
     fields: dict[str, str] = {}
     part = _Part()
     try:
-        async for event, content in _FormEvents(boundary).of(request):
+        async for event, content in _FormEvents(boundary, parts).of(request):
             if event == "head":
                 part = content
                 part.read_headers()
@@ -253,7 +256,8 @@ def _note_field(fields: dict[str, str], part: _Part) -> None:
 class _FormEvents:
     """What a form brings, in order: ("head", part), ("data", bytes), ("end", None)."""
 
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, parts: FormParts) -> None:
+        self._parts = parts
         self._found: list[tuple[str, Any]] = []
         self._part = _Part()
         self._name = bytearray()
@@ -274,6 +278,7 @@ class _FormEvents:
     async def of(self, request: Request) -> AsyncIterator[tuple[str, Any]]:
         """The events of a request, each when its bytes are here."""
         async for piece in request.stream():
+            self._parts.count(piece)
             self._parser.write(piece)
             for event in self._found:
                 yield event

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Any, Generic
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from deployments.gateway.requests.base64_files import decode_base64
 from deployments.gateway.requests.bodies import read_body
+from deployments.gateway.requests.form_parts import FormParts
 from deployments.gateway.requests.options import Options, parse
 from ocr.errors import InvalidRequest, TooLarge, UnsupportedFormat
 
@@ -35,6 +37,8 @@ _FIELDS = tuple(f"{name}=".encode() for name in _FILE_FIELDS)
 
 
 _MOST_HEADER = 4096
+_MOST_FIELDS = 32
+_MOST_FIELD_BYTES = 100_000  # of a field of a form that is no file
 _MOST_NAME = 255  # characters of a file's name
 _OF_WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\")
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
@@ -119,13 +123,15 @@ def json_object(body: bytes | str, images: int) -> dict[str, Any]:
 async def _read_form(request: Request, max_bytes: int) -> tuple[bytes, str, dict[str, str]]:
     """The file, its name, and the other fields."""
     body = await read_body(request, max_bytes)
+    _, parameters = parse_options_header(request.headers["content-type"])
+    FormParts(parameters.get(b"boundary", b""), 1 + _MOST_FIELDS).count(body)
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
 
     try:
         form = await _InMemoryParser(
-            request.headers, stream(), max_files=1, max_fields=32, max_part_size=max_bytes
+            request.headers, stream(), max_files=1, max_fields=_MOST_FIELDS, max_part_size=_MOST_FIELD_BYTES
         ).parse()
     except (MultiPartException, KeyError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"the multipart body is malformed: {error}", "send one file field 'image'") from error

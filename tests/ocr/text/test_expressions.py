@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from ocr.contract import DocumentOptions
 from ocr.text.expressions import require_modest
 
 
@@ -30,3 +33,13 @@ def test_an_honest_expression_is_taken(pattern: str) -> None:
 def test_an_expression_that_is_none_or_repeats_too_much_is_refused(pattern: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         require_modest(pattern)
+
+
+def test_all_patterns_of_a_request_are_bounded_before_any_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compiled(_: str) -> None:
+        raise AssertionError("it was compiled")
+
+    monkeypatch.setattr("ocr.contract.require_modest", compiled)
+    regions = [{"name": f"{n}", "box": [0, 0, 1, 1], "pattern": f"{n:03}" + "x" * 190} for n in range(60)]
+    with pytest.raises(ValueError, match="more than 10000 characters together"):
+        DocumentOptions.model_validate({"regions": json.dumps(regions)})

@@ -90,6 +90,7 @@ async def test_blocks_and_confidences_come_when_asked(client: httpx.AsyncClient)
         ({"model": "x"}, 400, "document"),
         (of_image(pages=[-1]), 422, "counted from 0"),
         (of_image(pages="first"), 422, "first"),
+        (of_image(pages=[10**9]), 422, "pages"),
         ({"document": {"type": "image_url", "image_url": "data:image/png;base64,%%"}}, 400, "base64"),
     ],
 )

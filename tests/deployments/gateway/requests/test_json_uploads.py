@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ ODD = bytes(range(256)) + b"\xfb\xff\xfe"  # its base64 has + and /
 
 def taken(body: bytes, size: int, fields: FileFields = FIELDS) -> tuple[list[bytes], dict[str, Any]]:
     """The files and the rest of a body that comes in pieces of `size` bytes."""
-    upload, files = JsonUpload(fields), []
+    upload, files = JsonUpload(fields, 1000), []
     for at in range(0, len(body), size):
         for part in upload.parts(body[at : at + size]):
             if part.begins:
@@ -107,7 +108,7 @@ def test_what_is_no_upload_is_refused_with_a_hint(body: str, size: int) -> None:
 
 
 def test_what_stands_beside_files_is_not_gathered_without_end() -> None:
-    upload = JsonUpload(FIELDS)
+    upload = JsonUpload(FIELDS, 1000)
     assert list(upload.parts(b'{"lang": "')) == []
     for _ in range(MOST_BESIDE_BYTES // 1000 - 1):
         assert list(upload.parts(b"x" * 1000)) == []
@@ -116,7 +117,7 @@ def test_what_stands_beside_files_is_not_gathered_without_end() -> None:
 
 
 def test_a_file_is_handed_on_as_it_comes() -> None:
-    upload, text = JsonUpload(FIELDS), as_text(bytes(30_000)).encode()
+    upload, text = JsonUpload(FIELDS, 1000), as_text(bytes(30_000)).encode()
     assert [part.begins for part in upload.parts(b'{"image": "')] == [True]
     sizes = [len(part.content) for at in range(0, len(text), 4000) for part in upload.parts(text[at : at + 4000])]
     assert sizes == [3000] * 10
@@ -128,3 +129,11 @@ def test_a_data_url_without_base64_is_the_same_wherever_it_is_cut(content: bytes
     decoder = Base64Decoder("image")
     parts = [decoder.decode(text[at : at + size]) for at in range(0, len(text), size)]
     assert b"".join([*parts, decoder.finish()]) == content
+
+
+def test_more_files_than_a_job_may_have_are_refused_before_they_are_taken_out() -> None:
+    upload = JsonUpload(FIELDS, 3)
+    parts = upload.parts(b'{"images": [' + b'"",' * 1000)
+    assert sum(part.begins for part in islice(parts, 6)) == 3
+    with pytest.raises(TooLarge, match="more than 3 files"):
+        next(parts)

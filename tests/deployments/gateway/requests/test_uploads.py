@@ -102,6 +102,27 @@ async def test_a_form_that_is_not_understood_says_what_to_send(
     assert "form" in error.hint
 
 
+async def test_an_option_in_a_form_is_no_file(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployments.gateway.requests.uploads._MOST_FIELD_BYTES", 1000)
+    sent = {"files": {"image": IMAGE}, "data": {"engines": "a," * 600}}
+    response = await client.post("/predict_text", **sent)  # type: ignore[arg-type]
+    assert response.status_code == 400
+    assert "maximum size" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/predict_text", "/jobs"])
+async def test_a_form_of_boundaries_is_refused_before_it_is_parsed(
+    client: httpx.AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parsed(*_: object) -> None:
+        raise AssertionError("it was parsed")
+
+    monkeypatch.setattr("python_multipart.multipart.MultipartParser.write", parsed)
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    response = await client.post(path, content=b"\r\n--bx" * 10_000, headers=headers)
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+
+
 ODD = bytes(range(256)) + b"\xfb\xff\xfe"  # its base64 has + and /
 
 
