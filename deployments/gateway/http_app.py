@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from deployments.gateway.access.access_middleware import API_KEY_HEADER, AccessMiddleware
+from deployments.gateway.access.access_middleware import API_KEY_HEADER, REVIEW_KEY_HEADER, AccessMiddleware
 from deployments.gateway.access.idempotency import IdempotentResponses
 from deployments.gateway.access.rate_limit import RateLimiter
 from deployments.gateway.access.reading_middleware import IDEMPOTENCY_KEY, REPLAYED, ReadingMiddleware
@@ -31,7 +31,7 @@ from deployments.gateway.routes.health import health_routes
 from deployments.gateway.routes.jobs import FAILED_PAGES, job_routes
 from deployments.gateway.routes.openapi_examples import add_examples
 from deployments.gateway.routes.reading import ILLEGIBLE_LINES, reading_routes
-from deployments.gateway.routes.reviews import REVIEW_KEY, review_routes
+from deployments.gateway.routes.reviews import review_routes
 from deployments.gateway.routes.stream import stream_routes
 from deployments.gateway.web_ui import add_web_ui
 from deployments.observability.metrics import RecordMetric
@@ -89,7 +89,14 @@ def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-Match", API_KEY_HEADER, IDEMPOTENCY_KEY, REVIEW_KEY],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "If-Match",
+                API_KEY_HEADER,
+                IDEMPOTENCY_KEY,
+                REVIEW_KEY_HEADER,
+            ],
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", REPLAYED, ILLEGIBLE_LINES, FAILED_PAGES],
         )
 

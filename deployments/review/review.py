@@ -6,7 +6,7 @@ nobody else holds the word. One that was taken back stays, with when. Times are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from statistics import median
 
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +16,9 @@ from ocr.review_contract import AskingOrder, DecisionKind
 
 LEASE_S = 300.0
 """A word that a session holds for so long without a sign of life is free for others."""
+
+MOST_DECISIONS, MOST_LEASES = 50_000, 10_000
+"""What one review holds of what was said, with what was taken back, and of words that people look at."""
 
 _PAUSE_S = 60.0  # between two decisions: whoever took longer did something else
 _USUAL_S = 4.5  # a word, until it was measured
@@ -116,10 +119,12 @@ def lease_words(
     """The review with the next words of the queue leased to a session, and those: the same ones as long as the session
     has not decided them.
     """
-    taken = review.decided.keys() | review.held_by_others(session, now)
+    others = review.held_by_others(session, now)
+    taken = review.decided.keys() | others
+    count = min(count, MOST_LEASES - len(others))
     numbers: list[int] = []
     for number in queue:
-        if len(numbers) == count:
+        if len(numbers) >= count:
             break
         if number not in taken:
             numbers.append(number)
@@ -134,12 +139,23 @@ def lease_words(
 
 def why_refused(review: Review, decisions: Sequence[KeptDecision]) -> list[str]:
     """Why each decision is not kept, "" where it is."""
-    decided = review.decided
-    return [_why_refused(review, decision, decided.get(decision.number)) for decision in decisions]
+    decided, room = review.decided, MOST_DECISIONS - len(review.decisions)
+    # Once for each session, not for each decision: many words may be leased.
+    held: dict[str, set[int]] = {}
+    reasons = []
+    for decision in decisions:
+        if decision.session not in held:
+            held[decision.session] = review.held_by_others(decision.session, decision.at)
+        reason = _why_refused(decision, decided.get(decision.number), held[decision.session])
+        if not reason and room <= 0:
+            reason = f"the review holds {MOST_DECISIONS} decisions, as many as it may; submit the document again"
+        room -= not reason
+        reasons.append(reason)
+    return reasons
 
 
-def _why_refused(review: Review, decision: KeptDecision, before: KeptDecision | None) -> str:
-    if decision.number in review.held_by_others(decision.session, decision.at):
+def _why_refused(decision: KeptDecision, before: KeptDecision | None, held: Collection[int]) -> str:
+    if decision.number in held:
         return "somebody else looks at this word"
     if before is not None and before.session != decision.session:
         return f"{before.who} has decided this word"

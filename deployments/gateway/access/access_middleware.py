@@ -32,6 +32,8 @@ log = logging.getLogger("quorum.gateway")
 
 API_KEY_HEADER = "X-API-Key"
 AZURE_KEY_HEADER = "Ocp-Apim-Subscription-Key"
+REVIEW_KEY_HEADER = "X-Review-Key"
+"""The header with the key of a review, by which others than the owner of the job take part."""
 
 # Asked by machines all the time, and cheap.
 _UNLIMITED = frozenset({"/status", "/metrics"})

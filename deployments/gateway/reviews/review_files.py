@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -16,6 +16,7 @@ from deployments.gateway.reviews.reviews_api import Caller, Open, ReviewsApi
 from deployments.gateway.reviews.truth import true_page, truth_row
 from deployments.jobs.job_queue import Place
 from deployments.review.asking import chances
+from ocr.contract import PageAnswer
 from ocr.errors import OutOfRange
 from ocr.review_contract import ImportAnswer
 
@@ -43,26 +44,27 @@ class ReviewFiles:
     ) -> OutputFile:
         """What people said. ALTO and PAGE are of one file, and have complete lines alone."""
         opened = await self._reviews.opened(caller, job_id)
-        by_page = decisions_by_page(opened.review)
-        chosen = [place for place in by_page if file is None or place.file == file]
+        by_page = await asyncio.to_thread(decisions_by_page, opened.review)
         if form == "jsonl":
-            known = await asyncio.to_thread(chances, opened.queue, opened.review.decided)
-            rows = [
-                truth_row(
-                    picture_name(opened, place),
-                    opened.job.files[place.file].name,
-                    await self._reviews.page(opened.job, place),
-                    by_page[place],
-                    known,
-                    only_complete=only_complete,
-                )
-                for place in chosen
-            ]
-            written = [json.dumps(row, ensure_ascii=False) for row in rows if row["lines"]]
-            return OutputFile("".join(f"{row}\n" for row in written).encode(), _JSONL)
+            return await self._rows(opened, file, by_page, only_complete=only_complete)
         if not only_complete:
             raise OutOfRange("ALTO and PAGE have complete lines alone", "ask for format=jsonl, or for lines=complete")
         return await self._true_document(opened, form, file, by_page)
+
+    async def _rows(
+        self, opened: Open, file: int | None, by_page: Mapping[Place, Decisions], *, only_complete: bool
+    ) -> OutputFile:
+        """A page after the other, each beside the event loop: a review may have hundreds of dense ones."""
+        known = await asyncio.to_thread(chances, opened.queue, opened.review.decided)
+
+        def row(place: Place, answer: PageAnswer) -> str:
+            image, name = picture_name(opened, place), opened.job.files[place.file].name
+            told = truth_row(image, name, answer, by_page[place], known, only_complete=only_complete)
+            return json.dumps(told, ensure_ascii=False) + "\n" if told["lines"] else ""
+
+        chosen = [place for place in by_page if file is None or place.file == file]
+        rows = [await asyncio.to_thread(row, place, await self._reviews.page(opened.job, place)) for place in chosen]
+        return OutputFile("".join(rows).encode(), _JSONL)
 
     async def _true_document(
         self, opened: Open, form: str, file: int | None, by_page: Mapping[Place, Decisions]
@@ -72,7 +74,7 @@ class ReviewFiles:
         number = file or 0
         thresholds = self._jobs.results.thresholds(opened.job)
         pages = [
-            true_page(await self._reviews.page(opened.job, place), by_page[place], thresholds)
+            await asyncio.to_thread(true_page, await self._reviews.page(opened.job, place), by_page[place], thresholds)
             for place in by_page
             if place.file == number
         ]
@@ -81,28 +83,42 @@ class ReviewFiles:
             raise OutOfRange("no line of this file is complete", "review all words of a line, or ask for format=jsonl")
         return await asyncio.to_thread(self._jobs.results.in_format, opened.job, number, pages, format_named(form))
 
-    async def tasks(self, caller: Caller, job_id: str, pictures: str) -> list[dict[str, Any]]:
-        """A task for each page with a word that is asked."""
+    async def tasks(self, caller: Caller, job_id: str, pictures: str) -> AsyncIterator[bytes]:
+        """A task for each page with a word that is asked, as a list in JSON that comes page by page."""
         opened = await self._reviews.opened(caller, job_id)
-        by_page: dict[Place, dict[tuple[int, int], int]] = {}
-        for number in sorted(opened.queue.numbers):
-            place = opened.index.places[number]
-            by_page.setdefault(Place(place.file, place.page), {})[place.line, place.word] = number
-        return [
-            label_studio.task(
-                f"{pictures}{picture_name(opened, place)}",
-                opened.job.files[place.file].name,
-                await self._reviews.page(opened.job, place),
-                numbers,
-            )
-            for place, numbers in by_page.items()
-        ]
+        return self._tasks(opened, await asyncio.to_thread(_asked_by_page, opened), pictures)
+
+    async def _tasks(
+        self, opened: Open, by_page: Mapping[Place, Mapping[tuple[int, int], int]], pictures: str
+    ) -> AsyncIterator[bytes]:
+        def task(place: Place, answer: PageAnswer) -> bytes:
+            picture, name = f"{pictures}{picture_name(opened, place)}", opened.job.files[place.file].name
+            return json.dumps(label_studio.task(picture, name, answer, by_page[place])).encode()
+
+        before = b"["
+        for place in by_page:
+            yield before + await asyncio.to_thread(task, place, await self._reviews.page(opened.job, place))
+            before = b",\n"
+        yield b"]" if by_page else b"[]"
+
+    async def require(self, caller: Caller, job_id: str) -> None:
+        """Raises NotFound where there is no review, or none that this caller may see."""
+        await self._reviews.opened(caller, job_id)
 
     async def annotated(self, caller: Caller, job_id: str, tasks: Sequence[Mapping[str, Any]]) -> ImportAnswer:
         """Keep what was annotated in Label Studio."""
         decisions = list((await asyncio.to_thread(label_studio.decisions_of, tasks)).values())
         answer = await self._reviews.keep(caller, job_id, _SESSION, "Label Studio", decisions)
         return ImportAnswer(kept=len(answer.kept), refused=answer.refused, review=answer.review)
+
+
+def _asked_by_page(opened: Open) -> dict[Place, dict[tuple[int, int], int]]:
+    """The numbers of the words that are asked, by line and word of each page."""
+    by_page: dict[Place, dict[tuple[int, int], int]] = {}
+    for number in sorted(opened.queue.numbers):
+        place = opened.index.places[number]
+        by_page.setdefault(Place(place.file, place.page), {})[place.line, place.word] = number
+    return by_page
 
 
 def picture_name(opened: Open, place: Place) -> str:

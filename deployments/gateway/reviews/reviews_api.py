@@ -243,7 +243,12 @@ class ReviewsApi:
 
         def of_job(job: Job) -> Job:
             following = apply(job.review)
-            return job if following is job.review else reviewed(job, following, until)
+            if following is job.review:
+                return job
+            said = None if following is None else following.decisions
+            before = () if job.review is None else job.review.decisions
+            # Only who says something keeps the job: to look at words does not.
+            return reviewed(job, following, until if said and said is not before else 0.0)
 
         job = await change(self._jobs.queue.store, job_id, of_job)
         return None if job is None else job.review

@@ -7,9 +7,10 @@ import json
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from deployments.gateway.access.access_middleware import caller_name
+from deployments.gateway.access.access_middleware import REVIEW_KEY_HEADER, caller_name
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.formats import ZIP
 from deployments.gateway.requests.bodies import read_body
@@ -19,7 +20,7 @@ from deployments.gateway.reviews.review_files import ReviewFiles
 from deployments.gateway.reviews.reviews_api import Caller, ReviewsApi
 from deployments.gateway.routes import openapi
 from deployments.gateway.routes.review_examples import ALTO, JSONL, PAGE
-from ocr.errors import InvalidRequest
+from ocr.errors import InvalidRequest, TooLarge
 from ocr.review_contract import (
     DecisionsAnswer,
     DecisionsBody,
@@ -30,11 +31,10 @@ from ocr.review_contract import (
     ReviewOptions,
 )
 
-REVIEW_KEY = "X-Review-Key"
-"""The header with the key of a review, by which others than the owner of the job take part."""
-
 _MAX_BYTES = 1_000_000
-_MAX_EXPORT = 50_000_000
+_MAX_EXPORT = 20_000_000
+# What Label Studio writes of a region has a value in sixteen bytes.
+_FEW_VALUES, _BYTES_A_VALUE = 1000, 8
 _KEPT_S = 3600
 _TASKS: dict[str, object] = {"type": "array", "items": {"type": "object"}}
 _EXPORT = {"required": True, "content": {"application/json": {"schema": _TASKS, "example": []}}}
@@ -45,7 +45,7 @@ _DECISIONS: dict[str, object] = {
     "decisions": [{"number": 12, "kind": "taken", "text": "Quay"}, {"number": 14, "kind": "illegible"}],
 }
 _KEY = {
-    "name": REVIEW_KEY,
+    "name": REVIEW_KEY_HEADER,
     "in": "header",
     "required": False,
     "description": "The key of the review, for others than the owner of the job.",
@@ -116,7 +116,7 @@ def review_routes(reviews: ReviewsApi, files: ReviewFiles) -> APIRouter:
 
 def _caller(request: Request) -> Caller:
     CURRENT_CALLER.set(caller_name(request.scope))
-    return Caller(caller_name(request.scope), request.headers.get(REVIEW_KEY))
+    return Caller(caller_name(request.scope), request.headers.get(REVIEW_KEY_HEADER))
 
 
 def _add_review(router: APIRouter, reviews: ReviewsApi) -> None:
@@ -200,10 +200,16 @@ def _add_files(router: APIRouter, files: ReviewFiles) -> None:
         written = await files.truth(_caller(request), job, options.format, options.file, only_complete=only_complete)
         return Response(written.content, media_type=written.media_type)
 
-    @router.get("/jobs/{job}/review/label-studio", openapi_extra=_asked(ExportOptions), responses=openapi.job_errors())
-    async def tasks(request: Request, job: str) -> list[dict[str, Any]]:
+    @router.get(
+        "/jobs/{job}/review/label-studio",
+        openapi_extra=_asked(ExportOptions),
+        responses=openapi.job_errors(),
+        response_model=list[dict[str, Any]],
+    )
+    async def tasks(request: Request, job: str) -> Response:
         """The words that are asked as tasks for Label Studio, a task for each page, with what was read."""
-        return await files.tasks(_caller(request), job, parse(ExportOptions, query_of(request)).pictures)
+        pictures = parse(ExportOptions, query_of(request)).pictures
+        return StreamingResponse(await files.tasks(_caller(request), job, pictures), media_type="application/json")
 
     @router.post(
         "/jobs/{job}/review/label-studio",
@@ -213,11 +219,19 @@ def _add_files(router: APIRouter, files: ReviewFiles) -> None:
     async def annotated(request: Request, job: str) -> ImportAnswer:
         """Keep what was annotated in Label Studio: its export as JSON."""
         require_json(request)
+        caller = _caller(request)
+        await files.require(caller, job)  # before anything is made of what was sent
         body = await read_body(request, _MAX_EXPORT)
-        return await files.annotated(_caller(request), job, await asyncio.to_thread(_tasks_in, body))
+        return await files.annotated(caller, job, await asyncio.to_thread(_tasks_in, body))
 
 
 def _tasks_in(body: bytes) -> list[Any]:
+    """The tasks of an export. One of millions of small values is refused before it is parsed: that takes their memory
+    many times, and nobody else has a turn meanwhile. Raises TooLarge or InvalidRequest.
+    """
+    most = _FEW_VALUES + len(body) // _BYTES_A_VALUE
+    if sum(body.count(sign) for sign in (b",", b"[", b"{")) > most:
+        raise TooLarge(f"the export holds more than {most} values", "export the project of Label Studio as JSON")
     try:
         tasks = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -102,3 +102,20 @@ def test_a_review_survives_being_written_down() -> None:
 )
 def test_only_another_text_is_a_change(kind: str, text: str, is_change: bool) -> None:
     assert decision(kind=kind, text=text).is_change is is_change
+
+
+def test_a_review_holds_so_many_decisions_and_says_why_it_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployments.review.review.MOST_DECISIONS", 3)
+    full = with_decisions(review(), [decision(number) for number in range(2)])
+    first, second = why_refused(full, [decision(2), decision(3)])
+    assert first == ""
+    assert "submit the document again" in second
+
+
+def test_words_are_leased_to_so_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployments.review.review.MOST_LEASES", 3)
+    first, _ = lease_words(review(), range(10), "ann", 2, 0.0)
+    full, numbers = lease_words(first, range(10), "bob", 5, 0.0)
+    assert numbers == (2,)
+    assert lease_words(full, range(10), "eve", 1, 0.0)[1] == ()
+    assert lease_words(full, range(10), "ann", 2, 0.0)[1] == (0, 1)

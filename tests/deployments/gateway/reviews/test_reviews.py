@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -98,6 +99,16 @@ async def test_a_job_is_kept_while_people_review_it(ann: Person, service: Servic
     assert job is not None
     assert job.expires_at >= service.queue.now + service.config.jobs.reviewed_expires_s - 60.0
     assert (await ann.asks("GET", "")).json()["expires_at"] > before
+
+
+async def test_who_only_looks_at_words_does_not_keep_a_job(ann: Person, bob: Person, service: Service) -> None:
+    before = await service.store.get("1")
+    await bob.next()
+    await ann.says({"number": 1, "kind": "taken", "text": "nobody read this"})
+    job = await service.store.get("1")
+    assert job is not None
+    assert before is not None
+    assert job.expires_at == before.expires_at == before.created_at + 3600.0
 
 
 async def test_the_result_says_what_people_said_and_who_changed_what(ann: Person) -> None:
@@ -226,3 +237,20 @@ async def test_a_review_of_a_deleted_job_is_gone_and_says_so(ann: Person, bob: P
     await ann.asks("DELETE", "")
     await ann.asks("GET", "/review", 404)
     await bob.asks("POST", "/review/next", 404, json={"session": "bob"})
+
+
+async def test_an_export_of_a_stranger_or_of_millions_of_values_is_refused_before_it_is_parsed(
+    ann: Person, person: Callable[..., Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parsed(_: bytes) -> None:
+        raise AssertionError("it was parsed")
+
+    monkeypatch.setattr("deployments.gateway.routes.reviews.json", SimpleNamespace(loads=parsed))
+    export = b"[" + b"{}," * 3000 + b"{}]"
+    headers = {"Content-Type": "application/json", "X-API-Key": BOB}
+    stranger = await ann.client.post("/jobs/1/review/label-studio", content=export, headers=headers)
+    assert (stranger.status_code, stranger.json()["error"]["code"]) == (404, "not_found")
+    own = await ann.client.post(
+        "/jobs/1/review/label-studio", content=export, headers={**headers, "X-API-Key": ann.api_key}
+    )
+    assert (own.status_code, own.json()["error"]["code"]) == (413, "too_large")
