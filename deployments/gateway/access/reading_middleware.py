@@ -15,17 +15,23 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.config.schema import LimitsConfig
-from deployments.gateway.access.access_middleware import API_KEY_HEADER, AZURE_KEY_HEADER, caller_name
+from deployments.gateway.access.access_middleware import (
+    API_KEY_HEADER,
+    AZURE_KEY_HEADER,
+    REVIEW_KEY_HEADER,
+    caller_name,
+)
 from deployments.gateway.access.admission import AdmissionControl
 from deployments.gateway.access.body_limit import body_limit, is_kept
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.gateway.access.idempotency import IdempotentResponses
-from deployments.gateway.access.route_roles import reads, route_of
+from deployments.gateway.access.route_roles import reads
 from deployments.gateway.access.serve_proxy.upload_window import (
     WINDOW_BYTES,
     WINDOW_HEADER,
@@ -112,7 +118,8 @@ def _key_of(headers: Headers, caller: str) -> CacheKey:
     where no keys are configured, so what is sent as a key counts as well.
     """
     key = idempotency_key(headers)
-    sent = " ".join(headers.get(name, "") for name in (API_KEY_HEADER, AZURE_KEY_HEADER, "authorization"))
+    names = (API_KEY_HEADER, AZURE_KEY_HEADER, REVIEW_KEY_HEADER, "authorization")
+    sent = " ".join(headers.get(name, "") for name in names)
     return key, hashlib.sha256(f"{caller}\n{sent}".encode()).digest()
 
 
@@ -134,7 +141,7 @@ def _fingerprint(scope: Scope, body: bytes) -> bytes:
         body = body.replace(boundary[1].encode("latin-1"), b"")
     digest = hashlib.sha256()
     for part in (
-        str(route_of(scope)).encode(),
+        get_route_path(scope).encode(),  # not the route alone: which job, which model
         scope["query_string"],
         kind.encode(),
         headers.get("accept", "").encode(),
