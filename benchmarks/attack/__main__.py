@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,6 +179,14 @@ def report(outcomes: Sequence[Outcome], quiet: Seen, before: dict[str, str], sec
     )
 
 
+@contextmanager
+def kept_apart() -> Iterator[None]:
+    """What the service keeps, jobs of these callers above all, is in a folder of its own and goes with it."""
+    with tempfile.TemporaryDirectory(prefix="quorum-attack-") as folder:
+        os.environ["STATE_DIR"] = folder
+        yield
+
+
 def main() -> int:
     """Attack, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
@@ -190,7 +201,7 @@ def main() -> int:
     ]
     before = environment()
     outcomes = []
-    with served():
+    with kept_apart(), served():
         quiet = asyncio.run(usual(_WARM_UP_S))
         for caller in chosen:
             outcomes.append(attacked(caller, arguments.seconds, quiet))

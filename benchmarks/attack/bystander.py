@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import httpx
 import psutil
 
-from benchmarks.attack.hostile_callers import PAGE
+from benchmarks.harness.serving import QUICK
 from benchmarks.harness.timing import percentile
 from cluster.local.application_processes import component_of
 from cluster.local.processes import children
@@ -58,7 +58,7 @@ async def _asked(seen: Seen, times: list[float], call: Callable[[], Awaitable[ht
 @asynccontextmanager
 async def watching(url: str) -> AsyncIterator[Seen]:
     """Ask all the time until the block is left."""
-    seen, page = Seen(), PAGE.read_bytes()
+    seen, page = Seen(), QUICK.read_bytes()
     transport = httpx.AsyncHTTPTransport(local_address=ADDRESS)
     async with httpx.AsyncClient(base_url=url, transport=transport, timeout=60.0) as client:
 

@@ -25,11 +25,10 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
-from typing import Any
+from functools import cache, partial
 
 import httpx
 import numpy as np
@@ -37,34 +36,24 @@ import PIL.Image
 import PIL.ImageDraw
 import websockets
 
+from benchmarks.attack.asking import (
+    JSON,
+    PDF,
+    PNG,
+    Attack,
+    Posting,
+    Target,
+    getting,
+    head_of_post,
+    holding_connections,
+    repeated,
+)
+from benchmarks.attack.kept_and_foreign import WithJob, kept_kinds, protocol_kinds
 from benchmarks.harness.results import ROOT
 from benchmarks.inputs.bad_files import bad_files, pdf_of_pages, png_of_size
 
 PAGE = ROOT / "examples" / "quick.png"
 SEVEN = ROOT / "tests" / "fixtures" / "seven.png"
-_JSON = {"Content-Type": "application/json"}
-_PNG = {"Content-Type": "image/png"}
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A service at `host`:`port`, to be worked on until the moment `until` (monotonic seconds)."""
-
-    host: str
-    port: int
-    until: float
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
-
-    @property
-    def seconds_left(self) -> float:
-        return max(0.0, self.until - time.monotonic())
-
-
-Attack = Callable[[Target], Coroutine[Any, Any, None]]
-Once = Callable[[httpx.AsyncClient], Awaitable[object]]
 
 
 def _nothing() -> None:
@@ -82,96 +71,17 @@ class HostileCaller:
     prepare: Callable[[], object] = _nothing
 
 
-async def repeated(target: Target, once: Once, at_once: int, most: int) -> None:
-    """So many at once ask again and again until the time is over or `most` requests were sent. What comes back, and
-    whether anything does, is nothing to a hostile caller.
-    """
-    left = iter(range(most))
-
-    async def ask(client: httpx.AsyncClient) -> None:
-        for _ in left:
-            if not target.seconds_left:
-                return
-            with suppress(httpx.HTTPError, OSError):
-                await once(client)
-
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with (
-        httpx.AsyncClient(base_url=target.url, timeout=30.0, limits=limits) as client,
-        asyncio.TaskGroup() as group,
-    ):
-        for _ in range(at_once):
-            group.create_task(ask(client))
-
-
-@dataclass(frozen=True)
-class Posting:
-    """Sends the same body again and again; `make` makes it once."""
-
-    path: str
-    make: Callable[[], bytes]
-    headers: Mapping[str, str]
-    at_once: int = 4
-    most: int = 200
-
-    @cached_property
-    def body(self) -> bytes:
-        return self.make()
-
-    async def __call__(self, target: Target) -> None:
-        async def once(client: httpx.AsyncClient) -> None:
-            await client.post(self.path, content=self.body, headers=self.headers)
-
-        await repeated(target, once, self.at_once, self.most)
-
-
-def getting(path: str, headers: Sequence[tuple[bytes, bytes]] = (), at_once: int = 16, most: int = 5000) -> Attack:
-    async def attack(target: Target) -> None:
-        await repeated(target, lambda client: client.get(path, headers=list(headers)), at_once, most)
-
-    return attack
-
-
 def hostile_callers() -> list[HostileCaller]:
     """All of them."""
-    kinds = (*_holding(), *_requests(), *_pictures(), *_documents())
+    kinds = (*_holding(), *_requests(), *_pictures(), *_documents(), *kept_kinds(), *protocol_kinds())
     return [HostileCaller(name, attack, _preparation(attack)) for name, attack in kinds]
 
 
 def _preparation(attack: Attack) -> Callable[[], object]:
-    return (lambda: attack.body) if isinstance(attack, Posting) else _nothing
+    return (lambda: attack.body) if isinstance(attack, Posting | WithJob) else _nothing
 
 
 # --- holding what others need -----------------------------------------------------------------------------------------
-
-
-def holding_connections(first: bytes, trickle: bytes, every_s: float, connections: int) -> Attack:
-    """Opens connections, sends `first` on each, then `trickle` every so many seconds."""
-
-    async def hold(target: Target) -> None:
-        with suppress(OSError):
-            _, writer = await asyncio.open_connection(target.host, target.port)
-            try:
-                writer.write(first)
-                while target.seconds_left:
-                    await asyncio.sleep(min(every_s, target.seconds_left))
-                    writer.write(trickle)
-                    await writer.drain()
-            finally:
-                writer.close()
-                await writer.wait_closed()
-
-    async def attack(target: Target) -> None:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(connections):
-                group.create_task(hold(target))
-
-    return attack
-
-
-def _head(path: str, length: int, more: str = "") -> bytes:
-    lines = (f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: image/png", f"Content-Length: {length}")
-    return ("".join(f"{line}\r\n" for line in lines) + more + "\r\n").encode()
 
 
 async def idle_streams(target: Target) -> None:
@@ -218,7 +128,9 @@ async def unread_answers(target: Target) -> None:
             _, writer = await asyncio.open_connection(target.host, target.port, limit=1024)
             writer.transport.pause_reading()  # type: ignore[attr-defined]
             for _ in range(5):
-                writer.write(_head("/predict_text?engines=tesseract&pictures=true&explain=true", len(page)) + page)
+                writer.write(
+                    head_of_post("/predict_text?engines=tesseract&pictures=true&explain=true", len(page)) + page
+                )
             await asyncio.sleep(target.seconds_left)
             writer.transport.abort()
 
@@ -241,14 +153,14 @@ async def cut_off_requests(target: Target, header: Callable[[], str] = str) -> N
             return
         with suppress(OSError):
             _, writer = await asyncio.open_connection(target.host, target.port)
-            writer.write(_head("/predict_text", len(page), header()) + page)
+            writer.write(head_of_post("/predict_text", len(page), header()) + page)
             await writer.drain()
             await asyncio.sleep(0.05)
             writer.transport.abort()
 
 
 def _holding() -> Iterator[tuple[str, Attack]]:
-    head = _head("/predict_text", 1_000_000)
+    head = head_of_post("/predict_text", 1_000_000)
     yield "500 connections that say nothing", holding_connections(b"", b"", 1.0, 500)
     yield "200 requests whose headers never end", holding_connections(b"GET / HTTP/1.1\r\n", b"X-A: b\r\n", 0.5, 200)
     yield "300 bodies of ten bytes a second", holding_connections(head, b"x" * 5, 0.5, 300)
@@ -299,14 +211,14 @@ async def keyed_requests(target: Target) -> None:
     keys = iter(range(100_000))
 
     async def once(client: httpx.AsyncClient) -> None:
-        headers = {**_PNG, "Idempotency-Key": f"key-{next(keys)}"}
+        headers = {**PNG, "Idempotency-Key": f"key-{next(keys)}"}
         await client.post("/predict_text?engines=tesseract&explain=true", content=page, headers=headers)
 
     await repeated(target, once, at_once=4, most=200)
 
 
 def _requests() -> Iterator[tuple[str, Attack]]:
-    text = {"Content-Type": "application/json"}
+    text = JSON
     yield (
         "a batch of 3,000,000 empty images",
         Posting("/batch_predict", lambda: b'{"images":[' + b'"",' * 2_400_000 + b'""]}', text),
@@ -333,14 +245,14 @@ def _requests() -> Iterator[tuple[str, Attack]]:
     ranges = ", ".join(f"a/{number}" for number in range(3000)).encode()
     yield (
         "3,000 media types to choose from",
-        Posting("/predict_text", PAGE.read_bytes, {**_PNG, "Accept": ranges.decode()}),
+        Posting("/predict_text", PAGE.read_bytes, {**PNG, "Accept": ranges.decode()}),
     )
     yield (
         "a form of 20,000 fields",
         Posting("/predict", _form_of_fields, {"Content-Type": "multipart/form-data; boundary=b"}),
     )
-    yield "bodies of 80 MB", Posting("/predict_text", lambda: b"x" * 80_000_000, _PNG, most=60)
-    yield "bodies of 40 MB", Posting("/predict_text", lambda: b"x" * 40_000_000, _PNG, most=60)
+    yield "bodies of 80 MB", Posting("/predict_text", lambda: b"x" * 80_000_000, PNG, most=60)
+    yield "bodies of 40 MB", Posting("/predict_text", lambda: b"x" * 40_000_000, PNG, most=60)
     yield "request ids of 30 kB", getting("/ready", [(b"X-Request-ID", b"x" * 30_000)])
     yield "request ids that are not ASCII", getting("/ready", [(b"X-Request-ID", "é".encode())])
     yield (
@@ -355,7 +267,7 @@ def _requests() -> Iterator[tuple[str, Attack]]:
     )
     yield "/status and /metrics without a pause", getting("/metrics", at_once=4)
     yield "the page and its files without a pause", getting("/page/page.js")
-    yield "no time to answer", Posting("/predict_text?timeout_s=0.001", PAGE.read_bytes, _PNG, at_once=8)
+    yield "no time to answer", Posting("/predict_text?timeout_s=0.001", PAGE.read_bytes, PNG, at_once=8)
     yield "ever new idempotency keys", keyed_requests
 
 
@@ -419,13 +331,13 @@ def _jpeg_of_markers(count: int) -> bytes:
 
 
 def _pictures() -> Iterator[tuple[str, Attack]]:
-    text = partial(Posting, "/predict_text", headers=_PNG, at_once=3, most=30)
+    text = partial(Posting, "/predict_text", headers=PNG, at_once=3, most=30)
     yield "a picture of 3,000 separate words", text(lambda: _grid_of_words(1500, 20))
     path = "/predict_text?explain=true&engines=tesseract,paddleocr&timeout_s=60"
-    yield "a page of 200 lines of 120 characters, explained", Posting(path, lambda: _dense_text(200, 120), _PNG, 3, 30)
+    yield "a page of 200 lines of 120 characters, explained", Posting(path, lambda: _dense_text(200, 120), PNG, 3, 30)
     path = "/predict_text?pictures=true&preprocess=contrast,denoise,normalise,gamma,sharpen,contrast,denoise,normalise"
-    yield "pictures of eight steps of a large page", Posting(path, lambda: _noise(2500), _PNG, 3, 12)
-    yield "3,000 words through the character route", Posting("/predict", lambda: _grid_of_words(1500, 20), _PNG, 3, 30)
+    yield "pictures of eight steps of a large page", Posting(path, lambda: _noise(2500), PNG, 3, 12)
+    yield "3,000 words through the character route", Posting("/predict", lambda: _grid_of_words(1500, 20), PNG, 3, 30)
     yield "a picture of 60,000 dots", text(lambda: _noise(1400))
     yield "a PNG of 700,000 chunks", text(lambda: _png_of_chunks(700_000))
     yield "a JPEG of 2,000,000 comments", text(lambda: _jpeg_of_markers(2_000_000))
@@ -434,19 +346,18 @@ def _pictures() -> Iterator[tuple[str, Attack]]:
         yield f"a {name}", text(files[name].make)
     yield (
         "the dearest cleaning of a large page",
-        Posting("/predict_text?preprocess=non_local_means,bilateral,sharpen", lambda: _noise(3000), _PNG, 3, 12),
+        Posting("/predict_text?preprocess=non_local_means,bilateral,sharpen", lambda: _noise(3000), PNG, 3, 12),
     )
 
 
 def _documents() -> Iterator[tuple[str, Attack]]:
     files = {file.name: file for file in bad_files()}
-    pdf = {"Content-Type": "application/pdf"}
     names = ("PDF with forms that double 40 times", "PDF with 2 GB of operators", "PDF of 10,000 pages")
     for name in names:
-        yield f"four times a {name}", Posting("/predict_text?pages=1", files[name].make, pdf, 4, 40)
-    yield "PDFs of 100 empty pages", Posting("/predict_text", lambda: pdf_of_pages(100), pdf, 4, 20)
+        yield f"four times a {name}", Posting("/predict_text?pages=1", files[name].make, PDF, 4, 40)
+    yield "PDFs of 100 empty pages", Posting("/predict_text", lambda: pdf_of_pages(100), PDF, 4, 20)
     encoded = base64.b64encode(PAGE.read_bytes()).decode()
-    yield "batches of eight pages", Posting("/batch_predict", lambda: _batch([encoded] * 8), _JSON, 2, 8)
+    yield "batches of eight pages", Posting("/batch_predict", lambda: _batch([encoded] * 8), JSON, 2, 8)
 
 
 def main() -> None:

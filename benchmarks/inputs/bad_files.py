@@ -384,6 +384,15 @@ def pdf_of_pages(pages: int) -> bytes:
     return _pdf(_CATALOG, b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, pages), *[page] * pages)
 
 
+def pdf_of_text(pages: int) -> bytes:
+    """A PDF of so many pages with a line of text each, from which they are answered without an engine."""
+    font = b"/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>"
+    kids = b" ".join(b"%d 0 R" % (number + 4) for number in range(pages))
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 3 0 R/Resources<<%s>>>>" % font
+    tree = b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, pages)
+    return _pdf(_CATALOG, tree, _stream(b"BT /F 12 Tf 36 100 Td (Harbour and Vale Instruments) Tj ET"), *[page] * pages)
+
+
 def _deep_tree() -> bytes:
     depth = 20_000
     trees = [b"<</Type/Pages/Kids[%d 0 R]/Count 1>>" % (number + 3) for number in range(depth)]

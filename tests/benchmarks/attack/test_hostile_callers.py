@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from benchmarks.attack.__main__ import Outcome
-from benchmarks.attack.hostile_callers import HostileCaller, Target, hostile_callers, repeated
+from benchmarks.attack.asking import Target, repeated
+from benchmarks.attack.hostile_callers import HostileCaller, hostile_callers
 
 pytestmark = pytest.mark.processes
 
@@ -65,7 +66,7 @@ def listening() -> Iterator[_Server]:
 
 def test_there_are_many_kinds_and_each_has_its_name() -> None:
     names = [caller.name for caller in hostile_callers()]
-    assert len(set(names)) == len(names) >= 50
+    assert len(set(names)) == len(names) >= 70
 
 
 @pytest.mark.parametrize("caller", hostile_callers(), ids=lambda caller: caller.name)
