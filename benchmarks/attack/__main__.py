@@ -21,6 +21,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from benchmarks.attack.bystander import Seen, gateway_mb, replicas, watching
 from benchmarks.attack.hostile_callers import HostileCaller, hostile_callers
@@ -119,6 +122,7 @@ def attacked(caller: HostileCaller, seconds: float, quiet: Seen) -> Outcome:
         raise RuntimeError("there is no Gateway: it was lost before this caller came")
     lived = replicas()
     seen, taken = asyncio.run(under(caller, seconds))
+    asyncio.run(cancelled_jobs(URL))
     memory = _settled_memory(before_mb)
     alive = replicas()
     return Outcome(
@@ -132,6 +136,18 @@ def attacked(caller: HostileCaller, seconds: float, quiet: Seen) -> Outcome:
         usual_page_s,
         taken,
     )
+
+
+async def cancelled_jobs(url: str) -> None:
+    """Cancel what a hostile caller has left to read: the next one is measured without it."""
+    async with httpx.AsyncClient(base_url=url, timeout=60.0) as client:
+        listed: dict[str, Any] = {"next": ""}
+        while listed["next"] is not None:
+            before = {"before": listed["next"]} if listed["next"] else {}
+            listed = (await client.get("/jobs", params={"limit": "200", **before})).raise_for_status().json()
+            for job in listed["jobs"]:
+                if job["finished_at"] is None:
+                    await client.delete(f"/jobs/{job['id']}")
 
 
 def _settled_memory(before_mb: float) -> float:

@@ -82,13 +82,16 @@ async def watching(url: str) -> AsyncIterator[Seen]:
 
 
 def replicas() -> dict[int, str]:
-    """The deployments' processes below this one: process id -> deployment."""
+    """The deployments' processes below this one: process id -> deployment. A program that a replica starts has the
+    replica's name for a moment, and is none.
+    """
     found: dict[int, str] = {}
+    parents: dict[int, int] = {}
     for process in children():
         with suppress(psutil.NoSuchProcess):  # programs come and go
             if part := component_of(process):
-                found[process.pid] = part
-    return found
+                found[process.pid], parents[process.pid] = part, process.ppid()
+    return {pid: part for pid, part in found.items() if parents[pid] not in found}
 
 
 def gateway_mb() -> float:
