@@ -17,7 +17,7 @@ from tests.deployments.jobs.test_job import job_of
 
 pytestmark = pytest.mark.processes
 
-_PLENTY = Quota(100, 100_000, 1e9)
+_PLENTY = Quota(100, 100_000, 1e9, 1000)
 _MB = 1_000_000
 
 
