@@ -165,7 +165,8 @@ async def test_a_page_without_text_is_three_empty_tensors(client: httpx.AsyncCli
 async def test_the_same_key_and_body_for_another_model_is_another_request(
     client: httpx.AsyncClient, service: PlainService
 ) -> None:
-    headers = {"Idempotency-Key": "of two models"}
-    assert (await client.post(INFER, json=tensors(), headers=headers)).status_code == 200
+    headers = {"Idempotency-Key": "of-two-models"}
+    first = await client.post(INFER, json=tensors(), headers=headers)
+    assert first.status_code == 200, first.text
     other = await client.post("/v2/models/printed/infer", json=tensors(), headers=headers)
     assert other.status_code == 422
