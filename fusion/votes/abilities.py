@@ -66,6 +66,23 @@ def _alone(ballots: Iterable[Ballot]) -> list[Ballot]:
     return [ballot._replace(weight=ballot.weight / total) for ballot in own] if total > 0.0 else own
 
 
+def is_contested(candidates: Sequence[str], alphabets: Sequence[Alphabet | None]) -> bool:
+    """Whether not all engines vote against each other: one cannot write what another one reads, or saw a character that
+    it has none for. `candidates` are what they read, in the order of their alphabets.
+    """
+    return not all(map(str.isascii, candidates)) and any(
+        UNWRITABLE in other or _is_beyond(other, candidates, alphabets) for other in set(candidates)
+    )
+
+
+def _is_beyond(candidate: str, candidates: Sequence[str], alphabets: Sequence[Alphabet | None]) -> bool:
+    """Whether some engine that reads another one cannot write it."""
+    return candidate not in _CANDIDATES_OF_ALL and any(
+        own != candidate and not _can_write(alphabet, candidate)
+        for own, alphabet in zip(candidates, alphabets, strict=True)
+    )
+
+
 def _contested(ballots: Sequence[Ballot], alphabets: Sequence[Alphabet | None]) -> list[str]:
     """The candidates that some engine which reads another one cannot write, the surest first."""
     surest: dict[str, float] = {}
@@ -73,14 +90,8 @@ def _contested(ballots: Sequence[Ballot], alphabets: Sequence[Alphabet | None]) 
         candidate = folded(ballot.text)
         if candidate not in _CANDIDATES_OF_ALL and UNWRITABLE not in candidate:
             surest[candidate] = max(surest.get(candidate, 0.0), ballot.probability)
-    contested = [
-        candidate
-        for candidate in surest
-        if any(
-            folded(ballot.text) != candidate and not _can_write(alphabet, candidate)
-            for ballot, alphabet in zip(ballots, alphabets, strict=True)
-        )
-    ]
+    candidates = [folded(ballot.text) for ballot in ballots]
+    contested = [candidate for candidate in surest if _is_beyond(candidate, candidates, alphabets)]
     return sorted(contested, key=lambda candidate: (-surest[candidate], candidate))
 
 

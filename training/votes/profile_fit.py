@@ -25,6 +25,7 @@ from fusion.evidence.confidence import (
 )
 from fusion.evidence.language import Languages
 from fusion.profiles.tuning import Tuning, best_engines
+from fusion.votes.abilities import is_contested
 from training.votes.evidence_fit import MIN_DECISIVE, LabelledPage, fit
 
 _KNOTS = 16
@@ -48,7 +49,9 @@ def tune(lines: Sequence[LabelledLine], engines: Sequence[str], languages: Langu
     """The profile "general" of all lines. Lines of one page stand together; what the vote knows of an engine it knows
     from the page.
     """
-    pages = [[found for line in page if (found := label_slots(line, 0, engines))] for page in by_page(lines)]
+    pages = [
+        [_among_able(found) for line in page if (found := label_slots(line, 0, engines))] for page in by_page(lines)
+    ]
     labelled = [line for page in pages for line in page]
     weights = fit_weights(labelled, engines)
     fitted = fit(
@@ -60,6 +63,18 @@ def tune(lines: Sequence[LabelledLine], engines: Sequence[str], languages: Langu
     complete = {**weights, SPELLING: 1.0}
     profile = Profile(GENERAL, complete, tuning=Tuning(fitted.evidence, complete, fitted.spelling))
     return FittedProfile(with_confidences(profile, lines), len(lines), fitted.decisive_slots)
+
+
+def _among_able(line: LabelledSlots) -> LabelledSlots:
+    """Without the decisive slots in which an engine cannot write what another one reads. It does not vote there, and
+    would teach nothing but that engines are to be doubted that have no accents: however many, against the one that
+    has them.
+    """
+    alphabets = [hypothesis.alphabet for hypothesis in line.line.aligned.hypotheses]
+    decisive = [
+        found for found in line.decisive if not is_contested([arc.candidate for arc in found.disputed.arcs], alphabets)
+    ]
+    return replace(line, decisive=tuple(decisive))
 
 
 def with_confidences(profile: Profile, lines: Sequence[LabelledLine]) -> Profile:
