@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from fusion.votes.abilities import Decision, decide
+from fusion.votes.abilities import Decision, decide, is_contested
 from fusion.votes.voting import Ballot, Method, count_votes
 from ocr.text.alphabet import UNWRITABLE, Alphabet
 
@@ -85,3 +85,19 @@ def test_an_alphabet_is_the_same_object_after_a_journey() -> None:
     assert pickle.loads(pickle.dumps(MARKS)) is MARKS
     assert MARKS.can_write("e\N{COMBINING ACUTE ACCENT} ≤")
     assert not ASCII.can_write("é")
+
+
+@pytest.mark.parametrize(
+    ("said", "contested"),
+    [
+        ([("é", ALL), ("e", ASCII)], True),
+        ([("é", ALL), ("e", MARKS)], False),
+        ([("é", ALL), ("é", ASCII)], False),
+        ([("", ASCII), (" ", MARKS)], False),
+        ([(UNWRITABLE, MARKS), ("e", ASCII)], True),
+    ],
+)
+def test_a_place_is_contested_where_one_cannot_write_what_another_one_reads(
+    said: list[tuple[str, Alphabet | None]], *, contested: bool
+) -> None:
+    assert is_contested([text for text, _ in said], [alphabet for _, alphabet in said]) is contested

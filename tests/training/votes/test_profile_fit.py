@@ -16,6 +16,7 @@ from fusion import SPELLING, Method, Profile
 from fusion.evidence.language import Language, Languages
 from fusion.evidence.spelling_model import SpellingModel
 from ocr import Box, Hypothesis, Region
+from ocr.text.alphabet import Alphabet
 from training.votes.profile_fit import FittedProfile, tune
 
 pytestmark = pytest.mark.processes
@@ -100,3 +101,12 @@ def test_confidences_of_characters_are_as_high_as_they_are_right(tuned: FittedPr
 def test_too_few_lines_are_refused() -> None:
     with pytest.raises(ValueError, match="places at which engines differ"):
         tune(lines(2), ENGINES, NO_WORDS)
+
+
+def test_engines_without_accents_teach_nothing_where_accents_stand() -> None:
+    own = Alphabet.of(map(chr, range(0x20, 0x7F)))
+    plain = replace(Hypothesis.of_text("cafe", 0.9), alphabet=own)
+    read = {"letters": Hypothesis.of_text("café", 0.9), "digits": plain, "other": plain}
+    [line] = lines(1)
+    with pytest.raises(ValueError, match="^0 places at which engines differ"):
+        tune([replace(line, truth="café", hypotheses=read)] * 200, ENGINES, NO_WORDS)
