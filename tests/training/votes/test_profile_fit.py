@@ -108,5 +108,5 @@ def test_engines_without_accents_teach_nothing_where_accents_stand() -> None:
     plain = replace(Hypothesis.of_text("cafe", 0.9), alphabet=own)
     read = {"letters": Hypothesis.of_text("café", 0.9), "digits": plain, "other": plain}
     [line] = lines(1)
-    with pytest.raises(ValueError, match="^0 places at which engines differ"):
+    with pytest.raises(ValueError, match=r"^0 places at which engines differ"):
         tune([replace(line, truth="café", hypotheses=read)] * 200, ENGINES, NO_WORDS)
