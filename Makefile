@@ -121,7 +121,7 @@ wheel: $(ready)
 audit: $(ready)
 	@mkdir -p dist
 	@$(python) -m cluster.release.bill_of_materials > dist/quorum.cdx.json
-	@$(python) -m uv tool run pip-audit@2.9.0 --requirement requirements.lock --require-hashes --disable-pip
+	@$(python) -m uv tool run pip-audit@2.9.0 --requirement requirements.lock --require-hashes --disable-pip --strict
 
 # The packages of engines on a card: cluster/gpu/README.md.
 define lock_card
