@@ -1,8 +1,8 @@
 """TrOCR checkpoints as their makers publish them, which today's transformers loads only in part.
 
 Published folders differ. The base and large models have vocab.json and merges.txt, the small ones
-sentencepiece.bpe.model, and newer tools save tokenizer.json. Some tokenizer_config.json names no class. Nothing is
-fetched: everything comes from the folder.
+sentencepiece.bpe.model, and newer tools save tokenizer.json. Some name no class of tokenizer or image processor, or one
+that transformers does not have. Nothing is fetched: everything comes from the folder.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from transformers import (
+    AutoConfig,
     AutoImageProcessor,
     AutoTokenizer,
+    BaseImageProcessor,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
     RobertaTokenizer,
@@ -31,6 +34,7 @@ _BY_FILES: Sequence[tuple[tuple[str, ...], type[PreTrainedTokenizerBase]]] = (
     (("vocab.json", "merges.txt"), RobertaTokenizer),
 )
 """The tokenizer for a folder that names none, by the files that it is made from; the first that is there counts."""
+_IMAGE_FILES = ("preprocessor_config.json", "processor_config.json")
 
 
 def load_processor(folder: Path) -> TrOCRProcessor:
@@ -38,7 +42,7 @@ def load_processor(folder: Path) -> TrOCRProcessor:
 
     Raises OSError or ValueError when the folder has no image processor, or nothing that a tokenizer can be made from.
     """
-    images = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+    images = _image_processor(folder)
     tokenizer = _tokenizer_class(folder).from_pretrained(folder, local_files_only=True)
     return TrOCRProcessor(image_processor=images, tokenizer=tokenizer)
 
@@ -57,15 +61,32 @@ def load_network(folder: Path) -> VisionEncoderDecoderModel:
     return network
 
 
+def _image_processor(folder: Path) -> BaseImageProcessor:
+    """Of the class that the folder names; where it names none, of that which transformers has for its encoder."""
+    if not any((folder / file).is_file() for file in _IMAGE_FILES):
+        raise ValueError(f"no image processor can be made: one of these is needed: {'; '.join(_IMAGE_FILES)}")
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    encoder = getattr(config, "encoder", config)  # of the whole, transformers has no image processor
+    return AutoImageProcessor.from_pretrained(folder, config=encoder, local_files_only=True)
+
+
 def _tokenizer_class(folder: Path) -> Any:  # noqa: ANN401 - transformers is not typed
-    config = folder / "tokenizer_config.json"
-    if config.is_file() and json.loads(config.read_text(encoding="utf-8")).get("tokenizer_class"):
+    if _names_a_tokenizer(folder):
         return AutoTokenizer
     for files, tokenizer in _BY_FILES:
         if all((folder / file).is_file() for file in files):
             return tokenizer
     known = "; ".join(" and ".join(files) for files, _ in _BY_FILES)
     raise ValueError(f"no tokenizer can be made: one of these is needed: {known}")
+
+
+def _names_a_tokenizer(folder: Path) -> bool:
+    """Whether tokenizer_config.json names a class that transformers has, and not the one for any tokenizer.json."""
+    config = folder / "tokenizer_config.json"
+    if not config.is_file():
+        return False
+    named = json.loads(config.read_text(encoding="utf-8")).get("tokenizer_class") or ""
+    return getattr(transformers, named, PreTrainedTokenizerFast) is not PreTrainedTokenizerFast
 
 
 def _compute_positions(module: TrOCRSinusoidalPositionalEmbedding) -> None:

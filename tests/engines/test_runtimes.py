@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 
 import engines
 from cluster.weights import models
+from engines import trocr
 from engines.devices import openvino_device
 from ocr import Box, Crop, Engine, Hypothesis, LoadOptions, Region, Scope
 from ocr.errors import EngineUnavailable
@@ -96,6 +98,15 @@ def _assert_alike(here: list[Hypothesis], there: list[Hypothesis]) -> None:
 def test_openvino_reads_what_the_makers_framework_reads(name, loaded):
     read = crops(name)
     _assert_alike(loaded(name, Runtime.OPENVINO).read(read), loaded(name, Runtime.NATIVE).read(read))
+
+
+@pytest.mark.slow
+def test_a_line_writer_of_ones_own_is_converted_and_reads_the_same(loaded, tmp_path):
+    """Here the bundled weights without the graphs that lie beside them."""
+    model = shutil.copytree(models.BUNDLED_DIR / "trocr", tmp_path / "model", ignore=shutil.ignore_patterns("openvino"))
+    own = trocr.load(LoadOptions(model, runtime=Runtime.OPENVINO, cache_dir=tmp_path / "cache"))
+    read = crops("trocr")
+    _assert_alike(own.read(read), loaded("trocr", Runtime.NATIVE).read(read))
 
 
 def test_paddleocr_reads_the_same_in_either_precision(loaded, monkeypatch):
