@@ -8,6 +8,7 @@ reads text.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -15,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.errors import TooLarge
-from ocr.geometry import Box, Polygon
-from ocr.image import Image, Layout, Pixels, Region, Scope, SegmentedPage
+from ocr.geometry import Polygon
+from ocr.image import Image, Layout, Pixels, Region, SegmentedPage
 from ocr.interfaces import MAX_LINES, Checkpoint, go_on
-from segmentation.characters import separate
+from segmentation.comb_fields.finding import CombField, find_comb_fields
+from segmentation.comb_fields.pieces import beside_fields
+from segmentation.cutting import Place, cut_character, cut_comb, cut_line
 from segmentation.detection.detector import Detector
 from segmentation.detection.line_grouping import are_vertical, group_into_lines, without_nested, without_specks
 from segmentation.detection.projection import ProjectionDetector
@@ -32,8 +35,6 @@ from segmentation.detection.quads import (
     turned,
     widths,
 )
-from segmentation.ink import gray, ink_mask
-from segmentation.material import material_classifier
 from segmentation.orientation import OrientationEstimator, line_angle, reading_along
 from segmentation.page_rotation import OBLIQUE_DEGREES, PageRotation, crop_upright
 from segmentation.preprocessing import Pipeline
@@ -44,13 +45,21 @@ MAX_SIDE_PX = 32_000  # OpenCV warps images of less than 2**15 pixels a side
 # round.
 _UPSIDE_DOWN = -1.5
 _STRAIGHT_DEGREES = 0.3  # below this a page counts as not skewed
-_CHARACTER_MARGIN = 0.2  # of the longer side of the ink
 _AS_IT_IS = Pipeline()
 _CLOCKWISE = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]])  # what reads upwards reads to the right
 _COUNTER_CLOCKWISE = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 _READS_DOWN = -1.0  # evidence (log-odds) from which a line along the margin reads down the page
 _READ_MARGIN_LINES = 16  # reading a line both ways takes 60 ms: the longest of a page are read where there is doubt
 _MISSED = 0.05  # of the sides of the text, and a line, around it, where a first look may have missed some
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Line:
+    """A line on the upright page, (4, 2), and where it is read; `field` where it is a comb field."""
+
+    quad: NDArray[np.float32]
+    place: Place
+    field: CombField | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +87,18 @@ class TextSegmenter:
         _require_size(image)
         pixels = pipeline(image.pixels)
         rotation, pieces = self._upright(pixels, checkpoint)
-        lines, places = self._lines(pixels, without_specks(pieces), rotation, max_lines, checkpoint)
+        fields = find_comb_fields(pixels, rotation)
+        checkpoint()
+        lines = self._lines(pixels, without_specks(pieces), fields, rotation, max_lines, checkpoint)
         # Between the pixels of a page that lies askew a straight line is too blunt, at letters of ten pixels.
         filtering = cv2.INTER_CUBIC if rotation.is_oblique else cv2.INTER_LINEAR
         cuts = []
-        for quad, (block, row) in zip(rotation.to_page(lines), places, strict=True):
+        for quad, line in zip(rotation.to_page(_quads(lines)), lines, strict=True):
             checkpoint()
-            cuts.append(cut_line(pixels, quad, block, filtering, row))
+            if line.field is None:
+                cuts.append(cut_line(pixels, quad, line.place, filtering))
+            else:
+                cuts.append(cut_comb(pixels, quad, line.field, line.place, filtering))
         return _page(image, pixels, cuts, rotation.degrees)
 
     def _upright(self, page: Pixels, checkpoint: Checkpoint) -> tuple[PageRotation, Quads]:
@@ -104,7 +118,7 @@ class TextSegmenter:
         """The one character of `image` after `pipeline`: its ink with a margin, without looking for lines."""
         _require_size(image)
         pixels = pipeline(image.pixels)
-        return _page(image, pixels, [_cut_character(pixels)], 0.0)
+        return _page(image, pixels, [cut_character(pixels)], 0.0)
 
     def _rotation_degrees(self, page: Pixels, pieces: Quads) -> float:
         """How far the page lies from upright, in (-180, 180] degrees counter-clockwise."""
@@ -136,24 +150,34 @@ class TextSegmenter:
         return found + np.array([left, top], dtype=np.float32)
 
     def _lines(
-        self, page: Pixels, pieces: Quads, rotation: PageRotation, max_lines: int, checkpoint: Checkpoint
-    ) -> tuple[Quads, list[tuple[int, int]]]:
-        """The lines on the upright page in reading order, and the block and the row of each.
+        self,
+        page: Pixels,
+        pieces: Quads,
+        fields: Sequence[CombField],
+        rotation: PageRotation,
+        max_lines: int,
+        checkpoint: Checkpoint,
+    ) -> list[_Line]:
+        """The lines on the upright page in reading order, of which each comb field is one.
 
         Text that runs up or down the page stands beside the rest, mostly in a margin: each such line is a block and a
         row of its own after the others.
         """
+        pieces = beside_fields(pieces, fields)
         upright = are_vertical(pieces)
         lying = without_nested(group_into_lines(pieces[~upright]))
+        lines = np.concatenate([lying, *(field.quad[np.newaxis] for field in fields)])
         margin = mapped(group_into_lines(mapped(turned(pieces[upright], 1), _CLOCKWISE)), _COUNTER_CLOCKWISE)
-        _require_few(len(lying) + len(margin), max_lines)
+        _require_few(len(lines) + len(margin), max_lines)
         checkpoint()
-        reading = reading_order(bounds(lying), checkpoint)
+        reading = reading_order(bounds(lines), checkpoint)
         margin = self._oriented(page, margin, rotation, checkpoint)
+        of_line = (*[None] * len(lying), *fields)
         blocks, rows = max(reading.blocks, default=-1) + 1, max(reading.rows, default=-1) + 1
-        lines = np.concatenate([lying[list(reading.order)], margin])
-        beside = [(blocks + number, rows + number) for number in range(len(margin))]
-        return lines, [*zip(reading.blocks, reading.rows, strict=True), *beside]
+        in_order = zip(reading.order, reading.blocks, reading.rows, strict=True)
+        found = [_Line(lines[index], Place(block, row), of_line[index]) for index, block, row in in_order]
+        beside = enumerate(margin)
+        return found + [_Line(quad, Place(blocks + number, rows + number)) for number, quad in beside]
 
     def _oriented(self, page: Pixels, margin: Quads, rotation: PageRotation, checkpoint: Checkpoint) -> Quads:
         """Lines that run up or down, from left to right on the upright page, each read in its own direction."""
@@ -167,6 +191,10 @@ class TextSegmenter:
             if orientation.log_odds([crop_upright(page, quad)]) < _READS_DOWN:
                 lines[index] = turned(lines[index : index + 1], 2)[0]
         return lines
+
+
+def _quads(lines: Sequence[_Line]) -> Quads:
+    return np.stack([line.quad for line in lines]) if lines else no_quads()
 
 
 def _text_area(pieces: Quads, rotation: PageRotation) -> tuple[int, int, int, int]:
@@ -208,41 +236,6 @@ def _require_size(image: Image) -> None:
             f"segmentation: a page of {image.width_px}x{image.height_px} px has a side above {MAX_SIDE_PX} px",
             "cut the page into parts or reduce it",
         )
-
-
-def cut_line(
-    page: Pixels,
-    quad: NDArray[np.float32],
-    block: int,
-    interpolation: int = cv2.INTER_LINEAR,
-    row: int | None = None,
-) -> tuple[Region, Pixels]:
-    """One line of the page with its words and characters."""
-    crop = crop_upright(page, quad, interpolation)
-    height, width = crop.shape[:2]
-    parts = separate(crop)
-    place, kind = Polygon.from_array(quad), material_classifier().classify(crop)
-    region = Region(place, width, height, Scope.LINE, parts.characters, parts.words, block, kind, row)
-    return region, crop
-
-
-def _cut_character(page: Pixels) -> tuple[Region, Pixels]:
-    """The ink of the page with a margin, within the page; the whole page where no ink stands out."""
-    height, width = page.shape[:2]
-    ink = ink_mask(gray(page))
-    columns, rows = np.flatnonzero(ink.any(axis=0)), np.flatnonzero(ink.any(axis=1))
-    if not len(columns):
-        box = Box(0, 0, width, height)
-    else:
-        margin = round(_CHARACTER_MARGIN * max(columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1))
-        box = Box(
-            max(0, int(columns[0]) - margin),
-            max(0, int(rows[0]) - margin),
-            min(width, int(columns[-1]) + 1 + margin),
-            min(height, int(rows[-1]) + 1 + margin),
-        )
-    crop = page[box.top : box.bottom, box.left : box.right].copy()
-    return Region(box.polygon(), box.width, box.height, Scope.CHARACTER), crop
 
 
 def _page(sent: Image, pixels: Pixels, cuts: list[tuple[Region, Pixels]], degrees: float) -> SegmentedPage:

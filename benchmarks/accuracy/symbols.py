@@ -33,7 +33,7 @@ from evaluation.readings.store import ReadingStore
 from fusion import FusedLine, Method, Thresholds, fuse_page
 from ocr import Crop, Hypothesis
 from ocr.image import Pixels, Region
-from segmentation.segmenter import cut_line
+from segmentation.cutting import cut_line
 from training.drawing.fonts import Face, held_out_faces
 
 SYMBOLS = "€£¥¢" + "µ°±×÷≤≥≠≈√∞ΩØΔπ" + "⁰¹²³⁴⁵⁶⁷⁸⁹" + "½¼¾⅓⅔⅛⅜⅝⅞" + "←↑→↓" + "§¶©®™†•…–—" + "‘’“”„«»"
@@ -102,7 +102,7 @@ def printed_lines(symbol_times: int, seed: int = 5) -> list[Printed]:
 def _as_found(picture: Pixels) -> tuple[Region, Pixels]:
     """The line as it is cut from a page, with its words and glyphs."""
     height, width = picture.shape[:2]
-    return cut_line(picture, np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float32), 0)
+    return cut_line(picture, np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float32))
 
 
 def _set(text: str, face: Face, size_px: int) -> Pixels:

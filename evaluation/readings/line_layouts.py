@@ -18,9 +18,10 @@ from evaluation.readings.reader import cache_dir, model_dir
 from evaluation.readings.serialization import layout_as_json, layout_from_json, read_json, write_json
 from ocr import Layout, LoadOptions, SegmentedPage
 from ocr.image import Pixels
+from segmentation.cutting import cut_line
 from segmentation.loading import load
 from segmentation.page_rotation import PageRotation
-from segmentation.segmenter import TextSegmenter, cut_line
+from segmentation.segmenter import TextSegmenter
 
 DETECTOR = "paddleocr_detector"
 
@@ -93,7 +94,7 @@ class LayoutStore:
 def ground_truth_lines(page: GroundTruthPage) -> SegmentedPage:
     """The lines of the ground truth, each cut along the smallest rectangle around its outline."""
     pixels = page.pixels()
-    cuts = [cut_line(pixels, line.quad(), 0) for line in page.lines]
+    cuts = [cut_line(pixels, line.quad()) for line in page.lines]
     layout = Layout(pixels.shape[1], pixels.shape[0], tuple(region for region, _ in cuts))
     return SegmentedPage(layout, tuple(crop for _, crop in cuts))
 

@@ -13,8 +13,11 @@ import pytest
 from engines.common.glyph_context import Candidate, LineGlyph, punctuation_in, rescored, word_gap_probabilities
 from engines.common.model_card import ModelCard
 from engines.emnist_cnn import ALPHABET, SPEC, EmnistCnn, RejectOption, load
-from ocr import Box, Classes, Crop, LoadOptions, Region, Scope
+from ocr import Box, Classes, Crop, Image, LoadOptions, Region, Scope
 from ocr.errors import EngineUnavailable
+from segmentation.detection.projection import ProjectionDetector
+from segmentation.segmenter import TextSegmenter
+from tests.segmentation.comb_fields.drawn_fields import APART, BOXES, TICKS, Style, page_with
 
 BUNDLED = Path(__file__).parents[2] / "cluster" / "bundled" / "emnist_cnn"
 
@@ -299,3 +302,12 @@ class TestBundled:
 
     def test_its_name_says_its_version(self, reader: EmnistCnn) -> None:
         assert reader.model.startswith("emnist_cnn@")
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("style", [BOXES, APART, TICKS], ids=["boxes", "apart", "ticks"])
+def test_comb_fields_are_read_one_character_a_box(reader: EmnistCnn, style: Style) -> None:
+    """Without the rules, and with a space for an empty box, whatever cells are left over."""
+    segmented = TextSegmenter(ProjectionDetector()).segment(Image(page_with("BRAVE 742", style, cells=12)))
+    (answer,) = reader.read(segmented.crops())
+    assert answer.text == "BRAVE 742"

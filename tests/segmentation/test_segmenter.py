@@ -17,6 +17,7 @@ from segmentation.orientation import OrientationEstimator
 from segmentation.page_rotation import PageRotation, crop_upright
 from segmentation.preprocessing import Pipeline, Resize
 from segmentation.segmenter import MAX_SIDE_PX, TextSegmenter
+from tests.segmentation.comb_fields.drawn_fields import LEFT, TALL, TOP, WIDE, page_with
 
 # Lines of a page 900 x 700, told apart by their lengths, in reading order.
 LINES = [Box(100, 100 + 60 * row, 800 - 40 * row, 130 + 60 * row) for row in range(8)]
@@ -275,3 +276,15 @@ def test_whatever_the_detector_says_every_line_is_cut_once_and_nothing_breaks(sc
     page = np.random.default_rng(2).integers(0, 256, (200, 300, 3), dtype=np.uint8)
     segmented = TextSegmenter(scripted(quads)).segment(Image(page))
     assert len(segmented.layout.regions) == len(segmented.pixels)
+
+
+def test_a_comb_field_is_one_line_beside_its_label_whatever_the_detector_found_in_it(scripted):
+    page = page_with("QUO 42", cells=9)
+    inside = [Box(LEFT + WIDE * cell, TOP, LEFT + WIDE * (cell + 1), TOP + TALL) for cell in (0, 2, 4)]
+    label = Box(LEFT, 20, LEFT + 150, 50)
+    boxes = np.array([(box.left, box.top, box.right, box.bottom) for box in (*inside, label)], dtype=np.float32)
+    segmented = TextSegmenter(scripted(from_boxes(boxes))).segment(Image(page))
+    first, field = segmented.layout.regions
+    assert nearest(first.polygon.array(), label.polygon().array()) < 1
+    assert nearest(field.polygon.array(), Box(LEFT, TOP, LEFT + 9 * WIDE, TOP + TALL).polygon().array()) < 4
+    assert (len(field.character_boxes), len(field.word_boxes)) == (5, 2)
