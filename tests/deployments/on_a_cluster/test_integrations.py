@@ -50,7 +50,8 @@ RUN_BY_TESTS = {
 
 @pytest.fixture(scope="module")
 def url(serving: Callable[[dict[str, Any]], str]) -> str:
-    return serving({"engines": [{"name": "tesseract"}], "ready_engines": 1})
+    limits = {"timeout_s": 120.0}  # environments are made beside it
+    return serving({"engines": [{"name": "tesseract"}], "ready_engines": 1, "limits": limits})
 
 
 def test_the_programs_are_found() -> None:
@@ -170,9 +171,9 @@ _OPEN_WEBUI_SETTINGS = re.findall(
 )
 _OPEN_WEBUI_NEEDS = (
     *("aiohttp", "aiosqlite", "authlib", "azure-ai-documentintelligence", "azure-identity", "bcrypt", "beautifulsoup4"),
-    *("cryptography", "fastapi", "ftfy", "joserfc", "langchain-core", "markdown", "mcp", "orjson", "pillow", "pyjwt"),
-    *("python-dotenv", "python-mimeparse", "python-socketio", "pytz", "redis", "requests", "sqlalchemy", "typer"),
-    *("uvicorn", "validators"),
+    *("cryptography", "fastapi", "ftfy", "httpx", "joserfc", "langchain-core", "markdown", "mcp", "orjson", "pillow"),
+    *("pyjwt", "python-dotenv", "python-mimeparse", "python-socketio", "pytz", "redis", "requests", "sqlalchemy"),
+    *("typer", "uvicorn", "validators"),
 )
 """Of some hundred packages of Open WebUI those that its loaders import."""
 
