@@ -195,7 +195,8 @@ def _read(file: Path, options: Any) -> TextAnswer:  # noqa: ANN401
 
 
 def _asked(options: Any) -> dict[str, Any]:  # noqa: ANN401
-    given = {"lang": _lang(options), "profile": options.quorum.profile, "policy": options.quorum.policy}
+    own = options.quorum
+    given = {"lang": _lang(options), "profile": own.profile, "policy": own.policy, "timeout_s": own.timeout_s}
     return {name: value for name, value in given.items() if value is not None}
 
 
