@@ -61,7 +61,7 @@ def ray_url() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def serving(ray_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
     """Deploys the application with the arguments given and so many Gateways, waits until it is ready, and takes it down
-    after the module.
+    after the module. Without `whole` it does not wait until every engine is loaded.
 
     Its live configuration lies in a folder of the module's own.
     """
@@ -73,15 +73,16 @@ def serving(ray_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
     state_dir = str(tmp_path_factory.mktemp("state"))
 
-    def deploy(arguments: dict[str, Any], *, gateways: int = 1, prefix: str = "") -> str:
+    def deploy(arguments: dict[str, Any], *, gateways: int = 1, prefix: str = "", whole: bool = True) -> str:
         # Fakes misbehave on pages of ordinary width.
         ready_page = not any(engine["name"].startswith("tests.fakes.") for engine in arguments.get("engines", ()))
         given = {"state_dir": state_dir, "ready_page": ready_page, **arguments}
         application = build(ClusterConfig.model_validate(given))
         application._bound_deployment = application._bound_deployment.options(num_replicas=gateways)
-        serve.run(application, name="quorum", route_prefix=prefix or "/", blocking=False)
+        target = serve.RunTarget(application, name="quorum", route_prefix=prefix or "/")
+        serve.run_many([target], wait_for_applications_running=whole)
         deadline = time.monotonic() + 120
-        while (response := httpx.get(f"{ray_url}{prefix}/ready", timeout=30)).status_code != 200:
+        while (response := httpx.get(f"{ray_url}{prefix}/ready", timeout=60)).status_code != 200:
             assert time.monotonic() < deadline, f"not ready: {response.text}"
             time.sleep(0.5)
         return f"{ray_url}{prefix}"

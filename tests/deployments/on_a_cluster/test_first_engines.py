@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -15,11 +14,9 @@ from tests.deployments.on_a_cluster.test_faults import NARROW, read, statuses
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(200)]
 
 
-def test_pages_are_read_by_the_first_engines_while_another_loads(
-    serving: Callable[[dict[str, Any]], str], tmp_path: Path
-) -> None:
+def test_pages_are_read_by_the_first_engines_while_another_loads(serving: Callable[..., str], tmp_path: Path) -> None:
     engines = [{"name": "tests.fakes.steady"}, {"name": "tests.fakes.late"}]
-    url = serving({"engines": engines, "ready_engines": 1, "cache_dir": str(tmp_path)})
+    url = serving({"engines": engines, "ready_engines": 1, "cache_dir": str(tmp_path)}, whole=False)
     ready = httpx.get(f"{url}/ready", timeout=10).json()
     assert (ready["engines"], ready["missing"]) == (["steady"], {"late": "starting"})
     assert httpx.get(f"{url}/status", timeout=10).json()["status"] == "degraded"
