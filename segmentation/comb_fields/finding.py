@@ -30,7 +30,7 @@ _SLOPE_PX = 8  # from one end of a level rule to the other
 _NEAR_PX = 3  # between the foot of an upright and the rule that it stands on
 _ROOM_PX = 13  # between two boxes, less than this
 _ALIKE = 0.25  # of the usual height of the uprights on a rule, up and down
-_MIN_CELLS = 4
+_MIN_CELLS, _MIN_OPEN_CELLS = 4, 6  # stems of four letters or five may stand on what underlines them
 _MOST_UPRIGHTS, _MOST_RULES = 20_000, 500  # on a page; one with more is a pattern, and no form
 
 # In widths of a cell.
@@ -257,6 +257,8 @@ def _with_top(row: _Cells, level: Bits) -> _Cells | None:
     top = max(0, int(row.top) - _NEAR_PX), int(row.top) + _NEAR_PX + 1
     along = level[top[0] : top[1], max(0, int(row.left)) : int(row.right)]
     closed = along.size > 0 and along.any(axis=0).mean() >= _RULED
+    if not closed and len(row.spans) < _MIN_OPEN_CELLS:
+        return None
     if not closed and tall < _LOWEST * cell:  # ticks
         whole = _OF_TICKS * cell
         return None if whole > row.bottom else replace(row, top=row.bottom - whole, uprights=tall / whole)
