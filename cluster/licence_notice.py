@@ -62,6 +62,7 @@ REVIEWED: Mapping[str, str] = {
     "async-timeout": "Apache-2.0",
     "pyspellchecker": "MIT",
     "httpx2-jsfetch": "BSD-3-Clause",
+    "tzdata": "Apache-2.0",
     # On Windows alone; its own licence, and that of adodbapi, which it carries.
     "pywin32": "PSF-2.0 AND LGPL-2.1-or-later",
 }
