@@ -233,7 +233,8 @@ def _reviews() -> Iterator[Case]:
     wrong = {"json": {**session, "decisions": [{**decision, "kind": "guessed"}]}}
     yield Case("POST", f"{review}/decisions", "a kind of decision that there is not", 422, ErrorAnswer, wrong)
     yield Case("POST", f"{review}/label-studio", "a review that there is not", 404, ErrorAnswer, {"json": []})
-    yield Case("POST", f"{review}/label-studio", "no list of tasks", 400, ErrorAnswer, {"json": {}})
+    nobody = "no list of tasks, for a review that there is not"  # a stranger's file is not parsed to say what is wrong
+    yield Case("POST", f"{review}/label-studio", nobody, 404, ErrorAnswer, {"json": {}})
 
 
 def _administration() -> Iterator[Case]:
