@@ -18,6 +18,7 @@ from rapidfuzz.distance import Levenshtein
 
 from benchmarks.inputs import conformance
 from benchmarks.inputs.bad_files import bad_files
+from benchmarks.inputs.peak_memory import PeakMemory
 from benchmarks.inputs.robustness import run
 from deployments.config.api_keys import hashed
 from ocr.contract import DocumentAnswer, FailedPage, FrameAnswer, PageAnswer, TextAnswer
@@ -137,7 +138,7 @@ _QUICKLY = (
 def test_bad_files_kill_no_replica_and_a_neighbour_is_read_all_the_while(url: str) -> None:
     files = [file for file in bad_files() if file.name.startswith(_QUICKLY)]
     assert len(files) == len(_QUICKLY)
-    outcomes, _, beside = run(url, files, alone_s=0.5)
+    outcomes, _, beside = run(url, files, alone_s=0.5, memory=PeakMemory.of(None))
     assert [o.file.name for o in outcomes if o.status not in o.file.statuses] == []
     assert max(outcome.peak_mb for outcome in outcomes) < 1000
     assert [answer.problem for answer in beside if answer.problem] == []
