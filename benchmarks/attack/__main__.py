@@ -144,7 +144,11 @@ async def cancelled_jobs(url: str) -> None:
         listed: dict[str, Any] = {"next": ""}
         while listed["next"] is not None:
             before = {"before": listed["next"]} if listed["next"] else {}
-            listed = (await client.get("/jobs", params={"limit": "200", **before})).raise_for_status().json()
+            answer = await client.get("/jobs", params={"limit": "200", **before})
+            if answer.status_code == 429:  # these requests count as the hostile caller's
+                await asyncio.sleep(float(answer.headers["Retry-After"]))
+                continue
+            listed = answer.raise_for_status().json()
             for job in listed["jobs"]:
                 if job["finished_at"] is None:
                     await client.delete(f"/jobs/{job['id']}")
