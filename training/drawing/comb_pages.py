@@ -9,16 +9,14 @@ Lengths are pixels of the page, which has some 150 dots an inch.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from training.drawing.drawn_pages import Grey, scanned, write_pages
 from training.drawing.fonts import Face
 
 HANDS = (
@@ -34,9 +32,6 @@ WIDTH_PX, HEIGHT_PX = 1240, 1000
 _NAMES = ("ANNE", "BAKER", "CARTER", "DOVER", "ELLIS", "FROST", "GRANT", "HUGHES", "JONES", "MILLS", "QUINN", "WRIGHT")
 _TOWNS = ("LEEDS", "BATH", "YORK", "DERBY", "EXETER", "LINCOLN", "OXFORD", "PERTH", "TRURO", "WELLS")
 _LABELS = ("Surname", "First name", "Town", "Postcode", "Date of birth", "Reference", "Telephone", "Account")
-
-Grey = NDArray[np.uint8]
-"""(H, W)"""
 
 
 @dataclass(slots=True)
@@ -109,7 +104,8 @@ def comb_page(seed: int, print_face: Face, hands: Sequence[Face]) -> tuple[Grey,
         sheet.label(f"{rng.choice(_LABELS)}:", 70, top + 10)
         text = _text(rng)
         sheet.comb(text, 330, top, len(text) + int(rng.integers(0, 4)))
-    return _scanned(sheet.picture, rng), sheet.lines
+    page = np.asarray(sheet.picture)
+    return scanned(page, rng, blur=0.6, white=0.94, grain=(6.0, 6.0), quality=70), sheet.lines
 
 
 def _text(rng: np.random.Generator) -> str:
@@ -122,25 +118,6 @@ def _text(rng: np.random.Generator) -> str:
     return str(rng.choice([digits, digits, postcode, words, words, str(rng.choice(_NAMES)), mixed]))
 
 
-def _scanned(picture: Image.Image, rng: np.random.Generator) -> Grey:
-    blurred = cv2.GaussianBlur(np.asarray(picture), (0, 0), 0.6) * 0.94
-    grainy = np.clip(blurred + rng.normal(6.0, 6.0, blurred.shape), 0, 255).astype(np.uint8)
-    encoded = cv2.imencode(".jpg", grainy, [cv2.IMWRITE_JPEG_QUALITY, 70])[1]
-    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
-
-
 def write_comb_pages(folder: Path, count: int, seed: int, print_face: Face, hands: Sequence[Face]) -> None:
-    """The folder with its truth; nothing is drawn where it is there already."""
-    name = f"{count} of seed {seed}"
-    done = folder / "drawn.txt"
-    if done.exists() and done.read_text(encoding="utf-8") == name:
-        return
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    rows = []
-    for index in range(count):
-        picture, lines = comb_page(1000 * seed + index, print_face, hands)
-        image = f"images/comb-{seed}-{index:02d}.png"
-        cv2.imwrite(str(folder / image), picture)
-        rows.append(json.dumps({"image": image, "lines": lines}))
-    (folder / "truth.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    done.write_text(name, encoding="utf-8")
+    """A folder of them with its truth."""
+    write_pages(folder, "comb", count, seed, lambda number: comb_page(number, print_face, hands))

@@ -13,15 +13,14 @@ Lengths are pixels of the page; letters are as small as on a page scanned at 100
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from training.drawing.drawn_pages import Grey, scanned, write_pages
 from training.drawing.fonts import Face, held_out_faces
 
 WIDTH_PX, HEIGHT_PX = 850, 1100
@@ -45,9 +44,6 @@ _WORDS = [
     "Lot",
 ]
 _HEADS = ("Item", "Quantity", "Unit price", "Amount")
-
-Grey = NDArray[np.uint8]
-"""(H, W)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +123,8 @@ def form_page(seed: int) -> tuple[Grey, list[FormLine]]:
     sheet.stamp(
         number, place if at_left else WIDTH_PX - place, float(rng.uniform(150, 800)), 19, down=bool(rng.integers(2))
     )
-    return _scanned(sheet.picture, rng), sheet.lines
+    small = cv2.resize(np.asarray(sheet.picture), (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+    return scanned(np.asarray(small), rng, blur=0.5, white=0.92, grain=(8.0, 7.0), quality=60), sheet.lines
 
 
 def _cells(sheet: _Sheet, top: float) -> float:
@@ -170,28 +167,14 @@ def _amount(rng: np.random.Generator) -> str:
     return f"{rng.integers(1, 5000)}.{rng.integers(0, 100):02d}"
 
 
-def _scanned(picture: Image.Image, rng: np.random.Generator) -> Grey:
-    small = cv2.resize(np.asarray(picture), (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
-    grainy = np.clip(cv2.GaussianBlur(small, (0, 0), 0.5) * 0.92 + rng.normal(8.0, 7.0, small.shape), 0, 255)
-    encoded = cv2.imencode(".jpg", grainy.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 60])[1]
-    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
-
-
 def write_forms(folder: Path, count: int, seed: int) -> None:
-    """The folder with its truth; nothing is drawn where it is there already."""
-    name = f"{count} of seed {seed}"
-    done = folder / "drawn.txt"
-    if done.exists() and done.read_text(encoding="utf-8") == name:
-        return
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    rows = []
-    for index in range(count):
-        picture, lines = form_page(1000 * seed + index)
-        image = f"images/form-{seed}-{index:02d}.png"
-        cv2.imwrite(str(folder / image), picture)
-        rows.append(json.dumps({"image": image, "lines": [line.as_json() for line in lines]}))
-    (folder / "truth.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    done.write_text(name, encoding="utf-8")
+    """A folder of them with its truth."""
+    write_pages(folder, "form", count, seed, _as_json)
+
+
+def _as_json(seed: int) -> tuple[Grey, list[object]]:
+    picture, lines = form_page(seed)
+    return picture, [line.as_json() for line in lines]
 
 
 def main() -> None:
