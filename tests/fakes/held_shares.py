@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from deployments.replica.processor_shares import NotShared
 
-class HeldShares:
+
+class HeldShares(NotShared):
     """Lets those compute who are in `may`, and notes what it is told. `others` are those who want the node too."""
 
     def __init__(self, *may: str) -> None:
@@ -17,18 +19,9 @@ class HeldShares:
     def want(self, threads: Mapping[str, float]) -> None:
         self.wanted.append(dict(threads))
 
-    def computes(self, threads: Mapping[str, float], counts: Mapping[str, float]) -> None:
-        pass
-
-    def asks(self, counts: Mapping[str, float]) -> None:
-        pass
-
-    def asked(self, caller: str) -> float:
-        return 0.0
-
     def had(self, caller: str, seconds: float, counts: float) -> float:
         self.charged.append((caller, seconds))
-        return seconds * counts
+        return super().had(caller, seconds, counts)
 
     def may_compute(self, caller: str) -> bool:
         return caller in self.may
