@@ -309,6 +309,22 @@ def with_ocrmypdf(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Pat
     return environment(tmp_path_factory.mktemp("ocrmypdf") / "environment", packages, source)
 
 
+def text_of_out_pdf(command: list[str], programs: Path, folder: Path) -> str:
+    """What the first page of out.pdf says, which the command makes in the folder."""
+    finished = subprocess.run(
+        command,
+        cwd=folder,
+        env={"PATH": f"{programs}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    with pypdfium2.PdfDocument(folder / "out.pdf") as pdf:
+        return str(pdf[0].get_textpage().get_text_range())
+
+
 @pytest.mark.parametrize(("turned", "options"), [(0, []), (90, ["--rotate-pages"]), (3, []), (3, ["--deskew"])])
 def test_ocrmypdf_writes_a_pdf_a_with_our_text(
     url: str, with_ocrmypdf: Path, tmp_path: Path, turned: int, options: list[str]
@@ -320,18 +336,7 @@ def test_ocrmypdf_writes_a_pdf_a_with_our_text(
             turned, expand=True, fillcolor="white", resample=PIL.Image.Resampling.BICUBIC
         )
         scan.save(tmp_path / "scan.pdf", resolution=150)
-    finished = subprocess.run(
-        [*command.split(), *options, "--quorum-url", url],
-        cwd=tmp_path,
-        env={"PATH": f"{with_ocrmypdf}:/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    with pypdfium2.PdfDocument(tmp_path / "out.pdf") as pdf:
-        text = pdf[0].get_textpage().get_text_range()
+    text = text_of_out_pdf([*command.split(), *options, "--quorum-url", url], with_ocrmypdf, tmp_path)
     truth = " ".join((ROOT / "examples" / "quick.txt").read_text().split())
     assert Levenshtein.distance(" ".join(text.split()), truth) / len(truth) < 0.1, text
     with pikepdf.open(tmp_path / "out.pdf") as pdf_a:
@@ -352,19 +357,17 @@ sys.exit(run(sys.argv[1:]))
 def test_ocrmypdf_takes_our_hocr_where_it_takes_no_tree(url: str, with_ocrmypdf: Path, tmp_path: Path) -> None:
     with PIL.Image.open(ROOT / "examples" / "quick.png") as image:
         image.convert("RGB").save(tmp_path / "scan.pdf", resolution=150)
-    finished = subprocess.run(
-        [with_ocrmypdf / "python", "-c", _BY_HOCR, "--use-threads", "--quorum-url", url, "scan.pdf", "out.pdf"],
-        cwd=tmp_path,
-        env={"PATH": f"{with_ocrmypdf}:/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    with pypdfium2.PdfDocument(tmp_path / "out.pdf") as pdf:
-        text = pdf[0].get_textpage().get_text_range()
-    assert FIRST_WORDS in " ".join(text.split())
+    command = [
+        str(with_ocrmypdf / "python"),
+        "-c",
+        _BY_HOCR,
+        "--use-threads",
+        "--quorum-url",
+        url,
+        "scan.pdf",
+        "out.pdf",
+    ]
+    assert FIRST_WORDS in " ".join(text_of_out_pdf(command, with_ocrmypdf, tmp_path).split())
 
 
 _FRAMEWORKS = """
