@@ -39,11 +39,8 @@ def cut_line(
 ) -> tuple[Region, Pixels]:
     """The line in `quad` (4, 2) with its words and characters."""
     crop = crop_upright(page, quad, interpolation)
-    height, width = crop.shape[:2]
     parts = separate(crop)
-    polygon, kind = Polygon.from_array(quad), material_classifier().classify(crop)
-    region = Region(polygon, width, height, Scope.LINE, parts.characters, parts.words, place.block, kind, place.row)
-    return region, crop
+    return _line(quad, crop, parts.characters, parts.words, place), crop
 
 
 def cut_comb(
@@ -53,10 +50,15 @@ def cut_comb(
     cut = cut_comb_field(page, quad, field)
     if cut is None:
         return cut_line(page, quad, place, interpolation)
-    height, width = cut.pixels.shape[:2]
-    polygon, kind = Polygon.from_array(quad), material_classifier().classify(cut.pixels)
-    region = Region(polygon, width, height, Scope.LINE, cut.characters, cut.words, place.block, kind, place.row)
-    return region, cut.pixels
+    return _line(quad, cut.pixels, cut.characters, cut.words, place), cut.pixels
+
+
+def _line(
+    quad: NDArray[np.float32], crop: Pixels, characters: tuple[Box, ...], words: tuple[Box, ...], place: Place
+) -> Region:
+    height, width = crop.shape[:2]
+    polygon, kind = Polygon.from_array(quad), material_classifier().classify(crop)
+    return Region(polygon, width, height, Scope.LINE, characters, words, place.block, kind, place.row)
 
 
 def cut_character(page: Pixels) -> tuple[Region, Pixels]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.image import Pixels
-from segmentation.comb_fields.rules import Bits, dark_parts, level_rules, upright_rules
+from segmentation.comb_fields.rules import Bits, dark_parts, joined, level_rules, upright_rules
 from segmentation.detection.neighbours import points_in_boxes
 from segmentation.detection.quads import from_boxes
 from segmentation.ink import Luma, gray
@@ -99,8 +99,8 @@ def find_comb_fields(page: Pixels, rotation: PageRotation) -> list[CombField]:
     scale = min(1.0, math.sqrt(_PAGE_PIXELS / (width * height)))
     luma = _reduced_upright(page, rotation, scale)
     dark = dark_parts(luma, _LEAST_LEVEL_PX)
-    level = level_rules(dark, _LEAST_LEVEL_PX, _ROOM_PX)
     whole = level_rules(dark, _LEAST_LEVEL_PX)
+    level = joined(whole, _ROOM_PX)
     grounded = [row for row in _rows(dark, level) if _stands_on_a_rule(row, whole)]
     rows = [row for cells in grounded if (row := _with_top(cells, level)) is not None]
     return [row.field(1.0 / scale) for row in _each_once(rows) if _holds_single_characters(row, dark)]

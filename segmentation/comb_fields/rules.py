@@ -31,11 +31,15 @@ def upright_rules(dark: Bits, length_px: int) -> Bits:
     return np.asarray(cv2.morphologyEx(whole, cv2.MORPH_OPEN, _line(length_px).T), dtype=np.uint8)
 
 
-def level_rules(dark: Bits, length_px: int, gap_px: int = 1) -> Bits:
-    """What runs across the page for so many pixels at least; rules with a gap of less than `gap_px` are one."""
+def level_rules(dark: Bits, length_px: int) -> Bits:
+    """What runs across the page for so many pixels at least."""
     whole = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, _line(_BREAK_PX))
-    rules = cv2.morphologyEx(whole, cv2.MORPH_OPEN, _line(length_px))
-    return np.asarray(cv2.morphologyEx(rules, cv2.MORPH_CLOSE, _line(gap_px)), dtype=np.uint8)
+    return np.asarray(cv2.morphologyEx(whole, cv2.MORPH_OPEN, _line(length_px)), dtype=np.uint8)
+
+
+def joined(level: Bits, gap_px: int) -> Bits:
+    """Level rules with a gap of less than `gap_px` made one."""
+    return np.asarray(cv2.morphologyEx(level, cv2.MORPH_CLOSE, _line(gap_px)), dtype=np.uint8)
 
 
 def _line(length_px: int) -> Bits:
