@@ -20,12 +20,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from deployments.gateway.access.access_middleware import caller_name
 from deployments.gateway.access.client_address import own_address
 from deployments.gateway.access.current_caller import CURRENT_CALLER
-from deployments.gateway.access.reading_middleware import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
 from deployments.gateway.error_responses import azure_error
 from deployments.gateway.formats import format_named
 from deployments.gateway.integrations.azure_result import ContentFormat, StringIndex, analysis
 from deployments.gateway.jobs.jobs_api import JobsApi
-from deployments.gateway.requests.bodies import announced_bytes
+from deployments.gateway.jobs.submission import submitted
 from deployments.gateway.requests.json_uploads import FileFields
 from deployments.gateway.requests.kept_uploads import KeptUpload, UploadLimits, receive_upload
 from deployments.gateway.requests.options import parse
@@ -103,15 +102,10 @@ def _add_analyze(router: APIRouter, jobs: JobsApi, trusted_proxies: Callable[[],
                 raise InvalidRequest(f"unknown field '{unknown[0][:40]}'", f"the body has '{_FILE.one}' alone")
             return replace(upload, fields=options)
 
-        key = idempotency_key(request.headers) if IDEMPOTENCY_KEY in request.headers else None
-        submitted = await jobs.receive(caller_name(request.scope), key, announced_bytes(request), take)
+        job, headers = await submitted(request, jobs, take)
         address = own_address(request.scope, trusted_proxies())
-        headers = {
-            "Operation-Location": address + _path_of(request, submitted.job, asked),
-            "Retry-After": _poll_s(submitted.job),
-        }
-        if submitted.is_repeated:
-            headers[REPLAYED] = "true"
+        headers["Operation-Location"] = address + _path_of(request, job, asked)
+        headers["Retry-After"] = _poll_s(job)
         return Response(status_code=202, headers=headers)
 
 

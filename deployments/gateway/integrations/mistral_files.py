@@ -13,9 +13,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.gateway.access.access_middleware import caller_name
-from deployments.gateway.access.reading_middleware import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
 from deployments.gateway.jobs.jobs_api import JobsApi
-from deployments.gateway.requests.bodies import announced_bytes
+from deployments.gateway.jobs.submission import submitted
 from deployments.gateway.requests.kept_uploads import KeptUpload, UploadLimits, receive_upload
 from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import query_of
@@ -59,11 +58,9 @@ def _add_upload(router: APIRouter, jobs: JobsApi) -> None:
                 raise OutOfRange(f"{len(kept.files)} files were sent", "send each by itself")
             return replace(kept, fields=_OPTIONS)
 
-        key = idempotency_key(request.headers) if IDEMPOTENCY_KEY in request.headers else None
-        submitted = await jobs.receive(caller_name(request.scope), key, announced_bytes(request), take)
-        if submitted.is_repeated:
-            response.headers[REPLAYED] = "true"
-        return _told(submitted.job)
+        job, headers = await submitted(request, jobs, take)
+        response.headers.update(headers)
+        return _told(job)
 
 
 def _add_file(router: APIRouter, jobs: JobsApi) -> None:

@@ -12,11 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.gateway.access.access_middleware import caller_name
 from deployments.gateway.access.current_caller import CURRENT_CALLER
-from deployments.gateway.access.reading_middleware import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
 from deployments.gateway.formats import format_named, formats
 from deployments.gateway.jobs.job_answers import job_answer
 from deployments.gateway.jobs.jobs_api import JobsApi
-from deployments.gateway.requests.bodies import announced_bytes
+from deployments.gateway.jobs.submission import submitted
 from deployments.gateway.requests.kept_uploads import receive_upload
 from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import query_of
@@ -75,14 +74,9 @@ def _add_submit(router: APIRouter, jobs: JobsApi) -> None:
     @router.post("/jobs", status_code=202, openapi_extra=describe, responses=openapi.job_errors())
     async def submit(request: Request, response: Response) -> JobAnswer:
         """Have one file or several read, however long they are, without waiting for it."""
-        owner = caller_name(request.scope)
-        key = idempotency_key(request.headers) if IDEMPOTENCY_KEY in request.headers else None
-        take = partial(receive_upload, request)
-        submitted = await jobs.receive(owner, key, announced_bytes(request), take)
-        if submitted.is_repeated:
-            response.headers[REPLAYED] = "true"
-        response.headers["Location"] = _path_of(request, submitted.job)
-        return job_answer(submitted.job)
+        job, headers = await submitted(request, jobs, partial(receive_upload, request))
+        response.headers.update({**headers, "Location": _path_of(request, job)})
+        return job_answer(job)
 
 
 def _path_of(request: Request, job: Job) -> str:
