@@ -38,7 +38,7 @@ from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources, Runtime
-from ocr.text.languages import LANGUAGES, readable
+from ocr.text.languages import LANGUAGES, has_latin_letters, readable
 
 MAX_RATIO = 60
 """A crop that is wider than this many times its height is squeezed to it: nothing else bounds the memory it takes."""
@@ -309,5 +309,5 @@ SPEC = EngineSpec(
     convert=convert,
     prior_weights={"general": 0.20, "handwritten": 0.20, "printed": 0.25, "noisy": 0.35},
     languages=lambda engine: readable(tuple(LANGUAGES), engine.decoder.alphabet),
-    by_language=True,
+    by_language=lambda engine: not has_latin_letters(engine.decoder.alphabet),
 )

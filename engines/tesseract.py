@@ -274,5 +274,5 @@ SPEC = EngineSpec(
     card=NoCard("Tesseract's network runs on CPUs only: the program has no code for a card"),
     prior_weights={"general": 0.20, "handwritten": 0.05, "printed": 0.40, "noisy": 0.05},
     languages=lambda engine: engine.languages,
-    by_language=True,
+    by_language=lambda _engine: True,
 )

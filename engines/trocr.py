@@ -314,5 +314,5 @@ SPEC = EngineSpec(
     convert=convert,
     prior_weights={"general": 0.15, "handwritten": 0.25, "printed": 0.05, "noisy": 0.10},
     languages=lambda engine: engine.languages,
-    by_language=True,
+    by_language=lambda _engine: True,
 )

@@ -111,6 +111,10 @@ def _not_known(engine: Any) -> tuple[str, ...]:  # noqa: ANN401 - an engine of a
     return ()
 
 
+def _never(engine: Any) -> bool:  # noqa: ANN401 - an engine of any class
+    return False
+
+
 Convert = Callable[[Path, Path], Mapping[str, Any]]
 """Writes what OpenVINO reads of a model directory into a folder, and tells what else has to be known to read."""
 
@@ -123,10 +127,10 @@ class EngineSpec:
     handwritten, printed, noisy), before anything was tuned; `load` makes the engine or raises `EngineUnavailable`
     with the remedy. `card` is how its framework is asked about a graphics card, or why it uses none.
 
-    `languages` tells which languages of ocr/text/languages.py a loaded engine reads; none where that is not known. With
-    `by_language` it reads a line differently in another language, and is asked again about lines that turn out to be
-    in one. `runtimes` are those that can compute its network. `convert` makes what OpenVINO reads of a model directory;
-    None where it reads the directory itself.
+    `languages` tells which languages of ocr/text/languages.py a loaded engine reads; none where that is not known. By
+    `by_language` a loaded engine says whether it reads a line differently in another language: then it is asked again
+    about lines that turn out to be in one. `runtimes` are those that can compute its network. `convert` makes what
+    OpenVINO reads of a model directory; None where it reads the directory itself.
     """
 
     name: str
@@ -137,7 +141,7 @@ class EngineSpec:
     prior_weights: Mapping[str, float]
     card: Card | NoCard = _FOR_CPUS
     languages: Callable[[Any], tuple[str, ...]] = _not_known
-    by_language: bool = False
+    by_language: Callable[[Any], bool] = _never
     runtimes: frozenset[Runtime] = frozenset({Runtime.NATIVE})
     convert: Convert | None = None
 

@@ -111,7 +111,7 @@ class EngineHost:
                 model=engine.model,
                 load_seconds=time.perf_counter() - started,
                 languages=spec.languages(engine),
-                by_language=spec.by_language,
+                by_language=spec.by_language(engine),
             )
             record(MODEL_LOAD_SECONDS, self._state.load_seconds, engine=spec.name, model=engine.model)
             log.info("%s: %s loaded and warm after %.1f s", spec.name, engine.model, self._state.load_seconds)

@@ -188,3 +188,9 @@ def known() -> str:
 def readable(codes: Sequence[str], writable: Container[str]) -> tuple[str, ...]:
     """Those of the languages whose letters are all among `writable`."""
     return tuple(code for code in codes if all(letter in writable for letter in LANGUAGES[code].letters))
+
+
+def has_latin_letters(writable: Container[str]) -> bool:
+    """Whether the letters of every language in Latin script are among `writable`."""
+    latin = [code for code, language in LANGUAGES.items() if language.script is Script.LATIN]
+    return len(readable(latin, writable)) == len(latin)

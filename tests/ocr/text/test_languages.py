@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ocr.errors import OutOfRange
-from ocr.text.languages import INSTALLED, LANGUAGES, Script, packages, parsed, readable
+from ocr.text.languages import INSTALLED, LANGUAGES, Script, has_latin_letters, packages, parsed, readable
+from training.lines.characters import CHARACTERS, PRINTABLE
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,12 @@ def test_a_package_is_named_as_debian_names_it() -> None:
 
 def test_a_language_is_readable_with_all_its_letters_alone() -> None:
     assert readable(["en", "de", "cs"], "äöüß") == ("en", "de")
+
+
+def test_latin_letters_are_all_there_or_not() -> None:
+    assert has_latin_letters(CHARACTERS)
+    assert not has_latin_letters(CHARACTERS.replace("ř", ""))
+    assert not has_latin_letters(PRINTABLE)
 
 
 def test_letters_are_those_beyond_ascii_in_one_piece_each() -> None:
