@@ -74,14 +74,18 @@ _BRANDS = {
     b"hevc": "HEIC",
     b"heim": "HEIC",
     b"heis": "HEIC",
-    b"mif1": "HEIC",
-    b"msf1": "HEIC",
+    b"hevm": "HEIC",
+    b"hevs": "HEIC",
     b"crx ": "a camera's raw file",
     b"isom": "a film",
     b"mp41": "a film",
     b"mp42": "a film",
     b"qt  ": "a film",
 }
+
+
+_ANY_CODEC = frozenset({b"mif1", b"msf1", b"miaf"})
+"""Brands that say how an image is stored (ISO 23008-12) and not by which codec; the other brands of the file do."""
 
 
 def kind_of(head: bytes) -> str | None:
@@ -141,4 +145,13 @@ def _image_kind(head: bytes) -> str | None:
             return name
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "WEBP"
-    return _BRANDS.get(head[8:12]) if head[4:8] == b"ftyp" else None
+    return _kind_by_brands(head) if head[4:8] == b"ftyp" else None
+
+
+def _kind_by_brands(head: bytes) -> str | None:
+    brand = head[8:12]
+    if brand not in _ANY_CODEC:
+        return _BRANDS.get(brand)
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    others = (_BRANDS.get(head[at : at + 4]) for at in range(16, end - 3, 4))
+    return next((kind for kind in others if kind is not None), "HEIC")

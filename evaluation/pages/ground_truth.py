@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -84,7 +85,9 @@ class GroundTruthPage:
 
     def pixels(self) -> Pixels:
         """RGB uint8 (H, W, 3). Raises ValueError when the file is not an image."""
-        picture = cv2.imread(str(self.image), cv2.IMREAD_COLOR)
+        # OpenCV itself opens no file whose name is not UTF-8.
+        content = np.fromfile(self.image, np.uint8) if self.image.is_file() else np.empty(0, np.uint8)
+        picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
         if picture is None:
             raise ValueError(f"{self.image} is not an image that can be read")
         return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
@@ -135,7 +138,7 @@ def split_of(pages: Sequence[GroundTruthPage]) -> dict[Path, Split]:
     Small folders have at least one page to test and to tune.
     """
     wholes = {page.letter or page.image.name for page in pages}
-    ranked = sorted(wholes, key=lambda name: hashlib.sha256(name.encode()).digest())
+    ranked = sorted(wholes, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())
     tests = max(1, round(TEST_SHARE * len(ranked)))
     tunes = max(1, round(TUNE_SHARE * len(ranked)))
     parts = [Split.TEST] * tests + [Split.TUNE] * tunes + [Split.TRAIN] * len(ranked)

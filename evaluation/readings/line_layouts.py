@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -128,4 +129,5 @@ def page_key(page: GroundTruthPage) -> str:
     digest = hashlib.sha256(page.image.read_bytes())
     for line in page.lines:
         digest.update(line.outline.tobytes())
-    return f"{set_name_of(page)}/{page.image.stem}-{digest.hexdigest()[:12]}"
+    name = os.fsencode(f"{set_name_of(page)}/{page.image.stem}").decode("utf-8", "backslashreplace")
+    return f"{name}-{digest.hexdigest()[:12]}"

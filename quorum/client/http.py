@@ -353,7 +353,7 @@ def _job_request(
 def _file_of(number: int, file: Readable, opened: ExitStack) -> tuple[str, IO[bytes] | bytes]:
     """A name and the file, opened where it is a path."""
     if isinstance(file, str | Path):
-        return Path(file).name, opened.enter_context(Path(file).open("rb"))
+        return _in_utf_8(Path(file).name), opened.enter_context(Path(file).open("rb"))
     return f"file {number}", encoded(file)
 
 
@@ -410,11 +410,13 @@ def _request(http: httpx.Client | httpx.AsyncClient, url: str, call: Call[Any], 
 
 
 def _disposition(name: str) -> dict[str, str]:
-    """The name of a file as RFC 6266 writes it; what is not UTF-8 in it with backslashes."""
-    if not name:
-        return {}
-    shown = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(shown, safe='')}"}
+    """The name of a file as RFC 6266 writes it."""
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(_in_utf_8(name), safe='')}"} if name else {}
+
+
+def _in_utf_8(name: str) -> str:
+    """The name of a file as a request can have it: what is not UTF-8 in it with backslashes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _in_text(options: Mapping[str, Any]) -> dict[str, str]:

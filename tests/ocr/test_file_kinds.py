@@ -17,6 +17,9 @@ def test_images_are_told_by_their_first_bytes(kind: str) -> None:
     ("head", "kind"),
     [
         (b"\0\0\0\x1cftypheic\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "AVIF"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heicmiaf", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1miafavif", "HEIC"),  # what stands behind the list is none of it
         (b"\0\0\0\x0cjP  \r\n\x87\n\0", "JPEG 2000"),
         (b"\xff\x4f\xff\x51\0", "JPEG 2000"),
         (b"P6\n8 8 255\n", "PNM"),

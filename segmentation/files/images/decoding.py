@@ -224,7 +224,7 @@ def _opened_by_pillow(data: bytes) -> PIL.Image.Image | None:
     if kind == "HEIC":
         return _opened_heic(data)
     try:
-        return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
+        return _opened_avif(data) if kind == "AVIF" else PIL.Image.open(io.BytesIO(data), formats=FORMATS)
     except PIL.UnidentifiedImageError:
         pass
     except _BROKEN_DEEP as error:
@@ -242,6 +242,13 @@ def _opened_by_pillow(data: bytes) -> PIL.Image.Image | None:
     raise NotAnImage(
         f"these {len(data)} bytes are not an image", f"send the bytes of a file in one of {', '.join(_READ)}"
     )
+
+
+def _opened_avif(data: bytes) -> PIL.Image.Image:
+    """Whatever brand it begins with: Pillow itself opens those that begin with some."""
+    from PIL.AvifImagePlugin import AvifImageFile
+
+    return AvifImageFile(io.BytesIO(data))
 
 
 def _opened_heic(data: bytes) -> PIL.Image.Image:

@@ -6,7 +6,7 @@ number of bits that holds all samples but a few stray ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,16 @@ def sample_range(strips: Iterable[Samples]) -> SampleRange:
         return SampleRange(low, max(high, low + 1e-6))
     half = _top(max(high, -low - 1.0, 0.0)) + 1.0
     return SampleRange(-half, half - 1.0)
+
+
+def range_of_palette(colours: Samples) -> SampleRange:
+    """That of the colours of a TIFF's palette (N, 3)."""
+    return SampleRange(0.0, 255.0 if is_of_eight_bits(colours.ravel().tolist()) else 65535.0)
+
+
+def is_of_eight_bits(palette: Sequence[int]) -> bool:
+    """Whether a palette, which TIFF has in 16 bits, was written in 8, as some programs do."""
+    return 0 < max(palette, default=0) < 256
 
 
 def rgb_of(parts: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ memory.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import ceil
 from typing import Protocol
 
@@ -26,6 +26,7 @@ from segmentation.files.images.levels import SampleRange, Samples, sample_range
 from segmentation.files.images.rgb_pixels import FullSize, RgbPixels
 from segmentation.files.images.tiff import (
     BITS,
+    COLOUR_MAP,
     COMPRESSION,
     PHOTOMETRIC,
     SAMPLE_FORMAT,
@@ -124,11 +125,14 @@ def picture_of(opened: PIL.Image.Image | None, file: bytes) -> Picture:
 
 def _is_deep(tiff: bytes, place: int) -> bool:
     """Whether the samples of the page whose directory is at `place` are other than unsigned ones of 1 to 8 bits for
-    grey or RGB.
+    grey or RGB, or its palette is not as TIFF has it.
     """
-    of_page = fields(tiff, place, (BITS, PHOTOMETRIC, SAMPLE_FORMAT))
+    of_page = fields(tiff, place, (BITS, PHOTOMETRIC, SAMPLE_FORMAT, COLOUR_MAP))
     is_plain = set(of_page.get(BITS, (1,))) <= {1, 2, 4, 8} and set(of_page.get(SAMPLE_FORMAT, (1,))) <= {1, 4}
-    return not is_plain or of_page.get(PHOTOMETRIC, (1,))[0] in (_CIE_LAB, _ICC_LAB)
+    colours = of_page.get(PHOTOMETRIC, (1,))[0]
+    if colours == _PALETTE and levels.is_of_eight_bits(of_page.get(COLOUR_MAP, ())):
+        return True  # Pillow takes their upper bytes, which are all 0
+    return not is_plain or colours in (_CIE_LAB, _ICC_LAB)
 
 
 def _is_deep_jpeg(opened: PIL.Image.Image, tiff: bytes, place: int) -> bool:
@@ -288,10 +292,14 @@ class _Deep(FullSize):
         """Grey or RGB in [0, 1] of a strip of samples."""
         return self._range.parts(colours)
 
+    def _colour_range(self, rows: Iterable[tuple[int, int]]) -> SampleRange:
+        """That of the colours in strips of these rows."""
+        return sample_range(self._colours(top, bottom) for top, bottom in rows)
+
     def _find_ranges(self) -> None:
         """After the pixels are there."""
         rows = list(strips(self.width, self.height))
-        self._range = sample_range(self._colours(top, bottom) for top, bottom in rows)
+        self._range = self._colour_range(rows)
         if self._opacity(0, 1) is None:
             return
         self._alpha = sample_range(_present(self._opacity(top, bottom)) for top, bottom in rows)
@@ -351,6 +359,12 @@ class DeepTiff(_Deep):
         if self._samples.layout.photometric == _PALETTE and colour_map is not None:
             colours = colour_map[np.minimum(colours[:, :, 0].astype(np.int64), len(colour_map) - 1)]
         return colours
+
+    def _colour_range(self, rows: Iterable[tuple[int, int]]) -> SampleRange:
+        colour_map = self._samples.colour_map
+        if self._samples.layout.photometric == _PALETTE and colour_map is not None:
+            return levels.range_of_palette(colour_map)
+        return super()._colour_range(rows)
 
     def _opacity(self, top: int, bottom: int) -> Samples | None:
         at = self._alpha_at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -14,6 +15,7 @@ import pikepdf
 import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
+import pypdfium2
 import pytest
 from lxml import etree
 from rapidfuzz.distance import Levenshtein
@@ -65,6 +67,18 @@ def deep(picture: PIL.Image.Image) -> bytes:
     return as_file(PIL.Image.fromarray((np.asarray(picture) / 255 * 3550 + 350).astype(np.uint16)), "PNG")
 
 
+def small_on_a_drawing() -> bytes:
+    """A drawing of A1 at 144 dpi, two colours, with notes of 15 pixels in its corner and strokes below them."""
+    picture = PIL.Image.new("L", (3368, 4768), 255)
+    pen, font = PIL.ImageDraw.Draw(picture), PIL.ImageFont.load_default(15)
+    pen.rectangle((60, 60, 3306, 4706), outline=0, width=4)
+    for x in range(400, 3000, 520):
+        pen.line((x, 900, x + 260, 3600), fill=0, width=3)
+    for index, line in enumerate(PROSE):
+        pen.text((2500, 4300 + 30 * index), line, fill=0, font=font)
+    return as_file(bilevel(picture), "PNG", dpi=(144, 144))
+
+
 def fax() -> bytes:
     square = sheet((1728, 700), 40)
     return as_file(bilevel(square.resize((1728, 336))), "TIFF", compression="group4", dpi=(204, 98))
@@ -84,6 +98,14 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "JPEG 2000": lambda: as_file(sheet((1400, 400), 40, mode="RGB", paper="white", ink="black"), "JPEG2000"),
     "AVIF": lambda: as_file(sheet((1400, 400), 40, mode="RGB", paper="white", ink="black"), "AVIF"),
     "WEBP": lambda: as_file(sheet((1400, 400), 40, mode="RGB", paper="white", ink="black"), "WEBP"),
+    "a photograph of 48 megapixels": lambda: as_file(sheet((8000, 6000), 220, paper=230).convert("RGB"), "JPEG"),
+    "small print on a drawing": small_on_a_drawing,
+    "ink of 240 on paper of 250": lambda: as_file(sheet((1400, 400), 40, paper=250, ink=240), "PNG"),
+    "ink of 245 on paper of 255": lambda: as_file(sheet((1400, 400), 40, paper=255, ink=245), "PNG"),
+    "a PDF behind lines and spaces": lambda: b"\r\n\t \r\n" + scan_on(sheet((1400, 400), 40), (504, 144)),
+    "a PDF behind a MIME head": lambda: (
+        b"--5f3a\r\nContent-Type: application/pdf\r\n\r\n" + scan_on(sheet((1400, 400), 40), (504, 144))
+    ),
     "a PDF behind a byte-order mark": lambda: b"\xef\xbb\xbf\r\n" + scan_on(sheet((1400, 400), 40), (504, 144)),
 }
 
@@ -95,6 +117,61 @@ def test_every_line_of_the_file_is_read(url: str, kind: str) -> None:
     lines = [line for line in response.json()["text"].splitlines() if line]
     assert len(lines) == len(PROSE), lines
     assert Levenshtein.distance("\n".join(lines), "\n".join(PROSE)) <= 2, lines
+
+
+def test_accents_are_kept_without_an_option(url: str) -> None:
+    names = ("José Núñez and Zoë Brontë, table 3", "Jürgen Müller and Chloë Lefèvre", "Please order the crème brûlée")
+    picture = PIL.Image.new("L", (1240, 400), 255)
+    pen, font = PIL.ImageDraw.Draw(picture), PIL.ImageFont.load_default(42)
+    for index, line in enumerate(("Guests at the dinner on Friday", *names)):
+        pen.text((60, 50 + 84 * index), line, fill=0, font=font)
+    response = httpx.post(f"{url}/predict_text", content=as_file(picture, "PNG"), timeout=120)
+    assert [line for line in response.json()["text"].splitlines() if line][1:] == list(names)
+
+
+def dust() -> PIL.Image.Image:
+    """An empty sheet with specks and the dark edge of a scanner's lid."""
+    chance = np.random.default_rng(21)
+    paper = np.full((1754, 1240), 250.0) + chance.normal(0, 2, (1754, 1240))
+    for x, y, size in zip(*(chance.integers(0, most, 160) for most in (1200, 1700, 7)), strict=True):
+        paper[y : y + size, x : x + size] = 90
+    paper[:, :14] = 20
+    return PIL.Image.fromarray(np.clip(paper, 0, 255).astype(np.uint8))
+
+
+def scrawl() -> PIL.Image.Image:
+    """A line as of a signature."""
+    picture = PIL.Image.new("L", (1240, 1754), 255)
+    points = [(300 + 5 * at, int(900 + 60 * np.sin(at / 4) + 25 * np.sin(at / 1.7))) for at in range(90)]
+    PIL.ImageDraw.Draw(picture).line(points, fill=30, width=5, joint="curve")
+    return picture
+
+
+@pytest.mark.parametrize("draw", [dust, scrawl])
+def test_a_page_without_a_word_has_no_text_and_is_not_accepted(url: str, draw: Callable[[], PIL.Image.Image]) -> None:
+    answer = httpx.post(f"{url}/predict_text", content=as_file(draw(), "PNG"), timeout=120).json()
+    assert answer["text"].strip() == ""
+    assert not any(line["legible"] for line in answer["lines"])
+    assert not answer["accepted"]
+    assert answer["needs_review"]
+
+
+def test_the_pdf_and_the_pictures_of_twelve_bits_look_like_paper(url: str) -> None:
+    file = deep(sheet((1400, 400), 40))
+    made = httpx.post(f"{url}/predict_text", content=file, params={"format": "pdf"}, timeout=120)
+    with pypdfium2.PdfDocument(made.content) as pdf:
+        seen = [pdf[0].render(scale=2).to_pil()]
+    answer = httpx.post(f"{url}/predict_text", content=file, params={"pictures": "true"}, timeout=120).json()
+    seen += [
+        PIL.Image.open(io.BytesIO(base64.b64decode(picture["image"])))
+        for picture in answer["pictures"]
+        if picture["name"] in ("sent", "lines")
+    ]
+    assert len(seen) == 3
+    for picture in seen:
+        levels = np.asarray(picture.convert("L"))
+        assert np.median(levels) > 230
+        assert levels.min() < 40
 
 
 @pytest.mark.parametrize(

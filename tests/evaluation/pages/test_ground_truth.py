@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from evaluation.pages.ground_truth import (
     split_of,
     widened,
 )
+from evaluation.readings.line_layouts import page_key
 
 
 def _write(folder: Path, count: int) -> Path:
@@ -131,3 +133,18 @@ def test_pictures_with_a_text_beside_them_are_pages_of_one_line(tmp_path: Path) 
     pages = read_pages(tmp_path)
     assert [(page.image.name, page.text) for page in pages] == [("a.png", "first line"), ("b.png", "second")]
     assert line_crops(pages[0])[0].shape == (20, 50, 3)
+
+
+def test_the_name_of_a_picture_need_not_be_utf_8(tmp_path: Path) -> None:
+    for name in (b"caf\xe9", b"r\xe9sum\xe9", b"plain"):
+        picture = tmp_path / os.fsdecode(name + b".png")
+        picture.write_bytes(cv2.imencode(".png", np.full((20, 30, 3), 200, np.uint8))[1].tobytes())
+        picture.with_suffix(".txt").write_text("a line")
+    pages = read_pages(tmp_path)
+    assert [page.pixels().shape for page in pages] == [(20, 30, 3)] * 3
+    assert sorted(split_of(pages).values()) == sorted(Split)
+    assert [page_key(page).rpartition("-")[0].rpartition("/")[2] for page in pages] == [
+        "caf\\xe9",
+        "plain",
+        "r\\xe9sum\\xe9",
+    ]

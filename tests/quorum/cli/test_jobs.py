@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +98,14 @@ def test_the_command_line_submits_shows_fetches_and_deletes(url: str, book: Path
     assert (code, text.split()) == (0, [f"w{width}" for width in ALL])
     assert quorum(url, "cancel", job)[0] == 0
     assert quorum(url, "show", job)[0] == 1
+
+
+def test_a_file_whose_name_is_not_utf_8_is_submitted_and_named(url: str, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"\xe9t\xe9.pdf")
+    odd.write_bytes(sized_pdf(1))
+    code, said = quorum(url, "submit", str(odd), "--wait", "--dpi", "72", "--existing-text", "redo")
+    assert code == 0
+    assert "\\xe9t\\xe9.pdf" in quorum(url, "show", said.split()[0])[1]
 
 
 def test_a_batch_goes_through_jobs_and_a_file_that_cannot_be_read_is_a_row(

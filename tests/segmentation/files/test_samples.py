@@ -166,6 +166,15 @@ def test_a_palette_of_any_depth_names_the_colours() -> None:
     assert seen(file).tolist() == [[0, 0, 0], [0, 255, 0], [255, 255, 255]]
 
 
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("deflated", [False, True])
+def test_a_palette_that_was_written_in_eight_bits_keeps_its_colours(bits: int, deflated: bool) -> None:
+    colours = np.zeros((2**bits, 3), np.uint16)
+    colours[[7, 8, 9]] = [[0, 0, 0], [0, 100, 0], [250, 250, 250]]
+    file = tiff(levels("u1", 7, 9), 3, bits=bits, deflated=deflated, tag_320=colours.T.ravel().tolist())
+    assert seen(file).tolist() == [[0, 0, 0], [0, 100, 0], [250, 250, 250]]
+
+
 def test_premultiplied_colours_are_not_multiplied_again() -> None:
     half = with_alpha(levels("u2", 0, 32768, 3), 32768)  # half covered: black, grey and white
     half[:, 24:] = 65535

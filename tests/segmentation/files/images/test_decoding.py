@@ -148,6 +148,15 @@ def test_without_its_package_heic_is_named_with_what_to_do(monkeypatch: pytest.M
     assert "quorum-ocr[heic]" in raised.value.hint
 
 
+@pytest.mark.parametrize("brand", [b"mif1", b"miaf"])
+def test_an_avif_whose_first_brand_names_no_codec_is_read(brand: bytes) -> None:
+    file = saved(gradient(60, 40), "AVIF")
+    brands = file[8 : int.from_bytes(file[:4], "big")]
+    assert b"avif" in brands[8:]
+    general = file[:8] + brand + file[12:]
+    assert decode(general, LIMITS).image.pixels.tolist() == decode(file, LIMITS).image.pixels.tolist()
+
+
 @pytest.mark.parametrize("brand", [b"heic", b"mif1", b"heix"])
 def test_a_heic_that_cannot_be_opened_is_named(brand: bytes) -> None:
     with pytest.raises(UnsupportedFormat, match="HEIC"):
