@@ -75,12 +75,22 @@ def from_cmyk(parts: NDArray[np.float32]) -> NDArray[np.float32]:
     return (1.0 - parts[:, :, :3]) * (1.0 - parts[:, :, 3:4])
 
 
+def from_ycbcr(parts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Luma and two differences of colour (H, W, 3) in [0, 1] as RGB (ITU-R BT.601, of the whole range)."""
+    luma, blue, red = parts[:, :, 0], parts[:, :, 1] - 0.5, parts[:, :, 2] - 0.5
+    seen = np.stack([luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue], axis=2)
+    return np.asarray(np.clip(seen, 0.0, 1.0), np.float32)
+
+
 def from_lab(samples: Samples, bits: int, *, is_offset: bool) -> NDArray[np.float32]:
-    """CIE L*a*b* (H, W, 3) as sRGB in [0, 1]. With `is_offset`, a* and b* are counted from the middle of their range
-    (ICC), else they are signed.
+    """CIE L*a*b* (H, W, 3) as sRGB in [0, 1]. Of whole numbers, a* and b* are counted from the middle of their range
+    with `is_offset` (ICC), else they are signed; floating point has them as they are, L* up to 100.
     """
     from PIL import ImageCms
 
+    if samples.dtype.kind == "f":
+        scaled = np.nan_to_num(samples.astype(np.float32)) * np.array([2.55, 1.0, 1.0], np.float32)
+        samples, bits, is_offset = np.rint(np.clip(scaled, [0, -128, -128], [255, 127, 127])), 8, False
     top_byte = (samples.astype(np.int64) >> (bits - 8)).astype(np.uint8)  # what is finer is not seen
     if is_offset:
         top_byte[:, :, 1:] ^= 0x80

@@ -1,9 +1,9 @@
 """The picture of an image file as RGB of eight bits on paper, strip by strip: whatever the depth and the meaning of its
 samples. What a conversion needs by the way, up to 45 bytes a pixel for deep colour, it needs for a strip only.
 
-Pillow opens every kind. What it would decode wrongly or not at all is unpacked as samples: deep or signed TIFF
-(tiff_samples.py), and the lower bytes of PNG of 16 bits. WEBP without transparency is decoded by OpenCV, in half of the
-memory.
+Pillow opens every kind. What it would decode wrongly or not at all is unpacked as samples: deep, signed or planar TIFF
+(tiff_samples.py), and the lower bytes of PNG of 16 bits. OpenCV decodes WEBP without transparency, in half of the
+memory, and YCbCr in a TIFF that is not compressed and has fewer samples of colour, which Pillow takes for damaged.
 """
 
 from __future__ import annotations
@@ -28,15 +28,20 @@ from segmentation.files.images.tiff import (
     BITS,
     COLOUR_MAP,
     COMPRESSION,
+    FILL_ORDER,
+    HEIGHT,
     PHOTOMETRIC,
+    PLANAR,
     SAMPLE_FORMAT,
+    STRIP_BYTES,
+    WIDTH,
     UnreadKind,
     fields,
     is_tiff,
     tiff_pages,
 )
 from segmentation.files.images.tiff_of_files import TiffOfFiles, is_of_files
-from segmentation.files.images.tiff_samples import TiffSamples
+from segmentation.files.images.tiff_samples import BYTEWISE, TiffSamples
 from segmentation.files.images.transparency import Background
 
 STRIP_PIXELS = 1_000_000
@@ -44,7 +49,9 @@ STRIP_PIXELS = 1_000_000
 # Of a pixel, where the decoder needs more than the picture.
 _DECODER_BYTES = {"AVIF": 9, "HEIF": 8, "JPEG2000": 16, "WEBP": 16}
 
-_WEBP_BYTES = 8  # three of the picture, and what the decoder holds of a lossless one
+# Of a pixel: three of the picture, and what OpenCV's decoder holds: of a lossless WEBP, and of a strip of a TIFF, which
+# may be all of it.
+_WEBP_BYTES, _YCBCR_BYTES = 8, 7
 
 _DEEP_COLOUR = ("RGB;16B", "RGBA;16B", "LA;16B")
 """Pillow's raw modes of a PNG with colours or opacity of 16 bits."""
@@ -53,8 +60,8 @@ Rgb = NDArray[np.uint8]
 """(H, W, 3)."""
 
 # TIFF 6.0, PhotometricInterpretation
-_MIN_IS_WHITE, _PALETTE, _SEPARATED, _CIE_LAB, _ICC_LAB = 0, 3, 5, 8, 9
-_COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 4: 1, 5: 4, 8: 3, 9: 3, 32844: 1}
+_MIN_IS_WHITE, _PALETTE, _SEPARATED, _YCBCR, _CIE_LAB, _ICC_LAB = 0, 3, 5, 6, 8, 9
+_COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 4: 1, 5: 4, 6: 3, 8: 3, 9: 3, 32844: 1}
 """Samples of a pixel by the meaning of its colours; the rest are extra samples."""
 _JPEG = 7  # TIFF Technical Note 2, Compression
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # alpha: premultiplied, or not
@@ -111,6 +118,9 @@ def picture_of(opened: PIL.Image.Image | None, file: bytes) -> Picture:
         place = tiff_pages(file, 1)[0]
         if is_of_files(file, place):
             return TiffOfFiles(file, place)
+        if _has_fewer_colours(file, place):
+            width, height = (fields(file, place, (tag,))[tag][0] for tag in (WIDTH, HEIGHT))
+            return DecodedByOpenCv(width, height, file, _YCBCR_BYTES)
         if opened is None or (_is_deep(file, place) and not _is_deep_jpeg(opened, file, place)):
             return DeepTiff(file, place)
     assert opened is not None
@@ -119,20 +129,39 @@ def picture_of(opened: PIL.Image.Image | None, file: bytes) -> Picture:
     if opened.mode.startswith("I") or opened.mode == "F":
         return DeepGrey(opened)
     if isinstance(opened, WebPImageFile) and opened.mode == "RGB":
-        return OpaqueWebp(opened, file)
+        return DecodedByOpenCv(*opened.size, file, _WEBP_BYTES)
     return HalvedJpeg2000(opened, file) if isinstance(opened, Jpeg2KImageFile) else Plain(opened)
 
 
+def _has_fewer_colours(tiff: bytes, place: int) -> bool:
+    """Whether the page is YCbCr of eight bits, not compressed, of which several pixels share their colours."""
+    of_page = fields(tiff, place, (WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, PLANAR, STRIP_BYTES))
+    is_plain = set(of_page.get(BITS, ())) == {8} and of_page.get(PLANAR, (1,))[0] == 1
+    if of_page.get(PHOTOMETRIC, (1,))[0] != _YCBCR or of_page.get(COMPRESSION, (1,))[0] != 1 or not is_plain:
+        return False
+    (width, *_), (height, *_) = of_page.get(WIDTH, (0,)), of_page.get(HEIGHT, (0,))
+    return 0 < sum(of_page.get(STRIP_BYTES, ())) < 3 * width * height
+
+
 def _is_deep(tiff: bytes, place: int) -> bool:
-    """Whether the samples of the page whose directory is at `place` are other than unsigned ones of 1 to 8 bits for
-    grey or RGB, or its palette is not as TIFF has it.
+    """Whether Pillow decodes the page whose directory is at `place` wrongly or not at all, though its bytes can be had:
+    its samples are other than unsigned ones of 1 to 8 bits for grey or RGB, or lie in planes or with their lowest bit
+    first, or its palette is not as TIFF has it.
     """
-    of_page = fields(tiff, place, (BITS, PHOTOMETRIC, SAMPLE_FORMAT, COLOUR_MAP))
-    is_plain = set(of_page.get(BITS, (1,))) <= {1, 2, 4, 8} and set(of_page.get(SAMPLE_FORMAT, (1,))) <= {1, 4}
-    colours = of_page.get(PHOTOMETRIC, (1,))[0]
+    told = (BITS, PHOTOMETRIC, SAMPLE_FORMAT, COLOUR_MAP, PLANAR, FILL_ORDER, COMPRESSION)
+    of_page = fields(tiff, place, told)
+    bits, colours = set(of_page.get(BITS, (1,))), of_page.get(PHOTOMETRIC, (1,))[0]
+    if (
+        not bits <= {1, 2, 4, 8}
+        or not set(of_page.get(SAMPLE_FORMAT, (1,))) <= {1, 4}
+        or colours in (_CIE_LAB, _ICC_LAB)
+    ):
+        return True
+    if of_page.get(COMPRESSION, (1,))[0] not in BYTEWISE:
+        return False
     if colours == _PALETTE and levels.is_of_eight_bits(of_page.get(COLOUR_MAP, ())):
         return True  # Pillow takes their upper bytes, which are all 0
-    return not is_plain or colours in (_CIE_LAB, _ICC_LAB)
+    return of_page.get(PLANAR, (1,))[0] == 2 or (8 in bits and of_page.get(FILL_ORDER, (1,))[0] == 2)
 
 
 def _is_deep_jpeg(opened: PIL.Image.Image, tiff: bytes, place: int) -> bool:
@@ -218,16 +247,17 @@ class Plain:
         return all(bool((strip == first).all()) for strip in colours)
 
 
-class OpaqueWebp(RgbPixels):
-    """A WEBP without transparency. Pillow decodes each as an animation, which takes 16 bytes a pixel."""
+class DecodedByOpenCv(RgbPixels):
+    """A picture without transparency, for which OpenCV's decoder takes so many bytes a pixel."""
 
-    def __init__(self, picture: WebPImageFile, file: bytes) -> None:
-        self.width, self.height = picture.size
+    def __init__(self, width: int, height: int, file: bytes, bytes_a_pixel: int) -> None:
+        self.width, self.height = width, height
         self._file = file
+        self._bytes_a_pixel = bytes_a_pixel
 
     @property
     def decoded_bytes(self) -> int:
-        return self.width * self.height * _WEBP_BYTES
+        return self.width * self.height * self._bytes_a_pixel
 
     def load(self) -> None:
         import cv2
@@ -296,13 +326,17 @@ class _Deep(FullSize):
         """That of the colours in strips of these rows."""
         return sample_range(self._colours(top, bottom) for top, bottom in rows)
 
+    def _opacity_range(self, rows: Iterable[tuple[int, int]]) -> SampleRange:
+        """The same of the opacity, where there is one."""
+        return sample_range(_present(self._opacity(top, bottom)) for top, bottom in rows)
+
     def _find_ranges(self) -> None:
         """After the pixels are there."""
         rows = list(strips(self.width, self.height))
         self._range = self._colour_range(rows)
         if self._opacity(0, 1) is None:
             return
-        self._alpha = sample_range(_present(self._opacity(top, bottom)) for top, bottom in rows)
+        self._alpha = self._opacity_range(rows)
         background = Background()
         for top, bottom in rows:
             opacity = levels.rgb_of(self._alpha.parts(_present(self._opacity(top, bottom))))[:, :, 0]
@@ -337,6 +371,8 @@ class DeepTiff(_Deep):
         layout = self._samples.layout
         self.width, self.height = layout.width, layout.height
         colours = _COLOURS.get(layout.photometric)
+        if layout.photometric in (_CIE_LAB, _ICC_LAB) and layout.samples < 3:
+            colours = 1  # lightness alone (TIFF Technical Note, CIE L*a*b*)
         if colours is None or colours > layout.samples:
             raise UnreadKind(f"colours of the kind {layout.photometric} in {layout.samples} samples")
         self._count = colours
@@ -364,7 +400,10 @@ class DeepTiff(_Deep):
         colour_map = self._samples.colour_map
         if self._samples.layout.photometric == _PALETTE and colour_map is not None:
             return levels.range_of_palette(colour_map)
-        return super()._colour_range(rows)
+        return self._samples.layout.full_range or super()._colour_range(rows)
+
+    def _opacity_range(self, rows: Iterable[tuple[int, int]]) -> SampleRange:
+        return self._samples.layout.full_range or super()._opacity_range(rows)
 
     def _opacity(self, top: int, bottom: int) -> Samples | None:
         at = self._alpha_at
@@ -372,11 +411,13 @@ class DeepTiff(_Deep):
 
     def _seen(self, colours: Samples) -> NDArray[np.float32]:
         layout = self._samples.layout
-        if layout.photometric in (_CIE_LAB, _ICC_LAB) and layout.sample_format != 3:
+        if layout.photometric in (_CIE_LAB, _ICC_LAB) and self._count == 3:
             return levels.from_lab(colours, layout.bits, is_offset=layout.photometric == _ICC_LAB)
         parts = self._range.parts(colours)
         if layout.photometric == _MIN_IS_WHITE:
             return 1.0 - parts
+        if layout.photometric == _YCBCR:
+            return levels.from_ycbcr(parts)
         return levels.from_cmyk(parts) if layout.photometric == _SEPARATED else parts
 
 

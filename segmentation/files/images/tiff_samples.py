@@ -17,6 +17,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from segmentation.files.images.levels import SampleRange
 from segmentation.files.images.tiff import (
     BITS,
     COLOUR_MAP,
@@ -47,7 +48,7 @@ Samples = NDArray[np.generic]
 """(H, W, samples of a pixel) of any number type."""
 
 # None, LZW, Deflate (two numbers), PackBits, LZMA, Zstandard: what packs bytes whatever they mean.
-_BYTEWISE = frozenset({1, 5, 8, 32946, 32773, 34925, 50000})
+BYTEWISE = frozenset({1, 5, 8, 32946, 32773, 34925, 50000})
 _PACKINGS = {6: "JPEG", 7: "JPEG", 33003: "JPEG 2000", 33005: "JPEG 2000", 34887: "LERC", 50002: "JPEG XL"}
 _TAGS = (
     *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES),
@@ -55,6 +56,7 @@ _TAGS = (
 )
 _HORIZONTAL, _FLOATING_POINT = 2, 3  # predictors
 _SIGNED, _FLOAT = 2, 3  # sample formats
+_CIE_LAB = 8
 _FLOAT_BITS = (16, 32, 64)
 _MOST_BITS, _MOST_SAMPLES = 64, 8
 
@@ -82,6 +84,13 @@ class SampleLayout:
     def row_samples(self) -> int:
         """Samples of one pixel that lie together."""
         return 1 if self.planar else self.samples
+
+    @property
+    def full_range(self) -> SampleRange | None:
+        """That of samples that fill their depth, as unsigned ones of up to eight bits do; None where their numbers have
+        to tell.
+        """
+        return SampleRange(0.0, 2.0**self.bits - 1.0) if self.bits <= 8 and self.sample_format in (1, 4) else None
 
     @property
     def segment_row_bytes(self) -> int:
@@ -177,9 +186,11 @@ def _layout(of_page: Fields, order: str) -> SampleLayout:
     except (KeyError, IndexError) as error:
         raise ValueError("its size is missing") from error
     packing = one(COMPRESSION, 1)
-    if packing not in _BYTEWISE:
+    if packing not in BYTEWISE:
         how = _PACKINGS.get(packing, f"compression {packing}")
         raise UnreadKind(f"samples of {'/'.join(map(str, sorted(bits)))} bits in {how}")
+    if one(PHOTOMETRIC, 1) == _CIE_LAB and formats <= {1, _SIGNED}:
+        formats = {1}  # whether a* and b* are signed its colours say
     if len(bits) != 1 or len(formats) != 1 or not 1 <= samples <= _MOST_SAMPLES:
         raise UnreadKind(f"pixels of {samples} samples of {'/'.join(map(str, sorted(bits)))} bits")
     (depth,), (sample_format,) = bits, formats

@@ -37,7 +37,7 @@ def url(serving: Callable[[dict[str, Any]], str]) -> str:
     return serving({"engines": [{"name": "tesseract"}], "ready_engines": 1})
 
 
-def quorum(*words: object) -> Any:  # noqa: ANN401 - click is not typed here
+def quorum(*words: object) -> Any:
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
@@ -62,9 +62,7 @@ def test_a_document_beyond_the_limit_is_read_whole(url: str, book: Path) -> None
     assert [line for line in result.stdout.splitlines() if line] == [sentence(n) for n in range(1, PAGES + 1)]
 
 
-def test_a_batch_has_a_row_for_every_page_of_a_document_beyond_the_limit(
-    url: str, book: Path, tmp_path: Path
-) -> None:
+def test_a_batch_has_a_row_for_every_page_of_a_document_beyond_the_limit(url: str, book: Path, tmp_path: Path) -> None:
     result = quorum("batch", book, "--out", tmp_path / "table.parquet", "--url", url)
     assert result.exit_code == 0, result.output
     rows = parquet.read_table(tmp_path / "table.parquet").to_pylist()

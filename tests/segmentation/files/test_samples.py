@@ -101,6 +101,10 @@ _RAMPS = {
     "16 bits and alpha": partial(tiff, with_alpha(levels("u2", 0, 65535), 65535), 1, extra=[2]),
     "12 bits in 16 RGB and alpha": partial(tiff, with_alpha(levels("u2", 0, 4095, 3), 4095), 2, extra=[2]),
     "16 bits RGB, alpha never filled in": partial(tiff, with_alpha(levels("u2", 0, 65535, 3), 0), 2, extra=[2]),
+    "RGB in planes and alpha": partial(tiff, with_alpha(levels("u1", 0, 255, 3), 255), 2, planar=True, extra=[2]),
+    "RGB in planes and premultiplied alpha": partial(
+        tiff, with_alpha(levels("u1", 0, 255, 3), 255), 2, planar=True, extra=[1]
+    ),
     "16 bits and a fourth sample": partial(tiff, with_alpha(levels("u2", 0, 65535, 3), 9), 2, extra=[0]),
 }
 
@@ -111,6 +115,56 @@ def test_ink_is_black_paper_is_white_and_half_way_is_grey(name: str) -> None:
     assert ink.max() <= 2, name
     assert paper.min() >= 253, name
     assert abs(half - 128).max() <= (48 if "2 bits" in name else 10), name
+
+
+def ycbcr(across: int, down: int, *, deflated: bool) -> bytes:
+    """YCbCr of which so many pixels across and down share their colours, which are none."""
+    luma = np.round(_STRIPES[:, :, 0] * 255).astype(np.uint8)
+    units = (
+        luma[y : y + down, x : x + across].tobytes() + b"\x80\x80"
+        for y in range(0, luma.shape[0], down)
+        for x in range(0, luma.shape[1], across)
+    )
+    packed = b"".join(units)
+    fields: dict[int, Any] = {256: [36], 257: [20], 258: [8] * 3, 259: [8 if deflated else 1], 262: [6], 277: [3]}
+    fields |= {278: [20], 530: [across, down]}
+    return tiff_file((fields, [zlib.compress(packed) if deflated else packed]))
+
+
+@pytest.mark.parametrize("deflated", [False, True])
+@pytest.mark.parametrize(("across", "down"), [(1, 1), (2, 1), (2, 2), (4, 1), (4, 2), (4, 4)])
+def test_pixels_of_ycbcr_may_share_their_colours(across: int, down: int, deflated: bool) -> None:
+    ink, half, paper = seen(ycbcr(across, down, deflated=deflated)).astype(int)
+    assert ink.max() <= 2
+    assert paper.min() >= 253
+    assert abs(half - 128).max() <= 2
+
+
+@pytest.mark.parametrize(("dtype", "planar"), [("u1", True), ("u2", False), ("u2", True)])
+def test_ycbcr_of_any_depth_and_in_planes_has_its_colours(dtype: str, planar: bool) -> None:
+    most = 255 if dtype == "u1" else 65535
+    luma = levels(dtype, 0, most)
+    differences = np.full((20, 36, 2), most // 2 + 1, dtype)
+    luma[:, 12:24] = round(0.299 * most)
+    differences[:, 12:24] = [round(0.331 * most), most]  # red
+    file = tiff(np.concatenate([luma, differences], axis=2), 6, planar=planar, tag_530=[1, 1])
+    assert np.abs(seen(file).astype(int) - [[0, 0, 0], [255, 0, 0], [255, 255, 255]]).max() <= 2
+
+
+@pytest.mark.parametrize("white", [255, 0])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 12])
+def test_the_lowest_bit_may_come_first(bits: int, white: int) -> None:
+    most = 2**bits - 1
+    samples = levels("u2" if bits > 8 else "u1", 0, most) if white else levels("u2" if bits > 8 else "u1", most, 0)
+    fields, parts = page(samples, 1 if white else 0, bits=bits)
+    turned = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+    ink, _, paper = seen(tiff_file(({**fields, 266: [2]}, [part.translate(turned) for part in parts]))).astype(int)
+    assert ink.max() <= 2
+    assert paper.min() >= 253
+
+
+def test_a_dark_page_in_planes_stays_as_dark_as_it_is() -> None:
+    assert seen(tiff(levels("u1", 0, 100, 3), 2, planar=True)).tolist() == [[0] * 3, [50] * 3, [100] * 3]
 
 
 def test_faint_stray_pixels_do_not_decide_the_range() -> None:
@@ -156,6 +210,30 @@ def test_lab_is_seen_as_its_colours(photometric: int, bits: int) -> None:
     assert paper.min() >= 250
     assert red[0] > 220
     assert red[1:].max() < 60
+
+
+def test_lab_of_floating_point_is_seen_as_its_colours() -> None:
+    lab = np.zeros((20, 36, 3), np.float32)
+    lab[:, 12:24], lab[:, 24:, 0] = [53.2, 80.1, 67.2], 100.0
+    ink, red, paper = seen(tiff(lab, 8)).astype(int)
+    assert ink.max() <= 3
+    assert paper.min() >= 250
+    assert red[0] > 220
+    assert red[1:].max() < 60
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_lightness_alone_is_grey(bits: int) -> None:
+    ink, _, paper = seen(tiff(levels(f"u{bits // 8}", 0, 2**bits - 1), 8))
+    assert ink.max() <= 2
+    assert paper.min() >= 253
+
+
+def test_lab_may_say_that_its_differences_are_signed() -> None:
+    lab = np.concatenate([levels("u1", 0, 255), np.zeros((20, 36, 2), np.uint8)], axis=2)
+    ink, _, paper = seen(tiff(lab, 8, tag_339=[1, 2, 2])).astype(int)
+    assert ink.max() <= 3
+    assert paper.min() >= 250
 
 
 def test_a_palette_of_any_depth_names_the_colours() -> None:
