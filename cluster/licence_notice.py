@@ -131,11 +131,12 @@ _ENGINES = (
 _MODELS = (
     ("Tesseract, 28 languages", "the system's packages of cluster/tesseract-packages.txt", "Apache-2.0"),
     ("PP-OCRv6 small, both; orientation of PP-OCRv2", "carried by the rapidocr package", "Apache-2.0"),
-    ("everything under cluster/bundled/", "trained by this project", "MIT"),
+    ("everything under cluster/bundled/ but the network for handwriting", "trained by this project", "MIT"),
     (
-        "Handwriting network, unfinished",
-        "training/lines/state/, trained by this project, also on letters of Joseph Dalton Hooker, whose terms hold for "
-        "the weights as well",
+        "Network for handwriting of EasyOCR",
+        "cluster/bundled/easyocr/handwriting/, trained by this project, also on letters of Joseph Dalton Hooker "
+        "(JosephHookerHTR by jschaefer738b; images by permission of the Royal Botanic Gardens, Kew), whose terms hold "
+        "for the weights as well",
         "CC-BY-SA-4.0",
     ),
     (

@@ -180,14 +180,17 @@ def memory(available_mb: float, needed_mb: float) -> Finding:
     return Finding("memory", Verdict.WARNING, detail, "stop other programs, or take engines out of the configuration")
 
 
-def model(key: str, choice: str, *, model_dir: Path, cache_dir: Path) -> Finding:
-    """Whether the model that `choice` names for the engine `key` is here."""
+def model(key: str, choice: str, *, model_dir: Path, cache_dir: Path, handwriting: str = "auto") -> Finding:
+    """Whether the model that `choice` names for the engine `key` is here, and the one for `handwriting`."""
     name = f"model of {key}"
+    store = model_dir.expanduser()
     try:
-        path = models.resolve(key, choice, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser())
+        path = models.resolve(key, choice, model_dir=store, cache_dir=cache_dir.expanduser())
+        hand = models.resolve_handwriting(key, handwriting, path, model_dir=store)
     except EngineUnavailable as error:
         return Finding(name, Verdict.WARNING, error.message, error.hint)
-    return Finding(name, Verdict.OK, "the engine's own" if path is None else str(path))
+    own = "the engine's own" if path is None else str(path)
+    return Finding(name, Verdict.OK, own if hand is None else f"{own}; for handwriting {hand}")
 
 
 def card(fractions: Mapping[str, float], memory_bytes: Callable[[], int]) -> Finding:

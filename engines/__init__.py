@@ -6,6 +6,8 @@ has to be edited to add one. What engines share stands in rooms:
     converted/    what OpenVINO reads of models of other frameworks: how it is made, where it is kept
     line_models/  the networks and the image processor of the line models that are trained here
 
+What one engine alone needs is in a room named after it: easyocr_networks/, tesseract_programs/.
+
 An engine outside of this folder is named by the import path of its module. Importing this package loads no framework:
 an engine imports its own in `load`.
 """

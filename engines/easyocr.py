@@ -1,26 +1,24 @@
 """EasyOCR's recogniser, loaded by `easyocr.Reader` itself, or on a CPU converted from that and read by OpenVINO without
-torch. It is decoded here from the raw CTC output.
+torch. How lines are given to a network is in engines/easyocr_networks/.
 
 A model directory holds either a custom recognition network in EasyOCR's format (NAME.py with class Model, NAME.yaml,
 NAME.pth) or one of EasyOCR's own files (english_g2.pth). A .pth is a pickle and NAME.py is code: both are opened only
-when their sha256 is the one in metadata.json. Crops are prepared as EasyOCR prepares them; its own functions for that
-import torch. Its public answer has one confidence a line, so the network is asked directly. EasyOCR's detector is not
-used and nothing is downloaded.
+when their sha256 is the one in metadata.json. EasyOCR's detector is not used and nothing is downloaded.
+
+A second network may read the lines that look written by hand (`Region.material`). It is opened when such a line comes
+and let go when none came for a while, so that pages of print cost what they did.
 Source: https://github.com/JaidedAI/EasyOCR/blob/master/custom_model.md
 """
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,158 +26,111 @@ from engines.common.blank_crops import is_blank
 from engines.common.ctc import Decoder, Steps
 from engines.common.model_card import ModelCard, read_card, verified
 from engines.common.module_stubs import stubbed_modules
-from engines.common.text_rows import MARGIN, crop_to_text_rows
-from engines.common.unreadable import unreadable
+from engines.common.on_demand import OnDemand
+from engines.common.text_rows import MARGIN
+from engines.common.usual_characters import is_latin
 from engines.converted import store
+from engines.converted.store import ConvertedModel
 from engines.devices.full_batches import in_full_batches
 from engines.devices.openvino_device import by_openvino, open_network
 from engines.devices.torch_device import TORCH, prepare
+from engines.easyocr_networks.line_network import CHARACTERS, Infer, LineNetwork, heights, network_input
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
-from ocr.image import Crop, Scope
+from ocr.image import Crop, Material, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources, Runtime
 from ocr.text.languages import LANGUAGES, has_latin_letters, readable
 
-MAX_RATIO = 60
-"""A crop that is wider than this many times its height is squeezed to it: nothing else bounds the memory it takes."""
-_OTHER_MODEL = "set engines.easyocr.model to a model of EasyOCR's for it, or let the other engines read"
 GPU_BATCH = 16
 """Crops in one run on a GPU. On a CPU it is one, as EasyOCR itself does it: padding costs more than a batch saves."""
-CHARACTERS = 16
-"""Single characters in one run where all are padded to the same width."""
 GRAPH = "network"
 """The name of the converted network."""
+PRINT_SURE = 0.8
+"""A mean probability of characters. What the network for print has on lines in handwriting is below it, and mostly
+above it on print that was taken for handwriting (docs/log.md).
+"""
 _WARM_RATIOS = range(1, 43)
 """Of the padded widths of most lines to their height: each new one has to be prepared once."""
 _COUNTS = (1, 4, CHARACTERS)
 """So many pictures OpenVINO is given at once: to the next of these they are filled up."""
 
-Infer = Callable[[NDArray[np.float32]], Steps]
-
 
 @dataclass(frozen=True, slots=True)
 class EasyOCR:
-    """A loaded recogniser. `infer` makes steps (N, T, C) of pictures (N, 1, H, W) in [-1, 1]; `height_px` is what it
-    reads at, `row_margin` what a line keeps above and below its letters (engines/common/text_rows.py), `together` how
-    many crops one run takes. `runs` makes several runs at once.
+    """A loaded recogniser: the network for all crops, and one for lines that look written by hand, if there is one,
+    which is loaded when such a line comes. `model` names both.
     """
 
-    infer: Infer
-    decoder: Decoder
-    height_px: int
-    row_margin: float
+    network: LineNetwork
+    handwriting: OnDemand[LineNetwork] | None
     model: str
-    together: int
-    runs: ThreadPoolExecutor
 
     def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
         """One hypothesis per crop, in order."""
-        answers = [self._refusal(crop) or Hypothesis() for crop in crops]
-        readable = [
-            index for index, crop in enumerate(crops) if not answers[index].abstained and not is_blank(crop.pixels)
-        ]
-        # From the widest down, so that no run is left alone with a long one.
-        readable.sort(key=lambda index: crops[index].region.width_px / crops[index].region.height_px, reverse=True)
-        batches = list(self._batches(crops, readable))
-        read = self.runs.map(lambda batch: list(self._run([crops[index] for index in batch])), batches)
-        for batch, found in zip(batches, read, strict=True):
-            for index, (steps, step_px) in zip(batch, found, strict=True):
-                answers[index] = self.decoder.hypothesis(crops[index], steps, step_px)
+        refusals = [self.network.refusal(crop) for crop in crops]
+        answers = [Hypothesis() if reason is None else Hypothesis.abstain(reason) for reason in refusals]
+        inked = [index for index, reason in enumerate(refusals) if reason is None and not is_blank(crops[index].pixels)]
+        for index, hypothesis in zip(inked, self.network.read([crops[index] for index in inked]), strict=True):
+            answers[index] = hypothesis
+        written = [index for index in inked if _looks_written(crops[index])]
+        if self.handwriting is not None and written:
+            with self.handwriting.used() as by_hand:
+                hypotheses = by_hand.read([crops[index] for index in written])
+            for index, hypothesis in zip(written, hypotheses, strict=True):
+                answers[index] = surer(answers[index], hypothesis)
         return answers
 
-    def _batches(self, crops: Sequence[Crop], readable: Sequence[int]) -> Iterator[Sequence[int]]:
-        """What one run takes together: lines as far as `together` says, single characters that are equally wide."""
-        lines = [index for index in readable if crops[index].region.scope is Scope.LINE]
-        yield from _parts(lines, self.together)
-        singles = defaultdict(list)
-        for index in readable:
-            if crops[index].region.scope is Scope.CHARACTER:
-                singles[_heights(crops[index].region.width_px / crops[index].region.height_px)].append(index)
-        for alike in singles.values():
-            yield from _parts(alike, CHARACTERS)
 
-    def _refusal(self, crop: Crop) -> Hypothesis | None:
-        reason = unreadable(f"the model {self.model}", crop.languages, self.decoder.alphabet, _OTHER_MODEL)
-        return None if reason is None else Hypothesis.abstain(reason)
-
-    def _run(self, crops: Sequence[Crop]) -> Iterator[tuple[Steps, float]]:
-        """The steps of each crop, and the width of one step in crop pixels."""
-        greys = [_grey(crop, self.row_margin) for crop in crops]
-        padded_width = self.height_px * max(_heights(grey.shape[1] / grey.shape[0]) for grey in greys)
-        pictures = np.stack([_picture(grey, self.height_px, padded_width) for grey in greys])[:, None]
-        for crop, grey, steps in zip(crops, greys, self.infer(pictures), strict=True):
-            height, width = grey.shape
-            scaled_width = min(math.ceil(self.height_px * width / height), padded_width)
-            yield steps, padded_width / steps.shape[0] * crop.region.width_px / scaled_width
-
-
-def _parts(indices: Sequence[int], most: int) -> Iterator[Sequence[int]]:
-    return (indices[first : first + most] for first in range(0, len(indices), most))
-
-
-def _heights(ratio: float) -> int:
-    """To how many of its heights EasyOCR pads a crop of this width to height; one that stands counts as if it lay."""
-    return math.ceil(max(ratio, 1.0 / ratio))
-
-
-def _picture(grey: NDArray[np.uint8], height_px: int, padded_width: int) -> NDArray[np.float32]:
-    """The crop as EasyOCR's networks take it, (height_px, padded_width) in [-1, 1]: scaled in two steps, and its last
-    column repeated.
+def _looks_written(crop: Crop) -> bool:
+    """Whether it is a line that looks written by hand, in Latin script: a network that lacks an accent or two reads a
+    hand better than one that has them and knows print alone.
     """
-    from PIL import Image
-
-    height, width = grey.shape
-    ratio = width / height
-    size = (int(height_px * ratio), height_px) if ratio >= 1.0 else (height_px, int(height_px * (1.0 / ratio)))
-    scaled = Image.fromarray(np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8))
-    own_width = min(math.ceil(height_px * (scaled.width / scaled.height)), padded_width)
-    drawn = np.asarray(scaled.resize((own_width, height_px), Image.Resampling.BICUBIC))
-    padded = np.pad(drawn, ((0, 0), (0, padded_width - own_width)), mode="edge").astype(np.float32)
-    return (padded / np.float32(255.0) - np.float32(0.5)) / np.float32(0.5)
+    region = crop.region
+    by_hand = region.scope is Scope.LINE and region.material is Material.HANDWRITTEN
+    return by_hand and any(map(is_latin, crop.languages))
 
 
-def _grey(crop: Crop, row_margin: float) -> NDArray[np.uint8]:
-    """Grey pixels (H, W), those of a line without the paper around it, squeezed to MAX_RATIO if need be."""
-    from PIL import Image
-
-    picture = Image.fromarray(crop.pixels).convert("L")
-    if crop.region.scope is Scope.LINE:
-        picture = Image.fromarray(crop_to_text_rows(np.asarray(picture), row_margin))
-    widest = MAX_RATIO * picture.height
-    if picture.width > widest:
-        picture = picture.resize((widest, picture.height), Image.Resampling.BILINEAR)
-    return np.asarray(picture)
+def surer(printed: Hypothesis, written: Hypothesis) -> Hypothesis:
+    """What counts of a line that looks written by hand: the reading of the network for handwriting, unless that for
+    print is surer than the mean of the other and PRINT_SURE. Then the line is print.
+    """
+    return printed if printed.confidence >= (written.confidence + PRINT_SURE) / 2 else written
 
 
 def load(options: LoadOptions) -> Engine:
-    """The recogniser in the directory `options.model`.
+    """The recogniser in the directory `options.model`, with that of `options.handwriting` for lines written by hand.
 
     Raises EngineUnavailable when a package, the model, a language of it or, on "cuda", the card is missing, and when a
     file is not the recorded one.
     """
     if options.model is None:
         raise EngineUnavailable("easyocr: no model was given", "set its model to the path of a model directory")
-    network = _network_name(options.model)
-    card = read_card(options.model)
-    _require_recorded(options.model, card, network)
-    described = _described(options.model, network)
-    height, margin = int(described.get("imgH") or 64), float(described.get("row_margin") or MARGIN)
-    together, runs = 1, options.threads
-    found = by_openvino("easyocr", options, partial(_converted, options.model, options, height))
+    runs = ThreadPoolExecutor(options.threads, thread_name_prefix="easyocr")
+    network = _opened(options.model, options, runs, _WARM_RATIOS)
+    if options.handwriting is None:
+        return EasyOCR(network, None, network.model)
+    label = _require_recorded(options.handwriting).label
+    own = tuple(_described(options.handwriting).get("lang_list") or options.languages)
+    hand = replace(options, model=options.handwriting, languages=own)
+    by_openvino("easyocr", hand, partial(_converted, options.handwriting, hand))  # now, if that was not done
+    handwriting = OnDemand(f"easyocr: {label}", partial(_opened, options.handwriting, hand, runs))
+    return EasyOCR(network, handwriting, f"{network.model}+{label}")
+
+
+def _opened(
+    model: Path, options: LoadOptions, runs: ThreadPoolExecutor, warm_ratios: Sequence[int] = ()
+) -> LineNetwork:
+    """The network in a directory, having met pictures of these widths to heights. Raises as `load` does."""
+    card, described = _require_recorded(model), _described(model)
+    height_px, margin = int(described.get("imgH") or 64), float(described.get("row_margin") or MARGIN)
+    together = 1
+    found = by_openvino("easyocr", options, partial(_by_openvino, model, options, height_px, warm_ratios))
     if found is None:
         device = prepare("easyocr", options)
-        found = _native(_reader(options.languages, options.model, network, device), device)
-        together, runs = 1 if device == "cpu" else GPU_BATCH, 1
+        found = _native(_reader(options.languages, model, device, quantize=not described), device)
+        together = 1 if device == "cpu" else GPU_BATCH
     infer, characters = found
-    return EasyOCR(
-        infer,
-        Decoder(characters),
-        height,
-        margin,
-        card.label,
-        together,
-        ThreadPoolExecutor(runs, thread_name_prefix="easyocr"),
-    )
+    return LineNetwork(infer, Decoder(characters), height_px, margin, card.label, together, runs)
 
 
 def _native(reader: Any, device: str) -> tuple[Infer, Sequence[str]]:  # noqa: ANN401 - easyocr is not typed
@@ -196,8 +147,8 @@ def _native(reader: Any, device: str) -> tuple[Infer, Sequence[str]]:  # noqa: A
     return infer, reader.converter.character
 
 
-def _converted(model: Path, options: LoadOptions, height_px: int) -> tuple[Infer, Sequence[str]]:
-    """Inference by OpenVINO, and the characters of its columns."""
+def _converted(model: Path, options: LoadOptions) -> ConvertedModel:
+    """What OpenVINO reads of a model directory. Raises EngineUnavailable where that is in other languages."""
     converted = store.converted("easyocr", model, options.cache_dir)
     known = converted.about["languages"]
     if known is not None and not set(options.languages) <= set(known):
@@ -205,8 +156,16 @@ def _converted(model: Path, options: LoadOptions, height_px: int) -> tuple[Infer
             f"easyocr: {model} does not load for {', '.join(options.languages)}",
             f"it was made for {', '.join(known)}: set engines.easyocr.languages to these, or its model to another",
         )
-    lines = [(1, 1, height_px, ratio * height_px) for ratio in _WARM_RATIOS]
-    singles = [(count, 1, height_px, ratio * height_px) for count in _COUNTS[1:] for ratio in (1, 2)]
+    return converted
+
+
+def _by_openvino(
+    model: Path, options: LoadOptions, height_px: int, warm_ratios: Sequence[int]
+) -> tuple[Infer, Sequence[str]]:
+    """Inference by OpenVINO, and the characters of its columns."""
+    converted = _converted(model, options)
+    lines = [(1, 1, height_px, ratio * height_px) for ratio in warm_ratios]
+    singles = [(count, 1, height_px, ratio * height_px) for count in _COUNTS[1:] for ratio in (1, 2)] if lines else []
     network = open_network(converted.graph(GRAPH), options.threads, [*lines, *singles])
     return in_full_batches(network, _COUNTS), converted.about["characters"]
 
@@ -218,11 +177,10 @@ def convert(model: Path, folder: Path) -> Mapping[str, Any]:
 
     from engines.converted import tracing
 
-    network, card = _network_name(model), read_card(model)
-    _require_recorded(model, card, network)
-    described = _described(model, network)
+    _require_recorded(model)
+    described = _described(model)
     languages = described.get("lang_list")
-    reader = _reader(tuple(languages or ("en",)), model, network, "cpu", quantize=False)
+    reader = _reader(tuple(languages or ("en",)), model, "cpu", quantize=False)
     height_px = int(described.get("imgH") or 64)
 
     class Probabilities(torch.nn.Module):  # type: ignore[misc] # torch is not followed
@@ -235,8 +193,8 @@ def convert(model: Path, folder: Path) -> Mapping[str, Any]:
 
     def given(text: str) -> tuple[torch.Tensor]:
         grey = np.asarray(Image.fromarray(tracing.drawn(text)).convert("L"))
-        picture = _picture(grey, height_px, height_px * _heights(grey.shape[1] / grey.shape[0]))
-        return (torch.from_numpy(picture[None, None]),)
+        drawn = network_input(grey, height_px, height_px * heights(grey.shape[1] / grey.shape[0]))
+        return (torch.from_numpy(drawn[None, None]),)
 
     shapes = [(-1, 1, height_px, -1)]
     with tracing.plain_torch():
@@ -244,11 +202,13 @@ def convert(model: Path, folder: Path) -> Mapping[str, Any]:
     return {"characters": list(reader.converter.character), "languages": languages}
 
 
-def _require_recorded(model: Path, card: ModelCard, network: str) -> None:
-    """Raises EngineUnavailable when a file that can run code is not the recorded one."""
+def _require_recorded(model: Path) -> ModelCard:
+    """The card of a model. Raises EngineUnavailable when a file that can run code is not the recorded one."""
+    network, card = _network_name(model), read_card(model)
     for suffix in (".py", ".pth"):
         if (model / f"{network}{suffix}").exists():
             verified(model, card, f"{network}{suffix}")
+    return card
 
 
 def _network_name(model: Path) -> str:
@@ -261,8 +221,11 @@ def _network_name(model: Path) -> str:
     return names[0]
 
 
-def _reader(languages: Sequence[str], model: Path, network: str, device: str, *, quantize: bool = True) -> Any:  # noqa: ANN401 - not typed
-    """EasyOCR's reader with the network in `model`. On a CPU it makes integers of linear layers, unless told not to."""
+def _reader(languages: Sequence[str], model: Path, device: str, *, quantize: bool) -> Any:  # noqa: ANN401 - not typed
+    """EasyOCR's reader with the network in `model`. With `quantize` it makes 8-bit integers of linear layers on a CPU:
+    its own networks read so by default, and those that are trained here then read other letters on some lines.
+    """
+    network = _network_name(model)
     try:
         with stubbed_modules():
             import easyocr
@@ -290,11 +253,11 @@ def _reader(languages: Sequence[str], model: Path, network: str, device: str, *,
     return reader
 
 
-def _described(model: Path, network: str) -> Mapping[str, Any]:
+def _described(model: Path) -> Mapping[str, Any]:
     """What NAME.yaml says of a custom network; nothing of EasyOCR's own, which read at 64 px."""
     import yaml
 
-    config = model / f"{network}.yaml"
+    config = model / f"{_network_name(model)}.yaml"
     return yaml.safe_load(config.read_text(encoding="utf-8")) if config.is_file() else {}
 
 
@@ -308,6 +271,7 @@ SPEC = EngineSpec(
     runtimes=frozenset({Runtime.NATIVE, Runtime.OPENVINO}),
     convert=convert,
     prior_weights={"general": 0.20, "handwritten": 0.20, "printed": 0.25, "noisy": 0.35},
-    languages=lambda engine: readable(tuple(LANGUAGES), engine.decoder.alphabet),
-    by_language=lambda engine: not has_latin_letters(engine.decoder.alphabet),
+    languages=lambda engine: readable(tuple(LANGUAGES), engine.network.decoder.alphabet),
+    by_language=lambda engine: not has_latin_letters(engine.network.decoder.alphabet),
+    handwriting=True,
 )

@@ -66,9 +66,10 @@ class LoadOptions:
     """Where and how an engine is loaded.
 
     `model` is the directory (or file) of its parameters, resolved by the model store; None when the engine brings its
-    own (Tesseract's are the system's). `threads` is what the frameworks may use on a CPU; `gpu_fraction` is the share
-    of one card that it must stay below, 0 for none; `device` is "cpu" or "cuda". `cache_dir` keeps what is made of the
-    parameters once, so that `runtime` can read them; without it nothing is made.
+    own (Tesseract's are the system's). `handwriting` is that of a second model, for lines that look written by hand;
+    None where the engine reads all lines with `model`. `threads` is what the frameworks may use on a CPU;
+    `gpu_fraction` is the share of one card that it must stay below, 0 for none; `device` is "cpu" or "cuda".
+    `cache_dir` keeps what is made of the parameters once, so that `runtime` can read them; without it nothing is made.
     """
 
     model: Path | None = None
@@ -78,6 +79,7 @@ class LoadOptions:
     gpu_fraction: float = 0.0
     runtime: Runtime = Runtime.AUTO
     cache_dir: Path | None = None
+    handwriting: Path | None = None
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -130,7 +132,8 @@ class EngineSpec:
     `languages` tells which languages of ocr/text/languages.py a loaded engine reads; none where that is not known. By
     `by_language` a loaded engine says whether it reads a line differently in another language: then it is asked again
     about lines that turn out to be in one. `runtimes` are those that can compute its network. `convert` makes what
-    OpenVINO reads of a model directory; None where it reads the directory itself.
+    OpenVINO reads of a model directory; None where it reads the directory itself. With `handwriting` it takes a second
+    model, for lines that look written by hand.
     """
 
     name: str
@@ -144,6 +147,7 @@ class EngineSpec:
     by_language: Callable[[Any], bool] = _never
     runtimes: frozenset[Runtime] = frozenset({Runtime.NATIVE})
     convert: Convert | None = None
+    handwriting: bool = False
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():

@@ -165,7 +165,10 @@ def _engine(name: str, threads: int, *, as_they_come: bool, runtime: Runtime) ->
 
 def loaded_engine(name: str, runtime: Runtime, threads: int = 1) -> Engine:
     """An engine with the model that it has by default."""
-    return engines.spec(name).load(LoadOptions(_model(name), threads=threads, runtime=runtime, cache_dir=cache_dir()))
+    model = _model(name)
+    hand = models.resolve_handwriting(name, "auto", model, model_dir=model_dir())
+    options = LoadOptions(model, threads=threads, runtime=runtime, cache_dir=cache_dir(), handwriting=hand)
+    return engines.spec(name).load(options)
 
 
 def _model(name: str) -> Path | None:

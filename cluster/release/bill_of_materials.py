@@ -20,6 +20,7 @@ from typing import Any
 from cluster.licence_notice import LOCK, installed_metadata, licence_of, read_lock
 
 _BUNDLED = Path(__file__).parents[1] / "bundled"
+_CARD = "metadata.json"
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 Component = dict[str, Any]
@@ -77,7 +78,16 @@ def _models(bundled: Path) -> Iterator[Component]:
             "type": "machine-learning-model",
             "name": path.relative_to(bundled).as_posix(),
             "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(path.read_bytes()).hexdigest()}],
+            "licenses": [{"expression": _licence(path, bundled)}],
         }
+
+
+def _licence(file: Path, bundled: Path) -> str:
+    """That of the card nearest above the file, if it says one; else the project's own."""
+    folders = [folder for folder in file.parents if folder.is_relative_to(bundled)]
+    cards = (folder / _CARD for folder in folders)
+    nearest = next((card for card in cards if card.is_file()), None)
+    return json.loads(nearest.read_text(encoding="utf-8")).get("licence", "MIT") if nearest else "MIT"
 
 
 def main() -> None:

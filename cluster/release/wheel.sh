@@ -38,7 +38,7 @@ from importlib.resources import files
 from quorum.client import Client
 
 assert version("quorum-ocr") == sys.argv[1], version("quorum-ocr")
-for name in ("emnist_cnn", "easyocr", "trocr"):
+for name in ("emnist_cnn", "easyocr", "easyocr/handwriting", "trocr"):
     found = list((files("cluster") / "bundled" / name / "openvino").iterdir())
     assert found, f"the wheel lacks the bundled model {name}"
 assert (files("deployments") / "gateway/web_ui/files/page.js").is_file(), "the wheel lacks the web page"

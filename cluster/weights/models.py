@@ -23,6 +23,9 @@ from ocr.errors import EngineUnavailable
 
 BUNDLED_DIR = Path(__file__).parents[1] / "bundled"
 
+HANDWRITING = "handwriting"
+"""The folder in a model directory that holds a second model, for lines that look written by hand."""
+
 DEFAULT_MODEL_DIR = Path("~/.cache/quorum/models")
 
 log = logging.getLogger(__name__)
@@ -46,7 +49,23 @@ def resolve(key: str, model: str = "auto", *, model_dir: Path, cache_dir: Path) 
     named = catalogue.named(model)
     if named is not None and named.key == key:
         return _official(key, named, store)
-    return _at_path(key, model, model_dir)
+    return _at_path(key, model, model_dir, "'auto', 'bundled', 'official', a name that quorum models list shows")
+
+
+def resolve_handwriting(key: str, model: str, beside: Path | None, *, model_dir: Path) -> Path | None:
+    """The directory of the model that the engine `key` reads handwriting with, None for none.
+
+    `model` is "auto", which is the one in the directory `beside` of the engine's other model, if it has one;
+    "bundled", beside whatever model; "none"; or a path, as in `resolve`. Raises EngineUnavailable, with the remedy,
+    when there is no such model here.
+    """
+    if model == "none":
+        return None
+    if model != "auto":
+        path = str(BUNDLED_DIR / key / HANDWRITING) if model == "bundled" else model
+        return _at_path(key, path, model_dir, "'auto', 'none'")
+    inside = beside / HANDWRITING if beside is not None else None
+    return inside if inside is not None and _holds_files(inside) else None
 
 
 def _has_models(catalogue: ModelCatalogue, key: str) -> bool:
@@ -106,12 +125,12 @@ def _bundled(key: str, cache_dir: Path) -> Path | None:
     return path
 
 
-def _at_path(key: str, model: str, model_dir: Path) -> Path:
+def _at_path(key: str, model: str, model_dir: Path, known: str) -> Path:
     path = model_dir / Path(model).expanduser()  # an absolute path wins over model_dir
     if not path.is_file() and not _holds_files(path):
         raise EngineUnavailable(
             f"{key}: there is no model at {path}",
-            "give 'auto', 'bundled', 'official', a name that quorum models list shows, or the path of a model",
+            f"give {known}, or the path of a model",
         )
     return path
 

@@ -54,6 +54,11 @@ class EngineConfig(_Settings):
 
     name: str = Field(description="Key of a file in engines/, or the import path of a module with a SPEC.")
     model: str = Field("auto", description="auto | bundled | official | a path")
+    handwriting: str = Field(
+        "auto",
+        description="auto | none | bundled | a path: the network with which easyocr reads lines that look written by "
+        "hand. auto: the one in the folder `handwriting` of its model, if there is one.",
+    )
     languages: tuple[str, ...] = ("en",)
     runtime: Runtime = Field(
         Runtime.AUTO,

@@ -64,9 +64,8 @@ class EngineReplica:
         def options() -> LoadOptions:
             if mismatch:
                 raise EngineUnavailable(mismatch, "deploy the file again")
-            model = models.resolve(
-                spec.name, config.model, model_dir=model_dir.expanduser(), cache_dir=cache_dir.expanduser()
-            )
+            store, cache = model_dir.expanduser(), cache_dir.expanduser()
+            model = models.resolve(spec.name, config.model, model_dir=store, cache_dir=cache)
             device = "cuda" if resources.gpu_fraction > 0.0 else "cpu"
             return LoadOptions(
                 model,
@@ -75,7 +74,8 @@ class EngineReplica:
                 device,
                 held().gpu_fraction,
                 config.runtime,
-                cache_dir.expanduser(),
+                cache,
+                models.resolve_handwriting(spec.name, config.handwriting, model, model_dir=store),
             )
 
         self._host = EngineHost(

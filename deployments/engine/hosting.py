@@ -133,6 +133,7 @@ class EngineHost:
             self._state = replace(self._state, threads=chosen.threads, gpu_fraction=chosen.gpu_fraction)
             _require_card_support(spec, chosen)
             _require_runtime(spec, chosen)
+            _require_handwriting(spec, chosen)
             engine = spec.load(chosen)
             crops = [crop for crop in warm_up_crops() if crop.region.scope in spec.scopes]
             engine.read(crops)
@@ -250,6 +251,15 @@ def _require_runtime(spec: EngineSpec, options: LoadOptions) -> None:
     if options.runtime not in {Runtime.AUTO, *spec.runtimes}:
         raise EngineUnavailable(
             f"{spec.name} is not read by {options.runtime}", "set its runtime to auto or " + " or ".join(spec.runtimes)
+        )
+
+
+def _require_handwriting(spec: EngineSpec, options: LoadOptions) -> None:
+    """Raises EngineUnavailable for an engine that was given a second model and takes none."""
+    if options.handwriting is not None and not spec.handwriting:
+        raise EngineUnavailable(
+            f"{spec.name} takes no second model, and {options.handwriting} was given to it for handwriting",
+            "set its handwriting to none",
         )
 
 

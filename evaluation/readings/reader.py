@@ -40,7 +40,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Reader:
-    """An engine with one model, loaded when something has to be read. `fingerprint` changes with the model's files."""
+    """An engine with one model, and the model for handwriting in it if there is one, loaded when something has to be
+    read. `fingerprint` changes with the files of both.
+    """
 
     name: str
     model: str = "auto"
@@ -51,15 +53,20 @@ class Reader:
     def spec(self) -> EngineSpec:
         return engines.spec(self.name)
 
+    @property
+    def _path(self) -> Path | None:
+        return models.resolve(self.name, self.model, model_dir=self.model_dir, cache_dir=self.cache_dir)
+
     @cached_property
     def fingerprint(self) -> str:
-        path = models.resolve(self.name, self.model, model_dir=self.model_dir, cache_dir=self.cache_dir)
+        path = self._path
         return "system" if path is None else content_hash(path)
 
     @cached_property
     def engine(self) -> Engine:
-        path = models.resolve(self.name, self.model, model_dir=self.model_dir, cache_dir=self.cache_dir)
-        return self.spec.load(LoadOptions(path, threads=1))
+        path = self._path
+        hand = models.resolve_handwriting(self.name, "auto", path, model_dir=self.model_dir)
+        return self.spec.load(LoadOptions(path, threads=1, handwriting=hand))
 
 
 def core_seconds() -> float:

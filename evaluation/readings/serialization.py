@@ -30,19 +30,20 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON that this file wrote
 
 
 def reading_as_json(reading: Reading) -> dict[str, object]:
-    lines = [_claim_as_json(hypothesis) for hypothesis in reading.hypotheses]
+    alphabets = [_written(hypothesis) for hypothesis in reading.hypotheses]
+    known = sorted({alphabet for alphabet in alphabets if alphabet})
     return {
         "model": reading.model,
         "seconds": reading.seconds,
-        "alphabet": _alphabet_of(reading.hypotheses),
-        "lines": lines,
+        "alphabets": known,
+        "lines": [_claim_as_json(hypothesis) for hypothesis in reading.hypotheses],
+        "alphabet_of_lines": [known.index(alphabet) if alphabet else None for alphabet in alphabets],
     }
 
 
-def _alphabet_of(hypotheses: Sequence[Hypothesis]) -> str | None:
-    """What the model can write; None where it is not known, or not the same on all lines."""
-    known = {hypothesis.alphabet for hypothesis in hypotheses if hypothesis.characters}
-    return "".join(known.pop() or ()) or None if len(known) == 1 else None
+def _written(hypothesis: Hypothesis) -> str | None:
+    """What the model can write; None where that is not known."""
+    return "".join(hypothesis.alphabet) if hypothesis.alphabet else None
 
 
 def _claim_as_json(hypothesis: Hypothesis) -> object:
@@ -60,13 +61,20 @@ def _claim_as_json(hypothesis: Hypothesis) -> object:
 
 
 def reading_from_json(engine: str, content: Mapping[str, Any]) -> Reading:
-    told = content.get("alphabet")  # readings of before have none
-    alphabet = None if told is None else Alphabet.of(told)
+    alphabets = [None if told is None else Alphabet.of(told) for told in _alphabets(content)]
     hypotheses = tuple(
         Hypothesis.abstain(line) if isinstance(line, str) else Hypothesis.of(_characters(line), alphabet)
-        for line in content["lines"]
+        for line, alphabet in zip(content["lines"], alphabets, strict=True)
     )
     return Reading(engine, content["model"], content["seconds"], hypotheses)
+
+
+def _alphabets(content: Mapping[str, Any]) -> list[str | None]:
+    """One for each line. Readings of before have one for all lines, or none."""
+    if "alphabet_of_lines" in content:
+        known = content["alphabets"]
+        return [None if number is None else known[number] for number in content["alphabet_of_lines"]]
+    return [content.get("alphabet")] * len(content["lines"])
 
 
 def _characters(line: Sequence[Any]) -> Iterator[CharacterHypothesis]:

@@ -12,6 +12,7 @@ Exit codes: 0 the cluster can start, perhaps without an engine; 1 it cannot star
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,11 +57,10 @@ def doctor(
 
 def _models(settings: ClusterConfig) -> list[Finding]:
     """Whether every engine's model, and the detector's, is here."""
-    choices = {engine.name: engine.model for engine in settings.engines}
-    choices["paddleocr_detector"] = settings.segmentation.model
+    look = partial(preflight.model, model_dir=settings.model_dir, cache_dir=settings.cache_dir)
     return [
-        preflight.model(key, choice, model_dir=settings.model_dir, cache_dir=settings.cache_dir)
-        for key, choice in choices.items()
+        *(look(engine.name, engine.model, handwriting=engine.handwriting) for engine in settings.engines),
+        look("paddleocr_detector", settings.segmentation.model),
     ]
 
 

@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.text import Text
 
 import engines
-from cluster.weights.models import DEFAULT_MODEL_DIR, resolve
+from cluster.weights.models import DEFAULT_MODEL_DIR, resolve, resolve_handwriting
 from cluster.weights.store.archive import pack, unpack
 from cluster.weights.store.catalogue import Model, ModelCatalogue, read_catalogue
 from cluster.weights.store.checksums import read_sums
@@ -256,14 +256,16 @@ def convert_models(
             raise typer.BadParameter(f"{engine!r} is none of {', '.join(sorted(known))}")
         with errors_speak(engine):
             path = resolve(engine, model or "auto", model_dir=_shelf(model_dir).root, cache_dir=cache_dir.expanduser())
-        try:
-            assert path is not None  # these engines bring no model of their own
-            found = converted(engine, path, cache_dir.expanduser())
-        except OpenvinoCannotRead as error:
-            complain(f"{engine}: {error}", "its own framework reads it")
-            failures += 1
-        else:
-            out().print(f"{engine}: {found.folder}", soft_wrap=True)
+            hand = resolve_handwriting(engine, "auto", path, model_dir=_shelf(model_dir).root)
+        assert path is not None  # these engines bring no model of their own
+        for each in filter(None, (path, hand)):
+            try:
+                found = converted(engine, each, cache_dir.expanduser())
+            except OpenvinoCannotRead as error:
+                complain(f"{engine}: {error}", "its own framework reads it")
+                failures += 1
+            else:
+                out().print(f"{engine}: {found.folder}", soft_wrap=True)
     if failures:
         raise typer.Exit(FAILED)
 

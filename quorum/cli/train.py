@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cluster.weights.models import BUNDLED_DIR
+from cluster.weights.models import BUNDLED_DIR, HANDWRITING
 from quorum.terminal.output import errors_speak
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Variant = Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"]
 
 BUNDLED_EASYOCR = BUNDLED_DIR / "easyocr"
+BUNDLED_HAND = BUNDLED_EASYOCR / HANDWRITING
 
 # What both trainings of line readers take.
 Pages = Annotated[list[Path], typer.Option(help="Folder of pages with truth.jsonl; may be given several times.")]
@@ -229,7 +230,7 @@ def handwriting(
     synthetic_seed: SyntheticSeed = 11,
     real_share: RealShare = 0.6,
     emphasis: Emphasis = None,
-    start_from: StartFrom = BUNDLED_EASYOCR,
+    start_from: StartFrom = BUNDLED_HAND,
     lines: Lines = 400_000,
     peak_rate: PeakRate = 2e-3,
     seed: Seed = 40,
@@ -254,7 +255,7 @@ def handwriting(
             version=model_version,
             log=typer.echo,
             report=_lines_set,
-            start_from=start_from or BUNDLED_EASYOCR,
+            start_from=start_from or BUNDLED_HAND,
         )
         _tell_rates(figures, out)
 

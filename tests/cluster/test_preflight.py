@@ -131,6 +131,14 @@ def test_a_model_that_the_engine_brings_itself_is_ok(tmp_path: Path) -> None:
     assert preflight.model("tesseract", "auto", model_dir=tmp_path, cache_dir=tmp_path).verdict is Verdict.OK
 
 
+def test_a_model_for_handwriting_that_is_missing_is_a_warning_too(tmp_path: Path) -> None:
+    found = preflight.model("easyocr", "bundled", model_dir=tmp_path, cache_dir=tmp_path, handwriting="gone")
+    assert found.verdict is Verdict.WARNING
+    assert "'none'" in found.remedy
+    both = preflight.model("easyocr", "bundled", model_dir=tmp_path, cache_dir=tmp_path)
+    assert both.detail.endswith("handwriting")
+
+
 def test_a_machine_without_tesseract_is_not_asked_for_its_languages() -> None:
     found = preflight.machine(
         host="127.0.0.1",

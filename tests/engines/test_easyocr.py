@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from rapidfuzz.distance import Levenshtein
 from engines import easyocr
 from ocr import Crop, LoadOptions
 from ocr.errors import EngineUnavailable
-from tests.engines.drawing import character, line
+from tests.engines.drawing import by_hand, character, line, written
 from tests.engines.tiny_models import CHARACTERS, easyocr_network, easyocr_official
 
 pytestmark = pytest.mark.engines
@@ -49,7 +50,7 @@ def test_a_file_of_the_makers_is_read_by_their_own_network(tmp_path, monkeypatch
     monkeypatch.setitem(recognition_models["gen2"]["english_g2"], "md5sum", md5)
     engine = easyocr.load(LoadOptions(directory))
     assert isinstance(engine, easyocr.EasyOCR)
-    assert (engine.model, engine.height_px) == ("english_g2@1", 64)
+    assert (engine.model, engine.network.height_px) == ("english_g2@1", 64)
     assert len(engine.read([line("one"), line("another one")])) == 2
 
 
@@ -62,7 +63,7 @@ def test_a_file_that_only_looks_like_that_of_the_makers_is_refused(tmp_path):
 def test_the_height_of_the_network_is_read_from_its_description(model):
     engine = easyocr.load(LoadOptions(model))
     assert isinstance(engine, easyocr.EasyOCR)
-    assert engine.height_px == 32
+    assert engine.network.height_px == 32
 
 
 @pytest.mark.parametrize("file", ["tiny_crnn_to_spoil.pth", "tiny_crnn_to_spoil.py"])
@@ -133,6 +134,40 @@ def test_the_bundled_model_reads_small_letters_on_much_paper_and_tells_their_pla
     assert tight.characters[-1].span is not None
     assert loose.characters[-1].span is not None
     assert abs(loose.characters[-1].span.start - tight.characters[-1].span.start) < 0.05 * alone.pixels.shape[1]
+
+
+def test_a_file_of_the_network_for_handwriting_that_was_changed_is_not_opened(model, tmp_path):
+    hand = easyocr_network(tmp_path / "hand", "tiny_hand")
+    with (hand / "tiny_hand.pth").open("ab") as content:
+        content.write(b"changed")
+    with pytest.raises(EngineUnavailable, match=r"tiny_hand.pth: sha256 is"):
+        easyocr.load(LoadOptions(model, handwriting=hand))
+
+
+def test_a_network_for_handwriting_of_ones_own_is_loaded_when_a_written_line_comes(model, tmp_path):
+    hand = easyocr_network(tmp_path / "hand", "tiny_hand")
+    engine = easyocr.load(LoadOptions(model, handwriting=hand))
+    assert isinstance(engine, easyocr.EasyOCR)
+    assert engine.handwriting is not None
+    assert engine.model == "tiny-crnn@1+tiny-crnn@1"
+    engine.read([line("print"), character("7")])
+    assert not engine.handwriting.is_held
+    assert len(engine.read([line("print"), by_hand(line("a letter"))])) == 2
+    assert engine.handwriting.is_held
+
+
+def test_the_bundled_model_has_a_network_for_handwriting_that_reads_script():
+    from cluster.weights.models import BUNDLED_DIR, HANDWRITING
+
+    options = LoadOptions(BUNDLED_DIR / "easyocr")
+    engine = easyocr.load(replace(options, handwriting=BUNDLED_DIR / "easyocr" / HANDWRITING))
+    assert isinstance(engine, easyocr.EasyOCR)
+    assert engine.model.partition("+")[2].startswith("quorum-hands@")
+    assert engine.handwriting is not None
+    text = "on the following day he wrote to them"
+    with engine.handwriting.used() as network:
+        [hypothesis] = network.read([written(text)])
+    assert Levenshtein.distance(hypothesis.text, text) <= 0.2 * len(text)
 
 
 def test_the_bundled_network_is_the_one_that_is_trained():

@@ -14,12 +14,12 @@ import pytest
 
 import engines
 from cluster.weights import models
-from engines import trocr
+from engines import easyocr, trocr
 from engines.devices import openvino_device
 from ocr import Box, Crop, Engine, Hypothesis, LoadOptions, Region, Scope
 from ocr.errors import EngineUnavailable
 from ocr.interfaces import Runtime
-from tests.engines.drawing import character, draw, line
+from tests.engines.drawing import character, draw, line, written
 
 pytestmark = pytest.mark.engines
 
@@ -30,6 +30,8 @@ TEXTS = (
     "DEPARTMENT OF PUBLIC WORKS",
     "No. 7",
 )
+WRITTEN = ("on the following day he wrote to them", "Yours very truly", "the whole of the collection")
+"""In the script of tests/engines/drawing.py."""
 
 every_network = pytest.mark.parametrize("name", CONVERTED)
 
@@ -70,7 +72,8 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Runtime],
     @cache
     def load(name: str, runtime: Runtime) -> Engine:
         model = models.resolve(name, model_dir=folder / "models", cache_dir=folder / "cache")
-        return engines.spec(name).load(LoadOptions(model, runtime=runtime))
+        hand = models.resolve_handwriting(name, "auto", model, model_dir=folder / "models")
+        return engines.spec(name).load(LoadOptions(model, runtime=runtime, handwriting=hand))
 
     return load
 
@@ -98,6 +101,19 @@ def _assert_alike(here: list[Hypothesis], there: list[Hypothesis]) -> None:
 def test_openvino_reads_what_the_makers_framework_reads(name, loaded):
     read = crops(name)
     _assert_alike(loaded(name, Runtime.OPENVINO).read(read), loaded(name, Runtime.NATIVE).read(read))
+
+
+def test_openvino_reads_handwriting_as_the_makers_framework_does(loaded):
+    """The network for it by itself: a drawn script is read as print."""
+
+    def read(runtime: Runtime) -> list[Hypothesis]:
+        engine = loaded("easyocr", runtime)
+        assert isinstance(engine, easyocr.EasyOCR)
+        assert engine.handwriting is not None
+        with engine.handwriting.used() as network:
+            return network.read([written(text) for text in WRITTEN])
+
+    _assert_alike(read(Runtime.OPENVINO), read(Runtime.NATIVE))
 
 
 @pytest.mark.slow
@@ -130,11 +146,12 @@ from pathlib import Path
 import engines
 from cluster.weights import models
 from ocr import LoadOptions
-from tests.engines.drawing import line
+from tests.engines.drawing import line, written
 for name in sys.argv[2:]:
     model = models.resolve(name, model_dir=Path(sys.argv[1]), cache_dir=Path(sys.argv[1]))
-    engine = engines.spec(name).load(LoadOptions(model))
-    engine.read([line("Invoice 1942")])
+    hand = models.resolve_handwriting(name, "auto", model, model_dir=Path(sys.argv[1]))
+    engine = engines.spec(name).load(LoadOptions(model, handwriting=hand))
+    engine.read([line("Invoice 1942"), written("Yours very truly")])
 print(*sorted({module.partition(".")[0] for module in sys.modules}))
 """
 

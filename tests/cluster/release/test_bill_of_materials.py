@@ -24,7 +24,22 @@ def test_a_bundled_model_is_named_with_its_sha256(tmp_path: Path) -> None:
     (tmp_path / "letters" / "weights.bin").write_bytes(b"weights")
     [model] = bill_of_materials("1.2.3", "", tmp_path)["components"]
     assert (model["type"], model["name"]) == ("machine-learning-model", "letters/weights.bin")
+    assert model["licenses"] == [{"expression": "MIT"}]
     assert model["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(b"weights").hexdigest()}]
+
+
+def test_a_bundled_model_with_terms_of_its_own_is_named_with_them(tmp_path: Path) -> None:
+    (tmp_path / "letters" / "graphs").mkdir(parents=True)
+    (tmp_path / "letters" / "metadata.json").write_text('{"licence": "CC-BY-SA-4.0"}')
+    (tmp_path / "letters" / "graphs" / "weights.bin").write_bytes(b"weights")
+    (tmp_path / "print.bin").write_bytes(b"weights")
+    models = bill_of_materials("1.2.3", "", tmp_path)["components"]
+    licences = {each["name"]: each["licenses"][0]["expression"] for each in models}
+    assert licences == {
+        "letters/graphs/weights.bin": "CC-BY-SA-4.0",
+        "letters/metadata.json": "CC-BY-SA-4.0",
+        "print.bin": "MIT",
+    }
 
 
 def test_hashes_belong_to_the_pin_above_them() -> None:

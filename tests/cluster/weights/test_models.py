@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,28 @@ def test_without_rapidocr_the_remedy_is_named(places, monkeypatch):
     with pytest.raises(EngineUnavailable, match="rapidocr") as caught:
         models.resolve("paddleocr", **places)
     assert "pip install" in caught.value.hint
+
+
+def test_the_model_for_handwriting_is_the_one_in_the_other_model_unless_told(places, tmp_path):
+    own = partial(models.resolve_handwriting, model_dir=places["model_dir"])
+    print_alone, both = put(tmp_path / "print"), put(tmp_path / "both")
+    inside, mine = put(both / "handwriting"), put(places["model_dir"] / "mine")
+    assert own("easyocr", "auto", both) == inside
+    assert own("easyocr", "auto", print_alone) is None
+    assert own("tesseract", "auto", None) is None
+    assert own("easyocr", "none", both) is None
+    assert own("easyocr", "mine", both) == mine
+    assert own("easyocr", str(inside), print_alone) == inside
+    assert own("easyocr", "bundled", print_alone) == models.BUNDLED_DIR / "easyocr" / "handwriting"
+
+
+@pytest.mark.parametrize("model", ["gone", "bundled"])
+def test_a_model_for_handwriting_that_is_not_there_says_what_to_give(places, model):
+    with pytest.raises(EngineUnavailable, match="tesseract: there is no model at") as caught:
+        models.resolve_handwriting("tesseract", model, None, model_dir=places["model_dir"])
+    assert "'none'" in caught.value.hint
+
+
+def test_the_bundled_easyocr_reads_handwriting_with_a_network_of_its_own(places):
+    path = models.resolve("easyocr", "bundled", **places)
+    assert models.resolve_handwriting("easyocr", "auto", path, model_dir=places["model_dir"]) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,12 +74,13 @@ def hosted(
     card: Card | NoCard | None = None,
     resources: ReplicaResources | None = None,
     runtime: Runtime = Runtime.AUTO,
+    handwriting: Path | None = None,
 ) -> EngineHost:
     card = card or FakeCard()
     spec = EngineSpec("noted", frozenset(scopes or {Scope.LINE}), load, 8, Resources(1, 0, 100), {}, card)
     return EngineHost(
         spec,
-        lambda: LoadOptions(threads=3, gpu_fraction=0.25, runtime=runtime),
+        lambda: LoadOptions(threads=3, gpu_fraction=0.25, runtime=runtime, handwriting=handwriting),
         resources or ReplicaResources(cpus=0.5, gpu_fraction=0.25),
         memory_limit_mb=memory_limit_mb,
         hung_after_s=60.0,
@@ -241,6 +243,12 @@ def test_an_engine_is_not_read_by_a_runtime_that_it_does_not_have() -> None:
     assert "noted is not read by openvino" in state.problem
     assert "auto or native" in state.problem
     assert hosted(lambda _: NotedEngine(), runtime=Runtime.NATIVE).state().problem == ""
+
+
+def test_an_engine_that_takes_one_model_and_was_given_one_for_handwriting_says_so() -> None:
+    state = hosted(lambda _: NotedEngine(), handwriting=Path("my/letters")).state()
+    assert "noted takes no second model, and my/letters was given to it" in state.problem
+    assert "set its handwriting to none" in state.problem
 
 
 async def test_a_replica_whose_engine_hangs_is_replaced_and_one_that_is_only_busy_is_not() -> None:

@@ -101,8 +101,8 @@ def test_a_damaged_record_is_made_again(model, converter, tmp_path):
     assert converter.runs == 2
 
 
-@pytest.mark.parametrize("name", ["emnist_cnn", "easyocr", "trocr"])
+@pytest.mark.parametrize("name", ["emnist_cnn", "easyocr", "easyocr/handwriting", "trocr"])
 def test_the_bundled_weights_were_converted_as_they_are(name):
-    """Else: python -m engines.converted NAME cluster/bundled/NAME cluster/bundled/NAME/openvino."""
+    """Else: python -m engines.converted ENGINE cluster/bundled/NAME cluster/bundled/NAME/openvino."""
     found = store.converted(name, BUNDLED_DIR / name, None)
     assert found.folder == BUNDLED_DIR / name / "openvino"

@@ -25,3 +25,13 @@ def test_models_lie_where_model_dir_says(tmp_path: Path, monkeypatch: pytest.Mon
 def test_without_it_they_lie_where_they_are_pulled_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MODEL_DIR", raising=False)
     assert Reader("easyocr").model_dir == Path("~/.cache/quorum/models").expanduser()
+
+
+def test_what_was_read_counts_for_one_network_for_handwriting_alone(tmp_path: Path) -> None:
+    (tmp_path / "model" / "handwriting").mkdir(parents=True)
+    weights = tmp_path / "model" / "handwriting" / "weights.pth"
+    found = []
+    for content in (b"first", b"second"):
+        weights.write_bytes(content)
+        found.append(Reader("easyocr", str(tmp_path / "model")).fingerprint)
+    assert found[0] != found[1]

@@ -13,9 +13,10 @@ import pytest
 
 from evaluation.pages.ground_truth import GroundTruthPage, read_pages
 from evaluation.readings.line_layouts import DETECTED, GROUND_TRUTH, LineSource, ground_truth_lines, rotated
-from evaluation.readings.reader import Reader
+from evaluation.readings.reader import Reader, Reading
+from evaluation.readings.serialization import reading_as_json, reading_from_json
 from evaluation.readings.store import ReadingStore
-from ocr import Alternative, CharacterHypothesis, Crop, Hypothesis, Span
+from ocr import Alphabet, Alternative, CharacterHypothesis, Crop, Hypothesis, Span
 
 
 class Counting:
@@ -71,6 +72,26 @@ def test_what_was_read_once_comes_from_the_disk(page: GroundTruthPage, engine: C
     assert again.hypotheses == tuple(_claim(crop) for crop in ground_truth_lines(page).crops())
     assert again.hypotheses[0].abstention == "too wide"
     assert engine.calls == 1
+
+
+def test_what_a_model_can_write_is_kept_for_each_line() -> None:
+    letters = [CharacterHypothesis("a", 0.5)]
+    ascii_alone, more = Alphabet.of("abc"), Alphabet.of("abcé")
+    hypotheses = (
+        Hypothesis.of(letters, more),
+        Hypothesis.of(letters, ascii_alone),
+        Hypothesis.of(letters),
+        Hypothesis.abstain("too wide"),
+        Hypothesis.of([], more),
+    )
+    reading = Reading("counting", "counting@1", 1.0, hypotheses)
+    assert reading_from_json("counting", json.loads(json.dumps(reading_as_json(reading)))) == reading
+
+
+def test_readings_of_before_have_one_alphabet_for_all_lines() -> None:
+    content = {"model": "old@1", "seconds": 1.0, "alphabet": "abc", "lines": [[["a", 0.5, None, []]], []]}
+    alphabets = [each.alphabet for each in reading_from_json("old", content).hypotheses]
+    assert alphabets == [Alphabet.of("abc"), Alphabet.of("abc")]
 
 
 def test_a_page_whose_outlines_changed_is_read_again(page: GroundTruthPage, engine: Counting, tmp_path: Path) -> None:

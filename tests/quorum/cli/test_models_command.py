@@ -188,7 +188,7 @@ def test_convert_shows_where_what_openvino_reads_of_each_engine_is(folder: Path,
     said = quorum(folder, "convert", "easyocr", "emnist_cnn=bundled", "--cache-dir", tmp_path / "cache")
     assert said.exit_code == 0
     lines = said.stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["easyocr", "emnist_cnn"]
+    assert [line.partition(":")[0] for line in lines] == ["easyocr", "easyocr", "emnist_cnn"]
     assert all(line.endswith("openvino") for line in lines)
 
 

@@ -37,7 +37,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_the_handwriting_network_starts_from_the_bundled_one_and_learns_from_no_print(asked: dict[str, Any]) -> None:
     quorum("train", "handwriting", "--pages", "a", "--fonts", "b", "--real-share", "0.7")
-    assert (asked["start_from"].name, asked["origins"].fonts) == ("easyocr", Path("b"))
+    assert (asked["start_from"].name, asked["origins"].fonts) == ("handwriting", Path("b"))
     assert asked["origins"].shares == Shares(real=0.7, handwritten=1.0)
     assert asked["recipe"].height_px == 40
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cluster.weights.models import BUNDLED_DIR
+from cluster.weights.models import BUNDLED_DIR, HANDWRITING
 from engines.common.model_card import read_card, verified
 from engines.common.text_rows import HAND_MARGIN
 from evaluation.pages.ground_truth import Split
@@ -23,7 +23,7 @@ from training.lines.ctc.task import HandRecipe
 from training.lines.real_lines import RealLine
 from training.lines.synthetic import LineStore, write_shard
 
-STATE = Path(handwriting_run.__file__).parents[1] / "state"
+BUNDLED = BUNDLED_DIR / "easyocr" / HANDWRITING
 TINY = HandRecipe(lines=20, warmup_lines=10, channels=256, hidden=512, blocks=5, columns_px=600)
 
 
@@ -71,12 +71,16 @@ def test_terms_are_kept_by_what_goes_on_from_the_weights(tmp_path: Path) -> None
     assert set(about["attribution"]) == {"hooker", "stanford"}
 
 
-def test_the_state_to_go_on_from_is_whole_and_of_the_present_network() -> None:
-    card = read_card(STATE)
+def test_the_bundled_network_is_whole_of_the_present_design_and_says_its_terms() -> None:
+    card = read_card(BUNDLED)
     assert card.label.startswith("quorum-hands@")
-    assert all(verified(STATE, card, f"quorum_hands.{suffix}").is_file() for suffix in ("pth", "py", "yaml"))
+    assert all(verified(BUNDLED, card, f"quorum_hands.{suffix}").is_file() for suffix in ("pth", "py", "yaml"))
     network = Path(handwriting_run.__file__).parents[3] / "engines" / "line_models" / HandShape.source
-    assert (STATE / "quorum_hands.py").read_bytes() == network.read_bytes()
+    assert (BUNDLED / "quorum_hands.py").read_bytes() == network.read_bytes()
+    said = json.loads((BUNDLED / "metadata.json").read_text())
+    assert said["licence"] == "CC-BY-SA-4.0"
+    assert "JosephHookerHTR" in said["attribution"]["hooker"]
+    assert "Royal Botanic Gardens, Kew" in said["attribution"]["hooker"]
 
 
 def test_lines_lower_than_those_of_the_bundled_network_are_refused() -> None:
@@ -131,5 +135,6 @@ def test_a_run_ends_with_a_model_that_easyocr_reads_with_and_that_is_gone_on_fro
         start = tmp_path / f"{folder}-model"
     assert json.loads((start / "metadata.json").read_text())["run"]["recipe"]["height_px"] == 40
     engine = easyocr.load(LoadOptions(start))
-    assert (engine.height_px, engine.row_margin) == (40, HAND_MARGIN)
+    assert isinstance(engine, easyocr.EasyOCR)
+    assert (engine.network.height_px, engine.network.row_margin) == (40, HAND_MARGIN)
     assert len(engine.read([line("anything")])) == 1
