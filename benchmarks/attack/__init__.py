@@ -4,5 +4,6 @@ hostile_callers.py    every kind of hostile caller, bounded in number and time, 
 kept_and_foreign.py   those at jobs, results, reviews and other programs' protocols
 asking.py             what they are made of
 bystander.py          what somebody else meets meanwhile, and what the service takes
-__main__.py           each of them in turn, held to what is promised, as a table
+outcomes.py           what each came to, kept while the run goes on, as a table
+__main__.py           each of them in turn
 """

@@ -1,12 +1,15 @@
 """Every kind of hostile caller in turn, against a service of its own on loopback, and what others meet meanwhile.
 
-    python -m benchmarks.attack [--only WORD ...] [--seconds 10] [--out benchmarks/results/attack.md]
+    python -m benchmarks.attack [--only WORD ...] [--seconds 10] [--out benchmarks/results/attack.md] [--resume]
 
 What is promised holds for each of them: `/ready` is answered within 0.5 s (99th percentile), a small page of another
 caller takes at most twice its usual time and is never refused, the Gateway's memory is within a tenth of what it was
 one minute later at the latest, and no replica is replaced. The usual time is measured anew right before each caller, so
 that whatever else runs on the machine is in both, and when the caller before has left nothing to do. Ends with 1 where
 something does not hold.
+
+The report is written after each caller. What was measured is kept beside it until the run is complete, and `--resume`
+goes on with the callers that are missing.
 """
 
 from __future__ import annotations
@@ -19,61 +22,22 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from benchmarks.attack.bystander import Seen, gateway_mb, replicas, watching
-from benchmarks.attack.hostile_callers import HostileCaller, hostile_callers
+from benchmarks.attack.hostile_callers import LEAVES_S, HostileCaller, hostile_callers
+from benchmarks.attack.outcomes import MORE_MEMORY, KeptOutcomes, Outcome, report
 from benchmarks.harness.results import RESULTS
 from benchmarks.harness.serving import URL, served
-from evaluation.environment import as_table, environment
+from evaluation.environment import environment
 
-_READY_S = 0.5
-_SLOWER = 2.0
-_MORE_MEMORY = 1.1
 _CALM_S = 60.0
 _WARM_UP_S = 15.0
 _USUAL_S = 5.0
 _CALM = 1.3
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one hostile caller came to. `slower` is a small page's median over its usual one, `memory` the Gateway's
-    size afterwards over before, when it had `_CALM_S` to give it back; `replaced` are deployments that lost a replica.
-    `taken` are the cores that the caller itself took from the service.
-    """
-
-    name: str
-    ready_p99_s: float
-    slower: float
-    pages: int
-    refusals: tuple[str, ...]
-    memory: float
-    replaced: tuple[str, ...]
-    usual_page_s: float
-    taken: float
-
-    @property
-    def holds(self) -> bool:
-        return (
-            self.ready_p99_s <= _READY_S
-            and self.slower <= _SLOWER
-            and self.memory <= _MORE_MEMORY
-            and not self.refusals
-            and not self.replaced
-        )
-
-    def row(self) -> str:
-        refused = f"{len(self.refusals)}: {self.refusals[0]}" if self.refusals else "0"
-        return (
-            f"| {self.name} | {self.ready_p99_s:.2f} | {self.slower:.2f} ({self.pages}) | {self.usual_page_s:.2f} | "
-            f"{refused} | {self.memory:.2f} | {', '.join(self.replaced) or 'none'} | {self.taken:.2f} | "
-            f"{'yes' if self.holds else '**no**'} |"
-        )
 
 
 async def under(caller: HostileCaller, seconds: float) -> tuple[Seen, float]:
@@ -90,7 +54,7 @@ async def under(caller: HostileCaller, seconds: float) -> tuple[Seen, float]:
     async with watching(URL) as seen:
         process.stdin.write(b"begin\n")
         await process.stdin.drain()
-        async with asyncio.timeout(seconds + 60.0):
+        async with asyncio.timeout(seconds + LEAVES_S + 60.0):
             processor_s = float(await process.stdout.readline() or b"nan")
             await process.wait()
         while not seen.page_s:
@@ -157,46 +121,9 @@ async def cancelled_jobs(url: str) -> None:
 def _settled_memory(before_mb: float) -> float:
     """The Gateway's memory over what it was, as soon as it is within bounds, or after a minute."""
     until = time.monotonic() + _CALM_S
-    while (memory := gateway_mb() / before_mb) > _MORE_MEMORY and time.monotonic() < until:
+    while (memory := gateway_mb() / before_mb) > MORE_MEMORY and time.monotonic() < until:
         time.sleep(1.0)
     return memory
-
-
-def report(outcomes: Sequence[Outcome], quiet: Seen, before: dict[str, str], seconds: float) -> str:
-    holding = sum(outcome.holds for outcome in outcomes)
-    summary = {
-        **before,
-        "kinds that hold": f"{holding} of {len(outcomes)}",
-        "/ready, usual p99": f"{quiet.ready_p99_s:.3f} s",
-        "a small page, usual p50": f"{quiet.page_p50_s:.2f} s, {len(quiet.page_s)} pages",
-    }
-    return "\n".join(
-        [
-            "# What others notice of one hostile caller",
-            "",
-            f"Made by `python -m benchmarks.attack`. Each hostile caller runs for {seconds:g} s. Its process has the",
-            "lowest priority, because a real one would run on another machine and not take the service's processors.",
-            "It takes some all the same: the table says how many cores, and what that costs others counts against the",
-            "service.",
-            "",
-            "Meanwhile another caller, at another address, asks `/ready` ten times a second and reads",
-            "examples/quick.png with two engines all the time. The service *holds* when all of this is true:",
-            "",
-            f"- `/ready` has a p99 of at most {_READY_S} s;",
-            f"- a page takes at most {_SLOWER:g} times its usual time, measured {_USUAL_S:g} s right before, and none",
-            "  is refused;",
-            f"- within a minute, the Gateway's memory is at most {_MORE_MEMORY} times what it was;",
-            "- no replica was replaced.",
-            "",
-            as_table(summary),
-            "",
-            "| hostile caller | /ready p99, s | page over usual (pages) | usual page, s | refused | memory | replaced "
-            "| cores taken | holds |",
-            "|---|---|---|---|---|---|---|---|---|",
-            *(outcome.row() for outcome in outcomes),
-            "",
-        ]
-    )
 
 
 @contextmanager
@@ -207,12 +134,38 @@ def kept_apart() -> Iterator[None]:
         yield
 
 
+def measured(
+    chosen: Sequence[HostileCaller], seconds: float, kept: KeptOutcomes, out: Path, before: dict[str, str]
+) -> list[Outcome]:
+    """All of them, also those that an interrupted run has measured. The report is written after each."""
+    outcomes = kept.before()
+    known = {outcome.name for outcome in outcomes}
+    left = [caller for caller in chosen if caller.name not in known]
+    with kept_apart(), served():
+        quiet = asyncio.run(usual(_WARM_UP_S))
+        usual_times = {
+            "/ready, usual p99": f"{quiet.ready_p99_s:.3f} s",
+            "a small page, usual p50": f"{quiet.page_p50_s:.2f} s, {len(quiet.page_s)} pages",
+        }
+        began = time.monotonic()
+        for number, caller in enumerate(left, 1):
+            outcomes.append(attacked(caller, seconds, quiet))
+            kept.add(outcomes[-1])
+            out.write_text(report(outcomes, len(chosen), {**before, **usual_times}, seconds, _USUAL_S))
+            gone_min = (time.monotonic() - began) / 60.0
+            left_min = gone_min / number * (len(left) - number)
+            told = f"[{len(outcomes)} of {len(chosen)}, {gone_min:.1f} min, about {left_min:.0f} left]"
+            print(told, outcomes[-1].row(), file=sys.stderr, flush=True)
+    return outcomes
+
+
 def main() -> int:
     """Attack, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
     parser.add_argument("--only", action="extend", nargs="+", default=[], help="callers whose name has this word")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each caller works")
     parser.add_argument("--out", type=Path, default=RESULTS / "attack.md")
+    parser.add_argument("--resume", action="store_true", help="go on with the run that was interrupted")
     arguments = parser.parse_args()
     chosen = [
         caller
@@ -220,15 +173,13 @@ def main() -> int:
         if not arguments.only or any(word in caller.name for word in arguments.only)
     ]
     before = environment()
-    outcomes = []
-    with kept_apart(), served():
-        quiet = asyncio.run(usual(_WARM_UP_S))
-        for caller in chosen:
-            outcomes.append(attacked(caller, arguments.seconds, quiet))
-            print(outcomes[-1].row(), file=sys.stderr, flush=True)
-    text = report(outcomes, quiet, before, arguments.seconds)
-    arguments.out.write_text(text)
-    print(text)
+    run = {"commit": before["commit"], "seconds": arguments.seconds, "callers": [caller.name for caller in chosen]}
+    kept = KeptOutcomes(arguments.out.with_suffix(".partial.jsonl"), run)
+    if not arguments.resume:
+        kept.begin()
+    outcomes = measured(chosen, arguments.seconds, kept, arguments.out, before)
+    kept.remove()
+    print(arguments.out.read_text())
     return 0 if all(outcome.holds for outcome in outcomes) else 1
 
 

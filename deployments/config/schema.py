@@ -177,6 +177,10 @@ class LimitsConfig(_Settings):
     def max_job_bytes(self) -> int:
         return int(self.max_job_mb * 1e6)
 
+    def share_of(self, caller: str) -> float:
+        """How many turns the caller has for one of others."""
+        return self.shares.get(caller, 1.0)
+
 
 class JobsConfig(_Settings):
     """What jobs may cost, and how they are read. A caller is a key or, without keys, an address."""

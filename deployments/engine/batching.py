@@ -278,7 +278,7 @@ class CropQueue:
             return asker.is_batch != batch_first, self._turns[asker.line], queued.done_at
 
         self._queue = live
-        may = self._allowed.of(lines, self._threads)
+        may = self._allowed.of({queued.request.asker for queued in live}, self._threads)
         # Sorting is stable: of requests that would be done at the same time, the one that came first is read first.
         ready = sorted((queued for queued in live if queued.request.asker.line in may), key=place)
         if not ready:

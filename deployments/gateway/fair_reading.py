@@ -19,8 +19,9 @@ from dataclasses import replace
 from deployments.config.schema import LimitsConfig
 from deployments.messages.answers import CharacterReading, NamedPicture
 from deployments.messages.reading_service import ReadingService
-from deployments.messages.request import MOST_AT_ONCE, ReadRequest
+from deployments.messages.request import ReadRequest
 from deployments.messages.states import ServiceState
+from deployments.replica.asked_at_once import LATELY_S, AskedAtOnce
 from ocr import Page
 from ocr.contract import ComponentStatus
 from ocr.errors import DeadlineExceeded, QuorumError
@@ -30,8 +31,6 @@ _READS_S = 2.0
 # What a page has begun elsewhere does not end in the moment in which its caller hangs up: his next page waits so long
 # while others read, or he would have more begun than he may by hanging up.
 _WINDS_UP_S = 1.0
-# For so long the most pages that a caller had asked for at once are what counts.
-_LATELY_S = 5.0
 
 
 class ReadingTurns:
@@ -44,10 +43,9 @@ class ReadingTurns:
         tell: Callable[[Mapping[str, float]], None] = lambda _: None,
     ) -> None:
         self._limits = limits
-        self._tell = tell
         self._clock = clock
         self._reading: Counter[str] = Counter()
-        self._at_once: dict[str, tuple[int, float]] = {}  # the most pages that a caller asked for of late, and when
+        self._asked = AskedAtOnce(tell, lambda caller: limits().share_of(caller), clock)
         self._winding_up: Counter[str] = Counter()  # turns that were given up just now
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._answered: dict[str, float] = {}  # callers that read of late, and when they were last answered
@@ -69,8 +67,7 @@ class ReadingTurns:
             self._pass_on()
             raise
         try:
-            self._note_at_once(caller)
-            yield self._at_once[caller][0]
+            yield self._note_at_once(caller)
         except asyncio.CancelledError:
             if self._others(caller):
                 self._winding_up[caller] += 1
@@ -80,16 +77,9 @@ class ReadingTurns:
             self._end(caller)
             self._pass_on()
 
-    def _note_at_once(self, caller: str) -> None:
+    def _note_at_once(self, caller: str) -> int:
         """Of requests that come one right after the other, the first is not alone, and the last neither."""
-        now = self._clock()
-        count = self._begun(caller) + len(self._waiting.get(caller, ()))
-        self._at_once = {who: (most, then) for who, (most, then) in self._at_once.items() if then > now - _LATELY_S}
-        if count >= self._at_once.get(caller, (0, 0.0))[0]:
-            self._at_once[caller] = count, now
-        shares = self._limits().shares
-        told = {who: min(most, MOST_AT_ONCE) / shares.get(who, 1.0) for who, (most, _) in self._at_once.items()}
-        self._tell(told)
+        return self._asked.note(caller, self._begun(caller) + len(self._waiting.get(caller, ())))
 
     def _wound_up(self, caller: str) -> None:
         self._winding_up[caller] -= 1
@@ -100,7 +90,9 @@ class ReadingTurns:
         self._reading[caller] -= 1
         self._reading = +self._reading
         self._answered[caller] = self._clock()
-        asyncio.get_running_loop().call_later(_READS_S, self._forget)
+        loop = asyncio.get_running_loop()
+        loop.call_later(_READS_S, self._forget)
+        loop.call_later(LATELY_S, self._asked.tell)
 
     def _forget(self) -> None:
         """Those who have not read for a while count no more as others: who waits may have more."""

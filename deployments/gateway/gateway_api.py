@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextvars import Context, copy_context
 
@@ -21,6 +22,7 @@ from ocr.contract import ReadyAnswer, StatusAnswer
 from ocr.errors import NotReady
 
 _READY_POLL_S = 0.25
+_WAITING_OF_ONE_CALLER = 16
 
 
 class GatewayApi:
@@ -45,6 +47,7 @@ class GatewayApi:
         )
         self.version = version
         self._page_was_read = False
+        self._waiting: Counter[str] = Counter()
 
     @property
     def _capabilities(self) -> Capabilities:
@@ -86,16 +89,33 @@ class GatewayApi:
         }
         return ReadyAnswer(engines=ready, missing=problems, page_s=state.page_s)
 
-    async def ready_within(self, seconds: float) -> ReadyAnswer:
-        """The same, asked again for so many seconds before it is refused."""
-        end = time.monotonic() + seconds
+    async def ready_within(self, seconds: float, caller: str = "") -> ReadyAnswer:
+        """The same, asked again for so many seconds before it is refused; at once where as many requests of this caller
+        wait already as one may have.
+        """
+        try:
+            return await self.ready()
+        except NotReady as error:
+            if not seconds:
+                raise
+            if self._waiting[caller] >= _WAITING_OF_ONE_CALLER:
+                hint = f"{_WAITING_OF_ONE_CALLER} requests of yours wait for it already; ask without wait"
+                raise NotReady(error.message, hint, 5.0) from error
+        self._waiting[caller] += 1
+        try:
+            return await self._ready_until(time.monotonic() + seconds)
+        finally:
+            self._waiting[caller] -= 1
+            self._waiting = +self._waiting
+
+    async def _ready_until(self, end: float) -> ReadyAnswer:
         while True:
+            await asyncio.sleep(min(_READY_POLL_S, max(0.0, end - time.monotonic())))
             try:
                 return await self.ready()
             except NotReady:
                 if time.monotonic() >= end:
                     raise
-                await asyncio.sleep(min(_READY_POLL_S, max(0.0, end - time.monotonic())))
 
     def _missing(self, state: ServiceState) -> str:
         """What keeps the service from being ready; empty when nothing does."""

@@ -38,7 +38,7 @@ from deployments.gateway.requests.options import Options, parse
 from deployments.messages.answers import CharacterReading
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
-from deployments.messages.request import ReadRequest
+from deployments.messages.request import Asker, ReadRequest
 from deployments.replica.fair_turns import FairTurns
 from deployments.replica.processor_turns import ProcessorTurns
 from ocr import StepTimer
@@ -88,15 +88,25 @@ class ReadingApi:
         self._headers = ThreadPoolExecutor(_HEADER_THREADS, thread_name_prefix="headers")
         self._turns_at_headers = FairTurns(_HEADER_THREADS)
         self._caller = caller
+        self.processors = processors or ProcessorTurns()
         drawer = PageDrawer(
             limits.documents_at_once,
             limits.pages_drawn_at_once,
             limits.draw_timeout_s,
-            caller,
+            self.asker,
             share=limits.caller_share,
-            processors=processors,
+            processors=self.processors,
         )
-        self.documents = Documents(drawer, TextLayerWriter(limits.pages_drawn_at_once, caller))
+        layers = TextLayerWriter(limits.pages_drawn_at_once, self.asker, processors=self.processors)
+        self.documents = Documents(drawer, layers)
+
+    def asker(self) -> Asker:
+        """For whom the work of this moment is done."""
+        return self.asker_named(self._caller())
+
+    def asker_named(self, caller: str) -> Asker:
+        """The same for work of this caller's that somebody waits for."""
+        return Asker(caller, share=self.limits.share_of(caller))
 
     @property
     def limits(self) -> LimitsConfig:

@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from deployments.config.schema import JobsConfig, LimitsConfig
 from deployments.gateway import rendering
@@ -24,10 +24,11 @@ from deployments.gateway.formats import PdfPageText
 from deployments.gateway.page_reader import PageReader
 from deployments.gateway.requests.options import parse_known
 from deployments.jobs.job import OPENING, Job, Lease
-from deployments.jobs.job_queue import JobQueue, KeptPage
+from deployments.jobs.job_queue import JobQueue, KeptPage, Leased
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
 from deployments.observability.metrics import JOB_PAGES, RecordMetric, ignore_metric
+from deployments.replica.asked_at_once import AskedAtOnce
 from deployments.replica.fair_turns import FairTurns
 from ocr.contract import CharacterOptions, DocumentOptions, FailedPage, Problem, TextAnswer
 from ocr.errors import (
@@ -61,7 +62,9 @@ class _Outcome:
 
 
 class JobReader:
-    """One replica of the worker. `reader` is its name in leases; `current` gives what the cluster can do now."""
+    """One replica of the worker. `reader` is its name in leases; `current` gives what the cluster can do now. `asked`
+    is told how many pages callers wait for.
+    """
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class JobReader:
         current: Callable[[], Capabilities],
         reader: str,
         record: RecordMetric = ignore_metric,
+        asked: AskedAtOnce | None = None,
     ) -> None:
         self._queue = queue
         self._service = service
@@ -78,6 +82,7 @@ class JobReader:
         self._current = current
         self._reader = reader
         self._record = record
+        self._asked = asked or AskedAtOnce()
         self._wanted = asyncio.Event()
         most = self._config.pages_at_once
         self._pages = FairTurns(most + 1, most_each=most)
@@ -114,6 +119,7 @@ class JobReader:
                     await self._idle()
 
     async def _idle(self) -> None:
+        self._asked.tell()
         with suppress(TimeoutError):
             async with asyncio.timeout(_IDLE_S):
                 await self._wanted.wait()
@@ -124,20 +130,26 @@ class JobReader:
         leased = await self._queue.next_pages(self._reader, self._config.pages_at_once, but_of)
         if leased is None:
             return False
-        job, leases = leased
-        self._runs_of[job.owner] += 1
+        owner = leased.job.owner
+        self._runs_of[owner] += 1
         try:
-            await self._read_leased(job, leases)
+            await self._read_leased(leased.job, leased.leases, self._at_once(leased))
         finally:
-            self._runs_of[job.owner] -= 1
-            if not self._runs_of[job.owner]:
-                del self._runs_of[job.owner]
+            self._runs_of[owner] -= 1
+            if not self._runs_of[owner]:
+                del self._runs_of[owner]
         return True
 
-    async def _read_leased(self, job: Job, leases: Sequence[Lease]) -> None:
+    def _at_once(self, leased: Leased) -> int:
+        """For how many pages their caller waits, of those that somebody waits for."""
+        if leased.job.priority == "batch":  # counts more than they do, however many there are
+            return 1
+        return self._asked.note(leased.job.owner, leased.at_once)
+
+    async def _read_leased(self, job: Job, leases: Sequence[Lease], at_once: int) -> None:
         held = {lease.token: lease for lease in leases}
-        work = asyncio.create_task(self._read(job, leases, held))
-        keeping = asyncio.create_task(self._keep_leases(job, held, work))
+        work = asyncio.create_task(self._read(job, leases, held, at_once))
+        keeping = asyncio.create_task(self._keep_leases(job, held, work, at_once))
         is_fault = False
         try:
             await work
@@ -157,10 +169,12 @@ class JobReader:
                     pause_s = _PAUSE_S if is_fault else 0.0
                     await asyncio.shield(self._queue.give_back(job.id, list(held), pause_s, counts=is_fault))
 
-    async def _keep_leases(self, job: Job, held: Mapping[int, Lease], work: asyncio.Task[None]) -> None:
+    async def _keep_leases(self, job: Job, held: Mapping[int, Lease], work: asyncio.Task[None], at_once: int) -> None:
         """Keep the leases while the work lasts; cancel it when all are lost, as when the job is cancelled."""
         while not work.done():
             await asyncio.sleep(_LOOK_S)
+            if job.priority == "interactive":
+                self._asked.note(job.owner, at_once)
             with suppress(NotReady):  # the store is away; the leases may last until it is back
                 asked = list(held.values())
                 still = await self._still_held(job, asked)
@@ -176,7 +190,7 @@ class JobReader:
             return await self._queue.renew(job.id, tokens)
         return held.keys() & set(tokens)
 
-    async def _read(self, job: Job, leases: Sequence[Lease], held: dict[int, Lease]) -> None:
+    async def _read(self, job: Job, leases: Sequence[Lease], held: dict[int, Lease], at_once: int) -> None:
         CURRENT_CALLER.set(job.owner)
         CURRENT_PRIORITY.set(job.priority)
         if leases[0].index == OPENING:
@@ -188,7 +202,7 @@ class JobReader:
             await self._give_up(job, lease, InternalFailure(died, "the log has the details"), held)
         fresh = [lease for lease in leases if lease not in tired]
         if fresh:
-            await self._read_pages(job, fresh, held)
+            await self._read_pages(job, fresh, held, at_once)
 
     async def _open(self, job: Job, lease: Lease, held: dict[int, Lease]) -> None:
         """Find the pages of a file."""
@@ -218,16 +232,17 @@ class JobReader:
         await self._until_kept(lambda: self._queue.refused(job.id, lease, problem))
         held.pop(lease.token, None)
 
-    async def _read_pages(self, job: Job, leases: Sequence[Lease], held: dict[int, Lease]) -> None:
+    async def _read_pages(self, job: Job, leases: Sequence[Lease], held: dict[int, Lease], at_once: int) -> None:
         async with self._queue.on_disk(job, leases[0].file) as path:
             if job.task == "character":
                 image = await asyncio.to_thread(path.read_bytes)
-                await self._settle(job, leases[0], await self._read_character(job, image), held)
+                await self._settle(job, leases[0], await self._read_character(job, image, at_once), held)
                 return
             by_number = {_number(job, lease): lease for lease in leases}
             chosen = ",".join(map(str, by_number))
             options = self._document_options(job).model_copy(update={"pages": chosen})
             page_reader = PageReader(self._service, self._current(), options)
+            page_reader.request = replace(page_reader.request, at_once=at_once)
             reader = _SharedReader(page_reader, lambda: self._pages.turn(job.owner), len(leases))
             try:
                 async with (
@@ -240,9 +255,10 @@ class JobReader:
                 for lease in list(held.values()):
                     await self._settle(job, lease, _Outcome(None, error), held)
 
-    async def _read_character(self, job: Job, image: bytes) -> _Outcome:
+    async def _read_character(self, job: Job, image: bytes, at_once: int) -> _Outcome:
         capabilities = self._current()
         request = capabilities.character_request(parse_known(CharacterOptions, job.options), self._queue.now)
+        request = replace(request, at_once=at_once)
         try:
             [reading] = await self._service.read_characters([image], request)
         except QuorumError as error:

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -89,6 +89,17 @@ class Place:
     index: int
 
 
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """Pages of one file for a reader. `at_once` is how many pages of their owner, in jobs of the same priority, are not
+    read yet, with these.
+    """
+
+    job: Job
+    leases: tuple[Lease, ...]
+    at_once: int
+
+
 class JobQueue:
     """All of it, in one process. `config` gives the limits of the moment, `share` how large a share each caller has."""
 
@@ -159,14 +170,13 @@ class JobQueue:
 
     # What workers do.
 
-    async def next_pages(
-        self, reader: str, most: int, but_of: Collection[str] = ()
-    ) -> tuple[Job, tuple[Lease, ...]] | None:
+    async def next_pages(self, reader: str, most: int, but_of: Collection[str] = ()) -> Leased | None:
         """Pages of one file for a reader, by the turns of callers; None while nothing waits, or only what is `but_of`
         callers whose pages it does not want.
         """
         now, lease_s = self.now, self._config().lease_s
-        for summary in self._shares.in_order(await self.store.open_jobs(), now):
+        open_jobs = await self.store.open_jobs()
+        for summary in self._shares.in_order(open_jobs, now):
             if summary.owner in but_of:
                 continue
             leases: tuple[Lease, ...] = ()
@@ -179,7 +189,8 @@ class JobQueue:
             job = await change(self.store, summary.id, apply)
             if job is not None and leases:
                 self._shares.served(summary, len(leases))
-                return job, leases
+                same = (each for each in open_jobs if (each.owner, each.priority) == (job.owner, job.priority))
+                return Leased(job, leases, sum(each.pages_left for each in same))
         return None
 
     async def renew(self, job_id: str, tokens: Sequence[int]) -> set[int]:
@@ -233,16 +244,10 @@ class JobQueue:
 
     # What is read of results.
 
-    async def pages(self, job: Job, after: Place | None = None) -> AsyncIterator[tuple[Place, KeptPage | Problem]]:
-        """What was read, in order, from behind a place on, up to the first page that was not read yet. A file of which
-        nothing can be read is its problem. Raises Expired where the results are deleted meanwhile.
-        """
-        for place in places(job, after):
-            file = job.files[place.file]
-            if file.problem is not None:
-                yield place, file.problem
-                continue
-            yield place, await self.page(job, place)
+    async def outcome(self, job: Job, place: Place) -> KeptPage | Problem:
+        """What was read there; the problem of a file of which nothing can be read. Raises as `page` does."""
+        problem = job.files[place.file].problem
+        return await self.page(job, place) if problem is None else problem
 
     async def page(self, job: Job, place: Place) -> KeptPage:
         """What was read of one page. Raises Expired where it was deleted."""

@@ -110,7 +110,7 @@ class ReadRequest:
 
     def asked_by(self, caller: str, priority: Priority = "interactive") -> ReadRequest:
         """The same for this caller, whose share is the smaller the more pages it has asked for at once."""
-        share = self.limits.shares.get(caller, 1.0) / max(1, min(MOST_AT_ONCE, self.at_once))
+        share = self.limits.share_of(caller) / max(1, min(MOST_AT_ONCE, self.at_once))
         asker = Asker(caller, priority, share)
         return replace(self, recognition=replace(self.recognition, asker=asker))
 

@@ -28,6 +28,8 @@ from typing import Protocol
 import numpy as np
 import psutil
 
+from deployments.messages.request import Asker
+
 log = logging.getLogger("quorum.replica")
 
 _PROCESSES = 128
@@ -49,6 +51,7 @@ _ROW = np.dtype([("pid", "i8"), ("written", "f8"), ("callers", _CALLER, (_CALLER
 _HALF_LIFE_S = 5.0
 # One that comes has had as much as those who are there, but for so much: it has not saved up for a day, owes nothing of
 # what it had while nobody else asked, and its small page need not wait. One that asked lately was there all the time.
+# For what gives way nobody waits, so that comes without such a lead.
 _SAVED_S = 1.0
 _ASKS_S = 2.0
 # Who has had no more than so much above another one goes on beside him.
@@ -63,8 +66,10 @@ _HELD_BACK_S = 5.0
 class Shares(Protocol):
     """What a queue asks of the processors that it shares."""
 
-    def want(self, threads: Mapping[str, float]) -> None:
-        """These callers, and no others, have work here now, for so many threads."""
+    def want(self, threads: Mapping[str, float], gives_way: Collection[str] = ()) -> None:
+        """These callers, and no others, have work here now, for so many threads. For that of those that give way nobody
+        waits.
+        """
 
     def computes(self, threads: Mapping[str, float], counts: Mapping[str, float]) -> None:
         """For these callers, and no others, something is computed here from now on, on so many threads. A second of it
@@ -92,7 +97,7 @@ class Shares(Protocol):
 class NotShared:
     """Everybody may, always."""
 
-    def want(self, threads: Mapping[str, float]) -> None:
+    def want(self, threads: Mapping[str, float], gives_way: Collection[str] = ()) -> None:
         pass
 
     def computes(self, threads: Mapping[str, float], counts: Mapping[str, float]) -> None:
@@ -124,10 +129,10 @@ class Turns:
         self._clock = clock
         self._held_back_since: float | None = None
 
-    def of(self, callers: Iterable[str], threads: float) -> set[str]:
-        """Those that may. Each of them wants so many threads."""
-        waiting = set(callers)
-        self._shares.want(dict.fromkeys(waiting, threads))
+    def of(self, askers: Collection[Asker], threads: float) -> set[str]:
+        """The lines of those that may. Each of them wants so many threads."""
+        waiting = {asker.line for asker in askers}
+        self._shares.want(dict.fromkeys(waiting, threads), {asker.line for asker in askers if asker.is_batch})
         may = {caller for caller in waiting if self._shares.may_compute(caller)}
         now = self._clock()
         if may or not waiting:
@@ -162,12 +167,12 @@ class ProcessorShares:
             self._row["pid"] = os.getpid()
             fcntl.flock(file, fcntl.LOCK_UN)  # the mapping keeps the file open
 
-    def want(self, threads: Mapping[str, float]) -> None:
+    def want(self, threads: Mapping[str, float], gives_way: Collection[str] = ()) -> None:
         """As in Shares. To be said at least every two seconds while it is so."""
         entries, now = self._written_now(), self._clock()
         entries["wants"] = 0.0
         for caller, wanted in threads.items():
-            taken_along = self._taken_along(caller, now)
+            taken_along = self._taken_along(caller, now, 0.0 if caller in gives_way else _SAVED_S)
             entry = self._entry(caller)
             entries["had"][entry] += taken_along
             entries["wants"][entry] = wanted
@@ -227,8 +232,10 @@ class ProcessorShares:
         asking = rows["callers"]["caller"][rows["callers"]["asked"] > now - _ASKS_S]
         return not set(asking.tolist()) <= {_name(caller) for caller in callers}
 
-    def _taken_along(self, caller: str, now: float) -> float:
-        """What is added to what one has had that comes, so that it is as far as those who are there."""
+    def _taken_along(self, caller: str, now: float, saved_s: float) -> float:
+        """What is added to what one has had that comes, so that it is as far as those who are there, but for what it
+        has saved up.
+        """
         _, rows, had = self._rows(now)
         callers = rows["callers"]["caller"]
         asking = rows["callers"]["asked"] > now - _ASKS_S
@@ -236,7 +243,7 @@ class ProcessorShares:
         if asking[callers == own].any():
             return 0.0
         others = [float(had[callers == other].sum()) for other in np.unique(callers[asking & (callers != own)])]
-        return max(0.0, min(others, default=0.0) - _SAVED_S) - float(had[callers == own].sum())
+        return max(0.0, min(others, default=0.0) - saved_s) - float(had[callers == own].sum())
 
     def _rows(self, now: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The rows of processes that have written lately, with their numbers, and what their callers have had, counted

@@ -1,4 +1,4 @@
-"""Turns at a node's processors for work that is done beside a replica, in programs of their own.
+"""Turns at a node's processors for work that is done beside a replica, in programs or threads of its own.
 
 The engines and the segmentation look at the shares of their node whenever they choose what to compute next
 (processor_shares.py). What is not a queue of theirs, such as the drawing of pages, waits here.
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from deployments.messages.request import Asker
 from deployments.replica.processor_shares import LOOKS_AGAIN_S, NotShared, Shares, Turns
 
 
@@ -22,33 +23,38 @@ class ProcessorTurns:
     def __init__(self, shares: Shares | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._shares = shares or NotShared()
         self._turns = Turns(self._shares, clock)
-        self._wanting: Counter[str] = Counter()
-        self._computing: Counter[str] = Counter()
+        self._wanting: Counter[Asker] = Counter()
+        self._computing: Counter[Asker] = Counter()
 
     @asynccontextmanager
-    async def turn(self, caller: str, spent_s: Callable[[], float]) -> AsyncIterator[None]:
-        """Wait until those who have had less leave a core for this caller, then compute for as long as the context
-        lasts. `spent_s` says how much processor time the program took so far, in seconds; infinite when it is gone.
+    async def turn(self, asker: Asker, spent_s: Callable[[], float] = time.monotonic) -> AsyncIterator[None]:
+        """Wait until those who have had less leave a core for this one, then compute for as long as the context lasts.
+        `spent_s` says how much processor time the work took so far, in seconds; infinite when its program is gone. All
+        of the time counts where nobody says so.
         """
-        self._wanting[caller] += 1
+        self._wanting[asker] += 1
         try:
-            while caller not in self._turns.of(self._wanting, 1.0):
+            while asker.line not in self._turns.of(self._wanting, 1.0):
                 await asyncio.sleep(LOOKS_AGAIN_S)
             before_s = spent_s()
-            self._compute(caller, 1)
+            self._compute(asker, 1)
             try:
                 yield
             finally:
-                self._compute(caller, -1)
+                self._compute(asker, -1)
                 if math.isfinite(computed_s := spent_s() - before_s):
-                    self._shares.had(caller, computed_s, 1.0)
+                    self._shares.had(asker.line, computed_s, asker.counts)
         finally:
-            self._wanting[caller] -= 1
+            self._wanting[asker] -= 1
             self._wanting = +self._wanting
             self._turns.of(self._wanting, 1.0)  # what is wanted no more holds nobody up
 
-    def _compute(self, caller: str, more: int) -> None:
-        self._computing[caller] += more
+    def _compute(self, asker: Asker, more: int) -> None:
+        self._computing[asker] += more
         self._computing = +self._computing
-        threads = {who: float(count) for who, count in self._computing.items()}
-        self._shares.computes(threads, dict.fromkeys(threads, 1.0))
+        threads: Counter[str] = Counter()
+        counts: dict[str, float] = {}
+        for each, count in self._computing.items():
+            threads[each.line] += count
+            counts[each.line] = max(each.counts, counts.get(each.line, 0.0))
+        self._shares.computes({line: float(count) for line, count in threads.items()}, counts)

@@ -6,6 +6,7 @@ nobody else holds the word. One that was taken back stays, with when. Times are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from statistics import median
 
@@ -19,6 +20,8 @@ LEASE_S = 300.0
 
 MOST_DECISIONS, MOST_LEASES = 50_000, 10_000
 """What one review holds of what was said, with what was taken back, and of words that people look at."""
+MOST_OF_A_WORD, MOST_CHARACTERS = 100, 5_000_000
+"""What it holds of what was said of one word, and of texts together."""
 
 _PAUSE_S = 60.0  # between two decisions: whoever took longer did something else
 _USUAL_S = 4.5  # a word, until it was measured
@@ -139,19 +142,40 @@ def lease_words(
 
 def why_refused(review: Review, decisions: Sequence[KeptDecision]) -> list[str]:
     """Why each decision is not kept, "" where it is."""
-    decided, room = review.decided, MOST_DECISIONS - len(review.decisions)
+    decided, room = review.decided, _Room(review)
     # Once for each session, not for each decision: many words may be leased.
     held: dict[str, set[int]] = {}
     reasons = []
     for decision in decisions:
         if decision.session not in held:
             held[decision.session] = review.held_by_others(decision.session, decision.at)
-        reason = _why_refused(decision, decided.get(decision.number), held[decision.session])
-        if not reason and room <= 0:
-            reason = f"the review holds {MOST_DECISIONS} decisions, as many as it may; submit the document again"
-        room -= not reason
-        reasons.append(reason)
+        reasons.append(
+            _why_refused(decision, decided.get(decision.number), held[decision.session]) or room.taken(decision)
+        )
     return reasons
+
+
+class _Room:
+    """What a review still has room for."""
+
+    def __init__(self, review: Review) -> None:
+        self._decisions = len(review.decisions)
+        self._characters = sum(len(decision.text) for decision in review.decisions)
+        self._of_word = Counter(decision.number for decision in review.decisions)
+
+    def taken(self, decision: KeptDecision) -> str:
+        """Why there is no room for one more decision; "" where there was."""
+        if self._decisions >= MOST_DECISIONS or self._characters + len(decision.text) > MOST_CHARACTERS:
+            return (
+                f"the review holds {self._decisions} decisions with {self._characters} characters, as many as it may; "
+                "submit the document again"
+            )
+        if self._of_word[decision.number] >= MOST_OF_A_WORD:
+            return f"this word was decided {MOST_OF_A_WORD} times, as often as it may be; go on with others"
+        self._decisions += 1
+        self._characters += len(decision.text)
+        self._of_word[decision.number] += 1
+        return ""
 
 
 def _why_refused(decision: KeptDecision, before: KeptDecision | None, held: Collection[int]) -> str:

@@ -153,7 +153,8 @@ class FairWorkers:
     def _take_turns(self) -> None:
         """Have the page compute whose turn it is."""
         self._count()
-        may = self._allowed.of({*self._waiting, *(page.line for page in self._begun())}, self._threads)
+        waiting = [page for pages in self._waiting.values() for page in pages]
+        may = self._allowed.of({page.asker for page in (*waiting, *self._begun())}, self._threads)
         if self._computing is not None and self._computing.line not in may:
             self._pause()
         candidates = (page for page in self._candidates() if page.line in may)

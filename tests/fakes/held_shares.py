@@ -16,7 +16,7 @@ class HeldShares(NotShared):
         self.charged: list[tuple[str, float]] = []
         self.others: set[str] = set()
 
-    def want(self, threads: Mapping[str, float]) -> None:
+    def want(self, threads: Mapping[str, float], gives_way: Collection[str] = ()) -> None:
         self.wanted.append(dict(threads))
 
     def had(self, caller: str, seconds: float, counts: float) -> float:

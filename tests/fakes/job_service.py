@@ -61,4 +61,4 @@ def make_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the worker and those who wait for it look often."""
     for name, seconds in {"_LOOK_S": 0.05, "_IDLE_S": 0.02, "_PAUSE_S": 0.05, "_STORE_AWAY_S": 0.02}.items():
         monkeypatch.setattr(f"deployments.job_worker.job_reader.{name}", seconds)
-    monkeypatch.setattr("deployments.gateway.jobs.job_results._LOOK_S", 0.02)
+    monkeypatch.setattr("deployments.gateway.jobs.job_changes._LOOK_S", 0.02)

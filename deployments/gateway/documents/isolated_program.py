@@ -7,6 +7,7 @@ pipes.
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +15,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import psutil
 
 from ocr.errors import InputError, NotAnImage, OutOfRange, QuorumError, TooLarge, TooManyPages, UnsupportedFormat
 
@@ -52,6 +55,24 @@ async def ended(process: Process) -> int:
     with suppress(ProcessLookupError):
         process.kill()
     return await process.wait()
+
+
+class ProcessorTime:
+    """The processor time of a program, from before it is started."""
+
+    process: Process | None = None
+
+    def spent_s(self) -> float:
+        return 0.0 if self.process is None else processor_s(self.process)
+
+
+def processor_s(process: Process) -> float:
+    """Processor time that the program has taken so far, in seconds; infinite when it is gone."""
+    try:
+        times = psutil.Process(process.pid).cpu_times()
+    except psutil.Error:
+        return math.inf
+    return float(times.user + times.system)
 
 
 def refusal(told: Sequence[Any], where: str = "") -> QuorumError:

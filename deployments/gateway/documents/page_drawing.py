@@ -20,10 +20,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from deployments.gateway.documents.isolated_program import command_of, ended, refusal, started
+from deployments.gateway.documents.isolated_program import (
+    ProcessorTime,
+    command_of,
+    ended,
+    processor_s,
+    refusal,
+    started,
+)
 from deployments.gateway.formats import PagePicture, PdfPageText
+from deployments.messages.request import NOBODY, Asker
 from deployments.replica.fair_turns import FairTurns
 from deployments.replica.processor_turns import ProcessorTurns
 from ocr.errors import NotAnImage, Overloaded, QuorumError, TooLarge
@@ -92,7 +98,7 @@ class OpenDocument:
             yield page
 
     async def _drawn(self, number: int) -> DrawnPage | RefusedPage:
-        self._spent_s = _processor_s(self._process)
+        self._spent_s = processor_s(self._process)
         async with asyncio.timeout(self._limits.patience_s):
             return await self._next(number)
 
@@ -115,7 +121,7 @@ class OpenDocument:
     async def _lost(self, index: int, *, hung: bool) -> list[tuple[int, QuorumError]]:
         """End the drawing; what to say of the page that stopped it, and of those that were to come after it."""
         number, *later = self.chosen[index:]
-        spent_s = _processor_s(self._process) - self._spent_s
+        spent_s = processor_s(self._process) - self._spent_s
         status = await ended(self._process)
         if hung and spent_s < _OWN_FAULT * self._limits.patience_s:
             return [(n, _busy(f"page {n} was not drawn")) for n in (number, *later)]
@@ -144,19 +150,10 @@ class _DrawingLimits:
         )
 
 
-class _Spent:
-    """The processor time of a program, from before it is started."""
-
-    process: Process | None = None
-
-    def seconds(self) -> float:
-        return 0.0 if self.process is None else _processor_s(self.process)
-
-
 class PageDrawer:
     """Opens `documents_at_once` and draws `pages_at_once`, each within `patience_s`. Callers take turns at both:
-    `caller` says for whom the work of this moment is done. One caller has at most `share` of the documents, in (0, 1]:
-    a long one stays open for minutes. `processors` are those of the node, which engines use too.
+    `asker` says for whom the work of this moment is done. Each has at most `share` of the documents, in (0, 1]: a long
+    one stays open for minutes. `processors` are those of the node, which engines use too.
     """
 
     def __init__(
@@ -164,7 +161,7 @@ class PageDrawer:
         documents_at_once: int,
         pages_at_once: int,
         patience_s: float,
-        caller: Callable[[], str] = lambda: "",
+        asker: Callable[[], Asker] = lambda: NOBODY,
         command: Sequence[str] = _COMMAND,
         share: float = 1.0,
         processors: ProcessorTurns | None = None,
@@ -173,7 +170,7 @@ class PageDrawer:
         self._pages = FairTurns(pages_at_once)
         self._processors = processors or ProcessorTurns()
         self._patience_s = patience_s
-        self._caller = caller
+        self._asker = asker
         self._command = tuple(command)
 
     @asynccontextmanager
@@ -183,24 +180,24 @@ class PageDrawer:
         Raises NotAnImage, TooLarge or OutOfRange for what is wrong with it as a whole, and Overloaded when other
         documents are being drawn for longer than `wait_s`.
         """
-        caller = self._caller()
+        asker = self._asker()
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(wait_s):
-                    await stack.enter_async_context(self._documents.turn(caller))
+                    await stack.enter_async_context(self._documents.turn(asker.line))
             except TimeoutError as error:
                 raise Overloaded("too many documents are being read", "send the document again later", 5.0) from error
             limits = _DrawingLimits(self._patience_s, request.max_processor_s)
-            spent = _Spent()
-            turn = partial(self._turn, caller, spent)
+            time = ProcessorTime()
+            turn = partial(self._turn, asker, time)
             async with turn():  # to start a program takes a fifth of a second of a core
-                spent.process = process = await stack.enter_async_context(self._started(file, request))
+                time.process = process = await stack.enter_async_context(self._started(file, request))
                 head = await self._head(process, limits)
             yield OpenDocument(process, turn, limits, head["page_count"], head["chosen"])
 
     @asynccontextmanager
-    async def _turn(self, caller: str, spent: _Spent) -> AsyncIterator[None]:
-        async with self._processors.turn(caller, spent.seconds), self._pages.turn(caller):
+    async def _turn(self, asker: Asker, time: ProcessorTime) -> AsyncIterator[None]:
+        async with self._processors.turn(asker, time.spent_s), self._pages.turn(asker.line):
             yield
 
     @asynccontextmanager
@@ -221,7 +218,7 @@ class PageDrawer:
             async with asyncio.timeout(limits.patience_s):
                 head = await _head(process)
         except TimeoutError as error:
-            if _processor_s(process) < _OWN_FAULT * limits.patience_s:
+            if processor_s(process) < _OWN_FAULT * limits.patience_s:
                 raise _busy("the document was not opened") from error
             raise NotAnImage(
                 f"the document takes longer than {limits.patience_s:g} s to open", "save it again, or in parts"
@@ -231,15 +228,6 @@ class PageDrawer:
         if "error" in head:
             raise refusal(head["error"])
         return head
-
-
-def _processor_s(process: Process) -> float:
-    """Processor time that it has taken so far."""
-    try:
-        times = psutil.Process(process.pid).cpu_times()
-    except psutil.Error:  # it is gone: a fault of its own
-        return math.inf
-    return float(times.user + times.system)
 
 
 def _busy(what: str) -> Overloaded:

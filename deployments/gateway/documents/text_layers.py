@@ -10,9 +10,11 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from deployments.gateway.documents.isolated_program import command_of, ended, refusal, started
+from deployments.gateway.documents.isolated_program import ProcessorTime, command_of, ended, refusal, started
 from deployments.gateway.formats import TextLayers
+from deployments.messages.request import NOBODY, Asker
 from deployments.replica.fair_turns import FairTurns
+from deployments.replica.processor_turns import ProcessorTurns
 from ocr.errors import NotAnImage, QuorumError, TooLarge
 from segmentation.files.pdf import text_layer
 
@@ -20,12 +22,21 @@ _COMMAND = command_of(text_layer)
 
 
 class TextLayerWriter:
-    """Writes `at_once` PDFs at a time; callers take turns. `caller` says for whom the work of this moment is done."""
+    """Writes `at_once` PDFs at a time; callers take turns. `asker` says for whom the work of this moment is done.
+    `processors` are those of the node, which engines use too.
+    """
 
-    def __init__(self, at_once: int, caller: Callable[[], str] = lambda: "", command: Sequence[str] = _COMMAND) -> None:
+    def __init__(
+        self,
+        at_once: int,
+        asker: Callable[[], Asker] = lambda: NOBODY,
+        command: Sequence[str] = _COMMAND,
+        processors: ProcessorTurns | None = None,
+    ) -> None:
         self._turns = FairTurns(at_once)
-        self._caller = caller
+        self._asker = asker
         self._command = tuple(command)
+        self._processors = processors or ProcessorTurns()
 
     async def added(self, pdf: bytes, layers: TextLayers, max_processor_s: float) -> bytes:
         """The PDF with the layers; byte for byte the same where there is none to add.
@@ -37,7 +48,13 @@ class TextLayerWriter:
             return pdf
         told = json.dumps(asdict(layers)).encode()
         head = {"layers": len(told), "file": len(pdf), "max_processor_s": max_processor_s}
-        async with self._turns.turn(self._caller()), started(self._command) as process:
+        asker, time = self._asker(), ProcessorTime()
+        async with (
+            self._turns.turn(asker.line),
+            self._processors.turn(asker, time.spent_s),
+            started(self._command) as process,
+        ):
+            time.process = process
             answer, _ = await process.communicate(json.dumps(head).encode() + b"\n" + told + pdf)
             status = await ended(process)
         said, _, made = answer.partition(b"\n")

@@ -122,7 +122,8 @@ def _add_result(router: APIRouter, jobs: JobsApi) -> None:
             return JSONResponse({**told, "error": _why_not(found)})
         await jobs.results.of(found.owner, found.id)  # it may be deleted already
         CURRENT_CALLER.set(found.owner)
-        return StreamingResponse(_told(told, jobs, found, model, asked), media_type="application/json")
+        pieces = jobs.results.turns.pieces(found.owner, _told(told, jobs, found, model, asked))
+        return StreamingResponse(pieces, media_type="application/json")
 
     @router.get(f"{RESULT}/pdf")
     async def pdf(request: Request, model: str, job: str) -> Response:

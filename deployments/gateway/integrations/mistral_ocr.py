@@ -99,7 +99,8 @@ async def _kept(jobs: JobsApi, file: Job, choice: str | None, body: OcrBody, wai
     if problem is not None:
         raise InvalidRequest(f"nothing of this file could be read: {problem.message}", problem.hint)
     pages = jobs.results.pages(read, 0, choice)
-    return StreamingResponse(_pieces(pages, body, read.files[0].size), media_type="application/json")
+    pieces = jobs.results.turns.pieces(file.owner, _pieces(pages, body, read.files[0].size))
+    return StreamingResponse(pieces, media_type="application/json")
 
 
 async def _pieces(pages: AsyncIterator[OutputPage | FailedPage], body: OcrBody, size: int) -> AsyncIterator[bytes]:

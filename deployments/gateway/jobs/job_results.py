@@ -10,13 +10,10 @@ import asyncio
 import json
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from contextvars import copy_context
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
 
 from deployments.config.schema import LimitsConfig
 from deployments.gateway import rendering
@@ -25,11 +22,12 @@ from deployments.gateway.formats import OutputFile, OutputFormat, OutputPage, Pa
 from deployments.gateway.formats.document_totals import DocumentTotals
 from deployments.gateway.formats.output_format import DocumentHead, PageByPage, document_name
 from deployments.gateway.jobs.corrected_pages import Corrections, decisions_by_page
+from deployments.gateway.jobs.job_changes import JobChanges
+from deployments.gateway.jobs.result_turns import ResultTurns
 from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.options import parse_known
 from deployments.jobs.job import OPENING, Job
 from deployments.jobs.job_queue import JobQueue, KeptPage, Place, places
-from deployments.replica.fair_turns import FairTurns
 from fusion import Thresholds
 from ocr.contract import DocumentAnswer, DocumentOptions, FailedItem, FailedPage, PageAnswer, Problem
 from ocr.errors import (
@@ -43,14 +41,10 @@ from ocr.errors import (
 )
 from ocr.job_contract import JobPause
 
-# How soon a page that was read is seen by who waits for it.
-_LOOK_S = 0.5
-# Results that are written at once, and those of them that one caller may have.
-_WRITTEN_AT_ONCE, _OF_ONE_CALLER = 4, 3
 _WAITING_OF_ONE_CALLER = 32
 _RETRY_S = 5.0
-
-Made = TypeVar("Made")
+# Pages that are looked through in one turn at the processors, some milliseconds each.
+_LOOKED_THROUGH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +70,13 @@ class _Seen:
 
 
 class JobResults:
-    """The results of all jobs, on one Gateway.
-
-    What writes a result and waits for the event loop meanwhile has threads of its own: the loop reads the pages of
-    results in those that it shares with everybody, and if all of these waited for it, nothing would go on.
-    """
+    """The results of all jobs, on one Gateway. Those that are written elsewhere take their `turns` too."""
 
     def __init__(self, queue: JobQueue, readings: ReadingApi) -> None:
         self._queue = queue
         self._readings = readings
-        self._turns = FairTurns(_WRITTEN_AT_ONCE, _OF_ONE_CALLER)
-        self._threads = ThreadPoolExecutor(_WRITTEN_AT_ONCE, thread_name_prefix="results")
+        self.turns = ResultTurns(readings.processors, readings.asker_named)
+        self._changes = JobChanges(queue)
         self._waiting: Counter[str] = Counter()
 
     async def of(self, owner: str, job_id: str) -> Job:
@@ -117,16 +107,15 @@ class JobResults:
         with self._noted_as_waiting(owner, wait_s):
             while True:
                 corrections = self._corrections(job, corrected=corrected)
-                async for at, page in self._queue.pages(job, place):
+                for at in places(job, place):
+                    async with self.turns.piece(owner):
+                        line = await self._line(job, at, corrections)
                     place = at
-                    if isinstance(page, KeptPage):
-                        page = await asyncio.to_thread(corrections.applied, at, page)
-                    yield _line(job, at, page)
+                    yield line
                 if job.has_ended or self._queue.now >= until:
                     break
-                await asyncio.sleep(_LOOK_S)
-                if await self._queue.store.version(job.id) != job.version:
-                    job = await self.of(owner, job.id)
+                job = await self._changes.after(job)
+                require_content(job)
         pause = JobPause(
             end=job.has_ended,
             resume=_resume(place),
@@ -135,6 +124,12 @@ class JobResults:
             pages_total=job.pages_total,
         )
         yield pause.model_dump_json().encode() + b"\n"
+
+    async def _line(self, job: Job, place: Place, corrections: Corrections) -> bytes:
+        outcome = await self._queue.outcome(job, place)
+        if isinstance(outcome, KeptPage):
+            outcome = await asyncio.to_thread(corrections.applied, place, outcome)
+        return _line(job, place, outcome)
 
     @contextmanager
     def _noted_as_waiting(self, owner: str, wait_s: float) -> Iterator[None]:
@@ -160,9 +155,7 @@ class JobResults:
                 if self._queue.now >= until:
                     message = f"the document is not read yet: {job.pages_done} of {job.pages_total or '?'} pages are"
                     raise DeadlineExceeded(message, "ask again; reading goes on meanwhile", 1.0)
-                await asyncio.sleep(_LOOK_S)
-                if await self._queue.store.version(job_id) != job.version:
-                    job = await self._queue.get(owner, job_id)
+                job = await self._changes.after(job)
         require_content(job)
         return job
 
@@ -196,19 +189,8 @@ class JobResults:
             raise InvalidRequest(f"nothing of this file could be read: {problem.message}", problem.hint)
         chosen = _chosen(job, number, pages)
         corrections = self._corrections(job, corrected=corrected)
-        async with self._turn(job.owner):
+        async with self.turns.whole(job.owner, self._readings.limits.timeout_s):
             return await self._written(job, number, chosen, output_format, corrections)
-
-    @asynccontextmanager
-    async def _turn(self, owner: str) -> AsyncIterator[None]:
-        """Of those who have results written. Raises Overloaded where it does not come in time."""
-        async with AsyncExitStack() as turn:
-            try:
-                async with asyncio.timeout(self._readings.limits.timeout_s):
-                    await turn.enter_async_context(self._turns.turn(owner))
-            except TimeoutError as error:
-                raise Overloaded("too many results are being written", "ask again later", _RETRY_S) from error
-            yield
 
     async def _written(
         self, job: Job, number: int, chosen: Sequence[Place], output_format: OutputFormat, corrections: Corrections
@@ -240,8 +222,8 @@ class JobResults:
         loop = asyncio.get_running_loop()
         take = self._pictured_pages if form.needs_picture else self._read_pages
         parts = by_page.parts(head, take(job, chosen, corrections, loop))
-        whole = await self._beside(partial(b"".join, parts)) if form.needs_picture else None
-        content = self._in_turns(job.owner, parts) if whole is None else whole
+        whole = await self.turns.joined(job.owner, parts) if form.needs_picture else None
+        content = self.turns.parts(job.owner, parts) if whole is None else whole
         return Written(content, by_page.media_type, seen.illegible_lines, tuple(seen.failed))
 
     async def _as_answer(
@@ -252,30 +234,20 @@ class JobResults:
         seen = await self._looked_through(job, chosen)
         answers = self._answers(job, chosen, corrections, asyncio.get_running_loop())
         parts = form.answer_parts(answers, partial(self._document, job, number))
-        return Written(self._in_turns(job.owner, parts), form.media_type, seen.illegible_lines, tuple(seen.failed))
-
-    async def _in_turns(self, owner: str, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-        """The parts, each made when it is the caller's turn: one who takes them slowly holds nobody up."""
-        while True:
-            async with self._turns.turn(owner):
-                part = await self._beside(lambda: next(parts, None))
-            if part is None:
-                return
-            yield part
-
-    async def _beside(self, work: Callable[[], Made]) -> Made:
-        """In one of the threads for results, where what the loop does for it is done for the same caller."""
-        in_context = partial(copy_context().run, work)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, in_context)
+        content = self.turns.parts(job.owner, parts)
+        return Written(content, form.media_type, seen.illegible_lines, tuple(seen.failed))
 
     async def _looked_through(self, job: Job, chosen: Sequence[Place]) -> _Seen:
         """What is to be said before the first page is written."""
         seen = _Seen()
-        for place in chosen:
-            kept = await self._queue.page(job, place)
-            seen.illegible_lines += kept.illegible_lines
-            seen.languages.update(kept.languages)
-            (seen.failed if kept.is_failed else seen.read).append(job.files[place.file].page_number(place.index))
+        for start in range(0, len(chosen), _LOOKED_THROUGH):
+            async with self.turns.computing(job.owner):
+                for place in chosen[start : start + _LOOKED_THROUGH]:
+                    kept = await self._queue.page(job, place)
+                    seen.illegible_lines += kept.illegible_lines
+                    seen.languages.update(kept.languages)
+                    pages = seen.failed if kept.is_failed else seen.read
+                    pages.append(job.files[place.file].page_number(place.index))
         return seen
 
     def _read_pages(
@@ -347,7 +319,7 @@ class JobResults:
             raise TooLarge(f"the PDF has {size} bytes; one with its text may have {most:g} MB", "fetch another format")
         seen = await self._looked_through(job, chosen)
         pages = self._read_pages(job, chosen, corrections, asyncio.get_running_loop())
-        layers = await self._beside(partial(form.text_layers, pages))
+        layers = await self.turns.beside(job.owner, partial(form.text_layers, pages))
         async with self._queue.on_disk(job, number) as path:
             pdf = await asyncio.to_thread(path.read_bytes)
         content = await self._readings.documents.with_text_layers(pdf, layers, limits)

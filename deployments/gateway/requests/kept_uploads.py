@@ -31,6 +31,8 @@ _URL_ENCODED = b"application/x-www-form-urlencoded"
 _URL_ENCODED_FIELDS = tuple(f"{name}=".encode() for name in FILE_FIELDS)
 _MOST_FIELDS = 64
 _MOST_FIELD_BYTES = 100_000
+# Of white space before JSON that does not say that it is some.
+_MOST_BLANKS = 100_000
 _LONGEST_NAME = 255
 _JSON_FIELDS = FileFields()
 
@@ -126,7 +128,7 @@ async def receive_upload(
             fields = await _keep_form(request, kept, boundary, FormParts(boundary, limits.max_files + _MOST_FIELDS))
         else:
             require_fitting(announced_bytes(request), limits.max_bytes)
-            fields = await _keep_body(request, kept, limits, json_fields, is_url_encoded=kind == _URL_ENCODED)
+            fields = await _keep_body(request, kept, json_fields, is_url_encoded=kind == _URL_ENCODED)
     except ClientDisconnect as error:
         await kept.abandon(error)
         raise InvalidRequest("the body broke off", "send it again") from error
@@ -165,7 +167,7 @@ async def _keep_json(pieces: AsyncIterator[bytes], kept: _Files, fields: FileFie
 
 
 async def _keep_body(
-    request: Request, kept: _Files, limits: UploadLimits, json_fields: FileFields, *, is_url_encoded: bool
+    request: Request, kept: _Files, json_fields: FileFields, *, is_url_encoded: bool
 ) -> dict[str, Any]:
     """The file itself; JSON that does not say so is JSON."""
     pieces = request.stream()
@@ -174,7 +176,10 @@ async def _keep_body(
         first += piece
         if piece.strip():
             break
-        require_fitting(len(first), limits.max_memory_bytes)  # blanks may come before JSON
+        if len(first) > _MOST_BLANKS:
+            raise TooLarge(
+                f"the body begins with more than {_MOST_BLANKS} blanks", "send the file, or JSON without them"
+            )
     if first.lstrip().startswith(b"{"):
         return await _keep_json(_behind(bytes(first), pieces), kept, json_fields)
     if is_url_encoded and first.startswith(_URL_ENCODED_FIELDS):

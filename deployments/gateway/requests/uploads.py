@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any, Generic
@@ -30,6 +31,13 @@ _USUAL_VALUES = 1000
 # Of base64, some encoders escape every slash (one character in 64) and each end of a line (one in 76).
 _USUAL_ESCAPES_PER_BYTE = 1 / 16
 _BEGINNING = 100
+# Around an object the parser looks for it with an expression, which takes many times as long as to strip it.
+_WHITE_SPACE = " \t\n\r"
+# What is larger is parsed beside the event loop, one body after another: each keeps Python's lock for a while, and
+# between two of them the loop goes on.
+_PARSED_AT_ONCE_BYTES = 1_000_000
+_PARSING = ThreadPoolExecutor(1, thread_name_prefix="json")
+_PIECE_BYTES = 262_144
 
 _FILE_FIELDS = ("image", "file")
 _URL_ENCODED = "application/x-www-form-urlencoded"
@@ -74,7 +82,7 @@ async def read_upload(request: Request, options: type[Options], max_bytes: int) 
         return Upload(file, parse(options, merged(fields, query)), _plain_name(sent_name) or name)
     body = await read_body(request, max_bytes)
     if kind == "application/json" or body[:_BEGINNING].lstrip().startswith(b"{"):
-        fields = merged(json_object(body, images=1), query)
+        fields = merged(await _json_object(body, images=1), query)
         if "image" not in fields:
             raise InvalidRequest("the JSON body has no field 'image'", 'send {"image": "<base64 of the file>"}')
         image = await asyncio.to_thread(decode_base64, fields.pop("image"), "image")
@@ -93,12 +101,19 @@ def require_json(request: Request) -> None:
 
 async def read_json(request: Request, max_bytes: int, images: int = 1) -> dict[str, Any]:
     """The JSON object in the body, together with the options in the query. `images` is how many it may hold at most."""
-    return merged(json_object(await read_body(request, max_bytes), images), query_of(request))
+    return merged(await _json_object(await read_body(request, max_bytes), images), query_of(request))
 
 
 def query_of(request: Request) -> dict[str, str]:
     """The options in the query. Raises InvalidRequest when one is given twice."""
     return _single_values(request.query_params.multi_items())
+
+
+async def _json_object(body: bytes, images: int) -> dict[str, Any]:
+    """What `json_object` finds, however large the body is."""
+    if len(body) <= _PARSED_AT_ONCE_BYTES:
+        return json_object(body, images)
+    return await asyncio.get_running_loop().run_in_executor(_PARSING, json_object, body, images)
 
 
 def json_object(body: bytes | str, images: int) -> dict[str, Any]:
@@ -112,7 +127,8 @@ def json_object(body: bytes | str, images: int) -> dict[str, Any]:
     if body.count(escapes) > _USUAL_VALUES + len(body) * _USUAL_ESCAPES_PER_BYTE:  # type: ignore[arg-type]
         raise TooLarge("the JSON body is made of escapes", "send base64 as it is: it needs no backslash")
     try:
-        value = json.loads(body)
+        text = body if isinstance(body, str) else body.decode(json.detect_encoding(body), "surrogatepass")
+        value = json.loads(text.strip(_WHITE_SPACE))
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, an endless number, too deep
         raise InvalidRequest(f"the body is not JSON: {error}", "check the JSON, or send the file as it is") from error
     if not isinstance(value, dict):
@@ -124,10 +140,14 @@ async def _read_form(request: Request, max_bytes: int) -> tuple[bytes, str, dict
     """The file, its name, and the other fields."""
     body = await read_body(request, max_bytes)
     _, parameters = parse_options_header(request.headers["content-type"])
-    FormParts(parameters.get(b"boundary", b""), 1 + _MOST_FIELDS).count(body)
+    parts = FormParts(parameters.get(b"boundary", b""), 1 + _MOST_FIELDS)
+    async for piece in _pieces(body):
+        parts.count(piece)
 
     async def stream() -> AsyncGenerator[bytes, None]:
-        yield body
+        # In pieces, so that what is too large is refused by its beginning.
+        async for piece in _pieces(body):
+            yield piece
 
     try:
         form = await _InMemoryParser(
@@ -143,6 +163,13 @@ async def _read_form(request: Request, max_bytes: int) -> tuple[bytes, str, dict
         return await files[0].read(), files[0].filename or "", _single_values(fields)
     finally:
         await form.close()
+
+
+async def _pieces(body: bytes) -> AsyncGenerator[bytes, None]:
+    """The body in pieces, between which the event loop goes on."""
+    for start in range(0, len(body), _PIECE_BYTES):
+        yield body[start : start + _PIECE_BYTES]
+        await asyncio.sleep(0)
 
 
 def _disposition_name(header: str) -> str:

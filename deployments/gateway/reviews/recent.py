@@ -11,20 +11,25 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Key, Value]):
-    """At most `most` of them."""
+    """As many of them as have a size of `most` together. One that is larger by itself is not kept."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._values: OrderedDict[Key, Value] = OrderedDict()
+        self._size = 0
+        self._values: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
 
     def get(self, key: Key) -> Value | None:
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
-
-    def put(self, key: Key, value: Value) -> None:
-        self._values[key] = value
+        if key not in self._values:
+            return None
         self._values.move_to_end(key)
-        while len(self._values) > self._most:
-            self._values.popitem(last=False)
+        return self._values[key][0]
+
+    def put(self, key: Key, value: Value, size: int) -> None:
+        if key in self._values:
+            self._size -= self._values.pop(key)[1]
+        if size > self._most:
+            return
+        self._values[key] = value, size
+        self._size += size
+        while self._size > self._most:
+            self._size -= self._values.popitem(last=False)[1][1]

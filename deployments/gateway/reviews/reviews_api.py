@@ -40,7 +40,8 @@ from ocr.review_contract import (
 )
 
 MAX_WORDS = 500_000
-_KEPT_INDEXES, _KEPT_PAGES = 8, 32
+# Of pages, as JSON: in memory they take five to ten times as much. Of indexes, whose words take some hundred bytes.
+_KEPT_PAGES_BYTES, _KEPT_WORDS = 4_000_000, MAX_WORDS
 
 Changed: TypeAlias = "Review | None"
 
@@ -70,8 +71,8 @@ class ReviewsApi:
     def __init__(self, jobs: JobsApi, review_threshold: Callable[[], float]) -> None:
         self._jobs = jobs
         self._threshold = review_threshold
-        self._indexes: Recent[str, tuple[WordIndex, Queue]] = Recent(_KEPT_INDEXES)
-        self._pages: Recent[tuple[str, Place], PageAnswer] = Recent(_KEPT_PAGES)
+        self._indexes: Recent[str, tuple[WordIndex, Queue]] = Recent(_KEPT_WORDS)
+        self._pages: Recent[tuple[str, Place], PageAnswer] = Recent(_KEPT_PAGES_BYTES)
 
     @property
     def now(self) -> float:
@@ -198,10 +199,9 @@ class ReviewsApi:
         """A page as it was read."""
         known = self._pages.get((job.folder, place))
         if known is None:
-            known = await asyncio.to_thread(
-                PageAnswer.model_validate_json, (await self._jobs.queue.page(job, place)).answer
-            )
-            self._pages.put((job.folder, place), known)
+            kept = await self._jobs.queue.page(job, place)
+            known = await asyncio.to_thread(PageAnswer.model_validate_json, kept.answer)
+            self._pages.put((job.folder, place), known, len(kept.answer))
         return known
 
     async def _prepared(self, opened: Open, who: Mapping[str, str], said: DecisionBody) -> KeptDecision | str | None:
@@ -219,7 +219,7 @@ class ReviewsApi:
         if known is None:
             index = WordIndex.unpacked(await self._jobs.queue.files.read(review.index))
             known = index, await asyncio.to_thread(queue_of, index.confidences, review.asking)
-            self._indexes.put(review.index, known)
+            self._indexes.put(review.index, known, len(index))
         return known
 
     async def _indexed(self, job: Job) -> WordIndex:

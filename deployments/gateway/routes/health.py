@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from deployments.gateway.access.access_middleware import caller_name
 from deployments.gateway.gateway_api import GatewayApi
 from deployments.gateway.requests.options import parse
 from deployments.gateway.requests.uploads import query_of
@@ -36,7 +37,8 @@ def health_routes(api: GatewayApi) -> APIRouter:
     @router.get("/ready", openapi_extra={"parameters": openapi.in_query(ReadyOptions)}, responses=unready)
     async def ready(request: Request) -> ReadyAnswer:
         """Enough engines are warm, and an ordinary page was read within the default deadline."""
-        return await api.ready_within(parse(ReadyOptions, query_of(request)).wait)
+        wait_s = parse(ReadyOptions, query_of(request)).wait
+        return await api.ready_within(wait_s, caller_name(request.scope))
 
     @router.get("/status")
     async def status() -> StatusAnswer:

@@ -8,15 +8,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.attack.__main__ import Outcome
 from benchmarks.attack.asking import Target, repeated
-from benchmarks.attack.hostile_callers import HostileCaller, hostile_callers
+from benchmarks.attack.hostile_callers import HostileCaller, hostile_callers, work
+from benchmarks.attack.outcomes import KeptOutcomes, Outcome, report
 
 pytestmark = pytest.mark.processes
+
+OUTCOME = Outcome("x", 0.2, 1.5, 7, (), 1.0, (), 1.4, 0.1)
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -100,3 +104,41 @@ def test_a_caller_is_held_to_every_promise(changed: dict[str, object], holds: bo
     outcome = Outcome(name="x", pages=3, usual_page_s=0.4, taken=0.1, **{**fine, **changed})  # type: ignore[arg-type]
     assert outcome.holds is holds
     assert ("**no**" in outcome.row()) is not holds
+
+
+async def test_a_caller_hangs_up_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.attack.hostile_callers.LEAVES_S", 0.0)
+    left = asyncio.Event()
+
+    async def never(_: Target) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.set()
+
+    await work(HostileCaller("x", never), Target("127.0.0.1", 1, time.monotonic()))
+    assert left.is_set()
+
+
+def test_a_run_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> None:
+    path, run = tmp_path / "run.jsonl", {"commit": "abc", "seconds": 12.0}
+    first = KeptOutcomes(path, run)
+    first.begin()
+    first.add(OUTCOME)
+    first.add(replace(OUTCOME, name="y", refusals=("503 full",), replaced=("Gateway",)))
+    again = KeptOutcomes(path, run)
+    assert again.before() == [OUTCOME, replace(OUTCOME, name="y", refusals=("503 full",), replaced=("Gateway",))]
+    with pytest.raises(ValueError, match="of another run"):
+        KeptOutcomes(path, {**run, "commit": "def"}).before()
+    again.remove()
+    assert again.before() == []
+    again.add(OUTCOME)
+    assert again.before() == [OUTCOME]
+
+
+def test_a_report_says_how_many_callers_are_missing() -> None:
+    about = {"commit": "abc"}
+    assert "1 of 2; 3 more are not measured" in report([OUTCOME, replace(OUTCOME, memory=1.2)], 5, about, 12.0, 5.0)
+    whole = report([OUTCOME], 1, about, 12.0, 5.0)
+    assert "not measured" not in whole
+    assert OUTCOME.row() in whole

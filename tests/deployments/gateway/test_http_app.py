@@ -461,6 +461,21 @@ async def test_ready_can_be_waited_for(client: httpx.AsyncClient, service: Plain
     assert (refused.status_code, "wait" in refused.json()["error"]["message"]) == (422, True)
 
 
+async def test_one_caller_waits_for_readiness_so_many_times_and_others_too(
+    client: httpx.AsyncClient, service: PlainService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployments.gateway.gateway_api._WAITING_OF_ONE_CALLER", 1)
+    service.warm = False
+    asked = [asyncio.create_task(client.get("/ready?wait=60")) for _ in range(2)]
+    done, left = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+    [refused], [waiting] = done, left
+    assert (refused.result().status_code, "requests of yours wait" in refused.result().text) == (503, True)
+    assert "wait=60" in (await client.get("/ready")).text
+    service.warm = True
+    assert (await waiting).status_code == 200
+    assert (await client.get("/ready?wait=60")).status_code == 200
+
+
 async def test_status_shows_every_configured_engine(client: httpx.AsyncClient) -> None:
     status = StatusAnswer.model_validate((await client.get("/status")).json())
     assert status.status == "degraded"

@@ -14,8 +14,9 @@ from deployments.gateway.documents.documents import Documents
 from deployments.job_worker.job_reader import JobReader
 from deployments.jobs.job import Job, JobFile
 from deployments.jobs.job_files import JobFiles
-from deployments.jobs.job_queue import JobQueue
+from deployments.jobs.job_queue import JobQueue, places
 from deployments.messages.capabilities import Capabilities
+from deployments.replica.asked_at_once import AskedAtOnce
 from ocr import Scope
 from tests.fakes.memory_jobs import MemoryJobStore
 from tests.fakes.plain_service import plain_config, spec
@@ -47,11 +48,11 @@ class Workshop:
             clock=lambda: time.time() + self.skipped_s,
         )
 
-    def reader(self, name: str = "one") -> JobReader:
+    def reader(self, name: str = "one", asked: AskedAtOnce | None = None) -> JobReader:
         specs = [spec(each, Scope.LINE, Scope.CHARACTER) for each in ("a", "b", "lines")]
         capabilities = Capabilities.of(self.config, specs)
         documents = cast("Documents", self.documents)
-        return JobReader(self.another_queue(), self.service, documents, lambda: capabilities, name)
+        return JobReader(self.another_queue(), self.service, documents, lambda: capabilities, name, asked=asked)
 
     async def submit(self, *files: bytes, job_id: str = "a", **fields: Any) -> Job:
         kept = []
@@ -80,7 +81,8 @@ class Workshop:
         """What was read, in the order of the result."""
         import json
 
-        pages = [page async for _, page in self.queue.pages(await self.job(job_id))]
+        job = await self.job(job_id)
+        pages = [await self.queue.outcome(job, place) for place in places(job)]
         answers = [json.loads(page.answer) for page in pages if hasattr(page, "answer")]
         return [answer.get("width", -1) for answer in answers]
 

@@ -12,11 +12,16 @@ import pytest
 from deployments.config.schema import LimitsConfig
 from deployments.gateway.access.current_caller import CURRENT_CALLER
 from deployments.jobs.job import UNREAD
+from deployments.jobs.job_queue import places
 from deployments.jobs.sqlite_store import SqliteJobStore
+from deployments.messages.request import ReadRequest
+from deployments.replica.asked_at_once import AskedAtOnce
+from ocr import Page
 from ocr.errors import DeadlineExceeded, InternalFailure, NotReady, Overloaded
+from ocr.job_contract import Priority
 from tests.deployments.job_worker.conftest import Workshop
 from tests.fakes.plain_service import png
-from tests.fakes.sized_pages import width_of, written_document
+from tests.fakes.sized_pages import SizedPages, width_of, written_document
 
 ALL = [width_of(number) for number in range(1, 11)]
 
@@ -57,7 +62,7 @@ async def test_a_character_of_each_image_is_read(workshop: Workshop) -> None:
     await workshop.submit(png(), png(), options={"task": "character"})
     async with workshop.working():
         job = await workshop.until("succeeded")
-    pages = [page async for _, page in workshop.queue.pages(job)]
+    pages = [await workshop.queue.outcome(job, place) for place in places(job)]
     assert [json.loads(page.answer)["character"] for page in pages if hasattr(page, "answer")] == ["Q", "Q"]
 
 
@@ -269,7 +274,7 @@ async def test_a_page_that_kills_whoever_reads_it_is_given_up(workshop: Workshop
     for attempt in range(1, 4):
         leased = await workshop.queue.next_pages(f"victim {attempt}", 1)
         assert leased is not None
-        assert leased[1][0].attempt == attempt
+        assert leased.leases[0].attempt == attempt
         workshop.skipped_s += 3.0
     assert await reader.read_some()
     job = await workshop.job()
@@ -307,3 +312,30 @@ async def test_the_pages_of_many_callers_are_read_in_turn(workshop: Workshop) ->
             await workshop.until("succeeded", job_id)
             order.append(f"{job_id} {(await workshop.job('long')).pages_done < 10}")
     assert order[0] == "short True"
+
+
+class _Noting(SizedPages):
+    """Notes for how many pages at once each page is read."""
+
+    def forget(self) -> None:
+        super().forget()
+        self.at_once: list[int] = []
+
+    async def read_page(self, data: bytes, request: ReadRequest) -> Page:
+        self.at_once.append(request.at_once)
+        return await super().read_page(data, request)
+
+
+@pytest.mark.parametrize(("priority", "at_once", "counts"), [("interactive", 5, 4.0), ("batch", 1, None)])
+async def test_pages_that_somebody_waits_for_count_as_asked_for_at_once_and_a_batch_gives_way_anyhow(
+    workshop: Workshop, priority: Priority, at_once: int, counts: float | None
+) -> None:
+    workshop.service = service = _Noting()
+    told: list[dict[str, float]] = []
+    asked = AskedAtOnce(lambda each: told.append(dict(each)))
+    await workshop.submit(written_document(5), priority=priority)
+    reader = workshop.reader(asked=asked)
+    for _ in range(3):  # it is opened, and read three pages at a time
+        assert await reader.read_some()
+    assert service.at_once == [at_once] * 5
+    assert max((each.get("key 1", 0.0) for each in told), default=0.0) == (counts or 0.0)

@@ -109,10 +109,10 @@ async def test_the_pages_of_all_files_of_a_job_are_counted_together(queue: JobQu
     assert leased is not None
     for count, problem in ((5, "too_large"), (4, None)):
         found = await queue.next_pages("two", 4)
-        while found is not None and found[1][0].index != OPENING:
+        while found is not None and found.leases[0].index != OPENING:
             found = await queue.next_pages("two", 4)
         assert found is not None
-        [lease] = found[1]
+        [lease] = found.leases
         assert await queue.opened(job.id, lease, count, range(1, count + 1))
         current = await queue.store.get(job.id)
         assert current is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deployments.messages.request import Asker
 from deployments.replica import processor_shares
 from deployments.replica.processor_shares import NotShared, ProcessorShares, Turns, shares_of_node
 from tests.fakes.hand_clock import HandClock
@@ -138,6 +139,19 @@ def test_one_that_comes_is_neither_far_ahead_nor_behind(table: Path, clock: Hand
     assert not third.may_compute("new")
 
 
+def test_work_that_gives_way_comes_level_with_those_who_are_there(table: Path, clock: HandClock) -> None:
+    first, second = process(table, clock), process(table, clock)
+    first.want({"reader": 2.0})
+    first.had("reader", 10.0, 1.0)
+    turns = Turns(second, clock)
+    assert turns.of({Asker("book", "batch")}, 2.0) == {"book batch"}
+    first.want({"reader": 2.0})
+    assert first.may_compute("reader")  # it does not wait for the book
+    second.had("book batch", 0.1, 8.0)
+    assert turns.of({Asker("book", "batch")}, 2.0) == set()
+    assert first.may_compute("reader")
+
+
 def test_one_that_comes_again_owes_nothing_of_what_it_had_alone(table: Path, clock: HandClock) -> None:
     first, second = process(table, clock), process(table, clock)
     first.want({"a": 2.0})
@@ -236,10 +250,10 @@ def test_a_caller_is_slowed_by_others_and_never_stopped(table: Path, clock: Hand
     for _ in range(130):
         clock.now += 0.1
         other.want({"page": 2.0})
-        allowed.append(turns.of({"book"}, 1.0))
+        allowed.append(turns.of({Asker("book")}, 1.0))
     assert [may for may in allowed if may] == [{"book"}] * 2
     other.want({})
-    assert turns.of({"book"}, 1.0) == {"book"}
+    assert turns.of({Asker("book")}, 1.0) == {"book"}
     assert turns.of((), 1.0) == set()
 
 

@@ -1,16 +1,20 @@
 """Who may have a program compute beside a replica, and what it is charged."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from deployments.messages.request import Asker
 from deployments.replica import processor_shares
+from deployments.replica.processor_shares import ProcessorShares
 from deployments.replica.processor_turns import ProcessorTurns
+from tests.fakes.hand_clock import HandClock
 from tests.fakes.held_shares import HeldShares
 
 
 async def _draw(turns: ProcessorTurns, caller: str, spent: list[float], done: list[str]) -> None:
-    async with turns.turn(caller, lambda: spent[0]):
+    async with turns.turn(Asker(caller), lambda: spent[0]):
         spent[0] += 2.5
         done.append(caller)
 
@@ -27,6 +31,35 @@ async def test_who_has_had_more_waits_and_each_is_charged_what_his_program_took(
     await heavy
     assert (done, shares.charged) == (["light", "heavy"], [("light", 2.5), ("heavy", 2.5)])
     assert shares.wanted[-1] == {}
+
+
+async def test_what_is_drawn_for_a_batch_counts_like_the_rest_of_it(tmp_path: Path) -> None:
+    """Eight times, so that it soon waits for whoever reads a page."""
+    clock = HandClock()
+    here, engine = (ProcessorShares(tmp_path / "table", 1.0, clock) for _ in range(2))
+    turns, spent = ProcessorTurns(here, clock), [0.0]
+
+    async def draw() -> None:
+        async with turns.turn(Asker("book", "batch"), lambda: spent[0]):
+            spent[0] += 0.25
+
+    engine.want({"page": 1.0})
+    engine.had("page", 1.0, 1.0)
+    await draw()
+    assert not here.may_compute("book batch")
+    assert here.may_compute("book")
+
+
+async def test_a_program_that_still_runs_counts_for_all_that_one_asked_at_once(tmp_path: Path) -> None:
+    clock = HandClock()
+    here, engine = (ProcessorShares(tmp_path / "table", 1.0, clock) for _ in range(2))
+    turns = ProcessorTurns(here, clock)
+    engine.want({"page": 1.0})
+    engine.had("page", 1.0, 1.0)
+    async with turns.turn(Asker("book")), turns.turn(Asker("book", share=0.25)):
+        clock.now += 0.5
+        engine.want({"page": 1.0})
+        assert not engine.may_compute("book")
 
 
 async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

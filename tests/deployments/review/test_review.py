@@ -112,6 +112,22 @@ def test_a_review_holds_so_many_decisions_and_says_why_it_takes_no_more(monkeypa
     assert "submit the document again" in second
 
 
+def test_one_word_is_decided_so_many_times_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployments.review.review.MOST_OF_A_WORD", 3)
+    said = with_decisions(review(), [decision(0), decision(0)])
+    first, second, third = why_refused(said, [decision(0), decision(0), decision(1)])
+    assert (first, third) == ("", "")
+    assert "go on with others" in second
+
+
+def test_a_review_holds_so_many_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployments.review.review.MOST_CHARACTERS", 10)
+    said = with_decisions(review(), [decision(0, text="x" * 6)])
+    more = [decision(1, text="x" * 5), decision(2, text="xx"), decision(3, text="xxx")]
+    first, second, third = why_refused(said, more)
+    assert (second, "submit the document again" in first, "submit the document again" in third) == ("", True, True)
+
+
 def test_words_are_leased_to_so_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deployments.review.review.MOST_LEASES", 3)
     first, _ = lease_words(review(), range(10), "ann", 2, 0.0)

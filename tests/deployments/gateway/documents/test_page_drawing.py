@@ -19,6 +19,7 @@ import pytest
 from benchmarks.inputs.bad_files import png_of_size
 from deployments.gateway.documents import page_drawing
 from deployments.gateway.documents.page_drawing import DrawnPage, PageDrawer, RefusedPage
+from deployments.messages.request import Asker
 from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
 from segmentation.files.image_pages import MAX_IMAGE_BYTES
 from segmentation.files.own_process import NICENESS
@@ -298,7 +299,7 @@ async def test_a_page_is_drawn_when_it_is_taken_and_not_before() -> None:
 async def test_documents_take_turns_page_by_page() -> None:
     """Two documents of one caller and one of another are drawn one page at a time: none waits for another's last."""
     callers = iter(["one", "one", "other"])
-    drawer = PageDrawer(3, 1, 60.0, caller=lambda: next(callers))
+    drawer = PageDrawer(3, 1, 60.0, lambda: Asker(next(callers)))
     order: list[str] = []
     note = order.append
 
@@ -332,7 +333,7 @@ async def test_a_page_that_takes_too_long_is_given_up_and_blamed_only_if_it_comp
     monkeypatch: pytest.MonkeyPatch, computed_s: float, error: type[QuorumError]
 ) -> None:
     spent_s = itertools.count(5.0, computed_s)
-    monkeypatch.setattr("deployments.gateway.documents.page_drawing._processor_s", lambda _process: next(spent_s))
+    monkeypatch.setattr("deployments.gateway.documents.page_drawing.processor_s", lambda _process: next(spent_s))
     async with talking(_OPENS + _WAITS).opened(b"x", REQUEST, 1.0) as document:
         document._limits = replace(document._limits, patience_s=0.6)
         pages = [page async for page in document.pages()]
@@ -343,7 +344,7 @@ async def test_a_page_that_takes_too_long_is_given_up_and_blamed_only_if_it_comp
 async def test_a_document_that_takes_too_long_to_open_is_blamed_only_if_it_computed_most_of_the_time(
     monkeypatch: pytest.MonkeyPatch, computed_s: float, error: type[QuorumError]
 ) -> None:
-    monkeypatch.setattr("deployments.gateway.documents.page_drawing._processor_s", lambda _process: computed_s)
+    monkeypatch.setattr("deployments.gateway.documents.page_drawing.processor_s", lambda _process: computed_s)
     with pytest.raises(error, match="open"):
         await drawn(b"x" * 1_000_000, drawer=talking(_WAITS, patience_s=0.6))
 

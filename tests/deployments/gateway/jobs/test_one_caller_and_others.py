@@ -15,16 +15,21 @@ import pytest
 from deployments.config.schema import JobsConfig, LimitsConfig
 from deployments.gateway.formats import PdfPageText, format_named
 from deployments.gateway.jobs import jobs_api
+from deployments.gateway.jobs.job_changes import JobChanges
 from deployments.gateway.jobs.job_results import JobResults, Written, _chosen, place_of
 from deployments.gateway.jobs.jobs_api import JobsApi
+from deployments.gateway.jobs.result_turns import ResultTurns
 from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.kept_uploads import KeptUpload, UploadLimits
 from deployments.jobs.job import Job, JobFile, ended
 from deployments.jobs.job_files import JobFiles
 from deployments.jobs.job_queue import JobQueue, KeptPage, Place
 from deployments.jobs.job_store import Quota
-from ocr.errors import InvalidRequest, OutOfRange, Overloaded
+from deployments.messages.request import Asker
+from deployments.replica.processor_turns import ProcessorTurns
+from ocr.errors import InvalidRequest, NotFound, OutOfRange, Overloaded
 from tests.deployments.jobs.test_job import job_of
+from tests.fakes.held_shares import HeldShares
 from tests.fakes.memory_jobs import MemoryJobStore
 from tests.fakes.reviewed_jobs import agreed, page_saying
 
@@ -43,7 +48,16 @@ class Kept:
         self.store = MemoryJobStore()
         self.queue = JobQueue(self.store, JobFiles(str(folder)), lambda: JobsConfig(**jobs))
         documents = SimpleNamespace(with_text_layers=_same)
-        self.readings = cast("ReadingApi", SimpleNamespace(limits=LimitsConfig(timeout_s=5.0), documents=documents))
+        self.shares = HeldShares("key 1", "key 2")
+        self.readings = cast(
+            "ReadingApi",
+            SimpleNamespace(
+                limits=LimitsConfig(timeout_s=5.0),
+                documents=documents,
+                processors=ProcessorTurns(self.shares),
+                asker_named=Asker,
+            ),
+        )
         self.results = JobResults(self.queue, self.readings)
 
     async def pdf(self, pages: int) -> Job:
@@ -127,6 +141,76 @@ async def test_a_caller_waits_for_so_many_results_and_others_for_theirs(
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     kept.results.require_room_to_wait(running.owner)
+
+
+async def test_a_result_waits_while_its_caller_leaves_the_processors_to_others(kept: Kept) -> None:
+    job = await kept.pdf(2)
+    kept.shares.may = set()
+    writing = asyncio.create_task(kept.results.written(job, format_named("pdf"), 0, None))
+    lines = kept.results.stream(job.owner, job, None, 0.0)
+    streaming = asyncio.create_task(anext(lines))  # type: ignore[arg-type]
+    await asyncio.sleep(0.1)
+    assert [task.done() for task in (writing, streaming)] == [False, False]
+    assert {"key 1": 1.0} in kept.shares.wanted
+    kept.shares.may = {"key 1"}
+    async with asyncio.timeout(30.0):
+        assert b'"resume": "0.0"' in await streaming
+        assert (await writing).media_type == "application/pdf"
+    await lines.aclose()  # type: ignore[attr-defined]
+    assert {caller for caller, _ in kept.shares.charged} == {"key 1"}
+
+
+async def test_what_is_computed_for_results_that_one_has_made_at_once_counts_more(kept: Kept) -> None:
+    charged: list[float] = []
+
+    class Counting(HeldShares):
+        def had(self, caller: str, seconds: float, counts: float) -> float:
+            charged.append(counts)
+            return 0.0
+
+    turns = ResultTurns(ProcessorTurns(Counting("key 1")), Asker)
+    async with turns.piece("key 1"):
+        pass
+    all_there = asyncio.Barrier(3)
+
+    async def piece() -> None:
+        async with turns.piece("key 1"):
+            await all_there.wait()
+
+    async with asyncio.timeout(30.0):
+        await asyncio.gather(*(piece() for _ in range(3)))
+        assert await turns.joined("key 1", iter([b"a", b"b"])) == b"ab"
+    assert max(charged[1:4]) == 3.0
+    assert (charged[0], charged[-1]) == (1.0, 1.0)
+
+
+async def test_those_who_wait_for_the_same_job_look_at_it_together(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployments.gateway.jobs.job_changes._LOOK_S", 0.01)
+    job = await kept.queue.add(job_of(2))
+    looks = 0
+    version = kept.store.version
+
+    async def counted(job_id: str) -> int | None:
+        nonlocal looks
+        looks += 1
+        return await version(job_id)
+
+    monkeypatch.setattr(kept.store, "version", counted)
+    changes = JobChanges(kept.queue)
+    assert await asyncio.gather(*(changes.after(job) for _ in range(30))) == [job] * 30
+    assert looks == 1
+    changed = job.changed(started_at=1.0).as_version_after(job)
+    assert await kept.store.replace(changed, job)
+    assert await asyncio.gather(changes.after(job), changes.after(job)) == [changed, changed]
+    assert looks == 2
+
+
+async def test_a_job_that_is_gone_while_one_waits_is_told(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployments.gateway.jobs.job_changes._LOOK_S", 0.01)
+    job = await kept.queue.add(job_of(2))
+    await kept.store.remove(job)
+    with pytest.raises(NotFound):
+        await JobChanges(kept.queue).after(job)
 
 
 @pytest.mark.parametrize("resume", ["-1.0", "0.-2", "0.-9999", "1", "0.0.0", "a.b"])

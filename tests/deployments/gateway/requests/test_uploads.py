@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import io
+import json
 import re
+import threading
 import zlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -14,6 +16,7 @@ from urllib.parse import quote
 import httpx
 import PIL.Image
 import pytest
+from python_multipart.multipart import MultipartParser
 from starlette.requests import Request
 
 from deployments.gateway.requests.base64_files import decode_base64
@@ -265,15 +268,20 @@ def test_base64_with_white_space_in_it_and_escaped_slashes_is_what_encoders_writ
         decode_base64("\N{NO-BREAK SPACE}QUJD", "image")
 
 
-async def test_a_large_body_with_every_slash_escaped_is_parsed() -> None:
-    escaped = base64.b64encode(bytes(range(256)) * 400).decode().replace("/", "\\/")
-    body = b'{"image": "' + escaped.encode() + b'"}'
+def request_of(body: bytes) -> Request:
+    """A request with this body, and nothing else."""
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
-    assert len((await read_json(Request(scope, receive), 10**7))["image"]) == 136_536
+    return Request(scope, receive)
+
+
+async def test_a_large_body_with_every_slash_escaped_is_parsed() -> None:
+    escaped = base64.b64encode(bytes(range(256)) * 400).decode().replace("/", "\\/")
+    body = b'{"image": "' + escaped.encode() + b'"}'
+    assert len((await read_json(request_of(body), 10**7))["image"]) == 136_536
 
 
 def disposed(header: str) -> dict[str, Any]:
@@ -307,3 +315,50 @@ async def test_hocr_tells_the_resolution_that_stands_in_the_file(client: httpx.A
     PIL.Image.new("L", (60, 60), 255).save(file, "PNG", dpi=(150, 150))
     response = await client.post("/predict_text", content=file.getvalue(), params={"format": "hocr"})
     assert "scan_res 150 150" in response.text
+
+
+async def test_a_form_whose_option_is_too_large_is_refused_by_its_beginning(
+    service: PlainService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+    write = MultipartParser.write
+
+    def noted(self: MultipartParser, data: bytes) -> int:
+        given.append(len(data))
+        return write(self, data)
+
+    monkeypatch.setattr(MultipartParser, "write", noted)
+    monkeypatch.setattr("deployments.gateway.requests.uploads._PIECE_BYTES", 10_000)
+    form = {"data": {"engines": "a," * 500_000}, "files": {"image": IMAGE}}
+    async with asking(app_over(service, max_request_mb=5.0)) as client:
+        refused = await client.post("/predict_text", **form)  # type: ignore[arg-type]
+    assert refused.status_code == 400
+    assert sum(given) <= 120_000
+
+
+async def test_a_form_that_comes_in_pieces_is_read_like_one_that_is_whole(
+    service: PlainService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployments.gateway.requests.uploads._PIECE_BYTES", 7)
+    async with asking(app_over(service)) as client:
+        answer = await client.post("/predict_text", data={"engines": "a"}, files={"image": IMAGE})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+async def test_a_large_body_is_parsed_beside_the_loop_and_the_white_space_around_it_is_nothing(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployments.gateway.requests.uploads._PARSED_AT_ONCE_BYTES", 100)
+    threads: list[str] = []
+    loads = json.loads
+
+    def noted(text: str) -> Any:
+        threads.append(threading.current_thread().name)
+        assert text == '{"a": 1}'
+        return loads(text)
+
+    monkeypatch.setattr(json, "loads", noted)
+    body = (" \n" * 100 + '{"a": 1}' + "\r\n\t" * 100).encode(encoding)
+    assert await read_json(request_of(body), 10_000) == {"a": 1}
+    assert [name.startswith("json") for name in threads] == [True]
