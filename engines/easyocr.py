@@ -32,13 +32,14 @@ from engines.common.usual_characters import is_latin
 from engines.converted import store
 from engines.converted.store import ConvertedModel
 from engines.devices.full_batches import in_full_batches
-from engines.devices.openvino_device import by_openvino, open_network
+from engines.devices.openvino_device import by_openvino
 from engines.devices.torch_device import TORCH, prepare
 from engines.easyocr_networks.line_network import CHARACTERS, Infer, LineNetwork, heights, network_input
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Material, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources, Runtime
+from ocr.runtime.openvino_network import open_network
 from ocr.text.languages import LANGUAGES, has_latin_letters, readable
 
 GPU_BATCH = 16

@@ -48,7 +48,7 @@ from engines.common.temperature_scaling import (
 from engines.common.unreadable import unreadable
 from engines.converted import store
 from engines.devices.full_batches import Network, in_full_batches
-from engines.devices.openvino_device import by_openvino, open_network
+from engines.devices.openvino_device import by_openvino
 from engines.devices.tensorflow_device import TENSORFLOW
 from engines.devices.tensorflow_device import prepare as prepare_tensorflow
 from ocr import (
@@ -68,6 +68,7 @@ from ocr import (
 )
 from ocr.errors import EngineUnavailable
 from ocr.interfaces import Runtime
+from ocr.runtime.openvino_network import open_network
 from ocr.text.languages import LANGUAGES, readable
 
 WEIGHTS_FILE = "model.keras"

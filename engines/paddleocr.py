@@ -30,11 +30,12 @@ from engines.common.module_stubs import stubbed_modules
 from engines.common.unreadable import unreadable
 from engines.devices import openvino_device
 from engines.devices.onnx_device import ONNX_RUNTIME, providers, require_on_card
-from engines.devices.openvino_device import by_openvino, open_network
+from engines.devices.openvino_device import by_openvino
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
 from ocr.image import Crop, Pixels, Scope
 from ocr.interfaces import Engine, EngineSpec, LoadOptions, Resources, Runtime
+from ocr.runtime.openvino_network import open_network
 from ocr.text.languages import LANGUAGES, readable
 
 HEIGHT_PX = 48

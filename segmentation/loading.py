@@ -23,14 +23,14 @@ def load(
     the shapes of the letters tell whether a page stands on its head.
 
     Raises:
-        EngineUnavailable: ONNX Runtime is not installed or a model is not where it should be.
+        EngineUnavailable: OpenVINO is not installed or a model is not where it should be.
     """
-    threads, device = options.threads, options.device
+    threads = options.threads
     orientation = OrientationEstimator(
-        None if orientation_model is None else load_classifier(orientation_model, threads, device),
-        None if reading_model is None else OnnxOrientationReader(reading_model, threads, device),
+        None if orientation_model is None else load_classifier(orientation_model, threads),
+        None if reading_model is None else OnnxOrientationReader(reading_model, threads),
     )
     if options.model is None:
         return TextSegmenter(ProjectionDetector(), orientation)
-    detector = load_detector(options.model, threads, device)
+    detector = load_detector(options.model, threads)
     return TextSegmenter(TiledDetector(detector, detector.settings), orientation)

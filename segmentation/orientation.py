@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from ocr.image import Pixels
 from segmentation.characters import is_joined
-from segmentation.detection.onnx_session import Session, open_session
+from segmentation.detection.detector import Network
+from segmentation.detection.onnx_network import open_network
 from segmentation.detection.quads import Quads, angles, heights, turned, widths
 from segmentation.ink import gray, ink_mask, without_neighbours
 
@@ -159,45 +160,42 @@ def weighted_median(values: NDArray[np.floating], weights: NDArray[np.floating])
 
 
 class OnnxUpsideDownClassifier:
-    """PaddleOCR's text-line orientation classifier (0 or 180 degrees) as an ONNX session.
+    """PaddleOCR's text-line orientation classifier (0 or 180 degrees).
 
-    `session` takes (N, 3, 48, 192) float32 in [-1, 1] and gives the probabilities (N, 2) of upright and upside down.
+    `network` takes (N, 3, 48, 192) float32 in [-1, 1] and gives the probabilities (N, 2) of upright and upside down.
     """
 
-    def __init__(self, session: Session, input_name: str) -> None:
-        self._session = session
-        self._input = input_name
+    def __init__(self, network: Network) -> None:
+        self._network = network
 
     def upside_down(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
         """The probability, (N,), that each line lies upside down."""
         if not crops:
             return np.zeros(0, dtype=np.float32)
         blob = np.stack([_network_input(crop, _CLASSIFIER_SIZE_PX) for crop in crops])  # (N, 3, 48, 192) float32
-        (answer,) = self._session.run(None, {self._input: blob})
-        return np.asarray(answer[:, 1], dtype=np.float32)
+        return np.asarray(self._network(blob)[:, 1], dtype=np.float32)
 
 
 class OnnxOrientationReader:
-    """PaddleOCR's recogniser as an ONNX session. Most pages leave no doubt: it is opened when the first one does.
+    """PaddleOCR's recogniser. Most pages leave no doubt: it is opened when the first one does.
 
-    The session takes (1, 3, 48, 480) float32 in [-1, 1] and gives the probabilities (1, T, C) of C classes in T steps.
+    The network takes (1, 3, 48, 480) float32 in [-1, 1] and gives the probabilities (1, T, C) of C classes in T steps.
     """
 
-    def __init__(self, model: Path, threads: int, device: str = "cpu") -> None:
-        self._model, self._threads, self._device = model, threads, device
+    def __init__(self, model: Path, threads: int) -> None:
+        self._model, self._threads = model, threads
 
     @cached_property
-    def _session(self) -> tuple[Session, str]:
-        return open_session(self._model, self._threads, self._device)
+    def _network(self) -> Network:
+        return open_network(self._model, self._threads)
 
     def confidence(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
         """The mean probability of the characters that are read on each piece, (N,); 0 where none are."""
         return np.array([self._of(crop) for crop in crops], dtype=np.float32)
 
     def _of(self, crop: Pixels) -> float:
-        session, name = self._session
-        (answer,) = session.run(None, {name: _network_input(crop, _READING_SIZE_PX)[None]})
-        read = answer[0][answer[0].argmax(axis=1) != _NO_CHARACTER]  # (K, C): the steps in which there is a character
+        [steps] = self._network(_network_input(crop, _READING_SIZE_PX)[None])
+        read = steps[steps.argmax(axis=1) != _NO_CHARACTER]  # (K, C): the steps in which there is a character
         return float(read.max(axis=1).mean()) if len(read) else 0.0
 
 
@@ -211,6 +209,6 @@ def _network_input(crop: Pixels, size_px: tuple[int, int]) -> NDArray[np.float32
     return blob
 
 
-def load_classifier(model: Path, threads: int, device: str = "cpu") -> OnnxUpsideDownClassifier:
+def load_classifier(model: Path, threads: int) -> OnnxUpsideDownClassifier:
     """The classifier in `model`, a file or a directory with `inference.onnx`; or EngineUnavailable."""
-    return OnnxUpsideDownClassifier(*open_session(model, threads, device))
+    return OnnxUpsideDownClassifier(open_network(model, threads))

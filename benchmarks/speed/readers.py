@@ -49,6 +49,7 @@ from ocr.contract import TextOptions
 from ocr.errors import EngineUnavailable
 from ocr.image import Pixels
 from ocr.interfaces import Runtime
+from ocr.runtime.openvino_network import FLOAT32
 from segmentation.detection.detector import DbDetector
 from segmentation.segmenter import TextSegmenter
 
@@ -142,7 +143,7 @@ def _in_float32(name: str) -> ReadFile:
 
 def hold_to_float32() -> None:
     """Have networks compute in float32 in this process from now on, as on processors without bfloat16."""
-    openvino_device.half_precision = lambda: openvino_device.FLOAT32
+    openvino_device.half_precision = lambda: FLOAT32
 
 
 def _request() -> ReadRequest:
@@ -155,7 +156,7 @@ def _segmenter(threads: int, *, as_they_come: bool) -> TextSegmenter:
     model = _model(DETECTOR)
     if not as_they_come or model is None:
         return made
-    return replace(made, detector=DbDetector(session := _session(model), session.get_inputs()[0].name))
+    return replace(made, detector=DbDetector(by_session(_session(model))))
 
 
 def _engine(name: str, threads: int, *, as_they_come: bool, runtime: Runtime) -> Engine:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.converted.store import ConvertedModel
-from engines.devices.openvino_device import Network, open_network
 from engines.line_models.drafted_decoding import (
     GIVEN_STEP,
     MOST_GIVEN,
@@ -27,6 +26,7 @@ from engines.line_models.drafted_decoding import (
 )
 from engines.line_models.line_pictures import MARGIN_PX, batch, scaled
 from ocr.image import Pixels
+from ocr.runtime.openvino_network import Network, open_network
 
 ENCODER, DECODER = "encoder", "decoder"
 """The names of the graphs."""

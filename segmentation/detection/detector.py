@@ -1,9 +1,9 @@
-"""Where the text is: PaddleOCR's differentiable-binarisation detector on ONNX Runtime.
+"""Where the text is: PaddleOCR's differentiable-binarisation detector as one ONNX file.
 
 The network gives for every pixel of a reduced page the probability that it belongs to the core of a text line; this
 file turns that map into rotated rectangles (Liao et al. 2020, "Real-time Scene Text Detection with Differentiable
-Binarization", arXiv:1911.08947). The model is one ONNX file, so ONNX Runtime alone runs it: importing `paddleocr` to do
-the same costs 20 s and 700 MB a process.
+Binarization", arXiv:1911.08947). A runtime for ONNX is enough: importing `paddleocr` to do the same costs 20 s and
+700 MB a process.
 
 Lengths are pixels of the page that was given unless a name says otherwise. This file does not know which pieces make
 a line, which way up the page is, or what is written on it.
@@ -12,7 +12,7 @@ a line, which way up the page is, or what is written on it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.image import Pixels
-from segmentation.detection.onnx_session import Session, open_session
+from segmentation.detection.onnx_network import open_network
 from segmentation.detection.quads import Quads, clockwise_from_top_left, no_quads
 
 _MIN_FILL = 0.65  # of its rectangle that a line covers
@@ -31,6 +31,9 @@ _STRIDE_PX = 32  # the network halves the page five times
 # The channel statistics of ImageNet, in PaddleOCR's order: its detectors are trained on BGR pixels.
 _MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32) * 255
 _DEVIATION = np.array([0.229, 0.224, 0.225], dtype=np.float32) * 255
+
+
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 class Detector(Protocol):
@@ -67,11 +70,10 @@ class DetectorSettings:
 
 
 class DbDetector:
-    """A DB detector as one ONNX session. `session` takes (1, 3, H, W) float32 and gives (1, 1, H, W) in [0, 1]."""
+    """A DB detector. `network` takes (1, 3, H, W) float32 and gives (1, 1, H, W) in [0, 1]."""
 
-    def __init__(self, session: Session, input_name: str, settings: DetectorSettings | None = None) -> None:
-        self._session = session
-        self._input = input_name
+    def __init__(self, network: Network, settings: DetectorSettings | None = None) -> None:
+        self._network = network
         self.settings = settings or DetectorSettings()
 
     def find(self, pixels: Pixels) -> Quads:
@@ -90,7 +92,7 @@ class DbDetector:
         reduced = cv2.resize(pixels, (map_width, map_height), interpolation=cv2.INTER_AREA)
         blob = (reduced[:, :, ::-1].astype(np.float32) - _MEAN) / _DEVIATION
         blob = np.ascontiguousarray(blob.transpose(2, 0, 1))[None]  # (1, 3, H', W') float32
-        (answer,) = self._session.run(None, {self._input: blob})
+        answer = self._network(blob)
         scale = np.array([map_width / width, map_height / height], dtype=np.float32)
         return np.asarray(answer[0, 0], dtype=np.float32), scale
 
@@ -159,6 +161,6 @@ def _mean_inside(probability: NDArray[np.float32], contour: NDArray[np.int32]) -
     return float(cv2.mean(probability[top : top + height, left : left + width], inside)[0])
 
 
-def load_detector(model: Path, threads: int, device: str = "cpu") -> DbDetector:
+def load_detector(model: Path, threads: int) -> DbDetector:
     """The detector in `model`, a file or a directory with `inference.onnx`; EngineUnavailable when it cannot be had."""
-    return DbDetector(*open_session(model, threads, device))
+    return DbDetector(open_network(model, threads))

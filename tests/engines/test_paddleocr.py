@@ -14,10 +14,10 @@ import pytest
 
 from cluster.weights import models
 from engines import paddleocr
-from engines.devices import openvino_device
 from ocr import Classes, Crop, Engine, LoadOptions, Scope
 from ocr.errors import EngineUnavailable
 from ocr.interfaces import Runtime
+from ocr.runtime import openvino_network
 from tests.engines.drawing import character, draw, line
 
 pytestmark = pytest.mark.engines
@@ -96,7 +96,7 @@ def test_the_threads_are_those_that_were_given(model):
     loaded = paddleocr.load(LoadOptions(model, threads=2))
     assert isinstance(loaded, paddleocr.PaddleOCR)
     assert loaded.runs._max_workers == 2  # runs go side by side, each on one thread
-    if isinstance(loaded.infer, openvino_device.Network):
+    if isinstance(loaded.infer, openvino_network.Network):
         assert loaded.infer.compiled.get_property("INFERENCE_NUM_THREADS") == 2
 
 
@@ -118,7 +118,7 @@ def test_without_openvino_onnx_runtime_reads(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)  # the import system takes it for absent
     loaded = paddleocr.load(LoadOptions(model))
     assert isinstance(loaded, paddleocr.PaddleOCR)
-    assert not isinstance(loaded.infer, openvino_device.Network)
+    assert not isinstance(loaded.infer, openvino_network.Network)
     [hypothesis] = loaded.read([line("Invoice 1942 is paid")])
     assert hypothesis.text == "Invoice 1942 is paid"
 

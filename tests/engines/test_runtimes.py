@@ -19,6 +19,7 @@ from engines.devices import openvino_device
 from ocr import Box, Crop, Engine, Hypothesis, LoadOptions, Region, Scope
 from ocr.errors import EngineUnavailable
 from ocr.interfaces import Runtime
+from ocr.runtime import openvino_network
 from tests.engines.drawing import character, draw, line, written
 
 pytestmark = pytest.mark.engines
@@ -127,7 +128,7 @@ def test_a_line_writer_of_ones_own_is_converted_and_reads_the_same(loaded, tmp_p
 
 def test_paddleocr_reads_the_same_in_either_precision(loaded, monkeypatch):
     chosen = openvino_device.half_precision()
-    other = {openvino_device.FLOAT32: openvino_device.BFLOAT16, openvino_device.BFLOAT16: openvino_device.FLOAT32}
+    other = {openvino_network.FLOAT32: openvino_network.BFLOAT16, openvino_network.BFLOAT16: openvino_network.FLOAT32}
     monkeypatch.setattr(openvino_device, "half_precision", lambda: other[chosen])
     read = crops("paddleocr")
     _assert_alike(loaded("paddleocr", Runtime.AUTO).read(read), loaded("paddleocr", Runtime.NATIVE).read(read))

@@ -149,34 +149,31 @@ def test_letters_alone_tell_combs_from_combs_on_their_head(combs):
 
 
 def test_the_classifier_gets_pieces_of_its_size_between_minus_one_and_one():
-    class Session:
-        def run(self, outputs, inputs):
-            blob = inputs["x"]
-            assert blob.shape == (2, 3, 48, 192)
-            assert blob.min() >= -1
-            assert blob.max() <= 1
-            return [np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)]
+    def network(blob):
+        assert blob.shape == (2, 3, 48, 192)
+        assert blob.min() >= -1
+        assert blob.max() <= 1
+        return np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)
 
     crops = [np.zeros((30, 500, 3), np.uint8), np.full((100, 10, 3), 255, np.uint8)]
-    assert OnnxUpsideDownClassifier(Session(), "x").upside_down(crops).tolist() == pytest.approx([0.1, 0.8])
-    assert OnnxUpsideDownClassifier(Session(), "x").upside_down([]).shape == (0,)
+    assert OnnxUpsideDownClassifier(network).upside_down(crops).tolist() == pytest.approx([0.1, 0.8])
+    assert OnnxUpsideDownClassifier(network).upside_down([]).shape == (0,)
 
 
 def test_a_reader_is_as_sure_as_of_the_characters_that_it_sees(tmp_path, monkeypatch):
     opened = []
 
-    class Session:
-        def run(self, outputs, inputs):
-            assert inputs["x"].shape == (1, 3, 48, 480)
-            if inputs["x"].max() > 0.9:  # white paper
-                return [np.array([[[0.9, 0.1, 0.0], [0.8, 0.1, 0.1]]], np.float32)]  # no character in either step
-            return [np.array([[[0.9, 0.1, 0.0], [0.2, 0.7, 0.1], [0.1, 0.0, 0.9]]], np.float32)]
+    def network(blob):
+        assert blob.shape == (1, 3, 48, 480)
+        if blob.max() > 0.9:  # white paper
+            return np.array([[[0.9, 0.1, 0.0], [0.8, 0.1, 0.1]]], np.float32)  # no character in either step
+        return np.array([[[0.9, 0.1, 0.0], [0.2, 0.7, 0.1], [0.1, 0.0, 0.9]]], np.float32)
 
-    def open_it(model, threads, device):
+    def open_it(model, threads):
         opened.append(model)
-        return Session(), "x"
+        return network
 
-    monkeypatch.setattr("segmentation.orientation.open_session", open_it)
+    monkeypatch.setattr("segmentation.orientation.open_network", open_it)
     reader = OnnxOrientationReader(tmp_path / "inference.onnx", threads=1)
     assert not opened
     crops = [np.zeros((30, 500, 3), np.uint8), np.full((100, 10, 3), 255, np.uint8)]

@@ -9,19 +9,19 @@ from segmentation.detection.detector import DbDetector, DetectorSettings, core_r
 from segmentation.detection.quads import bounds
 
 
-class ScriptedSession:
+class ScriptedNetwork:
     """A network that marks, in its input's size, given boxes (left, top, right, bottom) with a probability."""
 
     def __init__(self, *marks: tuple[float, tuple[int, int, int, int]]) -> None:
         self.marks = marks
         self.seen: np.ndarray | None = None
 
-    def run(self, outputs, inputs):
-        self.seen = inputs["x"]
+    def __call__(self, batch):
+        self.seen = batch
         answer = np.zeros((1, 1, *self.seen.shape[2:]), np.float32)
         for probability, (left, top, right, bottom) in self.marks:
             answer[0, 0, top:bottom, left:right] = probability
-        return [answer]
+        return answer
 
 
 def page(width_px: int, height_px: int) -> np.ndarray:
@@ -29,7 +29,7 @@ def page(width_px: int, height_px: int) -> np.ndarray:
 
 
 def test_a_marked_core_grows_to_the_line_around_it():
-    detector = DbDetector(ScriptedSession((0.9, (40, 60, 140, 70))), "x", DetectorSettings(unclip_ratio=1.5))
+    detector = DbDetector(ScriptedNetwork((0.9, (40, 60, 140, 70))), DetectorSettings(unclip_ratio=1.5))
     (box,) = bounds(detector.find(page(192, 128)))
     grow = 1.5 * 100 * 10 / 110 / 2
     assert box == pytest.approx([40 - grow, 60 - grow, 140 + grow, 70 + grow], abs=0.6)
@@ -37,14 +37,14 @@ def test_a_marked_core_grows_to_the_line_around_it():
 
 def test_places_are_those_of_the_page_and_not_of_the_reduced_map():
     settings = DetectorSettings(max_pixels=128 * 192, unclip_ratio=0.0)
-    detector = DbDetector(ScriptedSession((0.9, (40, 60, 140, 70))), "x", settings)
+    detector = DbDetector(ScriptedNetwork((0.9, (40, 60, 140, 70))), settings)
     (box,) = bounds(detector.find(page(768, 512)))
     assert box == pytest.approx([160, 240, 560, 280], abs=3)
 
 
 def test_doubtful_and_tiny_marks_are_not_text():
-    session = ScriptedSession((0.4, (40, 60, 140, 70)), (0.9, (10, 10, 11, 11)))
-    assert DbDetector(session, "x").find(page(192, 128)).shape == (0, 4, 2)
+    network = ScriptedNetwork((0.4, (40, 60, 140, 70)), (0.9, (10, 10, 11, 11)))
+    assert DbDetector(network).find(page(192, 128)).shape == (0, 4, 2)
 
 
 def test_a_line_is_parted_from_a_fainter_blot_that_touches_it():
@@ -57,13 +57,13 @@ def test_a_line_is_parted_from_a_fainter_blot_that_touches_it():
 
 
 def test_the_network_sees_bgr_pixels_normalised_as_imagenet():
-    session = ScriptedSession()
+    network = ScriptedNetwork()
     red = np.zeros((64, 64, 3), np.uint8)
     red[..., 0] = 255
-    DbDetector(session, "x").find(red)
-    assert session.seen is not None
-    assert session.seen.shape == (1, 3, 64, 64)
-    assert session.seen[0, :, 0, 0] == pytest.approx([-0.485 / 0.229, -0.456 / 0.224, (1 - 0.406) / 0.225], abs=1e-4)
+    DbDetector(network).find(red)
+    assert network.seen is not None
+    assert network.seen.shape == (1, 3, 64, 64)
+    assert network.seen[0, :, 0, 0] == pytest.approx([-0.485 / 0.229, -0.456 / 0.224, (1 - 0.406) / 0.225], abs=1e-4)
 
 
 @given(st.integers(1, 30_000), st.integers(1, 30_000))

@@ -20,9 +20,10 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
         load(LoadOptions(model=tmp_path))
 
 
-def test_without_onnx_runtime_the_remedy_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(EngineUnavailable, match=r"onnxruntime is not installed.*pip install"):
+def test_without_openvino_the_remedy_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    (tmp_path / "inference.onnx").write_bytes(b"")
+    with pytest.raises(EngineUnavailable, match=r"openvino is not installed.*pip install"):
         load(LoadOptions(model=tmp_path))
 
 
