@@ -19,6 +19,7 @@ from fusion.profiles.profile import Profile
 from fusion.votes.abilities import decide
 from fusion.votes.aligned_hypotheses import AlignedHypotheses
 from fusion.votes.disputed_slots import DisputedSlots
+from fusion.votes.glimpsed_marks import GlimpsedMarks
 from fusion.votes.line_evidence import LineEvidence, SlotEvidence
 from fusion.votes.page_evidence import PageEvidence, ReadLine
 from fusion.votes.voting import Ballot, Method, count_votes, effective_weights
@@ -73,8 +74,10 @@ def _fused(line: ReadLine, page: PageEvidence | None, profile: Profile, method: 
     if not aligned.network.slots:
         return FusedLine(aligned=aligned)
     evidence = None if page is None else LineEvidence.of(line, page, profile)
-    characters = tuple(_single_spaced(_winners(line, method, evidence)))
-    words = tuple(_words(characters, line, evidence, profile))
+    winners = list(_winners(line, method, evidence))
+    characters = tuple(_single_spaced(character for character in winners if character.text != NULL))
+    lost = {character.slot: character.limit for character in winners if character.text == NULL}
+    words = tuple(_words(characters, lost, line, evidence, profile))
     spelling_votes = {} if evidence is None else evidence.spelling_votes()
     printed = [character.confidence for character in characters if character.text != " "]
     legible = evidence is None or is_legible(printed, len(aligned.hypotheses))
@@ -85,17 +88,19 @@ def _fused(line: ReadLine, page: PageEvidence | None, profile: Profile, method: 
 
 
 def _winners(line: ReadLine, method: Method, evidence: LineEvidence | None) -> Iterator[FusedCharacter]:
-    """The characters that win, from left to right, without the slots that NULL wins."""
+    """The characters that win, from left to right; and NULL where that wins."""
     aligned = line.aligned
+    marks = GlimpsedMarks.of(aligned)
     unanimous = _unanimous(line, method, evidence)
     for index, slots in enumerate(aligned.network.slot_groups):
         if index not in line.disputed:
-            yield unanimous[slots.start]
+            yield marks.doubted(unanimous[slots.start])
         elif evidence is None:
-            yield from _voted(aligned, line.disputed[index], method)
+            yield from map(marks.doubted, _voted(aligned, line.disputed[index], method))
         else:
             slot_evidence = evidence.disputed[slots.start]
-            yield from _voted(aligned, slot_evidence.disputed, method, slot_evidence, evidence.confidence)
+            voted = _voted(aligned, slot_evidence.disputed, method, slot_evidence, evidence.confidence)
+            yield from map(marks.doubted, voted)
 
 
 def _unanimous(line: ReadLine, method: Method, evidence: LineEvidence | None) -> dict[int, FusedCharacter]:
@@ -121,7 +126,9 @@ def _voted(
     evidence: SlotEvidence | None = None,
     confidence: CharacterConfidence | None = None,
 ) -> Iterator[FusedCharacter]:
-    """The characters of disputed slots that win the vote, where the engine of most weight that reads them has them."""
+    """The characters of disputed slots that win the vote, where the engine of most weight that reads them has them, or
+    NULL where that wins.
+    """
     arcs = list(zip(aligned.hypotheses, disputed.arcs, strict=True))
     if evidence is None:
         ballots = [Ballot(arc.text, own.weight, arc.probability) for own, arc in arcs]
@@ -134,6 +141,7 @@ def _voted(
         count = partial(count_votes, method=method, more_supports=evidence.beyond_choices, confidence=confidence)
     winner, limit = decide(ballots, [own.alphabet for own, _ in arcs], count)
     if winner.text == NULL:
+        yield FusedCharacter(NULL, winner.confidence, None, disputed.slots.start, limit)
         return
     agreeing = [(own, arc.indices) for own, arc in arcs if arc.text == winner.text]
     lead, placed = max(agreeing, key=lambda arc: (arc[0].weight, [index != ABSENT for index in arc[1]]))
@@ -186,8 +194,13 @@ def line_confidence(characters: Sequence[FusedCharacter]) -> float:
 
 
 def _words(
-    characters: Sequence[FusedCharacter], line: ReadLine, evidence: LineEvidence | None, profile: Profile
+    characters: Sequence[FusedCharacter],
+    lost: Mapping[int, float],
+    line: ReadLine,
+    evidence: LineEvidence | None,
+    profile: Profile,
 ) -> Iterator[FusedWord]:
+    """The words; no word is surer than the limit of what was lost in it or beside it, by slot in `lost`."""
     confidence = profile.tuning.word_confidence if profile.tuning else None
     known = None if evidence is None else WordEvidence.of(line.aligned, evidence)
     start = 0
@@ -198,6 +211,9 @@ def _words(
                 mean = min(1.0, word_confidence(own))
                 features = None if known is None else known.features(own, mean)
                 sure = mean if confidence is None or features is None else confidence.of(features)
-                sure = min(sure, *[character.limit for character in own])
+                before = characters[start - 1].slot if start else -1
+                after = characters[end].slot if end < len(characters) else math.inf
+                limits = [limit for slot, limit in lost.items() if before < slot < after]
+                sure = min(sure, *[character.limit for character in own], *limits)
                 yield FusedWord(start, end, sure, features)
             start = end + 1

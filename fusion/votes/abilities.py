@@ -1,15 +1,16 @@
 """A vote among engines of which some cannot write what others read.
 
 An engine without "≤" reads "=" where "≤" stands: that is no vote against "≤". So a candidate that an engine cannot
-write is first voted on by those that can. Where it wins, and one of them is rather sure than not, it stands. Where it
-does not, all vote, and the winner is no surer than that candidate was unlikely: the place is doubted. An engine that
-saw a character it has none for (UNWRITABLE) supports one that it cannot write; where nobody reads such a one, it leaves
-a doubt.
+write is first voted on by those that can, and where there are several such candidates, by those that can write them
+all. Where it wins, and one of them is rather sure than not, it stands. Where it does not, all vote, and the winner is
+no surer than that candidate was unlikely: the place is doubted. It is doubted as well where one stands whose engines
+could not have written another one. An engine that saw a character it has none for (UNWRITABLE) supports one that it
+cannot write; where nobody reads such a one, it leaves a doubt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,6 +23,10 @@ RATHER_SURE = 0.5
 
 _CANDIDATES_OF_ALL = frozenset({NULL, " "})
 
+Alphabets = Sequence[Alphabet | None]
+"""What engines can write, in the order of their ballots; None is everything."""
+Count = Callable[[Sequence[Ballot]], Winner]
+
 
 class Decision(NamedTuple):
     """Who won, and the most that the confidence of a word with it may be."""
@@ -30,33 +35,62 @@ class Decision(NamedTuple):
     limit: float = 1.0
 
 
-def decide(
-    ballots: Sequence[Ballot],
-    alphabets: Sequence[Alphabet | None],
-    count: Callable[[Sequence[Ballot]], Winner],
-) -> Decision:
-    """Who wins by `count` among engines with these alphabets; None is able to write everything."""
+def decide(ballots: Sequence[Ballot], alphabets: Alphabets, count: Count) -> Decision:
+    """Who wins by `count` among engines with these alphabets."""
     if all(ballot.text.isascii() for ballot in ballots):  # as nearly always: then nobody lacks anything
         return Decision(count(ballots))
-    seen = [place for place, ballot in enumerate(ballots) if UNWRITABLE in ballot.text]
     contested = _contested(ballots, alphabets)
-    for candidate in contested:
-        able = [
-            ballot._replace(text=candidate) if place in seen and not _can_write(alphabets[place], candidate) else ballot
-            for place, ballot in enumerate(ballots)
-            if _can_write(alphabets[place], candidate) or place in seen
-        ]
-        own = [ballot for ballot in able if folded(ballot.text) == candidate]
-        if max(ballot.probability for ballot in own) >= RATHER_SURE:
-            winner = count(_alone(ballot for ballot in able if UNWRITABLE not in ballot.text))
-            if folded(winner.text) == candidate:
-                return Decision(_in_its_form(winner, ballots, candidate))
-    doubts = [ballots[place].probability for place in seen]
-    doubts += [ballot.probability for ballot in ballots if folded(ballot.text) in contested]
+    for wanted in _tries(contested):
+        winner = _of_able(wanted, ballots, alphabets, count)
+        if winner is not None:
+            return Decision(winner, _limit_by_rivals(winner, contested, ballots, alphabets))
+    seen = [ballot.probability for ballot in ballots if UNWRITABLE in ballot.text]
+    doubts = [*seen, *(ballot.probability for ballot in ballots if folded(ballot.text) in contested)]
     limit = 1.0 - max(doubts, default=0.0)
     others = [ballot for ballot in ballots if UNWRITABLE not in ballot.text] or list(ballots)
     winner = _in_form_of_able(count(others), ballots, alphabets)
     return Decision(winner._replace(confidence=min(winner.confidence, limit)), limit)
+
+
+def _tries(contested: Sequence[str]) -> Iterator[Sequence[str]]:
+    """What is voted on by those that can write it: all together first, then each."""
+    if len(contested) > 1:
+        yield contested
+    yield from ([candidate] for candidate in contested)
+
+
+def _of_able(wanted: Sequence[str], ballots: Sequence[Ballot], alphabets: Alphabets, count: Count) -> Winner | None:
+    """The winner among those that can write all `wanted`, if it is one of these and somebody is rather sure of it."""
+    able = []
+    for ballot, alphabet in zip(ballots, alphabets, strict=True):
+        can = all(_can_write(alphabet, candidate) for candidate in wanted)
+        if UNWRITABLE in ballot.text:
+            if not can and len(wanted) == 1:
+                able.append(ballot._replace(text=wanted[0]))
+        elif can:
+            able.append(ballot)
+    sure = [ballot for ballot in able if folded(ballot.text) in wanted and ballot.probability >= RATHER_SURE]
+    if not sure:
+        return None
+    winner = count(_alone(able))
+    candidate = folded(winner.text)
+    if all(folded(ballot.text) != candidate for ballot in sure):
+        return None
+    return _in_its_form(winner, ballots, candidate)
+
+
+def _limit_by_rivals(
+    winner: Winner, contested: Sequence[str], ballots: Sequence[Ballot], alphabets: Alphabets
+) -> float:
+    """How sure one may be at most where another contested candidate could not have been written by who read this."""
+    own = folded(winner.text)
+    supporters = [alphabet for ballot, alphabet in zip(ballots, alphabets, strict=True) if folded(ballot.text) == own]
+    rivals = {
+        candidate
+        for candidate in contested
+        if candidate != own and not any(_can_write(alphabet, candidate) for alphabet in supporters)
+    }
+    return 1.0 - max((ballot.probability for ballot in ballots if folded(ballot.text) in rivals), default=0.0)
 
 
 def _alone(ballots: Iterable[Ballot]) -> list[Ballot]:
@@ -66,7 +100,7 @@ def _alone(ballots: Iterable[Ballot]) -> list[Ballot]:
     return [ballot._replace(weight=ballot.weight / total) for ballot in own] if total > 0.0 else own
 
 
-def is_contested(candidates: Sequence[str], alphabets: Sequence[Alphabet | None]) -> bool:
+def is_contested(candidates: Sequence[str], alphabets: Alphabets) -> bool:
     """Whether not all engines vote against each other: one cannot write what another one reads, or saw a character that
     it has none for. `candidates` are what they read, in the order of their alphabets.
     """
@@ -75,7 +109,7 @@ def is_contested(candidates: Sequence[str], alphabets: Sequence[Alphabet | None]
     )
 
 
-def _is_beyond(candidate: str, candidates: Sequence[str], alphabets: Sequence[Alphabet | None]) -> bool:
+def _is_beyond(candidate: str, candidates: Sequence[str], alphabets: Alphabets) -> bool:
     """Whether some engine that reads another one cannot write it."""
     return candidate not in _CANDIDATES_OF_ALL and any(
         own != candidate and not _can_write(alphabet, candidate)
@@ -83,7 +117,7 @@ def _is_beyond(candidate: str, candidates: Sequence[str], alphabets: Sequence[Al
     )
 
 
-def _contested(ballots: Sequence[Ballot], alphabets: Sequence[Alphabet | None]) -> list[str]:
+def _contested(ballots: Sequence[Ballot], alphabets: Alphabets) -> list[str]:
     """The candidates that some engine which reads another one cannot write, the surest first."""
     surest: dict[str, float] = {}
     for ballot in ballots:
@@ -95,7 +129,7 @@ def _contested(ballots: Sequence[Ballot], alphabets: Sequence[Alphabet | None]) 
     return sorted(contested, key=lambda candidate: (-surest[candidate], candidate))
 
 
-def _in_form_of_able(winner: Winner, ballots: Sequence[Ballot], alphabets: Sequence[Alphabet | None]) -> Winner:
+def _in_form_of_able(winner: Winner, ballots: Sequence[Ballot], alphabets: Alphabets) -> Winner:
     """With the typographic form that the surest engine reads of those that can write every form that was read."""
     candidate = folded(winner.text)
     forms = {ballot.text for ballot in ballots if folded(ballot.text) == candidate}

@@ -18,7 +18,7 @@ from fusion.evidence.claim_evidence import GROUP_OF, GROUPS, ClaimEvidence, supp
 from fusion.evidence.confidence import CharacterConfidence
 from fusion.evidence.language import PageLanguage, word_around
 from fusion.evidence.spelling_evidence import SPELLING, SpellingEvidence
-from fusion.evidence.spelling_model import context_of, symbols
+from fusion.evidence.spelling_model import OTHER, context_of, symbols
 from fusion.profiles.profile import Profile
 from fusion.votes.disputed_slots import DisputedSlots
 from fusion.votes.page_evidence import PageConduct, PageEvidence, ReadLine
@@ -195,10 +195,15 @@ def spelling_supports(
     language: PageLanguage,
 ) -> tuple[dict[int, CandidateSupports], list[str]]:
     """By slot group, as the engines' evidence decides the groups around, and the texts of all groups that these
-    supports lead to; `texts[k]` is the text of group k where all engines agree.
+    supports lead to; `texts[k]` is the text of group k where all engines agree. Spelling says nothing where a candidate
+    is a mark that no language model knows: it would prefer whatever else was read.
     """
-    spelt = {index: {candidate: symbols(candidate) for candidate in own} for index, own in by_engines.items()}
-    by_spelling: dict[int, CandidateSupports] = {}
+    spelt = {
+        index: {candidate: symbols(candidate) for candidate in own}
+        for index, own in by_engines.items()
+        if not any(_is_foreign(candidate) for candidate in own)
+    }
+    by_spelling = dict.fromkeys(by_engines, CandidateSupports())
     seen: dict[int, Surroundings] = {}
     decided = _decided(texts, by_engines, by_spelling)
     for _ in range(_ROUNDS):
@@ -211,6 +216,10 @@ def spelling_supports(
         if decided == before:
             break
     return by_spelling, decided
+
+
+def _is_foreign(candidate: str) -> bool:
+    return not candidate.isascii() and OTHER in symbols(candidate)
 
 
 class Surroundings(NamedTuple):

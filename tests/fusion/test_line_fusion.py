@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fusion import Calibration, FusedLine, Method, Profile, fuse_line
 from ocr import CharacterHypothesis, Hypothesis, Span
+from ocr.text.alphabet import Alphabet
 from tests.fusion.strategies import ENGINES, hypotheses_by_engine, line_hypotheses, profiles, weights
 
 methods = st.sampled_from(list(Method))
@@ -233,3 +234,35 @@ def test_a_span_never_comes_from_an_engine_that_reads_something_else() -> None:
 def test_unknown_methods_are_no_methods() -> None:
     with pytest.raises(ValueError, match="loudest"):
         Method("loudest")
+
+
+# --- marks that were lost ---
+
+
+def marked(text: str, probability: float = 0.9) -> Hypothesis:
+    """What an engine reads that can write everything."""
+    return Hypothesis.of_text(text, probability)
+
+
+def plain(text: str, probability: float = 0.9) -> Hypothesis:
+    """What an engine reads that can write ASCII alone."""
+    characters = [CharacterHypothesis(character, probability) for character in text]
+    return Hypothesis.of(characters, Alphabet.of(map(chr, range(0x20, 0x7F))))
+
+
+@pytest.mark.parametrize(
+    ("read", "doubted"),
+    [
+        ("with ⁹ in it", ["in"]),
+        ("note⁹ and", ["note"]),
+        ("and note⁹", ["note"]),
+        ("⁹ and note", ["and"]),
+    ],
+)
+def test_a_mark_that_loses_to_nothing_leaves_a_doubt_on_the_word_where_it_was(read: str, doubted: list[str]) -> None:
+    without = " ".join(read.replace("⁹", "").split())
+    claims = {"ada": marked(read, 0.45), "bob": plain(without), "cy": plain(without)}
+    fused = fuse_line(claims, Profile("even", dict.fromkeys(claims, 1.0)), Method.CONFIDENCE_WEIGHTED)
+    assert fused.text == without
+    words = {"".join(c.text for c in fused.characters[w.start : w.end]): w.confidence for w in fused.words}
+    assert [text for text, confidence in words.items() if confidence <= 0.55 + 1e-9] == doubted

@@ -101,3 +101,18 @@ def test_a_place_is_contested_where_one_cannot_write_what_another_one_reads(
     said: list[tuple[str, Alphabet | None]], *, contested: bool
 ) -> None:
     assert is_contested([text for text, _ in said], [alphabet for _, alphabet in said]) is contested
+
+
+FRACTIONS = Alphabet.of((*map(chr, range(0x20, 0x7F)), "½⅔"))
+
+
+def test_of_two_marks_the_one_stands_that_is_read_by_who_can_write_both() -> None:
+    winner, limit = voted(("½", 0.9, MARKS), ("⅔", 0.6, FRACTIONS), ("%", 0.9, ASCII))
+    assert winner.text == "⅔"
+    assert limit == 1.0
+
+
+def test_a_mark_that_its_engines_could_not_have_written_leaves_a_doubt() -> None:
+    winner, limit = voted(("½", 0.9, MARKS), ("⅔", 0.4, FRACTIONS), ("%", 0.9, ASCII))
+    assert winner.text == "½"
+    assert limit == pytest.approx(0.6)
