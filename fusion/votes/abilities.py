@@ -130,17 +130,26 @@ def _contested(ballots: Sequence[Ballot], alphabets: Alphabets) -> list[str]:
 
 
 def _in_form_of_able(winner: Winner, ballots: Sequence[Ballot], alphabets: Alphabets) -> Winner:
-    """With the typographic form that the surest engine reads of those that can write every form that was read."""
+    """With the typographic form that most engines read of those that can write every form that was read; of equally
+    many the surest.
+    """
     candidate = folded(winner.text)
     forms = {ballot.text for ballot in ballots if folded(ballot.text) == candidate}
+    if len(forms) < 2:
+        return winner
     able = [
         ballot
         for ballot, alphabet in zip(ballots, alphabets, strict=True)
         if ballot.text in forms and all(_can_write(alphabet, form) for form in forms)
     ]
-    if len(forms) < 2 or not able:
+    if not able:
         return winner
-    return winner._replace(text=max(able, key=lambda ballot: (ballot.probability, ballot.text)).text)
+
+    def support(form: str) -> tuple[int, float, str]:
+        own = [ballot.probability for ballot in able if ballot.text == form]
+        return len(own), max(own), form
+
+    return winner._replace(text=max({ballot.text for ballot in able}, key=support))
 
 
 @lru_cache(maxsize=16384)

@@ -70,6 +70,8 @@ def test_the_form_of_a_mark_is_theirs_who_can_write_all_forms_that_were_read() -
     assert winner.text == "’"
     winner, _ = voted(("’", 0.6, ALL), ("'", 0.9, ALL), ("'", 0.8, ASCII))
     assert winner.text == "'"
+    winner, _ = voted(("’", 0.6, ALL), ("’", 0.5, ALL), ("'", 0.9, ALL), ("'", 0.8, ASCII))
+    assert winner.text == "’"
 
 
 def test_where_all_can_write_all_the_vote_is_as_it_was() -> None:
