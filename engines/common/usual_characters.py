@@ -25,8 +25,14 @@ _VIETNAMESE_AND_WELSH = ("\u1e00", "\u1eff")
 _FIRST_EAST_ASIAN = "\u2e80"
 
 _TWINS = {
-    **{"μ": "µ", "\N{OHM SIGN}": "Ω", "\N{ANGSTROM SIGN}": "Å", "\N{INCREMENT}": "Δ", "\N{IDEOGRAPHIC SPACE}": " "},
-    **{"\N{FULLWIDTH CENT SIGN}": "¢", "\N{FULLWIDTH POUND SIGN}": "£", "\N{FULLWIDTH YEN SIGN}": "¥"},
+    "μ": "µ",
+    "\N{OHM SIGN}": "Ω",
+    "\N{ANGSTROM SIGN}": "Å",
+    "\N{INCREMENT}": "Δ",
+    "\N{IDEOGRAPHIC SPACE}": " ",
+    "\N{FULLWIDTH CENT SIGN}": "¢",
+    "\N{FULLWIDTH POUND SIGN}": "£",
+    "\N{FULLWIDTH YEN SIGN}": "¥",
 }
 _FULL_WIDTH = range(0xFF01, 0xFF5F)
 _FROM_FULL_WIDTH = 0xFEE0

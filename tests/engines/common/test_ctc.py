@@ -70,13 +70,18 @@ def test_a_stranger_is_never_left_out():
 
 
 def test_two_code_points_of_one_sign_are_one_on_a_page_in_latin_script():
-    characters = ["blank", "µ", "μ", ",", "，"]
-    table = np.array([[0.1, 0.4, 0.5, 0.0, 0.0], [0.0, 0.0, 0.0, 0.3, 0.7]], np.float32)
+    characters = ["blank", "µ", "μ", ",", "，", "¥", "￥"]
+    rows = [
+        [0.1, 0.4, 0.5, 0.0, 0.0, 0.0, 0.0],
+        [0.0, 0.0, 0.0, 0.3, 0.7, 0.0, 0.0],
+        [0.1, 0.0, 0.0, 0.0, 0.0, 0.2, 0.7],
+    ]
+    table = np.array(rows, np.float32)
     read = Decoder(characters).decode(crop(20), table, STEP_PX)
-    assert [(one.text, round(one.probability, 2)) for one in read] == [("µ", 0.9), (",", 1.0)]
+    assert [(one.text, round(one.probability, 2)) for one in read] == [("µ", 0.9), (",", 1.0), ("¥", 0.9)]
     whole = crop(20)
     chinese = Decoder(characters).decode(Crop(whole.pixels, whole.region, languages=("zh",)), table, STEP_PX)
-    assert [one.text for one in chinese] == ["μ", "，"]
+    assert [one.text for one in chinese] == ["μ", "，", "￥"]
 
 
 def test_in_another_script_no_character_is_a_stranger():
