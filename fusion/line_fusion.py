@@ -89,18 +89,23 @@ def _fused(line: ReadLine, page: PageEvidence | None, profile: Profile, method: 
 
 def _winners(line: ReadLine, method: Method, evidence: LineEvidence | None) -> Iterator[FusedCharacter]:
     """The characters that win, from left to right; and NULL where that wins."""
+    marks = GlimpsedMarks.of(line.aligned)
+    for character in _by_slot_group(line, method, evidence):
+        limit = min(character.limit, marks.limit(character.slot, character.text))
+        yield character._replace(limit=limit) if limit < character.limit else character
+
+
+def _by_slot_group(line: ReadLine, method: Method, evidence: LineEvidence | None) -> Iterator[FusedCharacter]:
     aligned = line.aligned
-    marks = GlimpsedMarks.of(aligned)
     unanimous = _unanimous(line, method, evidence)
     for index, slots in enumerate(aligned.network.slot_groups):
         if index not in line.disputed:
-            yield marks.doubted(unanimous[slots.start])
+            yield unanimous[slots.start]
         elif evidence is None:
-            yield from map(marks.doubted, _voted(aligned, line.disputed[index], method))
+            yield from _voted(aligned, line.disputed[index], method)
         else:
             slot_evidence = evidence.disputed[slots.start]
-            voted = _voted(aligned, slot_evidence.disputed, method, slot_evidence, evidence.confidence)
-            yield from map(marks.doubted, voted)
+            yield from _voted(aligned, slot_evidence.disputed, method, slot_evidence, evidence.confidence)
 
 
 def _unanimous(line: ReadLine, method: Method, evidence: LineEvidence | None) -> dict[int, FusedCharacter]:

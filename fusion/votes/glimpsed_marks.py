@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from fusion.alignment.confusion_network import ABSENT
 from fusion.alignment.similarity import folded
-from fusion.fused_line import FusedCharacter
 from fusion.votes.aligned_hypotheses import AlignedHypotheses
 from fusion.votes.weighted_hypotheses import WeightedHypothesis
 from ocr.text.alphabet import Alphabet
@@ -39,14 +38,12 @@ class GlimpsedMarks:
                         by_slot.setdefault(slot, []).append(seen[index])
         return cls({slot: tuple(engines) for slot, engines in by_slot.items()})
 
-    def doubted(self, character: FusedCharacter) -> FusedCharacter:
-        """The same, no surer than that it is none of the marks that an engine saw there."""
-        engines = self.by_slot.get(character.slot)
-        if engines is None:
-            return character
-        own = folded(character.text)
-        most = max(sum(value for text, value in glimpses if text != own) for glimpses in engines)
-        return character._replace(limit=min(character.limit, max(0.0, 1.0 - most)))
+    def limit(self, slot: int, text: str) -> float:
+        """How sure one may be at most of `text` in a slot: as it is none of the marks that an engine saw there."""
+        own = folded(text)
+        engines = self.by_slot.get(slot, ())
+        most = max((sum(value for mark, value in glimpses if mark != own) for glimpses in engines), default=0.0)
+        return max(0.0, 1.0 - most)
 
 
 def _glimpses(
