@@ -95,7 +95,8 @@ def surer(printed: Hypothesis, written: Hypothesis) -> Hypothesis:
     """What counts of a line that looks written by hand: the reading of the network for handwriting, unless that for
     print is surer than the mean of the other and PRINT_SURE. Then the line is print.
     """
-    return printed if printed.confidence >= (written.confidence + PRINT_SURE) / 2 else written
+    is_print = printed.confidence >= (written.confidence + PRINT_SURE) / 2
+    return printed if is_print else replace(written, specialised=True)
 
 
 def load(options: LoadOptions) -> Engine:

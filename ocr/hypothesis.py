@@ -61,13 +61,15 @@ class Hypothesis:
 
     No characters and no abstention says that the crop holds no text. `alphabet` is what the model can write in the
     language of the crop; None where that is not known, and then it counts as able to write everything. `remark` is what
-    whoever asked should know of the reading; it becomes the detail of the engine's report.
+    whoever asked should know of the reading; it becomes the detail of the engine's report. `specialised` says that a
+    model read which the engine has for this kind of line alone.
     """
 
     characters: tuple[CharacterHypothesis, ...] = ()
     abstention: str | None = None
     alphabet: Alphabet | None = None
     remark: str = ""
+    specialised: bool = False
 
     def __post_init__(self) -> None:
         if self.abstention is not None and self.characters:

@@ -38,6 +38,7 @@ def reading_as_json(reading: Reading) -> dict[str, object]:
         "alphabets": known,
         "lines": [_claim_as_json(hypothesis) for hypothesis in reading.hypotheses],
         "alphabet_of_lines": [known.index(alphabet) if alphabet else None for alphabet in alphabets],
+        "specialised": [line for line, hypothesis in enumerate(reading.hypotheses) if hypothesis.specialised],
     }
 
 
@@ -62,9 +63,12 @@ def _claim_as_json(hypothesis: Hypothesis) -> object:
 
 def reading_from_json(engine: str, content: Mapping[str, Any]) -> Reading:
     alphabets = [None if told is None else Alphabet.of(told) for told in _alphabets(content)]
+    specialised = frozenset(content.get("specialised", ()))  # readings of before have none
     hypotheses = tuple(
-        Hypothesis.abstain(line) if isinstance(line, str) else Hypothesis.of(_characters(line), alphabet)
-        for line, alphabet in zip(content["lines"], alphabets, strict=True)
+        Hypothesis.abstain(line)
+        if isinstance(line, str)
+        else Hypothesis(tuple(_characters(line)), alphabet=alphabet, specialised=number in specialised)
+        for number, (line, alphabet) in enumerate(zip(content["lines"], alphabets, strict=True))
     )
     return Reading(engine, content["model"], content["seconds"], hypotheses)
 

@@ -17,7 +17,7 @@ NO_SCORE = 0.5
 class WeightedHypothesis:
     """One engine's hypothesis of a line: its weight in [0, 1], and for each character the text, the calibrated
     probability, where known the span in crop pixels, and the engine's alternatives. `alphabet` is what it can write;
-    None for everything.
+    None for everything. `specialised` is whether a model for this kind of line read it, which the profile knows.
     """
 
     engine: str
@@ -27,6 +27,7 @@ class WeightedHypothesis:
     spans: tuple[Span | None, ...]
     alternatives: tuple[tuple[Alternative, ...], ...]
     alphabet: Alphabet | None = None
+    specialised: bool = False
 
     def null_probability(self, index: int, *, of_space: bool = False) -> float:
         """How sure the engine is that there is nothing before its character `index`: as sure as of the characters
@@ -59,4 +60,5 @@ def _weighted(engine: str, weight: float, hypothesis: Hypothesis, profile: Profi
         tuple([character.span for character in characters]),
         tuple([character.alternatives for character in characters]),
         hypothesis.alphabet,
+        hypothesis.specialised and (profile.tuning is None or engine not in profile.tuning.other_models),
     )

@@ -98,5 +98,11 @@ def test_what_is_read_says_what_its_network_can_write() -> None:
     assert not written.alphabet.can_write("ß")
 
 
+def test_what_the_network_for_handwriting_read_says_so() -> None:
+    hypotheses = engine().read([line("one"), by_hand(line("two"))])
+    assert [hypothesis.specialised for hypothesis in hypotheses] == [False, True]
+    assert not engine(print_sure=SURE).read([by_hand(line("one"))])[0].specialised
+
+
 def test_without_a_second_network_the_one_reads_all() -> None:
     assert texts(EasyOCR(network("p", UNSURE), None, "p@1"), by_hand(line("one"))) == ["p"]

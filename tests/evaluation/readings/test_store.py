@@ -74,12 +74,12 @@ def test_what_was_read_once_comes_from_the_disk(page: GroundTruthPage, engine: C
     assert engine.calls == 1
 
 
-def test_what_a_model_can_write_is_kept_for_each_line() -> None:
+def test_which_model_read_a_line_and_what_it_can_write_is_kept() -> None:
     letters = [CharacterHypothesis("a", 0.5)]
     ascii_alone, more = Alphabet.of("abc"), Alphabet.of("abcé")
     hypotheses = (
         Hypothesis.of(letters, more),
-        Hypothesis.of(letters, ascii_alone),
+        replace(Hypothesis.of(letters, ascii_alone), specialised=True),
         Hypothesis.of(letters),
         Hypothesis.abstain("too wide"),
         Hypothesis.of([], more),

@@ -129,6 +129,17 @@ def test_where_the_best_engine_that_is_known_reads_with_another_model_the_surest
     assert fuse_page(page, kinds, profile.for_models({"bob": "bob@2"}), TUNED)[0].text == "y"
 
 
+def test_an_engine_that_read_the_line_with_a_model_for_such_lines_has_the_word_instead() -> None:
+    own = replace(tuning(evidence=ClaimEvidence(lead=1.0), bob=3.0), models={"ada": "ada@1+hand@1"})
+    profile = Profile("p", {**EVEN, "bob": 3.0}, tuning=own)
+    plain = said(ada="y", bob="z")
+    special = {**plain, "ada": replace(plain["ada"], specialised=True)}
+    page, kinds = [plain, special], ["", ""]
+    assert [line.text for line in fuse_page(page, kinds, profile, TUNED)] == ["z", "y"]
+    other = profile.for_models({"ada": "ada@1+hand@2"})
+    assert [line.text for line in fuse_page(page, kinds, other, TUNED)] == ["z", "z"]
+
+
 PAGE_TELLS = ClaimEvidence({kind: Coefficients(0.0, 1.0, 1.0) for kind in Kind})
 
 
