@@ -33,7 +33,7 @@ help:
 
 setup: $(ready)
 
-# Programs that only tests start; a package of the same name has it, or the one before the sign.
+# Programs and files that only tests need; a package of the same name has it, or the one before the sign.
 test_programs := chromium redis-server iproute2=ip nginx-light=nginx
 for_tests := $(VENV)/.ready-for-tests
 $(for_tests): $(ready) Makefile tests/schemas.txt
@@ -79,7 +79,10 @@ many_examples := $(pytest) $(ARGS) --no-header -o timeout=1800 -n 2 --hypothesis
     -m "hypothesis and not cluster and $(rest)"
 
 # What only slow tests start.
-slow_programs := prometheus poppler-utils=pdftotext qpdf faketime nodejs=node npm
+java := /usr/share/java
+slow_programs := prometheus poppler-utils=pdftotext qpdf faketime nodejs=node npm default-jre-headless=java \
+    libpdfbox2-java=$(java)/preflight.jar libactivation-java=$(java)/javax.activation.jar \
+    libjaxb-api-java=$(java)/jaxb-api.jar
 test-all: test
 	@cluster/setup.sh $(VENV) $(slow_programs)
 	@mkdir -p $(results)

@@ -155,8 +155,8 @@ install_packages() {
 
 install_programs() {
     local named missing=()
-    for named in "$@"; do # a program, or its package and it: iproute2=ip
-        command -v "${named#*=}" >/dev/null || missing+=("${named%%=*}")
+    for named in "$@"; do # a program, or its package and it: iproute2=ip; or a file of it: libpdfbox2-java=/usr/...
+        [[ ${named#*=} == /* && -e ${named#*=} ]] || command -v "${named#*=}" >/dev/null || missing+=("${named%%=*}")
     done
     ((${#missing[@]} == 0)) || install_system_packages "${missing[@]}"
 }

@@ -39,6 +39,7 @@ _LINE_SAYS = "sixty letters of a line that somebody has written on a page."
 _SEGMENTATION = ("Segmentation", "worker")
 _DOCUMENTS = ("Gateway", "page_renderer", "text_layer")
 _SCAN_LINES = 40
+_PATIENCE_S = 600.0  # what is looked at is memory, also on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def scans(pages: int) -> list[LargeFile]:
 
 
 def sent(client: httpx.Client, file: LargeFile, memory: PeakMemory) -> Outcome:
-    """Send it. Raises httpx.HTTPStatusError where it is refused."""
+    """Send it, and print what came of it. Raises RuntimeError where it is refused."""
     content = file.make()
     memory.forget()
     with sampled(0.05, memory.resident_mb) as samples:
@@ -117,14 +118,17 @@ def sent(client: httpx.Client, file: LargeFile, memory: PeakMemory) -> Outcome:
         response = client.post("/predict_text", content=content, params=dict(file.options))
         seconds = time.perf_counter() - began
         highest = memory.megabytes()
-    response.raise_for_status()
-    return Outcome(len(content), len(response.content), seconds, highest, samples)
+    if not response.is_success:
+        raise RuntimeError(f"{file.name}: {response.status_code} {response.text}")
+    outcome = Outcome(len(content), len(response.content), seconds, highest, samples)
+    print(f"{file.name}: {outcome.segmentation_mb:.0f} MB, {outcome.documents_mb:.0f} MB, {seconds:.0f} s", flush=True)
+    return outcome
 
 
 def measured(pages: int) -> tuple[str, str]:
     """A table of images, and one of PDFs."""
     memory = PeakMemory.of(None)
-    with httpx.Client(base_url=URL, timeout=600.0) as client:
+    with httpx.Client(base_url=URL, timeout=_PATIENCE_S) as client:
         sent(client, LargeFile("", lambda: saved(sheet(lines_of_prose(3), (800, 600), 20), "PNG")), memory)  # warm
         seen = [(file.name, sent(client, file, memory)) for file in images()]
         layered = [(file.name, sent(client, file, memory)) for file in scans(pages)]
@@ -152,7 +156,7 @@ def main(
 ) -> None:
     """Send each file once."""
     before = as_table(environment() | {"engine": f"a stub that says {len(_LINE_SAYS)} letters a line"})
-    limits = {"max_pages": max(100, pages), "timeout_s": 60.0}
+    limits = {"max_pages": max(100, pages), "timeout_s": _PATIENCE_S}
     with stub_cluster({"num_replicas": 1}, 0.0, limits, Stubs((ENGINE,), batch_size=64), says=_LINE_SAYS):
         pictures, pdfs = measured(pages)
     about = (

@@ -313,7 +313,7 @@ def test_a_file_with_a_broken_table_of_objects_is_mended_and_gets_its_text() -> 
 
 
 def test_pdf_a_stays_pdf_a() -> None:
-    """What ISO 19005 asks of the parts that a layer adds or touches; there is no validator of PDF/A to be had here."""
+    """What ISO 19005 asks of the parts that a layer adds or touches; test_pdf_a.py asks a validator of part 1."""
     with scanned(pages=2) as document:
         with document.open_metadata() as metadata:
             metadata["pdfaid:part"], metadata["pdfaid:conformance"] = "2", "U"
