@@ -50,8 +50,8 @@ class TextLayerWriter:
         head = {"layers": len(told), "file": len(pdf), "max_processor_s": max_processor_s}
         asker, time = self._asker(), ProcessorTime()
         async with (
-            self._turns.turn(asker.line),
             self._processors.turn(asker, time.spent_s),
+            self._turns.turn(asker.line),
             started(self._command) as process,
         ):
             time.process = process

@@ -253,10 +253,10 @@ def test_base64_with_a_letter_of_another_alphabet_is_refused_as_a_whole() -> Non
         decode_base64("QUJD" * 100 + "\N{LATIN SMALL LETTER E WITH ACUTE}", "image")
 
 
-@pytest.mark.parametrize("head", ["data:,", "data:;base64,"])
-def test_a_data_url_of_nothing_but_escapes_is_refused_with_the_remedy(head: str) -> None:
+@pytest.mark.parametrize(("head", "escape"), [("data:,", "%41"), ("data:;base64,", "%2B")])
+def test_a_data_url_of_nothing_but_escapes_is_refused_with_the_remedy(head: str, escape: str) -> None:
     with pytest.raises(TooLarge, match="escapes") as refused:
-        decode_base64(head + "%41" * 400_000, "image")
+        decode_base64(head + escape * 400_000, "image")
     assert "base64" in refused.value.hint
 
 
@@ -368,3 +368,14 @@ async def test_a_body_that_is_made_of_white_space_is_refused_before_it_is_parsed
     monkeypatch.setattr(json, "loads", None)
     with pytest.raises(TooLarge, match="blanks around"):
         await read_json(request_of(b" " * 99 + b"{}\n\n"), 10_000)
+
+
+@pytest.mark.parametrize("head", ["", "data:image/png;base64,", "  data:;base64,"])
+def test_base64_that_is_decoded_in_pieces_is_the_same_wherever_they_end(
+    head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(range(256)) * 2
+    text = head + base64.b64encode(content).decode().replace("+", "%2B" if head else "+").replace("AQ", "A\r\nQ")
+    for size in (1, 2, 3, 5, 64, 1000):
+        monkeypatch.setattr("deployments.gateway.requests.base64_files._PIECE_BYTES", size)
+        assert decode_base64(text, "image") == content
