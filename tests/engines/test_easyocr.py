@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
 
 from engines import easyocr
@@ -168,6 +169,25 @@ def test_the_bundled_model_has_a_network_for_handwriting_that_reads_script():
     with engine.handwriting.used() as network:
         [hypothesis] = network.read([written(text)])
     assert Levenshtein.distance(hypothesis.text, text) <= 0.2 * len(text)
+
+
+def test_the_bundled_network_reads_marks_and_all_latin_letters_whatever_the_language():
+    import matplotlib as mpl
+
+    from cluster.weights.models import BUNDLED_DIR
+
+    engine = easyocr.load(LoadOptions(BUNDLED_DIR / "easyocr"))
+    text = "Jürgen Müller, 250 µg ≤ 5 €"
+    font = ImageFont.truetype(str(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSerif.ttf"), 40)
+    picture = Image.new("RGB", (round(font.getlength(text)) + 24, 64), "white")
+    ImageDraw.Draw(picture).text((12, 6), text, font=font, fill="black")
+    english = Crop.whole(np.asarray(picture))
+    [read] = engine.read([english])
+    assert Levenshtein.distance(read.text, text) <= 4
+    assert set("üµ≤€") <= set(read.text)
+    assert engine.read([Crop(english.pixels, english.region, languages=("de",))]) == [read]
+    assert {"en", "de", "cs", "vi"} <= set(easyocr.SPEC.languages(engine))
+    assert not easyocr.SPEC.by_language(engine)
 
 
 def test_the_bundled_network_is_the_one_that_is_trained():
