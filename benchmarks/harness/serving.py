@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+
+import httpx
 
 from benchmarks.harness.results import ROOT
 from cluster import serve_proxies
@@ -45,8 +48,10 @@ def wait_until(
 @contextmanager
 def served(checkout: Path = ROOT) -> Iterator[float]:
     """The application of a checkout in a process of its own; yields the seconds from its start until every engine has
-    settled. Another checkout than this one has an environment of its own, as `make setup` makes it.
+    settled. Another checkout than this one has an environment of its own, as `make setup` makes it. Raises RuntimeError
+    where another service listens at URL: the system would give it a part of the requests.
     """
+    _require_free_port()
     command = [str(_program(checkout)), "run", "serve_config.cpu.yaml"]
     # RAY_ADDRESS: a cluster of its own, whatever else runs on this machine.
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ADDRESS": "local", "PYTHONPATH": str(checkout)}
@@ -72,6 +77,14 @@ def served(checkout: Path = ROOT) -> Iterator[float]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)
+
+
+def _require_free_port() -> None:
+    url = httpx.URL(URL)
+    with socket.socket() as connection:
+        connection.settimeout(1.0)
+        if connection.connect_ex((url.host, url.port or 80)) == 0:
+            raise RuntimeError(f"something listens at {URL} already: stop it, or wait until it has ended")
 
 
 def _program(checkout: Path) -> Path:

@@ -17,6 +17,7 @@ import pytest
 from benchmarks.attack.asking import Target, repeated
 from benchmarks.attack.hostile_callers import HostileCaller, hostile_callers, work
 from benchmarks.attack.outcomes import KeptOutcomes, Outcome, report
+from benchmarks.harness.serving import served
 
 pytestmark = pytest.mark.processes
 
@@ -142,3 +143,10 @@ def test_a_report_says_how_many_callers_are_missing() -> None:
     whole = report([OUTCOME], 1, about, 12.0, 5.0)
     assert "not measured" not in whole
     assert OUTCOME.row() in whole
+
+
+def test_nothing_is_measured_beside_another_service_at_the_same_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listening() as server:
+        monkeypatch.setattr("benchmarks.harness.serving.URL", f"http://127.0.0.1:{server.port}")
+        with pytest.raises(RuntimeError, match="already"), served():
+            pass
