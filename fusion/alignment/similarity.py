@@ -31,7 +31,7 @@ SPACE_AND_INK = 120  # a space and a printed character rarely stand for the same
 MERGE = GAP + 15
 
 _TYPOGRAPHIC_FORMS = {
-    "'": "‘’‚‛′`´ʼ＇",
+    "'": "‘’‚‛′`´ʼ＇‹›",
     '"': "“”„‟″«»＂",
     "-": "‐‑‒–—―−﹣－",
     ".": "․．",

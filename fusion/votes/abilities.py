@@ -130,8 +130,8 @@ def _contested(ballots: Sequence[Ballot], alphabets: Alphabets) -> list[str]:
 
 
 def _in_form_of_able(winner: Winner, ballots: Sequence[Ballot], alphabets: Alphabets) -> Winner:
-    """With the typographic form that most engines read of those that can write every form that was read; of equally
-    many the surest.
+    """With the typographic form that most engines read; of equally many the surest. A plain form counts only where an
+    engine could have written every form that was read.
     """
     candidate = folded(winner.text)
     forms = {ballot.text for ballot in ballots if folded(ballot.text) == candidate}
@@ -140,10 +140,8 @@ def _in_form_of_able(winner: Winner, ballots: Sequence[Ballot], alphabets: Alpha
     able = [
         ballot
         for ballot, alphabet in zip(ballots, alphabets, strict=True)
-        if ballot.text in forms and all(_can_write(alphabet, form) for form in forms)
+        if ballot.text in forms and (ballot.text != candidate or all(_can_write(alphabet, form) for form in forms))
     ]
-    if not able:
-        return winner
 
     def support(form: str) -> tuple[int, float, str]:
         own = [ballot.probability for ballot in able if ballot.text == form]

@@ -74,6 +74,14 @@ def test_the_form_of_a_mark_is_theirs_who_can_write_all_forms_that_were_read() -
     assert winner.text == "’"
 
 
+def test_one_that_alone_can_write_a_form_does_not_outvote_those_that_read_another() -> None:
+    double = Alphabet.of((*map(chr, range(0x20, 0x7F)), "«»“”"))
+    winner, _ = voted(("«", 0.6, double), ("«", 0.6, double), ("‹", 0.9, ALL))
+    assert winner.text == "«"
+    winner, _ = voted(("“", 0.6, double), ("“", 0.6, double), ("″", 0.9, ALL), ('"', 0.9, double))
+    assert winner.text == "“"
+
+
 def test_where_all_can_write_all_the_vote_is_as_it_was() -> None:
     said: tuple[Said, ...] = (("é", 0.9, ALL), ("e", 0.9, ALL), ("e", 0.8, MARKS))
     winner, limit = voted(*said)
