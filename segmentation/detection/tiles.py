@@ -49,15 +49,15 @@ class TiledDetector:
         line_px = float(np.median(_heights(pieces[small])))
         side = math.sqrt(self.settings.max_pixels) / min(1.0, _NEAR_PX / line_px)
         tiles = list(_tiles_with(pieces[small], width, height, side))
-        near = [self._in_tile(pixels, tile, _MARGIN * line_px) for tile in tiles]
+        near = [self._in_tile(pixels, tile, _MARGIN * line_px, tiles) for tile in tiles]
         kept = pieces[(_heights(pieces) > _LARGE * line_px) | ~_are_covered(pieces, tiles)]
         return np.concatenate([kept, *(_outside(found, kept) for found in near)])
 
-    def _in_tile(self, pixels: Pixels, tile: _Tile, margin: float) -> Quads:
+    def _in_tile(self, pixels: Pixels, tile: _Tile, margin: float, tiles: list[_Tile]) -> Quads:
         left, top = max(0, int(tile.left - margin)), max(0, int(tile.top - margin))
         part = pixels[top : int(tile.bottom + margin) + 1, left : int(tile.right + margin) + 1]
         found = self.detector.find(np.ascontiguousarray(part))
-        return tile.own(found + np.array([left, top], np.float32))
+        return tile.own(found + np.array([left, top], np.float32), tile.reach(margin, tiles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +75,34 @@ class _Tile:
         area = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
         return np.asarray(np.clip(width, 0, None) * np.clip(height, 0, None) / np.maximum(area, 1.0), np.float32)
 
-    def own(self, pieces: Quads) -> Quads:
+    def reach(self, margin: float, tiles: list[_Tile]) -> _Tile:
+        """How far the pieces of this tile may go: to its edges where a neighbour is looked at too, else a margin beyond
+        them, where they would be lost.
+        """
+        beside = [other for other in tiles if (other.top, other.bottom) == (self.top, self.bottom)]
+        above = [other for other in tiles if (other.left, other.right) == (self.left, self.right)]
+        return _Tile(
+            self.left - (0.0 if any(other.right == self.left for other in beside) else margin),
+            self.top - (0.0 if any(other.bottom == self.top for other in above) else margin),
+            self.right + (0.0 if any(other.left == self.right for other in beside) else margin),
+            self.bottom + (0.0 if any(other.top == self.bottom for other in above) else margin),
+        )
+
+    def own(self, pieces: Quads, reach: _Tile) -> Quads:
         """The pieces that are this tile's and not its neighbour's: across their lines by their middle, along them what
-        lies in it. The parts of a line meet where tiles do, and are put together like other pieces.
+        lies within its `reach`. The parts of a line meet where tiles do, and are put together like other pieces.
         """
         box = bounds(pieces)
         lying = (box[:, 2] - box[:, 0]) >= (box[:, 3] - box[:, 1])
         middle = pieces.mean(axis=1)
         across = np.where(
             lying,
-            (self.top <= middle[:, 1]) & (middle[:, 1] < self.bottom),
-            (self.left <= middle[:, 0]) & (middle[:, 0] < self.right),
+            (reach.top <= middle[:, 1]) & (middle[:, 1] < reach.bottom),
+            (reach.left <= middle[:, 0]) & (middle[:, 0] < reach.right),
         )
         clipped = pieces.copy()
-        clipped[lying, :, 0] = np.clip(pieces[lying, :, 0], self.left, self.right)
-        clipped[~lying, :, 1] = np.clip(pieces[~lying, :, 1], self.top, self.bottom)
+        clipped[lying, :, 0] = np.clip(pieces[lying, :, 0], reach.left, reach.right)
+        clipped[~lying, :, 1] = np.clip(pieces[~lying, :, 1], reach.top, reach.bottom)
         length = np.where(lying, np.ptp(clipped[:, :, 0], axis=1), np.ptp(clipped[:, :, 1], axis=1))
         return np.ascontiguousarray(clipped[across & (length >= 0.5 * _heights(pieces))])
 

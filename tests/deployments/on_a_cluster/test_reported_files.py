@@ -129,33 +129,6 @@ def test_accents_are_kept_without_an_option(url: str) -> None:
     assert [line for line in response.json()["text"].splitlines() if line][1:] == list(names)
 
 
-def dust() -> PIL.Image.Image:
-    """An empty sheet with specks and the dark edge of a scanner's lid."""
-    chance = np.random.default_rng(21)
-    paper = np.full((1754, 1240), 250.0) + chance.normal(0, 2, (1754, 1240))
-    for x, y, size in zip(*(chance.integers(0, most, 160) for most in (1200, 1700, 7)), strict=True):
-        paper[y : y + size, x : x + size] = 90
-    paper[:, :14] = 20
-    return PIL.Image.fromarray(np.clip(paper, 0, 255).astype(np.uint8))
-
-
-def scrawl() -> PIL.Image.Image:
-    """A line as of a signature."""
-    picture = PIL.Image.new("L", (1240, 1754), 255)
-    points = [(300 + 5 * at, int(900 + 60 * np.sin(at / 4) + 25 * np.sin(at / 1.7))) for at in range(90)]
-    PIL.ImageDraw.Draw(picture).line(points, fill=30, width=5, joint="curve")
-    return picture
-
-
-@pytest.mark.parametrize("draw", [dust, scrawl])
-def test_a_page_without_a_word_has_no_text_and_is_not_accepted(url: str, draw: Callable[[], PIL.Image.Image]) -> None:
-    answer = httpx.post(f"{url}/predict_text", content=as_file(draw(), "PNG"), timeout=120).json()
-    assert answer["text"].strip() == ""
-    assert not any(line["legible"] for line in answer["lines"])
-    assert not answer["accepted"]
-    assert answer["needs_review"]
-
-
 def test_the_pdf_and_the_pictures_of_twelve_bits_look_like_paper(url: str) -> None:
     file = deep(sheet((1400, 400), 40))
     made = httpx.post(f"{url}/predict_text", content=file, params={"format": "pdf"}, timeout=120)

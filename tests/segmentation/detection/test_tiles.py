@@ -85,3 +85,20 @@ def test_the_number_of_looks_is_bounded():
     boxes = found(detector, page(3400, 4800, *everywhere))
     assert len(detector.looks) <= 13
     assert {box[1] for box in boxes} == {line[1] for line in everywhere}
+
+
+class CutShort(InkDetector):
+    """Misses the beginning of each line at the first look."""
+
+    def find(self, pixels: Pixels) -> Quads:
+        pieces = super().find(pixels)
+        if len(self.looks) == 1:
+            pieces[:, [0, 3], 0] += 25
+        return pieces
+
+
+def test_a_line_that_begins_just_beyond_its_tile_is_found_from_its_beginning():
+    for start in range(600, 1300, 20):
+        lines = [(start, 150 + 40 * number, start + 370, 165 + 40 * number) for number in range(6)]
+        boxes = found(CutShort(), page(3400, 4800, *lines))
+        assert min(box[0] for box in boxes) == start
