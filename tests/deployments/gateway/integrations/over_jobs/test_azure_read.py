@@ -8,7 +8,6 @@ import asyncio
 import io
 import json
 import math
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,25 +20,13 @@ from deployments.config.api_keys import hashed
 from deployments.gateway.formats import OutputPage, PdfPageText
 from deployments.gateway.integrations.azure_result import StringIndex, content_of, page_of
 from ocr.contract import LineAnswer, PageAnswer, WordAnswer
-from tests.fakes.job_service import Service, make_quick
+from tests.fakes.job_service import Service
 from tests.fakes.plain_service import as_base64, asking
 from tests.fakes.sized_pages import width_of, written_document
 
 ANALYZE = "/documentintelligence/documentModels/prebuilt-read:analyze"
 VERSION = {"api-version": "2024-11-30"}
 KEY = "Ocp-Apim-Subscription-Key"
-
-
-@pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
-    make_quick(monkeypatch)
-    return Service(tmp_path / "files", limits={"max_pages": 5, "max_job_mb": 1.0, "max_request_mb": 0.1})
-
-
-@pytest.fixture
-async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with asking(service.app) as client:
-        yield client
 
 
 async def sent(client: httpx.AsyncClient, document: bytes, **query: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,6 @@ from deployments.config.api_keys import hashed
 from tests.fakes.job_service import Service, make_quick
 from tests.fakes.plain_service import asking
 from tests.fakes.sized_pages import width_of, written_document
-
-
-@pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
-    make_quick(monkeypatch)
-    return Service(tmp_path / "files", limits={"max_pages": 5, "max_job_mb": 1.0, "max_request_mb": 0.1})
-
-
-@pytest.fixture
-async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with asking(service.app) as client:
-        yield client
 
 
 async def sent(client: httpx.AsyncClient, document: bytes, **headers: str) -> str:
