@@ -119,12 +119,13 @@ class LineEvidence:
 
 
 def engines_on_line(line: ReadLine, page: PageEvidence, leading: frozenset[str]) -> tuple[EngineOnLine, ...]:
-    """In the order of the hypotheses. An engine leads that read the line with a model for such lines. Where there is
-    none, and the best engine that is known has not read the line, the one leads that is surest on the page of what all
-    read alike.
+    """In the order of the hypotheses. An engine leads that read the line, and most of the page, with a model for such
+    lines. Where there is none, and the best engine that is known has not read the line, the one leads that is surest on
+    the page of what all read alike.
     """
     names = [own.engine for own in line.aligned.hypotheses]
-    leading = frozenset(own.engine for own in line.aligned.hypotheses if own.specialised) or leading
+    specialised = [own.engine for own in line.aligned.hypotheses if own.specialised]
+    leading = frozenset(name for name in specialised if page.conduct[name].specialised) or leading
     if leading.isdisjoint(names):
         surest = max(page.conduct[name].certainty for name in names)
         leading = frozenset(name for name in names if page.conduct[name].certainty == surest)

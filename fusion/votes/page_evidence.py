@@ -28,11 +28,14 @@ _USUAL_CERTAINTY, _CERTAINTY_SLOTS = 5.0, 5.0
 
 class PageConduct(NamedTuple):
     """One engine's on a page, 0 where nothing is known: for each group of kinds the log-odds that another engine reads
-    the same, and how far the mean log-odds of what all read alike lie from the usual ones.
+    the same, and how far the mean log-odds of what all read alike lie from the usual ones. `specialised` is whether a
+    model for lines of a kind read at least half of the page: single lines of print are taken for such a kind by
+    mistake, most lines of a page are not.
     """
 
     reliability: Mapping[KindGroup, float]
     certainty: float
+    specialised: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,16 @@ class ReadLine:
 
 @dataclass(slots=True)
 class _Counts:
-    """One engine's: its slots by group, those in which it stands alone, and the log-odds of unanimous ones."""
+    """One engine's: its slots by group, those in which it stands alone, and the log-odds of unanimous ones; its lines,
+    and those that a model for their kind read.
+    """
 
     slots: Counter[KindGroup] = field(default_factory=Counter)
     alone: Counter[KindGroup] = field(default_factory=Counter)
     log_odds: float = 0.0
     unanimous: int = 0
+    lines: int = 0
+    specialised: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,8 @@ def _count_unanimous(line: ReadLine, counts: dict[str, _Counts]) -> None:
         own.slots.update(groups)
         own.log_odds += log_odds
         own.unanimous += len(unanimous.texts)
+        own.lines += 1
+        own.specialised += hypothesis.specialised
 
 
 def _count_disputed(line: ReadLine, counts: dict[str, _Counts]) -> None:
@@ -112,7 +121,8 @@ def _conduct(own: _Counts) -> PageConduct:
     }
     usual = _USUAL_CERTAINTY * _CERTAINTY_SLOTS
     certainty = (own.log_odds + usual) / (own.unanimous + _CERTAINTY_SLOTS) - _USUAL_CERTAINTY
-    return PageConduct({group: math.log((1.0 - part) / part) for group, part in alone.items()}, certainty)
+    reliability = {group: math.log((1.0 - part) / part) for group, part in alone.items()}
+    return PageConduct(reliability, certainty, own.specialised > 0 and 2 * own.specialised >= own.lines)
 
 
 def _unanimous_words(lines: Sequence[ReadLine]) -> Iterator[str]:

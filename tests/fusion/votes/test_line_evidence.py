@@ -140,6 +140,14 @@ def test_an_engine_that_read_the_line_with_a_model_for_such_lines_has_the_word_i
     assert [line.text for line in fuse_page(page, kinds, other, TUNED)] == ["z", "z"]
 
 
+def test_an_engine_does_not_lead_on_the_few_lines_of_a_page_that_a_model_for_another_kind_read() -> None:
+    profile = Profile("p", {**EVEN, "bob": 3.0}, tuning=tuning(evidence=ClaimEvidence(lead=1.0), bob=3.0))
+    plain = said(ada="y", bob="z")
+    special = {**plain, "ada": replace(plain["ada"], specialised=True)}
+    page = [special, plain, plain]
+    assert [line.text for line in fuse_page(page, [""] * 3, profile, TUNED)] == ["z", "z", "z"]
+
+
 PAGE_TELLS = ClaimEvidence({kind: Coefficients(0.0, 1.0, 1.0) for kind in Kind})
 
 
