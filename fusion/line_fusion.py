@@ -80,8 +80,15 @@ def _fused(line: ReadLine, page: PageEvidence | None, profile: Profile, method: 
     words = tuple(_words(characters, lost, line, evidence, profile))
     spelling_votes = {} if evidence is None else evidence.spelling_votes()
     printed = [character.confidence for character in characters if character.text != " "]
-    legible = evidence is None or is_legible(printed, len(aligned.hypotheses))
+    legible = evidence is None or is_legible(
+        printed, len(aligned.hypotheses), specialised=_led_by_a_model_for_it(line, evidence)
+    )
     return FusedLine(characters, words, line_confidence(characters), aligned, spelling_votes, legible)
+
+
+def _led_by_a_model_for_it(line: ReadLine, evidence: LineEvidence) -> bool:
+    engines = zip(evidence.engines, line.aligned.hypotheses, strict=True)
+    return any(own.leads and hypothesis.specialised for own, hypothesis in engines)
 
 
 # --- the vote ---

@@ -141,17 +141,23 @@ UNTUNED_CHARACTERS = CharacterConfidence()
 _LEAST_LEGIBLE = {2: -0.5, 3: 0.5, 4: 1.0}
 """By how many engines voted: below these mean log-odds of its characters a line is noise to all of them. True lines of
 clean print lie above 1.5, mirrored print, scrawl and dust below 1 (docs/log.md, 2026-11-30)."""
+_LEAST_OF_A_KIND = 0.5
+"""The bound where a model for such lines leads: the others, which are no good at them, say less. Between this and the
+usual bound letters of a hand have a third of their characters wrong (docs/log.md, 2026-11-30).
+"""
 _FEW, _LEAST_OF_FEW = 3, -1.0
 """So few characters, as page numbers have, are seldom sure even where they are right: for those the bound is lower."""
 
 
-def is_legible(confidences: Sequence[float], engines: int) -> bool:
+def is_legible(confidences: Sequence[float], engines: int, *, specialised: bool = False) -> bool:
     """Whether a line of characters with these confidences is text that somebody can read. One engine alone cannot say
-    so.
+    so. `specialised` is whether a model for such lines leads.
     """
     if engines < 2 or not confidences:
         return True
     least = _LEAST_LEGIBLE[min(engines, max(_LEAST_LEGIBLE))]
+    if specialised:
+        least = min(least, _LEAST_OF_A_KIND)
     if len(confidences) <= _FEW:
         least = min(least, _LEAST_OF_FEW)
     return sum(map(log_odds, confidences)) / len(confidences) >= least

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from cluster.local.application_processes import components_among
 from cluster.local.processes import children
 from deployments.config.api_keys import hashed
 from deployments.observability.metrics_page import sum_pages
+from fusion.profiles.profile_document import BUNDLED, LANGUAGES_FILE
 from ocr.contract import ConfigAnswer, LogsAnswer, PerformanceAnswer, SelfTestAnswer, TextAnswer
 from quorum.cli import config as config_command
 
@@ -124,6 +126,32 @@ def test_a_change_survives_the_death_of_its_store_and_the_next_one_is_made(admin
     after = change(admin, {"profile": "general"})  # waits for the store to come back
     assert after.version == before.version + 1
     assert read(admin)[0].profile == "general"
+
+
+def _profiles_that_are(sure: float, path: Path) -> Path:
+    """A document of tuned profiles of the engines here, under which the vote is as sure as this, in log-odds."""
+    content = json.loads(BUNDLED.read_text(encoding="utf-8"))
+    shutil.copy(BUNDLED.parent / LANGUAGES_FILE, path.parent / LANGUAGES_FILE)
+    for profile in content["profiles"].values():
+        profile |= {"weights": dict.fromkeys((*ENGINES, "spelling"), 1.0), "cascade": None, "words": None}
+        profile["assurance"] = [sure, 0.0, 0.0]
+    path.write_text(json.dumps({**content, "models": {}}), encoding="utf-8")
+    return path
+
+
+def test_tuned_profiles_come_into_force_and_are_taken_back_without_a_restart(
+    admin: httpx.Client, tmp_path: Path
+) -> None:
+    change(admin, {})
+    router, before = process_of("Router"), read(admin)[0].confidence
+    doubtful = _profiles_that_are(0.0, tmp_path / "reviews-1.json")
+    sure = _profiles_that_are(3.0, tmp_path / "reviews-2.json")
+    for document, wanted in ((doubtful, 0.5), (sure, 0.9526)):
+        change(admin, {"tuned": str(document)})
+        assert read(admin)[0].confidence == pytest.approx(wanted, abs=1e-3)
+    change(admin, {})
+    assert read(admin)[0].confidence == before
+    assert process_of("Router") == router
 
 
 def test_a_replica_that_is_replaced_begins_under_the_version_in_force(admin: httpx.Client) -> None:

@@ -46,6 +46,9 @@ def test_a_line_is_not_legible_where_several_engines_only_guess() -> None:
     assert is_legible([0.5] * 9, 2)  # two that differ say little
     assert not is_legible([0.2] * 9, 2)
     assert is_legible([0.2] * 9, 1)
+    assert not is_legible([0.65] * 9, 5)
+    assert is_legible([0.65] * 9, 5, specialised=True)  # the others are no good at such lines
+    assert not is_legible([0.5] * 9, 5, specialised=True)
     assert is_legible([0.4] * 3, 5)  # a page number is seldom sure
     assert not is_legible([0.2] * 3, 5)
     assert is_legible([], 5)
