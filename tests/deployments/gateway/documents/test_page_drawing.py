@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from benchmarks.inputs.bad_files import png_of_size
-from deployments.gateway.documents import page_drawing
+from deployments.gateway.documents.isolated_program import processor_s
 from deployments.gateway.documents.page_drawing import DrawnPage, PageDrawer, RefusedPage
 from deployments.messages.request import Asker
 from ocr.errors import NotAnImage, OutOfRange, Overloaded, QuorumError, TooLarge
@@ -361,7 +361,7 @@ async def test_the_processor_time_of_a_process_is_that_which_it_has_taken() -> N
     )
     assert process.stdout is not None
     await process.stdout.readline()
-    assert 0.29 <= page_drawing._processor_s(process) < 2.0
+    assert 0.29 <= processor_s(process) < 2.0
     process.kill()
     await process.wait()
 
