@@ -31,8 +31,7 @@ _USUAL_VALUES = 1000
 # Of base64, some encoders escape every slash (one character in 64) and each end of a line (one in 76).
 _USUAL_ESCAPES_PER_BYTE = 1 / 16
 _BEGINNING = 100
-# Of white space around an object: the parser goes over it with an expression, and holds everything up as long as it
-# does.
+# Of white space in a body: the parser goes over it with an expression, and holds everything up as long as it does.
 _MOST_BLANKS = 1_000_000
 # What is larger is parsed beside the event loop, one body after another: each keeps Python's lock for a while, and
 # between two of them the loop goes on.
@@ -121,14 +120,14 @@ def json_object(body: bytes | str, images: int) -> dict[str, Any]:
     """The object in a body or a message that holds so many images at most. One of millions of small values or
     escapes is refused before it is parsed: that would hold up every other caller. Raises TooLarge or InvalidRequest.
     """
+    if _is_mostly_blank(body):
+        raise TooLarge(f"the JSON body has more than {_MOST_BLANKS} blanks", "leave them out")
     most = _USUAL_VALUES + 2 * images  # a data URL has a comma of its own
     commas, escapes = (",", "\\") if isinstance(body, str) else (b",", b"\\")
     if body.count(commas) > most:  # type: ignore[arg-type]  # of the body's own kind
         raise TooLarge(f"the JSON body holds more than {most} values", "send fewer images at once")
     if body.count(escapes) > _USUAL_VALUES + len(body) * _USUAL_ESCAPES_PER_BYTE:  # type: ignore[arg-type]
         raise TooLarge("the JSON body is made of escapes", "send base64 as it is: it needs no backslash")
-    if len(body) - len(body.strip()) > _MOST_BLANKS:
-        raise TooLarge(f"the JSON body has more than {_MOST_BLANKS} blanks around its object", "leave them out")
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, an endless number, too deep
@@ -136,6 +135,16 @@ def json_object(body: bytes | str, images: int) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest(f"the JSON body is a {type(value).__name__}", "send a JSON object")
     return value
+
+
+def _is_mostly_blank(body: bytes | str) -> bool:
+    """Whether it has more than `_MOST_BLANKS` of white space. To look at its ends first costs least."""
+    if len(body) <= _MOST_BLANKS:
+        return False
+    if not body[: _MOST_BLANKS + 1].strip() or not body[-_MOST_BLANKS - 1 :].strip():
+        return True
+    blanks = (body.count(blank if isinstance(body, str) else blank.encode()) for blank in " \t\n\r")  # type: ignore[arg-type]
+    return sum(blanks) > _MOST_BLANKS
 
 
 async def _read_form(request: Request, max_bytes: int) -> tuple[bytes, str, dict[str, str]]:
