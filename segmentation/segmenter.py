@@ -20,7 +20,7 @@ from ocr.geometry import Polygon
 from ocr.image import Image, Layout, Pixels, Region, SegmentedPage
 from ocr.interfaces import MAX_LINES, Checkpoint, go_on
 from segmentation.comb_fields.finding import CombField, find_comb_fields
-from segmentation.comb_fields.pieces import beside_fields
+from segmentation.comb_fields.pieces import beside_fields, outside_text
 from segmentation.cutting import Place, cut_character, cut_comb, cut_line
 from segmentation.detection.detector import Detector
 from segmentation.detection.line_grouping import are_vertical, group_into_lines, without_nested, without_specks
@@ -87,9 +87,10 @@ class TextSegmenter:
         _require_size(image)
         pixels = pipeline(image.pixels)
         rotation, pieces = self._upright(pixels, checkpoint)
-        fields = find_comb_fields(pixels, rotation)
+        pieces = without_specks(pieces)
+        fields = outside_text(find_comb_fields(pixels, rotation), pieces)
         checkpoint()
-        lines = self._lines(pixels, without_specks(pieces), fields, rotation, max_lines, checkpoint)
+        lines = self._lines(pixels, pieces, fields, rotation, max_lines, checkpoint)
         # Between the pixels of a page that lies askew a straight line is too blunt, at letters of ten pixels.
         filtering = cv2.INTER_CUBIC if rotation.is_oblique else cv2.INTER_LINEAR
         cuts = []

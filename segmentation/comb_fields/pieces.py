@@ -1,16 +1,38 @@
-"""What a detector found where comb fields are, taken away: a field is a line of its own. Lengths are pixels."""
+"""What a detector found, and comb fields: what lies in a field is taken away, as a field is a line of its own, and what
+looks like a field within a line of text is none. Lengths are pixels.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segmentation.comb_fields.finding import CombField
 from segmentation.detection.quads import Quads, bounds, from_boxes
 
+_HIGHER, _LONGER = 1.3, 1.0  # than a field, on one side of it: a line that is has its own letters there
 _TALLER = 2.0  # than the field: a piece that is, is no text in it
 _LABEL = 0.6  # of the height of a piece: what is longer beside a field is text
+
+
+def outside_text(fields: Sequence[CombField], pieces: Quads) -> list[CombField]:
+    """The fields that are not letters of a line among the pieces (N, 4, 2): of a line that is higher than the boxes and
+    goes on beside them. Upright strokes of small coarse print stand on what joins them as boxes stand on their rule.
+    """
+    box = bounds(pieces)
+    return [field for field in fields if not _goes_on(box, bounds(field.quad[np.newaxis])[0].tolist())]
+
+
+def _goes_on(box: NDArray[np.float32], field: list[float]) -> bool:
+    left, top, right, bottom = field
+    wide, high = right - left, bottom - top
+    middle = (box[:, 1] + box[:, 3]) / 2
+    over = (top <= middle) & (middle <= bottom) & (box[:, 0] < right) & (left < box[:, 2])
+    higher = box[:, 3] - box[:, 1] > _HIGHER * high
+    longer = np.maximum(left - box[:, 0], box[:, 2] - right) > _LONGER * wide
+    return bool((over & higher & longer).any())
 
 
 def beside_fields(pieces: Quads, fields: Sequence[CombField]) -> Quads:
