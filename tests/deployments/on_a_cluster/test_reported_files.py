@@ -7,11 +7,9 @@ import gzip
 import io
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
-import matplotlib as mpl
 import numpy as np
 import pikepdf
 import PIL.Image
@@ -23,8 +21,6 @@ from lxml import etree
 from rapidfuzz.distance import Levenshtein
 
 from tests.fakes.files import add_scan_page, saved
-
-SERIF = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSerif.ttf"
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -121,16 +117,6 @@ def test_every_line_of_the_file_is_read(url: str, kind: str) -> None:
     lines = [line for line in response.json()["text"].splitlines() if line]
     assert len(lines) == len(PROSE), lines
     assert Levenshtein.distance("\n".join(lines), "\n".join(PROSE)) <= 2, lines
-
-
-def test_accents_are_kept_without_an_option(url: str) -> None:
-    names = ("José Núñez and Zoë Brontë, table 3", "Jürgen Müller and Chloë Lefèvre", "Please order the crème brûlée")
-    picture = PIL.Image.new("L", (1240, 400), 255)
-    pen, font = PIL.ImageDraw.Draw(picture), PIL.ImageFont.truetype(str(SERIF), 42)  # the usual one lacks accents
-    for index, line in enumerate(("Guests at the dinner on Friday", *names)):
-        pen.text((60, 50 + 84 * index), line, fill=0, font=font)
-    response = httpx.post(f"{url}/predict_text", content=as_file(picture, "PNG"), timeout=120)
-    assert [line for line in response.json()["text"].splitlines() if line][1:] == list(names)
 
 
 def test_the_pdf_and_the_pictures_of_twelve_bits_look_like_paper(url: str) -> None:
