@@ -17,6 +17,7 @@ from deployments.gateway.reading_api import ReadingApi
 from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
 from deployments.messages.states import ServiceState
+from deployments.replica.counted import counted
 from deployments.replica.processor_turns import ProcessorTurns
 from ocr.contract import ReadyAnswer, StatusAnswer
 from ocr.errors import NotReady
@@ -101,12 +102,8 @@ class GatewayApi:
             if self._waiting[caller] >= _WAITING_OF_ONE_CALLER:
                 hint = f"{_WAITING_OF_ONE_CALLER} requests of yours wait for it already; ask without wait"
                 raise NotReady(error.message, hint, 5.0) from error
-        self._waiting[caller] += 1
-        try:
+        with counted(self._waiting, caller):
             return await self._ready_until(time.monotonic() + seconds)
-        finally:
-            self._waiting[caller] -= 1
-            self._waiting = +self._waiting
 
     async def _ready_until(self, end: float) -> ReadyAnswer:
         while True:

@@ -29,6 +29,7 @@ from deployments.messages.capabilities import Capabilities
 from deployments.messages.reading_service import ReadingService
 from deployments.observability.metrics import JOB_PAGES, RecordMetric, ignore_metric
 from deployments.replica.asked_at_once import AskedAtOnce
+from deployments.replica.counted import counted
 from deployments.replica.fair_turns import FairTurns
 from ocr.contract import CharacterOptions, DocumentOptions, FailedPage, Problem, TextAnswer
 from ocr.errors import (
@@ -130,14 +131,8 @@ class JobReader:
         leased = await self._queue.next_pages(self._reader, self._config.pages_at_once, but_of)
         if leased is None:
             return False
-        owner = leased.job.owner
-        self._runs_of[owner] += 1
-        try:
+        with counted(self._runs_of, leased.job.owner):
             await self._read_leased(leased.job, leased.leases, self._at_once(leased))
-        finally:
-            self._runs_of[owner] -= 1
-            if not self._runs_of[owner]:
-                del self._runs_of[owner]
         return True
 
     def _at_once(self, leased: Leased) -> int:

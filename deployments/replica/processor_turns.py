@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from deployments.messages.request import Asker
+from deployments.replica.counted import counted
 from deployments.replica.processor_shares import LOOKS_AGAIN_S, NotShared, Shares, Turns
 
 
@@ -32,21 +33,19 @@ class ProcessorTurns:
         `spent_s` says how much processor time the work took so far, in seconds; infinite when its program is gone. All
         of the time counts where nobody says so.
         """
-        self._wanting[asker] += 1
         try:
-            while asker.line not in self._turns.of(self._wanting, 1.0):
-                await asyncio.sleep(LOOKS_AGAIN_S)
-            before_s = spent_s()
-            self._compute(asker, 1)
-            try:
-                yield
-            finally:
-                self._compute(asker, -1)
-                if math.isfinite(computed_s := spent_s() - before_s):
-                    self._shares.had(asker.line, computed_s, asker.counts)
+            with counted(self._wanting, asker):
+                while asker.line not in self._turns.of(self._wanting, 1.0):
+                    await asyncio.sleep(LOOKS_AGAIN_S)
+                before_s = spent_s()
+                self._compute(asker, 1)
+                try:
+                    yield
+                finally:
+                    self._compute(asker, -1)
+                    if math.isfinite(computed_s := spent_s() - before_s):
+                        self._shares.had(asker.line, computed_s, asker.counts)
         finally:
-            self._wanting[asker] -= 1
-            self._wanting = +self._wanting
             self._turns.of(self._wanting, 1.0)  # what is wanted no more holds nobody up
 
     def _compute(self, asker: Asker, more: int) -> None:

@@ -11,7 +11,7 @@ import json
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -28,6 +28,7 @@ from deployments.gateway.reading_api import ReadingApi
 from deployments.gateway.requests.options import parse_known
 from deployments.jobs.job import OPENING, Job
 from deployments.jobs.job_queue import JobQueue, KeptPage, Place, places
+from deployments.replica.counted import counted
 from fusion import Thresholds
 from ocr.contract import DocumentAnswer, DocumentOptions, FailedItem, FailedPage, PageAnswer, Problem
 from ocr.errors import (
@@ -131,17 +132,8 @@ class JobResults:
             outcome = await asyncio.to_thread(corrections.applied, place, outcome)
         return _line(job, place, outcome)
 
-    @contextmanager
-    def _noted_as_waiting(self, owner: str, wait_s: float) -> Iterator[None]:
-        if not wait_s:
-            yield
-            return
-        self._waiting[owner] += 1
-        try:
-            yield
-        finally:
-            self._waiting[owner] -= 1
-            self._waiting = +self._waiting
+    def _noted_as_waiting(self, owner: str, wait_s: float) -> AbstractContextManager[None]:
+        return counted(self._waiting, owner) if wait_s else nullcontext()
 
     async def ended(self, owner: str, job_id: str, wait_s: float) -> Job:
         """The job, once it has ended. Raises DeadlineExceeded when it has not after `wait_s`, Expired, and

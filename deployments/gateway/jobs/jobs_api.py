@@ -19,6 +19,7 @@ from deployments.gateway.requests.options import parse
 from deployments.jobs.job import Callback, Job
 from deployments.jobs.job_files import JobFiles, new_folder
 from deployments.jobs.job_queue import JobQueue
+from deployments.replica.counted import counted
 from ocr.contract import CharacterOptions, DocumentOptions
 from ocr.errors import NotReady, OutOfRange, Overloaded, QuorumError
 from ocr.job_contract import JobOptions
@@ -102,12 +103,8 @@ class JobsApi:
                 "send it when one of them has arrived, and say its Content-Length",
                 _RETRY_S,
             )
-        self._under_way[owner] += size
-        try:
+        with counted(self._under_way, owner, size):
             yield
-        finally:
-            self._under_way[owner] -= size
-            self._under_way = +self._under_way
 
     async def _require_shared(self) -> None:
         problem = await self._not_shared()

@@ -21,6 +21,7 @@ from functools import partial
 from typing import TypeVar
 
 from deployments.messages.request import MOST_AT_ONCE, Asker
+from deployments.replica.counted import counted
 from deployments.replica.fair_turns import FairTurns
 from deployments.replica.processor_turns import ProcessorTurns
 from ocr.errors import Overloaded
@@ -108,13 +109,9 @@ class ResultTurns:
 
     @asynccontextmanager
     async def _turn(self, owner: str) -> AsyncIterator[None]:
-        self._asked[owner] += 1
-        try:
+        with counted(self._asked, owner):
             async with self._turns.turn(owner):
                 yield
-        finally:
-            self._asked[owner] -= 1
-            self._asked = +self._asked
 
 
 class _ThreadTime:

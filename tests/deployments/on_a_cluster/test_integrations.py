@@ -12,7 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,22 +75,28 @@ def environment(folder: Path, packages: str, source: Path) -> Path:
     return folder / "bin"
 
 
+def said_by(
+    command: Sequence[str | Path],
+    timeout_s: float,
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> str:
+    """What a program prints that ends well, with single blanks."""
+    finished = subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    return " ".join(finished.stdout.split())
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_client_reads_the_sample_page(url: str, source: Path, name: str, tmp_path: Path) -> None:
     packages, program = PROGRAMS[name]
     programs = environment(tmp_path / "environment", packages, source)
     assert _ADDRESS in program
-    finished = subprocess.run(
-        [programs / "python", "-c", program.replace(_ADDRESS, url.removeprefix("http://"))],
-        cwd=ROOT,
-        env={"PATH": f"{programs}:/usr/bin:/bin", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-2000:]
-    assert FIRST_WORDS in " ".join(finished.stdout.split())
+    command = [programs / "python", "-c", program.replace(_ADDRESS, url.removeprefix("http://"))]
+    environ = {"PATH": f"{programs}:/usr/bin:/bin", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    assert FIRST_WORDS in said_by(command, 200, ROOT, environ)
 
 
 def test_the_client_of_mcp_reads_over_streamable_http(url: str, source: Path, tmp_path: Path) -> None:
@@ -105,11 +111,10 @@ def test_the_client_of_mcp_reads_over_streamable_http(url: str, source: Path, tm
         try:
             until_it_listens(port)
             asked = [programs / "python", "-c", program.replace("8080", str(port))]
-            finished = subprocess.run(asked, capture_output=True, text=True, timeout=100, check=False)
+            said = said_by(asked, 100)
         finally:
             server.terminate()
-    assert finished.returncode == 0, finished.stderr[-2000:]
-    assert FIRST_WORDS in " ".join(finished.stdout.split())
+    assert FIRST_WORDS in said
 
 
 _WITHOUT_MODELS = """
@@ -151,18 +156,9 @@ def test_docling_converts_a_scan(url: str, tmp_path: Path, source: Path) -> None
     (packages / "project.pth").write_text(sysconfig.get_path("purelib"))
     with PIL.Image.open(ROOT / "examples" / "quick.png") as image:
         image.convert("RGB").save(tmp_path / "scan.pdf", resolution=150)
-    finished = subprocess.run(
-        [programs / "python", "-c", _WITHOUT_MODELS + program.replace(_ADDRESS, url.removeprefix("http://"))],
-        cwd=tmp_path,
-        env={"PATH": f"{programs}:/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-2000:]
+    command = [programs / "python", "-c", _WITHOUT_MODELS + program.replace(_ADDRESS, url.removeprefix("http://"))]
+    said = said_by(command, 600, tmp_path, {"PATH": f"{programs}:/usr/bin:/bin"})
     truth = " ".join((ROOT / "examples" / "quick.txt").read_text().split())
-    said = " ".join(finished.stdout.split())
     assert Levenshtein.distance(said, truth) / len(truth) < 0.1, said
 
 
@@ -229,17 +225,8 @@ def test_open_webui_reads_a_scan_by_each_of_its_ways(url: str, open_webui: Path,
         "USE_SLIM_DOCKER": "true",
     }
     environ = {"PATH": "/usr/bin:/bin", "FROM_INIT_PY": "true", "WEBUI_SECRET_KEY": "any"}
-    finished = subprocess.run(
-        [open_webui / "python", "-c", _OPEN_WEBUI, tmp_path / "scan.pdf"],
-        cwd=tmp_path,
-        env={**environ, **small, **own},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-2000:]
-    assert FIRST_WORDS in " ".join(finished.stdout.split())
+    command = [open_webui / "python", "-c", _OPEN_WEBUI, tmp_path / "scan.pdf"]
+    assert FIRST_WORDS in said_by(command, 300, tmp_path, {**environ, **small, **own})
 
 
 _N8N = """
@@ -296,9 +283,7 @@ def n8n(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("kind", ["image_url", "document_url"])
 def test_the_node_of_n8n_for_mistral_reads_the_sample_page(url: str, n8n: Path, kind: str) -> None:
     command = ["node", "run.js", url, ROOT / "examples" / "quick.png", "image/png", kind]
-    finished = subprocess.run(command, cwd=n8n, capture_output=True, text=True, timeout=100, check=False)
-    assert finished.returncode == 0, finished.stderr[-2000:]
-    assert FIRST_WORDS in " ".join(finished.stdout.split())
+    assert FIRST_WORDS in said_by(command, 100, n8n)
 
 
 @pytest.fixture(scope="module")
@@ -311,16 +296,7 @@ def with_ocrmypdf(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Pat
 
 def text_of_out_pdf(command: list[str], programs: Path, folder: Path) -> str:
     """What the first page of out.pdf says, which the command makes in the folder."""
-    finished = subprocess.run(
-        command,
-        cwd=folder,
-        env={"PATH": f"{programs}:/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
+    said_by(command, 300, folder, {"PATH": f"{programs}:/usr/bin:/bin"})
     with pypdfium2.PdfDocument(folder / "out.pdf") as pdf:
         return str(pdf[0].get_textpage().get_text_range())
 
