@@ -43,8 +43,8 @@ from ocr.errors import (
 
 log = logging.getLogger("quorum.jobs")
 
-# How soon it is noticed that a job was cancelled, and that another page waits.
-_LOOK_S = 1.0
+# How soon it is noticed that a job was cancelled: before much of its pages was drawn. That another page waits.
+_LOOK_S = 0.1
 _IDLE_S = 0.5
 # Files that are open at the same time: while the last pages of one are read, the next is opened.
 _RUNS = 2
@@ -166,23 +166,30 @@ class JobReader:
 
     async def _keep_leases(self, job: Job, held: Mapping[int, Lease], work: asyncio.Task[None], at_once: int) -> None:
         """Keep the leases while the work lasts; cancel it when all are lost, as when the job is cancelled."""
+        seen: Job | None = job
         while not work.done():
             await asyncio.sleep(_LOOK_S)
             if job.priority == "interactive":
                 self._asked.note(job.owner, at_once)
             with suppress(NotReady):  # the store is away; the leases may last until it is back
                 asked = list(held.values())
-                still = await self._still_held(job, asked)
+                seen = await self._newest(job.id, seen)
+                still = await self._still_held(job.id, seen, asked)
                 if asked and not still and held:
                     work.cancel()
 
-    async def _still_held(self, job: Job, leases: Sequence[Lease]) -> set[int]:
+    async def _newest(self, job_id: str, seen: Job | None) -> Job | None:
+        """The job as it is now. The store is asked for all of it only where it is not what was `seen`."""
+        version = await self._queue.store.version(job_id)
+        is_seen = version == (None if seen is None else seen.version)
+        return seen if is_seen else await self._queue.store.get(job_id)
+
+    async def _still_held(self, job_id: str, newest: Job | None, leases: Sequence[Lease]) -> set[int]:
         """Which leases are held; they are made longer when a third of their time is over."""
         now, tokens = self._queue.now, [lease.token for lease in leases]
-        current = await self._queue.store.get(job.id)
-        held = {} if current is None else {lease.token: lease for lease in current.leases}
+        held = {} if newest is None else {lease.token: lease for lease in newest.leases}
         if any(token in held and held[token].until < now + self._config.lease_s * 2.0 / 3.0 for token in tokens):
-            return await self._queue.renew(job.id, tokens)
+            return await self._queue.renew(job_id, tokens)
         return held.keys() & set(tokens)
 
     async def _read(self, job: Job, leases: Sequence[Lease], held: dict[int, Lease], at_once: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +248,38 @@ async def test_a_job_that_is_cancelled_stops_while_its_pages_are_read(workshop: 
         await workshop.until("succeeded", "b")  # the worker goes on
     assert (job.state, job.holds_content) == ("cancelled", False)
     assert await workshop.queue.files.folders() == ["b"]
+
+
+async def test_the_store_is_asked_for_the_whole_job_only_where_it_has_changed(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, go_on, looks = asyncio.Event(), asyncio.Event(), Counter[str]()
+
+    async def wait(width: int) -> None:
+        reading.set()
+        await go_on.wait()
+
+    workshop.service.before_answer = wait
+    await workshop.submit(written_document(1))
+    async with workshop.working():
+        await reading.wait()
+        await asyncio.sleep(0.1)  # what was leased is seen as it is
+        for name in ("get", "version"):
+            monkeypatch.setattr(workshop.store, name, _counting(getattr(workshop.store, name), name, looks))
+        async with asyncio.timeout(10.0):
+            while looks["version"] < 3:
+                await asyncio.sleep(0.01)
+        assert looks["get"] == 0
+        go_on.set()
+        await workshop.until("succeeded")
+
+
+def _counting(ask: Callable[[str], Awaitable[Any]], name: str, looks: Counter[str]) -> Callable[[str], Awaitable[Any]]:
+    async def counting(job_id: str) -> Any:
+        looks[name] += 1
+        return await ask(job_id)
+
+    return counting
 
 
 async def test_while_the_store_is_away_what_was_read_waits_and_is_not_read_again(workshop: Workshop) -> None:
