@@ -58,6 +58,8 @@ REVIEWED: Mapping[str, str] = {
     "fastapi-offline": "MIT AND Apache-2.0",
     # Two classifiers; its repository offers either.
     "uvloop": "MIT OR Apache-2.0",
+    # "License" and nothing more in the metadata; the file is the MIT licence.
+    "locate": "MIT",
     # Not installed on the machine that writes the notice, because their markers exclude it.
     "async-timeout": "Apache-2.0",
     "pyspellchecker": "MIT",
@@ -142,8 +144,10 @@ _MODELS = (
     (
         "Languages",
         "fusion/bundled/languages.json.gz, counted from symspellpy's English word frequencies (Google Books Ngram and "
-        "SCOWL) and from pyspellchecker's of other languages (OpenSubtitles 2016)",
-        "MIT (English word lists: CC BY 3.0)",
+        "SCOWL), from pyspellchecker's of French, German, Spanish, Italian, Dutch and Portuguese (OpenSubtitles 2016), "
+        "and from wordfreq's of Czech, Danish, Polish, Slovak and Swedish (Robyn Speer; Wikipedia, ParaCrawl, "
+        "OpenSubtitles 2018, the Leeds Internet Corpus, SUBTLEX by Marc Brysbaert et al., Google Books Ngram)",
+        "MIT (English word lists: CC BY 3.0; what is counted from wordfreq: CC-BY-SA-4.0)",
     ),
     ("Tesseract `tessdata_best`", "official, fetched only when asked for", "Apache-2.0"),
     ("PP-OCRv6 medium, recognition and detection", "official, fetched only when asked for", "Apache-2.0"),

@@ -1,6 +1,7 @@
 """Makes the languages of the vote (fusion.evidence.language) from word frequencies.
 
-English words and word pairs are those of the package symspellpy, words of other languages those of pyspellchecker.
+English words and word pairs are those of the package symspellpy, words of other languages those of pyspellchecker, and
+where it has none those of wordfreq.
 Pages have no part in it: what is spelt like the pages at hand would not help on others. For n-grams frequencies are
 raised to a power below 1, so that a rare word is still a word. Each gram's probability is interpolated with the one of
 the gram without its first symbol (Witten and Bell 1991); grams that say no more than that are left out, which keeps
@@ -23,6 +24,8 @@ from fusion.evidence.spelling_model import MARKS, OTHER, SpellingModel, symbols
 
 ORDER = 5
 OTHER_LANGUAGES = ("fr", "de", "es", "it", "nl", "pt")
+FURTHER_LANGUAGES = ("cs", "da", "pl", "sk", "sv")
+"""Those whose words wordfreq has."""
 _POWER = 0.75
 _WORD_SYMBOLS = 3_000_000.0  # as many as all words together count, and as many as all pairs
 _PAIRS = 60_000
@@ -52,8 +55,13 @@ def fit_languages() -> Languages:
     """English first: it is what a page without words is taken for."""
     english = _frequencies("frequency_dictionary_en_82_765.txt", 1)
     pairs = _frequencies("frequency_bigramdictionary_en_243_342.txt", 2, _PAIRS)
-    others = {name: fit_language(_other_words(name), {}, SMALL) for name in OTHER_LANGUAGES}
-    return Languages({"en": fit_language(english, pairs, LARGE)} | others)
+    others = {name: _other_words(name) for name in OTHER_LANGUAGES} | {
+        name: _further_words(name) for name in FURTHER_LANGUAGES
+    }
+    return Languages(
+        {"en": fit_language(english, pairs, LARGE)}
+        | {name: fit_language(words, {}, SMALL) for name, words in others.items()}
+    )
 
 
 def fit_language(words: Frequencies, pairs: Frequencies, size: Size) -> Language:
@@ -85,6 +93,21 @@ def _spelling(words: Frequencies, pairs: Frequencies, size: Size) -> SpellingMod
 def _other_words(name: str) -> Frequencies:
     content = json.loads(gzip.decompress((_folder("spellchecker") / "resources" / f"{name}.json.gz").read_bytes()))
     return {word: float(frequency) for word, frequency in content.items() if frequency > _RARE}
+
+
+def _further_words(name: str) -> Frequencies:
+    """A file of wordfreq has a head, then the words of each frequency, each a hundredth of a power of ten below the one
+    before.
+    """
+    import msgpack
+
+    content = gzip.decompress((_folder("wordfreq") / "data" / f"small_{name}.msgpack.gz").read_bytes())
+    _, *groups = msgpack.unpackb(content)
+    return {word: 10.0 ** (-place / 100.0) for place, words in enumerate(groups) for word in words if _is_word(word)}
+
+
+def _is_word(text: str) -> bool:
+    return all(part.isalpha() for part in text.split("'"))
 
 
 def _frequencies(name: str, words: int, most: int | None = None) -> dict[str, float]:
