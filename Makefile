@@ -25,7 +25,7 @@ help:
 	@echo 'make check     ruff, mypy, import-linter'
 	@echo 'make speed     measure Quorum and what a user would run instead; make speed-check: find what became slower'
 	@echo 'make attack    hostile callers against a service of its own, and what other callers notice'
-	@echo 'make faults    everything that can die, stop or run full, alone and in pairs, under load (an hour and a half)'
+	@echo 'make faults    everything that can die, stop or run full, alone and in pairs, under load (two hours)'
 	@echo 'make fuzz      requests made up at random for every route and format, SECONDS=3600; make audit: known holes in packages, SBOM'
 	@echo 'make wheel     build the wheel, and try it in an environment of its own'
 	@echo 'make setup     only set up; make lock: write requirements.lock again (UPGRADE=1: with the newest versions)'

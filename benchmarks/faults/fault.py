@@ -47,7 +47,8 @@ class Fault:
     `kills` says that a Gateway, a proxy or a node dies, and requests on it may be cut; `degrades` that answers must
     tell of it; `hangs` that answers must be there in time all the same; `stops` that a process is there and does
     nothing, whose place must be taken soon, and that requests on it may come to their deadline; `refuses` that requests
-    may be refused by an error that names the reason. `large` pages go through the object store.
+    may be refused by an error that names the reason. `large` pages go through the object store. The load goes on until
+    `requests` were answered, and no answer may take more than `within_s`, where these are told.
     """
 
     name: str
@@ -61,6 +62,8 @@ class Fault:
     stops: bool = False
     refuses: bool = False
     large: bool = False
+    requests: int = 0
+    within_s: float | None = None
     needs_cables: bool = False
     setting: Setting = TWO
     why_not: Callable[[], str] = lambda: ""
@@ -101,9 +104,11 @@ class Result:
         if self.fault.degrades and not self.load[Outcome.DEGRADED]:
             yield "no answer says that an engine was missing"
         yield from self._raw_problems()
-        slowest_s, p99_s = self.load.slowest_after_s(self.made), self.load.p99_s()
+        slowest_s, p99_s = self.load.slowest_s(self.made), self.load.p99_s()
         if self.fault.kills and slowest_s > LATER_S:
             yield f"a later request took {slowest_s:.1f} s"
+        if self.fault.within_s is not None and self.load.slowest_s() > self.fault.within_s:
+            yield f"a request took {self.load.slowest_s():.1f} s"
         if self.fault.hangs and p99_s > DEADLINE_S + GRACE_S:
             yield f"p99 is {p99_s:.2f} s with a deadline of {DEADLINE_S:g} s"
         if self.fault.stops and self.recovery_s > STRONG_S:
@@ -142,7 +147,14 @@ def survive(cluster: FaultCluster, fault: Fault) -> Result:
         over = time.monotonic()
         strong = max(cluster.await_full_strength(), _whole_since(load, over if fault.lasts_s else made))
         time.sleep(_AFTER_S)
+        _await_requests(load, fault.requests)
     return Result(fault, load.result(), begun, made, over, strong, cluster.configuration_kept(), seen)
+
+
+def _await_requests(load: Load, count: int) -> None:
+    """Return when so many were answered or failed."""
+    left_s = (count - len(load.requests)) / PER_SECOND
+    wait_until(lambda: len(load.requests) >= count, left_s + _PATIENCE_S, lambda: "the load stands still", 0.5)
 
 
 def _whole_since(load: Load, moment: float) -> float:

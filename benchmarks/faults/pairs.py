@@ -1,14 +1,15 @@
 """Two faults at once: the second strikes while the cluster still mends the first, on another node.
 
-Each worker has a replica of everything, and there are three, so that one is left. What does not come back by itself,
-nodes and Redis, is started again some seconds later, as KubeRay or systemd do.
+Each worker has a replica of everything, and there are three, so that one is left; five where two nodes are lost that
+did nothing wrong but stand beside each other. What does not come back by itself, nodes and Redis, is started again some
+seconds later, as KubeRay or systemd do.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from itertools import combinations
+from itertools import combinations, product
 
 from benchmarks.faults.cluster import CONTROLLER, PROXY, FaultCluster, Setting
 from benchmarks.faults.fault import Action, Fault
@@ -64,3 +65,46 @@ def _pair(first: str, second: str) -> Fault:
 
 
 PAIRS = tuple(_pair(first, second) for first, second in combinations(STRIKES, 2))
+
+
+FIVE = Setting(workers=5)
+_LOSSES: Mapping[str, Callable[[FaultCluster, Node], object]] = {
+    "killed": lambda cluster, node: cluster.nodes.remove(node),
+    "cut off": lambda _, node: node.host.disconnect(),
+}
+"""How a node is lost. One that is cut off says nothing any more, and lives on."""
+_NODES_APART_S = 15.0
+
+
+def _lose(first: str, second: str) -> Fault:
+    lost: list[Node] = []
+
+    def begin(cluster: FaultCluster) -> None:
+        lost[:] = cluster.workers[:2]
+        _LOSSES[first](cluster, lost[0])
+        time.sleep(_NODES_APART_S)
+        _LOSSES[second](cluster, lost[1])
+
+    def end(cluster: FaultCluster) -> None:
+        """A node that the head has given up ends when it hears of it; others take the places of both."""
+        for node in lost:
+            if node.host.interface:
+                node.host.reconnect()
+            if node in cluster.nodes.nodes:
+                cluster.nodes.remove(node)
+        cluster.mend()
+
+    return Fault(
+        f"one node is {first}, then another {second}",
+        begin,
+        end,
+        _NODES_APART_S + _LASTS_S,
+        kills=True,
+        requests=2000,
+        within_s=4.0,
+        needs_cables="cut off" in (first, second),
+        setting=FIVE,
+    )
+
+
+TWO_NODES = tuple(_lose(first, second) for first, second in product(_LOSSES, repeat=2))

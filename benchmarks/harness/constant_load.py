@@ -13,6 +13,7 @@ request came to a `Request`. The clients ask the addresses of the cluster in tur
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections import Counter
@@ -127,9 +128,9 @@ class LoadResult:
         """Failed exchanges that began after this moment."""
         return [one for one in self.exchanges if one.failed and one.started > moment]
 
-    def slowest_after_s(self, moment: float) -> float:
+    def slowest_s(self, after: float = -math.inf) -> float:
         """The longest that a request took which began after this moment."""
-        return max((one.seconds for one in self.requests if one.started > moment), default=0.0)
+        return max((one.seconds for one in self.requests if one.started > after), default=0.0)
 
 
 @dataclass(slots=True)

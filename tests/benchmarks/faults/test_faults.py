@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.faults.__main__ import SINGLE, chosen, figures_of, report, rows_of
 from benchmarks.faults.fault import STRONG_S, Fault, Result
-from benchmarks.faults.pairs import PAIRS, STRIKES
+from benchmarks.faults.pairs import PAIRS, STRIKES, TWO_NODES
 from benchmarks.harness.constant_load import Exchange, LoadResult, Outcome, Request
 
 DEATH = 10.0
@@ -65,6 +65,12 @@ def test_a_later_request_must_be_answered_within_five_seconds() -> None:
     assert result(KILLED, asked(11.0, seconds=6.0)).problems() == ["a later request took 6.0 s"]
 
 
+def test_beside_two_lost_nodes_no_answer_at_all_may_take_more_than_four_seconds() -> None:
+    lost = TWO_NODES[0]
+    assert result(lost, asked(9.0, seconds=3.9)).problems() == []
+    assert result(lost, asked(9.0, seconds=4.1)).problems() == ["a request took 4.1 s"]
+
+
 def test_a_missing_engine_must_be_told_of() -> None:
     assert result(HUNG, asked(11.0)).problems() == ["no answer says that an engine was missing"]
     assert result(HUNG, asked(11.0, Outcome.DEGRADED)).problems() == []
@@ -118,9 +124,10 @@ def test_what_was_seen_to_go_wrong_meanwhile_is_a_problem() -> None:
 
 
 def test_every_part_of_the_cluster_is_killed_once_and_with_every_other_one() -> None:
-    names = [fault.name for fault in (*SINGLE, *PAIRS)]
+    names = [fault.name for fault in (*SINGLE, *PAIRS, *TWO_NODES)]
     assert len(set(names)) == len(names)
     assert {"kill trocr", "kill Router", "kill Gateway", "kill a proxy", "kill a worker node"} <= set(names)
+    assert len(TWO_NODES) == 4
     assert len(PAIRS) == len(STRIKES) * (len(STRIKES) - 1) // 2 == 36
 
 

@@ -116,4 +116,4 @@ def test_the_slowest_request_after_a_moment_is_found() -> None:
     asked = tuple(
         Request(start, start + took, Outcome.ANSWERED) for start, took in ((0.0, 9.0), (1.0, 2.0), (2.0, 1.0))
     )
-    assert LoadResult(asked, ()).slowest_after_s(0.5) == 2.0
+    assert LoadResult(asked, ()).slowest_s(after=0.5) == 2.0
