@@ -138,7 +138,7 @@ _MODELS = (
         "Network for handwriting of EasyOCR",
         "cluster/bundled/easyocr/handwriting/, trained by this project, also on letters of Joseph Dalton Hooker "
         "(JosephHookerHTR by jschaefer738b; images by permission of the Royal Botanic Gardens, Kew), whose terms hold "
-        "for the weights as well",
+        "for the weights as well, and for the n-grams of characters in languages/",
         "CC-BY-SA-4.0",
     ),
     (
@@ -165,6 +165,11 @@ _LEARNT_FROM = (
         "jschaefer738b/JosephHookerHTR; images by permission of the Royal Botanic Gardens, Kew",
         "true lines of letters of Joseph Dalton Hooker, for the handwriting network",
         "CC-BY-SA-4.0",
+    ),
+    (
+        "COST-ELTeC/ELTeC-eng, the English novels of the European Literary Text Collection",
+        "n-grams of characters for the handwriting network",
+        "public domain; its markup CC-BY-4.0",
     ),
     ("zzzDavid/ICDAR-2019-SROIE", "true lines of receipts", "MIT"),
     ("WordNet 3.0 (Princeton University)", "words and sentences of synthetic lines", "LicenseRef-WordNet"),

@@ -34,6 +34,7 @@ from engines.converted.store import ConvertedModel
 from engines.devices.full_batches import in_full_batches
 from engines.devices.openvino_device import by_openvino
 from engines.devices.torch_device import TORCH, prepare
+from engines.easyocr_networks.handwriting_reader import HandwritingReader, read_languages
 from engines.easyocr_networks.line_network import CHARACTERS, Infer, LineNetwork, heights, network_input
 from ocr.errors import EngineUnavailable
 from ocr.hypothesis import Hypothesis
@@ -46,10 +47,6 @@ GPU_BATCH = 16
 """Crops in one run on a GPU. On a CPU it is one, as EasyOCR itself does it: padding costs more than a batch saves."""
 GRAPH = "network"
 """The name of the converted network."""
-PRINT_SURE = 0.8
-"""A mean probability of characters. What the network for print has on lines in handwriting is below it, and mostly
-above it on print that was taken for handwriting (docs/log.md).
-"""
 _WARM_RATIOS = range(1, 43)
 """Of the padded widths of most lines to their height: each new one has to be prepared once."""
 _COUNTS = (1, 4, CHARACTERS)
@@ -63,7 +60,7 @@ class EasyOCR:
     """
 
     network: LineNetwork
-    handwriting: OnDemand[LineNetwork] | None
+    handwriting: OnDemand[HandwritingReader] | None
     model: str
 
     def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
@@ -76,9 +73,9 @@ class EasyOCR:
         written = [index for index in inked if _looks_written(crops[index])]
         if self.handwriting is not None and written:
             with self.handwriting.used() as by_hand:
-                hypotheses = by_hand.read([crops[index] for index in written])
-            for index, hypothesis in zip(written, hypotheses, strict=True):
-                answers[index] = surer(answers[index], hypothesis)
+                read = by_hand.read([crops[index] for index in written], [answers[index] for index in written])
+            for index, hypothesis in zip(written, read, strict=True):
+                answers[index] = hypothesis
         return answers
 
 
@@ -89,14 +86,6 @@ def _looks_written(crop: Crop) -> bool:
     region = crop.region
     by_hand = region.scope is Scope.LINE and region.material is Material.HANDWRITTEN
     return by_hand and any(map(is_latin, crop.languages))
-
-
-def surer(printed: Hypothesis, written: Hypothesis) -> Hypothesis:
-    """What counts of a line that looks written by hand: the reading of the network for handwriting, unless that for
-    print is surer than the mean of the other and PRINT_SURE. Then the line is print.
-    """
-    is_print = printed.confidence >= (written.confidence + PRINT_SURE) / 2
-    return printed if is_print else replace(written, specialised=True)
 
 
 def load(options: LoadOptions) -> Engine:
@@ -115,7 +104,7 @@ def load(options: LoadOptions) -> Engine:
     own = tuple(_described(options.handwriting).get("lang_list") or options.languages)
     hand = replace(options, model=options.handwriting, languages=own)
     by_openvino("easyocr", hand, partial(_converted, options.handwriting, hand))  # now, if that was not done
-    handwriting = OnDemand(f"easyocr: {label}", partial(_opened, options.handwriting, hand, runs))
+    handwriting = OnDemand(f"easyocr: {label}", partial(_handwriting, options.handwriting, hand, runs))
     return EasyOCR(network, handwriting, f"{network.model}+{label}")
 
 
@@ -133,6 +122,11 @@ def _opened(
         together = 1 if device == "cpu" else GPU_BATCH
     infer, characters = found
     return LineNetwork(infer, Decoder(characters), height_px, margin, card.label, together, runs)
+
+
+def _handwriting(model: Path, options: LoadOptions, runs: ThreadPoolExecutor) -> HandwritingReader:
+    """The reader of lines written by hand in a directory. Raises as `load` does."""
+    return HandwritingReader(_opened(model, options, runs), read_languages(model))
 
 
 def _native(reader: Any, device: str) -> tuple[Infer, Sequence[str]]:  # noqa: ANN401 - easyocr is not typed

@@ -10,7 +10,7 @@ engine.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -65,6 +65,38 @@ class Run(NamedTuple):
     end: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenLine:
+    """What a network sees on a line: probabilities (T, K) over columns with these characters, the blank first, and the
+    width of a step and the size of the crop in pixels.
+    """
+
+    probabilities: Steps
+    columns: tuple[str, ...]
+    step_px: float
+    width_px: int
+    height_px: int
+
+    def best_path(self) -> list[CharacterHypothesis]:
+        """The runs of equal best columns without the blanks, and without spaces at the ends."""
+        return self.read(list(_runs(self.probabilities.argmax(axis=1))))
+
+    def read(self, runs: Sequence[Run], probabilities: Sequence[float] | None = None) -> list[CharacterHypothesis]:
+        """The characters of some runs without spaces at the ends, as probable as is given or as they are at their best
+        steps.
+        """
+        inked = [index for index, run in enumerate(runs) if self.columns[run.column] != " "]
+        kept = range(inked[0], inked[-1] + 1) if inked else range(0)
+        spans = _spans([runs[index] for index in kept], self.step_px, self.width_px, self.height_px)
+        found = [
+            _character(self.probabilities, self.columns, runs[index], span)
+            for index, span in zip(kept, spans, strict=True)
+        ]
+        if probabilities is None:
+            return found
+        return [replace(own, probability=probabilities[index]) for index, own in zip(kept, found, strict=True)]
+
+
 class Decoder:
     """Decodes the steps of one network. `characters` names its columns, the blank first; `alphabet` is what it can
     write.
@@ -89,8 +121,12 @@ class Decoder:
         if crop.region.scope is Scope.CHARACTER:
             columns = self._columns_of(crop.classes)
             return _single(columns.seen(steps), columns.characters)
+        return self.seen(crop, steps, step_px).best_path()
+
+    def seen(self, crop: Crop, steps: Steps, step_px: float) -> SeenLine:
+        """What `steps` say of a line before anything is decided: of the columns that are usual in its languages."""
         columns, seen = self._seen(steps, self._usual_in(crop.languages))
-        return _line(seen, columns.characters, step_px, crop.region.width_px, crop.region.height_px)
+        return SeenLine(seen, columns.characters, step_px, crop.region.width_px, crop.region.height_px)
 
     def _columns_of(self, classes: Classes) -> Columns:
         if classes not in self._of_classes:
@@ -146,19 +182,6 @@ def _single(probabilities: Steps, characters: Sequence[str]) -> list[CharacterHy
         Alternative(characters[column], float(scores[column])) for column in others if scores[column] >= MIN_ALTERNATIVE
     )
     return [CharacterHypothesis(characters[best], float(scores[best]), None, alternatives)]
-
-
-def _line(
-    probabilities: Steps, characters: Sequence[str], step_px: float, width_px: int, height_px: int
-) -> list[CharacterHypothesis]:
-    """The runs of equal best columns without the blanks, and without spaces at the ends."""
-    runs = list(_runs(probabilities.argmax(axis=1)))
-    while runs and characters[runs[0].column] == " ":
-        del runs[0]
-    while runs and characters[runs[-1].column] == " ":
-        del runs[-1]
-    spans = _spans(runs, step_px, width_px, height_px)
-    return [_character(probabilities, characters, run, span) for run, span in zip(runs, spans, strict=True)]
 
 
 def _runs(best: NDArray[np.intp]) -> Iterator[Run]:

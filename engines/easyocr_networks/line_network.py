@@ -53,15 +53,19 @@ class LineNetwork:
 
     def read(self, crops: Sequence[Crop]) -> list[Hypothesis]:
         """One hypothesis per crop, in order, of crops that hold something."""
-        answers = [Hypothesis()] * len(crops)
+        seen = zip(crops, self.steps(crops), strict=True)
+        return [self.decoder.hypothesis(crop, steps, step_px) for crop, (steps, step_px) in seen]
+
+    def steps(self, crops: Sequence[Crop]) -> list[tuple[Steps, float]]:
+        """Of each crop, in order, what the decoder takes: its steps, and the width of one in crop pixels."""
+        answers: dict[int, tuple[Steps, float]] = {}
         # From the widest down, so that no run is left alone with a long one.
         order = sorted(range(len(crops)), key=lambda index: _width_to_height(crops[index]), reverse=True)
         batches = list(self._batches(crops, order))
         read = self.runs.map(lambda batch: list(self._run([crops[index] for index in batch])), batches)
         for batch, found in zip(batches, read, strict=True):
-            for index, (steps, step_px) in zip(batch, found, strict=True):
-                answers[index] = self.decoder.hypothesis(crops[index], steps, step_px)
-        return answers
+            answers |= zip(batch, found, strict=True)
+        return [answers[index] for index in range(len(crops))]
 
     def _batches(self, crops: Sequence[Crop], order: Sequence[int]) -> Iterator[Sequence[int]]:
         """What one run takes together: lines as far as `together` says, single characters that are equally wide."""

@@ -232,6 +232,9 @@ def handwriting(
     emphasis: Emphasis = None,
     start_from: StartFrom = BUNDLED_HAND,
     lines: Lines = 400_000,
+    minutes: Annotated[
+        float | None, typer.Option(help="Learn for so many minutes from now instead of --lines.", min=0.1)
+    ] = None,
     peak_rate: PeakRate = 2e-3,
     seed: Seed = 40,
     threads: Threads = 2,
@@ -241,8 +244,10 @@ def handwriting(
     from training.lines.batches import Shares
     from training.lines.ctc.handwriting_run import Letters, train_model
     from training.lines.ctc.task import HandRecipe
+    from training.lines.deadline import Deadline
 
     with errors_speak():
+        pace = Deadline.in_minutes(minutes) if minutes is not None else None
         with _refused_by_name():
             recipe = HandRecipe(lines=lines, peak_rate=peak_rate, seed=seed, threads=threads)
             shares = Shares(real_share, 1.0, _emphasis(emphasis or ()))
@@ -256,6 +261,7 @@ def handwriting(
             log=typer.echo,
             report=_lines_set,
             start_from=start_from or BUNDLED_HAND,
+            pace=pace,
         )
         _tell_rates(figures, out)
 

@@ -171,11 +171,27 @@ class Trainer:
         return self.task.read(self.average.module, pictures)
 
 
-def train(trainer: Trainer, sources: Sources, watched: Sequence[RealLine], intervals: Intervals, log: Log) -> None:
+class Pace(Protocol):
+    """What decides during a run how long it is."""
+
+    def paced(self, recipe: Schedule, lines: int) -> Schedule:
+        """The recipe with as many lines as the run shall have, after it has learnt from so many."""
+
+
+def train(
+    trainer: Trainer,
+    sources: Sources,
+    watched: Sequence[RealLine],
+    intervals: Intervals,
+    log: Log,
+    pace: Pace | None = None,
+) -> None:
     """Run until the schedule's lines are learnt from; `watched` lines are read now and then."""
     saved, evaluated, losses = time.monotonic(), trainer.progress.lines, []
     for batch in _batches(trainer, sources):
         began = time.monotonic()
+        if pace is not None:
+            trainer.recipe = pace.paced(trainer.recipe, trainer.progress.lines)
         losses.append(trainer.learn(batch))
         now = time.monotonic()
         trainer.progress.seconds += now - began

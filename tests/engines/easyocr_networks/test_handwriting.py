@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cluster.weights.models import BUNDLED_DIR, HANDWRITING
+from engines.common.character_ngrams import CharacterNgrams
 from engines.common.ctc import Decoder, Steps
 from engines.common.on_demand import OnDemand
 from engines.easyocr import EasyOCR
+from engines.easyocr_networks.handwriting_reader import HandwritingReader, read_languages
 from engines.easyocr_networks.line_network import LineNetwork
 from ocr import Crop
 from ocr.image import Material
 from tests.engines.drawing import by_hand, character, line
+from training.lines.ctc.ngram_counting import Kept, count_grams, smoothed
 
 ASCII = "".join(map(chr, range(32, 127)))
 GERMAN = ASCII + "äöüÄÖÜß"
@@ -37,9 +40,9 @@ def network(letter: str, probability: float, characters: str = GERMAN) -> LineNe
     return LineNetwork(infer, Decoder(["", *characters]), 32, 0.5, letter, 1, ThreadPoolExecutor(1))
 
 
-def engine(print_sure: float = UNSURE) -> EasyOCR:
+def engine(print_sure: float = UNSURE, **languages: CharacterNgrams) -> EasyOCR:
     """An engine whose network for print reads "p", and the one for handwriting "h"."""
-    hand = OnDemand("hand", partial(network, "h", 0.6, ASCII))
+    hand = OnDemand("hand", lambda: HandwritingReader(network("h", 0.6, ASCII), languages))
     return EasyOCR(network("p", print_sure), hand, "p@1+h@1")
 
 
@@ -106,3 +109,35 @@ def test_what_the_network_for_handwriting_read_says_so() -> None:
 
 def test_without_a_second_network_the_one_reads_all() -> None:
     assert texts(EasyOCR(network("p", UNSURE), None, "p@1"), by_hand(line("one"))) == ["p"]
+
+
+def ngrams(text: str) -> CharacterNgrams:
+    return CharacterNgrams(tuple(smoothed(count_grams([text] * 50, 3), Kept(0, 0))))
+
+
+NONE_BEGINS_WITH_H = ngrams("a word or two")
+"""After a space "h" is so unlikely that a blank of 0.4 is likelier than an "h" of 0.6."""
+
+
+def test_the_language_decides_what_the_picture_leaves_open() -> None:
+    [read] = engine(en=NONE_BEGINS_WITH_H).read([by_hand(line("one"))])
+    assert (read.text, read.specialised) == ("", True)
+
+
+def test_no_language_has_a_say_on_a_line_in_another_one_or_in_print() -> None:
+    reader = engine(en=NONE_BEGINS_WITH_H)
+    assert texts(reader, replace(by_hand(line("one")), languages=("de", "en"))) == ["h"]
+    assert texts(reader, line("one")) == ["p"]
+    assert texts(engine(print_sure=SURE, en=NONE_BEGINS_WITH_H), by_hand(line("one"))) == ["p"]
+
+
+def test_a_character_that_the_language_agrees_to_is_surer_than_by_the_picture_alone() -> None:
+    crop = by_hand(line("one"))
+    [alone], [supported] = engine().read([crop]), engine(en=ngrams("h h h")).read([crop])
+    assert (alone.text, supported.text) == ("h", "h")
+    assert alone.confidence < supported.confidence <= 1.0
+    assert supported.characters[0].span == alone.characters[0].span
+
+
+def test_the_bundled_network_for_handwriting_has_english() -> None:
+    assert list(read_languages(BUNDLED_DIR / "easyocr" / HANDWRITING)) == ["en"]

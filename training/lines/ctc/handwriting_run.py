@@ -7,12 +7,14 @@ Of true pages only the lines that were written by hand are learnt from and measu
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from engines.common.model_card import CARD_FILE
+from engines.easyocr_networks.handwriting_reader import LANGUAGES
 from evaluation.pages.ground_truth import Split
 from training.lines.ctc.model import start_weights, write_model
 from training.lines.ctc.run import VALIDATION_LINES, Origins, learn, validation_lines
@@ -20,7 +22,7 @@ from training.lines.ctc.task import CtcTask, HandRecipe
 from training.lines.handwriting_lines import HandwritingGenerator, unseen_hands
 from training.lines.real_lines import RealLine, real_lines
 from training.lines.synthetic import LineStore, Report, StoreSpec, make_store
-from training.lines.trainer import Intervals, Log, Trainer
+from training.lines.trainer import Intervals, Log, Pace, Trainer
 
 ATTRIBUTION = {
     "hooker": "JosephHookerHTR by jschaefer738b, CC BY-SA 4.0; images by permission of the Royal Botanic Gardens, Kew",
@@ -61,16 +63,21 @@ def train_model(
     report: Report,
     start_from: Path,
     intervals: Intervals | None = None,
+    pace: Pace | None = None,
 ) -> dict[str, float]:
     """Train, write the model directory, and give back the character error rate of each folder's written test lines.
 
-    `start_from` is a directory that such a run or one of the network for print wrote: what both have is gone on from.
+    `start_from` is a directory that such a run or one of the network for print wrote: what both have is gone on from,
+    and its n-grams of languages are kept.
+    With a `pace` the run is as long as that says, whatever the recipe's lines.
     """
     trainer = Trainer(CtcTask(recipe.shape, start_weights(start_from, recipe.shape)), recipe, run_folder)
     intervals = intervals or Intervals(evaluation_lines=4_000)
-    about, figures = learn(letters, trainer, log=log, report=report, intervals=intervals)
+    about, figures = learn(letters, trainer, log=log, report=report, intervals=intervals, pace=pace)
     about |= terms_of([folder.name for folder in letters.pages], start_from)
     write_model(model_folder, version, recipe.shape, trainer.average.module.state_dict(), about)
+    if (start_from / LANGUAGES).is_dir():  # what is likely in a language does not depend on the weights
+        shutil.copytree(start_from / LANGUAGES, model_folder / LANGUAGES, dirs_exist_ok=True)
     return figures
 
 

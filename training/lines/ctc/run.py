@@ -20,7 +20,7 @@ from training.lines.ctc.model import start_weights, write_model
 from training.lines.ctc.task import CtcTask, Recipe
 from training.lines.real_lines import RealLine, real_lines
 from training.lines.synthetic import LineGenerator, LineStore, Report, StoreSpec, make_store, unseen_print
-from training.lines.trainer import Intervals, Log, Trainer, at_height, error_rates, train
+from training.lines.trainer import Intervals, Log, Pace, Trainer, at_height, error_rates, train
 
 VALIDATION_LINES = 60
 """Lines of each folder that are read now and then during a run."""
@@ -91,12 +91,18 @@ def train_model(
 
 
 def learn(
-    origins: Origins, trainer: Trainer, *, log: Log, report: Report, intervals: Intervals | None
+    origins: Origins,
+    trainer: Trainer,
+    *,
+    log: Log,
+    report: Report,
+    intervals: Intervals | None,
+    pace: Pace | None = None,
 ) -> tuple[dict[str, object], dict[str, float]]:
     """Train to the end of the recipe; what its card says of the run, and the error rate of each folder's test lines."""
     known = origins.known()
     sources = Sources.of(origins.store(known, trainer.recipe.threads, report), known, origins.shares)
-    train(trainer, sources, origins.validation(trainer.recipe.height_px), intervals or Intervals(), log)
+    train(trainer, sources, origins.validation(trainer.recipe.height_px), intervals or Intervals(), log, pace)
     figures = measured(trainer, origins)
     about: dict[str, object] = {
         "trained_on": training_data(origins, known),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from cluster.weights.models import BUNDLED_DIR, HANDWRITING
 from engines.common.model_card import read_card, verified
 from engines.common.text_rows import HAND_MARGIN
+from engines.easyocr_networks.handwriting_reader import LANGUAGES, read_languages
 from evaluation.pages.ground_truth import Split
 from training.drawing.typesetting import STRIP_PX, TypesetLine
 from training.lines.characters import PRINTABLE
@@ -125,7 +127,9 @@ def test_a_run_ends_with_a_model_that_easyocr_reads_with_and_that_is_gone_on_fro
     ink[20:50, 25:60:6] = 255
     write_shard([TypesetLine(ink, 20, 50, "lllll", handwritten=True)], tmp_path, 0)
     monkeypatch.setattr(Letters, "store", lambda *_: LineStore(tmp_path))
-    start = BUNDLED_DIR / "easyocr"
+    start = tmp_path / "start"
+    shutil.copytree(BUNDLED_DIR / "easyocr", start, ignore=shutil.ignore_patterns(HANDWRITING, "openvino"))
+    shutil.copytree(BUNDLED / LANGUAGES, start / LANGUAGES)
     for folder in ("first", "second"):
         figures = train_model(
             letters, TINY, tmp_path / folder, tmp_path / f"{folder}-model", version="7", log=print, report=print,
@@ -138,3 +142,4 @@ def test_a_run_ends_with_a_model_that_easyocr_reads_with_and_that_is_gone_on_fro
     assert isinstance(engine, easyocr.EasyOCR)
     assert (engine.network.height_px, engine.network.row_margin) == (40, HAND_MARGIN)
     assert len(engine.read([line("anything")])) == 1
+    assert list(read_languages(start)) == ["en"]
