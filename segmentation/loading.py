@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ocr.interfaces import LoadOptions
-from segmentation.detection.detector import load_detector
+from segmentation.detection.detector import DbDetector
+from segmentation.detection.onnx_network import open_network
 from segmentation.detection.projection import ProjectionDetector
 from segmentation.detection.tiles import TiledDetector
 from segmentation.orientation import OnnxOrientationReader, OrientationEstimator, load_classifier
@@ -32,5 +33,6 @@ def load(
     )
     if options.model is None:
         return TextSegmenter(ProjectionDetector(), orientation)
-    detector = load_detector(options.model, threads)
-    return TextSegmenter(TiledDetector(detector, detector.settings), orientation)
+    network = open_network(options.model, threads)
+    detector = DbDetector(network)
+    return TextSegmenter(TiledDetector(detector, detector.settings), orientation, release_memory=network.release_memory)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import os
 
 import psutil
@@ -39,23 +38,29 @@ def map_large_buffers() -> None:
 
 
 def _c_library() -> ctypes.CDLL:
-    return ctypes.CDLL(ctypes.util.find_library("c"))
+    return ctypes.CDLL(None)
+
+
+def give_back_freed() -> None:
+    """Give the system what was freed and what the allocator keeps for later, where the C library can (glibc). A
+    millisecond or two for each hundred megabytes.
+    """
+    if (trim := getattr(_c_library(), "malloc_trim", None)) is not None:
+        trim(0)
 
 
 class FreeMemory:
     """Memory that was freed and that the allocator keeps for later: after a burst of large requests it would keep all
-    of it. Given back where the C library can (glibc).
+    of it.
     """
 
-    # A call takes a millisecond or two for each hundred megabytes, so it is made when there is something to give back.
     _WORTH = 1.05
 
     def __init__(self) -> None:
-        self._trim = getattr(_c_library(), "malloc_trim", None)
         self._least_mb = float("inf")
 
     def give_back(self) -> None:
         """Give it back if the process has grown since it was last as small as it gets."""
-        if self._trim is not None and own_memory_mb() > self._WORTH * self._least_mb:
-            self._trim(0)
+        if own_memory_mb() > self._WORTH * self._least_mb:
+            give_back_freed()
         self._least_mb = own_memory_mb() if self._least_mb == float("inf") else min(self._least_mb, own_memory_mb())

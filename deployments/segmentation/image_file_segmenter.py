@@ -20,12 +20,14 @@ from ocr import Image, Layout, Pixels, Polygon, Region, SegmentedPage, StepTimer
 from ocr.contract import PageRegion
 from ocr.errors import InternalFailure, OutOfRange, QuorumError, TooLarge
 from ocr.interfaces import MAX_LINES, Checkpoint, go_on
-from segmentation.files.images.decoding import DecodingLimits, decode
+from segmentation.files.images.decoding import DecodedImage, DecodingLimits, decode, open_image
 from segmentation.page_parts import Part, lines_of_parts
 from segmentation.preprocessing import PROFILES, pipeline_for
 
 log = logging.getLogger("quorum.segmentation")
 
+# A phone's photograph has 12 million, A4 at 300 dpi 9. Around the decoding of more all memory is let go that can be.
+_LARGE_PIXELS = 13_000_000
 # Pictures of a page are for looking at: they are scaled down to this longer side.
 _SHOWN_PX = 1600
 
@@ -48,10 +50,13 @@ class ImageFileSegmenter:
         segmenter: PageSegmenter,
         clock: Callable[[], float] = time.time,
         processor_clock: Callable[[], float] = time.thread_time,
+        make_room: Callable[[], None] = lambda: None,
     ) -> None:
+        """`make_room` lets go of memory that is kept for later; called before and after a large picture is decoded."""
         self._segmenter = segmenter
         self._clock = clock
         self._processor_clock = processor_clock
+        self._make_room = make_room
         self.is_wanted: Callable[[], bool] = lambda: True
         """Whether anybody waits for the page that is being looked at; asked between any two steps."""
 
@@ -67,7 +72,7 @@ class ImageFileSegmenter:
         checkpoint = self._checkpoint(request)
         try:
             checkpoint()
-            decoded = decode(data, DecodingLimits.of(request))
+            decoded = self._decoded(data, request)
             size_px = decoded.sent_width_px, decoded.sent_height_px
             steps = _cleaned(decoded.image, request, checkpoint)
             del decoded
@@ -82,6 +87,16 @@ class ImageFileSegmenter:
             return segmented
         except QuorumError as error:
             return ImageRefused(error)
+
+    def _decoded(self, data: bytes, request: SegmentationRequest) -> DecodedImage:
+        opened = open_image(data, DecodingLimits.of(request))
+        if opened.header.width_px * opened.header.height_px <= _LARGE_PIXELS:
+            return opened.decode(request.max_pixels)
+        self._make_room()
+        decoded = opened.decode(request.max_pixels)
+        del opened  # with all that its decoder holds
+        self._make_room()
+        return decoded
 
     def _lines(
         self, image: Image, request: SegmentationRequest, size_px: tuple[int, int], checkpoint: Checkpoint
@@ -108,7 +123,7 @@ class ImageFileSegmenter:
         checkpoint = self._checkpoint(request)
         try:
             checkpoint()
-            taken = list(_cleaned(decode(data, DecodingLimits.of(request)).image, request, checkpoint))
+            taken = list(_cleaned(self._decoded(data, request).image, request, checkpoint))
             _, last = taken[-1]
             segmented = self._lines(last, request, (taken[0][1].width_px, taken[0][1].height_px), checkpoint)
         except QuorumError as error:

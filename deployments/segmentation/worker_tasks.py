@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from deployments.config.deployment_names import SEGMENTATION
 from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, NamedPicture
 from deployments.messages.request import SegmentationRequest
+from deployments.replica.process_memory import give_back_freed
 from ocr import LoadOptions, SegmentedPage, StepTimer, TimedStep
 
 if TYPE_CHECKING:
@@ -40,7 +41,12 @@ class Models:
         from segmentation.loading import load
 
         segmenter = load(self.options, self.orientation, self.reading)
-        return ImageFileSegmenter(segmenter, processor_clock=time.process_time)
+
+        def make_room() -> None:
+            segmenter.release_memory()
+            give_back_freed()
+
+        return ImageFileSegmenter(segmenter, processor_clock=time.process_time, make_room=make_room)
 
 
 class Task(Protocol[Result_co]):

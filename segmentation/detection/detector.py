@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import cv2
@@ -22,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.image import Pixels
-from segmentation.detection.onnx_network import open_network
 from segmentation.detection.quads import Quads, clockwise_from_top_left, no_quads
 
 _MIN_FILL = 0.65  # of its rectangle that a line covers
@@ -159,8 +157,3 @@ def _mean_inside(probability: NDArray[np.float32], contour: NDArray[np.int32]) -
     inside = np.zeros((height, width), np.uint8)
     cv2.drawContours(inside, [contour], -1, 1, cv2.FILLED, offset=(-left, -top))
     return float(cv2.mean(probability[top : top + height, left : left + width], inside)[0])
-
-
-def load_detector(model: Path, threads: int) -> DbDetector:
-    """The detector in `model`, a file or a directory with `inference.onnx`; EngineUnavailable when it cannot be had."""
-    return DbDetector(open_network(model, threads))

@@ -15,7 +15,8 @@ MODEL_FILE = "inference.onnx"
 
 
 def open_network(model: Path, threads: int) -> openvino_network.Network:
-    """What computes `model`, a file or a directory with `inference.onnx`: one input, one output.
+    """What computes `model`, a file or a directory with `inference.onnx`: one input, one output, one run at a time, on
+    all of the threads.
 
     Raises:
         EngineUnavailable: OpenVINO is not installed, or there is no such model, or it cannot be read.
@@ -24,7 +25,7 @@ def open_network(model: Path, threads: int) -> openvino_network.Network:
     if not path.is_file():
         raise EngineUnavailable(f"segmentation: no model at {path}", "give the directory of an ONNX model, or none")
     try:
-        return openvino_network.open_network(path, threads)
+        return openvino_network.open_network(path, threads, streams=1)
     except ImportError as error:
         raise EngineUnavailable(
             "segmentation: openvino is not installed", "pip install 'quorum-ocr[segmentation]'"

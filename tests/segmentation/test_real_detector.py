@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deployments.replica.process_memory import give_back_freed, own_memory_mb
 from ocr.image import Image
 from ocr.interfaces import LoadOptions
+from segmentation.detection.onnx_network import open_network
 from segmentation.loading import load
 from segmentation.page_rotation import PageRotation
 from segmentation.segmenter import TextSegmenter
@@ -28,11 +30,15 @@ PITCH_PX = 50
 
 
 @pytest.fixture(scope="module")
-def segmenter() -> TextSegmenter:
+def models() -> Path:
     package = importlib.util.find_spec("rapidocr")
     assert package is not None
     assert package.origin is not None
-    models = Path(package.origin).parent / "models"
+    return Path(package.origin).parent / "models"
+
+
+@pytest.fixture(scope="module")
+def segmenter(models) -> TextSegmenter:
     return load(
         LoadOptions(model=models / "PP-OCRv6_det_small.onnx"),
         models / "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
@@ -90,3 +96,19 @@ def test_a_number_along_the_margin_is_cut_lying(segmenter, letter, written):
 def test_an_empty_page_of_any_shape_has_no_lines(segmenter, shape, level):
     page = segmenter.segment(Image(np.full((*shape, 3), level, np.uint8)))
     assert page.layout.regions == ()
+
+
+def test_the_memory_of_a_page_is_let_go_and_the_next_page_has_the_same_lines(segmenter, written):
+    page = Image(written(1000, 1000, {(60, 50 + PITCH_PX * row): text for row, text in enumerate(PROSE)}))
+    before = segmenter.segment(page)
+    held_mb = own_memory_mb()
+    segmenter.release_memory()
+    give_back_freed()
+    assert own_memory_mb() < held_mb - 100
+    assert segmenter.segment(page).layout == before.layout
+
+
+def test_all_threads_look_at_one_page_in_one_memory(models):
+    """Each stream would hold the memory of a page, and all but one would stand idle."""
+    compiled = open_network(models / "PP-OCRv6_det_small.onnx", 2).compiled
+    assert (compiled.get_property("NUM_STREAMS"), compiled.get_property("INFERENCE_NUM_THREADS")) == (1, 2)

@@ -108,18 +108,7 @@ def inspect(data: bytes, limits: DecodingLimits) -> Header:
 
 def decode(data: bytes, limits: DecodingLimits) -> DecodedImage:
     """The file's picture as RGB uint8 (H, W, 3): turned upright by its EXIF orientation, transparency over paper."""
-    opened = open_image(data, limits)
-    require_one_page(opened.header)
-    across, down = opened.load()
-    picture, orientation = opened.picture, opened.orientation
-    try:
-        pixels = _upright(_page(picture, across / down, limits.max_pixels), orientation)
-    except _BROKEN_DEEP as error:
-        raise _damaged(opened.header.format, error) from error
-    on_its_side = orientation >= _ON_ITS_SIDE
-    return DecodedImage(
-        Image(pixels), *((picture.height, picture.width) if on_its_side else (picture.width, picture.height))
-    )
+    return open_image(data, limits).decode(limits.max_pixels)
 
 
 def require_one_page(header: Header) -> None:
@@ -173,6 +162,20 @@ class OpenedImage:
         if turned_by_pillow and not self.is_on_its_side:
             return told[1], told[0]
         return told
+
+    def decode(self, max_pixels: int) -> DecodedImage:
+        """The picture of the only page, reduced to so many pixels. Raises UnsupportedFormat where there are several
+        pages, and as `load` does.
+        """
+        require_one_page(self.header)
+        across, down = self.load()
+        orientation = self.orientation
+        try:
+            pixels = _upright(_page(self.picture, across / down, max_pixels), orientation)
+        except _BROKEN_DEEP as error:
+            raise _damaged(self.header.format, error) from error
+        size_px = self.picture.width, self.picture.height
+        return DecodedImage(Image(pixels), *(size_px[::-1] if orientation >= _ON_ITS_SIDE else size_px))
 
     def upright(self) -> tuple[PIL.Image.Image, Resolution]:
         """The whole picture on paper, in mode 1, L or RGB, and its resolution. Raises as `load` does."""

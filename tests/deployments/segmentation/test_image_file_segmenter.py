@@ -76,6 +76,16 @@ def test_a_page_that_is_too_large_is_reduced_and_has_its_places_as_it_was_sent()
     assert segmented.layout.regions[0].polygon.bounding_box() == Box(0, 0, 2000, 1000)
 
 
+@pytest.mark.parametrize(("width", "times"), [(2000, 0), (4100, 2)])
+def test_memory_is_let_go_before_and_after_a_large_picture_is_decoded(width: int, times: int) -> None:
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (width, 3200)).save(file, "PNG", compress_level=1)
+    done: list[str] = []
+    segmenter = ImageFileSegmenter(WholeImage(), make_room=lambda: done.append("room"))
+    assert not isinstance(segmenter.page(file.getvalue(), request()), ImageRefused)
+    assert len(done) == times
+
+
 def test_a_page_that_cannot_be_decoded_is_refused_as_a_value() -> None:
     refused = ImageFileSegmenter(WholeImage()).page(b"junk", request())
     assert isinstance(refused, ImageRefused)
