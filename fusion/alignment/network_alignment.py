@@ -187,7 +187,7 @@ def _costs_of_texts(counted: tuple[tuple[str, int], ...]) -> _SlotCosts:
 class _Moves:
     """The costs of every move of an alignment."""
 
-    __slots__ = ("_positions", "characters", "costs", "insertion", "merges")
+    __slots__ = ("_positions", "characters", "closing", "costs", "insertion", "merges")
 
     def __init__(
         self,
@@ -200,6 +200,7 @@ class _Moves:
         self.characters = characters
         self.insertion = GAP * sum(counts)
         self.merges = _find_merges(slots, counts, characters)
+        self.closing = frozenset([slot for slot, _ in self.merges])
         self._positions = positions
 
     def substitutions(self, slot: int, start: int, end: int) -> list[int]:
@@ -287,6 +288,7 @@ def _banded_table(moves: _Moves, low: int, high: int) -> list[list[int]]:
         if slot + low <= 0:
             row[0] = above[0] + removal
         best = row[-1]
+        closing = slot - 1 in moves.closing
         # Written out, because it is most of what a vote takes.
         for diagonal, removed, cost in zip(
             above[first - 1 : last],
@@ -299,7 +301,7 @@ def _banded_table(moves: _Moves, low: int, high: int) -> list[list[int]]:
                 best = together
             if (alone := removed + removal) < best:
                 best = alone
-            if merges and (slot - 1, len(row) - 1) in merges:
+            if closing and (slot - 1, len(row) - 1) in merges:
                 best = min(best, _merge_cost(table, merges, slot, len(row)))
             row.append(best)
         row += [_UNREACHABLE] * (width - last)
