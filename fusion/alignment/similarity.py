@@ -45,6 +45,9 @@ _TYPOGRAPHIC_FORMS = {
     "/": "⁄∕／",
     "*": "∗＊",
     "|": "｜¦",
+    "¥": "￥",
+    "£": "￡",
+    "¢": "￠",
 }
 _FOLD = {form: plain for plain, forms in _TYPOGRAPHIC_FORMS.items() for form in forms}
 

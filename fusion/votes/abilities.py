@@ -4,7 +4,8 @@ An engine without "≤" reads "=" where "≤" stands: that is no vote against "�
 write is first voted on by those that can, and where there are several such candidates, by those that can write them
 all. Where it wins, and one of them is rather sure than not, it stands. Where it does not, all vote, and the winner is
 no surer than that candidate was unlikely: the place is doubted. It is doubted as well where one stands whose engines
-could not have written another one. An engine that saw a character it has none for (UNWRITABLE) supports one that it
+could not have written another one, and where one form of a quote or dash stands though an engine read another one that
+is not the plain form: a plain one is what engines fall back to. An engine that saw a character it has none for (UNWRITABLE) supports one that it
 cannot write; where nobody reads such a one, it leaves a doubt.
 """
 
@@ -43,13 +44,26 @@ def decide(ballots: Sequence[Ballot], alphabets: Alphabets, count: Count) -> Dec
     for wanted in _tries(contested):
         winner = _of_able(wanted, ballots, alphabets, count)
         if winner is not None:
-            return Decision(winner, _limit_by_rivals(winner, contested, ballots, alphabets))
+            limit = _limit_by_rivals(winner, contested, ballots, alphabets)
+            return Decision(winner, min(limit, _limit_by_forms(winner, ballots)))
     seen = [ballot.probability for ballot in ballots if UNWRITABLE in ballot.text]
     doubts = [*seen, *(ballot.probability for ballot in ballots if folded(ballot.text) in contested)]
     limit = 1.0 - max(doubts, default=0.0)
     others = [ballot for ballot in ballots if UNWRITABLE not in ballot.text] or list(ballots)
     winner = _in_form_of_able(count(others), ballots, alphabets)
-    return Decision(winner._replace(confidence=min(winner.confidence, limit)), limit)
+    sure = min(winner.confidence, limit)
+    return Decision(winner._replace(confidence=sure), min(limit, _limit_by_forms(winner, ballots)))
+
+
+def _limit_by_forms(winner: Winner, ballots: Sequence[Ballot]) -> float:
+    """How sure one may be at most of the form of a mark, where others were read that are not the plain one."""
+    plain = folded(winner.text)
+    others = [
+        ballot.probability
+        for ballot in ballots
+        if ballot.text not in (winner.text, plain) and folded(ballot.text) == plain
+    ]
+    return 1.0 - max(others, default=0.0)
 
 
 def _tries(contested: Sequence[str]) -> Iterator[Sequence[str]]:

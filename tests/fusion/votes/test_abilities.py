@@ -74,6 +74,21 @@ def test_the_form_of_a_mark_is_theirs_who_can_write_all_forms_that_were_read() -
     assert winner.text == "’"
 
 
+def test_a_plain_form_is_doubted_where_an_engine_read_another_one() -> None:
+    winner, limit = voted(("’", 0.6, ALL), ("'", 0.9, ALL), ("'", 0.8, ALL))
+    assert winner.text == "'"
+    assert limit == pytest.approx(0.4)
+    winner, limit = voted(("–", 0.9, ALL), ("—", 0.8, ALL), ("-", 0.9, ALL), ("-", 0.9, ASCII))
+    assert winner.text == "–"
+    assert limit == pytest.approx(0.2)
+
+
+def test_a_form_is_not_doubted_because_others_read_the_plain_one() -> None:
+    winner, limit = voted(("“", 0.6, ALL), ("“", 0.6, ALL), ('"', 0.9, ALL))
+    assert winner.text == "“"
+    assert limit == 1.0
+
+
 def test_one_that_alone_can_write_a_form_does_not_outvote_those_that_read_another() -> None:
     double = Alphabet.of((*map(chr, range(0x20, 0x7F)), "«»“”"))
     winner, _ = voted(("«", 0.6, double), ("«", 0.6, double), ("‹", 0.9, ALL))
