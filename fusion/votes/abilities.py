@@ -5,8 +5,8 @@ write is first voted on by those that can, and where there are several such cand
 all. Where it wins, and one of them is rather sure than not, it stands. Where it does not, all vote, and the winner is
 no surer than that candidate was unlikely: the place is doubted. It is doubted as well where one stands whose engines
 could not have written another one, and where one form of a quote or dash stands though an engine read another one that
-is not the plain form: a plain one is what engines fall back to. An engine that saw a character it has none for (UNWRITABLE) supports one that it
-cannot write; where nobody reads such a one, it leaves a doubt.
+is not the plain form: a plain one is what engines fall back to. An engine that saw a character it has none for
+(UNWRITABLE) supports one that it cannot write; where nobody reads such a one, it leaves a doubt.
 """
 
 from __future__ import annotations
