@@ -19,7 +19,7 @@ from benchmarks.harness.serving import QUICK
 from benchmarks.harness.timing import percentile
 from cluster.local.application_processes import component_of
 from cluster.local.processes import children
-from deployments.replica.process_memory import memory_mb
+from ocr.runtime.process_memory import memory_mb
 
 ADDRESS = "127.0.0.2"
 _READY_EVERY_S = 0.1

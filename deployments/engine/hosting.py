@@ -24,13 +24,13 @@ from deployments.messages.request import RecognitionOptions
 from deployments.messages.states import EngineState
 from deployments.observability.metrics import BATCH_CROPS, MODEL_LOAD_SECONDS, QUEUE_CROPS, RecordMetric, ignore_metric
 from deployments.observability.tracing import BatchSpans
-from deployments.replica.process_memory import own_memory_mb
 from deployments.replica.processor_shares import Shares
 from deployments.replica.processors import processor_s
 from engines.devices.gpu import is_out_of_memory
 from ocr import CardMemory, Crop, Engine, EngineSpec, Hypothesis, LoadOptions, NoCard, Scope, SegmentedPage, StepTimer
 from ocr.errors import EngineUnavailable
 from ocr.interfaces import Runtime
+from ocr.runtime.process_memory import own_memory_mb
 from ocr.runtime.timing import OTHER
 
 log = logging.getLogger("quorum.engine")

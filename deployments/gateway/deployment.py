@@ -37,11 +37,11 @@ from deployments.jobs.job_queue import job_queue
 from deployments.messages.capabilities import Capabilities
 from deployments.observability.monitor import LEASE_S, Monitor
 from deployments.observability.node_agents import NodeAgents
-from deployments.replica.process_memory import map_large_buffers
 from deployments.replica.processor_turns import ProcessorTurns
 from deployments.replica.runtime import THREADS_SWITCH_S, ReplicaRuntime, ReplicaSettings, shares_of_own_node
 from deployments.transport import alive_nodes, detached_context
 from ocr.contract import BatchBody, CharacterOptions, DocumentOptions
+from ocr.runtime.process_memory import map_large_buffers
 
 
 @serve.ingress()

@@ -17,11 +17,11 @@ from deployments.config.schema import ClusterConfig
 from deployments.config.versions import ConfigVersion
 from deployments.observability.logs import LoggingConfig, configure_logging
 from deployments.observability.metrics import CONFIG_VERSION, REPLICA_MEMORY, RayMetrics
-from deployments.replica.process_memory import FreeMemory, own_memory_mb
 from deployments.replica.processor_shares import Shares, shares_of_node
 from deployments.replica.processors import cores
 from deployments.replica.shared_actor import SharedState, StateLocation
 from deployments.replica.stopped_processes import watch_siblings
+from ocr.runtime.process_memory import FreeMemory, own_memory_mb
 
 log = logging.getLogger("quorum.configuration")
 

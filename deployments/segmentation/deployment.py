@@ -19,13 +19,13 @@ from deployments.config.schema import SegmentationConfig
 from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, LayoutAnswer, NamedPicture
 from deployments.messages.deadlines import arrived
 from deployments.messages.request import SegmentationRequest
-from deployments.replica.process_memory import memory_mb, own_memory_mb
 from deployments.replica.runtime import ReplicaRuntime, ReplicaSettings, shares_of_own_node
 from deployments.segmentation.fair_workers import FairWorkers
 from deployments.segmentation.worker_process import WorkerProcess
 from deployments.segmentation.worker_tasks import DrawPictures, Models, PrepareCharacters, SegmentPage, Task
 from ocr import Layout, LoadOptions, SegmentedPage, StepTimer
 from ocr.errors import QuorumError
+from ocr.runtime.process_memory import memory_mb, own_memory_mb
 
 log = logging.getLogger("quorum.segmentation")
 

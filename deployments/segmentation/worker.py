@@ -21,12 +21,12 @@ from functools import partial
 from itertools import count
 from multiprocessing.connection import Connection
 
-from deployments.replica.process_memory import FreeMemory
 from deployments.segmentation.abandoned_task import AbandonedTask
 from deployments.segmentation.image_file_segmenter import ImageFileSegmenter
 from deployments.segmentation.shared_memory import send
 from deployments.segmentation.worker_tasks import Fault, Loader, Task
 from ocr.errors import QuorumError
+from ocr.runtime.process_memory import FreeMemory
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _SPARE_S = 2.0  # of the processor: a page that has used up its share should stop by itself before

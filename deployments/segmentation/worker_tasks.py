@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from deployments.config.deployment_names import SEGMENTATION
 from deployments.messages.answers import CharacterCropsAnswer, ImageRefused, NamedPicture
 from deployments.messages.request import SegmentationRequest
-from deployments.replica.process_memory import give_back_freed
 from ocr import LoadOptions, SegmentedPage, StepTimer, TimedStep
 
 if TYPE_CHECKING:
@@ -41,12 +40,7 @@ class Models:
         from segmentation.loading import load
 
         segmenter = load(self.options, self.orientation, self.reading)
-
-        def make_room() -> None:
-            segmenter.release_memory()
-            give_back_freed()
-
-        return ImageFileSegmenter(segmenter, processor_clock=time.process_time, make_room=make_room)
+        return ImageFileSegmenter(segmenter, processor_clock=time.process_time, make_room=segmenter.release_memory)
 
 
 class Task(Protocol[Result_co]):

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr.runtime.process_memory import give_back_freed
+
 DEVICE = "CPU"
 FLOAT32, BFLOAT16 = "f32", "bf16"
 
@@ -43,10 +45,11 @@ class Network:
         return output
 
     def release_memory(self) -> None:
-        """Let go of what the last runs have computed in, which is kept for the next one. No run may be under way; the
-        next one takes a quarter longer. The allocator still has to give it back to the system.
+        """Give the system what the last runs have computed in, which is kept for the next one. No run may be under way.
+        The next one takes a quarter longer.
         """
         self.compiled.release_memory()
+        give_back_freed()
 
 
 def open_network(

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deployments.replica.process_memory import give_back_freed, own_memory_mb
 from ocr.image import Image
 from ocr.interfaces import LoadOptions
+from ocr.runtime.process_memory import own_memory_mb
 from segmentation.detection.onnx_network import open_network
 from segmentation.loading import load
 from segmentation.page_rotation import PageRotation
@@ -103,12 +103,11 @@ def test_the_memory_of_a_page_is_let_go_and_the_next_page_has_the_same_lines(seg
     before = segmenter.segment(page)
     held_mb = own_memory_mb()
     segmenter.release_memory()
-    give_back_freed()
     assert own_memory_mb() < held_mb - 100
     assert segmenter.segment(page).layout == before.layout
 
 
 def test_all_threads_look_at_one_page_in_one_memory(models):
     """Each stream would hold the memory of a page, and all but one would stand idle."""
-    compiled = open_network(models / "PP-OCRv6_det_small.onnx", 2).compiled
+    compiled = open_network(models / "PP-OCRv6_det_small.onnx", 2).network.compiled
     assert (compiled.get_property("NUM_STREAMS"), compiled.get_property("INFERENCE_NUM_THREADS")) == (1, 2)

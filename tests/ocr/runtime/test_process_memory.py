@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from deployments.replica.process_memory import FreeMemory, own_memory_mb
+from ocr.runtime.process_memory import FreeMemory, own_memory_mb
 
 
 def test_what_a_burst_of_small_pieces_took_is_given_back() -> None:
@@ -28,7 +28,7 @@ def test_what_a_burst_of_small_pieces_took_is_given_back() -> None:
 
 # Bodies of 8 MB with what stays of each behind it, after a larger one was freed. Prints by how much the process grew.
 _BODIES = """
-from deployments.replica.process_memory import map_large_buffers, own_memory_mb
+from ocr.runtime.process_memory import map_large_buffers, own_memory_mb
 
 map_large_buffers()
 largest = bytearray(30_000_000)
