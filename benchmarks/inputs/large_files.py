@@ -3,6 +3,8 @@ scanned PDF.
 
     python -m benchmarks.inputs.large_files [--pages 100]
 
+With `--pages 0` no PDF is sent.
+
 The whole application runs on this machine with an engine that answers at once; the segmentation and all that opens
 files is real. Memory is the resident size, libraries included: of the segmentation the highest of its replica and the
 highest of its worker, added up; of the Gateway the largest sum over it and the programs that it has draw and write
@@ -125,13 +127,13 @@ def sent(client: httpx.Client, file: LargeFile, memory: PeakMemory) -> Outcome:
     return outcome
 
 
-def measured(pages: int) -> tuple[str, str]:
-    """A table of images, and one of PDFs."""
+def measured(pages: int) -> list[str]:
+    """A table of images, and one of PDFs if they have any pages, each under its heading."""
     memory = PeakMemory.of(None)
     with httpx.Client(base_url=URL, timeout=_PATIENCE_S) as client:
         sent(client, LargeFile("", lambda: saved(sheet(lines_of_prose(3), (800, 600), 20), "PNG")), memory)  # warm
         seen = [(file.name, sent(client, file, memory)) for file in images()]
-        layered = [(file.name, sent(client, file, memory)) for file in scans(pages)]
+        layered = [(file.name, sent(client, file, memory)) for file in (scans(pages) if pages else [])]
     pictures = [(name, f"{o.sent / 1e6:.2f}", f"{o.segmentation_mb:.0f}", f"{o.seconds:.1f}") for name, o in seen]
     pdfs = [
         (
@@ -144,21 +146,22 @@ def measured(pages: int) -> tuple[str, str]:
         )
         for name, o in layered
     ]
-    return (
-        table(("image", "MB", "segmentation, MB", "s"), pictures),
-        table((f"{pages} scanned pages", "MB", "with text, MB", "times", "Gateway and its programs, MB", "s"), pdfs),
-    )
+    sections = ["## Images", table(("image", "MB", "segmentation, MB", "s"), pictures)]
+    if pdfs:
+        columns = (f"{pages} scanned pages", "MB", "with text, MB", "times", "Gateway and its programs, MB", "s")
+        sections += ["## A layer of text", table(columns, pdfs)]
+    return sections
 
 
 def main(
-    pages: Annotated[int, typer.Option(help="Of each PDF.")] = 100,
+    pages: Annotated[int, typer.Option(help="Of each PDF; 0 for no PDFs.", min=0)] = 100,
     out: Path = RESULTS / "large_files.md",
 ) -> None:
     """Send each file once."""
     before = as_table(environment() | {"engine": f"a stub that says {len(_LINE_SAYS)} letters a line"})
     limits = {"max_pages": max(100, pages), "timeout_s": _PATIENCE_S}
     with stub_cluster({"num_replicas": 1}, 0.0, limits, Stubs((ENGINE,), batch_size=64), says=_LINE_SAYS):
-        pictures, pdfs = measured(pages)
+        sections = measured(pages)
     about = (
         "Made by `python -m benchmarks.inputs.large_files`. Each file is sent to `/predict_text` once, under the "
         "default limits. The segmentation's memory is that of its replica and its worker at their highest; the "
@@ -166,7 +169,7 @@ def main(
         "once."
     )
     title = "Memory that large files take, and what a layer of text costs a PDF"
-    publish(document(title, about, before, "## Images", pictures, "## A layer of text", pdfs), out)
+    publish(document(title, about, before, *sections), out)
 
 
 if __name__ == "__main__":
