@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ from tests.fakes.files import add_scan_page, saved
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(300)]
 
+HEIC = Path(__file__).parents[2] / "fixtures" / "page.heic"
 PROSE = (
     "The committee met on Tuesday to discuss the new bridge.",
     "Twelve engineers had measured the river in three places.",
@@ -117,6 +119,13 @@ def test_every_line_of_the_file_is_read(url: str, kind: str) -> None:
     lines = [line for line in response.json()["text"].splitlines() if line]
     assert len(lines) == len(PROSE), lines
     assert Levenshtein.distance("\n".join(lines), "\n".join(PROSE)) <= 2, lines
+
+
+def test_a_photograph_of_a_phone_as_heic_is_read(url: str) -> None:
+    pytest.importorskip("pi_heif")
+    response = httpx.post(f"{url}/predict_text", content=HEIC.read_bytes(), timeout=120)
+    assert response.status_code == 200, response.text
+    assert response.json()["text"].splitlines() == ["Meet at the mill", "before the bridge"]
 
 
 def test_the_pdf_and_the_pictures_of_twelve_bits_look_like_paper(url: str) -> None:
