@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,14 @@ def writer(engine: str) -> Writer:
     return Writer(engine, loaded.model, hypothesis.alphabet, reader.spec.languages(loaded))
 
 
+def english_g2() -> Writer:
+    """EasyOCR's own network for English, as its package describes it."""
+    from easyocr.config import recognition_models
+
+    characters: str = recognition_models["gen2"]["english_g2"]["characters"]
+    return Writer("english_g2", f"easyocr@{version('easyocr')}", Alphabet.of(characters), ())
+
+
 def _line() -> Crop:
     """A few letters apart, with their boxes: the character network reads them one by one."""
     picture = Image.new("RGB", (400, 60), "white")
@@ -106,15 +115,15 @@ def language_rows(
         yield code, language.name, data, *others
 
 
-def tables(writers: Sequence[Writer]) -> str:
-    """Both tables, in Markdown."""
-    names = [own.engine for own in writers]
-    models = ", ".join(f"{own.engine} {own.model}" for own in writers)
-    others = [name for name in names if name != "tesseract"]
+def tables(writers: Sequence[Writer], official: Writer) -> str:
+    """Both tables, in Markdown. `official` is a model that an engine is served with where that is asked for."""
+    everybody = [*writers, official]
+    models = ", ".join(f"{own.engine} {own.model}" for own in everybody)
+    others = [own.engine for own in writers if own.engine != "tesseract"]
     return (
         f"Made by `python -m evaluation.writable_characters` from these models: {models}. Tesseract stands with its "
         "English data.\n\n## What each engine can write\n\n"
-        + table(["characters", *names], list(character_rows(writers)))
+        + table(["characters", *(own.engine for own in everybody)], list(character_rows(everybody)))
         + "\n\n## Which engine reads which language\n\n`installed`: by `make run` and in the images.\n\n"
         + table(["code", "language", "Tesseract's data", *others], list(language_rows(writers)))
         + "\n"
@@ -129,7 +138,7 @@ def main() -> None:
         except EngineUnavailable as error:
             print(f"left out: {error}")
     head, _, _ = DOCUMENT.read_text(encoding="utf-8").partition(RULE)
-    DOCUMENT.write_text(f"{head}{RULE}\n{tables(writers)}", encoding="utf-8")
+    DOCUMENT.write_text(f"{head}{RULE}\n{tables(writers, english_g2())}", encoding="utf-8")
 
 
 if __name__ == "__main__":

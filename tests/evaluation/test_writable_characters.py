@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluation.writable_characters import Writer, character_rows, language_rows, written
+from evaluation.writable_characters import Writer, character_rows, language_rows, tables, written
 from ocr import Alphabet
 from ocr.text.languages import LANGUAGES
 
@@ -26,3 +26,15 @@ def test_each_group_and_each_language_has_a_row_with_a_cell_for_each_engine() ->
     assert set(languages) == set(LANGUAGES)
     assert languages["de"] == ("German", "tesseract-ocr-deu, installed", "yes")
     assert languages["zh"] == ("Chinese", "tesseract-ocr-chi-sim", "")
+
+
+def test_a_model_that_is_only_served_when_asked_for_has_a_column_for_its_characters_alone() -> None:
+    writers = [
+        Writer("tesseract", "t@1", Alphabet.of("abc€"), ("en",)),
+        Writer("other", "o@1", Alphabet.of("€£"), ("en", "de")),
+    ]
+    told = tables(writers, Writer("official", "p@2", Alphabet.of("€"), ()))
+    assert "official p@2" in told
+    assert "| characters | tesseract | other | official |" in told
+    assert "| currency: €£¥¢ | not £ ¥ ¢ | not ¥ ¢ | not £ ¥ ¢ |" in told
+    assert "| code | language | Tesseract's data | other |" in told

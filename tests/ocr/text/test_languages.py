@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,17 @@ def test_what_is_installed_is_what_the_table_says() -> None:
 def test_a_package_is_named_as_debian_names_it() -> None:
     assert LANGUAGES["sk"].package == "tesseract-ocr-slk"
     assert LANGUAGES["zh"].package == "tesseract-ocr-chi-sim"
+
+
+@pytest.mark.processes
+def test_every_package_of_the_table_is_in_the_package_index() -> None:
+    if shutil.which("apt-cache") is None:
+        pytest.skip("no apt on this machine")
+    listed = subprocess.run(["apt-cache", "pkgnames", "tesseract-ocr"], capture_output=True, text=True, check=True)
+    known = set(listed.stdout.split())
+    if "tesseract-ocr-all" not in known:
+        pytest.skip("the lists of packages were never fetched: apt-get update")
+    assert {language.package for language in LANGUAGES.values()} <= known
 
 
 def test_a_language_is_readable_with_all_its_letters_alone() -> None:
