@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +33,7 @@ from evaluation.metrics.text_comparison import character_edits
 from evaluation.pages.ground_truth import GroundTruthLine, GroundTruthPage, Split, line_crops, pages_for
 from evaluation.pages.handwritten_lines import Writing, writing_of
 from evaluation.readings.labelled_lines import labelled_lines
+from evaluation.readings.line_layouts import GROUND_TRUTH
 from evaluation.readings.reader import ENGINES, Reader
 from evaluation.readings.store import ReadingStore
 from fusion import Profile
@@ -167,10 +168,19 @@ def main(
     weighing = profile_of(readers, profile, "bundled")
     sets = {name: written_lines(name, own, store, readers, weighing) for name, own in pages.items()}
     print(rates(sets))
-    models = {reader.name: reader.engine.model for reader in readers}
-    typed = " ".join(
-        ["python -m benchmarks.accuracy.handwriting", *map(str, folders), *(["--fonts fonts/"] if fonts else [])]
-    )
+    first = next(page for own in pages.values() for page in own)
+    models = {reader.name: store.reading(first, GROUND_TRUTH, reader).model for reader in readers}
+    typed = ["python -m benchmarks.accuracy.handwriting", *map(str, folders), *(["--fonts fonts/"] if fonts else [])]
+    write(sets, models, " ".join(typed), out, {*sets} if all_pictures else {DRAWN})
+
+
+def write(
+    sets: Mapping[str, Sequence[WrittenLine]], models: Mapping[str, str], typed: str, out: Path, drawn: Collection[str]
+) -> None:
+    """Write the report to `out`, its figures beside it, pictures of the sets in `drawn` into the folder of its name.
+
+    `models` are those of the engines, `typed` the command.
+    """
     about = (
         f"Made by `{typed}`. Models: {', '.join(f'{name} `{model}`' for name, model in models.items())}.\n\n"
         "The error rate is edits over true characters (95 % interval). Lines are cut along their true outlines. "
@@ -178,12 +188,12 @@ def main(
         "([training-lines.md](../../docs/training-lines.md)). "
         f"`{DRAWN}` are lines drawn in families of fonts that no training uses."
     )
+    out.parent.mkdir(parents=True, exist_ok=True)
     blocks = [about, as_table(environment()), rates(sets)]
     for name, own in sets.items():
-        pictures = out.with_suffix("") if all_pictures or name == DRAWN else None
-        blocks += examples(name, shown(own), pictures, out.parent)
+        blocks += examples(name, shown(own), out.with_suffix("") if name in drawn else None, out.parent)
     out.write_text(document("Lines written by hand", *blocks), encoding="utf-8")
-    content = {"models": models, "profile": profile, "sets": {name: _as_json(own) for name, own in sets.items()}}
+    content = {"models": models, "sets": {name: _as_json(own) for name, own in sets.items()}}
     out.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

@@ -29,7 +29,7 @@ _PARTS = 16.0  # of a nat, in files
 _DIGIT, _OTHER = ALPHABET.index("0"), ALPHABET.index("~")
 _DIGITS, _OTHERS = 10, 20  # so many characters share the symbol, equally
 _LEAST = 1e-7
-_REMEMBERED = 50_000  # contexts: some thirty megabytes at most
+_REMEMBERED = 10_000  # contexts: some twenty megabytes at most
 
 Symbols = NDArray[np.int64]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.handwriting import VOTE, WrittenLine, examples, rates, shown
+from benchmarks.accuracy.handwriting import DRAWN, VOTE, WrittenLine, examples, rates, shown, write
 from evaluation.pages.ground_truth import GroundTruthLine, GroundTruthPage
 
 
@@ -55,3 +56,13 @@ def test_of_other_lines_the_readings_alone_are_shown(tmp_path: Path) -> None:
     _, block = examples("letters", [line(tmp_path, "one", "two", "one")], None, tmp_path)
     assert "![" not in block
     assert "| easyocr | `two` |" in block
+
+
+def test_a_report_has_figures_and_pictures_of_the_drawn_sets_alone(tmp_path: Path) -> None:
+    sets = {name: [line(tmp_path, "abcd", "abxx", "abcx")] for name in ("letters", DRAWN)}
+    out = tmp_path / "results" / "handwriting.md"
+    write(sets, {"easyocr": "hands@1"}, "typed", out, {DRAWN})
+    assert "easyocr `hands@1`" in out.read_text(encoding="utf-8")
+    assert [path.name for path in (tmp_path / "results" / "handwriting").iterdir()] == [f"{DRAWN}-0.png"]
+    content = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
+    assert content["sets"]["letters"] == {"lines": 1, "characters": 4, "edits": {"easyocr": 2, VOTE: 1}}
