@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.inputs.fuzz import SPARED, FuzzResult, problem_of, send
+from benchmarks.inputs.fuzz import SPARED, FuzzResult, bystander_problem, problem_of, send
 from benchmarks.inputs.fuzz_cases import Fuzzer
 from deployments.gateway.access.route_roles import ROLES
 from tests.fakes.plain_service import PlainService, Whole, plain_config
@@ -71,3 +71,23 @@ def test_some_hundred_requests_find_nothing() -> None:
     assert result.problems == []
     assert result.sent > _MANY * 0.9
     assert len(result.statuses) > 5, "requests that are all alike find nothing"
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        (httpx.Response(200, json={"text": "Harbour"}), ""),
+        (httpx.Response(200, json={"text": ""}), "beside it a small page got 200"),
+        (httpx.Response(504, json={"error": {}}), "beside it a small page got 504"),
+        (httpx.ReadTimeout("none came"), "beside it a small page got ReadTimeout"),
+    ],
+)
+def test_what_somebody_else_gets_beside_a_request_is_told(page: httpx.Response | Exception, said: str) -> None:
+    def answer_with(request: httpx.Request) -> httpx.Response:
+        if isinstance(page, Exception):
+            raise page
+        return page
+
+    with httpx.Client(base_url="http://localhost", transport=httpx.MockTransport(answer_with)) as client:
+        assert bystander_problem(client).startswith(said)
+        assert bool(bystander_problem(client)) == bool(said)
