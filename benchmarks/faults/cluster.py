@@ -19,6 +19,7 @@ import httpx
 import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
+import yaml
 
 from benchmarks.faults.hardware import Clock, ProcessorShare, SmallDisk, small_disk
 from benchmarks.harness.constant_load import Question
@@ -143,11 +144,21 @@ class FaultCluster:
         """Hand over that there is no application any more."""
         self._hand_over()
 
+    def upgrade(self, **changes: object) -> None:
+        """Hand over the application with these arguments changed, as an operator does, and return when it is there."""
+        self.arguments |= changes
+        file = self.folder / "upgrade.yaml"
+        file.write_text(yaml.safe_dump(self._config(application(self.arguments, self.deployments))))
+        self.nodes.run_on_head("quorum", "upgrade", str(file), within_s=2 * _PATIENCE_S)
+
     def _hand_over(self, *applications: object) -> None:
+        self.nodes.deploy(self._config(*applications))
+
+    def _config(self, *applications: object) -> dict[str, Any]:
         host = self.nodes.head.host
         address = "0.0.0.0" if host.command_prefix else host.http_address  # noqa: S104 - a namespace has no other network
         http = {"host": address, "port": host.http_port, "request_timeout_s": 60.0}
-        self.nodes.deploy({"proxy_location": "EveryNode", "http_options": http, "applications": [*applications]})
+        return {"proxy_location": "EveryNode", "http_options": http, "applications": [*applications]}
 
     def set_behaviour(self, engine: str, behaviour: StubBehaviour) -> None:
         """Have the replicas of an engine behave so from now on."""

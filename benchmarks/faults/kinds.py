@@ -76,9 +76,8 @@ def _new_weights(cluster: FaultCluster) -> None:
 
 
 def _new_application(cluster: FaultCluster) -> None:
-    """The arguments of the application are others: every replica is exchanged."""
-    cluster.deploy(log_level="WARNING")
-    cluster.await_change()
+    """The arguments of the application are others: every replica is exchanged, by `quorum upgrade`."""
+    cluster.upgrade(log_level="WARNING")
 
 
 _SLOW, _LEAKING = StubBehaviour(DEADLINE_S + 1.0), StubBehaviour(SERVICE_S, leak_mb=10.0)

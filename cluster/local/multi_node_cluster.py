@@ -232,12 +232,12 @@ class MultiNodeCluster:
         """Deploy what `config` says, Serve's own schema, or bring what is there to it."""
         self.run_on_head("cluster.local.serve_deploy", stdin=yaml.safe_dump(dict(config)))
 
-    def run_on_head(self, module: str, *words: str, stdin: str = "") -> None:
+    def run_on_head(self, module: str, *words: str, stdin: str = "", within_s: float = _START_S) -> None:
         """Run a program on the head that tells the cluster something. Raises InternalFailure when it fails."""
         known = {**ONE_NODE, "RAY_ADDRESS": self._address, "QUORUM_NODE": self.head.host.address}
         command = [*self.head.host.command_prefix, sys.executable, "-m", module, *words]
         finished = subprocess.run(
-            command, input=stdin, env={**self._environment, **known}, capture_output=True, text=True, timeout=_START_S,
+            command, input=stdin, env={**self._environment, **known}, capture_output=True, text=True, timeout=within_s,
             check=False,
         )  # fmt: skip
         if finished.returncode != 0:
@@ -246,8 +246,9 @@ class MultiNodeCluster:
     def _as_head(self) -> list[str]:
         port = self._address.rpartition(":")[2]
         folder = ["--temp-dir", str(self.ray_folder)]
-        client = ["--ray-client-server-port", str(free_port())]
-        return ["--head", "--port", port, "--include-dashboard", "false", *folder, *client, *self._redis_password]
+        # Ray looks for a port of the dashboard even where there is to be none, and wants 8265 or nothing.
+        ports = ["--ray-client-server-port", str(free_port()), "--dashboard-port", str(free_port())]
+        return ["--head", "--port", port, "--include-dashboard", "false", *folder, *ports, *self._redis_password]
 
     def _started(self, host: Host, role: list[str], cpus: float, gpus: float, environment: Mapping[str, str]) -> Node:
         log = self._folder.path / f"{host.name}-{time.monotonic_ns()}.log"

@@ -37,17 +37,24 @@ def deploy(config: Mapping[str, Any], *, host: str | None = None, port: int | No
     return [str(application.name) for application in schema.applications]
 
 
-def main() -> None:
-    """Deploy what standard input says."""
+def join(address: str) -> None:
+    """Make this process one of the cluster's. QUORUM_NODE is the node's address where Ray does not find it itself, as
+    in a network without a way out.
+    """
     import ray
 
     ray.init(
-        address=os.environ["RAY_ADDRESS"],
+        address=address,
         namespace="serve",
         log_to_driver=False,
         logging_level=logging.ERROR,
-        _node_ip_address=os.environ["QUORUM_NODE"],
+        _node_ip_address=os.environ.get("QUORUM_NODE"),
     )
+
+
+def main() -> None:
+    """Deploy what standard input says."""
+    join(os.environ["RAY_ADDRESS"])
     deploy(yaml.safe_load(sys.stdin))
 
 

@@ -1,0 +1,1 @@
+"""Bringing a cluster that serves from one version of the application to another."""
