@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ from ocr.job_contract import JobOptions
 _LEAST_CONTENT = 0.7
 _RETRY_S = 5.0
 # Jobs that a list looks at together, and after how many files it ends.
-_LISTED_AT_ONCE, _LISTED_FILES = 5, 2000
+_LISTED_AT_ONCE, _LISTED_FILES = 5, 500
 _ASKED_OF_PAGES = ("task", "priority", "formats", "callback", "expires_s")
 
 
@@ -160,24 +160,29 @@ class JobsApi:
         return await self.queue.get(owner, job_id)
 
     async def of_owner(self, owner: str, before: float, most: int) -> tuple[list[Job], bool]:
-        """This caller's jobs, the newest first, and whether there are more. A few are looked at a time, and no more
-        when those have very many files: others want the store too.
+        """This caller's jobs, the newest first, and whether there are more. A few are looked at a time, and a list ends
+        where they have very many files: others want the store and the event loop too.
         """
         found: list[Job] = []
-        while len(found) <= most and sum(len(job.files) for job in found) <= _LISTED_FILES:
+        while len(found) <= most and _files_of(found) <= _LISTED_FILES:
             wanted = min(_LISTED_AT_ONCE, most + 1 - len(found))
             following = await self.queue.store.of_owner(owner, before, wanted)
             found += following
             if len(following) < wanted:
-                return found[:most], len(found) > most
+                break
             before = following[-1].created_at
-        if len(found) > most:
-            return found[:most], True
-        return found, bool(await self.queue.store.of_owner(owner, before, 1))
+        shown = found[:most]
+        while len(shown) > 1 and _files_of(shown) > _LISTED_FILES:
+            shown.pop()
+        return shown, len(shown) < len(found)
 
     async def cancel(self, owner: str, job_id: str) -> Job:
         """Stop and delete; see JobQueue.cancel."""
         return await self.queue.cancel(owner, job_id)
+
+
+def _files_of(jobs: Sequence[Job]) -> int:
+    return sum(len(job.files) for job in jobs)
 
 
 def _id_of(owner: str, key: str | None) -> str:

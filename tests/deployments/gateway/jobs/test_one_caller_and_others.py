@@ -294,7 +294,7 @@ async def test_a_list_ends_early_where_jobs_have_very_many_files(kept: Kept, mon
     before, has_more = 99.0, True
     while has_more:
         shown, has_more = await jobs.of_owner("key 1", before, 50)
-        assert sum(len(job.files) for job in shown) <= 10 + 5 * 5
+        assert sum(len(job.files) for job in shown) <= 10 or len(shown) == 1
         seen += [job.id for job in shown]
         before = shown[-1].created_at
     assert seen == [f"{number}" for number in reversed(range(12))]
