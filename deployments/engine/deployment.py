@@ -14,7 +14,7 @@ import engines
 from cluster.weights import models
 from deployments.config.gpu_fractions import fraction_mismatch
 from deployments.config.schema import EngineConfig
-from deployments.engine.hosting import EngineHost, ReplicaResources
+from deployments.engine.hosting import EngineHost, ReplicaResources, wanted_handwriting
 from deployments.messages.answers import EngineAnswer
 from deployments.messages.deadlines import deadline_here
 from deployments.messages.request import RecognitionOptions
@@ -67,6 +67,7 @@ class EngineReplica:
             store, cache = model_dir.expanduser(), cache_dir.expanduser()
             model = models.resolve(spec.name, config.model, model_dir=store, cache_dir=cache)
             device = "cuda" if resources.gpu_fraction > 0.0 else "cpu"
+            handwriting = wanted_handwriting(spec, config.handwriting)
             return LoadOptions(
                 model,
                 config.languages,
@@ -75,7 +76,7 @@ class EngineReplica:
                 held().gpu_fraction,
                 config.runtime,
                 cache,
-                models.resolve_handwriting(spec.name, config.handwriting, model, model_dir=store),
+                models.resolve_handwriting(spec.name, handwriting, model, model_dir=store),
             )
 
         self._host = EngineHost(

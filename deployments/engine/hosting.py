@@ -254,6 +254,13 @@ def _require_runtime(spec: EngineSpec, options: LoadOptions) -> None:
         )
 
 
+def wanted_handwriting(spec: EngineSpec, wanted: str) -> str:
+    """What the setting `handwriting` means for an engine: "auto" is none for one that takes no second model, whatever
+    lies beside its first.
+    """
+    return "none" if wanted == "auto" and not spec.handwriting else wanted
+
+
 def _require_handwriting(spec: EngineSpec, options: LoadOptions) -> None:
     """Raises EngineUnavailable for an engine that was given a second model and takes none."""
     if options.handwriting is not None and not spec.handwriting:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import engines
 from deployments.engine.batching import EngineReadError
-from deployments.engine.hosting import EngineHost, ReplicaResources
+from deployments.engine.hosting import EngineHost, ReplicaResources, wanted_handwriting
 from deployments.messages.call_errors import NotDeployed
 from deployments.messages.request import RecognitionOptions
 from deployments.observability.metrics import Metric, RecordMetric, ignore_metric
@@ -249,6 +251,13 @@ def test_an_engine_that_takes_one_model_and_was_given_one_for_handwriting_says_s
     state = hosted(lambda _: NotedEngine(), handwriting=Path("my/letters")).state()
     assert "noted takes no second model, and my/letters was given to it" in state.problem
     assert "set its handwriting to none" in state.problem
+
+
+def test_an_engine_of_ones_own_that_takes_no_second_model_gets_none_unless_it_is_asked_for() -> None:
+    bundled = engines.spec("easyocr")
+    own = replace(bundled, load=lambda _: NotedEngine(), handwriting=False)
+    assert [wanted_handwriting(own, each) for each in ("auto", "bundled", "none")] == ["none", "bundled", "none"]
+    assert [wanted_handwriting(bundled, each) for each in ("auto", "none")] == ["auto", "none"]
 
 
 async def test_a_replica_whose_engine_hangs_is_replaced_and_one_that_is_only_busy_is_not() -> None:
