@@ -43,6 +43,7 @@ class FusedWord(NamedTuple):
 class FusedLine:
     """What the engines read together. A slot of the network without a character in the line was won by NULL.
     `spelling_votes` are those of the spelling model, by slot. A line that is not `legible` is noise to all engines.
+    `specialised`: a model for lines of its kind leads.
     """
 
     characters: tuple[FusedCharacter, ...] = ()
@@ -51,6 +52,7 @@ class FusedLine:
     aligned: AlignedHypotheses = _NONE
     spelling_votes: Mapping[int, Vote] = field(default_factory=dict)
     legible: bool = True
+    specialised: bool = False
 
     @property
     def text(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from fusion.alignment.confusion_network import ABSENT
@@ -55,7 +56,7 @@ def fuse_page(
     for line, own in zip(read, profiles, strict=True):
         checkpoint()
         fused.append(_fused(line, page, own, method))
-    return fused
+    return fused if page is None else judged(fused)
 
 
 def fuse_line(
@@ -79,11 +80,24 @@ def _fused(line: ReadLine, page: PageEvidence | None, profile: Profile, method: 
     lost = {character.slot: character.limit for character in winners if character.text == NULL}
     words = tuple(_words(characters, lost, line, evidence, profile))
     spelling_votes = {} if evidence is None else evidence.spelling_votes()
-    printed = [character.confidence for character in characters if character.text != " "]
-    legible = evidence is None or is_legible(
-        printed, len(aligned.hypotheses), specialised=_led_by_a_model_for_it(line, evidence)
-    )
-    return FusedLine(characters, words, line_confidence(characters), aligned, spelling_votes, legible)
+    specialised = evidence is not None and _led_by_a_model_for_it(line, evidence)
+    return FusedLine(characters, words, line_confidence(characters), aligned, spelling_votes, specialised=specialised)
+
+
+def judged(page: Sequence[FusedLine]) -> list[FusedLine]:
+    """The lines of a page, and of each whether somebody can read it. Where most are noise, as where the back of a sheet
+    shows through, what is left is mostly noise as well, and has to be surer.
+    """
+    legible = [_is_legible(line) for line in page]
+    if 2 * legible.count(False) > len(page):
+        legible = [_is_legible(line, among_noise=True) for line in page]
+    return [line if is_so else replace(line, legible=False) for line, is_so in zip(page, legible, strict=True)]
+
+
+def _is_legible(line: FusedLine, *, among_noise: bool = False) -> bool:
+    printed = [character.confidence for character in line.characters if character.text != " "]
+    engines = len(line.aligned.hypotheses)
+    return is_legible(printed, engines, specialised=line.specialised, among_noise=among_noise)
 
 
 def _led_by_a_model_for_it(line: ReadLine, evidence: LineEvidence) -> bool:

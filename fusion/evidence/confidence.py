@@ -145,17 +145,23 @@ _LEAST_OF_A_KIND = 0.5
 """The bound where a model for such lines leads: the others, which are no good at them, say less. Between this and the
 usual bound letters of a hand have a third of their characters wrong (docs/log.md, 2026-11-30).
 """
-_FEW, _LEAST_OF_FEW = 3, -1.0
+_MORE_AMONG_NOISE = 0.5
+"""What is added to the bound where most lines of a page are noise: mirrored print has lines up to 1.5."""
+_FEW, _LEAST_OF_FEW = 3, -0.5
 """So few characters, as page numbers have, are seldom sure even where they are right: for those the bound is lower."""
 
 
-def is_legible(confidences: Sequence[float], engines: int, *, specialised: bool = False) -> bool:
+def is_legible(
+    confidences: Sequence[float], engines: int, *, specialised: bool = False, among_noise: bool = False
+) -> bool:
     """Whether a line of characters with these confidences is text that somebody can read. One engine alone cannot say
-    so. `specialised` is whether a model for such lines leads.
+    so. `specialised` is whether a model for such lines leads, `among_noise` whether most lines of the page are noise.
     """
     if engines < 2 or not confidences:
         return True
     least = _LEAST_LEGIBLE[min(engines, max(_LEAST_LEGIBLE))]
+    if among_noise:
+        least += _MORE_AMONG_NOISE
     if specialised:
         least = min(least, _LEAST_OF_A_KIND)
     if len(confidences) <= _FEW:

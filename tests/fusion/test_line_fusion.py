@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fusion import Calibration, FusedLine, Method, Profile, fuse_line
+from fusion.line_fusion import judged
 from ocr import CharacterHypothesis, Hypothesis, Span
 from ocr.text.alphabet import Alphabet
 from tests.fusion.strategies import ENGINES, hypotheses_by_engine, line_hypotheses, profiles, weights
@@ -266,3 +268,20 @@ def test_a_mark_that_loses_to_nothing_leaves_a_doubt_on_the_word_where_it_was(re
     assert fused.text == without
     words = {"".join(c.text for c in fused.characters[w.start : w.end]): w.confidence for w in fused.words}
     assert [text for text, confidence in words.items() if confidence <= 0.55 + 1e-9] == doubted
+
+
+# --- what nobody can read ---
+
+
+def sure(confidence: float) -> FusedLine:
+    """A line of four engines whose characters have this confidence."""
+    line = fuse_line({name: Hypothesis.of_text("abcd efgh", 0.9) for name in "abcd"}, Profile("even", {}))
+    return replace(line, characters=tuple(each._replace(confidence=confidence) for each in line.characters))
+
+
+def test_a_line_between_lines_that_nobody_can_read_has_to_be_surer() -> None:
+    text, guess, maybe = sure(0.95), sure(0.5), sure(0.8)
+    assert [line.legible for line in judged([text, maybe, guess])] == [True, True, False]
+    assert [line.legible for line in judged([text, maybe, guess, guess, guess])] == [True, False, False, False, False]
+    led = replace(sure(0.65), specialised=True)
+    assert [line.legible for line in judged([led, guess, guess])] == [True, False, False]

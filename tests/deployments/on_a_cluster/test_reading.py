@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from rapidfuzz.distance import Levenshtein
 
 from deployments.placement import one_machine_config
@@ -72,6 +72,18 @@ def test_where_the_time_went_adds_up_over_all_processes_and_little_of_it_has_no_
     assert {"receive", "transfer", "decode", "find lines", "inference", "fusion", "render"} <= named
     assert {part.where for part in quick.timings.parts if part.name == "inference"} == set(quick.engine_predictions)
     assert sum(part.duration_ms for part in waited if part.name == "other") < 0.05 * quick.timings.wall_ms
+
+
+def test_print_that_shows_through_from_the_back_gives_no_text(url: str, tmp_path: Path) -> None:
+    with Image.open(QUICK) as front:
+        back = front.convert("L").transpose(Image.Transpose.FLIP_LEFT_RIGHT).filter(ImageFilter.GaussianBlur(1.5))
+    back.point(lambda level: 225 + level * 25 // 255).save(tmp_path / "back.png")
+    with Client(url, timeout_s=120) as client:
+        answer = client.read(tmp_path / "back.png", timeout_s=60)
+    assert answer.text == ""
+    assert answer.illegible_lines == len([line for line in answer.lines if line.text]) > 0
+    assert not answer.accepted
+    assert answer.needs_review
 
 
 def test_lines_are_in_reading_order_and_lie_on_the_page(quick: TextAnswer) -> None:
