@@ -52,9 +52,7 @@ def test_a_line_is_not_legible_where_several_engines_only_guess() -> None:
     assert is_legible([0.4] * 3, 5)  # a page number is seldom sure
     assert not is_legible([0.28], 5)  # a spot of a picture that is read as "1"
     assert is_legible([0.8] * 9, 5)
-    assert not is_legible(
-        [0.8] * 9, 5, among_noise=True
-    )  # print that shows through
+    assert not is_legible([0.8] * 9, 5, among_noise=True)  # print that shows through
     assert is_legible([0.9] * 9, 5, among_noise=True)
     assert is_legible([0.65] * 9, 5, specialised=True, among_noise=True)
     assert is_legible([], 5)
