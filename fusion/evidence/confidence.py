@@ -145,8 +145,8 @@ _LEAST_OF_A_KIND = 0.5
 """The bound where a model for such lines leads: the others, which are no good at them, say less. Between this and the
 usual bound letters of a hand have a third of their characters wrong (docs/log.md, 2026-11-30).
 """
-_MORE_AMONG_NOISE = 0.5
-"""What is added to the bound where most lines of a page are noise: mirrored print has lines up to 1.5."""
+_MORE_AMONG_NOISE = 1.0
+"""What is added to the bound where most lines of a page are noise: mirrored print has lines above 1.5."""
 _FEW, _LEAST_OF_FEW = 3, -0.5
 """So few characters, as page numbers have, are seldom sure even where they are right: for those the bound is lower."""
 
