@@ -111,9 +111,6 @@ def _led_by_a_model_for_it(line: ReadLine, evidence: LineEvidence) -> bool:
 def _winners(line: ReadLine, method: Method, evidence: LineEvidence | None) -> Iterator[FusedCharacter]:
     """The characters that win, from left to right; and NULL where that wins."""
     marks = GlimpsedMarks.of(line.aligned)
-    if not marks.by_slot:
-        yield from _by_slot_group(line, method, evidence)
-        return
     for character in _by_slot_group(line, method, evidence):
         limit = min(character.limit, marks.limit(character.slot, character.text))
         yield character._replace(limit=limit) if limit < character.limit else character

@@ -11,7 +11,7 @@ Texts come sorted and different from each other, so that the result does not dep
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -56,7 +56,7 @@ def as_string(characters: Sequence[str]) -> Sequence[str]:
 
 def mean_centre(centres: Sequence[tuple[float, int]]) -> float:
     """The mean of (centre, count) over the known centres, NaN when there are none."""
-    known = [(centre * count, count) for centre, count in centres if centre == centre]  # NaN is not equal to itself
+    known = [(centre * count, count) for centre, count in centres if not math.isnan(centre)]
     if len(known) < 2:
         return known[0][0] / known[0][1] if known else math.nan
     return math.fsum([centre for centre, _ in known]) / sum([count for _, count in known])
@@ -89,11 +89,8 @@ class _Segment:
     centres: tuple[tuple[float, ...], ...]
     tolerance_px: float
 
-    def by_row(self, slots: Sequence[Slot]) -> list[tuple[str, ...]]:
-        """For each row its text in every slot."""
-        indices = list(zip(*slots, strict=True)) or [()] * len(self.texts)
-        # ABSENT is -1, and the last of these texts is NULL.
-        return [tuple(map((*texts, NULL).__getitem__, own)) for texts, own in zip(self.texts, indices, strict=True)]
+    def slot_texts(self, slot: Slot, rows: Iterable[int]) -> SlotTexts:
+        return tuple([NULL if (index := slot[row]) == ABSENT else self.texts[row][index] for row in rows])
 
     def centre(self, row: int, index: int) -> float:
         """The centre of a character, NaN where it is unknown or does not matter."""
@@ -166,13 +163,7 @@ def _cheapest_path(
     positions = segment.positions(
         segment.slot_centres(slots, others), [segment.centre(row, index) for index in indices]
     )
-    by_row = segment.by_row(slots)
-    return align_characters(_columns(by_row, others), counts, characters, positions)
-
-
-def _columns(by_row: Sequence[tuple[str, ...]], rows: Sequence[int]) -> list[SlotTexts]:
-    """What some rows have in each slot."""
-    return list(zip(*[by_row[row] for row in rows], strict=True))
+    return align_characters([segment.slot_texts(slot, others) for slot in slots], counts, characters, positions)
 
 
 def _insert(slots: Sequence[Slot], segment: _Segment, row: int, indices: range, path: AlignmentPath) -> list[Slot]:
@@ -226,39 +217,32 @@ def _settled(slots: list[Slot], segment: _Segment) -> list[Slot]:
     if len(slots) * texts > _MAX_CELLS:
         return slots
     settled = 0  # texts one after the other that found no cheaper alignment
-    by_row = segment.by_row(slots)
     for turn in range(_MAX_ROUNDS * texts):
-        cheaper = _realigned(slots, by_row, segment, turn % texts)
-        if cheaper is None:
-            settled += 1
-        else:
-            settled = 1  # what was just aligned is as cheap as it can be
-            slots, by_row = cheaper, segment.by_row(cheaper)
+        cheaper = _realigned(slots, segment, turn % texts)
+        settled = settled + 1 if cheaper is None else 1  # what was just aligned is as cheap as it can be
+        slots = slots if cheaper is None else cheaper
         if settled == texts:
             break
     return slots
 
 
-def _realigned(slots: list[Slot], by_row: Sequence[tuple[str, ...]], segment: _Segment, row: int) -> list[Slot] | None:
-    """The slots with one text aligned again, if that is cheaper than how it is; `by_row` has the texts of the slots."""
+def _realigned(slots: list[Slot], segment: _Segment, row: int) -> list[Slot] | None:
+    """The slots with one text aligned again, if that is cheaper than how it is."""
     others = [other for other in range(len(segment.texts)) if other != row]
     counts = tuple([segment.counts[other] for other in others])
     own = [slot[row] for slot in slots]
-    slot_texts = _columns(by_row, others)
-    centres = segment.slot_centres(slots, others) if segment.centres else []
-    own_centres = [segment.centre(row, index) for index in own] if segment.centres else []
-    cost = aligned_cost(slot_texts, counts, by_row[row], segment.positions(centres, own_centres))
+    slot_texts = [segment.slot_texts(slot, others) for slot in slots]
+    texts = [NULL if index == ABSENT else segment.texts[row][index] for index in own]
+    centres = segment.slot_centres(slots, others)
+    own_centres = [segment.centre(row, index) for index in own]
+    cost = aligned_cost(slot_texts, counts, texts, segment.positions(centres, own_centres))
     kept = [number for number, among in enumerate(slot_texts) if any(among)]  # the others have no further slots
     indices = [index for index in own if index != ABSENT]
-    if segment.centres:
-        centres = [centres[number] for number in kept]
-        own_centres = [centre for index, centre in zip(own, own_centres, strict=True) if index != ABSENT]
+    positions = segment.positions(
+        [centres[number] for number in kept], [segment.centre(row, index) for index in indices]
+    )
     path = align_below(
-        cost,
-        [slot_texts[number] for number in kept],
-        counts,
-        [text for text in by_row[row] if text],
-        segment.positions(centres, own_centres),
+        cost, [slot_texts[number] for number in kept], counts, [text for text in texts if text], positions
     )
     if path is None:
         return None

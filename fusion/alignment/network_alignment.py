@@ -7,9 +7,9 @@ new one, costs gaps. Costs are integers (see similarity.py), so nothing here dep
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from fusion.alignment.similarity import GAP, MERGED_PAIRS, NULL, distance, merge_distance
@@ -160,9 +160,9 @@ def _align_one(slot: SlotTexts, counts: tuple[int, ...], character: str, *, apar
 class _SlotCosts(dict[str, int]):
     """What any character costs in a slot; filled as it is asked for."""
 
-    def __init__(self, counted: tuple[tuple[str, int], ...]) -> None:
+    def __init__(self, slot: SlotTexts, counts: tuple[int, ...]) -> None:
         super().__init__()
-        self._counted = counted
+        self._counted = tuple(zip(slot, counts, strict=True))
 
     def __missing__(self, character: str) -> int:
         cost = sum([count * distance(text, character) for text, count in self._counted])
@@ -172,22 +172,13 @@ class _SlotCosts(dict[str, int]):
 
 @lru_cache(maxsize=16384)
 def _slot_costs(slot: SlotTexts, counts: tuple[int, ...]) -> _SlotCosts:
-    counted: dict[str, int] = {}
-    for text, count in zip(slot, counts, strict=True):
-        counted[text] = counted.get(text, 0) + count
-    return _costs_of_texts(tuple(sorted(counted.items())))
-
-
-@lru_cache(maxsize=16384)
-def _costs_of_texts(counted: tuple[tuple[str, int], ...]) -> _SlotCosts:
-    """Of each text in a slot how many engines have it: who they are does not matter."""
-    return _SlotCosts(counted)
+    return _SlotCosts(slot, counts)
 
 
 class _Moves:
     """The costs of every move of an alignment."""
 
-    __slots__ = ("_positions", "characters", "closing", "costs", "insertion", "merges")
+    __slots__ = ("_positions", "characters", "costs", "insertion", "merges")
 
     def __init__(
         self,
@@ -200,17 +191,16 @@ class _Moves:
         self.characters = characters
         self.insertion = GAP * sum(counts)
         self.merges = _find_merges(slots, counts, characters)
-        self.closing = frozenset([slot for slot, _ in self.merges])
         self._positions = positions
 
     def substitutions(self, slot: int, start: int, end: int) -> list[int]:
         """What the characters start..end cost in a slot."""
-        found = list(map(self.costs[slot].__getitem__, self.characters[start:end]))
+        costs = self.costs[slot]
+        found = [costs[character] for character in self.characters[start:end]]
         if self._positions is None:
             return found
+        # NaN compares false: an unknown position is never apart. Written out, because it is asked most often of all.
         here, tolerance_px = self._positions.slots[slot], self._positions.tolerance_px
-        if here != here:  # NaN: an unknown position is never apart
-            return found
         penalty = APART * self.insertion // GAP
         return [
             cost + penalty if abs(here - own) > tolerance_px else cost
@@ -225,17 +215,17 @@ def _find_merges(
     (two with one character, or one with two), and its cost.
     """
     found: dict[Step, tuple[int, int]] = {}
-    for index, pair in enumerate(map(operator.add, characters, characters[1:]), 1):
-        singles = MERGED_PAIRS.get(pair, "")
+    for index, (first, second) in enumerate(pairwise(characters), 1):
+        singles = MERGED_PAIRS.get(first + second, "")
         for slot, texts in enumerate(slots) if singles else ():
             if any(text and text in singles for text in texts):
-                first, second = characters[index - 1], characters[index]
                 costs = [count * merge_distance(first, second, text) for text, count in zip(texts, counts, strict=True)]
                 found[slot, index] = (1, sum(costs))
-    for slot, singles in enumerate(map(_singles, slots, slots[1:]), 1):
+    for slot, (left, right) in enumerate(pairwise(slots), 1):
+        singles = _singles(left, right)
         for index, character in enumerate(characters) if singles else ():
             if character in singles:
-                pairs = zip(slots[slot - 1], slots[slot], counts, strict=True)
+                pairs = zip(left, right, counts, strict=True)
                 costs = [count * merge_distance(first, second, character) for first, second, count in pairs]
                 found[slot, index] = (2, sum(costs))
     return found
@@ -283,28 +273,20 @@ def _banded_table(moves: _Moves, low: int, high: int) -> list[list[int]]:
     table = [above]
     for slot, costs in enumerate(moves.costs, 1):
         first, last = max(1, slot + low), min(width, slot + high)
+        row = [_UNREACHABLE] * (width + 1)
         removal = costs[NULL]
-        row = [_UNREACHABLE] * first
         if slot + low <= 0:
             row[0] = above[0] + removal
-        best = row[-1]
-        closing = slot - 1 in moves.closing
-        # Written out, because it is most of what a vote takes.
-        for diagonal, removed, cost in zip(
-            above[first - 1 : last],
-            above[first : last + 1],
-            moves.substitutions(slot - 1, first - 1, last),
-            strict=True,
-        ):
-            best += insertion
-            if (together := diagonal + cost) < best:
-                best = together
-            if (alone := removed + removal) < best:
-                best = alone
-            if closing and (slot - 1, len(row) - 1) in merges:
-                best = min(best, _merge_cost(table, merges, slot, len(row)))
-            row.append(best)
-        row += [_UNREACHABLE] * (width - last)
+        left = row[first - 1]
+        for index, cost in enumerate(moves.substitutions(slot - 1, first - 1, last), first):
+            best = above[index - 1] + cost
+            if (removed := above[index] + removal) < best:
+                best = removed
+            if (inserted := left + insertion) < best:
+                best = inserted
+            if merges and (slot - 1, index - 1) in merges:
+                best = min(best, _merge_cost(table, merges, slot, index))
+            row[index] = left = best
         table.append(row)
         above = row
     return table

@@ -106,8 +106,7 @@ def log_odds(probability: float) -> float:
         return MIN_LOG_ODDS
     if probability >= 1.0:
         return MAX_LOG_ODDS
-    odds = math.log(probability / (1.0 - probability))
-    return MIN_LOG_ODDS if odds < MIN_LOG_ODDS else MAX_LOG_ODDS if odds > MAX_LOG_ODDS else odds
+    return min(MAX_LOG_ODDS, max(MIN_LOG_ODDS, math.log(probability / (1.0 - probability))))
 
 
 @dataclass(frozen=True, slots=True)

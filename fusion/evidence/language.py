@@ -53,7 +53,6 @@ class Languages:
 
     by_name: Mapping[str, Language]
     source: Path | None = field(default=None, compare=False)
-    _known: dict[str, list[float]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.by_name:
@@ -68,23 +67,18 @@ class Languages:
         """The mixture of languages that makes some words of a page likeliest (expectation maximisation)."""
         found = [bare for bare in map(bare_word, words) if len(bare) > 1 and bare.isalpha()]
         names = list(self.by_name)
-        likelihoods = np.array(list(map(self._likelihoods, found))).reshape(len(found), len(names) + 1)
+        likelihoods = np.array(
+            [
+                [*[math.exp(self.by_name[name].words.get(word, -99.0)) for name in names], _unknown_likelihood(word)]
+                for word in found
+            ]
+        ).reshape(len(found), len(names) + 1)
         shares = _mixture(likelihoods)
         known = float(shares[:-1].sum())
         parts = [float(share) / known for share in shares[:-1]]
         least = min(_MIN_SHARE, max(parts))  # of words that many languages share none may have so much
         own = zip(names, parts, strict=True)
         return PageLanguage(tuple((self.by_name[name], part) for name, part in own if part >= least), known)
-
-    def _likelihoods(self, word: str) -> list[float]:
-        """Of a bare word in each language, and where none has it."""
-        known = self._known.get(word)
-        if known is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            own = [math.exp(language.words.get(word, -99.0)) for language in self.by_name.values()]
-            known = self._known[word] = [*own, _unknown_likelihood(word)]
-        return known
 
 
 @dataclass(frozen=True)

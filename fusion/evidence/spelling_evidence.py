@@ -72,5 +72,4 @@ def log_probabilities(
 
 def _below_highest(scores: Mapping[str, float]) -> dict[str, float]:
     highest = max(scores.values())
-    below = {candidate: score - highest for candidate, score in scores.items()}
-    return {candidate: WORST if own < WORST else own for candidate, own in below.items()}
+    return {candidate: max(WORST, score - highest) for candidate, score in scores.items()}

@@ -50,8 +50,6 @@ def _glimpses(
     own: WeightedHypothesis, alphabets: Sequence[Alphabet | None]
 ) -> Iterator[tuple[int, tuple[Glimpse, ...]]]:
     """The index of each character for which the engine considered such marks, and these."""
-    if "".join([text for alternatives in own.alternatives for text, _ in alternatives]).isascii():  # as mostly
-        return
     for index, alternatives in enumerate(own.alternatives):
         if alternatives and not all(text.isascii() for text, _ in alternatives):
             read = (own.texts[index], own.probabilities[index]), *alternatives

@@ -242,8 +242,8 @@ def _decided(
 ) -> list[str]:
     decided = list(texts)
     for index, own in by_engines.items():
-        more = by_spelling[index]
-        _, decided[index] = max([(support + more.get(candidate, 0.0), candidate) for candidate, support in own.items()])
+        more = by_spelling.get(index, {})
+        decided[index] = max(own, key=lambda candidate: (own[candidate] + more.get(candidate, 0.0), candidate))
     return decided
 
 
