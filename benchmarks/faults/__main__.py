@@ -22,7 +22,7 @@ import typer
 from benchmarks.faults.cluster import DEADLINE_S, SERVICE_S, TWO, FaultCluster, Setting, fault_cluster
 from benchmarks.faults.fault import PER_SECOND, Fault, Result, survive
 from benchmarks.faults.kinds import CHANGES, DEATHS, ENGINE_FAULTS, STOPPED, take_down
-from benchmarks.faults.pairs import PAIRS, TWO_NODES
+from benchmarks.faults.pairs import TWO_FAULTS
 from benchmarks.faults.surroundings import SURROUNDINGS
 from benchmarks.harness import command
 from benchmarks.harness.constant_load import Outcome
@@ -72,7 +72,7 @@ def rows_of(faults: Iterable[Figures]) -> str:
 
 
 def report(before: Mapping[str, str], rows: Sequence[Figures]) -> str:
-    pairs = {fault.name for fault in (*PAIRS, *TWO_NODES)}
+    pairs = {fault.name for fault in TWO_FAULTS}
     return document(
         "What the cluster survives",
         "Made by `make faults`. docs/faults.md says what each row and column means and what is required.\n"
@@ -89,13 +89,13 @@ def report(before: Mapping[str, str], rows: Sequence[Figures]) -> str:
 def _merged(kept: Path, new: Figures) -> list[Figures]:
     """The faults of earlier runs and this one, in their order; the new figures take the place of old ones."""
     known = {one["fault"]: one for one in (json.loads(kept.read_text()) if kept.exists() else [])} | {new["fault"]: new}
-    order = [fault.name for fault in (*SINGLE, *PAIRS, *TWO_NODES)]
+    order = [fault.name for fault in (*SINGLE, *TWO_FAULTS)]
     return sorted(known.values(), key=lambda one: order.index(one["fault"]) if one["fault"] in order else len(order))
 
 
 def chosen(only: Sequence[str], *, pairs: bool, namespaces: bool) -> Iterator[Fault]:
     """The faults whose names have one of these words in them; what cannot be made here is said and left out."""
-    for fault in (*SINGLE, *((*PAIRS, *TWO_NODES) if pairs else ())):
+    for fault in (*SINGLE, *(TWO_FAULTS if pairs else ())):
         if only and not any(words in fault.name for words in only):
             continue
         no_cables = "it needs hosts with networks" if fault.needs_cables and not namespaces else ""

@@ -68,8 +68,8 @@ PAIRS = tuple(_pair(first, second) for first, second in combinations(STRIKES, 2)
 
 
 FIVE = Setting(workers=5)
-_LOSSES: Mapping[str, Callable[[FaultCluster, Node], object]] = {
-    "killed": lambda cluster, node: cluster.nodes.remove(node),
+_LOSSES: Mapping[str, Strike] = {
+    "killed": STRIKES["a worker node"],
     "cut off": lambda _, node: node.host.disconnect(),
 }
 """How a node is lost. One that is cut off says nothing any more, and lives on."""
@@ -108,3 +108,4 @@ def _lose(first: str, second: str) -> Fault:
 
 
 TWO_NODES = tuple(_lose(first, second) for first, second in product(_LOSSES, repeat=2))
+TWO_FAULTS = (*PAIRS, *TWO_NODES)

@@ -71,7 +71,11 @@ def rolling_upgrade(
     needs = _needs(application, details)
     first = with_room(needs, cluster.nodes(_by_node(details)))
     waits = _Waits(patience_s, clock)
-    cluster.deploy({**config, "applications": [surging(application, needs, first)]})
+
+    def hand_over() -> None:
+        cluster.deploy({**config, "applications": [surging(application, needs, first)]})
+
+    hand_over()
     began, told = clock(), None
     while True:
         details = cluster.details(name) or {}
@@ -81,7 +85,7 @@ def rolling_upgrade(
         stuck = waits.too_long(first, details)
         if stuck:
             first = tuple(each for each in first if each not in stuck)
-            cluster.deploy({**config, "applications": [surging(application, needs, first)]})
+            hand_over()
         progress = UpgradeProgress(first, tuple(each for each in needs if each not in first), _left(details))
         if progress != told:
             yield progress

@@ -173,16 +173,10 @@ class JobReader:
                 self._asked.note(job.owner, at_once)
             with suppress(NotReady):  # the store is away; the leases may last until it is back
                 asked = list(held.values())
-                seen = await self._newest(job.id, seen)
+                seen = None if seen is None else await self._queue.newest(seen)
                 still = await self._still_held(job.id, seen, asked)
                 if asked and not still and held:
                     work.cancel()
-
-    async def _newest(self, job_id: str, seen: Job | None) -> Job | None:
-        """The job as it is now. The store is asked for all of it only where it is not what was `seen`."""
-        version = await self._queue.store.version(job_id)
-        is_seen = version == (None if seen is None else seen.version)
-        return seen if is_seen else await self._queue.store.get(job_id)
 
     async def _still_held(self, job_id: str, newest: Job | None, leases: Sequence[Lease]) -> set[int]:
         """Which leases are held; they are made longer when a third of their time is over."""

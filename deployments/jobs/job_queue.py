@@ -149,6 +149,14 @@ class JobQueue:
             raise NotFound(f"there is no job {job_id[:40]!r} of yours", "GET /jobs lists them")
         return job
 
+    async def newest(self, seen: Job) -> Job | None:
+        """The job as it is now, None where it is gone. The store is asked for all of it only where it is not what was
+        `seen`.
+        """
+        if await self.store.version(seen.id) == seen.version:
+            return seen
+        return await self.store.get(seen.id)
+
     async def cancel(self, owner: str, job_id: str) -> Job:
         """The job without anything that it held: cancelled where it had not ended, else forgotten."""
         job = await self.get(owner, job_id)

@@ -31,9 +31,7 @@ class JobChanges:
 
     async def _look(self, job: Job) -> Job | None:
         await asyncio.sleep(_LOOK_S)
-        if await self._queue.store.version(job.id) == job.version:
-            return job
-        return await self._queue.store.get(job.id)
+        return await self._queue.newest(job)
 
     def _end(self, job_id: str, look: asyncio.Task[Job | None]) -> None:
         del self._looks[job_id]
