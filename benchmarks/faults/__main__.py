@@ -11,6 +11,7 @@ runs stay in the table, each with its commit, until the same fault is made again
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import groupby
@@ -117,14 +118,21 @@ def _made(setting: Setting, *, namespaces: bool) -> Iterator[FaultCluster]:
 
 
 def _results(faults: Iterable[Fault], *, to_the_end: bool, namespaces: bool) -> Iterator[Result]:
-    """What comes of each, on one cluster for all of the same setting; `to_the_end`: then it is taken down."""
+    """What comes of each, on one cluster for all of the same setting, and another one after a fault that it did not
+    survive; `to_the_end`: then it is taken down.
+    """
     in_order = sorted(faults, key=lambda fault: repr(fault.setting))
     for setting, of_setting in groupby(in_order, key=lambda fault: fault.setting):
-        with _made(setting, namespaces=namespaces) as cluster:
-            for fault in of_setting:
-                yield survive(cluster, fault)
-            if to_the_end and setting == TWO:
-                yield take_down(cluster)
+        left = deque(of_setting)
+        while left:
+            with _made(setting, namespaces=namespaces) as cluster:
+                broken = False
+                while left and not broken:
+                    result = survive(cluster, left.popleft())
+                    broken = bool(result.broken)
+                    yield result
+                if to_the_end and setting == TWO and not broken:
+                    yield take_down(cluster)
 
 
 def main(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from benchmarks.faults.cluster import DEADLINE_S, TWO, FaultCluster, Setting, question
 from benchmarks.harness.constant_load import Load, LoadResult, Outcome, Request, constant_load
 from benchmarks.harness.serving import wait_until
+from ocr.errors import InternalFailure
 
 PER_SECOND = 6.0
 GRACE_S = 0.1
@@ -74,7 +75,7 @@ class Fault:
 class Result:
     """What came of a fault: everything that the load met, when the fault began and was made, when it was over and when
     the cluster was at full strength again, whether the live configuration was the same then, and what was wrong
-    meanwhile.
+    meanwhile. `broken` says why it was never at full strength again; then `strong` is when that was given up.
     """
 
     fault: Fault
@@ -85,6 +86,7 @@ class Result:
     strong: float
     configured: bool
     seen: Sequence[str] = field(default=())
+    broken: str = ""
 
     @property
     def recovery_s(self) -> float:
@@ -93,7 +95,7 @@ class Result:
 
     def problems(self) -> list[str]:
         """The requirements that do not hold."""
-        return [*self._problems(), *self.seen]
+        return [*self._problems(), *self.seen, *([self.broken] if self.broken else [])]
 
     def _problems(self) -> Iterator[str]:
         for outcome in (Outcome.WRONG, Outcome.UNFLAGGED):
@@ -113,7 +115,7 @@ class Result:
             yield f"p99 is {p99_s:.2f} s with a deadline of {DEADLINE_S:g} s"
         if self.fault.stops and self.recovery_s > STRONG_S:
             yield f"full strength only after {self.recovery_s:.0f} s"
-        if not self.configured:
+        if not self.configured and not self.broken:
             yield "the live configuration is another"
 
     def _lost(self) -> list[Request]:
@@ -136,19 +138,23 @@ class Result:
 def survive(cluster: FaultCluster, fault: Fault) -> Result:
     """Make the fault under load, and count until the cluster is at full strength again."""
     cluster.await_full_strength()
-    asked = question(large=fault.large)
+    asked, broken, seen = question(large=fault.large), "", []
     with constant_load(cluster.urls, asked, per_second=PER_SECOND, leaving=cluster.leaving) as load:
         time.sleep(_BEFORE_S)
-        begun = time.monotonic()
-        fault.begin(cluster)
-        made = time.monotonic()  # a node has many processes; what is asked while they die may be cut with them
-        seen = fault.meanwhile(cluster, begun + fault.lasts_s)
-        fault.end(cluster)
-        over = time.monotonic()
-        strong = max(cluster.await_full_strength(), _whole_since(load, over if fault.lasts_s else made))
-        time.sleep(_AFTER_S)
-        _await_requests(load, fault.requests)
-    return Result(fault, load.result(), begun, made, over, strong, cluster.configuration_kept(), seen)
+        begun = made = over = time.monotonic()
+        try:
+            fault.begin(cluster)
+            made = time.monotonic()  # a node has many processes; what is asked while they die may be cut with them
+            seen = fault.meanwhile(cluster, begun + fault.lasts_s)
+            fault.end(cluster)
+            over = time.monotonic()
+            strong = max(cluster.await_full_strength(), _whole_since(load, over if fault.lasts_s else made))
+            time.sleep(_AFTER_S)
+            _await_requests(load, fault.requests)
+        except (TimeoutError, InternalFailure) as error:  # a row like another: nothing that was measured is lost
+            broken, strong = str(error), time.monotonic()
+    kept = not broken and cluster.configuration_kept()
+    return Result(fault, load.result(), begun, made, over, strong, kept, seen, broken)
 
 
 def _await_requests(load: Load, count: int) -> None:
