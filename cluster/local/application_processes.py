@@ -10,7 +10,10 @@ from contextlib import suppress
 
 import psutil
 
-_TITLE = re.compile(r"^ray::(?:ServeReplica:[^:]+:(?P<deployment>\w+)|(?P<own>ProxyActor|ServeController|SharedActor))")
+OWN_COMPONENTS = ("ProxyActor", "ServeController", "SharedActor")
+"""What serves and is no replica: Serve's own, and the state that replicas share."""
+
+_TITLE = re.compile(rf"^ray::(?:ServeReplica:[^:]+:(?P<deployment>\w+)|(?P<own>{'|'.join(OWN_COMPONENTS)}))")
 
 
 def is_alive(process: psutil.Process) -> bool:

@@ -17,6 +17,7 @@ from deployments.config.schema import ClusterConfig
 from deployments.config.versions import ConfigVersion
 from deployments.observability.logs import LoggingConfig, configure_logging
 from deployments.observability.metrics import CONFIG_VERSION, REPLICA_MEMORY, RayMetrics
+from deployments.replica.precedence import serve_first
 from deployments.replica.processor_shares import Shares, shares_of_node
 from deployments.replica.processors import cores
 from deployments.replica.shared_actor import SharedState, StateLocation
@@ -75,6 +76,7 @@ class ReplicaRuntime:
         self.record(CONFIG_VERSION, version.number)
 
     async def _report_gauges(self) -> None:
+        serve_first()  # an event loop goes on when the replica is made
         free_memory = FreeMemory()
         while True:
             free_memory.give_back()

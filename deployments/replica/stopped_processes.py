@@ -21,7 +21,8 @@ from contextlib import suppress
 
 import psutil
 
-from cluster.local.application_processes import components_among, is_stopped
+from cluster.local.application_processes import OWN_COMPONENTS, components_among, is_stopped
+from deployments.replica.precedence import serve_first
 
 log = logging.getLogger("quorum.replica")
 
@@ -34,7 +35,7 @@ _LIST_EVERY_S = 15.0
 
 
 class StoppedProcesses:
-    """What is known of the `siblings`, which are listed anew from time to time."""
+    """What is known of the `siblings`, which are listed anew from time to time: `known` has what each does."""
 
     def __init__(
         self, siblings: Callable[[], Iterable[psutil.Process]], clock: Callable[[], float] = time.monotonic
@@ -43,7 +44,7 @@ class StoppedProcesses:
         self._clock = clock
         self._listed_at = float("-inf")
         self._looked_at = float("-inf")
-        self._known: list[tuple[str, psutil.Process]] = []
+        self.known: list[tuple[str, psutil.Process]] = []
         self._stopped_since: dict[psutil.Process, float] = {}
 
     def look(self) -> list[str]:
@@ -53,8 +54,8 @@ class StoppedProcesses:
             self._stopped_since.clear()
         self._looked_at = now
         if now - self._listed_at >= _LIST_EVERY_S:
-            self._listed_at, self._known = now, list(components_among(self._list()))
-        stopped = {process: component for component, process in self._known if is_stopped(process)}
+            self._listed_at, self.known = now, list(components_among(self._list()))
+        stopped = {process: component for component, process in self.known if is_stopped(process)}
         self._stopped_since = {process: self._stopped_since.get(process, now) for process in stopped}
         ended = [process for process, since in self._stopped_since.items() if now - since >= STOPPED_FOR_S]
         for process in ended:
@@ -65,7 +66,9 @@ class StoppedProcesses:
 
 
 def watch_siblings() -> None:
-    """Look at the other processes of this process's raylet from now on, in a thread: an event loop may be held up."""
+    """Look at the other processes of this process's raylet from now on, in a thread: an event loop may be held up.
+    Those that Serve and the application start for themselves are given precedence there too (precedence.py).
+    """
     threading.Thread(target=_watch, name="stopped processes", daemon=True).start()
 
 
@@ -76,4 +79,7 @@ def _watch() -> None:
     with suppress(psutil.NoSuchProcess):  # without its raylet this process ends too
         while True:
             processes.look()
+            for component, process in processes.known:
+                if component in OWN_COMPONENTS:  # replicas do it when they are made
+                    serve_first(process)
             time.sleep(_LOOK_EVERY_S)
