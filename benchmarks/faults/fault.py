@@ -48,8 +48,9 @@ class Fault:
     `kills` says that a Gateway, a proxy or a node dies, and requests on it may be cut; `degrades` that answers must
     tell of it; `hangs` that answers must be there in time all the same; `stops` that a process is there and does
     nothing, whose place must be taken soon, and that requests on it may come to their deadline; `refuses` that requests
-    may be refused by an error that names the reason. `large` pages go through the object store. The load goes on until
-    `requests` were answered, and no answer may take more than `within_s`, where these are told.
+    may be refused by an error that names the reason. `large` pages go through the object store. Where `requests` are
+    told, the fault lasts until so many were answered, and is mended without load; no answer may take more than
+    `within_s`.
     """
 
     name: str
@@ -139,22 +140,33 @@ def survive(cluster: FaultCluster, fault: Fault) -> Result:
     """Make the fault under load, and count until the cluster is at full strength again."""
     cluster.await_full_strength()
     asked, broken, seen = question(large=fault.large), "", []
-    with constant_load(cluster.urls, asked, per_second=PER_SECOND, leaving=cluster.leaving) as load:
-        time.sleep(_BEFORE_S)
-        begun = made = over = time.monotonic()
-        try:
+    begun = made = over = time.monotonic()
+    load = Load()
+    try:
+        with constant_load(cluster.urls, asked, per_second=PER_SECOND, leaving=cluster.leaving) as load:
+            time.sleep(_BEFORE_S)
+            begun = made = over = time.monotonic()
             fault.begin(cluster)
             made = time.monotonic()  # a node has many processes; what is asked while they die may be cut with them
             seen = fault.meanwhile(cluster, begun + fault.lasts_s)
-            fault.end(cluster)
-            over = time.monotonic()
-            strong = max(cluster.await_full_strength(), _whole_since(load, over if fault.lasts_s else made))
-            time.sleep(_AFTER_S)
-            _await_requests(load, fault.requests)
-        except (TimeoutError, InternalFailure) as error:  # a row like another: nothing that was measured is lost
-            broken, strong = str(error), time.monotonic()
+            if fault.requests:
+                _await_requests(load, fault.requests)
+            else:
+                over, strong = _mended(cluster, fault)
+                strong = max(strong, _whole_since(load, over if fault.lasts_s else made))
+                time.sleep(_AFTER_S)
+        if fault.requests:
+            over, strong = _mended(cluster, fault)
+    except (TimeoutError, InternalFailure) as error:  # a row like another: nothing that was measured is lost
+        broken, strong = str(error), time.monotonic()
     kept = not broken and cluster.configuration_kept()
     return Result(fault, load.result(), begun, made, over, strong, kept, seen, broken)
+
+
+def _mended(cluster: FaultCluster, fault: Fault) -> tuple[float, float]:
+    """End it. When that was, and when the cluster was at full strength again."""
+    fault.end(cluster)
+    return time.monotonic(), cluster.await_full_strength()
 
 
 def _await_requests(load: Load, count: int) -> None:
