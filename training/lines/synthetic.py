@@ -177,6 +177,7 @@ def make_store(
     if len(store) >= spec.lines:
         return store
     missing = [number for number in range(spec.shards) if not _shard_path(folder, number).is_file()]
+    build()  # what is missing for it is said here; from a process of the pool it would be a broken pool
     with ProcessPoolExecutor(workers, get_context("spawn"), _prepare, (build,)) as pool:
         jobs = [pool.submit(_make_shard, spec, number, folder) for number in missing]
         for done, job in enumerate(jobs, start=spec.shards - len(missing) + 1):

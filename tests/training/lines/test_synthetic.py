@@ -115,6 +115,14 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         installed_texts()
 
 
+def test_what_building_lines_lacks_is_said_by_who_asked_for_them(tmp_path: Path) -> None:
+    def build() -> LineGenerator:
+        raise FileNotFoundError("words are missing: install them")
+
+    with pytest.raises(FileNotFoundError, match="install them"):
+        make_store(StoreSpec(seed=1, lines=4, true_lines=2), build, tmp_path, 1, print)
+
+
 def test_letters_stand_in_the_middle_and_neighbours_at_the_edges(fonts: FontSampler) -> None:
     alone = typeset_line("Hanging gardens", "", "", fonts, np.random.default_rng(4))
     between = typeset_line("Hanging gardens", "MMMMMMMMM", "MMMMMMMMM", fonts, np.random.default_rng(4))
