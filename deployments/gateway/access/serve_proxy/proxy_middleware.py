@@ -45,6 +45,8 @@ LINGERING_S, LINGERING_SILENT_S = 30.0, 5.0
 """As nginx has them (lingering_time, lingering_timeout)."""
 
 _REQUEST_ID = b"x-request-id"
+_OF_SERVE = re.compile(rb"Path '.*' not found\. Ping http://\.\.\./-/routes", re.DOTALL)
+"""What Serve's proxy says of a path where it knows no application."""
 _UPLOADS = ("/jobs", "/v1/files", ":analyze")  # as route_roles.KEPT has them
 # As ray/serve/_private/constants.py has them, and our own. Serve takes a dash for a low line.
 _INSTRUCTION = re.compile(
@@ -66,6 +68,7 @@ def middlewares() -> list[Middleware]:
         Middleware(UploadWindow),
         Middleware(DrainedAnswers),
         Middleware(LingeringClose),
+        Middleware(UnknownApplication),
         Middleware(RequestHeaders),
         Middleware(PacedRequests, pace=RequestPace(), proxies=proxies),
         Middleware(GatheredBodies),
@@ -90,6 +93,34 @@ class RequestHeaders:
                 headers.append((b"x-request-timeout-seconds", str(UPLOAD_S).encode()))
                 headers.append((WINDOW_HEADER.encode(), b"1"))
             await self._app({**scope, "headers": headers}, receive, send)
+
+
+class UnknownApplication:
+    """Says "not yet" in place of Serve's own 404. A proxy that has just started, on a node that joined or in the place
+    of one that died, knows no application for a moment; a client would take 404 for an answer, and not ask elsewhere.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        held: list[Message] = []
+        replaced = False
+
+        async def send_or_replace(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start" and message["status"] == 404:
+                held.append(message)  # what it says comes with the body
+                return
+            if held and _OF_SERVE.match(message.get("body", b"")):
+                replaced = True
+                await _NOT_YET(scope, receive, send)
+            elif not replaced:
+                for each in (*held, message):
+                    await send(each)
+            held.clear()
+
+        await self._app(scope, receive, send_or_replace)
 
 
 class LingeringClose:
@@ -216,6 +247,17 @@ _LARGE_HEADERS = _Refusal(
     ),
     1009,
     "the request's headers are too large",
+)
+_NOT_YET = _Refusal(
+    503,
+    Problem(
+        code="not_ready",
+        message="no application is known here",
+        hint="ask again in a second, or at another node; if it stays so, nothing was deployed at this path",
+    ),
+    1013,
+    "no application is known here",
+    {"Retry-After": "1"},
 )
 _TOO_FAST = _Refusal(
     429,

@@ -17,6 +17,7 @@ from deployments.gateway.access.serve_proxy.proxy_middleware import (
     MAX_HEADERS,
     PacedRequests,
     RequestHeaders,
+    UnknownApplication,
     are_too_large,
     is_upload,
     middlewares,
@@ -145,6 +146,48 @@ async def test_the_refusal_has_the_shape_that_the_protocol_knows(path: str, shap
     told = json.loads(sent[1]["body"])
     assert set(told) == shape
     assert isinstance(told.get("error", ""), str) == (path != "/jobs")
+
+
+SERVES_OWN = b"Path '/predict_text' not found. Ping http://.../-/routes for available routes."
+
+
+async def answered(status: int, body: bytes) -> list[Message]:
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await UnknownApplication(app)({"type": "http", "path": "/predict_text", "headers": []}, _no_message, send)
+    return sent
+
+
+async def test_a_proxy_that_knows_no_application_yet_says_so_instead_of_404() -> None:
+    start, body, *_ = await answered(404, SERVES_OWN)
+    assert start["status"] == 503
+    assert (b"retry-after", b"1") in start["headers"]
+    assert json.loads(body["body"])["error"]["code"] == "not_ready"
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, b'{"error": {"code": "not_found"}}'), (200, SERVES_OWN)])
+async def test_every_other_answer_is_handed_on(status: int, body: bytes) -> None:
+    start, said, end = await answered(status, body)
+    assert (start["status"], said["body"], end["body"]) == (status, body, b"")
+
+
+@pytest.mark.processes
+def test_serve_still_says_what_is_looked_for() -> None:
+    import inspect
+
+    from ray.serve._private.proxy import HTTPProxy
+
+    said = inspect.getsource(HTTPProxy.not_found_response)
+    assert "Path '{proxy_request.path}' not found. " in said
+    assert "Ping http://.../-/routes" in said
 
 
 async def floods(pace: RequestPace, scope: dict[str, Any], times: int) -> list[Message]:
