@@ -185,9 +185,14 @@ def _serve(console: Console, url: str, environment: Path) -> None:
     console.print(f"\nto read from Python without HTTP, first run: source {environment}")
     console.print(f"serving on {url}: open it in a browser. Ctrl-C stops it")
     try:
-        threading.Event().wait()
+        _serve_on()
     except KeyboardInterrupt:
         console.print()
+
+
+def _serve_on() -> None:
+    """Until Ctrl-C."""
+    threading.Event().wait()
 
 
 def _read_sample(console: Console, client: Client, sample: Path) -> bool:

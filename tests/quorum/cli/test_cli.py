@@ -334,10 +334,10 @@ def test_what_is_said_of_the_first_engines_names_those_that_read_and_those_that_
 def test_up_serves_until_it_is_interrupted(
     machine: list[str], tmp_path: Path, page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(_event: object) -> None:
+    def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("threading.Event.wait", interrupt)
+    monkeypatch.setattr(up, "_serve_on", interrupt)
     monkeypatch.setattr(up, "warm_up", lambda *_arguments, **_options: None)
     monkeypatch.setattr(up, "_read_sample", lambda *_arguments: True)
     result = quorum("up", "--port", "8123", "--config", config_file(tmp_path), "--sample", page)
