@@ -140,8 +140,6 @@ def survive(cluster: FaultCluster, fault: Fault) -> Result:
     """Make the fault under load, and count until the cluster is at full strength again."""
     cluster.await_full_strength()
     asked, broken, seen = question(large=fault.large), "", []
-    begun = made = over = time.monotonic()
-    load = Load()
     try:
         with constant_load(cluster.urls, asked, per_second=PER_SECOND, leaving=cluster.leaving) as load:
             time.sleep(_BEFORE_S)

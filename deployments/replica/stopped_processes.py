@@ -76,10 +76,12 @@ def _watch() -> None:
     own = os.getpid()
     raylet = psutil.Process(os.getppid())
     processes = StoppedProcesses(lambda: [child for child in raylet.children() if child.pid != own])
+    favoured: set[psutil.Process] = set()
     with suppress(psutil.NoSuchProcess):  # without its raylet this process ends too
         while True:
             processes.look()
-            for component, process in processes.known:
-                if component in OWN_COMPONENTS:  # replicas do it when they are made
-                    serve_first(process)
+            serving = {process for component, process in processes.known if component in OWN_COMPONENTS}
+            for process in serving - favoured:  # once: it costs a look at every process of the machine
+                serve_first(process)  # replicas do it when they are made
+            favoured = serving
             time.sleep(_LOOK_EVERY_S)
